@@ -1,0 +1,138 @@
+#include "base/exec.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/*
+ * The team sleeps on `wake` between runs. A run is published under the lock with a new
+ * `generation`; tasks are claimed by an atomic counter; the last thread to run dry tells the
+ * caller.
+ */
+struct np_team {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_cond_t done;
+    pthread_t *thread;
+    int n_helpers;
+    uint64_t generation;
+    int n_busy;
+    bool stop;
+    np_task_fn *fn;
+    void *context;
+    int64_t n_tasks;
+    atomic_llong next_task;
+};
+
+static void run_tasks(struct np_team *team)
+{
+    for (;;) {
+        int64_t task = atomic_fetch_add(&team->next_task, 1);
+        if (task >= team->n_tasks)
+            return;
+        team->fn(team->context, task);
+    }
+}
+
+static void *helper_main(void *argument)
+{
+    struct np_team *team = argument;
+    uint64_t seen = 0;
+
+    pthread_mutex_lock(&team->lock);
+    for (;;) {
+        while (!team->stop && team->generation == seen)
+            pthread_cond_wait(&team->wake, &team->lock);
+        if (team->stop)
+            break;
+        seen = team->generation;
+        pthread_mutex_unlock(&team->lock);
+        run_tasks(team);
+        pthread_mutex_lock(&team->lock);
+        if (--team->n_busy == 0)
+            pthread_cond_signal(&team->done);
+    }
+    pthread_mutex_unlock(&team->lock);
+    return NULL;
+}
+
+struct np_team *np_team_new(int n_threads)
+{
+    struct np_team *team = np_xcalloc(1, sizeof(*team));
+    int n_wanted = n_threads > 1 ? n_threads - 1 : 0;
+
+    pthread_mutex_init(&team->lock, NULL);
+    pthread_cond_init(&team->wake, NULL);
+    pthread_cond_init(&team->done, NULL);
+    team->thread = np_xcalloc((size_t)n_wanted + 1, sizeof(*team->thread));
+    /* Signals belong to the thread that waits for them, not to helpers. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (team->n_helpers < n_wanted &&
+           pthread_create(&team->thread[team->n_helpers], NULL, helper_main, team) == 0)
+        team->n_helpers++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return team;
+}
+
+void np_team_freep(struct np_team **address)
+{
+    struct np_team *team = *address;
+
+    if (!team)
+        return;
+    pthread_mutex_lock(&team->lock);
+    team->stop = true;
+    pthread_cond_broadcast(&team->wake);
+    pthread_mutex_unlock(&team->lock);
+    for (int i = 0; i < team->n_helpers; i++)
+        pthread_join(team->thread[i], NULL);
+    pthread_cond_destroy(&team->done);
+    pthread_cond_destroy(&team->wake);
+    pthread_mutex_destroy(&team->lock);
+    free(team->thread);
+    np_freep(address);
+}
+
+int np_team_size(const struct np_team *team)
+{
+    return team ? team->n_helpers + 1 : 1;
+}
+
+void np_exec_run(const struct np_exec *exec, int64_t n_tasks, np_task_fn *fn, void *context)
+{
+    struct np_team *team = exec ? exec->team : NULL;
+
+    if (!team || team->n_helpers == 0 || n_tasks <= 1) {
+        for (int64_t i = 0; i < n_tasks; i++)
+            fn(context, i);
+        return;
+    }
+    pthread_mutex_lock(&team->lock);
+    team->fn = fn;
+    team->context = context;
+    team->n_tasks = n_tasks;
+    atomic_store(&team->next_task, 0);
+    team->n_busy = team->n_helpers;
+    team->generation++;
+    pthread_cond_broadcast(&team->wake);
+    pthread_mutex_unlock(&team->lock);
+    run_tasks(team);
+    pthread_mutex_lock(&team->lock);
+    while (team->n_busy > 0)
+        pthread_cond_wait(&team->done, &team->lock);
+    pthread_mutex_unlock(&team->lock);
+}
+
+bool np_exec_canceled(const struct np_exec *exec)
+{
+    return exec && exec->cancel && exec->cancel->signal != 0;
+}
+
+int np_exec_check(const struct np_exec *exec, struct np_error *err)
+{
+    if (!np_exec_canceled(exec))
+        return 0;
+    return np_error_set(err, NP_ECANCELED, "stopped by signal %d", (int)exec->cancel->signal);
+}

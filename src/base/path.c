@@ -1,0 +1,402 @@
+#include "base/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *np_path_join(const char *directory, const char *name)
+{
+    if (!*directory)
+        return np_xstrdup(name);
+    bool has_slash = directory[strlen(directory) - 1] == '/';
+    return np_xasprintf("%s%s%s", directory, has_slash ? "" : "/", name);
+}
+
+const char *np_path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+char *np_path_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return np_xstrdup(".");
+    return slash == path ? np_xstrdup("/") : np_xstrndup(path, (size_t)(slash - path));
+}
+
+/* Fold "", "." and ".." of an absolute path by text alone. */
+static char *fold(const char *path)
+{
+    struct np_str out = {0};
+
+    while (*path) {
+        size_t n = strcspn(path, "/");
+        if (n == 2 && path[0] == '.' && path[1] == '.') {
+            char *slash = out.text ? strrchr(out.text, '/') : NULL;
+            if (slash) {
+                *slash = '\0';
+                out.length = (size_t)(slash - out.text);
+            }
+        } else if (n > 0 && !(n == 1 && path[0] == '.')) {
+            np_str_add_char(&out, '/');
+            np_str_add_bytes(&out, path, n);
+        }
+        path += n + (path[n] == '/');
+    }
+    if (out.length == 0)
+        np_str_add_char(&out, '/');
+    return np_str_take(&out);
+}
+
+char *np_path_resolve(const char *path)
+{
+    NP_AUTO(np_freep) char *absolute = NULL;
+
+    if (*path == '/') {
+        absolute = np_xstrdup(path);
+    } else {
+        NP_AUTO(np_freep) char *cwd = getcwd(NULL, 0);
+        if (!cwd)
+            return NULL;
+        absolute = np_path_join(cwd, path);
+    }
+    /* The longest part that exists is resolved by the system; the rest is text. */
+    NP_AUTO(np_freep) char *head = np_xstrdup(absolute);
+    size_t n_head = strlen(head);
+    for (;;) {
+        NP_AUTO(np_freep) char *real = realpath(n_head ? head : "/", NULL);
+        if (real) {
+            NP_AUTO(np_freep) char *joined = np_path_join(real, absolute + n_head);
+            return fold(joined);
+        }
+        while (n_head > 0 && head[n_head - 1] == '/')
+            n_head--;
+        while (n_head > 0 && head[n_head - 1] != '/')
+            n_head--;
+        head[n_head] = '\0';
+    }
+}
+
+bool np_path_is_below(const char *path, const char *directory)
+{
+    NP_AUTO(np_freep) char *inner = np_path_resolve(path);
+    NP_AUTO(np_freep) char *outer = np_path_resolve(directory);
+
+    if (!inner || !outer)
+        return false;
+    size_t n = strlen(outer);
+    if (strcmp(outer, "/") == 0)
+        return true;
+    return strncmp(inner, outer, n) == 0 && (inner[n] == '/' || inner[n] == '\0');
+}
+
+char *np_path_relative(const char *path, const char *directory)
+{
+    NP_AUTO(np_freep) char *to = np_path_resolve(path);
+    NP_AUTO(np_freep) char *from = np_path_resolve(directory);
+
+    if (!to || !from)
+        return np_xstrdup(path);
+    size_t same = 0, last_slash = 0;
+    while (to[same] && to[same] == from[same]) {
+        if (to[same] == '/')
+            last_slash = same;
+        same++;
+    }
+    bool to_ends = to[same] == '\0' || to[same] == '/';
+    bool from_ends = from[same] == '\0' || from[same] == '/';
+    size_t cut = to_ends && from_ends ? same : last_slash;
+    struct np_str out = {0};
+    for (const char *s = from + cut; *s; s++)
+        if (*s == '/' && s[1])
+            np_str_add(&out, out.length ? "/.." : "..");
+    const char *rest = to + cut + (to[cut] == '/');
+    if (*rest) {
+        if (out.length)
+            np_str_add_char(&out, '/');
+        np_str_add(&out, rest);
+    }
+    if (!out.length)
+        np_str_add_char(&out, '.');
+    return np_str_take(&out);
+}
+
+bool np_path_exists(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0;
+}
+
+bool np_path_is_directory(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+int np_directory_make(const char *path, struct np_error *err)
+{
+    if (np_path_is_directory(path))
+        return 0;
+    NP_AUTO(np_freep) char *copy = np_xstrdup(path);
+    for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash)
+            *slash = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST && !np_path_is_directory(copy)) {
+            int reason = errno;
+            return np_error_errno(err, reason, NP_ECREATE, "'%s': cannot make the folder '%s'",
+                                  path, copy);
+        }
+        if (!slash)
+            break;
+        *slash = '/';
+    }
+    if (!np_path_is_directory(path))
+        return np_error_set(err, NP_ECREATE,
+                            "'%s': expected a folder, found something else of that name", path);
+    return 0;
+}
+
+int np_directory_list(const char *path, struct np_strings *names, struct np_error *err)
+{
+    DIR *dir = opendir(path);
+
+    if (!dir)
+        return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot list the folder", path);
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            np_strings_add(names, entry->d_name);
+    closedir(dir);
+    np_strings_sort(names);
+    return 0;
+}
+
+int np_file_read(const char *path, size_t most, struct np_str *content, struct np_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot open", path);
+    char buffer[65536];
+    ssize_t n;
+    np_str_clear(content);
+    while ((n = read(fd, buffer, sizeof(buffer))) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            int reason = errno;
+            close(fd);
+            return np_error_errno(err, reason, NP_EIO, "'%s': cannot read", path);
+        }
+        if (content->length + (size_t)n > most) {
+            close(fd);
+            return np_error_set(err, NP_EHEADER, "'%s': expected at most %zu bytes, found more",
+                                path, most);
+        }
+        np_str_add_bytes(content, buffer, (size_t)n);
+    }
+    close(fd);
+    return 0;
+}
+
+int np_fd_write_all(int fd, const void *bytes, size_t n_bytes)
+{
+    const char *next = bytes;
+
+    while (n_bytes > 0) {
+        ssize_t n = write(fd, next, n_bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        next += n;
+        n_bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *directory = np_path_directory(path);
+
+    *file = (struct np_atomic_file){.fd = -1, .path = np_xstrdup(path)};
+    file->temporary = np_xasprintf("%s/.%s.%s.%ld.tmp", directory, np_path_name(path),
+                                   np_host_name(), (long)getpid());
+    /* A name that is ours by host and pid can only be a leftover of a dead namesake. */
+    unlink(file->temporary);
+    file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file->fd >= 0)
+        return 0;
+    int reason = errno;
+    np_freep(&file->temporary);
+    return np_error_errno(err, reason, NP_ECREATE, "'%s': cannot create", path);
+}
+
+int np_atomic_write(struct np_atomic_file *file, const void *bytes, size_t n_bytes,
+                    struct np_error *err)
+{
+    int result = np_fd_write_all(file->fd, bytes, n_bytes);
+
+    return result < 0 ? np_error_errno(err, -result, NP_EIO, "'%s': cannot write", file->path) : 0;
+}
+
+int np_atomic_finish(struct np_atomic_file *file, struct np_error *err)
+{
+    if (file->fd < 0)
+        return 0;
+    int synced = fsync(file->fd) == 0 || errno == EINVAL ? 0 : errno;
+    int closed = close(file->fd) == 0 ? 0 : errno;
+    file->fd = -1;
+    if (synced || closed)
+        return np_error_errno(err, synced ? synced : closed, NP_EIO, "'%s': cannot write",
+                              file->path);
+    return 0;
+}
+
+static void sync_directory_of(const char *path)
+{
+    NP_AUTO(np_freep) char *directory = np_path_directory(path);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        fsync(fd); /* some file systems refuse it for folders; the rename is then as durable as they
+                      make it */
+        close(fd);
+    }
+}
+
+int np_atomic_commit(struct np_atomic_file *file, struct np_error *err)
+{
+    NP_TRY(np_atomic_finish(file, err));
+    if (rename(file->temporary, file->path) != 0)
+        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot put the file in place",
+                              file->path);
+    np_freep(&file->temporary);
+    sync_directory_of(file->path);
+    return 0;
+}
+
+void np_atomic_done(struct np_atomic_file *file)
+{
+    if (file->temporary) {
+        if (file->fd >= 0)
+            close(file->fd);
+        unlink(file->temporary);
+    }
+    np_freep(&file->temporary);
+    np_freep(&file->path);
+    file->fd = -1;
+}
+
+int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes, struct np_error *err)
+{
+    NP_AUTO(np_atomic_done) struct np_atomic_file file = {.fd = -1};
+
+    NP_TRY(np_atomic_open(&file, path, err));
+    NP_TRY(np_atomic_write(&file, bytes, n_bytes, err));
+    return np_atomic_commit(&file, err);
+}
+
+/* ".NAME.HOST.PID.tmp" with our host and a dead pid */
+static bool is_orphan(const char *name)
+{
+    if (name[0] != '.' || !np_ends_with(name, ".tmp"))
+        return false;
+    NP_AUTO(np_freep) char *stem = np_xstrndup(name, strlen(name) - strlen(".tmp"));
+    char *dot = strrchr(stem, '.');
+    if (!dot || dot == stem)
+        return false;
+    char *end;
+    long pid = strtol(dot + 1, &end, 10);
+    if (*end || pid <= 0 || pid > INT_MAX)
+        return false;
+    *dot = '\0';
+    NP_AUTO(np_freep) char *owner = np_xasprintf(".%s", np_host_name());
+    return np_ends_with(stem, owner) && !np_process_alive((pid_t)pid);
+}
+
+void np_atomic_sweep(const char *directory)
+{
+    NP_AUTO(np_strings_done) struct np_strings names = {0};
+
+    if (np_directory_list(directory, &names, NULL) < 0)
+        return;
+    for (size_t i = 0; i < names.n; i++)
+        if (is_orphan(names.item[i])) {
+            NP_AUTO(np_freep) char *path = np_path_join(directory, names.item[i]);
+            unlink(path);
+        }
+}
+
+const char *np_host_name(void)
+{
+    static char name[256];
+
+    if (!name[0] && (gethostname(name, sizeof(name) - 1) != 0 || !name[0] || strchr(name, '/')))
+        snprintf(name, sizeof(name), "localhost");
+    return name;
+}
+
+const char *np_boot_id(void)
+{
+    static char id[64];
+
+    if (!id[0]) {
+        NP_AUTO(np_str_done) struct np_str content = {0};
+        if (np_file_read("/proc/sys/kernel/random/boot_id", sizeof(id), &content, NULL) == 0)
+            snprintf(id, sizeof(id), "%.*s", (int)strcspn(np_str_text(&content), "\n"),
+                     np_str_text(&content));
+    }
+    return id;
+}
+
+/* Fields of /proc/PID/stat after the command, which may itself hold spaces and brackets. */
+static bool read_stat(pid_t pid, char *state, uint64_t *start)
+{
+    char path[64];
+    NP_AUTO(np_str_done) struct np_str content = {0};
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    if (np_file_read(path, 4096, &content, NULL) < 0)
+        return false;
+    const char *after = strrchr(np_str_text(&content), ')');
+    if (!after)
+        return false;
+    unsigned long long ticks = 0;
+    int n =
+        sscanf(after + 1,
+               " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+               state, &ticks);
+    *start = ticks;
+    return n == 2;
+}
+
+bool np_process_alive(pid_t pid)
+{
+    char state;
+    uint64_t start;
+
+    if (kill(pid, 0) != 0 && errno == ESRCH)
+        return false;
+    return !read_stat(pid, &state, &start) || (state != 'Z' && state != 'X');
+}
+
+uint64_t np_process_start(pid_t pid)
+{
+    char state;
+    uint64_t start;
+
+    return read_stat(pid, &state, &start) ? start : 0;
+}

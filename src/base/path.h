@@ -1,0 +1,99 @@
+/*
+ * Paths and files. Paths are bytes: nothing here cares whether they are valid UTF-8.
+ * Errors name the path and the system's reason.
+ */
+#ifndef NP_BASE_PATH_H
+#define NP_BASE_PATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+/* "a/b" from "a" and "b"; "b" when `directory` is empty; one slash between them. The caller frees.
+ */
+char *np_path_join(const char *directory, const char *name);
+
+/* What follows the last slash; borrowed from `path`. */
+const char *np_path_name(const char *path);
+
+/* What stands before the last slash, "." when there is none, "/" for the root. The caller frees. */
+char *np_path_directory(const char *path);
+
+/*
+ * Absolute, links resolved as far as the path exists; parts that do not exist yet are kept as they
+ * are (".", ".." and double slashes folded). The caller frees. NULL only when the working directory
+ * cannot be read.
+ */
+char *np_path_resolve(const char *path);
+
+/* True when `path` is `directory` or lies below it; both resolved. */
+bool np_path_is_below(const char *path, const char *directory);
+
+/* `path` relative to `directory` ("../x" where needed), both resolved. The caller frees. */
+char *np_path_relative(const char *path, const char *directory);
+
+bool np_path_exists(const char *path);
+bool np_path_is_directory(const char *path);
+
+/* Make the folder and its parents (mode 0777 less the umask). Returns 0, NP_ECREATE, NP_ESPACE. */
+int np_directory_make(const char *path, struct np_error *err);
+
+/* Sorted names in a folder, without "." and "..". Returns 0, NP_ENOINPUT. */
+int np_directory_list(const char *path, struct np_strings *names, struct np_error *err);
+
+/* The whole file, terminated for convenience; more than `most` bytes is NP_EHEADER. Returns 0,
+ * NP_ENOINPUT, NP_EIO. */
+int np_file_read(const char *path, size_t most, struct np_str *content, struct np_error *err);
+
+/*
+ * A file being written beside its final name. Its temporary name is ".NAME.HOST.PID.tmp" (hidden
+ * from BIDS validators; removed by later runs only when its owner is provably dead). Either
+ * committed (content synced, then renamed over `path`), or it was never there.
+ */
+struct np_atomic_file {
+    char *path;
+    char *temporary;
+    int fd; /* -1 = none */
+};
+
+/* Open the temporary. Returns 0, NP_ECREATE, NP_ESPACE. */
+int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_error *err);
+int np_atomic_write(struct np_atomic_file *file, const void *bytes, size_t n_bytes,
+                    struct np_error *err);
+
+/* Sync and close, but keep the temporary name: many files can then be renamed together. */
+int np_atomic_finish(struct np_atomic_file *file, struct np_error *err);
+
+/* Finish if need be, rename, sync the folder. Returns 0, NP_EIO, NP_ESPACE, NP_ECREATE. */
+int np_atomic_commit(struct np_atomic_file *file, struct np_error *err);
+
+/* Throw away what was not committed. Accepts {0} after np_atomic_commit, and a zeroed struct. */
+void np_atomic_done(struct np_atomic_file *file);
+
+/* All of the above for content in memory. */
+int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes, struct np_error *err);
+
+/* Write all of it, whatever signals come. Returns 0 or -errno. */
+int np_fd_write_all(int fd, const void *bytes, size_t n_bytes);
+
+/* Remove temporaries in `directory` whose owner on this host is dead. Never an error. */
+void np_atomic_sweep(const char *directory);
+
+/* This machine's name, "localhost" when unknown. Borrowed. */
+const char *np_host_name(void);
+
+/* The kernel's boot id, "" when unknown. Borrowed. */
+const char *np_boot_id(void);
+
+/* True unless the process is known to be gone (a zombie is gone). Another host's processes are not
+ * known. */
+bool np_process_alive(pid_t pid);
+
+/* Clock ticks since boot at which the process started (field 22 of /proc/PID/stat), 0 when unknown:
+ * tells a reused pid. */
+uint64_t np_process_start(pid_t pid);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * The part of a BIDS dataset that was asked for: participants, sessions and the images to
+ * preprocess in them, found straight from the paths, without an index of the dataset. Const after
+ * np_dataset_open.
+ */
+#ifndef NP_BIDS_DATASET_H
+#define NP_BIDS_DATASET_H
+
+#include <stddef.h>
+
+#include "base/str.h"
+#include "bids/entities.h"
+
+/* What to look for. All lists are borrowed; empty or NULL = no restriction. Labels without prefix.
+ */
+struct np_selection {
+    const struct np_strings *participants;
+    const struct np_strings
+        *sessions; /* "unnamed": no session entity, unless a folder ses-unnamed exists */
+    const struct np_strings *modalities; /* suffixes: T1w, T2w, FLAIR */
+    const struct np_strings *runs;
+    const struct np_strings *echoes;
+    const char *filter_file; /* --bids-filter-file, or NULL */
+};
+
+/* One image to preprocess. */
+struct np_scan {
+    char *path;     /* as it can be opened: below the dataset's root as it was given */
+    char *relative; /* to the dataset's root, "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz": for BIDS
+                       URIs */
+    struct np_bids_name name;
+};
+
+/* One participant-session, the unit that has a state. */
+struct np_session {
+    char *participant;       /* "01" */
+    char *session;           /* "1"; NULL when the dataset has no session folder here */
+    char *requested_session; /* label for the completion record: as requested, else the session,
+                                else "unnamed" */
+    struct np_scan *scan;    /* sorted by relative path */
+    size_t n_scans;
+};
+
+struct np_dataset {
+    char *root;
+    char *name;                 /* dataset_description.json's Name; NULL when absent */
+    char *doi;                  /* DatasetDOI; NULL when absent */
+    struct np_session *session; /* sorted by participant, session; sessions without matching images
+                                   are kept, n_scans 0 */
+    size_t n_sessions;
+    struct np_strings
+        warnings; /* what was odd but no failure, one sentence each, naming the file */
+};
+
+/*
+ * Find what `selection` asks for below `root`.
+ * Never looks into derivatives/, sourcedata/, code/, stimuli/ or hidden folders; honours
+ * .bidsignore; leaves out part-phase (and part-imag) images, and anything whose name is not BIDS
+ * (warned); .nii beside .nii.gz of the same name: warned, .nii.gz taken. UNIT1 is not selected as
+ * T1w. A label that was asked for and does not exist is NP_ESELECT, and the sentence names it and
+ * what there is (did-you-mean). Returns 0, NP_ENOINPUT (no such folder; not a BIDS dataset: no
+ * sub-* folder), NP_ESELECT, NP_ECONFIG (filter file).
+ */
+int np_dataset_open(const char *root, const struct np_selection *selection,
+                    struct np_dataset **dataset, struct np_error *err);
+void np_dataset_freep(struct np_dataset **dataset);
+
+/* "sub-01/ses-1" or "sub-01"; the caller frees. */
+char *np_session_text(const struct np_session *session);
+
+#endif

@@ -1,0 +1,26 @@
+/* Names of what we write, relative to OUTPUT_DIR. Every returned text is the caller's to free. */
+#ifndef NP_BIDS_DERIVATIVE_H
+#define NP_BIDS_DERIVATIVE_H
+
+#include "bids/dataset.h"
+
+enum np_derivative {
+    NP_DERIVATIVE_PREPROC, /* …_desc-preproc_T1w.nii.gz */
+    NP_DERIVATIVE_NORM,    /* …_desc-norm_T1w.nii.gz */
+    NP_DERIVATIVE_MASK, /* …_desc-brain_mask.nii.gz; T2w, FLAIR: …_space-T2w_desc-brain_mask.nii.gz
+                         */
+    NP_DERIVATIVE_BIASFIELD, /* …_mod-T1w_biasfield.nii.gz */
+};
+
+/* "sub-01/ses-1/anat/sub-01_ses-1_desc-preproc_T1w.nii.gz" */
+char *np_derivative_path(const struct np_scan *scan, enum np_derivative kind);
+
+/* The same for an image that is no part of a dataset: `stem` names it ("scan"), or its own entities
+ * when it has them. */
+char *np_derivative_path_plain(const char *file_name, const char *modality,
+                               enum np_derivative kind);
+
+/* "x.nii.gz" → "x.json" */
+char *np_derivative_sidecar(const char *image_path);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * One run's settings: a plain struct, filled once (defaults < config file < environment < flags)
+ * and const from then on.
+ */
+#ifndef NP_CONFIG_CONFIG_H
+#define NP_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum np_command {
+    NP_COMMAND_PARTICIPANT, /* BIDS_DIR OUTPUT_DIR participant|session */
+    NP_COMMAND_GROUP,
+    NP_COMMAND_PROCESS,
+    NP_COMMAND_BATCH,
+    NP_COMMAND_STATUS,
+    NP_COMMAND_REPLAY,
+    NP_COMMAND_DOCTOR,
+    NP_COMMAND_ESTIMATE,
+    NP_COMMAND_DEMO_DATA,
+    NP_COMMAND_HELP,
+    NP_COMMAND_VERSION,
+    NP_COMMAND_EXPLAIN,      /* --explain CODE */
+    NP_COMMAND_PRINT_CONFIG, /* --print-config */
+    NP_COMMAND_BIDS_EXEC_SPEC,
+    NP_COMMAND_COMPLETION, /* --completion SHELL */
+    NP_COMMAND_MAN,        /* --man: the page in roff */
+};
+
+enum np_skull_strip { NP_SKULL_STRIP_AUTO, NP_SKULL_STRIP_FORCE, NP_SKULL_STRIP_SKIP };
+enum np_normalize {
+    NP_NORMALIZE_ZSCORE,
+    NP_NORMALIZE_WHITESTRIPE,
+    NP_NORMALIZE_PERCENTILE,
+    NP_NORMALIZE_NONE
+};
+enum np_bias_method { NP_BIAS_N4, NP_BIAS_NONE };
+enum np_level { NP_LEVEL_FULL, NP_LEVEL_MINIMAL };
+enum np_rerun { NP_RERUN_MISSING, NP_RERUN_FAILED, NP_RERUN_OUTDATED, NP_RERUN_ALL };
+enum np_telemetry_id { NP_TELEMETRY_LABEL, NP_TELEMETRY_HASH, NP_TELEMETRY_NONE };
+enum np_status_format { NP_STATUS_TABLE, NP_STATUS_TSV, NP_STATUS_JSON, NP_STATUS_NIPOPPY };
+
+struct np_config {
+    enum np_command command;
+
+    /* places; NULL when not given */
+    char *bids_dir;
+    char *output_dir;
+    struct np_strings inputs; /* process: files; batch: one folder */
+
+    /* selection; empty = everything. Labels without their prefix. */
+    struct np_strings participants;
+    struct np_strings sessions; /* may hold "unnamed" */
+    struct np_strings tasks, runs, echoes;
+    struct np_strings modalities; /* "T1w", "T2w", "FLAIR"; never empty after the defaults */
+    char *bids_filter_file;
+
+    /* methods */
+    enum np_skull_strip skull_strip;
+    enum np_normalize normalize;
+    enum np_bias_method bias_correction;
+
+    /* resources; 0 = find out */
+    int nprocs;
+    int parallel;
+    int omp_nthreads;
+    int64_t mem_bytes;
+    char *work_dir;
+    bool clean_workdir;
+
+    /* outputs */
+    enum np_level level;
+    bool save_bias_field;
+
+    /* policy */
+    bool stop_on_first_crash;
+    enum np_rerun rerun;
+    bool dry_run;
+    bool allow_empty;
+    bool redact;
+
+    /* dataset */
+    char *dataset_name;
+    struct np_strings dataset_links; /* "NAME=URI" */
+
+    /* telemetry */
+    char *otel_endpoint;
+    enum np_telemetry_id telemetry_id;
+    bool no_telemetry;
+
+    /* injected faults */
+    double fail_rate;
+    char *slow_stage;    /* stage name */
+    double slow_stage_s; /* seconds added to it */
+    uint64_t random_seed;
+
+    /* status */
+    bool status_failed;
+    enum np_status_format status_format;
+
+    /* demo-data; inputs[0] is the folder */
+    int demo_participants;
+    int demo_sessions;
+    double demo_size_mm; /* voxel size: edge in mm */
+
+    /* misc */
+    int verbosity; /* -1 quiet, 0, 1, 2, 3 */
+    char *config_file;
+    char *argument; /* of --explain, --completion */
+
+    /* For records: the words as typed (argv), and flags of other tools that were accepted and
+     * ignored. */
+    struct np_strings command_line;
+    struct np_strings foreign;
+};
+
+void np_config_init(struct np_config *config);
+void np_config_done(struct np_config *config);
+
+/*
+ * SHA-free fingerprint: the canonical JSON text (sorted keys) of those options that change results;
+ * the caller frees. Two runs with the same text make the same files from the same input.
+ */
+char *np_config_results_json(const struct np_config *config);
+
+#endif

@@ -1,0 +1,39 @@
+/* Voxels in memory: an image of floats and a mask of 0/1 bytes; two types, so that one cannot be
+ * passed as the other. */
+#ifndef NP_IMAGE_IMAGE_H
+#define NP_IMAGE_IMAGE_H
+
+#include "base/error.h"
+#include "image/grid.h"
+
+/* One volume; `voxel` has np_grid_voxels(&grid) values, x fastest. */
+struct np_image {
+    struct np_grid grid;
+    float *voxel;
+};
+
+/* One volume; each voxel is 0 or 1. */
+struct np_mask {
+    struct np_grid grid;
+    uint8_t *voxel;
+};
+
+/* Zeroed, on `grid` (its fourth dimension is taken as 1). NULL when memory does not suffice. */
+struct np_image *np_image_new(const struct np_grid *grid);
+struct np_mask *np_mask_new(const struct np_grid *grid);
+
+/* Accept NULL and a pointer to NULL; null the pointer. */
+void np_image_freep(struct np_image **image);
+void np_mask_freep(struct np_mask **mask);
+
+/* A copy; NULL when memory does not suffice. */
+struct np_image *np_image_copy(const struct np_image *image);
+struct np_mask *np_mask_copy(const struct np_mask *mask);
+
+/* Number of voxels that are 1. */
+int64_t np_mask_count(const struct np_mask *mask);
+
+/* MiB of one volume of floats on this grid, rounded up: for messages. */
+size_t np_grid_mib(const struct np_grid *grid);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * NIfTI files: the only module that knows niftilib.
+ * NIfTI-1 and -2; .nii, .nii.gz, .hdr + .img (each plain or gzipped); both byte orders. The
+ * standards: https://nifti.nimh.nih.gov/nifti-1 and https://nifti.nimh.nih.gov/nifti-2
+ */
+#ifndef NP_IMAGE_NIFTI_H
+#define NP_IMAGE_NIFTI_H
+
+#include "base/exec.h"
+#include "image/image.h"
+
+enum np_geometry_source { NP_GEOMETRY_SFORM, NP_GEOMETRY_QFORM };
+
+/* What a header says, checked; plain data, nothing to release. */
+struct np_nifti_info {
+    struct np_grid grid;
+    int version;            /* 1 or 2 */
+    int datatype;           /* NIFTI_TYPE_* */
+    char datatype_name[16]; /* "INT16" */
+    int bytes_per_voxel;
+    double scl_slope, scl_inter; /* 1 and 0 when the header's slope is 0 */
+    enum np_geometry_source geometry;
+    int xform_code; /* of that source: what world means; 1 scanner, 2 aligned, … */
+    int qform_code, sform_code;
+    int slice_code, dim_info; /* kept for the output's header */
+    bool swapped;             /* the file's byte order is not this machine's */
+    bool gzipped;
+    int64_t file_bytes; /* of the data file as it lies on disk */
+};
+
+/*
+ * Read and check a header; no voxel is read and nothing is allocated by what it says.
+ * Geometry: sform when its code > 0, else qform when its code > 0, else NP_EGEOMETRY. A singular or
+ * non-finite one is NP_EGEOMETRY (a singular sform beside a good qform too: the file contradicts
+ * itself). Trailing axes of length 1 do not count; nt is n[3]. Returns 0, NP_ENOINPUT, NP_ECONTENT
+ * (link to content that is not here), NP_EFORMAT (not NIfTI: says what it looks like, DICOM, HTML,
+ * gzip of something else …), NP_ETRUNCATED, NP_EHEADER, NP_EDATATYPE (complex, RGB), NP_EDIMENSION,
+ * NP_EGEOMETRY, NP_EIO. Each sentence names the file, what was expected, what was found, what to
+ * do.
+ */
+int np_nifti_read_info(const char *path, struct np_nifti_info *info, struct np_error *err);
+
+/* What np_nifti_read_volume saw on its way. */
+struct np_nifti_content {
+    int64_t n_nonfinite;     /* voxels that were NaN or infinite; they are 0 in the image */
+    double minimum, maximum; /* of the finite voxels, scaled */
+    char sha256[65];         /* of the data file's bytes on disk, hex */
+};
+
+/*
+ * Read the (only) volume as float, scaled by slope and intercept, in the file's axis order.
+ *   info  out, may be NULL
+ *   image out, owned by the caller
+ * 3-D images only: more than one volume is NP_EDIMENSION, fewer than 3 axes with more than one
+ * voxel too. Returns the above and NP_ENOMEM (says how much), NP_EVALUE (NaN slope), NP_ECANCELED.
+ */
+int np_nifti_read_volume(const char *path, const struct np_exec *exec, struct np_nifti_info *info,
+                         struct np_nifti_content *content, struct np_image **image,
+                         struct np_error *err);
+
+/* How to write. */
+struct np_nifti_output {
+    const struct np_nifti_info
+        *like;               /* codes, slice order, units and version come from here; may be NULL */
+    const char *description; /* header's descrip, at most 79 bytes; may be NULL */
+};
+
+/* What was written: for records. */
+struct np_nifti_written {
+    int64_t n_bytes;       /* on disk */
+    char sha256[65];       /* of the file */
+    char voxel_sha256[65]; /* of the voxel data, little-endian, before compression: the same for
+                              every codec */
+};
+
+/*
+ * Write one volume as float32 (image) or uint8 (mask) single-file NIfTI (version 1, or 2 when an
+ * axis exceeds 32767 or `like` is version 2), little-endian, gzipped when `path` ends in ".gz".
+ * sform and qform are both set to the grid (qform only when the grid has no shear). The gzip header
+ * carries neither time nor name. `fd_path` is where the bytes go (a temporary), `path` what errors
+ * name and what decides about gzip; the file is synced. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO,
+ * NP_ENOMEM, NP_ECANCELED.
+ */
+int np_nifti_write_image(const char *path, const char *fd_path, const struct np_image *image,
+                         const struct np_nifti_output *how, const struct np_exec *exec,
+                         struct np_nifti_written *written, struct np_error *err);
+int np_nifti_write_mask(const char *path, const char *fd_path, const struct np_mask *mask,
+                        const struct np_nifti_output *how, const struct np_exec *exec,
+                        struct np_nifti_written *written, struct np_error *err);
+
+#endif

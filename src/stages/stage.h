@@ -1,0 +1,47 @@
+/*
+ * Stages adapt kernels to one file: pick slots, call the kernel, record measures, fill a slot. They
+ * do not time, log, trace or write: the runner does that, once, for all of them.
+ */
+#ifndef NP_STAGES_STAGE_H
+#define NP_STAGES_STAGE_H
+
+#include "base/exec.h"
+#include "config/config.h"
+#include "work/work.h"
+
+struct np_stage {
+    const char *name; /* spans, neuro.stage, status, --slow-stage: one spelling */
+    int version;      /* changes when its results do */
+    unsigned needs;   /* bits of np_slot that must be filled before */
+    unsigned gives;   /* bits that are filled after */
+    int (*run)(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
+               struct np_error *err);
+    const char *doi; /* of the method, or NULL */
+};
+
+extern const struct np_stage np_stage_load_file; /* stages/load_file.c: reads, to RAS; gives RAW */
+extern const struct np_stage
+    np_stage_validate_data; /* stages/validate_data.c: values fit for the methods */
+extern const struct np_stage np_stage_bias_correction; /* gives FLAT, FIELD */
+extern const struct np_stage np_stage_skull_strip;     /* gives BRAIN */
+extern const struct np_stage
+    np_stage_bias_refinement; /* second N4, inside the brain; renews FLAT, FIELD */
+extern const struct np_stage np_stage_normalization; /* gives NORM (unless --normalize none) */
+
+/* The stages of one modality, in order, NULL-terminated; the runner adds write_output. */
+struct np_recipe {
+    const char *modality;
+    const struct np_stage *const *stage;
+};
+
+/* The recipe of "T1w", "T2w", "FLAIR"; NULL when there is none. */
+const struct np_recipe *np_recipe_find(const char *modality);
+
+/* 0 when every stage's needs are given by earlier ones; NP_EINTERNAL names the first that is not.
+ */
+int np_recipe_check(const struct np_recipe *recipe, struct np_error *err);
+
+/* "load_file:1 validate_data:1 …": the method version of a recipe; the caller frees. */
+char *np_recipe_version(const struct np_recipe *recipe);
+
+#endif

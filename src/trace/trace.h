@@ -1,0 +1,217 @@
+/*
+ * What is observed of a run: spans, log records, metrics; the model and its aggregation, no
+ * encoding, no I/O. Terms and semantics are OpenTelemetry's (specification 1.5x). A trace hands
+ * what is observed to sinks.
+ *
+ * Ownership: everything given to a sink is borrowed for the call. Names and attribute keys are
+ * string constants or live as long as the object that holds them (copies are made by np_attrs_*).
+ * Threads: a trace belongs to one thread.
+ */
+#ifndef NP_TRACE_TRACE_H
+#define NP_TRACE_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum { NP_TRACE_ID_BYTES = 16, NP_SPAN_ID_BYTES = 8, NP_TRACE_ID_HEX = 33, NP_SPAN_ID_HEX = 17 };
+
+struct np_trace_id {
+    uint8_t byte[NP_TRACE_ID_BYTES];
+};
+
+struct np_span_id {
+    uint8_t byte[NP_SPAN_ID_BYTES];
+};
+
+enum np_attr_type { NP_ATTR_STRING, NP_ATTR_INT, NP_ATTR_DOUBLE, NP_ATTR_BOOL };
+
+struct np_attr {
+    char *key; /* owned */
+    enum np_attr_type type;
+    union {
+        char *string; /* owned, valid UTF-8 */
+        int64_t integer;
+        double number;
+        bool boolean;
+    } value;
+};
+
+/* A list of attributes; {0} is empty. Setting a key again replaces its value. */
+struct np_attrs {
+    struct np_attr *item;
+    size_t n, capacity;
+};
+
+void np_attrs_string(struct np_attrs *attrs, const char *key,
+                     const char *value); /* NULL value: nothing; made UTF-8 */
+void np_attrs_int(struct np_attrs *attrs, const char *key, int64_t value);
+void np_attrs_double(struct np_attrs *attrs, const char *key, double value);
+void np_attrs_bool(struct np_attrs *attrs, const char *key, bool value);
+const struct np_attr *np_attrs_find(const struct np_attrs *attrs, const char *key);
+void np_attrs_copy(const struct np_attrs *from, struct np_attrs *to); /* adds all of `from` */
+void np_attrs_done(struct np_attrs *attrs);
+
+enum np_span_kind { NP_SPAN_INTERNAL = 1 };
+enum np_span_status { NP_STATUS_UNSET = 0, NP_STATUS_OK = 1, NP_STATUS_ERROR = 2 };
+
+struct np_span_event {
+    int64_t time_ns;
+    char *name; /* owned */
+    struct np_attrs attrs;
+};
+
+struct np_span_link {
+    struct np_trace_id trace_id;
+    struct np_span_id span_id;
+    char *trace_state; /* owned, may be NULL */
+};
+
+/* A span, open (end_ns 0) or ended. Plain data: the sinks read all of it. */
+struct np_span {
+    struct np_trace_id trace_id;
+    struct np_span_id span_id;
+    struct np_span_id parent_id; /* zero = root */
+    uint32_t flags;              /* W3C trace flags; 1 = sampled */
+    char *trace_state;           /* owned, may be NULL */
+    char *name;                  /* owned */
+    int64_t start_ns, end_ns;    /* since 1970 UTC */
+    enum np_span_status status;
+    char *status_message; /* owned, may be NULL */
+    struct np_attrs attrs;
+    struct np_span_event *event;
+    size_t n_events;
+    struct np_span_link *link;
+    size_t n_links;
+};
+
+/* OpenTelemetry severity numbers. */
+enum np_severity { NP_DEBUG = 5, NP_INFO = 9, NP_WARN = 13, NP_ERROR_LEVEL = 17, NP_FATAL = 21 };
+
+struct np_log_record {
+    int64_t time_ns;
+    enum np_severity severity;
+    char *body;                  /* owned, valid UTF-8, one sentence */
+    struct np_trace_id trace_id; /* zero = none */
+    struct np_span_id span_id;
+    struct np_attrs attrs;
+};
+
+enum np_metric_kind { NP_METRIC_COUNTER, NP_METRIC_UPDOWN, NP_METRIC_GAUGE, NP_METRIC_HISTOGRAM };
+
+/* A metric as it is known at compile time. Names: TELEMETRY's table. */
+struct np_metric_def {
+    const char *name;
+    const char *unit;
+    const char *description;
+    enum np_metric_kind kind;
+    bool is_integer;
+    const double *bound; /* histogram: ascending upper bounds */
+    size_t n_bounds;
+};
+
+struct np_exemplar {
+    double value;
+    int64_t time_ns;
+    struct np_trace_id trace_id;
+    struct np_span_id span_id;
+};
+
+/* One time series: cumulative since start_ns. */
+struct np_metric_point {
+    const struct np_metric_def *def;
+    struct np_attrs attrs;
+    int64_t start_ns, time_ns;
+    double value;   /* counter, up-down, gauge */
+    uint64_t count; /* histogram */
+    double sum, minimum, maximum;
+    uint64_t *bucket;            /* n_bounds + 1 */
+    struct np_exemplar exemplar; /* the latest; time_ns 0 = none */
+};
+
+/*
+ * Where observations go. NULL members = not interested. Calls return nothing: a sink keeps its own
+ * health. span_start comes when a span opens (so that a killed run's spans are known), span_end
+ * when it is complete.
+ */
+struct np_trace_sink {
+    void *self;
+    void (*span_start)(void *self, const struct np_span *span);
+    void (*span_end)(void *self, const struct np_span *span);
+    void (*log)(void *self, const struct np_log_record *record);
+    void (*metrics)(void *self, const struct np_metric_point *point, size_t n_points);
+    void (*flush)(void *self);
+    void (*close)(void *self); /* flush and release self */
+};
+
+enum { NP_TRACE_MOST_SINKS = 4 };
+
+struct np_trace;
+
+/* A trace without sinks; `resource` is copied. Never NULL. */
+struct np_trace *np_trace_new(const struct np_attrs *resource);
+
+/* Close the sinks and release all. Open spans are the caller's affair. */
+void np_trace_freep(struct np_trace **trace);
+void np_trace_add_sink(struct np_trace *trace, struct np_trace_sink sink);
+const struct np_attrs *np_trace_resource(const struct np_trace *trace);
+void np_trace_flush(struct np_trace *trace);
+
+/* Random ids from the system's entropy (getrandom); never zero. */
+struct np_trace_id np_trace_id_new(void);
+struct np_span_id np_span_id_new(void);
+void np_trace_id_hex(const struct np_trace_id *id, char out[NP_TRACE_ID_HEX]);
+void np_span_id_hex(const struct np_span_id *id, char out[NP_SPAN_ID_HEX]);
+bool np_trace_id_parse(const char *hex, struct np_trace_id *id);
+bool np_span_id_parse(const char *hex, struct np_span_id *id);
+bool np_trace_id_is_zero(const struct np_trace_id *id);
+bool np_span_id_is_zero(const struct np_span_id *id);
+
+/* W3C traceparent ("00-<32 hex>-<16 hex>-<2 hex>") into the parts; false when it is not valid (it
+ * is then ignored). */
+bool np_traceparent_parse(const char *text, struct np_trace_id *trace_id,
+                          struct np_span_id *span_id, uint32_t *flags);
+
+/*
+ * Open a span as child of `parent` (NULL = root of a new trace). The caller owns it and ends it
+ * with np_span_end. Sinks are told of the start only by np_span_begin, once attributes that belong
+ * to the start are set.
+ */
+struct np_span *np_span_new(const char *name, const struct np_span *parent);
+void np_span_begin(struct np_trace *trace, struct np_span *span);
+void np_span_event(struct np_span *span, const char *name, const struct np_attrs *attrs);
+void np_span_link(struct np_span *span, const struct np_span *other);
+
+/* The `exception` event and status Error with error.type, neuro.error.code and the sentence. */
+void np_span_fail(struct np_span *span, const struct np_error *err);
+
+/* Set the end time (unless set), tell the sinks, release; nulls the pointer. Accepts a pointer to
+ * NULL. */
+void np_span_end(struct np_trace *trace, struct np_span **span);
+
+/* Release without telling anyone. */
+void np_span_freep(struct np_span **span);
+
+/* Tell the sinks of a span or a record that came from elsewhere (a worker), as it is. */
+void np_trace_span_start(struct np_trace *trace, const struct np_span *span);
+void np_trace_span_end(struct np_trace *trace, const struct np_span *span);
+void np_trace_log_record(struct np_trace *trace, const struct np_log_record *record);
+
+/* Log one sentence, in the context of `span` (NULL = none) with `attrs` (NULL = none). */
+void np_trace_log(struct np_trace *trace, const struct np_span *span, enum np_severity severity,
+                  const struct np_attrs *attrs, const char *format, ...) NP_PRINTF(5, 6);
+void np_log_record_done(struct np_log_record *record);
+
+/* Aggregate. `attrs` select the series (copied when new; NULL = none); `span` gives the exemplar
+ * (may be NULL). */
+void np_metric_add(struct np_trace *trace, const struct np_metric_def *def, double value,
+                   const struct np_attrs *attrs, const struct np_span *span);
+/* Gauge: the last value counts. */
+void np_metric_set(struct np_trace *trace, const struct np_metric_def *def, double value,
+                   const struct np_attrs *attrs);
+/* Send the state of all series to the sinks, cumulative. */
+void np_trace_collect(struct np_trace *trace);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * One file on its way through the stages: typed slots and measures. Stages take and fill slots; the
+ * runner reads the measures and publishes them. All images here are in closest-to-RAS+ axis order
+ * (image/orient.h).
+ */
+#ifndef NP_WORK_WORK_H
+#define NP_WORK_WORK_H
+
+#include <stdbool.h>
+
+#include "bids/dataset.h"
+#include "image/image.h"
+#include "image/nifti.h"
+
+enum np_slot {
+    NP_SLOT_RAW = 1 << 0,  /* as read, finite, arbitrary units */
+    NP_SLOT_FLAT = 1 << 1, /* bias-corrected */
+    NP_SLOT_BRAIN = 1 << 2,
+    NP_SLOT_NORM = 1 << 3, /* normalized, 0 outside the brain */
+    NP_SLOT_FIELD = 1 << 4 /* natural logarithm of the multiplicative field that was divided out */
+};
+
+/* A scalar that a stage found out. Keys are "stage.word", units UCUM ("mm3", "1", "s"). */
+struct np_measure {
+    char *key;
+    double value;
+    char *unit;
+};
+
+/* A word that a stage found out ("normalization.method" = "zscore"). */
+struct np_fact {
+    char *key;
+    char *text;
+};
+
+struct np_work {
+    const struct np_scan *scan; /* borrowed; NULL for `process` */
+    const char *path;           /* of the input; borrowed */
+    char *modality;             /* "T1w" */
+
+    struct np_nifti_info info; /* of the input, native axis order */
+    struct np_nifti_content content;
+
+    /* slots; RAS order; owned */
+    struct np_image *raw, *flat, *norm, *field;
+    struct np_mask *brain;
+    bool already_stripped; /* the input held no skull: its mask is its support */
+
+    struct np_measure *measure;
+    size_t n_measures;
+    struct np_fact *fact;
+    size_t n_facts;
+    struct np_strings warnings;
+};
+
+void np_work_init(struct np_work *work, const char *path, const char *modality);
+void np_work_done(struct np_work *work);
+
+/* Which slots are filled: bits of np_slot. */
+unsigned np_work_slots(const struct np_work *work);
+
+/* Record a measure or a fact; a key that is there already is replaced. */
+void np_work_measure(struct np_work *work, const char *key, double value, const char *unit);
+void np_work_fact(struct np_work *work, const char *key, const char *text);
+void np_work_warn(struct np_work *work, const char *format, ...) NP_PRINTF(2, 3);
+
+/* The value of a measure, or `fallback`. */
+double np_work_value(const struct np_work *work, const char *key, double fallback);
+
+#endif
