@@ -1,4 +1,6 @@
-# neuro-preprocess: one file, no recursion. `make help` lists the targets.
+# neuro-preprocess: one file. `make help` lists the targets.
+# Yours to set: CC CFLAGS CPPFLAGS LDFLAGS LDLIBS (added to ours, never replaced), PREFIX DESTDIR,
+# BUILD (folder for everything that is made), CODECS (e.g. CODECS=zlib), RELAXED=1 (warnings are no errors).
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
@@ -7,8 +9,6 @@ BUILD   ?= build
 VARIANT ?= release
 
 CC      ?= cc
-COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-
 OUT     := $(BUILD)/$(VARIANT)
 PROGRAM := $(BUILD)/neuro-preprocess
 ifneq ($(VARIANT),release)
@@ -23,26 +23,30 @@ CODECS += $(if $(call have_header,libdeflate.h),libdeflate)
 CODECS += $(if $(filter x86_64 aarch64,$(shell uname -m)),$(if $(call have_header,isa-l/igzip_lib.h),isal))
 endif
 
-ARCH_FLAGS := $(if $(filter x86_64,$(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)),-march=x86-64-v2)
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-            -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wcast-qual $(if $(RELAXED),,-Werror)
-HARDENING := -fstack-protector-strong -fPIE $(if $(filter release,$(VARIANT)),-D_FORTIFY_SOURCE=2)
-NP_CFLAGS := -std=c11 -O2 -g $(ARCH_FLAGS) -ffp-contract=off -fno-math-errno -fno-trapping-math -fvisibility=hidden -pthread \
-             $(WARNINGS) $(HARDENING)
-NP_CPPFLAGS := -Isrc -Itests/unit -isystem /usr/include/nifti -D_GNU_SOURCE -DNP_VERSION='"$(VERSION)"' \
-               $(if $(filter libdeflate,$(CODECS)),-DNP_WITH_LIBDEFLATE) $(if $(filter isal,$(CODECS)),-DNP_WITH_ISAL)
-NP_LDFLAGS := -pthread -pie -Wl,-z,relro,-z,now
-NP_LDLIBS  := -lnifti2 -lznz -lz -ljansson -lm $(if $(filter libdeflate,$(CODECS)),-ldeflate) \
-              $(if $(filter isal,$(CODECS)),-lisal)
+# The baseline is fixed so that the same source gives the same bits on every machine of an architecture.
+TARGET     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+ARCH_FLAGS := $(if $(filter x86_64,$(TARGET)),-march=x86-64-v2 -fcf-protection)
+WARNINGS   := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+              -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wcast-qual $(if $(RELAXED),,-Werror -Wno-error=cpp)
+HARDENING  := -fPIE -fstack-protector-strong -fstack-clash-protection \
+              $(if $(filter release,$(VARIANT)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 
-SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-SANITIZE_tsan := -fsanitize=thread -fno-omit-frame-pointer
-NP_CFLAGS  += $(SANITIZE_$(VARIANT))
-NP_LDFLAGS += $(SANITIZE_$(VARIANT))
-ifeq ($(VARIANT),cov)
-NP_CFLAGS  += --coverage -O0
-NP_LDFLAGS += --coverage
-endif
+# What a build for finding faults adds.
+VARIANT_FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+VARIANT_FLAGS_tsan := -fsanitize=thread -fno-omit-frame-pointer
+VARIANT_FLAGS_cov  := --coverage -O0
+VARIANT_FLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+VARIANT_FLAGS      := $(VARIANT_FLAGS_$(VARIANT))
+
+NP_CFLAGS   := -std=c11 -O2 -g $(ARCH_FLAGS) -ffp-contract=off -fno-math-errno -fno-trapping-math -fvisibility=hidden -pthread \
+               $(WARNINGS) $(HARDENING) $(VARIANT_FLAGS)
+NP_CPPFLAGS := -Isrc -Itests/unit -Itests/fuzz -isystem /usr/include/nifti -D_GNU_SOURCE -DNP_VERSION='"$(VERSION)"' \
+               $(if $(filter libdeflate,$(CODECS)),-DNP_WITH_LIBDEFLATE) $(if $(filter isal,$(CODECS)),-DNP_WITH_ISAL)
+NP_LDFLAGS  := -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack $(VARIANT_FLAGS)
+NP_LDLIBS   := -lnifti2 -lznz -lz -ljansson -lm $(if $(filter libdeflate,$(CODECS)),-ldeflate) \
+               $(if $(filter isal,$(CODECS)),-lisal)
+COMPILE     = $(CC) $(NP_CPPFLAGS) $(CPPFLAGS) $(NP_CFLAGS) $(CFLAGS) -MMD -MP
+LINK        = $(CC) $(NP_CFLAGS) $(CFLAGS) $(NP_LDFLAGS) $(LDFLAGS)
 
 # MODULES="base image" builds and tests those alone.
 MODULES  ?= *
@@ -54,14 +58,17 @@ LIBRARY  := $(OUT)/libnp.a
 UNIT_SRC  := $(sort $(wildcard $(patsubst %,tests/unit/%/test_*.c,$(MODULES))))
 UNIT_BINS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(UNIT_SRC))
 UNIT_HELP := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/unit/*.c)))
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+MADE_BY_PROGRAM := $(addprefix $(BUILD)/share/,neuro-preprocess.1 neuro-preprocess.bash _neuro-preprocess neuro-preprocess.fish)
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .PHONY: all
-all: $(PROGRAM) ## build the program
+all: $(PROGRAM) ## build the program: build/neuro-preprocess
 
 $(PROGRAM): $(MAIN_OBJ) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(NP_CFLAGS) $(CFLAGS) $(NP_LDFLAGS) $(LDFLAGS) -o $@ $(MAIN_OBJ) $(LIBRARY) $(NP_LDLIBS) $(LDLIBS)
+	$(LINK) -o $@ $(MAIN_OBJ) $(LIBRARY) $(NP_LDLIBS) $(LDLIBS)
 
 $(LIBRARY): $(LIB_OBJS)
 	@mkdir -p $(@D)
@@ -70,29 +77,114 @@ $(LIBRARY): $(LIB_OBJS)
 
 $(OUT)/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
-	$(CC) $(NP_CPPFLAGS) $(CPPFLAGS) $(NP_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -c -o $@ $<
 
-# Objects are made anew when the flags change.
-FLAGS_NOW := $(CC) $(NP_CPPFLAGS) $(CPPFLAGS) $(NP_CFLAGS) $(CFLAGS) $(NP_LDLIBS)
-$(OUT)/flags: force
-	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' >$@
+# Objects are made anew when the flags change, version.o alone when the commit does.
+quote        = '$(subst ','\'',$(1))'
+write_if_new = @mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) | cmp -s - $@ || printf '%s\n' $(call quote,$(1)) >$@
+FLAGS_NOW   := $(CC) $(NP_CPPFLAGS) $(CPPFLAGS) $(NP_CFLAGS) $(CFLAGS) $(NP_LDFLAGS) $(LDFLAGS) $(NP_LDLIBS) $(LDLIBS)
+COMMIT      := $(or $(if $(wildcard .git),$(shell git rev-parse --short=12 HEAD 2>/dev/null)),unknown)
+BUILD_FLAGS := $(subst ",\",$(strip $(CC) $(CPPFLAGS) $(NP_CFLAGS) $(CFLAGS)))
 .PHONY: force
 force:
+$(OUT)/flags: force
+	$(call write_if_new,$(FLAGS_NOW))
+$(OUT)/commit: force
+	$(call write_if_new,$(COMMIT))
+$(OUT)/src/cli/version.o: $(OUT)/commit
+$(OUT)/src/cli/version.o: private NP_CPPFLAGS += -DNP_COMMIT='"$(COMMIT)"' -DNP_BUILD_FLAGS=$(call quote,"$(BUILD_FLAGS)")
 
-.PHONY: unit
-unit: $(UNIT_BINS) ## build the unit tests
+# Test programs; `tests/run` asks for them.
+.PHONY: unit fuzzers
+unit: $(UNIT_BINS)
 $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(UNIT_HELP) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(NP_CFLAGS) $(CFLAGS) $(NP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(NP_LDLIBS) $(LDLIBS)
-.SECONDARY:
+	$(LINK) -o $@ $(filter %.o,$^) $(LIBRARY) $(NP_LDLIBS) $(LDLIBS)
 
-.PHONY: help
+fuzzers: $(FUZZ_BINS)
+$(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIBRARY) $(NP_LDLIBS) $(LDLIBS)
+
+.PHONY: demo
+demo: ## build, make a small dataset with one broken session, preprocess it, say what came out
+	@BUILD=$(BUILD) scripts/demo.sh
+
+# --- tests -----------------------------------------------------------------------------------------------------------
+export BUILD VARIANT
+.PHONY: check check-unit check-cli check-layers check-format lint asan tsan fuzz cov bench
+check: ## everything that tests need (Debian packages, named first), then all tests
+	@scripts/install-deps.sh check
+	+@tests/run layers format build unit cli determinism fuzz
+
+check-unit: ## unit tests alone
+	+@tests/run build unit
+
+check-cli: ## the program's tests alone
+	+@tests/run build cli determinism
+
+check-layers: ## who may include whom (scripts/layers.txt)
+	@scripts/check-layers.sh
+
+check-format: ## clang-format finds nothing to change
+	@scripts/check-format.sh
+
+lint: ## clang-tidy, cppcheck and shellcheck
+	@scripts/install-deps.sh lint
+	@scripts/lint.sh
+
+asan: ## all tests with the address and undefined-behaviour sanitizers
+	+@VARIANT=asan tests/run build unit cli
+
+tsan: ## unit tests with the thread sanitizer
+	+@VARIANT=tsan tests/run build unit
+
+fuzz: ## all fuzz targets, FUZZ_SECONDS in total (default 60)
+	+@tests/run fuzz
+
+cov: ## line coverage by room, from unit and program tests
+	+@VARIANT=cov tests/run build unit cli
+	@scripts/coverage.sh $(BUILD)/cov
+
+bench: all ## how long the stages take, beside peers on the same machine; BENCH_ARGS=--write renews docs/benchmarks.md
+	@tests/bench/run.sh $(BENCH_ARGS)
+
+# --- packaging -------------------------------------------------------------------------------------------------------
+.PHONY: man install dist
+man: $(BUILD)/share/neuro-preprocess.1 ## the man page, from the program's own option table
+
+$(BUILD)/share/neuro-preprocess.1: $(PROGRAM)
+	@mkdir -p $(@D)
+	$(PROGRAM) --man >$@
+$(BUILD)/share/neuro-preprocess.bash: $(PROGRAM)
+	@mkdir -p $(@D)
+	$(PROGRAM) --completion bash >$@
+$(BUILD)/share/_neuro-preprocess: $(PROGRAM)
+	@mkdir -p $(@D)
+	$(PROGRAM) --completion zsh >$@
+$(BUILD)/share/neuro-preprocess.fish: $(PROGRAM)
+	@mkdir -p $(@D)
+	$(PROGRAM) --completion fish >$@
+
+AT := $(DESTDIR)$(PREFIX)
+install: all $(MADE_BY_PROGRAM) ## program, man page, completions and licence below DESTDIR and PREFIX (default /usr/local)
+	install -D -m 755 $(PROGRAM) $(AT)/bin/neuro-preprocess
+	install -D -m 644 $(BUILD)/share/neuro-preprocess.1 $(AT)/share/man/man1/neuro-preprocess.1
+	install -D -m 644 $(BUILD)/share/neuro-preprocess.bash $(AT)/share/bash-completion/completions/neuro-preprocess
+	install -D -m 644 $(BUILD)/share/_neuro-preprocess $(AT)/share/zsh/site-functions/_neuro-preprocess
+	install -D -m 644 $(BUILD)/share/neuro-preprocess.fish $(AT)/share/fish/vendor_completions.d/neuro-preprocess.fish
+	install -d $(AT)/share/doc/neuro-preprocess
+	install -m 644 README.md CHANGELOG.md CITATION.cff LICENSE $(AT)/share/doc/neuro-preprocess/
+
+dist: ## source archive of the last commit: build/neuro-preprocess-VERSION.tar.gz
+	@mkdir -p $(BUILD)
+	git archive --prefix=neuro-preprocess-$(VERSION)/ HEAD | gzip -9n >$(BUILD)/neuro-preprocess-$(VERSION).tar.gz
+
+.PHONY: help clean
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: clean
 clean: ## remove what was built
 	rm -rf $(BUILD)
 
--include $(wildcard $(OUT)/src/*/*.d $(OUT)/tests/unit/*.d $(OUT)/tests/unit/*/*.d)
+-include $(wildcard $(OUT)/src/*/*.d $(OUT)/tests/unit/*.d $(OUT)/tests/unit/*/*.d $(OUT)/tests/fuzz/*.d)

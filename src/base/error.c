@@ -30,6 +30,7 @@ static int ordinal(int code)
     return code <= 0 && code > -NP_N_ERROR_ORDINALS ? -code : NP_ERROR_ORDINAL_NP_EINTERNAL;
 }
 
+NP_PRINTF(2, 0)
 static void format_text(struct np_error *err, const char *format, va_list args)
 {
     vsnprintf(err->text, sizeof(err->text), format, args);

@@ -51,6 +51,28 @@ void np_str_addf(struct np_str *str, const char *format, ...)
     free(text);
 }
 
+void np_str_add_json(struct np_str *str, const char *text)
+{
+    if (!text) {
+        np_str_add(str, "null");
+        return;
+    }
+    np_str_add_char(str, '"');
+    while (*text) {
+        size_t n = np_utf8_sequence(text);
+        if (n == 0)
+            np_str_add(str, "\xef\xbf\xbd");
+        else if (*text == '"' || *text == '\\')
+            np_str_addf(str, "\\%c", *text);
+        else if (n == 1 && (unsigned char)*text < 0x20)
+            np_str_addf(str, "\\u%04x", (unsigned)*text);
+        else
+            np_str_add_bytes(str, text, n);
+        text += n ? n : 1;
+    }
+    np_str_add_char(str, '"');
+}
+
 void np_str_clear(struct np_str *str)
 {
     str->length = 0;

@@ -23,6 +23,9 @@ void np_str_add_bytes(struct np_str *str, const void *bytes, size_t n_bytes);
 void np_str_add_char(struct np_str *str, char c);
 void np_str_addf(struct np_str *str, const char *format, ...) NP_PRINTF(2, 3);
 
+/* Add `text` as a JSON string, in quotes; bytes that are not UTF-8 become U+FFFD. NULL is null. */
+void np_str_add_json(struct np_str *str, const char *text);
+
 /* Empty it, keeping the memory. */
 void np_str_clear(struct np_str *str);
 

@@ -39,6 +39,8 @@ struct np_session {
                                 else "unnamed" */
     struct np_scan *scan;    /* sorted by relative path */
     size_t n_scans;
+    char *unreadable; /* why its folder could not be listed (the session has failed: NP_ENOINPUT);
+                         NULL as a rule */
 };
 
 struct np_dataset {
@@ -53,13 +55,24 @@ struct np_dataset {
 };
 
 /*
- * Find what `selection` asks for below `root`.
- * Never looks into derivatives/, sourcedata/, code/, stimuli/ or hidden folders; honours
- * .bidsignore; leaves out part-phase (and part-imag) images, and anything whose name is not BIDS
- * (warned); .nii beside .nii.gz of the same name: warned, .nii.gz taken. UNIT1 is not selected as
- * T1w. A label that was asked for and does not exist is NP_ESELECT, and the sentence names it and
- * what there is (did-you-mean). Returns 0, NP_ENOINPUT (no such folder; not a BIDS dataset: no
- * sub-* folder), NP_ESELECT, NP_ECONFIG (filter file).
+ * Find what `selection` asks for below `root`. Labels may still have their prefix ("sub-01").
+ *
+ * Sessions. A participant has one for each ses-* folder, and one without label when there is an
+ * anat/ outside of them that holds images, or no ses-* at all. Sessions that the filter's "session"
+ * or "subject" rules out for every modality are left out; others without images are kept.
+ * Images. Those in anat/ whose suffix is among the modalities (UNIT1 is no T1w), .nii or .nii.gz,
+ * not hidden by .bidsignore. part-phase, -real and -imag are left out; so are, with a warning:
+ * names that are not BIDS or contradict their folders, names of derivatives (desc-, space-, …),
+ * single inversions, and a .nii beside its .nii.gz. A link without content is kept: reading it
+ * tells. Choosing runs leaves out images without a run; choosing echoes keeps images without an
+ * echo.
+ *
+ * Never looks into derivatives/, sourcedata/, code/, stimuli/ or hidden folders; what is asked for
+ * by label costs the listing of its own folder only.
+ * A label that was asked for and does not exist (a session: with none of the selected participants)
+ * is NP_ESELECT, and the sentence names it and what there is (did-you-mean).
+ * Returns 0, NP_ENOINPUT (no such folder; not a BIDS dataset: no sub-* folder), NP_ESELECT (also:
+ * the filter leaves no session), NP_ECONFIG (filter file).
  */
 int np_dataset_open(const char *root, const struct np_selection *selection,
                     struct np_dataset **dataset, struct np_error *err);

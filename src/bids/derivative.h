@@ -15,8 +15,9 @@ enum np_derivative {
 /* "sub-01/ses-1/anat/sub-01_ses-1_desc-preproc_T1w.nii.gz" */
 char *np_derivative_path(const struct np_scan *scan, enum np_derivative kind);
 
-/* The same for an image that is no part of a dataset: `stem` names it ("scan"), or its own entities
- * when it has them. */
+/* The same for an image that is no part of a dataset: its stem names it ("scan_desc-norm.nii.gz"),
+ * or its own entities when it has them, and then its suffix beats `modality`. Folders are dropped.
+ */
 char *np_derivative_path_plain(const char *file_name, const char *modality,
                                enum np_derivative kind);
 

@@ -56,7 +56,8 @@ struct np_bids_name {
 
 /*
  * Parse a file's name (no folders). Returns true when it is a BIDS name: key-value pairs with known
- * keys, each once, alphanumeric labels, then a suffix. `name` is untouched otherwise.
+ * keys, each once and in any order, labels of letters, digits and '+', then a suffix; a suffix
+ * alone is one too ("T1w.json"). `name` is untouched otherwise.
  */
 bool np_bids_name_parse(const char *file_name, struct np_bids_name *name);
 void np_bids_name_done(struct np_bids_name *name);

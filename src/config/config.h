@@ -23,8 +23,9 @@ enum np_command {
     NP_COMMAND_DEMO_DATA,
     NP_COMMAND_HELP,
     NP_COMMAND_VERSION,
-    NP_COMMAND_EXPLAIN,      /* --explain CODE */
-    NP_COMMAND_PRINT_CONFIG, /* --print-config */
+    NP_COMMAND_EXPLAIN,             /* --explain CODE */
+    NP_COMMAND_PRINT_CONFIG,        /* --print-config */
+    NP_COMMAND_PRINT_CONFIG_SCHEMA, /* --print-config-schema */
     NP_COMMAND_BIDS_EXEC_SPEC,
     NP_COMMAND_COMPLETION, /* --completion SHELL */
     NP_COMMAND_MAN,        /* --man: the page in roff */
@@ -39,12 +40,15 @@ enum np_normalize {
 };
 enum np_bias_method { NP_BIAS_N4, NP_BIAS_NONE };
 enum np_level { NP_LEVEL_FULL, NP_LEVEL_MINIMAL };
+enum np_report_viewer { NP_REPORT_VIEWER_NONE, NP_REPORT_VIEWER_SPRITE };
+enum np_output_layout { NP_LAYOUT_BIDS };
 enum np_rerun { NP_RERUN_MISSING, NP_RERUN_FAILED, NP_RERUN_OUTDATED, NP_RERUN_ALL };
 enum np_telemetry_id { NP_TELEMETRY_LABEL, NP_TELEMETRY_HASH, NP_TELEMETRY_NONE };
 enum np_status_format { NP_STATUS_TABLE, NP_STATUS_TSV, NP_STATUS_JSON, NP_STATUS_NIPOPPY };
 
 struct np_config {
     enum np_command command;
+    enum np_command topic; /* of NP_COMMAND_HELP: the command asked about, itself = all of them */
 
     /* places; NULL when not given */
     char *bids_dir;
@@ -74,6 +78,8 @@ struct np_config {
     /* outputs */
     enum np_level level;
     bool save_bias_field;
+    enum np_output_layout output_layout;
+    enum np_report_viewer report_viewer; /* this version writes no pages */
 
     /* policy */
     bool stop_on_first_crash;
@@ -87,7 +93,8 @@ struct np_config {
     struct np_strings dataset_links; /* "NAME=URI" */
 
     /* telemetry */
-    char *otel_endpoint;
+    char *otel_endpoint;    /* may hold a password: never print it but through np_url_redact */
+    char *metrics_textfile; /* this version writes none */
     enum np_telemetry_id telemetry_id;
     bool no_telemetry;
 
@@ -111,14 +118,26 @@ struct np_config {
     char *config_file;
     char *argument; /* of --explain, --completion */
 
-    /* For records: the words as typed (argv), and flags of other tools that were accepted and
-     * ignored. */
+    /*
+     * For records: the words as typed (argv) with passwords and queries in URLs made "***", and
+     * flags of other tools that were accepted and ignored.
+     */
     struct np_strings command_line;
     struct np_strings foreign;
 };
 
+/* Every field at its default; nothing from a file, the environment or a command line. */
 void np_config_init(struct np_config *config);
+
+/* Release what the fields own; accepts a zeroed struct. */
 void np_config_done(struct np_config *config);
+
+/*
+ * `text` without secrets: if it looks like a URL, its user and password and its query are "***"
+ * ("user:password@host" without a scheme too). What stands before the URL, such as "--option=", is
+ * kept. The caller frees.
+ */
+char *np_url_redact(const char *text);
 
 /*
  * SHA-free fingerprint: the canonical JSON text (sorted keys) of those options that change results;

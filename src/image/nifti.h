@@ -44,7 +44,9 @@ int np_nifti_read_info(const char *path, struct np_nifti_info *info, struct np_e
 struct np_nifti_content {
     int64_t n_nonfinite;     /* voxels that were NaN or infinite; they are 0 in the image */
     double minimum, maximum; /* of the finite voxels, scaled */
-    char sha256[65];         /* of the data file's bytes on disk, hex */
+    int64_t
+        n_extra_bytes; /* content after the last voxel: padding, or a header that says too little */
+    char sha256[65];   /* of the data file's bytes on disk, hex */
 };
 
 /*

@@ -28,6 +28,9 @@ extern const struct np_stage
     np_stage_bias_refinement; /* second N4, inside the brain; renews FLAT, FIELD */
 extern const struct np_stage np_stage_normalization; /* gives NORM (unless --normalize none) */
 
+/* exp of each voxel, in place: the FIELD slot's logarithm as the factor that was divided out. */
+void np_field_to_factor(struct np_image *log_field);
+
 /* The stages of one modality, in order, NULL-terminated; the runner adds write_output. */
 struct np_recipe {
     const char *modality;

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Every include of src/ against scripts/layers.txt. Prints what breaks the rules; status 1 when anything does.
+set -eu
+cd "$(dirname "$0")/.."
+find src -name '*.[ch]' | LC_ALL=C sort | xargs grep -n '^[[:space:]]*#[[:space:]]*include' | awk -v rules=scripts/layers.txt '
+function complain(text) { print text; bad = 1 }
+BEGIN {
+    while ((getline line < rules) > 0) {
+        sub(/#.*/, "", line)
+        n = split(line, word, " ")
+        if (n == 0) continue
+        room = word[1]; sub(/:$/, "", room)
+        for (i = 2; i <= n; i++) {
+            if (!(word[i] in known) && room !~ /^</)
+                complain(rules ": " room " names " word[i] ", which does not stand above it")
+            allowed[room, word[i]] = 1
+        }
+        if (room ~ /^</) library[++n_libraries] = room; else known[room] = 1
+    }
+}
+{
+    split($0, at, ":"); file = at[1]; where = at[1] ":" at[2]
+    split(file, part, "/"); room = part[2]
+    if (!(room in known)) complain(where ": room " room " is not in " rules)
+    target = $0; sub(/^[^:]*:[^:]*:[^"<]*/, "", target); sub(/[">][^">]*$/, "", target)
+    form = substr(target, 1, 1); target = substr(target, 2)
+    if (form == "\"") {
+        if (target !~ /^[a-z0-9]+\/[a-z0-9_]+\.h$/)
+            complain(where ": \"" target "\" is not of the form \"room/file.h\"")
+        split(target, to, "/")
+        if (to[1] != room && !((room, to[1]) in allowed))
+            complain(where ": " room " may not include " target)
+    } else
+        for (i = 1; i <= n_libraries; i++) {
+            name = substr(library[i], 2, length(library[i]) - 2)
+            star = sub(/\*$/, "", name)
+            if ((star ? index(target, name) == 1 : target == name) && !((library[i], room) in allowed))
+                complain(where ": " room " may not include <" target ">")
+        }
+}
+END { exit bad }'

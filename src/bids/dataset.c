@@ -1,0 +1,498 @@
+/*
+ * Discovery, from paths alone:
+ *   1. participants: those asked for, each looked up by its path; else the root's sub-* folders
+ *   2. sessions of each: likewise, ses-*; beside them "no session" where there is a folder anat/
+ *   3. images of each: the folder anat/ is listed (scan.c)
+ * So a participant and session that are asked for by name cost the listing of one folder, however
+ * large the dataset is. Folders are listed for a sentence when a label does not exist.
+ */
+#include "bids/dataset.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "bids/finder.h"
+#include "bids/json.h"
+#include "bids/labels.h"
+
+enum { DESCRIPTION_MOST_BYTES = 1 << 20, MOST_LABELS_TOLD = 6 };
+
+static const char unnamed[] = "unnamed";
+
+/* ---- the selection in its normal form ---- */
+
+static void normalise(const struct np_strings *asked, const char *key, struct np_strings *labels)
+{
+    NP_AUTO(np_strings_done) struct np_strings all = {0};
+
+    for (size_t i = 0; asked && i < asked->n; i++)
+        np_strings_add(&all, np_label_strip(asked->item[i], key));
+    np_strings_sort(&all);
+    for (size_t i = 0; i < all.n; i++)
+        if (i == 0 || strcmp(all.item[i], all.item[i - 1]) != 0)
+            np_strings_add(labels, all.item[i]);
+}
+
+static int finder_init(struct np_finder *finder, const struct np_selection *selection,
+                       struct np_error *err)
+{
+    static const char *const every_modality[] = {"FLAIR", "T1w", "T2w"};
+
+    if (selection->filter_file)
+        NP_TRY(np_filter_read(selection->filter_file, &finder->filter, finder->warnings, err));
+    np_ignore_read(finder->root, &finder->ignore, finder->warnings);
+    normalise(selection->participants, "sub", &finder->participants);
+    normalise(selection->sessions, "ses", &finder->sessions);
+    normalise(selection->runs, "run", &finder->runs);
+    normalise(selection->echoes, "echo", &finder->echoes);
+    normalise(selection->modalities, "", &finder->modalities);
+    bool has_choice = finder->modalities.n > 0;
+    for (size_t i = 0; !has_choice && i < NP_COUNT(every_modality); i++)
+        np_strings_add(&finder->modalities, every_modality[i]);
+    return 0;
+}
+
+static void finder_done(struct np_finder *finder)
+{
+    np_strings_done(&finder->participants);
+    np_strings_done(&finder->sessions);
+    np_strings_done(&finder->modalities);
+    np_strings_done(&finder->runs);
+    np_strings_done(&finder->echoes);
+    np_strings_done(&finder->runs_seen);
+    np_ignore_done(&finder->ignore);
+    np_filter_freep(&finder->filter);
+}
+
+/* ---- folders ---- */
+
+static char *participant_folder(const char *participant)
+{
+    return np_xasprintf("sub-%s", participant);
+}
+
+static char *session_folder(const char *participant, const char *session)
+{
+    return session ? np_xasprintf("sub-%s/ses-%s", participant, session)
+                   : participant_folder(participant);
+}
+
+static bool is_folder(const struct np_finder *finder, const char *relative)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(finder->root, relative);
+
+    return np_path_is_directory(path);
+}
+
+static bool is_ignored(const struct np_finder *finder, const char *folder)
+{
+    return np_ignore_matches(&finder->ignore, folder, NP_PATH_FOLDER);
+}
+
+/* The labels of "key-LABEL" among `names`, the content of `folder`; those hidden by .bidsignore
+ * left out, and folders that no label names warned about. */
+static void labels_among(const struct np_finder *finder, const char *folder,
+                         const struct np_strings *names, const char *key, struct np_strings *labels)
+{
+    for (size_t i = 0; i < names->n; i++) {
+        const char *label = np_label_strip(names->item[i], key);
+        if (label == names->item[i])
+            continue;
+        NP_AUTO(np_freep) char *relative = np_path_join(folder, names->item[i]);
+        if (is_ignored(finder, relative))
+            continue;
+        if (np_label_is_valid(label))
+            np_strings_add(labels, label);
+        else if (is_folder(finder, relative))
+            np_finder_warn(finder,
+                           "'%s': expected letters and digits after '%s-', found '%s'; "
+                           "left out",
+                           relative, key, label);
+    }
+}
+
+/* ---- labels that do not exist ---- */
+
+static int unknown_label(const struct np_finder *finder, const char *what, const char *label,
+                         const struct np_strings *known, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *asked = np_utf8_clean(label);
+    np_utf8_cut(asked, 60);
+    const char *nearest = np_label_nearest(label, known);
+    NP_AUTO(np_freep) char *list = np_strings_join(known, ", ", MOST_LABELS_TOLD);
+    NP_AUTO(np_freep)
+    char *meant = nearest ? np_xasprintf(" (did you mean '%s'?)", nearest) : np_xstrdup("");
+
+    return np_error_set(err, NP_ESELECT, "%s '%s' does not exist%s; expected one of: %s; in '%s'",
+                        what, label, meant, known->n ? list : "(none)", finder->root);
+}
+
+static int not_bids(const struct np_finder *finder, struct np_error *err)
+{
+    return np_error_set(
+        err, NP_ENOINPUT,
+        "'%s': expected a BIDS dataset, found no folder sub-*; give the folder that "
+        "holds them, or use 'neuro-preprocess batch' for a folder of images",
+        finder->root);
+}
+
+static int list_participants(const struct np_finder *finder, struct np_strings *participants,
+                             struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings names = {0};
+    int reason = np_folder_list(finder->root, "", &names);
+
+    if (reason)
+        return np_error_errno(err, reason, NP_ENOINPUT, "'%s': cannot list the dataset's folder",
+                              finder->root);
+    labels_among(finder, "", &names, "sub", participants);
+    return participants->n ? 0 : not_bids(finder, err);
+}
+
+static int unknown_participant(const struct np_finder *finder, const char *label,
+                               struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings known = {0};
+    NP_AUTO(np_freep) char *folder = participant_folder(label);
+
+    NP_TRY(list_participants(finder, &known, err));
+    if (np_label_is_valid(label) && is_folder(finder, folder))
+        return np_error_set(err, NP_ESELECT,
+                            "participant '%s' was asked for, but .bidsignore in '%s' leaves it out",
+                            label, finder->root);
+    return unknown_label(finder, "participant", label, &known, err);
+}
+
+static int find_participants(const struct np_finder *finder, struct np_strings *participants,
+                             struct np_error *err)
+{
+    if (finder->participants.n == 0)
+        return list_participants(finder, participants, err);
+    for (size_t i = 0; i < finder->participants.n; i++) {
+        const char *label = finder->participants.item[i];
+        NP_AUTO(np_freep) char *folder = participant_folder(label);
+        if (!np_label_is_valid(label) || !is_folder(finder, folder) || is_ignored(finder, folder))
+            return unknown_participant(finder, label, err);
+        np_strings_add(participants, label);
+    }
+    return 0;
+}
+
+/* ---- sessions ---- */
+
+static bool filter_wants(const struct np_finder *finder, const char *participant,
+                         const char *session)
+{
+    for (size_t i = 0; i < finder->modalities.n; i++)
+        if (np_filter_accepts_session(finder->filter, finder->modalities.item[i], participant,
+                                      session))
+            return true;
+    return false;
+}
+
+static char *sentence_of_errno(int reason, const char *folder)
+{
+    struct np_error err = {0};
+
+    np_error_errno(&err, reason, NP_ENOINPUT, "'%s': cannot list the folder", folder);
+    return np_utf8_clean(err.text);
+}
+
+static void session_done(struct np_session *session)
+{
+    for (size_t i = 0; i < session->n_scans; i++)
+        np_scan_done(&session->scan[i]);
+    free(session->scan);
+    free(session->participant);
+    free(session->session);
+    free(session->requested_session);
+    free(session->unreadable);
+    *session = (struct np_session){0};
+}
+
+static void add_session(struct np_dataset *dataset, const struct np_session *session)
+{
+    /* Doubling by the count alone: powers of two are when the room is full. */
+    size_t n = dataset->n_sessions;
+
+    if ((n & (n - 1)) == 0)
+        dataset->session =
+            np_xrealloc(dataset->session, (n ? n * 2 : 1) * sizeof(*dataset->session));
+    dataset->session[dataset->n_sessions++] = *session;
+}
+
+enum keep { KEEP_ALWAYS, KEEP_WITH_SCANS };
+
+/* Look for images in one session's folder and add it to the dataset. */
+static void visit_session(struct np_finder *finder, struct np_dataset *dataset,
+                          const char *participant, const char *session_label, enum keep keep)
+{
+    if (!filter_wants(finder, participant, session_label))
+        return;
+    struct np_session session = {
+        .participant = np_xstrdup(participant),
+        .session = session_label ? np_xstrdup(session_label) : NULL,
+        .requested_session = np_xstrdup(session_label ? session_label : unnamed),
+    };
+    NP_AUTO(np_freep) char *folder = session_folder(participant, session_label);
+    NP_AUTO(np_freep) char *anat = np_path_join(folder, "anat");
+    int reason = np_scans_find(finder, anat, &session);
+    if (reason && reason != ENOENT && reason != ENOTDIR)
+        session.unreadable = sentence_of_errno(reason, anat);
+    bool is_missing = reason && !session.unreadable && !is_folder(finder, folder);
+    if (is_missing)
+        np_finder_warn(finder, "'%s': expected a folder, found something else; left out", folder);
+    if (is_missing || (keep == KEEP_WITH_SCANS && session.n_scans == 0 && !session.unreadable))
+        session_done(&session);
+    else
+        add_session(dataset, &session);
+}
+
+/* A participant whose folder cannot be listed: one session that has failed. */
+static void add_unreadable(struct np_dataset *dataset, const char *participant, int reason)
+{
+    NP_AUTO(np_freep) char *folder = participant_folder(participant);
+    struct np_session session = {
+        .participant = np_xstrdup(participant),
+        .requested_session = np_xstrdup(unnamed),
+        .unreadable = sentence_of_errno(reason, folder),
+    };
+
+    add_session(dataset, &session);
+}
+
+/* All sessions of a participant. One that has images both in ses-* and outside is two kinds of
+ * session at once; one that has neither is a session without images. */
+static void visit_all_sessions(struct np_finder *finder, struct np_dataset *dataset,
+                               const char *participant)
+{
+    NP_AUTO(np_strings_done) struct np_strings names = {0}, labels = {0};
+    NP_AUTO(np_freep) char *folder = participant_folder(participant);
+    int reason = np_folder_list(finder->root, folder, &names);
+
+    if (reason == ENOTDIR || reason == ENOENT) {
+        np_finder_warn(finder, "'%s': expected a folder, found something else; left out", folder);
+        return;
+    }
+    if (reason) {
+        add_unreadable(dataset, participant, reason);
+        return;
+    }
+    labels_among(finder, folder, &names, "ses", &labels);
+    if (labels.n == 0)
+        visit_session(finder, dataset, participant, NULL, KEEP_ALWAYS);
+    else if (np_strings_have(&names, "anat"))
+        visit_session(finder, dataset, participant, NULL, KEEP_WITH_SCANS);
+    for (size_t i = 0; i < labels.n; i++)
+        visit_session(finder, dataset, participant, labels.item[i], KEEP_ALWAYS);
+}
+
+/* Sessions that a participant has; "unnamed" for images outside of any. */
+static void session_labels(const struct np_finder *finder, const char *participant,
+                           struct np_strings *labels)
+{
+    NP_AUTO(np_strings_done) struct np_strings names = {0};
+    NP_AUTO(np_freep) char *folder = participant_folder(participant);
+
+    if (np_folder_list(finder->root, folder, &names) != 0)
+        return;
+    labels_among(finder, folder, &names, "ses", labels);
+    if (labels->n == 0 || np_strings_have(&names, "anat"))
+        np_strings_add(labels, unnamed);
+}
+
+/* Does the participant have this session? `*label` becomes NULL where "unnamed" means none. */
+static bool has_session(const struct np_finder *finder, const char *participant, const char **label)
+{
+    NP_AUTO(np_freep) char *folder = session_folder(participant, *label);
+
+    if (np_label_is_valid(*label) && is_folder(finder, folder))
+        return !is_ignored(finder, folder);
+    if (strcmp(*label, unnamed) != 0)
+        return false;
+    NP_AUTO(np_strings_done) struct np_strings known = {0};
+    session_labels(finder, participant, &known);
+    *label = NULL;
+    return np_strings_have(&known, unnamed);
+}
+
+/* The sessions asked for. `was_found[i]` is set when this participant has finder->sessions.item[i].
+ */
+static void visit_asked_sessions(struct np_finder *finder, struct np_dataset *dataset,
+                                 const char *participant, bool *was_found)
+{
+    bool has_any = false;
+
+    for (size_t i = 0; i < finder->sessions.n; i++) {
+        const char *label = finder->sessions.item[i];
+        if (!has_session(finder, participant, &label))
+            continue;
+        was_found[i] = has_any = true;
+        visit_session(finder, dataset, participant, label, KEEP_ALWAYS);
+    }
+    if (!has_any)
+        np_finder_warn(finder, "'sub-%s': has none of the sessions that were asked for; left out",
+                       participant);
+}
+
+static int unknown_session(const struct np_finder *finder, const struct np_strings *participants,
+                           const char *label, struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings all = {0}, known = {0};
+
+    for (size_t i = 0; i < participants->n; i++) {
+        NP_AUTO(np_strings_done) struct np_strings labels = {0};
+        session_labels(finder, participants->item[i], &labels);
+        for (size_t k = 0; k < labels.n; k++)
+            np_strings_add(&all, labels.item[k]);
+    }
+    normalise(&all, "ses", &known);
+    NP_AUTO(np_freep)
+    char *what = participants->n == 1
+                     ? np_xasprintf("participant '%s': session", participants->item[0])
+                     : np_xstrdup("session");
+    return unknown_label(finder, what, label, &known, err);
+}
+
+static int visit_participants(struct np_finder *finder, struct np_dataset *dataset,
+                              const struct np_strings *participants, struct np_error *err)
+{
+    NP_AUTO(np_freep) bool *was_found = np_xcalloc(finder->sessions.n, sizeof(*was_found));
+
+    for (size_t i = 0; i < participants->n; i++)
+        if (finder->sessions.n)
+            visit_asked_sessions(finder, dataset, participants->item[i], was_found);
+        else
+            visit_all_sessions(finder, dataset, participants->item[i]);
+    for (size_t i = 0; i < finder->sessions.n; i++)
+        if (!was_found[i])
+            return unknown_session(finder, participants, finder->sessions.item[i], err);
+    return 0;
+}
+
+/* ---- the dataset itself ---- */
+
+static char *text_member(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text && *text ? np_xstrdup(text) : NULL;
+}
+
+static void read_description(struct np_finder *finder, struct np_dataset *dataset)
+{
+    static const char label[] = "dataset_description.json";
+    NP_AUTO(np_freep) char *path = np_path_join(finder->root, label);
+    struct np_error err = {0};
+    json_t *json = np_json_load(path, label, DESCRIPTION_MOST_BYTES, &err);
+
+    if (!json) {
+        np_finder_warn(finder, "%s; the dataset's name and DOI are not known", err.text);
+        return;
+    }
+    dataset->name = text_member(json, "Name");
+    dataset->doi = text_member(json, "DatasetDOI");
+    NP_AUTO(np_freep) char *type = text_member(json, "DatasetType");
+    if (type && strcmp(type, "derivative") == 0)
+        np_finder_warn(finder, "'%s': expected a raw dataset, found DatasetType 'derivative'",
+                       label);
+    json_decref(json);
+}
+
+static void warn_of_missing_runs(const struct np_finder *finder)
+{
+    for (size_t i = 0; i < finder->runs.n; i++) {
+        bool was_seen = false;
+        for (size_t k = 0; k < finder->runs_seen.n; k++)
+            was_seen = was_seen || np_index_equal(finder->runs.item[i], finder->runs_seen.item[k]);
+        if (was_seen)
+            continue;
+        NP_AUTO(np_freep) char *list = np_strings_join(&finder->runs_seen, ", ", MOST_LABELS_TOLD);
+        np_finder_warn(finder, "run '%s' was asked for; the selected sessions have %s",
+                       finder->runs.item[i], finder->runs_seen.n ? list : "no runs");
+    }
+}
+
+static int by_labels(const void *a, const void *b)
+{
+    const struct np_session *x = a, *y = b;
+    int participants = strcmp(x->participant, y->participant);
+
+    if (participants != 0)
+        return participants;
+    return strcmp(x->session ? x->session : "", y->session ? y->session : "");
+}
+
+static int check_not_empty(const struct np_finder *finder, const struct np_dataset *dataset,
+                           const struct np_selection *selection, struct np_error *err)
+{
+    if (dataset->n_sessions)
+        return 0;
+    if (selection->filter_file)
+        return np_error_set(err, NP_ESELECT,
+                            "'%s': expected a filter that leaves a session of "
+                            "'%s', found that it leaves none",
+                            selection->filter_file, finder->root);
+    const struct np_strings *warnings = finder->warnings;
+    return np_error_set(err, NP_ESELECT, "'%s': no session is left%s%s", finder->root,
+                        warnings->n ? ": " : "",
+                        warnings->n ? warnings->item[warnings->n - 1] : "");
+}
+
+static int discover(struct np_finder *finder, const struct np_selection *selection,
+                    struct np_dataset *dataset, struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings participants = {0};
+
+    NP_TRY(finder_init(finder, selection, err));
+    NP_TRY(find_participants(finder, &participants, err));
+    NP_TRY(visit_participants(finder, dataset, &participants, err));
+    NP_TRY(check_not_empty(finder, dataset, selection, err));
+    qsort(dataset->session, dataset->n_sessions, sizeof(*dataset->session), by_labels);
+    read_description(finder, dataset);
+    warn_of_missing_runs(finder);
+    return 0;
+}
+
+int np_dataset_open(const char *root, const struct np_selection *selection,
+                    struct np_dataset **dataset, struct np_error *err)
+{
+    if (!np_path_is_directory(root))
+        return np_error_set(err, NP_ENOINPUT, "'%s': expected a BIDS dataset's folder, found %s",
+                            root, np_path_exists(root) ? "a file" : "nothing of that name");
+    NP_AUTO(np_dataset_freep) struct np_dataset *found = np_xcalloc(1, sizeof(*found));
+    found->root = np_xstrdup(root);
+    NP_AUTO(finder_done)
+    struct np_finder finder = {
+        .root = found->root,
+        .warnings = &found->warnings,
+    };
+    NP_TRY(discover(&finder, selection, found, err));
+    *dataset = found;
+    found = NULL;
+    return 0;
+}
+
+void np_dataset_freep(struct np_dataset **dataset)
+{
+    struct np_dataset *self = *dataset;
+
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->n_sessions; i++)
+        session_done(&self->session[i]);
+    free(self->session);
+    free(self->root);
+    free(self->name);
+    free(self->doi);
+    np_strings_done(&self->warnings);
+    np_freep(dataset);
+}
+
+char *np_session_text(const struct np_session *session)
+{
+    return session_folder(session->participant, session->session);
+}

@@ -1,0 +1,44 @@
+/*
+ * --bids-filter-file: a JSON object of queries, one per kind of image, as fMRIPrep, BABS and PyBIDS
+ * write them:
+ *     {"t1w": {"datatype": "anat", "session": "01", "acquisition": null, "run": [1, 2]}}
+ * A query restricts images of its own kind only. Its members are entities by their long or short
+ * names, "suffix", "extension" and "datatype"; values are
+ *     text                      the label; indices ("run", "echo", …) whatever their padding
+ *     a number                  an index, whatever its padding
+ *     null or "Query.NONE"      the entity must be absent
+ *     "*" or "Query.ANY"        … present ("Query.REQUIRED" too); "Query.OPTIONAL" restricts
+ * nothing a list of these           any of them
+ */
+#ifndef NP_BIDS_FILTER_H
+#define NP_BIDS_FILTER_H
+
+#include "base/str.h"
+#include "bids/entities.h"
+
+enum { NP_FILTER_MOST_BYTES = 1 << 20 };
+
+struct np_filter;
+
+/*
+ * Read a filter file. Kinds of images and members that are not known are tolerated, with a sentence
+ * in `warnings`. Returns 0, or NP_ECONFIG (cannot be read, over 1 MiB, not JSON, wrong types) with
+ * file, line, column and what was found.
+ */
+int np_filter_read(const char *path, struct np_filter **filter, struct np_strings *warnings,
+                   struct np_error *err);
+
+/* The same for text in memory, terminated; `label` stands for the file in sentences. */
+int np_filter_parse(const char *label, const char *text, size_t n_bytes, struct np_filter **filter,
+                    struct np_strings *warnings, struct np_error *err);
+void np_filter_freep(struct np_filter **filter);
+
+/* May an image of this kind (suffix, "T1w") and name be taken? A NULL filter takes all. */
+bool np_filter_accepts(const struct np_filter *filter, const char *modality, const char *datatype,
+                       const struct np_bids_name *name);
+
+/* Could any image of this kind in this session be taken? `session` NULL = no session entity. */
+bool np_filter_accepts_session(const struct np_filter *filter, const char *modality,
+                               const char *participant, const char *session);
+
+#endif

@@ -1,0 +1,31 @@
+/* What discovery carries along: the selection in its normal form. Private to bids/. */
+#ifndef NP_BIDS_FINDER_H
+#define NP_BIDS_FINDER_H
+
+#include "bids/bidsignore.h"
+#include "bids/dataset.h"
+#include "bids/filter.h"
+
+struct np_finder {
+    const char *root;
+    /* labels without prefix, sorted, each once; empty = no restriction */
+    struct np_strings participants, sessions, modalities, runs, echoes;
+    struct np_strings runs_seen; /* of images that only the choice of runs could leave out */
+    struct np_ignore ignore;
+    struct np_filter *filter;    /* NULL = takes all */
+    struct np_strings *warnings; /* borrowed */
+};
+
+void np_finder_warn(const struct np_finder *finder, const char *format, ...) NP_PRINTF(2, 3);
+
+/* Sorted names in a folder without those that begin with a dot. Returns 0 or errno. */
+int np_folder_list(const char *root, const char *relative, struct np_strings *names);
+
+/*
+ * Add the images to preprocess in `folder` ("sub-01/ses-1/anat") to `session`, whose participant
+ * and session label are set. Returns 0 or the errno of listing the folder.
+ */
+int np_scans_find(struct np_finder *finder, const char *folder, struct np_session *session);
+void np_scan_done(struct np_scan *scan);
+
+#endif

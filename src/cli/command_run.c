@@ -1,0 +1,148 @@
+/* participant, process, batch: plan, prepare, record, run. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "cli/commands.h"
+#include "cli/version.h"
+#include "otlp/record.h"
+#include "pipeline/run.h"
+#include "trace/resource.h"
+
+int np_command_fail(const struct np_error *err)
+{
+    const struct np_outcome_info *outcome = np_outcome_info(np_error_outcome(err->code));
+    NP_AUTO(np_freep) char *text = np_utf8_clean(err->text);
+
+    fflush(stdout);
+    fprintf(stderr, "neuro-preprocess: %s: %s. What to do: %s\n", outcome->name, text,
+            outcome->remedy);
+    return outcome->exit_status;
+}
+
+void np_command_libraries(struct np_strings *libraries)
+{
+    np_strings_add(libraries, np_run_codec());
+}
+
+/* "20261121T102030Z_<run>.otlp.jsonl" */
+static char *record_path(const char *output_dir, const char *run_id)
+{
+    char start[32];
+    time_t now = time(NULL);
+    struct tm utc;
+
+    gmtime_r(&now, &utc);
+    strftime(start, sizeof(start), "%Y%m%dT%H%M%SZ", &utc);
+    return np_xasprintf("%s/logs/telemetry/%s_%s.otlp.jsonl", output_dir, start, run_id);
+}
+
+/* `sink` is empty without telemetry. Records that cannot be kept are no reason to keep no results.
+ */
+static void open_telemetry(const struct np_config *config, const struct np_run *run,
+                           const struct np_attrs *resource, struct np_trace_sink *sink)
+{
+    static const struct np_instrumentation scope = {.name = "neuro-preprocess",
+                                                    .version = NP_VERSION};
+    struct np_error err = {0};
+
+    if (config->no_telemetry)
+        return;
+    NP_AUTO(np_freep) char *path = record_path(config->output_dir, run->id);
+    if (np_otlp_record_open(path, resource, &scope, sink, &err) < 0) {
+        np_console_say(run->console, 0, "warning: no telemetry: %s", err.text);
+        return;
+    }
+    np_trace_add_sink(run->trace, *sink);
+    NP_AUTO(np_freep) char *shown = np_path_relative(path, config->output_dir);
+    np_console_say(run->console, 0, "traces, metrics, logs: %s; nothing leaves this machine",
+                   shown);
+}
+
+static void say_health(const struct np_trace_sink *sink, struct np_console *console)
+{
+    struct np_error trouble = {0};
+
+    if (sink->self && np_otlp_record_trouble(sink, &trouble))
+        np_console_say(console, 0, "warning: %s", trouble.text);
+}
+
+static void say_plan(const struct np_run *run)
+{
+    const struct np_plan *plan = run->plan;
+
+    for (size_t i = 0; plan->dataset && i < plan->dataset->warnings.n; i++)
+        np_console_say(run->console, 0, "warning: %s", plan->dataset->warnings.item[i]);
+    np_console_say(run->console, 0,
+                   "%zu sessions: %zu to do, %zu complete already, %zu with nothing to do; %d at "
+                   "once, %d threads each, memory limit %lld MiB (%s)",
+                   plan->n_jobs, plan->n_run, plan->n_skip, plan->n_nothing, plan->n_parallel,
+                   plan->n_threads, (long long)(plan->memory_bytes >> 20),
+                   run->config->mem_bytes ? "asked for" : plan->resources.memory_source);
+}
+
+static void detect_resource(const struct np_config *config, const struct np_plan *plan,
+                            const char *run_id, struct np_attrs *resource, struct np_str *warning)
+{
+    const struct np_resource_facts facts = {
+        .service_version = NP_VERSION,
+        .instance_id = run_id,
+        .dataset_name = config->dataset_name ? config->dataset_name
+                        : plan->dataset      ? plan->dataset->name
+                                             : NULL,
+        .revision = np_cli_commit(),
+    };
+
+    np_resource_detect(&facts, resource, warning);
+}
+
+static int run_plan(const struct np_config *config, const struct np_plan *plan,
+                    const struct np_cancel *cancel, struct np_console *console)
+{
+    NP_AUTO(np_str_done) struct np_str warning = {0};
+    struct np_error err = {0};
+    struct np_attrs resource = {0};
+    struct np_trace_sink sink = {0};
+    struct np_run run = {.config = config,
+                         .plan = plan,
+                         .console = console,
+                         .cancel = cancel,
+                         .version = NP_VERSION};
+
+    np_run_id(run.id);
+    int code = np_run_prepare(&run, &err);
+    if (code < 0)
+        return np_command_fail(&err);
+    detect_resource(config, plan, run.id, &resource, &warning);
+    run.trace = np_trace_new(&resource);
+    open_telemetry(config, &run, &resource, &sink);
+    if (warning.length)
+        np_console_say(console, 0, "warning: %s", warning.text);
+    say_plan(&run);
+    np_run_execute(&run);
+    np_trace_flush(run.trace);
+    say_health(&sink, console);
+    np_trace_freep(&run.trace);
+    np_attrs_done(&resource);
+    return run.exit_status;
+}
+
+int np_command_run(const struct np_config *config, const struct np_cancel *cancel)
+{
+    NP_AUTO(np_plan_freep) struct np_plan *plan = NULL;
+    struct np_error err = {0};
+    struct np_console console;
+
+    np_console_init(&console, config->verbosity);
+    if (np_plan_make(config, &plan, &err) < 0)
+        return np_command_fail(&err);
+    if (config->dry_run) {
+        NP_AUTO(np_freep) char *json = np_plan_json(plan);
+        fputs(json, stdout);
+        return 0;
+    }
+    return run_plan(config, plan, cancel, &console);
+}

@@ -1,0 +1,20 @@
+/* What each verb does. Every function returns the exit status, having said why when it is not 0. */
+#ifndef NP_CLI_COMMANDS_H
+#define NP_CLI_COMMANDS_H
+
+#include "base/exec.h"
+#include "config/config.h"
+
+/* participant, process, batch */
+int np_command_run(const struct np_config *config, const struct np_cancel *cancel);
+int np_command_group(const struct np_config *config);
+int np_command_status(const struct np_config *config);
+int np_command_estimate(const struct np_config *config);
+
+/* What is linked, for --version: "zlib 1.2.13", … */
+void np_command_libraries(struct np_strings *libraries);
+
+/* Say an error on stderr as one valid UTF-8 line with its remedy, and give its exit status. */
+int np_command_fail(const struct np_error *err);
+
+#endif

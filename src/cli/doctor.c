@@ -1,0 +1,456 @@
+#include "cli/doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "bids/dataset.h"
+#include "image/nifti.h"
+#include "pipeline/resources.h"
+
+static const double MIB = 1 << 20, GIB = 1 << 30;
+/* A 1 mm head with everything that is made of it. */
+static const double SESSION_MEMORY_BYTES = 1.5 * (1 << 30);
+enum { SESSION_INODES = 16 };
+
+struct visit {
+    const struct np_config *config;
+    FILE *out;
+    int code; /* of the first failure */
+    struct np_resources resources;
+    char *bids_dir, *output_dir; /* resolved; NULL = not given */
+    size_t n_sessions;           /* found; 0 = unknown */
+    double session_bytes;        /* of output, roughly; 0 = unknown */
+};
+
+static void visit_done(struct visit *visit)
+{
+    np_freep(&visit->bids_dir);
+    np_freep(&visit->output_dir);
+}
+
+/* One line; `remedy` NULL when there is nothing to do. */
+static void say(struct visit *visit, const char *verdict, const char *remedy, const char *format,
+                ...) NP_PRINTF(4, 5);
+
+static void say(struct visit *visit, const char *verdict, const char *remedy, const char *format,
+                ...)
+{
+    char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    NP_AUTO(np_freep) char *clean = np_utf8_clean(text);
+    free(text);
+    fprintf(visit->out, remedy ? "%-4s  %s — %s\n" : "%-4s  %s\n", verdict, clean, remedy);
+}
+
+/* Remember the first failure's code. */
+static void failed(struct visit *visit, int code)
+{
+    if (visit->code == 0)
+        visit->code = code;
+}
+
+static void check_program(struct visit *visit)
+{
+    say(visit, "ok", NULL, "neuro-preprocess %s, compiler %s, codecs: zlib%s%s", NP_VERSION,
+        __VERSION__,
+#ifdef NP_WITH_LIBDEFLATE
+        ", libdeflate",
+#else
+        "",
+#endif
+#ifdef NP_WITH_ISAL
+        ", ISA-L"
+#else
+        ""
+#endif
+    );
+}
+
+static void check_container(struct visit *visit)
+{
+    static const char *const NAMES[] = {"APPTAINER_NAME", "APPTAINER_CONTAINER", "SINGULARITY_NAME",
+                                        "SINGULARITY_CONTAINER"};
+
+    for (size_t i = 0; i < NP_COUNT(NAMES); i++)
+        if (getenv(NAMES[i])) {
+            say(visit, "ok", NULL, "container: %s=%s", NAMES[i], getenv(NAMES[i]));
+            return;
+        }
+    if (np_path_exists("/.dockerenv") || np_path_exists("/run/.containerenv"))
+        say(visit, "ok", NULL, "container: Docker or Podman");
+    else
+        say(visit, "ok", NULL, "container: none seen");
+}
+
+static void check_cpus(struct visit *visit)
+{
+    const struct np_resources *r = &visit->resources;
+    NP_AUTO(np_str_done) struct np_str text = {0};
+
+    np_str_addf(&text, "%d CPUs may be used (affinity %d", r->cpus, r->affinity_cpus);
+    if (r->cgroup_cpus > 0)
+        np_str_addf(&text, ", cgroup quota %.2f", r->cgroup_cpus);
+    if (r->slurm_cpus > 0)
+        np_str_addf(&text, ", SLURM_CPUS_PER_TASK %d", r->slurm_cpus);
+    np_str_add(&text, ")");
+    if (visit->config->nprocs > r->cpus)
+        say(visit, "warn", "ask the scheduler for more CPUs, or lower --nprocs",
+            "%s, fewer than --nprocs %d", np_str_text(&text), visit->config->nprocs);
+    else
+        say(visit, "ok", NULL, "%s", np_str_text(&text));
+}
+
+static void check_memory(struct visit *visit)
+{
+    const struct np_resources *r = &visit->resources;
+    double bytes = (double)r->memory_bytes;
+    double asked = (double)visit->config->mem_bytes;
+
+    if (asked > bytes)
+        say(visit, "warn", "ask the scheduler for more memory, or lower --mem-gb",
+            "memory: %.1f GiB (%s), less than the %.1f GiB asked for", bytes / GIB,
+            r->memory_source, asked / GIB);
+    else if (bytes < SESSION_MEMORY_BYTES)
+        say(visit, "warn", "ask for more memory; 'estimate' says how much each session needs",
+            "memory: %.1f GiB (%s), a 1 mm head may need %.1f GiB", bytes / GIB, r->memory_source,
+            SESSION_MEMORY_BYTES / GIB);
+    else
+        say(visit, "ok", NULL, "memory: %.1f GiB may be used (%s)", bytes / GIB, r->memory_source);
+}
+
+static void check_scheduler(struct visit *visit)
+{
+    static const char *const NAMES[] = {
+        "SLURM_JOB_ID",      "SLURM_ARRAY_TASK_ID", "SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE",
+        "SLURM_MEM_PER_CPU", "PBS_JOBID",           "LSB_JOBID",           "JOB_ID"};
+    NP_AUTO(np_str_done) struct np_str text = {0};
+
+    for (size_t i = 0; i < NP_COUNT(NAMES); i++)
+        if (getenv(NAMES[i]))
+            np_str_addf(&text, " %s=%s", NAMES[i], getenv(NAMES[i]));
+    say(visit, "ok", NULL, "scheduler:%s", text.length > 0 ? np_str_text(&text) : " none seen");
+}
+
+static void check_surroundings(struct visit *visit)
+{
+    const char *folder = getenv("TMPDIR");
+    locale_t locale = newlocale(LC_CTYPE_MASK, "", NULL);
+    const char *charset = locale ? nl_langinfo_l(CODESET, locale) : "unknown";
+
+    if (folder && access(folder, W_OK) != 0)
+        say(visit, "warn", "other tools of the job may need it; this program does not",
+            "TMPDIR=%s is not writable", folder);
+    else
+        say(visit, "ok", NULL, "TMPDIR%s%s; unused here: temporaries lie beside their targets",
+            folder ? "=" : " not set", folder ? folder : "");
+    if (strcmp(charset, "UTF-8") == 0)
+        say(visit, "ok", NULL, "locale: UTF-8");
+    else
+        say(visit, "warn", "set LC_ALL=C.UTF-8 if characters look wrong",
+            "locale: %s; what is printed is UTF-8 all the same", charset);
+    if (locale)
+        freelocale(locale);
+}
+
+static void check_telemetry(struct visit *visit)
+{
+    const char *endpoint = visit->config->otel_endpoint;
+
+    if (!endpoint)
+        endpoint = getenv("OTEL_EXPORTER_OTLP_ENDPOINT");
+    if (visit->config->no_telemetry)
+        say(visit, "ok", NULL, "telemetry: off (--no-telemetry)");
+    else if (endpoint && *endpoint)
+        /* The address itself is not printed: it may hold a password. */
+        say(visit, "warn", "leave the setting, or import the files below logs/telemetry",
+            "telemetry: an endpoint is set, but this version writes to files only");
+    else
+        say(visit, "ok", NULL, "telemetry: to files below OUTPUT_DIR/logs/telemetry only");
+}
+
+/* What one session writes: two packed images of floats, a mask, pages and records. */
+static double session_output_bytes(const struct np_session *session)
+{
+    static const double PACKED_BYTES_PER_VOXEL = 2 * 4 * 0.7 + 0.1;
+    double bytes = 4 * MIB;
+
+    for (size_t i = 0; i < session->n_scans; i++) {
+        struct np_nifti_info info;
+        if (np_nifti_read_info(session->scan[i].path, &info, NULL) == 0)
+            bytes += (double)np_grid_voxels(&info.grid) * PACKED_BYTES_PER_VOXEL;
+    }
+    return bytes;
+}
+
+static void check_dataset(struct visit *visit)
+{
+    const struct np_config *config = visit->config;
+    struct np_selection selection = {.participants = &config->participants,
+                                     .sessions = &config->sessions,
+                                     .modalities = &config->modalities};
+    NP_AUTO(np_dataset_freep) struct np_dataset *dataset = NULL;
+    struct np_error err = {0};
+    size_t n_scans = 0, n_without = 0;
+
+    int code = np_dataset_open(visit->config->bids_dir, &selection, &dataset, &err);
+    if (code < 0) {
+        say(visit, "FAIL", np_outcome_info(np_error_outcome(code))->remedy, "BIDS_DIR: %s",
+            err.text);
+        failed(visit, code);
+        return;
+    }
+    for (size_t i = 0; i < dataset->n_sessions; i++) {
+        n_scans += dataset->session[i].n_scans;
+        n_without += dataset->session[i].n_scans == 0;
+    }
+    visit->n_sessions = dataset->n_sessions;
+    if (dataset->n_sessions > 0)
+        visit->session_bytes = session_output_bytes(&dataset->session[0]);
+    say(visit, n_scans > 0 ? "ok" : "warn",
+        n_scans > 0 ? NULL : "check the modalities (-m) and the images' names",
+        "BIDS_DIR %s: %zu sessions, %zu images to preprocess, %zu sessions without", dataset->root,
+        dataset->n_sessions, n_scans, n_without);
+    for (size_t i = 0; i < dataset->warnings.n && i < 5; i++)
+        say(visit, "warn", "see the BIDS validator", "BIDS_DIR: %s", dataset->warnings.item[i]);
+}
+
+static void check_bids_dir(struct visit *visit)
+{
+    const char *path = visit->config->bids_dir;
+
+    if (!np_path_is_directory(path)) {
+        say(visit, "FAIL", "check the path; in a container, bind it (--bind HOST_DIR:/data:ro)",
+            "BIDS_DIR %s: %s", path, np_path_exists(path) ? "is not a folder" : "does not exist");
+        failed(visit, NP_ENOINPUT);
+    } else if (access(path, R_OK | X_OK) != 0) {
+        say(visit, "FAIL", "ask its owner for read and search permission",
+            "BIDS_DIR %s: cannot be listed (%s)", path, strerror(errno));
+        failed(visit, NP_ENOINPUT);
+    } else {
+        check_dataset(visit);
+    }
+}
+
+/* The nearest folder on the way to `path` that exists; the caller frees. */
+static char *nearest_folder(const char *path)
+{
+    char *folder = np_xstrdup(path);
+
+    while (!np_path_exists(folder) && strcmp(folder, "/") != 0) {
+        char *above = np_path_directory(folder);
+        free(folder);
+        folder = above;
+    }
+    return folder;
+}
+
+static bool lies_in_dataset(const struct visit *visit, const char *path)
+{
+    if (!visit->bids_dir || !np_path_is_below(path, visit->bids_dir))
+        return false;
+    NP_AUTO(np_freep) char *derivatives = np_path_join(visit->bids_dir, "derivatives");
+    return strcmp(path, derivatives) == 0 || !np_path_is_below(path, derivatives);
+}
+
+static int probe_fsync(const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC);
+    int bad = fd < 0 || fsync(fd) != 0;
+
+    if (fd >= 0)
+        close(fd);
+    return bad ? -1 : 0;
+}
+
+/* What publishing needs, tried in a folder of our own; the name of the first that fails, or NULL.
+ */
+static const char *probe_operations(const char *folder)
+{
+    NP_AUTO(np_freep) char *a = np_path_join(folder, "a");
+    NP_AUTO(np_freep) char *b = np_path_join(folder, "b");
+    const char *failed_at = NULL;
+    int fd = open(a, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+    if (fd < 0 || write(fd, "x", 1) != 1 || fsync(fd) != 0)
+        failed_at = "writing and syncing a file";
+    if (fd >= 0)
+        close(fd);
+    if (!failed_at && (fd = open(a, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) >= 0) {
+        close(fd);
+        failed_at = "exclusive creation (O_EXCL), which the session locks rest on";
+    }
+    if (!failed_at && rename(a, b) != 0)
+        failed_at = "renaming";
+    if (!failed_at && (np_path_exists(a) || probe_fsync(folder, O_RDONLY | O_DIRECTORY) != 0))
+        failed_at = "syncing a folder";
+    unlink(a);
+    unlink(b);
+    return failed_at;
+}
+
+static void check_writing(struct visit *visit, const char *folder)
+{
+    NP_AUTO(np_freep)
+    char *probe = np_xasprintf("%s/.neuro-preprocess-doctor.%s.%ld.tmp", folder, np_host_name(),
+                               (long)getpid());
+
+    if (mkdir(probe, 0700) != 0) {
+        say(visit, "FAIL", "ask for write permission there, or choose another OUTPUT_DIR",
+            "OUTPUT_DIR %s: nothing can be made in %s (%s)", visit->output_dir, folder,
+            strerror(errno));
+        failed(visit, errno == ENOSPC || errno == EDQUOT ? NP_ESPACE : NP_ECREATE);
+        return;
+    }
+    const char *failed_at = probe_operations(probe);
+    rmdir(probe);
+    if (failed_at) {
+        say(visit, "FAIL", "choose an OUTPUT_DIR on another file system",
+            "OUTPUT_DIR %s: the file system fails at %s", visit->output_dir, failed_at);
+        failed(visit, NP_EIO);
+    } else {
+        say(visit, "ok", NULL, "OUTPUT_DIR %s: %s; write, sync, rename, O_EXCL work",
+            visit->output_dir,
+            strcmp(folder, visit->output_dir) == 0 ? "exists" : "can be created");
+    }
+}
+
+static void check_space(struct visit *visit, const char *folder)
+{
+    struct statvfs fs;
+
+    if (statvfs(folder, &fs) != 0) {
+        say(visit, "warn", "check the space by other means", "OUTPUT_DIR %s: free space unknown",
+            visit->output_dir);
+        return;
+    }
+    double n = visit->n_sessions > 0 ? (double)visit->n_sessions : 1;
+    double each = visit->session_bytes > 0 ? visit->session_bytes : 60 * MIB;
+    double free_bytes = (double)fs.f_bavail * (double)fs.f_frsize;
+    /* Some file systems do not count inodes, and say 0 of 0. */
+    double free_inodes = fs.f_files > 0 ? (double)fs.f_favail : 1e18;
+    bool for_one = free_bytes >= each && free_inodes >= SESSION_INODES;
+    bool for_all = free_bytes >= n * each && free_inodes >= n * SESSION_INODES;
+
+    say(visit,
+        for_all   ? "ok"
+        : for_one ? "warn"
+                  : "FAIL",
+        for_all ? NULL : "free space or inodes, or choose another OUTPUT_DIR",
+        "space: %.1f GiB and %s%.0f inodes free; %.0f sessions need about %.1f GiB and %.0f "
+        "inodes",
+        free_bytes / GIB, fs.f_files > 0 ? "" : "uncounted ", fs.f_files > 0 ? free_inodes : 0, n,
+        n * each / GIB, n * SESSION_INODES);
+    if (!for_one)
+        failed(visit, NP_ESPACE);
+}
+
+/* Magic numbers of statfs(2). */
+static const struct {
+    unsigned long magic;
+    const char *name, *remedy; /* NULL: good as it is */
+} FILE_SYSTEMS[] = {
+    {0x6969, "NFS (network; locks are files made with O_EXCL, no flock)", NULL},
+    {0x0bd00bd0, "Lustre (network)", NULL},
+    {0x47504653, "GPFS (network)", NULL},
+    {0x19830326, "BeeGFS (network)", NULL},
+    {0x00c36400, "Ceph (network)", NULL},
+    {0xff534d42, "CIFS (network)", NULL},
+    {0xfe534d42, "SMB (network)", NULL},
+    {0x65735546, "FUSE", NULL},
+    {0xef53, "ext4", NULL},
+    {0x58465342, "XFS", NULL},
+    {0x9123683e, "Btrfs", NULL},
+    {0x2fc12fc1, "ZFS", NULL},
+    {0x794c7630, "overlay", "in a container it may vanish with it: bind a folder of the host"},
+    {0x01021994, "tmpfs (memory)", "it counts as memory and is lost at reboot: choose a disk"},
+    {0x73717368, "squashfs", "it is read-only: bind a writable folder"},
+};
+
+static void check_file_system(struct visit *visit, const char *folder)
+{
+    struct statfs fs;
+
+    if (statfs(folder, &fs) != 0)
+        return;
+    unsigned long magic = (unsigned long)fs.f_type & 0xffffffff;
+    for (size_t i = 0; i < NP_COUNT(FILE_SYSTEMS); i++)
+        if (FILE_SYSTEMS[i].magic == magic) {
+            say(visit, FILE_SYSTEMS[i].remedy ? "warn" : "ok", FILE_SYSTEMS[i].remedy,
+                "file system of OUTPUT_DIR: %s", FILE_SYSTEMS[i].name);
+            return;
+        }
+    say(visit, "ok", NULL, "file system of OUTPUT_DIR: type 0x%lx", magic);
+}
+
+static void check_output_dir(struct visit *visit)
+{
+    NP_AUTO(np_freep) char *folder = nearest_folder(visit->output_dir);
+
+    if (lies_in_dataset(visit, visit->output_dir)) {
+        say(visit, "FAIL", "choose a folder outside, or one below BIDS_DIR/derivatives/",
+            "OUTPUT_DIR %s lies inside BIDS_DIR", visit->output_dir);
+        failed(visit, NP_ECREATE);
+    } else if (!np_path_is_directory(folder)) {
+        say(visit, "FAIL", "choose another name", "OUTPUT_DIR %s: %s is not a folder",
+            visit->output_dir, folder);
+        failed(visit, NP_ECREATE);
+    } else {
+        check_writing(visit, folder);
+        check_space(visit, folder);
+        check_file_system(visit, folder);
+    }
+}
+
+static void check_work_dir(struct visit *visit)
+{
+    NP_AUTO(np_freep) char *path = np_path_resolve(visit->config->work_dir);
+
+    if (path && visit->bids_dir && np_path_is_below(path, visit->bids_dir)) {
+        say(visit, "FAIL", "choose a folder outside", "work folder %s lies inside BIDS_DIR", path);
+        failed(visit, NP_ECREATE);
+    } else {
+        say(visit, "ok", NULL, "work folder given; no intermediate files are written");
+    }
+}
+
+int np_doctor(const struct np_config *config, FILE *out)
+{
+    NP_AUTO(visit_done) struct visit visit = {.config = config, .out = out};
+
+    np_resources_detect(&visit.resources);
+    check_program(&visit);
+    check_container(&visit);
+    check_cpus(&visit);
+    check_memory(&visit);
+    check_scheduler(&visit);
+    check_surroundings(&visit);
+    check_telemetry(&visit);
+    if (config->bids_dir) {
+        visit.bids_dir = np_path_resolve(config->bids_dir);
+        check_bids_dir(&visit);
+    }
+    if (config->output_dir) {
+        visit.output_dir = np_path_resolve(config->output_dir);
+        if (visit.output_dir)
+            check_output_dir(&visit);
+    }
+    if (config->work_dir)
+        check_work_dir(&visit);
+    return visit.code;
+}

@@ -1,0 +1,102 @@
+/* Deflate by ISA-L: level 1, which is ten times as fast as zlib's at 2 % more bytes. */
+#include "codec/deflate.h"
+
+#ifdef NP_WITH_ISAL
+
+#include <isa-l.h>
+#include <stdlib.h>
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+const char *np_codec_name(void)
+{
+    return "isa-l " TEXT(ISAL_MAJOR_VERSION) "." TEXT(ISAL_MINOR_VERSION) "." TEXT(
+        ISAL_PATCH_VERSION);
+}
+
+/* At worst it stores, at 5 bytes for each stored block, and none is shorter than 8 KiB but the
+ * last; the rest of the room is for the end and for what it writes ahead. */
+size_t np_deflate_bound(size_t n_bytes)
+{
+    return n_bytes + n_bytes / 512 + 1024;
+}
+
+int np_deflate_part(const void *bytes, size_t n_bytes, void *out, size_t *n_out,
+                    struct np_error *err)
+{
+    NP_AUTO(np_freep) struct isal_zstream *stream = np_try_malloc(1, sizeof(*stream));
+    NP_AUTO(np_freep) uint8_t *level_buf = np_try_malloc(1, ISAL_DEF_LVL1_DEFAULT);
+
+    if (!stream || !level_buf)
+        return np_error_set(err, NP_ENOMEM, "compression: no memory for its state of %zu KiB",
+                            (sizeof(*stream) + ISAL_DEF_LVL1_DEFAULT) >> 10);
+    isal_deflate_init(stream);
+    stream->level = 1;
+    stream->level_buf = level_buf;
+    stream->level_buf_size = ISAL_DEF_LVL1_DEFAULT;
+    stream->flush = FULL_FLUSH;
+    stream->next_in = (uint8_t *)(uintptr_t)bytes; /* it only reads */
+    stream->avail_in = (uint32_t)n_bytes;
+    stream->next_out = out;
+    stream->avail_out = (uint32_t)np_deflate_bound(n_bytes);
+    int result = isal_deflate(stream);
+    if (result != COMP_OK || stream->avail_in > 0 || stream->avail_out == 0)
+        return np_error_set(err, NP_EINTERNAL, "compression: ISA-L failed (%d) on %zu bytes",
+                            result, n_bytes);
+    *n_out = stream->total_out;
+    return 0;
+}
+
+struct np_inflate {
+    struct inflate_state state;
+};
+
+struct np_inflate *np_inflate_new(void)
+{
+    struct np_inflate *self = np_try_malloc(1, sizeof(*self));
+
+    if (self)
+        isal_inflate_init(&self->state);
+    return self;
+}
+
+void np_inflate_freep(struct np_inflate **self)
+{
+    np_freep(self);
+}
+
+void np_inflate_reset(struct np_inflate *self)
+{
+    isal_inflate_reset(&self->state);
+}
+
+enum np_inflate_state np_inflate_step(struct np_inflate *self, const uint8_t **in,
+                                      const uint8_t *in_end, uint8_t **out, uint8_t *out_end)
+{
+    static const ptrdiff_t MOST = 1 << 30;
+    struct inflate_state *state = &self->state;
+
+    state->next_in = (uint8_t *)(uintptr_t)*in; /* it only reads */
+    state->avail_in = (uint32_t)(in_end - *in < MOST ? in_end - *in : MOST);
+    state->next_out = *out;
+    state->avail_out = (uint32_t)(out_end - *out < MOST ? out_end - *out : MOST);
+    int result = isal_inflate(state);
+    *in = state->next_in;
+    *out = state->next_out;
+    if (result != ISAL_DECOMP_OK)
+        return NP_INFLATE_CORRUPT;
+    if (state->block_state != ISAL_BLOCK_FINISH)
+        return NP_INFLATE_MORE;
+    /* Whole bytes that it read ahead are not the stream's. */
+    *in -= state->read_in_length / 8;
+    state->read_in_length = 0;
+    return NP_INFLATE_END;
+}
+
+uint32_t np_crc32(uint32_t crc, const void *bytes, size_t n_bytes)
+{
+    return crc32_gzip_refl(crc, bytes, n_bytes);
+}
+
+#endif

@@ -1,0 +1,507 @@
+#include "config/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT(name) (1u << NP_COMMAND_##name)
+
+/* Who understands an option. The group level gets what drivers pass to every level. */
+enum {
+    BIDS = BIT(PARTICIPANT) | BIT(GROUP) | BIT(ESTIMATE),
+    RUN = BIT(PARTICIPANT) | BIT(GROUP) | BIT(PROCESS) | BIT(BATCH),
+    PLANNED = RUN | BIT(ESTIMATE) | BIT(DOCTOR),
+    FILES = BIT(PROCESS) | BIT(BATCH),
+    ALL = ~0u >> 1,
+};
+
+#define FIELD(name) .field = offsetof(struct np_config, name)
+
+static const struct np_choice skull_strip_words[] = {
+    {"auto", NP_SKULL_STRIP_AUTO},
+    {"force", NP_SKULL_STRIP_FORCE},
+    {"skip", NP_SKULL_STRIP_SKIP},
+    {NULL, 0},
+};
+static const struct np_choice normalize_words[] = {
+    {"zscore", NP_NORMALIZE_ZSCORE},
+    {"whitestripe", NP_NORMALIZE_WHITESTRIPE},
+    {"percentile", NP_NORMALIZE_PERCENTILE},
+    {"none", NP_NORMALIZE_NONE},
+    {NULL, 0},
+};
+static const struct np_choice bias_words[] = {
+    {"n4", NP_BIAS_N4},
+    {"none", NP_BIAS_NONE},
+    {NULL, 0},
+};
+static const struct np_choice level_words[] = {
+    {"full", NP_LEVEL_FULL},
+    {"minimal", NP_LEVEL_MINIMAL},
+    {NULL, 0},
+};
+static const struct np_choice rerun_words[] = {
+    {"missing", NP_RERUN_MISSING},
+    {"failed", NP_RERUN_FAILED},
+    {"outdated", NP_RERUN_OUTDATED},
+    {"all", NP_RERUN_ALL},
+    {NULL, 0},
+};
+static const struct np_choice telemetry_id_words[] = {
+    {"label", NP_TELEMETRY_LABEL},
+    {"hash", NP_TELEMETRY_HASH},
+    {"none", NP_TELEMETRY_NONE},
+    {NULL, 0},
+};
+static const struct np_choice viewer_words[] = {
+    {"none", NP_REPORT_VIEWER_NONE},
+    {"sprite", NP_REPORT_VIEWER_SPRITE},
+    {NULL, 0},
+};
+static const struct np_choice layout_words[] = {
+    {"bids", NP_LAYOUT_BIDS},
+    {NULL, 0},
+};
+static const struct np_choice format_words[] = {
+    {"table", NP_STATUS_TABLE},
+    {"tsv", NP_STATUS_TSV},
+    {"json", NP_STATUS_JSON},
+    {"nipoppy", NP_STATUS_NIPOPPY},
+    {NULL, 0},
+};
+static const struct np_choice modality_words[] = {
+    {"T1w", 0}, {"T2w", 0}, {"FLAIR", 0}, {"bold", NP_CHOICE_LATER}, {NULL, 0},
+};
+static const struct np_choice shell_words[] = {
+    {"bash", 0},
+    {"zsh", 0},
+    {"fish", 0},
+    {NULL, 0},
+};
+static const struct np_choice stage_words[] = {
+    {"load_file", 0},       {"validate_data", 0}, {"bias_correction", 0}, {"skull_strip", 0},
+    {"bias_refinement", 0}, {"normalization", 0}, {"write_output", 0},    {NULL, 0},
+};
+
+const struct np_option np_options[] = {
+    /* places */
+    {"output-dir", "output", 'o', NP_OPT_STRING, NP_GROUP_PLACES, FILES, NP_OPT_DIRECTORY,
+     FIELD(output_dir), .argument = "DIR",
+     .help = "Folder for the results of 'process' and 'batch'; made when it does not exist."},
+    {"input", NULL, 0, NP_OPT_LIST, NP_GROUP_PLACES, BIT(PROCESS), NP_OPT_FILE, FIELD(inputs),
+     .argument = "FILE", .help = "Images to process, another way to say 'process FILE...'."},
+    {"input-dir", NULL, 0, NP_OPT_LIST, NP_GROUP_PLACES, BIT(BATCH),
+     NP_OPT_DIRECTORY | NP_OPT_ANOTHER_WAY, FIELD(inputs), .argument = "DIR",
+     .help = "Folder of images to process, another way to say 'batch DIR'."},
+    {"work-dir", NULL, 'w', NP_OPT_STRING, NP_GROUP_PLACES, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_DIRECTORY, FIELD(work_dir), .argument = "DIR",
+     .help = "Folder for intermediate files. There are none in this version; it is accepted "
+             "because drivers pass one."},
+    {"clean-workdir", NULL, 0, NP_OPT_FLAG, NP_GROUP_PLACES, PLANNED, NP_OPT_IN_FILE,
+     FIELD(clean_workdir), .help = "Remove what was left in the work folder first."},
+
+    /* selection */
+    {"participant-label", "participant-labels", 0, NP_OPT_LIST, NP_GROUP_SELECTION, BIDS,
+     NP_OPT_IN_FILE | NP_OPT_LABEL, FIELD(participants), .argument = "LABEL", .prefix = "sub-",
+     .help = "Participants to process, with or without 'sub-'. All when not given."},
+    {"session-label", "session-labels session-id", 0, NP_OPT_LIST, NP_GROUP_SELECTION, BIDS,
+     NP_OPT_IN_FILE | NP_OPT_LABEL, FIELD(sessions), .argument = "LABEL", .prefix = "ses-",
+     .help = "Sessions to process, with or without 'ses-'; 'unnamed' means images that belong to "
+             "no session. All when not given."},
+    {"modalities", "modality", 'm', NP_OPT_LIST, NP_GROUP_SELECTION, BIDS | FILES, NP_OPT_IN_FILE,
+     FIELD(modalities), .argument = "SUFFIX", .choices = modality_words,
+     .help = "Kinds of images to process; for 'process' and 'batch', what an image is whose name "
+             "does not say it (T1w when not given)."},
+    {"anat-only", NULL, 0, NP_OPT_ASSIGN, NP_GROUP_SELECTION, BIDS, NP_OPT_ANOTHER_WAY,
+     .same_as = "modalities", .assigns = "T1w T2w FLAIR",
+     .help = "Anatomical images only: the same as --modalities T1w T2w FLAIR."},
+    {"task-id", "task-label", 't', NP_OPT_LIST, NP_GROUP_SELECTION, BIDS,
+     NP_OPT_IN_FILE | NP_OPT_LABEL, FIELD(tasks), .argument = "LABEL", .prefix = "task-",
+     .help = "Tasks to process. Anatomical images have none, so it changes nothing in this "
+             "version."},
+    {"run-id", "run-label", 0, NP_OPT_LIST, NP_GROUP_SELECTION, BIDS, NP_OPT_IN_FILE | NP_OPT_LABEL,
+     FIELD(runs), .argument = "INDEX", .prefix = "run-", .help = "Runs to process."},
+    {"echo-idx", NULL, 0, NP_OPT_LIST, NP_GROUP_SELECTION, BIDS, NP_OPT_IN_FILE | NP_OPT_LABEL,
+     FIELD(echoes), .argument = "INDEX", .prefix = "echo-", .help = "Echoes to process."},
+    {"bids-filter-file", NULL, 0, NP_OPT_STRING, NP_GROUP_SELECTION, BIDS,
+     NP_OPT_IN_FILE | NP_OPT_FILE, FIELD(bids_filter_file), .argument = "FILE",
+     .help = "JSON file with entities per modality (t1w, t2w, flair); what it names is intersected "
+             "with what is on disk, other keys are ignored."},
+
+    /* methods */
+    {"skull-strip", "skull-strip-t1w", 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(skull_strip), .argument = "HOW",
+     .choices = skull_strip_words,
+     .help = "Brain extraction; auto recognises a head that is stripped already and keeps it."},
+    {"normalize", NULL, 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(normalize), .argument = "METHOD",
+     .choices = normalize_words, .help = "Intensity normalization inside the brain."},
+    {"bias-correction", NULL, 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(bias_correction), .argument = "METHOD",
+     .choices = bias_words, .help = "Correction of slow intensity changes across the head."},
+
+    /* resources */
+    {"nprocs", "nthreads n-cpus n-procs", 0, NP_OPT_INT, NP_GROUP_RESOURCES, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_ZERO_IS_AUTO, FIELD(nprocs), .argument = "N",
+     .help = "CPUs for the whole run; auto: what the affinity mask, the cgroup and "
+             "SLURM_CPUS_PER_TASK allow."},
+    {"parallel", NULL, 0, NP_OPT_INT, NP_GROUP_RESOURCES, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_ZERO_IS_AUTO, FIELD(parallel), .argument = "N",
+     .help = "Sessions at once; auto: as many as CPUs and memory allow."},
+    {"omp-nthreads", NULL, 0, NP_OPT_INT, NP_GROUP_RESOURCES, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_ZERO_IS_AUTO, FIELD(omp_nthreads), .argument = "N",
+     .help = "Threads of one session; sessions times threads never exceed --nprocs."},
+    {"mem", NULL, 0, NP_OPT_MEMORY, NP_GROUP_RESOURCES, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_ZERO_IS_AUTO, FIELD(mem_bytes), .argument = "SIZE",
+     .help = "Memory for the whole run, with a suffix: 8G, 8000M (powers of 1024); auto: the "
+             "cgroup's limit. What does not fit is refused before any work."},
+    {"mem-gb", NULL, 0, NP_OPT_MEMORY, NP_GROUP_RESOURCES, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_ANOTHER_WAY, FIELD(mem_bytes), .argument = "N",
+     .unit_bytes = 1073741824.0, .help = "The same in GB: --mem-gb 8."},
+    {"mem-mb", NULL, 0, NP_OPT_MEMORY, NP_GROUP_RESOURCES, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_ANOTHER_WAY, FIELD(mem_bytes), .argument = "N",
+     .unit_bytes = 1048576.0, .help = "The same in MB: --mem-mb 8000."},
+
+    /* outputs */
+    {"level", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(level), .argument = "LEVEL",
+     .choices = level_words, .help = "minimal leaves out the normalized image (desc-norm)."},
+    {"save-bias-field", NULL, 0, NP_OPT_FLAG, NP_GROUP_OUTPUTS, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(save_bias_field),
+     .help = "Also write the estimated bias field."},
+    {"output-layout", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, RUN, NP_OPT_IN_FILE,
+     FIELD(output_layout), .argument = "LAYOUT", .choices = layout_words,
+     .help = "How the outputs are laid out; bids is the only one."},
+    {"report-viewer", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, RUN,
+     NP_OPT_IN_FILE | NP_OPT_RECORDED, FIELD(report_viewer), .argument = "VIEWER",
+     .choices = viewer_words, .later = "no pages are written: they come in a later version",
+     .help = "Viewer in the pages of the sessions. Accepted; pages come in a later version."},
+    {"reports-only", NULL, 0, NP_OPT_NOTHING, NP_GROUP_OUTPUTS, RUN, NP_OPT_REFUSED,
+     .later = "not in this version: it writes no pages",
+     .help = "Write the pages again from what is there. Refused: not in this version."},
+
+    /* policy */
+    {"rerun", NULL, 0, NP_OPT_CHOICE, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(rerun),
+     .argument = "WHICH", .choices = rerun_words,
+     .help = "Sessions to do: missing = all that are not complete, failed ones included; outdated "
+             "= also those made with another configuration or method version."},
+    {"stop-on-first-crash", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE,
+     FIELD(stop_on_first_crash), .help = "Start no more sessions after the first failed one."},
+    {"dry-run", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(dry_run),
+     .help = "Say what would be done, and do nothing."},
+    {"allow-empty", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_empty),
+     .help = "A session with nothing to do is complete and no failure."},
+    {"redact", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(redact),
+     .help = "Keep host, paths and command line out of the reports."},
+    {"skip-bids-validation", "skip-bids-validator", 0, NP_OPT_NOTHING, NP_GROUP_POLICY, PLANNED, 0,
+     .help = "Accepted because drivers pass it; no validator is run."},
+
+    /* dataset */
+    {"dataset-name", NULL, 0, NP_OPT_STRING, NP_GROUP_DATASET, RUN, NP_OPT_IN_FILE,
+     FIELD(dataset_name), .argument = "NAME",
+     .help = "Name of the dataset in records, instead of the one it gives itself."},
+    {"dataset-link", "dataset-links", 0, NP_OPT_LIST, NP_GROUP_DATASET, RUN, NP_OPT_IN_FILE,
+     FIELD(dataset_links), .argument = "NAME=URI",
+     .help = "Where a source dataset lies, for DatasetLinks of the outputs; a relative URI to the "
+             "input when not given."},
+
+    /* telemetry */
+    {"otel-endpoint", NULL, 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_RECORDED, FIELD(otel_endpoint), .argument = "URL",
+     .later = "recorded to file only: sending comes in a later version",
+     .help = "Where to send telemetry. Accepted; this version records it to file only."},
+    {"telemetry-id", NULL, 0, NP_OPT_CHOICE, NP_GROUP_TELEMETRY, RUN, NP_OPT_IN_FILE,
+     FIELD(telemetry_id), .argument = "HOW", .choices = telemetry_id_words,
+     .help = "How participants are named in telemetry: label as they are, hash under a key kept "
+             "in the output folder, or not at all."},
+    {"metrics-textfile", NULL, 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, RUN,
+     NP_OPT_IN_FILE | NP_OPT_FILE | NP_OPT_RECORDED, FIELD(metrics_textfile), .argument = "FILE",
+     .later = "metrics are recorded to the telemetry file only: a text file comes in a later "
+              "version",
+     .help = "Also write the metrics as text. Accepted; it comes in a later version."},
+    {"no-telemetry", NULL, 0, NP_OPT_FLAG, NP_GROUP_TELEMETRY, PLANNED, NP_OPT_IN_FILE,
+     FIELD(no_telemetry), .help = "Record no telemetry at all."},
+
+    /* injected faults */
+    {"fail-rate", NULL, 0, NP_OPT_DOUBLE, NP_GROUP_FAULTS, RUN, NP_OPT_IN_FILE, FIELD(fail_rate),
+     .argument = "P", .least = 0, .most = 1,
+     .help = "Share of the sessions that fail on purpose, marked as injected."},
+    {"slow-stage", NULL, 0, NP_OPT_STAGE, NP_GROUP_FAULTS, RUN, NP_OPT_IN_FILE, FIELD(slow_stage),
+     .argument = "STAGE[:SECONDS]", .choices = stage_words,
+     .help = "Delay one stage (by 6 seconds when not said), marked as injected."},
+    {"random-seed", NULL, 0, NP_OPT_SEED, NP_GROUP_FAULTS, RUN | BIT(DEMO_DATA), NP_OPT_IN_FILE,
+     FIELD(random_seed), .argument = "N",
+     .help = "Seed of injected faults and of synthetic data; the methods use no random numbers."},
+
+    /* status */
+    {"failed", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(status_failed),
+     .help = "Only failed sessions; the exit status is 1 if there are any."},
+    {"format", NULL, 0, NP_OPT_CHOICE, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(status_format),
+     .argument = "FORMAT", .choices = format_words,
+     .help = "nipoppy is the subcohort file for 'nipoppy process --use-subcohort'."},
+
+    /* demo-data */
+    {"participants", NULL, 0, NP_OPT_INT, NP_GROUP_DEMO_DATA, BIT(DEMO_DATA), 0,
+     FIELD(demo_participants), .argument = "N", .least = 1, .most = 99999,
+     .help = "Participants to make."},
+    {"sessions", NULL, 0, NP_OPT_INT, NP_GROUP_DEMO_DATA, BIT(DEMO_DATA), 0, FIELD(demo_sessions),
+     .argument = "N", .least = 1, .most = 999, .help = "Sessions of each participant."},
+    {"size", NULL, 0, NP_OPT_DOUBLE, NP_GROUP_DEMO_DATA, BIT(DEMO_DATA), 0, FIELD(demo_size_mm),
+     .argument = "MM", .least = 0.5, .most = 8, .help = "Edge of a voxel in mm."},
+
+    /* general */
+    {"config-file", NULL, 0, NP_OPT_STRING, NP_GROUP_GENERAL, ALL, NP_OPT_FILE, FIELD(config_file),
+     .argument = "FILE",
+     .help = "JSON file of options by name; the environment and the command line win over it."},
+    {"verbose", NULL, 'v', NP_OPT_COUNT, NP_GROUP_GENERAL, ALL, NP_OPT_IN_FILE, FIELD(verbosity),
+     .help = "Say more; up to three times (-vvv)."},
+    {"quiet", NULL, 0, NP_OPT_ASSIGN, NP_GROUP_GENERAL, ALL, NP_OPT_ANOTHER_WAY,
+     .same_as = "verbose", .assigns = "-1", .help = "Say only what failed."},
+    {"print-config", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0,
+     .command = NP_COMMAND_PRINT_CONFIG,
+     .help = "Print the effective settings as a configuration file."},
+    {"print-config-schema", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0,
+     .command = NP_COMMAND_PRINT_CONFIG_SCHEMA,
+     .help = "Print the JSON Schema of the configuration file."},
+    {"explain", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0, .argument = "CODE",
+     .command = NP_COMMAND_EXPLAIN,
+     .help = "Say what an exit status (65), its name (bad-data) or an error (NP_EFORMAT) means."},
+    {"bids-exec-spec", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0,
+     .command = NP_COMMAND_BIDS_EXEC_SPEC, .help = "Print the Boutiques descriptor."},
+    {"completion", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0, .argument = "SHELL",
+     .choices = shell_words, .command = NP_COMMAND_COMPLETION,
+     .help = "Print the completion script of a shell."},
+    {"man", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0, .command = NP_COMMAND_MAN,
+     .help = "Print the manual page in roff."},
+    {"version", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0, .command = NP_COMMAND_VERSION,
+     .help = "Print version, compiler, flags, libraries and commit."},
+    {"help", NULL, 'h', NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0, .command = NP_COMMAND_HELP,
+     .help = "Print this help; after a command, the help of that command."},
+};
+const size_t np_n_options = NP_COUNT(np_options);
+
+static const char *const headings[NP_N_GROUPS] = {
+    [NP_GROUP_PLACES] = "Places",
+    [NP_GROUP_SELECTION] = "What to process",
+    [NP_GROUP_METHODS] = "Methods",
+    [NP_GROUP_RESOURCES] = "CPUs and memory",
+    [NP_GROUP_OUTPUTS] = "Outputs",
+    [NP_GROUP_POLICY] = "How the run goes",
+    [NP_GROUP_DATASET] = "About the dataset",
+    [NP_GROUP_TELEMETRY] = "Telemetry",
+    [NP_GROUP_FAULTS] = "Injected faults, for demonstrations and tests",
+    [NP_GROUP_STATUS] = "Of 'status'",
+    [NP_GROUP_DEMO_DATA] = "Of 'demo-data'",
+    [NP_GROUP_GENERAL] = "General",
+};
+
+const char *np_option_heading(enum np_option_group group)
+{
+    return headings[group];
+}
+
+/* Options that wrappers written for other pipelines pass along. None of them could change our
+ * results. */
+const struct np_foreign_option np_foreign_options[] = {
+    {"notrack", 0},
+    {"no-sub", 0},
+    {"resource-monitor", 0},
+    {"write-graph", 0},
+    {"low-mem", 0},
+    {"verbose-reports", 0},
+    {"float32", 0},
+    {"fs-license-file", 1},
+    {"fs-subjects-dir", 1},
+    {"fs-no-reconall", 0},
+    {"no-submm-recon", 0},
+    {"output-spaces", NP_FOREIGN_LIST},
+    {"skull-strip-template", 1},
+    {"skull-strip-fixed-seed", 0},
+    {"bids-database-dir", 1},
+    {"bids-database-wipe", 0},
+    {"use-plugin", 1},
+    {"nipype-plugin-file", 1},
+    {"crashfile-format", 1},
+    {"track-carbon", 0},
+    {"country-code", 1},
+    {"longitudinal", 0},
+    {"ignore", NP_FOREIGN_LIST},
+    {"use-syn-sdc", NP_FOREIGN_LIST},
+    {"cifti-output", NP_FOREIGN_LIST},
+    {"md-only-boilerplate", 0},
+    {"ants-nthreads", 1},
+    {"email", 1},
+    {"upload-strict", 0},
+    {"no-datalad-get", 0},
+};
+const size_t np_n_foreign_options = NP_COUNT(np_foreign_options);
+
+const struct np_command_info np_commands[] = {
+    {NP_COMMAND_PARTICIPANT, NULL, "BIDS_DIR OUTPUT_DIR {participant|session} [options]",
+     "Preprocess the sessions of a BIDS dataset.", NULL, 3, 3},
+    {NP_COMMAND_GROUP, NULL, "BIDS_DIR OUTPUT_DIR group [options]",
+     "Gather what is in the output folder into tables; reads derivatives and records alone.", NULL,
+     3, 3},
+    {NP_COMMAND_PROCESS, "process", "process FILE... -o DIR [options]",
+     "Preprocess single NIfTI files; no BIDS dataset is needed.", NULL, 1, -1},
+    {NP_COMMAND_BATCH, "batch", "batch DIR -o DIR [options]",
+     "Preprocess every NIfTI file below a folder.", NULL, 1, 1},
+    {NP_COMMAND_STATUS, "status", "status OUTPUT_DIR [--failed] [--format FORMAT]",
+     "Say what is complete, failed or running; reads only, also while jobs run.", NULL, 1, 1},
+    {NP_COMMAND_ESTIMATE, "estimate", "estimate BIDS_DIR [options]",
+     "Say what memory, time and disk the sessions will need.", NULL, 1, 1},
+    {NP_COMMAND_DOCTOR, "doctor", "doctor [BIDS_DIR OUTPUT_DIR]",
+     "Check folders, permissions, limits and the machine, and say what to do.", NULL, 0, 2},
+    {NP_COMMAND_DEMO_DATA, "demo-data",
+     "demo-data DIR [--participants N] [--sessions N] [--size MM] [--random-seed N]",
+     "Write a small BIDS dataset of synthetic heads.", NULL, 1, 1},
+    {NP_COMMAND_REPLAY, "replay", "replay DIR --endpoint URL",
+     "Send saved telemetry to a collector. Not in this version.",
+     "not in this version: telemetry is recorded to file, sending comes in a later version", 1, 1},
+};
+const size_t np_n_commands = NP_COUNT(np_commands);
+
+const struct np_command_info *np_command_find(const char *verb)
+{
+    for (size_t i = 0; i < np_n_commands; i++)
+        if (np_commands[i].verb && strcmp(np_commands[i].verb, verb) == 0)
+            return &np_commands[i];
+    return NULL;
+}
+
+const struct np_command_info *np_command_info(enum np_command command)
+{
+    for (size_t i = 0; i < np_n_commands; i++)
+        if (np_commands[i].command == command)
+            return &np_commands[i];
+    return NULL;
+}
+
+/* Drivers write "--participant_label" as well as "--participant-label". */
+static bool same_name(const char *ours, size_t n_ours, const char *theirs, size_t n_theirs)
+{
+    if (n_ours != n_theirs)
+        return false;
+    for (size_t i = 0; i < n_ours; i++)
+        if (ours[i] != (theirs[i] == '_' ? '-' : theirs[i]))
+            return false;
+    return true;
+}
+
+/* The next word of a list separated by spaces: returns its length (0 = no more) and moves `*rest`
+ * to it. */
+static size_t next_word(const char **rest)
+{
+    *rest += strspn(*rest, " ");
+    return strcspn(*rest, " ");
+}
+
+static bool has_name(const struct np_option *option, const char *name, size_t length)
+{
+    if (same_name(option->name, strlen(option->name), name, length))
+        return true;
+    const char *alias = option->aliases ? option->aliases : "";
+    for (size_t n; (n = next_word(&alias)) > 0; alias += n)
+        if (same_name(alias, n, name, length))
+            return true;
+    return false;
+}
+
+const struct np_option *np_option_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < np_n_options; i++)
+        if (has_name(&np_options[i], name, length))
+            return &np_options[i];
+    return NULL;
+}
+
+const struct np_option *np_option_find_letter(char letter)
+{
+    for (size_t i = 0; letter && i < np_n_options; i++)
+        if (np_options[i].letter == letter)
+            return &np_options[i];
+    return NULL;
+}
+
+const struct np_foreign_option *np_foreign_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < np_n_foreign_options; i++) {
+        const char *ours = np_foreign_options[i].name;
+        if (same_name(ours, strlen(ours), name, length))
+            return &np_foreign_options[i];
+    }
+    return NULL;
+}
+
+bool np_option_takes_value(const struct np_option *option)
+{
+    return option->argument != NULL;
+}
+
+/* The best candidate so far. */
+struct suggestion {
+    const char *typed; /* with "-" for "_" */
+    size_t distance;
+    char *name; /* owned */
+};
+
+static void consider(struct suggestion *best, const char *name, size_t length)
+{
+    NP_AUTO(np_freep) char *candidate = np_xstrndup(name, length);
+    size_t n_typed = strlen(best->typed);
+    /* An abbreviation is meant exactly; otherwise a third of the letters may be wrong. */
+    bool begins = n_typed >= 3 && np_starts_with(candidate, best->typed);
+    size_t distance = begins ? 0 : np_edit_distance(candidate, best->typed);
+
+    if (distance > (n_typed + 2) / 3 || distance >= best->distance)
+        return;
+    free(best->name);
+    best->name = np_xstrdup(candidate);
+    best->distance = distance;
+}
+
+char *np_option_suggest(const char *name, unsigned traits)
+{
+    NP_AUTO(np_freep) char *typed = np_xstrdup(name);
+    struct suggestion best = {typed, SIZE_MAX, NULL};
+
+    for (char *c = typed; *c; c++)
+        if (*c == '_')
+            *c = '-';
+    for (size_t i = 0; i < np_n_options; i++) {
+        const struct np_option *option = &np_options[i];
+        if ((option->traits & traits) != traits)
+            continue;
+        consider(&best, option->name, strlen(option->name));
+        const char *alias = option->aliases ? option->aliases : "";
+        for (size_t n; (n = next_word(&alias)) > 0; alias += n)
+            consider(&best, alias, n);
+    }
+    for (size_t i = 0; traits == 0 && i < np_n_foreign_options; i++)
+        consider(&best, np_foreign_options[i].name, strlen(np_foreign_options[i].name));
+    return best.name;
+}
+
+const char *np_choice_suggest(const struct np_choice *choices, const char *word)
+{
+    size_t most = (strlen(word) + 2) / 3;
+    const char *nearest = NULL;
+
+    for (; choices->word; choices++) {
+        size_t distance = np_edit_distance(choices->word, word);
+        if (distance > most)
+            continue;
+        most = distance;
+        nearest = choices->word;
+    }
+    return nearest;
+}
+
+char *np_choice_words(const struct np_choice *choices, const char *separator)
+{
+    struct np_str out = {0};
+
+    for (; choices->word; choices++)
+        if (choices->value != NP_CHOICE_LATER)
+            np_str_addf(&out, "%s%s", out.length ? separator : "", choices->word);
+    return np_str_take(&out);
+}

@@ -1,0 +1,146 @@
+#include "image/nifti_convert.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <nifti1.h>
+#include <string.h>
+
+enum { SLAB = 1 << 16, MOST_SLABS = NP_NIFTI_MOST_CONVERT / SLAB };
+
+typedef void convert_fn(const void *raw, int64_t n, double slope, double inter, float *out);
+
+#define CONVERT_FROM(name, type)                                                         \
+    static void name(const void *raw, int64_t n, double slope, double inter, float *out) \
+    {                                                                                    \
+        const type *in = raw;                                                            \
+                                                                                         \
+        for (int64_t i = 0; i < n; i++)                                                  \
+            out[i] = (float)((double)in[i] * slope + inter);                             \
+    }
+
+CONVERT_FROM(from_uint8, uint8_t)
+CONVERT_FROM(from_int8, int8_t)
+CONVERT_FROM(from_uint16, uint16_t)
+CONVERT_FROM(from_int16, int16_t)
+CONVERT_FROM(from_uint32, uint32_t)
+CONVERT_FROM(from_int32, int32_t)
+CONVERT_FROM(from_uint64, uint64_t)
+CONVERT_FROM(from_int64, int64_t)
+CONVERT_FROM(from_float32, float)
+CONVERT_FROM(from_float64, double)
+
+static const struct {
+    int datatype;
+    convert_fn *convert;
+} converters[] = {
+    {NIFTI_TYPE_UINT8, from_uint8},     {NIFTI_TYPE_INT8, from_int8},
+    {NIFTI_TYPE_UINT16, from_uint16},   {NIFTI_TYPE_INT16, from_int16},
+    {NIFTI_TYPE_UINT32, from_uint32},   {NIFTI_TYPE_INT32, from_int32},
+    {NIFTI_TYPE_UINT64, from_uint64},   {NIFTI_TYPE_INT64, from_int64},
+    {NIFTI_TYPE_FLOAT32, from_float32}, {NIFTI_TYPE_FLOAT64, from_float64},
+};
+
+static void swap_bytes(void *raw, int64_t n, int n_bytes)
+{
+    uint16_t *two = raw;
+    uint32_t *four = raw;
+    uint64_t *eight = raw;
+
+    for (int64_t i = 0; n_bytes == 2 && i < n; i++)
+        two[i] = __builtin_bswap16(two[i]);
+    for (int64_t i = 0; n_bytes == 4 && i < n; i++)
+        four[i] = __builtin_bswap32(four[i]);
+    for (int64_t i = 0; n_bytes == 8 && i < n; i++)
+        eight[i] = __builtin_bswap64(eight[i]);
+}
+
+static int64_t count_nonfinite(const float *voxel, int64_t n)
+{
+    int64_t count = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        count += !(fabsf(voxel[i]) <= FLT_MAX);
+    return count;
+}
+
+/* In lanes, so that no comparison waits for the one before. */
+static void range(const float *voxel, int64_t n, struct np_nifti_seen *seen)
+{
+    enum { LANES = 8 };
+    float low[LANES], high[LANES];
+
+    for (int j = 0; j < LANES; j++) {
+        low[j] = INFINITY;
+        high[j] = -INFINITY;
+    }
+    for (int64_t i = 0; i < n; i += LANES)
+        for (int64_t j = 0; j < LANES && i + j < n; j++) {
+            float v = voxel[i + j];
+            low[j] = v < low[j] ? v : low[j];
+            high[j] = v > high[j] ? v : high[j];
+        }
+    for (int j = 0; j < LANES; j++) {
+        seen->minimum = low[j] < seen->minimum ? low[j] : seen->minimum;
+        seen->maximum = high[j] > seen->maximum ? high[j] : seen->maximum;
+    }
+}
+
+/* The same where some voxels are not finite: they become 0 and count for nothing. */
+static void range_of_finite(float *voxel, int64_t n, struct np_nifti_seen *seen)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (!isfinite(voxel[i])) {
+            voxel[i] = 0;
+            continue;
+        }
+        seen->minimum = voxel[i] < seen->minimum ? voxel[i] : seen->minimum;
+        seen->maximum = voxel[i] > seen->maximum ? voxel[i] : seen->maximum;
+    }
+}
+
+struct conversion {
+    const struct np_nifti_info *info;
+    convert_fn *convert;
+    uint8_t *raw;
+    float *out;
+    int64_t n;
+    struct np_nifti_seen seen[MOST_SLABS];
+};
+
+static void convert_slab(void *context, int64_t task)
+{
+    struct conversion *job = context;
+    int64_t begin = task * SLAB, n = job->n - begin < SLAB ? job->n - begin : SLAB;
+    uint8_t *raw = job->raw + begin * job->info->bytes_per_voxel;
+    float *out = job->out + begin;
+    struct np_nifti_seen *seen = &job->seen[task];
+
+    if (job->info->swapped)
+        swap_bytes(raw, n, job->info->bytes_per_voxel);
+    job->convert(raw, n, job->info->scl_slope, job->info->scl_inter, out);
+    *seen = (struct np_nifti_seen){count_nonfinite(out, n), INFINITY, -INFINITY};
+    if (seen->n_nonfinite == 0)
+        range(out, n, seen);
+    else
+        range_of_finite(out, n, seen);
+}
+
+void np_nifti_convert(const struct np_nifti_info *info, void *raw, int64_t n, float *out,
+                      const struct np_exec *exec, struct np_nifti_seen *seen)
+{
+    struct conversion job = {.info = info, .raw = raw, .out = out, .n = n};
+    int64_t n_slabs = (n + SLAB - 1) / SLAB;
+
+    assert(n <= NP_NIFTI_MOST_CONVERT);
+    for (size_t i = 0; i < NP_COUNT(converters); i++)
+        if (converters[i].datatype == info->datatype)
+            job.convert = converters[i].convert;
+    assert(job.convert);
+    np_exec_run(exec, n_slabs, convert_slab, &job);
+    for (int64_t i = 0; i < n_slabs; i++) {
+        seen->n_nonfinite += job.seen[i].n_nonfinite;
+        seen->minimum = fminf(seen->minimum, job.seen[i].minimum);
+        seen->maximum = fmaxf(seen->maximum, job.seen[i].maximum);
+    }
+}

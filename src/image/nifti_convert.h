@@ -1,0 +1,25 @@
+/* Inside this module: voxels as a file holds them, made floats. */
+#ifndef NP_IMAGE_NIFTI_CONVERT_H
+#define NP_IMAGE_NIFTI_CONVERT_H
+
+#include "image/nifti.h"
+
+/* What was seen while voxels were made. */
+struct np_nifti_seen {
+    int64_t n_nonfinite;
+    float minimum, maximum; /* of the finite; +infinity and -infinity when there was none */
+};
+
+/*
+ * out[i] = raw[i] × slope + intercept, in double, then rounded to float; what is not finite then is
+ * counted and becomes 0. In parallel, `raw` being changed when its byte order is not ours.
+ *   raw  n voxels of info->datatype, aligned to 8 bytes
+ * Adds to `seen`.
+ */
+void np_nifti_convert(const struct np_nifti_info *info, void *raw, int64_t n, float *out,
+                      const struct np_exec *exec, struct np_nifti_seen *seen);
+
+/* Voxels a call of np_nifti_convert may have: its room for what the tasks saw is fixed. */
+enum { NP_NIFTI_MOST_CONVERT = 1 << 22 };
+
+#endif

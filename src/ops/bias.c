@@ -1,0 +1,203 @@
+#include "ops/bias.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/elementary.h"
+#include "ops/histogram.h"
+#include "ops/morphology.h"
+
+static const double BLOCK_MM = 4;
+
+struct shift_job {
+    struct np_image *field;
+    float shift;
+};
+
+static size_t plane_voxels(const struct np_grid *grid)
+{
+    return (size_t)(grid->n[0] * grid->n[1]);
+}
+
+static void shift_plane(void *context, int64_t z)
+{
+    const struct shift_job *job = context;
+    size_t n = plane_voxels(&job->field->grid);
+    float *value = job->field->voxel + n * (size_t)z;
+
+    for (size_t i = 0; i < n; i++)
+        value[i] += job->shift;
+}
+
+void np_bias_shift(struct np_image *log_field, double shift, const struct np_exec *exec)
+{
+    struct shift_job job = {log_field, (float)shift};
+
+    np_exec_run(exec, log_field->grid.n[2], shift_plane, &job);
+}
+
+struct divide_job {
+    const struct np_image *in, *field;
+    struct np_image *out;
+};
+
+static void divide_plane(void *context, int64_t z)
+{
+    enum { CHUNK = 256 };
+    const struct divide_job *job = context;
+    size_t n = plane_voxels(&job->in->grid), begin = n * (size_t)z;
+
+    for (size_t done = 0; done < n; done += CHUNK) {
+        size_t at = begin + done, count = n - done < CHUNK ? n - done : CHUNK;
+        float factor[CHUNK];
+
+        np_expf_n(job->field->voxel + at, factor, count);
+        for (size_t i = 0; i < count; i++)
+            job->out->voxel[at + i] = job->in->voxel[at + i] / factor[i];
+    }
+}
+
+void np_bias_divide(const struct np_image *in, const struct np_image *log_field,
+                    const struct np_exec *exec, struct np_image *out)
+{
+    struct divide_job job = {in, log_field, out};
+
+    np_exec_run(exec, in->grid.n[2], divide_plane, &job);
+}
+
+/* --- blending --------------------------------------------------------------------------------- */
+
+/*
+ * The weight is smooth, so it is computed on blocks of about BLOCK_MM and interpolated linearly:
+ * a distance map of every voxel would cost more than the fit.
+ */
+struct blend_job {
+    struct np_image *inner;
+    const struct np_mask *mask;
+    const struct np_image *outer;
+    float level; /* of inner over outer */
+    int64_t block[3];
+    struct np_mask *near;    /* blocks that hold a voxel of the mask */
+    struct np_image *weight; /* of inner, per block */
+    float *row;              /* [nz][blocks in x] a row of weights between rows of blocks */
+};
+
+static void blend_job_done(struct blend_job *job)
+{
+    np_mask_freep(&job->near);
+    np_image_freep(&job->weight);
+    free(job->row);
+}
+
+static void find_near_blocks(void *context, int64_t bz)
+{
+    struct blend_job *job = context;
+    const int64_t *n = job->mask->grid.n, *blocks = job->near->grid.n;
+    int64_t z_end = (bz + 1) * job->block[2] < n[2] ? (bz + 1) * job->block[2] : n[2];
+
+    for (int64_t z = bz * job->block[2]; z < z_end; z++)
+        for (int64_t y = 0; y < n[1]; y++) {
+            const uint8_t *inside = job->mask->voxel + n[0] * (y + n[1] * z);
+            uint8_t *near = job->near->voxel + blocks[0] * (y / job->block[1] + blocks[1] * bz);
+
+            for (int64_t bx = 0, x = 0; bx < blocks[0]; bx++)
+                for (int64_t i = 0; i < job->block[0] && x < n[0]; i++, x++)
+                    near[bx] |= inside[x];
+        }
+}
+
+/* Where voxel `i` lies between the centres of blocks: the lower one and the share of the next. */
+static int64_t between_blocks(int64_t i, int64_t block, int64_t n_blocks, float *share)
+{
+    double position = ((double)i + 0.5) / (double)block - 0.5;
+    double low = fmin(fmax(floor(position), 0), (double)(n_blocks > 1 ? n_blocks - 2 : 0));
+
+    *share = n_blocks > 1 ? (float)fmin(fmax(position - low, 0), 1) : 0;
+    return (int64_t)low;
+}
+
+static void blend_plane(void *context, int64_t z)
+{
+    struct blend_job *job = context;
+    const int64_t *n = job->inner->grid.n, *blocks = job->weight->grid.n;
+    float *row = job->row + blocks[0] * z;
+    float share_z, share_y, share_x;
+    int64_t bz = between_blocks(z, job->block[2], blocks[2], &share_z);
+    int64_t up = blocks[2] > 1 ? blocks[0] * blocks[1] : 0, over = blocks[1] > 1 ? blocks[0] : 0;
+
+    for (int64_t y = 0; y < n[1]; y++) {
+        int64_t by = between_blocks(y, job->block[1], blocks[1], &share_y);
+        const float *w = job->weight->voxel + blocks[0] * (by + blocks[1] * bz);
+        float *inner = job->inner->voxel + n[0] * (y + n[1] * z);
+        const float *outer = job->outer->voxel + n[0] * (y + n[1] * z);
+
+        for (int64_t i = 0; i < blocks[0]; i++) {
+            float here = w[i] + share_y * (w[i + over] - w[i]);
+            float above = w[i + up] + share_y * (w[i + up + over] - w[i + up]);
+            row[i] = here + share_z * (above - here);
+        }
+        for (int64_t x = 0; x < n[0]; x++) {
+            int64_t bx = between_blocks(x, job->block[0], blocks[0], &share_x);
+            float next = blocks[0] > 1 ? row[bx + 1] : row[bx];
+            float weight = row[bx] + share_x * (next - row[bx]);
+            float base = outer[x] + job->level;
+            inner[x] = weight < 1 ? base + weight * (inner[x] - base) : inner[x];
+        }
+    }
+}
+
+/* From squared distance to weight: 1 up to `full_mm`, 0 from there on after `width_mm`. */
+static void distance_to_weight(struct np_image *weight, double full_mm, double width_mm)
+{
+    size_t n = np_grid_voxels(&weight->grid);
+
+    for (size_t i = 0; i < n; i++) {
+        double t = (sqrt((double)weight->voxel[i]) - full_mm) / fmax(width_mm, 1e-6);
+        t = fmin(fmax(t, 0), 1);
+        weight->voxel[i] = (float)(1 - t * t * (3 - 2 * t));
+    }
+}
+
+static int make_weights(struct blend_job *job, double width_mm, const struct np_exec *exec,
+                        struct np_error *err)
+{
+    const struct np_grid *grid = &job->mask->grid;
+    int64_t n[3];
+    double edge_mm[3], diagonal2_mm2 = 0;
+
+    for (int a = 0; a < 3; a++) {
+        job->block[a] = (int64_t)fmax(1, floor(BLOCK_MM / grid->spacing_mm[a] + 0.5));
+        n[a] = (grid->n[a] + job->block[a] - 1) / job->block[a];
+        edge_mm[a] = (double)job->block[a] * grid->spacing_mm[a];
+        diagonal2_mm2 += edge_mm[a] * edge_mm[a];
+    }
+    struct np_grid blocks = np_grid_make(n[0], n[1], n[2], edge_mm[0], edge_mm[1], edge_mm[2]);
+    job->near = np_mask_new(&blocks);
+    job->weight = np_image_new(&blocks);
+    job->row = np_try_malloc((size_t)(n[0] * grid->n[2]), sizeof(*job->row));
+    if (!job->near || !job->weight || !job->row)
+        return np_error_set(err, NP_ENOMEM, "bias field: no memory for the weights of %zu blocks",
+                            np_grid_voxels(&blocks));
+    np_exec_run(exec, n[2], find_near_blocks, job);
+    NP_TRY(np_distance_mm2(job->near, NP_DISTANCE_TO_ONE, exec, job->weight, err));
+    /* A voxel of the mask is interpolated between blocks that touch its own: those weigh 1. */
+    distance_to_weight(job->weight, 1.001 * sqrt(diagonal2_mm2), width_mm);
+    return 0;
+}
+
+int np_bias_blend(struct np_image *inner, const struct np_mask *mask, const struct np_image *outer,
+                  double width_mm, const struct np_exec *exec, struct np_error *err)
+{
+    NP_AUTO(blend_job_done)
+    struct blend_job job = {.inner = inner, .mask = mask, .outer = outer};
+    struct np_moments of_inner, of_outer;
+
+    NP_TRY(np_image_moments(inner, mask, exec, &of_inner, err));
+    NP_TRY(np_image_moments(outer, mask, exec, &of_outer, err));
+    job.level = (float)(of_inner.mean - of_outer.mean);
+    NP_TRY(make_weights(&job, width_mm, exec, err));
+    NP_TRY(np_exec_check(exec, err));
+    np_exec_run(exec, inner->grid.n[2], blend_plane, &job);
+    return 0;
+}

@@ -1,0 +1,363 @@
+/*
+ * 1. The head at 1 mm; its centre and size without the neck (ops/head.h).
+ * 2. Start: a small sphere at the centre grows into a coarse surface (642 vertices); the surface's
+ *    centre is the next round's, until it rests. Then the same with 2562 vertices and a tight
+ * border level, b = 0.6^0.275 (Smith 2002 with 0.5).
+ * 3. Twice: the shell 7 … 20 mm below the surface is brain for certain. Its median is tm and the
+ *    ratio of its 10 % quantile to that is b: a head with much contrast between grey and white
+ *    matter has a low border level, a flat one a high level. The same surface moves on with these.
+ * 4. The same with 10242 vertices, then smoothing without shrinking.
+ * 5. Voxels that the surface touches belong to the mask. It must look like a brain: volume, not all
+ *    of the image, something darker around it.
+ */
+#include "ops/brain.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/elementary.h"
+#include "ops/head.h"
+#include "ops/mesh.h"
+#include "ops/morphology.h"
+#include "ops/surface.h"
+
+enum {
+    CENTRE_LEVEL = 3, /* sphere levels: 642 vertices … */
+    START_LEVEL = 4,  /* … and 2562 */
+    CENTRE_ITERATIONS = 300,
+    START_ITERATIONS = 600,
+    SHELL_PASSES = 2,
+    SHELL_ITERATIONS = 250,
+    SPLIT_ITERATIONS = 50,
+    TAUBIN_ROUNDS = 10
+};
+
+static const double SHELL_FROM_MM = 7, SHELL_TO_MM = 20;
+static const double LEAST_LEVEL = 0.40, MOST_LEVEL = 0.87;
+/* T1w alone: fat and vessels. In T2w fluid is that bright, and it belongs to the mask. */
+static const double TOO_BRIGHT = 1.6;
+
+/* Everything that does not change from step to step; Smith 2002 with a shorter reach inwards (7 and
+ * 3 mm for 20 and 10: a longer one meets the ventricles' and sulci's fluid). */
+static const struct np_surface_forces BASE_FORCES = {.reach_min_mm = 7,
+                                                     .reach_max_mm = 3,
+                                                     .curve_min_mm = 3.33,
+                                                     .curve_max_mm = 10,
+                                                     .too_bright = INFINITY};
+
+struct np_brain_options np_brain_defaults(enum np_contrast contrast)
+{
+    return (struct np_brain_options){.contrast = contrast,
+                                     .fraction = 0.6,
+                                     .most_restarts = 4,
+                                     .restart_shift_mm = 1,
+                                     .head_height_mm = 165,
+                                     .least_mm3 = 300e3,
+                                     .most_mm3 = 2500e3,
+                                     .most_border_share = 0.5,
+                                     .most_rim = 0.65,
+                                     .effort = 1};
+}
+
+struct search {
+    const struct np_brain_options *options;
+    const struct np_exec *exec;
+    struct np_head head;
+    struct np_mesh *surface;
+    struct np_brain_report report;
+};
+
+static void search_done(struct search *s)
+{
+    np_head_done(&s->head);
+    np_mesh_freep(&s->surface);
+}
+
+static int evolve(struct search *s, const struct np_surface_forces *forces, int n_iterations,
+                  struct np_error *err)
+{
+    return np_surface_evolve(s->surface, s->head.fine, forces,
+                             (int)ceil(s->options->effort * n_iterations), s->exec, err);
+}
+
+/* ---- the start ----------------------------------------------------------------------------- */
+
+/* Grow a new sphere about `centre_mm`. */
+static int grow_sphere(struct search *s, int level, int n_iterations, const double centre_mm[3],
+                       struct np_error *err)
+{
+    struct np_surface_forces forces = BASE_FORCES;
+    double radius_mm = s->head.radius_mm;
+
+    forces.dark = s->head.dark;
+    forces.head = s->head.threshold;
+    forces.share = np_pow(s->options->fraction, 0.275);
+    NP_TRY(np_head_ball_median(&s->head, centre_mm, radius_mm, s->exec, &forces.middle, err));
+    np_mesh_freep(&s->surface);
+    s->surface = np_mesh_new_sphere(level, centre_mm, radius_mm / 2);
+    return evolve(s, &forces, n_iterations, err);
+}
+
+static double distance_mm(const double a[3], const double b[3])
+{
+    double sum = 0;
+
+    for (int i = 0; i < 3; i++)
+        sum += (a[i] - b[i]) * (a[i] - b[i]);
+    return sqrt(sum);
+}
+
+static int start(struct search *s, struct np_error *err)
+{
+    double centre_mm[3], before_mm[3];
+
+    memcpy(centre_mm, s->head.centre_mm, sizeof(centre_mm));
+    do {
+        memcpy(before_mm, centre_mm, sizeof(before_mm));
+        NP_TRY(grow_sphere(s, CENTRE_LEVEL, CENTRE_ITERATIONS, centre_mm, err));
+        np_mesh_centre(s->surface, centre_mm);
+        s->report.n_restarts++;
+    } while (distance_mm(centre_mm, before_mm) >= s->options->restart_shift_mm &&
+             s->report.n_restarts < s->options->most_restarts);
+    NP_TRY(grow_sphere(s, START_LEVEL, START_ITERATIONS, centre_mm, err));
+    s->report.start_volume_mm3 = np_mesh_volume_mm3(s->surface);
+    return 0;
+}
+
+/* ---- what lies around the surface ---------------------------------------------------------- */
+
+enum { N_LAYERS = 6 }; /* 2 … 6 mm deep, then five layers of 2 mm outwards */
+
+/* Mean of the samples from `from_mm` to `to_mm` along the normal (negative: inwards); NAN when one
+ * is outside the image. */
+static double mean_along(const struct np_image *image, const double position_mm[3],
+                         const double normal[3], int from_mm, int to_mm)
+{
+    const struct np_grid *grid = &image->grid;
+    double sum = 0;
+
+    for (int mm = from_mm; mm <= to_mm; mm++) {
+        int64_t index[3];
+        for (int i = 0; i < 3; i++) {
+            double p = floor((position_mm[i] + mm * normal[i]) / grid->spacing_mm[i]);
+            if (!(p >= 0 && p < (double)grid->n[i]))
+                return NAN;
+            index[i] = (int64_t)p;
+        }
+        sum += (double)image->voxel[(index[2] * grid->n[1] + index[1]) * grid->n[0] + index[0]];
+    }
+    return sum / (to_mm - from_mm + 1);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/*
+ * Medians over the surface: layer[0] of what lies 2 … 6 mm inside, layer[k] of what lies 2 k - 1
+ * and 2 k mm outside, each above `dark`. NAN where less than a tenth of the surface has that layer
+ * in the image.
+ */
+static void measure_layers(const struct search *s, double dark, double layer[N_LAYERS])
+{
+    const struct np_mesh *mesh = s->surface;
+    NP_AUTO(np_freep)
+    double(*normal)[3] = np_xcalloc((size_t)mesh->n_vertices, sizeof(*normal));
+    NP_AUTO(np_freep) double *value = np_xcalloc((size_t)mesh->n_vertices, sizeof(*value));
+
+    for (int v = 0; v < mesh->n_vertices; v++)
+        np_mesh_normal(mesh, v, normal[v]);
+    for (int k = 0; k < N_LAYERS; k++) {
+        int n = 0, from_mm = k == 0 ? -6 : 2 * k - 1, to_mm = k == 0 ? -2 : 2 * k;
+        for (int v = 0; v < mesh->n_vertices; v++) {
+            value[n] = mean_along(s->head.fine, mesh->position_mm[v], normal[v], from_mm, to_mm);
+            n += isfinite(value[n]) != 0;
+        }
+        qsort(value, (size_t)n, sizeof(*value), compare_doubles);
+        layer[k] = 10 * n < mesh->n_vertices ? NAN : value[n / 2] - dark;
+    }
+}
+
+/* The darkest layer outside, over the inside; NAN when there is none. */
+static double rim_of(const double layer[N_LAYERS])
+{
+    double darkest = INFINITY;
+
+    for (int k = 1; k < N_LAYERS; k++)
+        darkest = layer[k] < darkest ? layer[k] : darkest; /* NAN never is */
+    return isfinite(darkest) && layer[0] > 0 ? darkest / layer[0] : NAN;
+}
+
+/* ---- the head's own border level ----------------------------------------------------------- */
+
+/*
+ * The border level that the shell asks for. It may not fall from pass to pass: a leak lowers it,
+ * which would leak more.
+ */
+static void take_shell_level(struct search *s, double low, double dark)
+{
+    double range = s->report.middle - dark;
+    double level = range > 0 ? (low - dark) / range : MOST_LEVEL;
+
+    level = fmin(fmax(level, LEAST_LEVEL), MOST_LEVEL);
+    s->report.border_level = fmax(level, s->report.border_level);
+}
+
+/*
+ * A surface that rests inside the cortex: what follows outside is nearly as bright (grey matter),
+ * and only then comes the dark rim. Seen where the cortex is smooth, so that the shell holds white
+ * matter alone and asks for too high a level. The level is then put below that layer's.
+ */
+static void mind_the_cortex(struct search *s, double dark)
+{
+    static const double STILL_BRIGHT = 0.6, RIM = 0.6, BELOW = 0.8;
+    double layer[N_LAYERS], range = s->report.middle - dark;
+
+    measure_layers(s, dark, layer);
+    if (layer[1] > STILL_BRIGHT * range && rim_of(layer) * layer[0] < RIM * layer[1])
+        s->report.border_level = fmin(s->report.border_level, BELOW * layer[1] / range);
+}
+
+/* One pass of step 3. */
+static int follow_shell(struct search *s, int n_iterations, struct np_error *err)
+{
+    struct np_surface_forces forces = BASE_FORCES;
+    double low;
+
+    NP_TRY(np_head_shell(&s->head, s->surface, SHELL_FROM_MM, SHELL_TO_MM, s->exec,
+                         &s->report.middle, &low, err));
+    /* Air is 0 in a magnitude image; in a rescaled one it may be anything below. */
+    forces.dark = fmin(s->head.dark, 0);
+    take_shell_level(s, low, forces.dark);
+    mind_the_cortex(s, forces.dark);
+    forces.head = s->head.threshold;
+    forces.middle = s->report.middle;
+    forces.share = s->report.border_level;
+    forces.curve_min_mm = 4;
+    forces.curve_max_mm = 12;
+    if (s->options->contrast == NP_CONTRAST_T1W)
+        forces.too_bright = forces.dark + TOO_BRIGHT * (forces.middle - forces.dark);
+    return evolve(s, &forces, n_iterations, err);
+}
+
+static int refine(struct search *s, struct np_error *err)
+{
+    for (int pass = 0; pass < SHELL_PASSES; pass++)
+        NP_TRY(follow_shell(s, SHELL_ITERATIONS, err));
+    struct np_mesh *finer = np_mesh_split(s->surface);
+    np_mesh_freep(&s->surface);
+    s->surface = finer;
+    NP_TRY(follow_shell(s, SPLIT_ITERATIONS, err));
+    np_mesh_smooth_taubin(s->surface, TAUBIN_ROUNDS);
+    return 0;
+}
+
+/* ---- is it a brain? ------------------------------------------------------------------------ */
+
+static int check(const struct search *s, struct np_error *err)
+{
+    const struct np_brain_report *r = &s->report;
+    const struct np_brain_options *o = s->options;
+
+    if (r->volume_mm3 < o->least_mm3 || r->volume_mm3 > o->most_mm3)
+        return np_error_set(
+            err, NP_EMETHOD,
+            "no plausible brain found: the mask has %.0f ml, expected %.0f to %.0f "
+            "ml; look at the image (orientation, contrast, field of view), or leave "
+            "it out",
+            r->volume_mm3 / 1e3, o->least_mm3 / 1e3, o->most_mm3 / 1e3);
+    if (r->border_share > o->most_border_share)
+        return np_error_set(err, NP_EMETHOD,
+                            "no plausible brain found: the mask covers %.0f %% of the image's "
+                            "border, expected at most %.0f %%; look at the image, it may hold no "
+                            "head, or a part of one",
+                            100 * r->border_share, 100 * o->most_border_share);
+    if (!(r->rim <= o->most_rim))
+        return np_error_set(err, NP_EMETHOD,
+                            "no plausible brain found: the darkest layer around it has %.0f %% of "
+                            "its intensity, expected at most %.0f %% (skull or fluid); look at the "
+                            "image, it may be noise or another organ",
+                            100 * r->rim, 100 * o->most_rim);
+    return 0;
+}
+
+/* ---- the mask ------------------------------------------------------------------------------ */
+
+/*
+ * Voxels that the surface touches belong to the mask: each vertex moves out by half a millimetre
+ * along each axis, and by half a slice along an axis of thick slices (a slice that shows some brain
+ * is brain).
+ */
+static void cover_touched(struct np_mesh *mesh, const double spacing_mm[3])
+{
+    static const double HALF_MM = 0.5, THICK = 2;
+    double finest_mm = fmin(spacing_mm[0], fmin(spacing_mm[1], spacing_mm[2]));
+    double(*normal)[3] = np_xcalloc((size_t)mesh->n_vertices, sizeof(*normal));
+
+    for (int v = 0; v < mesh->n_vertices; v++)
+        np_mesh_normal(mesh, v, normal[v]);
+    for (int v = 0; v < mesh->n_vertices; v++) {
+        double out_mm = 0;
+        for (int i = 0; i < 3; i++)
+            out_mm += fabs(normal[v][i]) *
+                      (spacing_mm[i] > THICK * finest_mm ? spacing_mm[i] / 2 : HALF_MM);
+        for (int i = 0; i < 3; i++)
+            mesh->position_mm[v][i] += out_mm * normal[v][i];
+    }
+    free(normal);
+}
+
+static int draw(struct search *s, struct np_mask *mask, struct np_error *err)
+{
+    double centre_voxel[3] = {0}, layer[N_LAYERS];
+
+    measure_layers(s, fmin(s->head.dark, 0), layer);
+    s->report.rim = rim_of(layer);
+    cover_touched(s->surface, mask->grid.spacing_mm);
+    NP_TRY(np_mesh_voxelise(s->surface, s->exec, mask, err));
+    NP_TRY(np_mask_keep_largest(mask, NP_CONNECT_6, NULL, err));
+    NP_TRY(np_mask_fill_holes(mask, err));
+    s->report.volume_mm3 = (double)np_mask_count(mask) * np_grid_voxel_mm3(&mask->grid);
+    s->report.border_share = np_mask_border_share(mask);
+    np_mask_centroid(mask, centre_voxel);
+    np_affine_apply(&mask->grid.world_from_voxel, centre_voxel, s->report.centre_mm);
+    return 0;
+}
+
+/* A surface that collapsed, or flew out of the image, is no brain either. */
+static int as_method_failure(int code, struct np_error *err)
+{
+    if (code != NP_EDOMAIN)
+        return code;
+    if (err)
+        *err = (struct np_error){0};
+    return np_error_set(err, NP_EMETHOD,
+                        "no brain found: the surface collapsed, expected a volume of bright tissue "
+                        "within a dark rim; look at the image");
+}
+
+int np_brain_extract(const struct np_image *flat, const struct np_brain_options *options,
+                     const struct np_exec *exec, struct np_mask **mask,
+                     struct np_brain_report *report, struct np_error *err)
+{
+    NP_AUTO(search_done) struct search s = {.options = options, .exec = exec};
+
+    NP_TRY(np_head_measure(flat, options->head_height_mm, exec, &s.head, err));
+    NP_TRY(as_method_failure(start(&s, err), err));
+    NP_TRY(as_method_failure(refine(&s, err), err));
+    NP_AUTO(np_mask_freep) struct np_mask *drawn = np_mask_new(&flat->grid);
+    if (!drawn)
+        return np_error_set(err, NP_ENOMEM, "brain mask: no memory for %zu MiB",
+                            np_grid_mib(&flat->grid) / 4 + 1);
+    NP_TRY(as_method_failure(draw(&s, drawn, err), err));
+    NP_TRY(check(&s, err));
+    *mask = drawn;
+    drawn = NULL;
+    if (report)
+        *report = s.report;
+    return 0;
+}

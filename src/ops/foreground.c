@@ -1,0 +1,80 @@
+#include "ops/foreground.h"
+
+#include "ops/histogram.h"
+
+enum { N_BINS = 256 };
+static const double HEAD_SHARE = 0.1;
+static const double MEDIAN_SHARE = 0.9;
+
+struct threshold_job {
+    const struct np_image *image;
+    float threshold;
+    struct np_mask *mask;
+};
+
+static void threshold_plane(void *context, int64_t z)
+{
+    const struct threshold_job *job = context;
+    size_t n = (size_t)(job->image->grid.n[0] * job->image->grid.n[1]);
+    const float *value = job->image->voxel + n * (size_t)z;
+    uint8_t *out = job->mask->voxel + n * (size_t)z;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = value[i] > job->threshold;
+}
+
+/* Voxels above `threshold`, into `mask`. */
+static void set_above(const struct np_image *image, double threshold, const struct np_exec *exec,
+                      struct np_mask *mask)
+{
+    struct threshold_job job = {image, (float)threshold, mask};
+
+    np_exec_run(exec, image->grid.n[2], threshold_plane, &job);
+}
+
+static int otsu_threshold(const struct np_image *image, const struct np_mask *positive, double high,
+                          const struct np_exec *exec, double *threshold, struct np_error *err)
+{
+    NP_AUTO(np_histogram_done) struct np_histogram histogram = {0};
+
+    NP_TRY(np_histogram_make(image, positive, 0, high, N_BINS, exec, &histogram, err));
+    *threshold = np_histogram_otsu(&histogram);
+    return 0;
+}
+
+int np_foreground_mask(const struct np_image *image, const struct np_exec *exec,
+                       struct np_mask **mask, struct np_foreground_report *report,
+                       struct np_error *err)
+{
+    static const double robust[] = {0.02, 0.98, 0.999}, half = 0.5;
+    struct np_foreground_report found = {0};
+    double range[NP_COUNT(robust)];
+    NP_AUTO(np_mask_freep) struct np_mask *made = np_mask_new(&image->grid);
+
+    if (!made)
+        return np_error_set(err, NP_ENOMEM, "foreground: no memory for a mask of %zu MiB",
+                            np_grid_mib(&image->grid) / 4 + 1);
+    set_above(image, 0, exec, made);
+    if (np_mask_count(made) == 0)
+        return np_error_set(err, NP_EMETHOD,
+                            "foreground: no voxel is positive; check the image's scaling");
+    NP_TRY(np_image_quantiles(image, made, robust, (int)NP_COUNT(robust), exec, range, err));
+    if (!(range[1] > range[0]))
+        return np_error_set(err, NP_EMETHOD,
+                            "foreground: nearly all positive voxels have the value %g; check the "
+                            "image's contrast",
+                            range[0]);
+    NP_TRY(otsu_threshold(image, made, range[2], exec, &found.otsu, err));
+    set_above(image, range[0] + HEAD_SHARE * (range[1] - range[0]), exec, made);
+    NP_TRY(np_image_quantiles(image, made, &half, 1, exec, &found.head_median, err));
+    found.threshold = MEDIAN_SHARE * found.head_median < found.otsu
+                          ? MEDIAN_SHARE * found.head_median
+                          : found.otsu;
+    set_above(image, found.threshold, exec, made);
+    found.n_voxels = np_mask_count(made);
+    *mask = made;
+    made = NULL;
+    if (report)
+        *report = found;
+    return 0;
+}

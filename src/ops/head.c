@@ -1,0 +1,200 @@
+#include "ops/head.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ops/elementary.h"
+#include "ops/histogram.h"
+#include "ops/morphology.h"
+#include "ops/resample.h"
+
+static const double FINE_MM = 1;
+static const double THRESHOLD_SHARE = 0.1;    /* Smith 2002: t = t2 + 0.1 (t98 - t2) */
+static const double SMALLEST_SLICE_MM2 = 500; /* less of the head in a slice is not its top yet */
+
+/* A header may claim a field of view of metres; the head in it is then seen more coarsely. */
+enum { MOST_FINE_VOXELS = 1 << 26, OTSU_BINS = 256 };
+
+void np_head_done(struct np_head *head)
+{
+    np_image_freep(&head->fine);
+    np_image_freep(&head->coarse);
+}
+
+static int no_memory(const struct np_grid *grid, struct np_error *err)
+{
+    return np_error_set(err, NP_ENOMEM, "brain extraction: no memory for %zu MiB",
+                        np_grid_mib(grid));
+}
+
+static double fine_spacing_mm(const struct np_grid *grid)
+{
+    double mm3 = 1, spacing_mm = FINE_MM;
+
+    for (int i = 0; i < 3; i++)
+        mm3 *= (double)grid->n[i] * grid->spacing_mm[i];
+    while (mm3 / (spacing_mm * spacing_mm * spacing_mm) > MOST_FINE_VOXELS)
+        spacing_mm *= 1.25;
+    return spacing_mm;
+}
+
+static int resample_both(const struct np_image *flat, const struct np_exec *exec,
+                         struct np_head *head, struct np_error *err)
+{
+    double spacing_mm = fine_spacing_mm(&flat->grid);
+    struct np_grid fine = np_grid_isotropic(&flat->grid, spacing_mm);
+    struct np_grid coarse = np_grid_isotropic(&flat->grid, 2 * spacing_mm);
+
+    NP_TRY(np_resample(flat, &fine, exec, &head->fine, err));
+    return np_resample(head->fine, &coarse, exec, &head->coarse, err);
+}
+
+static int measure_range(struct np_head *head, const struct np_exec *exec, struct np_error *err)
+{
+    static const double p[2] = {0.02, 0.98};
+    double q[2];
+
+    NP_TRY(np_image_quantiles(head->coarse, NULL, p, 2, exec, q, err));
+    head->dark = q[0];
+    head->bright = q[1];
+    head->threshold = q[0] + THRESHOLD_SHARE * (q[1] - q[0]);
+    if (!(q[1] > q[0]))
+        return np_error_set(err, NP_EMETHOD,
+                            "no brain found: 2 %% and 98 %% of the intensities are both %g, a head "
+                            "has contrast; look at the image",
+                            q[0]);
+    return 0;
+}
+
+/* The largest part of what Otsu's threshold calls foreground: the head without specks of noise. */
+static int find_foreground(const struct np_head *head, const struct np_exec *exec,
+                           struct np_mask *mask, struct np_error *err)
+{
+    NP_AUTO(np_histogram_done) struct np_histogram histogram = {0};
+    size_t n = np_grid_voxels(&mask->grid);
+
+    NP_TRY(np_histogram_make(head->coarse, NULL, head->dark, head->bright, OTSU_BINS, exec,
+                             &histogram, err));
+    float limit = (float)np_histogram_otsu(&histogram);
+    for (size_t i = 0; i < n; i++)
+        mask->voxel[i] = head->coarse->voxel[i] > limit;
+    return np_mask_keep_largest(mask, NP_CONNECT_6, NULL, err);
+}
+
+/* The highest slice with enough of the mask in it; 0 when there is none. */
+static int64_t top_slice(const struct np_mask *mask)
+{
+    const struct np_grid *grid = &mask->grid;
+    int64_t per_slice = grid->n[0] * grid->n[1], z = grid->n[2] - 1;
+
+    for (; z > 0; z--) {
+        int64_t count = 0;
+        for (int64_t i = z * per_slice; i < (z + 1) * per_slice; i++)
+            count += mask->voxel[i];
+        if ((double)count * grid->spacing_mm[0] * grid->spacing_mm[1] >= SMALLEST_SLICE_MM2)
+            break;
+    }
+    return z;
+}
+
+/* Centre of gravity (weights: value up to `bright`, from `dark`) and size of what is above the
+ * threshold in slices [from, to]. */
+static void measure_ball(struct np_head *head, int64_t from, int64_t to)
+{
+    const struct np_image *image = head->coarse;
+    const int64_t *n = image->grid.n;
+    double weights = 0, moment[3] = {0}, spacing_mm = image->grid.spacing_mm[0];
+    int64_t count = 0;
+
+    for (int64_t z = from; z <= to; z++)
+        for (int64_t y = 0; y < n[1]; y++)
+            for (int64_t x = 0; x < n[0]; x++) {
+                double value = (double)image->voxel[(z * n[1] + y) * n[0] + x];
+                if (!(value > head->threshold))
+                    continue;
+                double w = fmin(value, head->bright) - head->dark;
+                weights += w;
+                moment[0] += w * (double)x;
+                moment[1] += w * (double)y;
+                moment[2] += w * (double)z;
+                count++;
+            }
+    for (int i = 0; i < 3; i++)
+        head->centre_mm[i] = ((count ? moment[i] / weights : (double)n[i] / 2) + 0.5) * spacing_mm;
+    /* V = 4/3 pi r³ */
+    head->radius_mm = np_cbrt((double)count * 0.238732414637843) * spacing_mm;
+}
+
+int np_head_measure(const struct np_image *flat, double head_height_mm, const struct np_exec *exec,
+                    struct np_head *head, struct np_error *err)
+{
+    NP_AUTO(np_head_done) struct np_head h = {0};
+
+    NP_TRY(resample_both(flat, exec, &h, err));
+    NP_TRY(measure_range(&h, exec, err));
+    NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(&h.coarse->grid);
+    if (!mask)
+        return no_memory(&h.coarse->grid, err);
+    NP_TRY(find_foreground(&h, exec, mask, err));
+    int64_t top = top_slice(mask);
+    int64_t bottom = top - (int64_t)(head_height_mm / mask->grid.spacing_mm[2]);
+    measure_ball(&h, bottom > 0 ? bottom : 0, top);
+    *head = h;
+    h = (struct np_head){0};
+    return 0;
+}
+
+int np_head_ball_median(const struct np_head *head, const double centre_mm[3], double radius_mm,
+                        const struct np_exec *exec, double *median, struct np_error *err)
+{
+    static const double half[1] = {0.5};
+    const struct np_image *image = head->coarse;
+    const int64_t *n = image->grid.n;
+    NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(&image->grid);
+    int64_t count = 0;
+
+    if (!mask)
+        return no_memory(&image->grid, err);
+    for (int64_t z = 0, i = 0; z < n[2]; z++)
+        for (int64_t y = 0; y < n[1]; y++)
+            for (int64_t x = 0; x < n[0]; x++, i++) {
+                const double at[3] = {(double)x, (double)y, (double)z};
+                double value = (double)image->voxel[i], mm2 = 0;
+                for (int a = 0; a < 3; a++) {
+                    double d = (at[a] + 0.5) * image->grid.spacing_mm[a] - centre_mm[a];
+                    mm2 += d * d;
+                }
+                mask->voxel[i] =
+                    mm2 < radius_mm * radius_mm && value > head->dark && value < head->bright;
+                count += mask->voxel[i];
+            }
+    if (count == 0) {
+        *median = (head->dark + head->bright) / 2;
+        return 0;
+    }
+    return np_image_quantiles(image, mask, half, 1, exec, median, err);
+}
+
+int np_head_shell(const struct np_head *head, const struct np_mesh *surface, double from_mm,
+                  double to_mm, const struct np_exec *exec, double *median, double *low,
+                  struct np_error *err)
+{
+    static const double p[2] = {0.5, 0.1};
+    const struct np_grid *grid = &head->coarse->grid;
+    NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(grid);
+    NP_AUTO(np_image_freep) struct np_image *depth_mm2 = np_image_new(grid);
+    size_t n = np_grid_voxels(grid);
+    double q[2];
+
+    if (!mask || !depth_mm2)
+        return no_memory(grid, err);
+    NP_TRY(np_mesh_voxelise(surface, exec, mask, err));
+    NP_TRY(np_distance_mm2(mask, NP_DISTANCE_TO_ZERO, exec, depth_mm2, err));
+    float from = (float)(from_mm * from_mm), to = (float)(to_mm * to_mm);
+    for (size_t i = 0; i < n; i++)
+        mask->voxel[i] = depth_mm2->voxel[i] >= from && depth_mm2->voxel[i] <= to;
+    NP_TRY(np_image_quantiles(head->coarse, mask, p, 2, exec, q, err));
+    *median = q[0];
+    *low = q[1];
+    return 0;
+}

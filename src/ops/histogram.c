@@ -1,0 +1,394 @@
+#include "ops/histogram.h"
+
+#include <assert.h>
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/elementary.h"
+
+/* Slabs are cut by the image's size alone, so that sums come out the same for any team. */
+enum { N_SLABS = 16 };
+
+struct slab {
+    size_t begin, end;
+};
+
+static struct slab slab_of(const struct np_image *image, int64_t task)
+{
+    size_t n = np_grid_voxels(&image->grid);
+    size_t step = (n + N_SLABS - 1) / N_SLABS;
+    size_t begin = step * (size_t)task, end = begin + step;
+
+    return (struct slab){begin < n ? begin : n, end < n ? end : n};
+}
+
+static int check_grids(const struct np_image *image, const struct np_mask *mask,
+                       struct np_error *err)
+{
+    for (int a = 0; mask && a < 3; a++)
+        if (mask->grid.n[a] != image->grid.n[a])
+            return np_error_set(err, NP_EGEOMETRY,
+                                "statistics: mask has %" PRId64 " voxels along axis %d, image "
+                                "has %" PRId64,
+                                mask->grid.n[a], a, image->grid.n[a]);
+    return 0;
+}
+
+/* --- moments ---------------------------------------------------------------------------------- */
+
+struct moments_job {
+    const struct np_image *image;
+    const struct np_mask *mask;
+    double mean; /* of the first pass, for the second */
+    struct {
+        int64_t n;
+        double sum, square;
+        float minimum, maximum;
+    } part[N_SLABS];
+};
+
+static void sum_slab(void *context, int64_t task)
+{
+    struct moments_job *job = context;
+    struct slab slab = slab_of(job->image, task);
+    const float *value = job->image->voxel;
+    const uint8_t *inside = job->mask ? job->mask->voxel : NULL;
+    int64_t n = 0;
+    double sum = 0;
+    float minimum = INFINITY, maximum = -INFINITY;
+
+    for (size_t i = slab.begin; i < slab.end; i++) {
+        if (inside && !inside[i])
+            continue;
+        n++;
+        sum += (double)value[i];
+        minimum = value[i] < minimum ? value[i] : minimum;
+        maximum = value[i] > maximum ? value[i] : maximum;
+    }
+    job->part[task].n = n;
+    job->part[task].sum = sum;
+    job->part[task].minimum = minimum;
+    job->part[task].maximum = maximum;
+}
+
+static void sum_squares_slab(void *context, int64_t task)
+{
+    struct moments_job *job = context;
+    struct slab slab = slab_of(job->image, task);
+    const float *value = job->image->voxel;
+    const uint8_t *inside = job->mask ? job->mask->voxel : NULL;
+    double square = 0;
+
+    for (size_t i = slab.begin; i < slab.end; i++) {
+        if (inside && !inside[i])
+            continue;
+        double distance = (double)value[i] - job->mean;
+        square += distance * distance;
+    }
+    job->part[task].square = square;
+}
+
+int np_image_moments(const struct np_image *image, const struct np_mask *mask,
+                     const struct np_exec *exec, struct np_moments *moments, struct np_error *err)
+{
+    struct moments_job job = {.image = image, .mask = mask};
+    struct np_moments found = {.minimum = INFINITY, .maximum = -INFINITY};
+    double sum = 0, square = 0;
+
+    NP_TRY(check_grids(image, mask, err));
+    np_exec_run(exec, N_SLABS, sum_slab, &job);
+    for (int i = 0; i < N_SLABS; i++) {
+        found.n += job.part[i].n;
+        sum += job.part[i].sum;
+        found.minimum = fmin(found.minimum, (double)job.part[i].minimum);
+        found.maximum = fmax(found.maximum, (double)job.part[i].maximum);
+    }
+    if (found.n == 0)
+        return np_error_set(err, NP_EDOMAIN, "statistics: the mask holds no voxel");
+    NP_TRY(np_exec_check(exec, err));
+    found.mean = job.mean = sum / (double)found.n;
+    np_exec_run(exec, N_SLABS, sum_squares_slab, &job);
+    for (int i = 0; i < N_SLABS; i++)
+        square += job.part[i].square;
+    found.sd = found.n > 1 ? sqrt(square / (double)(found.n - 1)) : 0;
+    *moments = found;
+    return 0;
+}
+
+/* --- quantiles -------------------------------------------------------------------------------- */
+
+/*
+ * Selection by radix. A float's bits, turned so that they order as the values do, are read in
+ * three digits of 11, 11 and 10 bits. The first pass counts the first digits and so finds, for each
+ * rank wanted, its first digit; the second counts second digits below those first ones; and so on.
+ */
+enum { DIGIT_BITS = 11, N_DIGITS = 1 << DIGIT_BITS, N_PASSES = 3 };
+enum { MOST_RANKS = 2 * NP_MOST_QUANTILES };
+static const int digit_shift[N_PASSES] = {21, 10, 0};
+static const uint32_t digit_mask[N_PASSES] = {0x7ff, 0x7ff, 0x3ff};
+
+/* A rank being looked for among the values whose leading digits are known. */
+struct rank {
+    int64_t rank;     /* among those values, from 0 */
+    uint32_t leading; /* their leading digits */
+    int group;        /* ranks with the same leading digits share counts */
+};
+
+struct quantile_job {
+    const struct np_image *image;
+    const struct np_mask *mask;
+    int pass;
+    int n_groups;
+    uint32_t leading[MOST_RANKS]; /* of each group */
+    int64_t *count;               /* [slab][group][digit] */
+};
+
+static uint32_t ordered_bits(float value)
+{
+    uint32_t bits = np_bits_from_float(value + 0.0f); /* -0 becomes 0 */
+
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+static float from_ordered_bits(uint32_t ordered)
+{
+    return np_float_from_bits(ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered);
+}
+
+static void count_slab(void *context, int64_t task)
+{
+    struct quantile_job *job = context;
+    struct slab slab = slab_of(job->image, task);
+    const float *value = job->image->voxel;
+    const uint8_t *inside = job->mask ? job->mask->voxel : NULL;
+    int64_t *count = job->count + task * job->n_groups * N_DIGITS;
+    int shift = digit_shift[job->pass];
+    uint32_t mask = digit_mask[job->pass];
+
+    for (size_t i = slab.begin; i < slab.end; i++) {
+        if (inside && !inside[i])
+            continue;
+        uint32_t bits = ordered_bits(value[i]);
+        uint32_t leading = job->pass ? bits >> digit_shift[job->pass - 1] : 0;
+        for (int g = 0; g < job->n_groups; g++)
+            if (leading == job->leading[g])
+                count[(size_t)g * N_DIGITS + (bits >> shift & mask)]++;
+    }
+}
+
+/* Counts of all slabs, added into the first's. */
+static void add_slabs(struct quantile_job *job)
+{
+    size_t n = (size_t)job->n_groups * N_DIGITS;
+
+    for (size_t slab = 1; slab < N_SLABS; slab++)
+        for (size_t i = 0; i < n; i++)
+            job->count[i] += job->count[slab * n + i];
+}
+
+/* Go one digit down: which digit holds the rank, and which rank it is among those. */
+static void descend(const int64_t *count, struct rank *rank, int pass)
+{
+    uint32_t digit = 0;
+
+    while (rank->rank >= count[digit])
+        rank->rank -= count[digit++];
+    rank->leading = rank->leading << (pass == N_PASSES - 1 ? 10 : DIGIT_BITS) | digit;
+}
+
+static void group_ranks(struct quantile_job *job, struct rank *rank, int n_ranks)
+{
+    job->n_groups = 0;
+    for (int r = 0; r < n_ranks; r++) {
+        int g = 0;
+
+        while (g < job->n_groups && job->leading[g] != rank[r].leading)
+            g++;
+        if (g == job->n_groups)
+            job->leading[job->n_groups++] = rank[r].leading;
+        rank[r].group = g;
+    }
+}
+
+static int64_t count_voxels(const struct np_image *image, const struct np_mask *mask)
+{
+    return mask ? np_mask_count(mask) : (int64_t)np_grid_voxels(&image->grid);
+}
+
+int np_image_quantiles(const struct np_image *image, const struct np_mask *mask, const double *p,
+                       int n_p, const struct np_exec *exec, double *out, struct np_error *err)
+{
+    struct quantile_job job = {.image = image, .mask = mask};
+    struct rank rank[MOST_RANKS] = {0};
+    NP_AUTO(np_freep) int64_t *count = NULL;
+
+    assert(n_p > 0 && n_p <= NP_MOST_QUANTILES);
+    NP_TRY(check_grids(image, mask, err));
+    int64_t n = count_voxels(image, mask);
+    if (n == 0)
+        return np_error_set(err, NP_EDOMAIN, "quantiles: the mask holds no voxel");
+    for (int i = 0; i < n_p; i++) {
+        int64_t below = (int64_t)floor(p[i] * (double)(n - 1));
+        rank[2 * i].rank = below;
+        rank[2 * i + 1].rank = below + 1 < n ? below + 1 : below;
+    }
+    for (job.pass = 0; job.pass < N_PASSES; job.pass++) {
+        NP_TRY(np_exec_check(exec, err));
+        group_ranks(&job, rank, 2 * n_p);
+        np_freep(&count);
+        job.count = count =
+            np_try_calloc((size_t)job.n_groups * N_SLABS * N_DIGITS, sizeof(*count));
+        if (!count)
+            return np_error_set(err, NP_ENOMEM, "quantiles: no memory for 4 MiB of counts");
+        np_exec_run(exec, N_SLABS, count_slab, &job);
+        add_slabs(&job);
+        for (int r = 0; r < 2 * n_p; r++)
+            descend(count + (size_t)rank[r].group * N_DIGITS, &rank[r], job.pass);
+    }
+    for (int i = 0; i < n_p; i++) {
+        double position = p[i] * (double)(n - 1);
+        double low = (double)from_ordered_bits(rank[2 * i].leading);
+        double high = (double)from_ordered_bits(rank[2 * i + 1].leading);
+        out[i] = low + (high - low) * (position - floor(position));
+    }
+    return 0;
+}
+
+/* --- histograms ------------------------------------------------------------------------------- */
+
+struct histogram_job {
+    const struct np_image *image;
+    const struct np_mask *mask;
+    double low, high;
+    int n_bins;
+    int64_t *count; /* [slab][bin] */
+};
+
+static void fill_slab(void *context, int64_t task)
+{
+    struct histogram_job *job = context;
+    struct slab slab = slab_of(job->image, task);
+    const float *value = job->image->voxel;
+    const uint8_t *inside = job->mask ? job->mask->voxel : NULL;
+    int64_t *count = job->count + task * job->n_bins;
+    double bins_per_unit = job->n_bins / (job->high - job->low);
+
+    for (size_t i = slab.begin; i < slab.end; i++) {
+        double x = (double)value[i];
+
+        if ((inside && !inside[i]) || !(x >= job->low && x <= job->high))
+            continue;
+        int bin = (int)((x - job->low) * bins_per_unit);
+        count[bin < job->n_bins ? bin : job->n_bins - 1]++;
+    }
+}
+
+int np_histogram_make(const struct np_image *image, const struct np_mask *mask, double low,
+                      double high, int n_bins, const struct np_exec *exec,
+                      struct np_histogram *histogram, struct np_error *err)
+{
+    assert(high > low && n_bins > 0);
+    NP_TRY(check_grids(image, mask, err));
+    NP_AUTO(np_freep) int64_t *count = np_try_calloc((size_t)n_bins * N_SLABS, sizeof(*count));
+    struct histogram_job job = {image, mask, low, high, n_bins, count};
+    int64_t n = 0;
+
+    if (!count)
+        return np_error_set(err, NP_ENOMEM, "histogram: no memory for %d bins", n_bins);
+    np_exec_run(exec, N_SLABS, fill_slab, &job);
+    NP_TRY(np_exec_check(exec, err));
+    for (int slab = 1; slab < N_SLABS; slab++)
+        for (int i = 0; i < n_bins; i++)
+            count[i] += count[(size_t)slab * (size_t)n_bins + (size_t)i];
+    for (int i = 0; i < n_bins; i++)
+        n += count[i];
+    *histogram = (struct np_histogram){low, high, n_bins, count, n};
+    count = NULL;
+    return 0;
+}
+
+void np_histogram_done(struct np_histogram *histogram)
+{
+    free(histogram->count);
+    *histogram = (struct np_histogram){0};
+}
+
+double np_histogram_value(const struct np_histogram *histogram, double position)
+{
+    double width = (histogram->high - histogram->low) / histogram->n_bins;
+
+    return histogram->low + (position + 0.5) * width;
+}
+
+double np_histogram_otsu(const struct np_histogram *histogram)
+{
+    double total = 0, n = (double)histogram->n;
+    double below = 0, sum = 0, best = -1;
+    int first = 0, last = 0;
+
+    for (int i = 0; i < histogram->n_bins; i++)
+        total += (double)histogram->count[i] * i;
+    for (int i = 0; i + 1 < histogram->n_bins; i++) {
+        below += (double)histogram->count[i];
+        sum += (double)histogram->count[i] * i;
+        if (below == 0 || below == n)
+            continue;
+        double apart = total * below - sum * n;
+        double between = apart / below * (apart / (n - below));
+        if (between > best) {
+            best = between;
+            first = i;
+        }
+        if (between == best)
+            last = i;
+    }
+    return np_histogram_value(histogram, 0.5 * (first + last) + 0.5);
+}
+
+void np_histogram_smooth(const struct np_histogram *histogram, double sd_bins, double *density)
+{
+    int reach = (int)ceil(4 * sd_bins);
+    double sum = 1;
+
+    for (int k = 1; k <= reach; k++)
+        sum += 2 * np_exp(-0.5 * k * k / (sd_bins * sd_bins));
+    for (int i = 0; i < histogram->n_bins; i++)
+        density[i] = (double)histogram->count[i] / sum;
+    for (int k = 1; k <= reach; k++) {
+        double weight = np_exp(-0.5 * k * k / (sd_bins * sd_bins)) / sum;
+
+        for (int i = 0; i + k < histogram->n_bins; i++) {
+            density[i] += weight * (double)histogram->count[i + k];
+            density[i + k] += weight * (double)histogram->count[i];
+        }
+    }
+}
+
+int np_density_mode(const double *density, int n)
+{
+    int best = 0;
+
+    for (int i = 1; i < n; i++)
+        if (density[i] > density[best])
+            best = i;
+    return best;
+}
+
+int np_density_last_mode(const double *density, int n, double share)
+{
+    double least = share * density[np_density_mode(density, n)];
+    bool falling = true; /* seen from the right: is what lies right of i lower? */
+
+    for (int i = n - 1; i >= 0; i--) {
+        double left = i > 0 ? density[i - 1] : 0;
+
+        if (falling && density[i] > left && density[i] >= least && density[i] > 0)
+            return i;
+        if (density[i] != left)
+            falling = left > density[i];
+    }
+    return -1;
+}

@@ -1,0 +1,67 @@
+/*
+ * Shapes of masks: distances, erosion and dilation by a ball in millimetres, components, holes.
+ * Axes are taken as orthogonal with the grid's spacing; grids may be anisotropic. All of it gives
+ * the same bytes for any number of threads. Structuring element: a ball, by thresholding the exact
+ * Euclidean distance (Felzenszwalb and Huttenlocher 2012, doi:10.4086/toc.2012.v008a019).
+ */
+#ifndef NP_OPS_MORPHOLOGY_H
+#define NP_OPS_MORPHOLOGY_H
+
+#include "base/exec.h"
+#include "image/image.h"
+
+/* Neighbours of a voxel: across faces, or across faces, edges and corners. */
+enum np_connectivity { NP_CONNECT_6, NP_CONNECT_26 };
+
+/* Which voxels a distance is measured to. */
+enum np_distance_to { NP_DISTANCE_TO_ZERO, NP_DISTANCE_TO_ONE };
+
+/*
+ * Squared distance (mm²) from each voxel's centre to the nearest centre of a voxel with the value
+ * asked for; 0 on such voxels, INFINITY everywhere when there is none. What lies outside the grid
+ * does not count.
+ *   out  same grid as `mask`; every voxel is written
+ * Returns 0, NP_EGEOMETRY (another size), NP_ENOMEM, NP_ECANCELED; on failure `out` holds
+ * rubbish. Cost: about 15 ns per voxel and thread.
+ */
+int np_distance_mm2(const struct np_mask *mask, enum np_distance_to to, const struct np_exec *exec,
+                    struct np_image *out, struct np_error *err);
+
+/*
+ * In place: add voxels within `radius_mm` (inclusive) of the mask; keep voxels farther than
+ * `radius_mm` from what is not mask; the first undone by the second, and the other way round. The
+ * grid's border neither erodes nor cuts (a mask is padded where that matters). A radius of 0
+ * changes nothing. Return 0, NP_ENOMEM, NP_ECANCELED; on failure the mask is untouched by dilate
+ * and erode, and may be half done by open and close.
+ */
+int np_mask_dilate(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
+                   struct np_error *err);
+int np_mask_erode(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
+                  struct np_error *err);
+int np_mask_open(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
+                 struct np_error *err);
+int np_mask_close(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
+                  struct np_error *err);
+
+/*
+ * In place: keep the component with the most voxels; of equal ones, the one met first in storage
+ * order. An empty mask stays empty.
+ *   n_components  out, how many there were; may be NULL
+ * Returns 0, NP_ENOMEM (mask untouched).
+ */
+int np_mask_keep_largest(struct np_mask *mask, enum np_connectivity connectivity,
+                         int64_t *n_components, struct np_error *err);
+
+/*
+ * In place: add what is enclosed: zeros with no path across faces to the grid's border. Returns 0,
+ * NP_ENOMEM (mask untouched).
+ */
+int np_mask_fill_holes(struct np_mask *mask, struct np_error *err);
+
+/* The share of the grid's border (its outermost voxels) that the mask covers. */
+double np_mask_border_share(const struct np_mask *mask);
+
+/* Centre of gravity in voxel indices; false when the mask is empty. */
+bool np_mask_centroid(const struct np_mask *mask, double centre_voxel[3]);
+
+#endif

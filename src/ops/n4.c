@@ -1,0 +1,682 @@
+/*
+ * N4 in steps:
+ *  1. Shrink: the mean of each block's voxels in the mask, its logarithm v = u + b (u: what the
+ *     image would be without field, b: the field).
+ *  2. For each level, for each iteration:
+ *     a. u = v - b, its range, and how much b changed (coefficient of variation of exp(change));
+ *     b. histogram of u, each value shared between its two nearest bins;
+ *     c. sharpen: deconvolve the histogram by a Gaussian (Wiener filter), clip at 0; the expected
+ *        sharp value of each bin is E(u) = ((x U) * F)(u) / (U * F)(u);
+ *     d. fit a B-spline to the residual u - E(u); add its lattice to the field's.
+ *     The next level begins with the same field on spans of half the length.
+ *  3. Evaluate the field at every voxel.
+ * Steps 2a, 2b and 2d run over slabs of planes; sums are combined in the slabs' order.
+ */
+#include "ops/n4.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/bspline.h"
+#include "ops/elementary.h"
+#include "ops/fft.h"
+
+static const double PI = 3.14159265358979323846;
+
+enum { MOST_SLABS = 16 };
+
+struct np_n4_options np_n4_options_default(void)
+{
+    return (struct np_n4_options){
+        .mesh_mm = 200,
+        .n_levels = 4,
+        .n_iterations = 50,
+        .stop = 0,
+        .shrink_mm = 4,
+        .fwhm_log = 0.15,
+        .wiener = 0.01,
+        .n_bins = 200,
+    };
+}
+
+/* --- blocks ----------------------------------------------------------------------------------- */
+
+/* The image in blocks: what the fit is made on. */
+struct blocks {
+    int shrink[3];
+    int64_t n[3];
+    uint8_t *inside; /* [nz][ny][nx] */
+    float *log;      /* the same; where inside */
+};
+
+static void blocks_done(struct blocks *blocks)
+{
+    free(blocks->inside);
+    free(blocks->log);
+    *blocks = (struct blocks){0};
+}
+
+/* The number of voxels whose length together is nearest to `target_mm`; at least 1. */
+static int shrink_factor(double spacing_mm, double target_mm, int64_t n)
+{
+    int64_t fewer = (int64_t)fmin(floor(target_mm / spacing_mm), (double)n);
+
+    if (fewer < 1)
+        return 1;
+    double under = target_mm - (double)fewer * spacing_mm;
+    double over = (double)(fewer + 1) * spacing_mm - target_mm;
+    int64_t nearest = over < under ? fewer + 1 : fewer;
+    return (int)(nearest < n ? nearest : n);
+}
+
+struct shrink_job {
+    const struct np_image *in;
+    const struct np_mask *mask;
+    struct blocks *blocks;
+    float *scratch; /* [slab][2 nx]: sums and counts of one row of blocks, per column */
+};
+
+/* Add one row of voxels to the columns' sums and counts. */
+static void add_row(const float *value, const uint8_t *inside, int64_t n, float *sum, float *count)
+{
+    for (int64_t x = 0; x < n; x++) {
+        float used = inside[x] && value[x] > 0 ? 1.0f : 0.0f;
+        sum[x] += used * value[x];
+        count[x] += used;
+    }
+}
+
+/* Columns to blocks. A block takes part when half of its voxels do. */
+static void finish_blocks(const struct blocks *blocks, int64_t nx, int64_t n_rows, const float *sum,
+                          const float *count, float *log, uint8_t *inside)
+{
+    for (int64_t bx = 0; bx < blocks->n[0]; bx++) {
+        int64_t begin = bx * blocks->shrink[0];
+        int64_t end = begin + blocks->shrink[0] < nx ? begin + blocks->shrink[0] : nx;
+        float total = 0, n = 0;
+
+        for (int64_t x = begin; x < end; x++) {
+            total += sum[x];
+            n += count[x];
+        }
+        inside[bx] = n > 0 && 2 * n >= (float)((end - begin) * n_rows);
+        log[bx] = inside[bx] ? total / n : 1;
+    }
+    np_logf_n(log, log, (size_t)blocks->n[0]);
+}
+
+static void shrink_plane(void *context, int64_t bz)
+{
+    struct shrink_job *job = context;
+    const struct blocks *blocks = job->blocks;
+    const int64_t *n = job->in->grid.n;
+    int64_t z_end = (bz + 1) * blocks->shrink[2] < n[2] ? (bz + 1) * blocks->shrink[2] : n[2];
+    float *sum = job->scratch + 2 * n[0] * bz, *count = sum + n[0];
+
+    for (int64_t by = 0; by < blocks->n[1]; by++) {
+        int64_t y_end = (by + 1) * blocks->shrink[1] < n[1] ? (by + 1) * blocks->shrink[1] : n[1];
+        int64_t n_rows = 0;
+
+        memset(sum, 0, 2 * (size_t)n[0] * sizeof(*sum));
+        for (int64_t z = bz * blocks->shrink[2]; z < z_end; z++)
+            for (int64_t y = by * blocks->shrink[1]; y < y_end; y++, n_rows++) {
+                int64_t row = n[0] * (y + n[1] * z);
+                add_row(job->in->voxel + row, job->mask->voxel + row, n[0], sum, count);
+            }
+        int64_t block_row = blocks->n[0] * (by + blocks->n[1] * bz);
+        finish_blocks(blocks, n[0], n_rows, sum, count, blocks->log + block_row,
+                      blocks->inside + block_row);
+    }
+}
+
+static int blocks_init(struct blocks *blocks, const struct np_image *in, const struct np_mask *mask,
+                       double shrink_mm, const struct np_exec *exec, struct np_error *err)
+{
+    NP_AUTO(blocks_done) struct blocks made = {0};
+    size_t n = 1;
+
+    for (int a = 0; a < 3; a++) {
+        made.shrink[a] = shrink_factor(in->grid.spacing_mm[a], shrink_mm, in->grid.n[a]);
+        made.n[a] = (in->grid.n[a] + made.shrink[a] - 1) / made.shrink[a];
+        n *= (size_t)made.n[a];
+    }
+    made.inside = np_try_malloc(n, sizeof(*made.inside));
+    made.log = np_try_voxels(n, sizeof(*made.log));
+    NP_AUTO(np_freep)
+    float *scratch = np_try_malloc(2 * (size_t)in->grid.n[0] * (size_t)made.n[2], sizeof(*scratch));
+    if (!made.inside || !made.log || !scratch)
+        return np_error_set(err, NP_ENOMEM, "bias field: no memory for %zu blocks", n);
+    struct shrink_job job = {in, mask, &made, scratch};
+    np_exec_run(exec, made.n[2], shrink_plane, &job);
+    *blocks = made;
+    made = (struct blocks){0};
+    return 0;
+}
+
+/* --- where the splines lie -------------------------------------------------------------------- */
+
+/* As many spans as it takes to cover the voxels' centres, centred on the image. */
+static int count_spans(const struct np_grid *grid, int axis, double mesh_mm)
+{
+    double extent_mm = (double)(grid->n[axis] - 1) * grid->spacing_mm[axis];
+
+    return (int)fmax(1, ceil(extent_mm / mesh_mm - 1e-9));
+}
+
+/* Tables for blocks of `shrink` voxels along `axis`, for spans of mesh_mm / n_parts. */
+static int make_axis(struct np_bspline_axis *out, const struct np_grid *grid, int axis, int shrink,
+                     double mesh_mm, int n_parts)
+{
+    int64_t n_voxels = grid->n[axis], n = (n_voxels + shrink - 1) / shrink;
+    int n_spans = count_spans(grid, axis, mesh_mm) * n_parts;
+    NP_AUTO(np_freep) double *position = np_try_malloc((size_t)n, sizeof(*position));
+
+    if (!position)
+        return NP_ENOMEM;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t first = i * shrink, last = first + shrink < n_voxels ? first + shrink : n_voxels;
+        double centre = 0.5 * (double)(first + last - 1) - 0.5 * (double)(n_voxels - 1);
+        position[i] = 0.5 * n_spans + centre * grid->spacing_mm[axis] * n_parts / mesh_mm;
+    }
+    return np_bspline_axis_init(out, position, n, n_spans);
+}
+
+static void axes_done(struct np_bspline_axis axis[3])
+{
+    for (int a = 0; a < 3; a++)
+        np_bspline_axis_done(&axis[a]);
+}
+
+/* `axis` holds axes already, or zeros. */
+static int remake_axes(struct np_bspline_axis axis[3], const struct np_grid *grid,
+                       const int shrink[3], double mesh_mm, int n_parts, struct np_error *err)
+{
+    axes_done(axis);
+    for (int a = 0; a < 3; a++)
+        if (make_axis(&axis[a], grid, a, shrink[a], mesh_mm, n_parts) != 0)
+            return np_error_set(err, NP_ENOMEM, "bias field: no memory for spline weights");
+    return 0;
+}
+
+/* --- sharpening ------------------------------------------------------------------------------- */
+
+/* The histogram and what it maps to. */
+struct sharpener {
+    int n_bins, n_padded;
+    struct np_fft *fft;
+    struct np_complex *counts; /* [n_padded] scratch: the histogram */
+    struct np_complex *kernel; /* [n_padded] scratch: the Gaussian, then its transform */
+    float *expected;           /* [n_bins] E at each bin */
+    float *slope;              /* [n_bins] to the next bin's */
+};
+
+static void sharpener_init(struct sharpener *sharpener, int n_bins)
+{
+    int n_padded = 2;
+
+    while (n_padded < n_bins)
+        n_padded *= 2;
+    n_padded *= 2; /* room for what the convolution pushes past the ends */
+    *sharpener = (struct sharpener){
+        .n_bins = n_bins,
+        .n_padded = n_padded,
+        .fft = np_fft_new(n_padded),
+        .counts = np_xmalloc((size_t)n_padded * sizeof(*sharpener->counts)),
+        .kernel = np_xmalloc((size_t)n_padded * sizeof(*sharpener->kernel)),
+        .expected = np_xmalloc((size_t)n_bins * sizeof(*sharpener->expected)),
+        .slope = np_xmalloc((size_t)n_bins * sizeof(*sharpener->slope)),
+    };
+}
+
+static void sharpener_done(struct sharpener *sharpener)
+{
+    np_fft_freep(&sharpener->fft);
+    free(sharpener->counts);
+    free(sharpener->kernel);
+    free(sharpener->expected);
+    free(sharpener->slope);
+}
+
+/* Transform of a Gaussian whose full width at half maximum is `fwhm_bins`; real, as it is even. */
+static void make_kernel(struct sharpener *sharpener, double fwhm_bins)
+{
+    double rate = 4 * np_log(2) / (fwhm_bins * fwhm_bins);
+    double height = 2 * sqrt(np_log(2) / PI) / fwhm_bins;
+    int n = sharpener->n_padded;
+
+    for (int i = 0; i <= n / 2; i++) {
+        struct np_complex value = {height * np_exp(-rate * i * i), 0};
+        sharpener->kernel[i] = value;
+        sharpener->kernel[i ? n - i : 0] = value;
+    }
+    np_fft_run(sharpener->fft, NP_FFT_FORWARD, sharpener->kernel);
+}
+
+/*
+ * From counts [n_bins] at the values low + i step to `expected`. U and x U are transformed
+ * together, as real and imaginary part: the kernel is real, so they stay apart.
+ */
+static void sharpen(struct sharpener *sharpener, const double *count, double low, double step,
+                    double fwhm_log, double wiener)
+{
+    int n = sharpener->n_padded, n_bins = sharpener->n_bins, offset = (n - n_bins) / 2;
+    struct np_complex *u = sharpener->counts;
+    double most = 0;
+
+    make_kernel(sharpener, fwhm_log / step);
+    memset(u, 0, (size_t)n * sizeof(*u));
+    for (int i = 0; i < n_bins; i++)
+        u[offset + i].re = count[i];
+    np_fft_run(sharpener->fft, NP_FFT_FORWARD, u);
+    for (int i = 0; i < n; i++) {
+        double f = sharpener->kernel[i].re, inverse = f / (f * f + wiener);
+        u[i] = (struct np_complex){u[i].re * inverse, u[i].im * inverse};
+    }
+    np_fft_run(sharpener->fft, NP_FFT_INVERSE, u);
+    for (int i = 0; i < n; i++) {
+        double density = u[i].re > 0 ? u[i].re : 0;
+        u[i] = (struct np_complex){density, density * (i - offset)};
+    }
+    np_fft_run(sharpener->fft, NP_FFT_FORWARD, u);
+    for (int i = 0; i < n; i++) {
+        double f = sharpener->kernel[i].re;
+        u[i] = (struct np_complex){u[i].re * f, u[i].im * f};
+    }
+    np_fft_run(sharpener->fft, NP_FFT_INVERSE, u);
+    for (int i = 0; i < n_bins; i++)
+        most = fmax(most, u[offset + i].re);
+    /* Where the density is rounding noise there is nothing to learn: such a value stays. */
+    for (int i = 0; i < n_bins; i++) {
+        struct np_complex at = u[offset + i];
+        double bin = at.re > 1e-9 * most ? at.im / at.re : i;
+        sharpener->expected[i] = (float)(low + bin * step);
+    }
+    for (int i = 0; i < n_bins; i++)
+        sharpener->slope[i] =
+            i + 1 < n_bins ? sharpener->expected[i + 1] - sharpener->expected[i] : 0;
+}
+
+/* --- the fit ---------------------------------------------------------------------------------- */
+
+/* What one slab of planes found out. */
+struct slab {
+    int64_t z_begin, z_end;
+    int64_t first, n;   /* points */
+    float low, high;    /* range of u */
+    double sum, square; /* of exp(change) - 1 */
+    double *count;      /* [n_bins + 1] */
+    float *plane;       /* scratch: a mixed plane */
+    float *row;         /* scratch: a row being evaluated */
+};
+
+struct fit {
+    const struct np_n4_options *options;
+    struct np_bspline_points points;
+    struct np_bspline_axis axis[3];
+    struct np_lattice *field;
+    float *v;           /* [n points] logarithms */
+    float *u;           /* without the field */
+    float *scratch;     /* changes, then residuals */
+    float *planes;      /* [nz][plane size] */
+    float *denominator; /* [n_control z][plane size] */
+    float *collected;   /* [n_control z][plane size] numerators */
+    double *counts;     /* [slab][n_bins + 1] */
+    float *slab_scratch;
+    struct slab slab[MOST_SLABS];
+    int n_slabs;
+    double low, step; /* of the histogram */
+    struct sharpener sharpener;
+};
+
+static void fit_done(struct fit *fit)
+{
+    np_bspline_points_done(&fit->points);
+    axes_done(fit->axis);
+    np_lattice_freep(&fit->field);
+    free(fit->v);
+    free(fit->u);
+    free(fit->scratch);
+    free(fit->planes);
+    free(fit->denominator);
+    free(fit->collected);
+    free(fit->counts);
+    free(fit->slab_scratch);
+    sharpener_done(&fit->sharpener);
+}
+
+/* Cut the planes into slabs of about the same number of points, by the points alone. */
+static void cut_slabs(struct fit *fit)
+{
+    int64_t nz = fit->points.n_voxels[2], z = 0;
+
+    fit->n_slabs = 0;
+    for (int i = 0; i < MOST_SLABS && z < nz; i++) {
+        struct slab *slab = &fit->slab[fit->n_slabs];
+        int64_t goal = fit->points.n * (i + 1) / MOST_SLABS;
+
+        slab->z_begin = z;
+        slab->first = np_bspline_points_of_plane(&fit->points, z);
+        while (z < nz &&
+               (i == MOST_SLABS - 1 || np_bspline_points_of_plane(&fit->points, z) < goal))
+            z++;
+        slab->z_end = z;
+        slab->n = np_bspline_points_of_plane(&fit->points, z) - slab->first;
+        slab->count = fit->counts + (size_t)fit->n_slabs * ((size_t)fit->options->n_bins + 1);
+        fit->n_slabs += slab->n > 0;
+    }
+}
+
+static int fit_init(struct fit *fit, const struct blocks *blocks,
+                    const struct np_n4_options *options, struct np_error *err)
+{
+    fit->options = options;
+    sharpener_init(&fit->sharpener, options->n_bins);
+    if (np_bspline_points_init(&fit->points, blocks->inside, blocks->n) != 0)
+        return np_error_set(err, NP_ENOMEM, "bias field: no memory for the list of blocks");
+    size_t n = (size_t)fit->points.n;
+    if (fit->points.n < NP_N4_LEAST_POINTS)
+        return np_error_set(err, NP_EDOMAIN,
+                            "bias field: the mask holds %zu blocks of %d x %d x %d positive "
+                            "voxels, at least %d are needed; check the mask and the voxel sizes",
+                            n, blocks->shrink[0], blocks->shrink[1], blocks->shrink[2],
+                            NP_N4_LEAST_POINTS);
+    fit->v = np_try_malloc(n, sizeof(*fit->v));
+    fit->u = np_try_malloc(n, sizeof(*fit->u));
+    fit->scratch = np_try_malloc(n, sizeof(*fit->scratch));
+    fit->counts = np_try_calloc(MOST_SLABS * ((size_t)options->n_bins + 1), sizeof(*fit->counts));
+    if (!fit->v || !fit->u || !fit->scratch || !fit->counts)
+        return np_error_set(err, NP_ENOMEM, "bias field: no memory for %zu blocks", n);
+    size_t n_blocks = (size_t)(blocks->n[0] * blocks->n[1] * blocks->n[2]);
+    for (size_t i = 0, point = 0; i < n_blocks; i++)
+        if (blocks->inside[i])
+            fit->v[point++] = blocks->log[i];
+    memcpy(fit->u, fit->v, n * sizeof(*fit->u));
+    cut_slabs(fit);
+    return 0;
+}
+
+/* Step 2a for one slab: u from the field, its range, and the field's change. */
+static void update_slab(void *context, int64_t task)
+{
+    struct fit *fit = context;
+    struct slab *slab = &fit->slab[task];
+    float *change = fit->scratch + slab->first;
+    float low = INFINITY, high = -INFINITY;
+    double sum = 0, square = 0;
+
+    for (int64_t z = slab->z_begin; z < slab->z_end; z++) {
+        if (fit->points.plane[z] == fit->points.plane[z + 1])
+            continue;
+        np_bspline_plane_mix(fit->axis, fit->field, z, slab->plane);
+        for (int64_t r = fit->points.plane[z]; r < fit->points.plane[z + 1]; r++) {
+            const struct np_bspline_row *row = &fit->points.row[r];
+            const float *field = np_bspline_row_evaluate(fit->axis, slab->plane, row->y, slab->row);
+
+            for (int64_t i = row->first; i < row->first + row->n; i++) {
+                float u = fit->v[i] - field[fit->points.x[i]];
+                fit->scratch[i] = u - fit->u[i];
+                fit->u[i] = u;
+                low = u < low ? u : low;
+                high = u > high ? u : high;
+            }
+        }
+    }
+    np_expf_n(change, change, (size_t)slab->n);
+    for (int64_t i = 0; i < slab->n; i++) {
+        double e = (double)change[i] - 1;
+        sum += e;
+        square += e * e;
+    }
+    slab->low = low;
+    slab->high = high;
+    slab->sum = sum;
+    slab->square = square;
+}
+
+/* Run update_slab; gives the histogram's range and the change's coefficient of variation. */
+static double update(struct fit *fit, const struct np_exec *exec)
+{
+    float low = INFINITY, high = -INFINITY;
+    double sum = 0, square = 0, n = (double)fit->points.n;
+
+    np_exec_run(exec, fit->n_slabs, update_slab, fit);
+    for (int i = 0; i < fit->n_slabs; i++) {
+        low = fminf(low, fit->slab[i].low);
+        high = fmaxf(high, fit->slab[i].high);
+        sum += fit->slab[i].sum;
+        square += fit->slab[i].square;
+    }
+    fit->low = (double)low;
+    fit->step = ((double)high - (double)low) / (fit->options->n_bins - 1);
+    double variance = (square - sum * sum / n) / (n - 1);
+    return sqrt(fmax(variance, 0)) / (1 + sum / n);
+}
+
+/* Step 2b for one slab. */
+static void count_slab(void *context, int64_t task)
+{
+    struct fit *fit = context;
+    struct slab *slab = &fit->slab[task];
+    int last = fit->options->n_bins - 1;
+    float low = (float)fit->low, per_step = (float)(1 / fit->step);
+    const float *u = fit->u + slab->first;
+
+    memset(slab->count, 0, ((size_t)last + 2) * sizeof(*slab->count));
+    for (int64_t i = 0; i < slab->n; i++) {
+        float position = (u[i] - low) * per_step;
+        int bin = (int)position;
+        bin = bin < last ? bin : last;
+        double share = (double)(position - (float)bin);
+        slab->count[bin] += 1 - share;
+        slab->count[bin + 1] += share;
+    }
+}
+
+/* Step 2d for one slab: residuals, then the slab's planes of control points. */
+static void contract_slab(void *context, int64_t task)
+{
+    struct fit *fit = context;
+    struct slab *slab = &fit->slab[task];
+    const struct sharpener *sharpener = &fit->sharpener;
+    size_t size = np_bspline_plane_size(fit->axis);
+    int last = fit->options->n_bins - 1;
+    float low = (float)fit->low, per_step = (float)(1 / fit->step);
+
+    for (int64_t i = slab->first; i < slab->first + slab->n; i++) {
+        float position = (fit->u[i] - low) * per_step;
+        int bin = (int)position;
+        bin = bin < last ? bin : last;
+        fit->scratch[i] = fit->u[i] - (sharpener->expected[bin] +
+                                       sharpener->slope[bin] * (position - (float)bin));
+    }
+    for (int64_t z = slab->z_begin; z < slab->z_end; z++)
+        np_bspline_plane_numerator(fit->axis, &fit->points, fit->scratch, z,
+                                   fit->planes + size * (size_t)z);
+}
+
+static void weigh_slab(void *context, int64_t task)
+{
+    struct fit *fit = context;
+    struct slab *slab = &fit->slab[task];
+    size_t size = np_bspline_plane_size(fit->axis);
+
+    for (int64_t z = slab->z_begin; z < slab->z_end; z++)
+        np_bspline_plane_denominator(fit->axis, &fit->points, z, fit->planes + size * (size_t)z);
+}
+
+/* Add the fitted lattice to the field's. Control points that no voxel reaches stay. */
+static void add_fit(struct fit *fit)
+{
+    size_t size = np_bspline_plane_size(fit->axis);
+    int stride = np_bspline_plane_stride(fit->axis);
+    const int *n = fit->field->n;
+    double *value = fit->field->value;
+
+    for (int k = 0; k < n[2]; k++) {
+        np_bspline_collect_numerator(fit->axis, fit->planes, k, fit->collected);
+        const float *below = fit->denominator + size * (size_t)k;
+        for (int j = 0; j < n[1]; j++)
+            for (int i = 0; i < n[0]; i++, value++)
+                if (below[j * stride + i] > 0)
+                    *value +=
+                        (double)fit->collected[j * stride + i] / (double)below[j * stride + i];
+    }
+}
+
+/* The level's spline tables, buffers and denominators. */
+static int begin_level(struct fit *fit, const struct np_grid *grid, const struct blocks *blocks,
+                       int level, const struct np_exec *exec, struct np_error *err)
+{
+    NP_TRY(remake_axes(fit->axis, grid, blocks->shrink, fit->options->mesh_mm, 1 << level, err));
+    const struct np_bspline_axis *axis = fit->axis;
+    struct np_lattice *field =
+        level ? np_lattice_refine(fit->field)
+              : np_lattice_new(axis[0].n_control, axis[1].n_control, axis[2].n_control);
+    if (field) {
+        np_lattice_freep(&fit->field);
+        fit->field = field;
+    }
+    size_t size = np_bspline_plane_size(axis), row = np_bspline_row_size(axis);
+    np_freep(&fit->planes);
+    np_freep(&fit->denominator);
+    np_freep(&fit->collected);
+    np_freep(&fit->slab_scratch);
+    fit->planes = np_try_calloc(size * (size_t)axis[2].n, sizeof(*fit->planes));
+    fit->denominator = np_try_malloc(size * (size_t)axis[2].n_control, sizeof(*fit->denominator));
+    fit->collected = np_try_malloc(size, sizeof(*fit->collected));
+    fit->slab_scratch = np_try_calloc((size + row) * MOST_SLABS, sizeof(*fit->slab_scratch));
+    if (!field || !fit->planes || !fit->denominator || !fit->collected || !fit->slab_scratch)
+        return np_error_set(err, NP_ENOMEM, "bias field: no memory for level %d", level + 1);
+    for (int i = 0; i < fit->n_slabs; i++) {
+        fit->slab[i].plane = fit->slab_scratch + (size + row) * (size_t)i;
+        fit->slab[i].row = fit->slab[i].plane + size;
+    }
+    np_exec_run(exec, fit->n_slabs, weigh_slab, fit);
+    for (int k = 0; k < axis[2].n_control; k++)
+        np_bspline_collect_denominator(axis, fit->planes, k, fit->denominator + size * (size_t)k);
+    return 0;
+}
+
+/* One iteration; the field's range and change are of the field before it. */
+static void iterate(struct fit *fit, const struct np_exec *exec)
+{
+    double *count = fit->slab[0].count;
+
+    np_exec_run(exec, fit->n_slabs, count_slab, fit);
+    for (int s = 1; s < fit->n_slabs; s++)
+        for (int i = 0; i < fit->options->n_bins; i++)
+            count[i] += fit->slab[s].count[i];
+    sharpen(&fit->sharpener, count, fit->low, fit->step, fit->options->fwhm_log,
+            fit->options->wiener);
+    np_exec_run(exec, fit->n_slabs, contract_slab, fit);
+    add_fit(fit);
+}
+
+static int run_level(struct fit *fit, int level, const struct np_exec *exec,
+                     struct np_n4_report *report, struct np_error *err)
+{
+    bool settled = false;
+
+    update(fit, exec);
+    for (int i = 0; i < fit->options->n_iterations && !settled && fit->step > 0; i++) {
+        NP_TRY(np_exec_check(exec, err));
+        iterate(fit, exec);
+        report->change = update(fit, exec);
+        report->iterations[level]++;
+        report->n_iterations++;
+        settled = report->change <= fit->options->stop;
+    }
+    report->converged = report->converged && (settled || fit->step <= 0);
+    return 0;
+}
+
+/* --- the field at every voxel ----------------------------------------------------------------- */
+
+struct evaluate_job {
+    struct np_bspline_axis axis[3];
+    const struct np_lattice *field;
+    struct np_image *out;
+    float *scratch; /* [slab][plane and row] */
+    int64_t n_slabs;
+};
+
+static void evaluate_job_done(struct evaluate_job *job)
+{
+    axes_done(job->axis);
+    free(job->scratch);
+}
+
+static void evaluate_slab(void *context, int64_t task)
+{
+    struct evaluate_job *job = context;
+    size_t plane_size = np_bspline_plane_size(job->axis);
+    float *plane = job->scratch + (plane_size + np_bspline_row_size(job->axis)) * (size_t)task;
+    const int64_t *n = job->out->grid.n;
+
+    for (int64_t z = n[2] * task / job->n_slabs; z < n[2] * (task + 1) / job->n_slabs; z++) {
+        np_bspline_plane_mix(job->axis, job->field, z, plane);
+        for (int64_t y = 0; y < n[1]; y++)
+            memcpy(job->out->voxel + n[0] * (y + n[1] * z),
+                   np_bspline_row_evaluate(job->axis, plane, y, plane + plane_size),
+                   (size_t)n[0] * sizeof(float));
+    }
+}
+
+static int evaluate(const struct np_lattice *field, double mesh_mm, int n_parts,
+                    const struct np_exec *exec, struct np_image *out, struct np_error *err)
+{
+    NP_AUTO(evaluate_job_done)
+    struct evaluate_job job = {.field = field, .out = out};
+    const int single[3] = {1, 1, 1};
+
+    NP_TRY(remake_axes(job.axis, &out->grid, single, mesh_mm, n_parts, err));
+    job.n_slabs = out->grid.n[2] < MOST_SLABS ? out->grid.n[2] : MOST_SLABS;
+    size_t size = np_bspline_plane_size(job.axis) + np_bspline_row_size(job.axis);
+    job.scratch = np_try_calloc(size * (size_t)job.n_slabs, sizeof(*job.scratch));
+    if (!job.scratch)
+        return np_error_set(err, NP_ENOMEM, "bias field: no memory to evaluate it");
+    np_exec_run(exec, job.n_slabs, evaluate_slab, &job);
+    return 0;
+}
+
+static int check_grid(const struct np_grid *grid, const struct np_grid *other, const char *what,
+                      struct np_error *err)
+{
+    for (int a = 0; a < 3; a++)
+        if (grid->n[a] != other->n[a])
+            return np_error_set(err, NP_EGEOMETRY,
+                                "bias field: %s has %" PRId64 " voxels along axis %d, image has "
+                                "%" PRId64,
+                                what, other->n[a], a, grid->n[a]);
+    return 0;
+}
+
+int np_n4_estimate(const struct np_image *in, const struct np_mask *mask,
+                   const struct np_n4_options *options, const struct np_exec *exec,
+                   struct np_image *log_field, struct np_n4_report *report, struct np_error *err)
+{
+    NP_AUTO(blocks_done) struct blocks blocks = {0};
+    NP_AUTO(fit_done) struct fit fit = {0};
+    struct np_n4_report found = {.n_levels = options->n_levels, .converged = true};
+
+    NP_TRY(check_grid(&in->grid, &mask->grid, "mask", err));
+    NP_TRY(check_grid(&in->grid, &log_field->grid, "field", err));
+    NP_TRY(blocks_init(&blocks, in, mask, options->shrink_mm, exec, err));
+    NP_TRY(np_exec_check(exec, err));
+    NP_TRY(fit_init(&fit, &blocks, options, err));
+    for (int level = 0; level < options->n_levels; level++) {
+        NP_TRY(begin_level(&fit, &in->grid, &blocks, level, exec, err));
+        NP_TRY(run_level(&fit, level, exec, &found, err));
+    }
+    found.n_points = fit.points.n;
+    memcpy(found.shrink, blocks.shrink, sizeof(found.shrink));
+    memcpy(found.n_control, fit.field->n, sizeof(found.n_control));
+    NP_TRY(np_exec_check(exec, err));
+    NP_TRY(
+        evaluate(fit.field, options->mesh_mm, 1 << (options->n_levels - 1), exec, log_field, err));
+    if (report)
+        *report = found;
+    return 0;
+}

@@ -1,0 +1,55 @@
+/*
+ * Estimate the smooth multiplicative field of an image from its histogram.
+ * N4: Tustison et al. 2010, doi:10.1109/TMI.2010.2046908; histogram sharpening: Sled et al. 1998,
+ * doi:10.1109/42.668698. Differences: docs/methods/bias.md.
+ */
+#ifndef NP_OPS_N4_H
+#define NP_OPS_N4_H
+
+#include "base/exec.h"
+#include "image/image.h"
+
+enum { NP_N4_MOST_LEVELS = 8, NP_N4_LEAST_POINTS = 100 };
+
+struct np_n4_options {
+    double mesh_mm;   /* length of a spline span at level 1; halved at each further level */
+    int n_levels;     /* 1 to NP_N4_MOST_LEVELS */
+    int n_iterations; /* at most, per level */
+    double stop;      /* a level ends when its field changes by less: coefficient of variation over
+                         the points; 0 = never early */
+    double shrink_mm; /* the fit is made on blocks of about this size; 0 = on the voxels */
+    double fwhm_log;  /* of the Gaussian that is taken out of the log histogram */
+    double wiener;    /* noise term of that deconvolution */
+    int n_bins;       /* of the histogram */
+};
+
+/* 200 mm, 4 levels of 50 iterations, stop 0, 4 mm, 0.15, 0.01, 200. */
+struct np_n4_options np_n4_options_default(void);
+
+struct np_n4_report {
+    int n_levels;
+    int iterations[NP_N4_MOST_LEVELS]; /* made, per level */
+    int n_iterations;                  /* in all */
+    double change;                     /* the last coefficient of variation */
+    bool converged;                    /* every level ended by the stop rule */
+    int shrink[3];                     /* voxels per block */
+    int n_control[3];                  /* control points at the last level */
+    int64_t n_points;                  /* blocks the fit was made on */
+};
+
+/*
+ *   in         arbitrary intensity units; voxels <= 0 take no part
+ *   mask       same grid; voxels used for the estimate
+ *   log_field  same grid; out: the natural logarithm of the field at every voxel, also outside the
+ *              mask, where it is extrapolated; its level is arbitrary: shift it as you need
+ *   report     out, may be NULL
+ * Reaching the iteration limit is not an error. An image that is constant in the mask has a field
+ * of 0. Returns 0, NP_EGEOMETRY (grids differ in size), NP_EDOMAIN (fewer than NP_N4_LEAST_POINTS
+ * blocks), NP_ENOMEM, NP_ECANCELED; on failure `log_field` and `report` are untouched. Cost: per
+ * iteration about 10 ns a block; the field 1 ns a voxel.
+ */
+int np_n4_estimate(const struct np_image *in, const struct np_mask *mask,
+                   const struct np_n4_options *options, const struct np_exec *exec,
+                   struct np_image *log_field, struct np_n4_report *report, struct np_error *err);
+
+#endif

@@ -1,0 +1,163 @@
+#include "ops/normalize.h"
+
+#include <math.h>
+
+#include "ops/histogram.h"
+
+enum { N_BINS = 256 };
+static const double PEAK_SD_BINS = 3;       /* smoothing of the histogram */
+static const double LEAST_PEAK = 0.2;       /* of the largest: lower ones are the right tail */
+static const double STRIPE_QUANTILE = 0.05; /* on each side of the peak */
+
+static int check_scale(const struct np_normalization *found, const char *method,
+                       struct np_error *err)
+{
+    if (found->scale > 0 && isfinite(found->scale) && isfinite(found->offset))
+        return 0;
+    return np_error_set(err, NP_EMETHOD,
+                        "%s: the %lld voxels it rests on have no spread (offset %g, scale %g); "
+                        "look at the image and its brain mask",
+                        method, (long long)found->n_voxels, found->offset, found->scale);
+}
+
+int np_normalize_zscore(const struct np_image *image, const struct np_mask *mask,
+                        const struct np_exec *exec, struct np_normalization *found,
+                        struct np_error *err)
+{
+    struct np_moments moments;
+
+    NP_TRY(np_image_moments(image, mask, exec, &moments, err));
+    struct np_normalization made = {
+        .offset = moments.mean, .scale = moments.sd, .n_voxels = moments.n};
+    NP_TRY(check_scale(&made, "z-score", err));
+    *found = made;
+    return 0;
+}
+
+int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
+                            const struct np_exec *exec, struct np_normalization *found,
+                            struct np_error *err)
+{
+    static const double p[] = {0.01, 0.99};
+    double range[NP_COUNT(p)];
+
+    NP_TRY(np_image_quantiles(image, mask, p, (int)NP_COUNT(p), exec, range, err));
+    struct np_normalization made = {.offset = range[0],
+                                    .scale = range[1] - range[0],
+                                    .low = range[0],
+                                    .high = range[1],
+                                    .n_voxels = np_mask_count(mask)};
+    NP_TRY(check_scale(&made, "percentiles", err));
+    *found = made;
+    return 0;
+}
+
+struct select_job {
+    const struct np_image *image;
+    const struct np_mask *mask;
+    float low, high; /* low <= value <= high */
+    struct np_mask *out;
+};
+
+static void select_plane(void *context, int64_t z)
+{
+    const struct select_job *job = context;
+    size_t n = (size_t)(job->image->grid.n[0] * job->image->grid.n[1]), begin = n * (size_t)z;
+
+    for (size_t i = begin; i < begin + n; i++)
+        job->out->voxel[i] = job->mask->voxel[i] && job->image->voxel[i] >= job->low &&
+                             job->image->voxel[i] <= job->high;
+}
+
+/* Those voxels of `mask` whose value lies in [low, high], into `out`, which may be `mask`. */
+static void select_range(const struct np_image *image, const struct np_mask *mask, double low,
+                         double high, const struct np_exec *exec, struct np_mask *out)
+{
+    struct select_job job = {image, mask, (float)low, (float)high, out};
+
+    np_exec_run(exec, image->grid.n[2], select_plane, &job);
+}
+
+/* The histogram's peak: its intensity, and the share of the voxels that lie below it. */
+static int find_peak(const struct np_image *image, const struct np_mask *population,
+                     enum np_white_peak which, const struct np_exec *exec, double *mode,
+                     double *below, struct np_error *err)
+{
+    static const double p[] = {0.001, 0.999};
+    double range[NP_COUNT(p)], density[N_BINS];
+    NP_AUTO(np_histogram_done) struct np_histogram histogram = {0};
+
+    NP_TRY(np_image_quantiles(image, population, p, (int)NP_COUNT(p), exec, range, err));
+    if (!(range[1] > range[0]))
+        return np_error_set(err, NP_EMETHOD,
+                            "white stripe: nearly all voxels have the value %g; look at the image "
+                            "and its brain mask",
+                            range[0]);
+    NP_TRY(np_histogram_make(image, population, range[0], range[1], N_BINS, exec, &histogram, err));
+    np_histogram_smooth(&histogram, PEAK_SD_BINS, density);
+    int bin = which == NP_WHITE_LAST ? np_density_last_mode(density, N_BINS, LEAST_PEAK)
+                                     : np_density_mode(density, N_BINS);
+    double count = 0.5 * (double)histogram.count[bin];
+    for (int i = 0; i < bin; i++)
+        count += (double)histogram.count[i];
+    *mode = np_histogram_value(&histogram, bin);
+    *below = p[0] + (p[1] - p[0]) * count / (double)histogram.n;
+    return 0;
+}
+
+int np_normalize_whitestripe(const struct np_image *image, const struct np_mask *mask,
+                             enum np_white_peak peak, const struct np_exec *exec,
+                             struct np_normalization *found, struct np_error *err)
+{
+    struct np_normalization made = {0};
+    struct np_moments moments;
+    double below, ends[2];
+
+    NP_TRY(np_image_moments(image, mask, exec, &moments, err));
+    NP_AUTO(np_mask_freep) struct np_mask *population = np_mask_new(&image->grid);
+    if (!population)
+        return np_error_set(err, NP_ENOMEM, "white stripe: no memory for a mask of %zu MiB",
+                            np_grid_mib(&image->grid) / 4 + 1);
+    select_range(image, mask, peak == NP_WHITE_LAST ? moments.mean : -INFINITY, INFINITY, exec,
+                 population);
+    NP_TRY(find_peak(image, population, peak, exec, &made.mode, &below, err));
+    const double p[] = {fmax(below - STRIPE_QUANTILE, 0), fmin(below + STRIPE_QUANTILE, 1)};
+    NP_TRY(np_image_quantiles(image, population, p, 2, exec, ends, err));
+    select_range(image, population, ends[0], ends[1], exec, population);
+    NP_TRY(np_image_moments(image, population, exec, &moments, err));
+    made.low = ends[0];
+    made.high = ends[1];
+    made.offset = moments.mean;
+    made.scale = moments.sd;
+    made.n_voxels = moments.n;
+    NP_TRY(check_scale(&made, "white stripe", err));
+    *found = made;
+    return 0;
+}
+
+struct apply_job {
+    const struct np_image *in;
+    const struct np_mask *mask;
+    double offset, scale;
+    struct np_image *out;
+};
+
+static void apply_plane(void *context, int64_t z)
+{
+    const struct apply_job *job = context;
+    size_t n = (size_t)(job->in->grid.n[0] * job->in->grid.n[1]), begin = n * (size_t)z;
+
+    for (size_t i = begin; i < begin + n; i++)
+        job->out->voxel[i] = job->mask->voxel[i]
+                                 ? (float)(((double)job->in->voxel[i] - job->offset) / job->scale)
+                                 : 0;
+}
+
+void np_normalize_apply(const struct np_image *in, const struct np_mask *mask,
+                        const struct np_normalization *normalization, const struct np_exec *exec,
+                        struct np_image *out)
+{
+    struct apply_job job = {in, mask, normalization->offset, normalization->scale, out};
+
+    np_exec_run(exec, in->grid.n[2], apply_plane, &job);
+}

@@ -1,0 +1,54 @@
+/*
+ * Intensity scales that compare between images. Each method finds an offset and a scale, so that
+ *     normalized = (value - offset) / scale     in the mask, 0 outside,
+ * which is undone with the two numbers alone: nothing is clipped.
+ */
+#ifndef NP_OPS_NORMALIZE_H
+#define NP_OPS_NORMALIZE_H
+
+#include "base/exec.h"
+#include "image/image.h"
+
+struct np_normalization {
+    double offset, scale; /* in the image's units; scale > 0 */
+    double low, high;     /* percentile: p1 and p99; white stripe: the stripe's ends */
+    double mode;          /* white stripe: intensity of the peak */
+    int64_t n_voxels;     /* that offset and scale were computed from */
+};
+
+/*
+ * Each returns 0, NP_EGEOMETRY (grids differ in size), NP_EDOMAIN (empty mask), NP_EMETHOD (the
+ * brain has no spread), NP_ENOMEM, NP_ECANCELED; on failure `found` is untouched.
+ */
+
+/* Mean and standard deviation in the mask. */
+int np_normalize_zscore(const struct np_image *image, const struct np_mask *mask,
+                        const struct np_exec *exec, struct np_normalization *found,
+                        struct np_error *err);
+
+/* p1 becomes 0, p99 becomes 1. */
+int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
+                            const struct np_exec *exec, struct np_normalization *found,
+                            struct np_error *err);
+
+/* Which peak of the histogram is taken for white matter. */
+enum np_white_peak {
+    NP_WHITE_LAST,   /* T1w: the brightest peak of the voxels above the brain's mean */
+    NP_WHITE_LARGEST /* T2w, FLAIR: the largest peak of all voxels */
+};
+
+/*
+ * White stripe: mean and standard deviation of the voxels within 5 percentiles of the peak.
+ * Shinohara et al. 2014, doi:10.1016/j.nicl.2014.08.008. Differences:
+ * docs/methods/normalization.md.
+ */
+int np_normalize_whitestripe(const struct np_image *image, const struct np_mask *mask,
+                             enum np_white_peak peak, const struct np_exec *exec,
+                             struct np_normalization *found, struct np_error *err);
+
+/* out = (in - offset) / scale in the mask, 0 outside; all on one grid; `out` may be `in`. */
+void np_normalize_apply(const struct np_image *in, const struct np_mask *mask,
+                        const struct np_normalization *normalization, const struct np_exec *exec,
+                        struct np_image *out);
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * At 2 mm: background is what lies within 1 % of the bright end from 0. The largest part of the
+ * rest, holes filled, is the support. Layers of 1 mm by distance from its surface have mean
+ * intensities; in a head they go up (scalp), down (skull) and up again (brain), in a brain they do
+ * not go down and up again within the first centimetre and a half.
+ */
+#include "ops/stripped.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ops/histogram.h"
+#include "ops/morphology.h"
+#include "ops/resample.h"
+
+static const double COARSE_MM = 2;
+static const double BACKGROUND_SHARE = 0.01; /* of the 98 % quantile of what is not 0 */
+static const double LEAST_MM3 = 300e3, MOST_MM3 = 2200e3;
+static const double MOST_OUTSIDE = 0.02, MOST_BORDER = 0.5;
+static const double LEAST_DIP =
+    0.92; /* heads 0.43 … 0.79, brains 0.98 … 1: docs/methods/brain.md */
+
+/* Layers of 1 mm: a skull is looked for between these depths, the brain down to the last. */
+enum { SKULL_FROM_MM = 3, SKULL_TO_MM = 16, N_LAYERS = 28 };
+
+/* |value| above which a voxel is something. */
+static int background_limit(const struct np_image *image, const struct np_exec *exec, double *limit,
+                            struct np_error *err)
+{
+    static const double p[1] = {0.98};
+    NP_AUTO(np_mask_freep) struct np_mask *some = np_mask_new(&image->grid);
+    size_t n = np_grid_voxels(&image->grid);
+    int64_t count = 0;
+    double bright;
+
+    if (!some)
+        return np_error_set(err, NP_ENOMEM, "support: no memory for %zu MiB",
+                            np_grid_mib(&image->grid) / 4 + 1);
+    for (size_t i = 0; i < n; i++)
+        count += some->voxel[i] = image->voxel[i] != 0;
+    if (count == 0)
+        return np_error_set(err, NP_EMETHOD,
+                            "no head: all voxels are 0; expected an image with something in it");
+    NP_TRY(np_image_quantiles(image, some, p, 1, exec, &bright, err));
+    *limit = BACKGROUND_SHARE * fabs(bright);
+    return 0;
+}
+
+/* The filled largest part of what is above the limit; `outside` counts the rest. */
+static int find_support(const struct np_image *image, double limit, struct np_mask **support,
+                        int64_t *outside, struct np_error *err)
+{
+    NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(&image->grid);
+    size_t n = np_grid_voxels(&image->grid);
+    int64_t count = 0;
+
+    if (!mask)
+        return np_error_set(err, NP_ENOMEM, "support: no memory for %zu MiB",
+                            np_grid_mib(&image->grid) / 4 + 1);
+    for (size_t i = 0; i < n; i++)
+        count += mask->voxel[i] = fabs((double)image->voxel[i]) > limit;
+    NP_TRY(np_mask_keep_largest(mask, NP_CONNECT_6, NULL, err));
+    *outside = count - np_mask_count(mask);
+    NP_TRY(np_mask_fill_holes(mask, err));
+    *support = mask;
+    mask = NULL;
+    return 0;
+}
+
+int np_support_mask(const struct np_image *image, const struct np_exec *exec,
+                    struct np_mask **support, struct np_error *err)
+{
+    double limit;
+    int64_t outside;
+
+    NP_TRY(background_limit(image, exec, &limit, err));
+    return find_support(image, limit, support, &outside, err);
+}
+
+/* Mean intensity by depth below the surface, in the upper half of the support, where scalp and
+ * skull are even; NAN for layers that do not exist. */
+static int layer_means(const struct np_image *image, const struct np_mask *support,
+                       const struct np_exec *exec, double mean[N_LAYERS], struct np_error *err)
+{
+    NP_AUTO(np_image_freep) struct np_image *depth_mm2 = np_image_new(&image->grid);
+    size_t n = np_grid_voxels(&image->grid);
+    double sum[N_LAYERS] = {0}, centre_voxel[3] = {0};
+    int64_t count[N_LAYERS] = {0};
+
+    if (!depth_mm2)
+        return np_error_set(err, NP_ENOMEM, "layers: no memory for %zu MiB",
+                            np_grid_mib(&image->grid));
+    NP_TRY(np_distance_mm2(support, NP_DISTANCE_TO_ZERO, exec, depth_mm2, err));
+    np_mask_centroid(support, centre_voxel);
+    size_t upper = (size_t)centre_voxel[2] * (size_t)(image->grid.n[0] * image->grid.n[1]);
+    for (size_t i = upper; i < n; i++) {
+        double depth_mm = sqrt((double)depth_mm2->voxel[i]);
+        if (support->voxel[i] && depth_mm < N_LAYERS) {
+            sum[(int)depth_mm] += (double)image->voxel[i];
+            count[(int)depth_mm]++;
+        }
+    }
+    for (int d = 0; d < N_LAYERS; d++)
+        mean[d] = count[d] ? sum[d] / (double)count[d] : NAN;
+    return 0;
+}
+
+/* Comparisons with NAN are false, so missing layers take no part. */
+static double brightest(const double *mean, int from, int to)
+{
+    double best = 0;
+
+    for (int d = from; d < to; d++)
+        best = mean[d] > best ? mean[d] : best;
+    return best;
+}
+
+static double find_dip(const double mean[N_LAYERS])
+{
+    double dip = 1;
+
+    for (int d = SKULL_FROM_MM; d <= SKULL_TO_MM; d++) {
+        double sides = fmin(brightest(mean, 0, d), brightest(mean, d + 1, N_LAYERS));
+        if (sides > 0 && mean[d] / sides < dip)
+            dip = mean[d] / sides;
+    }
+    return dip;
+}
+
+/* Fill `report` until one of its values says no. */
+static int look(const struct np_image *image, const struct np_exec *exec, bool *stripped,
+                struct np_stripped_report *report, struct np_error *err)
+{
+    struct np_grid grid = np_grid_isotropic(&image->grid, COARSE_MM);
+    NP_AUTO(np_image_freep) struct np_image *coarse = NULL;
+    NP_AUTO(np_mask_freep) struct np_mask *support = NULL;
+    double limit, mean[N_LAYERS];
+    int64_t outside;
+
+    NP_TRY(np_resample(image, &grid, exec, &coarse, err));
+    NP_TRY(background_limit(coarse, exec, &limit, err));
+    NP_TRY(find_support(coarse, limit, &support, &outside, err));
+    double n_support = (double)np_mask_count(support);
+    report->support_mm3 = n_support * np_grid_voxel_mm3(&grid);
+    if (report->support_mm3 < LEAST_MM3 || report->support_mm3 > MOST_MM3)
+        return 0;
+    report->outside_share = (double)outside / n_support;
+    report->border_share = np_mask_border_share(support);
+    if (report->outside_share > MOST_OUTSIDE || report->border_share > MOST_BORDER)
+        return 0;
+    NP_TRY(layer_means(coarse, support, exec, mean, err));
+    report->scalp_dip = find_dip(mean);
+    *stripped = report->scalp_dip >= LEAST_DIP;
+    return 0;
+}
+
+int np_stripped_detect(const struct np_image *image, const struct np_exec *exec,
+                       struct np_mask **brain, struct np_stripped_report *report,
+                       struct np_error *err)
+{
+    struct np_stripped_report seen = {NAN, NAN, NAN, NAN};
+    NP_AUTO(np_mask_freep) struct np_mask *support = NULL;
+    struct np_error own = {0};
+    bool stripped = false;
+
+    int code = look(image, exec, &stripped, &seen, &own);
+    if (code < 0 && code != NP_EMETHOD) /* nothing in it: no brain, and no failure */
+        return np_error_set(err, code, "%s", own.text);
+    if (stripped)
+        NP_TRY(np_support_mask(image, exec, &support, err));
+    *brain = support;
+    support = NULL;
+    if (report)
+        *report = seen;
+    return 0;
+}

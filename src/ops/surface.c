@@ -1,0 +1,148 @@
+/*
+ * One iteration, for each vertex v with the mean of its neighbours m, normal n and mean edge l:
+ *   1. s = m - v, split into s_n along the normal and s_t across it.
+ *   2. u1 = s_t / 2 keeps vertices apart evenly.
+ *   3. u2 = f2 s_n smooths: f2 = (1 + tanh(F (1/r - E))) / 2 with the local curvature
+ *      1/r = 2 |s_n| / l², E = (1/r_min + 1/r_max) / 2, F = 6 / (1/r_min - 1/r_max).
+ *   4. Along -n: I_min = max(t2, min(tm, samples up to d1)), I_max = min(tm, max(t, samples up to
+ *      d2)); border level t_l = t2 + b (I_max - t2).
+ *   5. u3 = 0.05 l f3 n, f3 = 2 (I_min - t_l) / (I_max - t2).
+ *   6. v += u1 + u2 + u3.
+ */
+#include "ops/surface.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/elementary.h"
+
+enum {
+    VERTICES_PER_TASK =
+        650,        /* 642 vertices are one task, 2562 four: less costs more than it saves */
+    EDGE_EVERY = 50 /* iterations between measurements of the mean edge */
+};
+
+struct evolution {
+    const struct np_mesh *mesh; /* positions are the old ones */
+    double (*next)[3];
+    const struct np_image *image;
+    const struct np_surface_forces *forces;
+    double edge_mm;
+    double curve_middle, curve_slope; /* E and F */
+    double per_mm;                    /* voxels */
+    int n_min, n_max;                 /* samples along the normal, one voxel apart */
+};
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static bool inside(const struct np_grid *grid, const double p_voxel[3])
+{
+    for (int i = 0; i < 3; i++)
+        if (!(p_voxel[i] >= 0 && p_voxel[i] < (double)grid->n[i]))
+            return false;
+    return true;
+}
+
+/* f3 of step 5: positive pushes outwards. `v` in mm. */
+static double image_force(const struct evolution *e, const double v[3], const double normal[3])
+{
+    const struct np_surface_forces *f = e->forces;
+    const struct np_grid *grid = &e->image->grid;
+    double p[3], deepest[3];
+
+    for (int i = 0; i < 3; i++) {
+        p[i] = v[i] * e->per_mm - normal[i];
+        deepest[i] = p[i] - normal[i] * (e->n_min - 1);
+    }
+    /* The grid is convex: with both ends inside, so is what lies between. */
+    if (!inside(grid, deepest) || !inside(grid, p))
+        return 0;
+    double lowest = f->middle, highest = f->head;
+    for (int k = 0; k < e->n_min; k++) {
+        int64_t x = (int64_t)p[0], y = (int64_t)p[1], z = (int64_t)p[2];
+        double value = (double)e->image->voxel[(z * grid->n[1] + y) * grid->n[0] + x];
+        value = value > f->too_bright ? f->dark : value;
+        lowest = smaller(lowest, value);
+        if (k < e->n_max)
+            highest = larger(highest, value);
+        for (int i = 0; i < 3; i++)
+            p[i] -= normal[i];
+    }
+    lowest = larger(lowest, f->dark);
+    highest = smaller(highest, f->middle);
+    double range = highest - f->dark;
+    return range > 0 ? 2 * (lowest - f->dark - f->share * range) / range : 0;
+}
+
+static void move_vertex(const struct evolution *e, int v)
+{
+    const double *p = e->mesh->position_mm[v];
+    int n = e->mesh->n_neighbours[v];
+    double normal[3], s[3] = {0}, along = 0;
+
+    np_mesh_normal(e->mesh, v, normal);
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < 3; i++)
+            s[i] += e->mesh->position_mm[e->mesh->neighbour[v][k]][i];
+    for (int i = 0; i < 3; i++) {
+        s[i] = s[i] / n - p[i];
+        along += s[i] * normal[i];
+    }
+    double curvature = 2 * fabs(along) / (e->edge_mm * e->edge_mm);
+    /* (1 + tanh(x)) / 2 = 1 / (1 + exp(-2 x)); single precision is plenty for a weight. */
+    float x = (float)(e->curve_slope * (curvature - e->curve_middle));
+    double f2 = 1 / (1 + (double)np_expf(-2 * x));
+    double push = f2 * along + 0.05 * e->edge_mm * image_force(e, p, normal);
+    for (int i = 0; i < 3; i++)
+        e->next[v][i] = p[i] + 0.5 * (s[i] - along * normal[i]) + push * normal[i];
+}
+
+static void move_some(void *context, int64_t task)
+{
+    const struct evolution *e = context;
+    int from = (int)task * VERTICES_PER_TASK, to = from + VERTICES_PER_TASK;
+
+    for (int v = from; v < to && v < e->mesh->n_vertices; v++)
+        move_vertex(e, v);
+}
+
+int np_surface_evolve(struct np_mesh *mesh, const struct np_image *image,
+                      const struct np_surface_forces *forces, int n_iterations,
+                      const struct np_exec *exec, struct np_error *err)
+{
+    NP_AUTO(np_freep)
+    double(*next)[3] = np_xcalloc((size_t)mesh->n_vertices, sizeof(*next));
+    double low = 1 / forces->curve_max_mm, high = 1 / forces->curve_min_mm;
+    struct evolution e = {.mesh = mesh,
+                          .next = next,
+                          .image = image,
+                          .forces = forces,
+                          .curve_middle = (low + high) / 2,
+                          .curve_slope = 6 / (high - low),
+                          .per_mm = 1 / image->grid.spacing_mm[0]};
+    e.n_min = (int)(forces->reach_min_mm * e.per_mm + 0.5);
+    e.n_max = (int)(forces->reach_max_mm * e.per_mm + 0.5);
+    int64_t n_tasks = (mesh->n_vertices + VERTICES_PER_TASK - 1) / VERTICES_PER_TASK;
+
+    for (int i = 0; i < n_iterations; i++) {
+        if (i % EDGE_EVERY == 0) {
+            NP_TRY(np_exec_check(exec, err));
+            e.edge_mm = np_mesh_mean_edge_mm(mesh);
+        }
+        e.next = next;
+        np_exec_run(exec, n_tasks, move_some, &e);
+        double(*old)[3] = mesh->position_mm;
+        mesh->position_mm = next;
+        next = old;
+    }
+    return 0;
+}

@@ -1,0 +1,39 @@
+#include "otlp/append.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int np_otlp_append(int fd, const char *path, const char *bytes, size_t n_bytes, bool *is_torn,
+                   struct np_error *err)
+{
+    size_t done = 0;
+    int failed = 0;
+
+    while (done < n_bytes && !failed) {
+        ssize_t n = write(fd, bytes + done, n_bytes - done);
+        if (n > 0)
+            done += (size_t)n;
+        else if (n == 0 || errno != EINTR)
+            failed = n == 0 ? ENOSPC : errno;
+    }
+    if (done > 0)
+        *is_torn = bytes[done - 1] != '\n';
+    if (!failed)
+        return 0;
+    return np_error_errno(err, failed, NP_EIO, "'%s': cannot write telemetry", path);
+}
+
+int np_otlp_ends_torn(int fd, const char *path, bool *is_torn, struct np_error *err)
+{
+    struct stat status;
+    char last = '\n';
+
+    if (fstat(fd, &status) != 0)
+        return np_error_errno(err, errno, NP_EIO, "'%s': cannot read the telemetry record", path);
+    if (S_ISREG(status.st_mode) && status.st_size > 0 &&
+        pread(fd, &last, 1, status.st_size - 1) != 1)
+        return np_error_errno(err, errno, NP_EIO, "'%s': cannot read the telemetry record", path);
+    *is_torn = last != '\n';
+    return 0;
+}

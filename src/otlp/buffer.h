@@ -1,0 +1,26 @@
+/*
+ * Bytes being encoded. Telemetry never aborts the run, so this grows by np_try_*: when memory is
+ * gone or the limit is reached it keeps `failed` and swallows what follows, and whoever encodes
+ * asks once, at the end.
+ */
+#ifndef NP_OTLP_BUFFER_H
+#define NP_OTLP_BUFFER_H
+
+#include <stddef.h>
+
+/* {0} is empty and without a limit. */
+struct np_otlp_buffer {
+    char *bytes; /* not terminated */
+    size_t length, capacity;
+    size_t most; /* bytes; 0 = any number */
+    int failed;  /* 0, NP_ENOMEM, or NP_EVALUE when it would be longer than `most` */
+};
+
+void np_otlp_buffer_add(struct np_otlp_buffer *buffer, const void *bytes, size_t n);
+void np_otlp_buffer_text(struct np_otlp_buffer *buffer, const char *text);
+
+/* Back to `length` bytes and no failure; the memory is kept. */
+void np_otlp_buffer_cut(struct np_otlp_buffer *buffer, size_t length);
+void np_otlp_buffer_done(struct np_otlp_buffer *buffer);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * The one encoder of OTLP export requests: walks the model and names the fields; a format writes
+ * them (otlp/writer.h). One call makes one request: an ExportTraceServiceRequest, an
+ * ExportLogsServiceRequest or an ExportMetricsServiceRequest, with one resource and one scope.
+ *
+ * Each function appends to `out` and returns 0, NP_ENOMEM, or NP_EVALUE (the request would be
+ * longer than out->most). On failure `out` holds what it held before. Strings that are no valid
+ * UTF-8 are sent with U+FFFD in place of the broken bytes.
+ */
+#ifndef NP_OTLP_ENCODE_H
+#define NP_OTLP_ENCODE_H
+
+#include "otlp/writer.h"
+#include "trace/trace.h"
+
+/* Who observed: the instrumentation scope. Members may be NULL. Borrowed. */
+struct np_instrumentation {
+    const char *name;
+    const char *version;
+    const char *schema_url; /* of the resource and the scope */
+};
+
+/* What all observations of a request belong to. Members may be NULL. Borrowed. */
+struct np_otlp_source {
+    const struct np_attrs *resource;
+    const struct np_instrumentation *scope;
+};
+
+/* `span`: `n` pointers to spans, ended. */
+int np_otlp_encode_spans(const struct np_otlp_format *format, const struct np_otlp_source *source,
+                         const struct np_span *const *span, size_t n, struct np_otlp_buffer *out);
+
+/* An attribute "event.name" (a string) becomes the record's eventName. */
+int np_otlp_encode_logs(const struct np_otlp_format *format, const struct np_otlp_source *source,
+                        const struct np_log_record *const *record, size_t n,
+                        struct np_otlp_buffer *out);
+
+/*
+ * A span that has begun and not ended, as a log record, since OTLP has no message for it: eventName
+ * "neuro.span.start", severity DEBUG, the span's start, ids and flags, body "span started: NAME".
+ * Its attributes are neuro.span.name, .parent_id, .trace_state, .links (those that apply), then the
+ * span's own; a span attribute that begins with "neuro.span." is left out.
+ */
+int np_otlp_encode_span_start(const struct np_otlp_format *format,
+                              const struct np_otlp_source *source, const struct np_span *span,
+                              struct np_otlp_buffer *out);
+
+/* Points of one metric must be neighbours, as np_trace_collect gives them. Cumulative. */
+int np_otlp_encode_metrics(const struct np_otlp_format *format, const struct np_otlp_source *source,
+                           const struct np_metric_point *point, size_t n,
+                           struct np_otlp_buffer *out);
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * OTLP/JSON: protobuf's JSON mapping with OTLP's exceptions. Names in lowerCamelCase, ids in hex,
+ * enums as integers, 64-bit integers as strings, NaN and infinities as strings. One request is one
+ * line: nothing here writes a line feed.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "otlp/writer.h"
+
+enum { NOTE_MESSAGE, NOTE_LIST };
+
+static void add_char(struct np_otlp_buffer *out, char c)
+{
+    np_otlp_buffer_add(out, &c, 1);
+}
+
+/* A comma, unless something was just opened. */
+static void separate(struct np_otlp_buffer *out)
+{
+    char last = out->length ? out->bytes[out->length - 1] : '{';
+
+    if (last != '{' && last != '[')
+        add_char(out, ',');
+}
+
+static void key(struct np_otlp_buffer *out, const struct np_otlp_field *field)
+{
+    separate(out);
+    add_char(out, '"');
+    np_otlp_buffer_text(out, field->json_name);
+    np_otlp_buffer_add(out, "\":", 2);
+}
+
+static void open_container(struct np_otlp_writer *writer, char bracket, size_t note)
+{
+    assert(writer->depth < NP_OTLP_DEEPEST);
+    writer->note[writer->depth++] = note;
+    add_char(writer->out, bracket);
+}
+
+static void close_container(struct np_otlp_writer *writer, char bracket)
+{
+    writer->depth--;
+    add_char(writer->out, bracket);
+}
+
+static void begin(struct np_otlp_writer *writer)
+{
+    open_container(writer, '{', NOTE_MESSAGE);
+}
+
+static void list_begin(struct np_otlp_writer *writer, const struct np_otlp_field *field)
+{
+    key(writer->out, field);
+    open_container(writer, '[', NOTE_LIST);
+}
+
+static void list_end(struct np_otlp_writer *writer)
+{
+    close_container(writer, ']');
+}
+
+static void message_begin(struct np_otlp_writer *writer, const struct np_otlp_field *field)
+{
+    if (writer->note[writer->depth - 1] == NOTE_LIST)
+        separate(writer->out);
+    else
+        key(writer->out, field);
+    open_container(writer, '{', NOTE_MESSAGE);
+}
+
+static void message_end(struct np_otlp_writer *writer)
+{
+    close_container(writer, '}');
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+static void add_escaped(struct np_otlp_buffer *out, unsigned char c)
+{
+    static const char letters[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
+                                   ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\'};
+    char text[8] = {'\\', c < sizeof(letters) ? letters[c] : '\0', '\0'};
+
+    if (!text[1])
+        snprintf(text, sizeof(text), "\\u%04x", c);
+    np_otlp_buffer_text(out, text);
+}
+
+/* Runs of plain characters are copied at once; a byte that is no UTF-8 becomes U+FFFD. */
+static void add_string(struct np_otlp_buffer *out, const char *text)
+{
+    add_char(out, '"');
+    while (*text) {
+        size_t n = 0;
+        while (is_plain((unsigned char)text[n]))
+            n++;
+        np_otlp_buffer_add(out, text, n);
+        text += n;
+        if (!*text)
+            break;
+        size_t sequence = np_utf8_sequence(text);
+        if (sequence > 1)
+            np_otlp_buffer_add(out, text, sequence);
+        else if (sequence == 1)
+            add_escaped(out, (unsigned char)*text);
+        else
+            np_otlp_buffer_text(out, "\xef\xbf\xbd");
+        text += sequence ? sequence : 1;
+    }
+    add_char(out, '"');
+}
+
+static void add_hex(struct np_otlp_buffer *out, const uint8_t *byte, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    add_char(out, '"');
+    for (size_t i = 0; i < n; i++) {
+        char pair[2] = {digits[byte[i] >> 4], digits[byte[i] & 15]};
+        np_otlp_buffer_add(out, pair, sizeof(pair));
+    }
+    add_char(out, '"');
+}
+
+static void add_integer(struct np_otlp_buffer *out, const char *quote, int64_t value)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%s%" PRId64 "%s", quote, value, quote);
+    np_otlp_buffer_text(out, text);
+}
+
+static void add_unsigned(struct np_otlp_buffer *out, const char *quote, uint64_t value)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%s%" PRIu64 "%s", quote, value, quote);
+    np_otlp_buffer_text(out, text);
+}
+
+/* The fewest of 15 to 17 digits that read back as the same double. */
+static void add_number(struct np_otlp_buffer *out, double value)
+{
+    enum { EXACT_DIGITS = 15, MOST_DIGITS = 17 };
+    char text[40];
+
+    if (isnan(value)) {
+        np_otlp_buffer_text(out, "\"NaN\"");
+        return;
+    }
+    if (isinf(value)) {
+        np_otlp_buffer_text(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+        return;
+    }
+    for (int digits = EXACT_DIGITS; digits <= MOST_DIGITS; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    char *comma = strchr(text, ','); /* some locales' decimal point */
+    if (comma)
+        *comma = '.';
+    /* A bare -0 is an integer to most readers, which has no sign. */
+    np_otlp_buffer_text(out, value == 0 && signbit(value) ? "-0.0" : text);
+}
+
+static void add_list(struct np_otlp_buffer *out, const struct np_otlp_field *field,
+                     const struct np_otlp_value *value)
+{
+    add_char(out, '[');
+    for (size_t i = 0; i < value->n; i++) {
+        separate(out);
+        if (field->type == NP_OTLP_FIXED64_LIST)
+            add_unsigned(out, "\"", value->as.fixed_list[i]);
+        else
+            add_number(out, value->as.number_list[i]);
+    }
+    add_char(out, ']');
+}
+
+static void scalar(struct np_otlp_writer *writer, const struct np_otlp_field *field,
+                   const struct np_otlp_value *value)
+{
+    struct np_otlp_buffer *out = writer->out;
+
+    key(out, field);
+    switch (field->type) {
+    case NP_OTLP_STRING:
+        add_string(out, value->as.string);
+        break;
+    case NP_OTLP_ID:
+        add_hex(out, value->as.id, value->n);
+        break;
+    case NP_OTLP_BOOL:
+        np_otlp_buffer_text(out, value->as.boolean ? "true" : "false");
+        break;
+    case NP_OTLP_ENUM:
+        add_integer(out, "", value->as.integer);
+        break;
+    case NP_OTLP_INT64:
+    case NP_OTLP_SFIXED64:
+        add_integer(out, "\"", value->as.integer);
+        break;
+    case NP_OTLP_FIXED32:
+        add_unsigned(out, "", value->as.fixed);
+        break;
+    case NP_OTLP_FIXED64:
+        add_unsigned(out, "\"", value->as.fixed);
+        break;
+    case NP_OTLP_DOUBLE:
+        add_number(out, value->as.number);
+        break;
+    case NP_OTLP_FIXED64_LIST:
+    case NP_OTLP_DOUBLE_LIST:
+        add_list(out, field, value);
+        break;
+    case NP_OTLP_MESSAGE:
+        assert(!"a message is no scalar");
+        break;
+    }
+}
+
+const struct np_otlp_format np_otlp_json = {
+    .begin = begin,
+    .end = message_end,
+    .list_begin = list_begin,
+    .list_end = list_end,
+    .message_begin = message_begin,
+    .message_end = message_end,
+    .scalar = scalar,
+};

@@ -1,0 +1,58 @@
+/*
+ * The seam between what is said (encode.c walks spans, logs and metrics) and how it is written: a
+ * format is seven functions over one buffer. JSON is in json.c; a protobuf format needs the field's
+ * number where JSON takes its name, and the message's length where JSON takes a bracket.
+ */
+#ifndef NP_OTLP_WRITER_H
+#define NP_OTLP_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "otlp/buffer.h"
+#include "otlp/fields.h"
+
+struct np_otlp_writer;
+
+/* A scalar, or a list of packed scalars; the field's type says which member counts. */
+struct np_otlp_value {
+    union {
+        const char *string; /* terminated; need not be valid UTF-8 */
+        const uint8_t *id;
+        bool boolean;
+        int64_t integer; /* INT64, SFIXED64, ENUM */
+        uint64_t fixed;  /* FIXED32, FIXED64 */
+        double number;
+        const uint64_t *fixed_list;
+        const double *number_list;
+    } as;
+    size_t n; /* bytes of an id, elements of a list */
+};
+
+struct np_otlp_format {
+    /* The request itself. */
+    void (*begin)(struct np_otlp_writer *writer);
+    void (*end)(struct np_otlp_writer *writer);
+    /* A repeated message field: open the list, then message_begin/_end for each element. */
+    void (*list_begin)(struct np_otlp_writer *writer, const struct np_otlp_field *field);
+    void (*list_end)(struct np_otlp_writer *writer);
+    /* One message: an element of the open list, else the value of `field`. */
+    void (*message_begin)(struct np_otlp_writer *writer, const struct np_otlp_field *field);
+    void (*message_end)(struct np_otlp_writer *writer);
+    void (*scalar)(struct np_otlp_writer *writer, const struct np_otlp_field *field,
+                   const struct np_otlp_value *value);
+};
+
+enum { NP_OTLP_DEEPEST = 24 }; /* the deepest path, to the value of a point's attribute, is 14 */
+
+struct np_otlp_writer {
+    const struct np_otlp_format *format;
+    struct np_otlp_buffer *out;
+    /* For formats: what they note of each open list or message. */
+    size_t note[NP_OTLP_DEEPEST];
+    int depth;
+};
+
+extern const struct np_otlp_format np_otlp_json;
+
+#endif

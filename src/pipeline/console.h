@@ -1,0 +1,35 @@
+/*
+ * What a person sees while a run goes on: one plain line an event with its time (a progress bar on
+ * a terminal), always valid UTF-8. Progress goes to stdout; what failed, and the last line of a run
+ * that failed, to stderr.
+ */
+#ifndef NP_PIPELINE_CONSOLE_H
+#define NP_PIPELINE_CONSOLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+
+struct np_console {
+    FILE *out, *err;
+    int verbosity; /* -1 quiet, 0 normal, 1 … 3 more */
+    bool bar;      /* `out` is a terminal */
+    bool bar_shown;
+    size_t n_done, n_failed, n_total, n_active;
+    int64_t start_ns;
+};
+
+void np_console_init(struct np_console *console, int verbosity);
+
+/* A line on stdout when verbosity is at least `level`. */
+void np_console_say(struct np_console *console, int level, const char *format, ...) NP_PRINTF(3, 4);
+
+/* A line on stderr, whatever the verbosity; without time: it is the result, not progress. */
+void np_console_fail(struct np_console *console, const char *format, ...) NP_PRINTF(2, 3);
+
+/* Draw or renew the bar, on a terminal. */
+void np_console_progress(struct np_console *console);
+
+#endif

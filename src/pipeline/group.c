@@ -1,0 +1,50 @@
+#include "pipeline/group.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "record/lock.h"
+
+/* ".../sub-01_ses-1_status.json" → ".../.sub-01_ses-1.lock" */
+static char *lock_path(const char *status_path)
+{
+    NP_AUTO(np_freep) char *folder = np_path_directory(status_path);
+    const char *name = np_path_name(status_path);
+
+    return np_xasprintf("%s/.%.*s.lock", folder, (int)(strlen(name) - strlen("_status.json")),
+                        name);
+}
+
+/* Under the lock, and from a fresh reading: the session may have been taken up again since the
+ * survey. */
+static void close_one(struct np_survey_row *row, struct np_strings *closed)
+{
+    NP_AUTO(np_lock_release) struct np_lock lock = {0};
+    NP_AUTO(np_freep) char *path = lock_path(row->path);
+    struct np_session_record fresh = {0};
+    int64_t now_ns = np_clock_unix_ns();
+
+    if (np_lock_take(&lock, path, NULL) < 0 || np_record_read(row->path, &fresh, NULL) < 0)
+        return;
+    if (np_record_derived_state(&fresh, now_ns) == NP_STATE_LOST) {
+        np_record_close_lost(&fresh, now_ns);
+        if (np_record_write(row->path, &fresh, NULL) == 0 && closed)
+            np_strings_add(closed, fresh.run_id);
+    }
+    np_record_done(&row->record);
+    row->record = fresh;
+    row->state = np_record_derived_state(&fresh, now_ns);
+}
+
+int np_group_run(const char *output_dir, struct np_survey *survey, struct np_strings *closed,
+                 struct np_error *err)
+{
+    NP_TRY(np_survey_read(output_dir, survey, err));
+    for (size_t i = 0; i < survey->n_rows; i++)
+        if (survey->row[i].state == NP_STATE_LOST)
+            close_one(&survey->row[i], closed);
+    NP_AUTO(np_freep) char *path = np_path_join(output_dir, "logs/status.tsv");
+    NP_AUTO(np_freep) char *text = np_survey_tsv(survey, NP_SURVEY_ALL);
+    return np_file_write_atomic(path, text, strlen(text), err);
+}

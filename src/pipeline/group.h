@@ -1,0 +1,15 @@
+/* The group level: from the records alone, at any time. */
+#ifndef NP_PIPELINE_GROUP_H
+#define NP_PIPELINE_GROUP_H
+
+#include "record/survey.h"
+
+/*
+ * Close the records that dead supervisors left running (each under its session's lock), and write
+ * logs/status.tsv. `closed` gets the run ids of closed records (may be NULL); `survey` what is
+ * there afterwards. Returns 0, NP_ENOINPUT, NP_ECREATE, NP_ESPACE, NP_EIO.
+ */
+int np_group_run(const char *output_dir, struct np_survey *survey, struct np_strings *closed,
+                 struct np_error *err);
+
+#endif

@@ -1,0 +1,50 @@
+/* The unit that has a state: a session of a dataset, or one file of `process` and `batch`. */
+#ifndef NP_PIPELINE_JOB_H
+#define NP_PIPELINE_JOB_H
+
+#include "bids/dataset.h"
+#include "bids/derivative.h"
+#include "record/complete.h"
+#include "record/place.h"
+#include "stages/stage.h"
+
+/* One image of a job. */
+struct np_job_file {
+    const char *path;           /* to open; borrowed */
+    const char *recorded;       /* as it stands in records; borrowed */
+    const struct np_scan *scan; /* NULL for `process` */
+    const char *modality;       /* "T1w"; borrowed */
+    const struct np_recipe *recipe;
+    char *method; /* np_recipe_version */
+    int64_t
+        need_bytes; /* peak memory while it is processed, estimated from its header; 0 = unknown */
+    int64_t output_bytes;      /* upper bound of what it writes */
+    struct np_error too_large; /* set when it does not fit the memory that is allowed */
+};
+
+enum np_decision {
+    NP_DECIDE_RUN,
+    NP_DECIDE_SKIP,          /* complete */
+    NP_DECIDE_NOTHING_TO_DO, /* a session without images */
+    NP_DECIDE_CONFLICT,      /* complete, but with other options or methods */
+    NP_DECIDE_LEAVE,         /* not what --rerun asks for */
+};
+
+struct np_job {
+    char *label;                      /* "sub-01/ses-1", or the file's path for `process` */
+    const struct np_session *session; /* NULL for `process` */
+    struct np_job_file *file;
+    size_t n_files;
+    struct np_record_place place;
+    enum np_decision decision;
+    char *why;          /* of the decision; may be NULL */
+    int64_t need_bytes; /* of its largest file */
+    int64_t output_bytes;
+};
+
+void np_job_done(struct np_job *job);
+
+/* Paths, relative to OUTPUT_DIR, of what a file of a job gives; the caller frees. */
+char *np_job_output(const struct np_job_file *file, enum np_derivative kind);
+
+#endif

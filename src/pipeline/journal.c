@@ -1,0 +1,78 @@
+#include "pipeline/journal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/str.h"
+
+const char *np_severity_text(enum np_severity severity)
+{
+    static const struct {
+        enum np_severity least;
+        const char *text;
+    } names[] = {
+        {NP_FATAL, "FATAL"}, {NP_ERROR_LEVEL, "ERROR"}, {NP_WARN, "WARN"}, {NP_INFO, "INFO"}};
+
+    for (size_t i = 0; i < NP_COUNT(names); i++)
+        if (severity >= names[i].least)
+            return names[i].text;
+    return "DEBUG";
+}
+
+void np_journal_open(struct np_journal *journal, const char *path, const char *run_id)
+{
+    snprintf(journal->run_id, sizeof(journal->run_id), "%s", run_id);
+    journal->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+}
+
+static void add_attr(struct np_str *line, const struct np_attr *attr)
+{
+    np_str_add(line, ", ");
+    np_str_add_json(line, attr->key);
+    np_str_add(line, ": ");
+    switch (attr->type) {
+    case NP_ATTR_STRING:
+        np_str_add_json(line, attr->value.string);
+        break;
+    case NP_ATTR_INT:
+        np_str_addf(line, "%lld", (long long)attr->value.integer);
+        break;
+    case NP_ATTR_DOUBLE:
+        np_str_addf(line, "%.17g", attr->value.number);
+        break;
+    case NP_ATTR_BOOL:
+        np_str_add(line, attr->value.boolean ? "true" : "false");
+        break;
+    }
+}
+
+void np_journal_write(struct np_journal *journal, const struct np_log_record *record)
+{
+    NP_AUTO(np_str_done) struct np_str line = {0};
+    char time[NP_CLOCK_TEXT], trace_id[NP_TRACE_ID_HEX], span_id[NP_SPAN_ID_HEX];
+
+    if (journal->fd < 0)
+        return;
+    np_trace_id_hex(&record->trace_id, trace_id);
+    np_span_id_hex(&record->span_id, span_id);
+    np_str_addf(&line, "{\"time\": \"%s\", \"severity\": \"%s\", \"body\": ",
+                np_clock_iso8601(record->time_ns, time), np_severity_text(record->severity));
+    np_str_add_json(&line, record->body);
+    np_str_addf(&line, ", \"run\": \"%s\", \"trace_id\": \"%s\", \"span_id\": \"%s\"",
+                journal->run_id, trace_id, span_id);
+    for (size_t i = 0; i < record->attrs.n; i++)
+        add_attr(&line, &record->attrs.item[i]);
+    np_str_add(&line, "}\n");
+    np_fd_write_all(journal->fd, line.text, line.length);
+}
+
+void np_journal_close(struct np_journal *journal)
+{
+    if (journal->fd >= 0)
+        close(journal->fd);
+    journal->fd = -1;
+}

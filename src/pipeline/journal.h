@@ -1,0 +1,22 @@
+/* What a session says: each log record to the session's _log.jsonl (appended by later attempts) and
+ * to the trace. */
+#ifndef NP_PIPELINE_JOURNAL_H
+#define NP_PIPELINE_JOURNAL_H
+
+#include "trace/trace.h"
+
+struct np_journal {
+    int fd; /* -1 = none */
+    char run_id[40];
+};
+
+/* Open for appending; a journal that cannot be opened swallows its lines (the record will say what
+ * is wrong). */
+void np_journal_open(struct np_journal *journal, const char *path, const char *run_id);
+void np_journal_write(struct np_journal *journal, const struct np_log_record *record);
+void np_journal_close(struct np_journal *journal);
+
+/* "INFO", "WARN", "ERROR", … */
+const char *np_severity_text(enum np_severity severity);
+
+#endif

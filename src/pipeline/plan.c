@@ -1,0 +1,402 @@
+#include "pipeline/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "base/path.h"
+#include "image/nifti.h"
+
+/*
+ * Memory of one session's worker, measured with /proc/self/status over images of 1 to 60 million
+ * voxels: see docs/benchmarks.md. Five float volumes live at once at the widest place, with masks
+ * and the packer's buffers.
+ */
+static const int64_t BYTES_PER_VOXEL = 34;
+static const int64_t BYTES_FIXED = 48 << 20;
+static const int64_t BYTES_PER_THREAD = 8 << 20;
+
+/* Files and folders per image: three images with sidecars, records, folders. */
+enum { INODES_PER_FILE = 16, DEEPEST = 64 };
+
+/* Compressed float32 output is a third to a half of this. */
+static const int64_t OUTPUT_BYTES_PER_VOXEL = 9;
+
+void np_job_done(struct np_job *job)
+{
+    for (size_t i = 0; i < job->n_files; i++)
+        free(job->file[i].method);
+    free(job->file);
+    free(job->label);
+    free(job->why);
+    np_record_place_done(&job->place);
+    *job = (struct np_job){0};
+}
+
+char *np_job_output(const struct np_job_file *file, enum np_derivative kind)
+{
+    if (file->scan)
+        return np_derivative_path(file->scan, kind);
+    NP_AUTO(np_freep) char *folder = np_path_directory(file->recorded);
+    NP_AUTO(np_freep)
+    char *name = np_derivative_path_plain(np_path_name(file->recorded), file->modality, kind);
+    return np_path_join(strcmp(folder, ".") == 0 ? "" : folder, name);
+}
+
+int64_t np_plan_file_bytes(int64_t n_voxels, int n_threads)
+{
+    return BYTES_FIXED + n_threads * BYTES_PER_THREAD + n_voxels * BYTES_PER_VOXEL;
+}
+
+void np_plan_freep(struct np_plan **address)
+{
+    struct np_plan *plan = *address;
+
+    if (!plan)
+        return;
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        np_job_done(&plan->job[i]);
+    free(plan->job);
+    np_dataset_freep(&plan->dataset);
+    np_strings_done(&plan->paths);
+    np_strings_done(&plan->names);
+    np_strings_done(&plan->warnings);
+    free(plan->config);
+    np_freep(address);
+}
+
+/* The job's files keep pointers into the dataset or the plan's lists. */
+static void add_file(struct np_job *job, const char *path, const char *recorded,
+                     const struct np_scan *scan, const char *modality)
+{
+    const struct np_recipe *recipe = np_recipe_find(modality);
+
+    job->file = np_xrealloc(job->file, (job->n_files + 1) * sizeof(*job->file));
+    job->file[job->n_files++] = (struct np_job_file){.path = path,
+                                                     .recorded = recorded,
+                                                     .scan = scan,
+                                                     .modality = modality,
+                                                     .recipe = recipe,
+                                                     .method = np_recipe_version(recipe)};
+}
+
+static struct np_job *add_job(struct np_plan *plan, char *label)
+{
+    plan->job = np_xrealloc(plan->job, (plan->n_jobs + 1) * sizeof(*plan->job));
+    plan->job[plan->n_jobs] = (struct np_job){.label = label};
+    return &plan->job[plan->n_jobs++];
+}
+
+static int check_output_place(const struct np_config *config, struct np_error *err)
+{
+    if (!np_path_is_below(config->output_dir, config->bids_dir))
+        return 0;
+    NP_AUTO(np_freep) char *derivatives = np_path_join(config->bids_dir, "derivatives");
+    NP_AUTO(np_freep) char *resolved = np_path_resolve(config->output_dir);
+    NP_AUTO(np_freep) char *allowed = np_path_resolve(derivatives);
+    if (resolved && allowed && strcmp(resolved, allowed) != 0 &&
+        np_path_is_below(resolved, allowed))
+        return 0;
+    return np_error_set(err, NP_ECREATE,
+                        "'%s': expected an OUTPUT_DIR outside the dataset or in a folder below "
+                        "its derivatives/, found one inside '%s'; choose another",
+                        config->output_dir, config->bids_dir);
+}
+
+static int plan_dataset(const struct np_config *config, struct np_plan *plan, struct np_error *err)
+{
+    const struct np_selection selection = {.participants = &config->participants,
+                                           .sessions = &config->sessions,
+                                           .modalities = &config->modalities,
+                                           .runs = &config->runs,
+                                           .echoes = &config->echoes,
+                                           .filter_file = config->bids_filter_file};
+
+    NP_TRY(np_dataset_open(config->bids_dir, &selection, &plan->dataset, err));
+    for (size_t s = 0; s < plan->dataset->n_sessions; s++) {
+        const struct np_session *session = &plan->dataset->session[s];
+        struct np_job *job = add_job(plan, np_session_text(session));
+        job->session = session;
+        np_record_place_session(&job->place, config->output_dir, session->participant,
+                                session->session, session->requested_session);
+        for (size_t f = 0; f < session->n_scans; f++) {
+            const struct np_scan *scan = &session->scan[f];
+            add_file(job, scan->path, scan->relative, scan, scan->name.suffix);
+        }
+    }
+    return 0;
+}
+
+/* T1w unless the name or -m says otherwise. */
+static const char *plain_modality(const struct np_config *config, const char *path)
+{
+    static const char *const known[] = {"T1w", "T2w", "FLAIR"};
+    struct np_bids_name name = {0};
+    const char *modality = config->modalities.n == 1 ? config->modalities.item[0] : "T1w";
+
+    if (np_bids_name_parse(np_path_name(path), &name))
+        for (size_t i = 0; i < NP_COUNT(known); i++)
+            if (strcmp(name.suffix, known[i]) == 0)
+                modality = known[i];
+    np_bids_name_done(&name);
+    return modality;
+}
+
+static bool is_image_name(const char *name)
+{
+    return np_ends_with(name, ".nii") || np_ends_with(name, ".nii.gz") ||
+           np_ends_with(name, ".hdr") || np_ends_with(name, ".hdr.gz");
+}
+
+static char *without_extension(const char *name)
+{
+    static const char *const extensions[] = {".nii.gz", ".hdr.gz", ".img.gz",
+                                             ".nii",    ".hdr",    ".img"};
+
+    for (size_t i = 0; i < NP_COUNT(extensions); i++)
+        if (np_ends_with(name, extensions[i]))
+            return np_xstrndup(name, strlen(name) - strlen(extensions[i]));
+    return np_xstrdup(name);
+}
+
+static void collect_batch(struct np_plan *plan, const char *output_dir, const char *root,
+                          const char *relative, int depth)
+{
+    NP_AUTO(np_freep) char *directory = np_path_join(root, relative);
+    NP_AUTO(np_strings_done) struct np_strings names = {0};
+
+    if (depth > DEEPEST || np_path_is_below(directory, output_dir) ||
+        np_directory_list(directory, &names, NULL) < 0)
+        return;
+    for (size_t i = 0; i < names.n; i++) {
+        if (names.item[i][0] == '.')
+            continue;
+        NP_AUTO(np_freep) char *below = np_path_join(relative, names.item[i]);
+        NP_AUTO(np_freep) char *path = np_path_join(root, below);
+        if (np_path_is_directory(path)) {
+            collect_batch(plan, output_dir, root, below, depth + 1);
+        } else if (is_image_name(names.item[i])) {
+            np_strings_add(&plan->paths, path);
+            np_strings_add(&plan->names, below);
+        }
+    }
+}
+
+static int check_same_outputs(const struct np_plan *plan, struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings outputs = {0};
+
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        char *output = np_job_output(&plan->job[i].file[0], NP_DERIVATIVE_PREPROC);
+        for (size_t k = 0; k < outputs.n; k++)
+            if (strcmp(outputs.item[k], output) == 0) {
+                np_error_set(err, NP_EUSAGE,
+                             "'%s' and '%s' would both write '%s'; give them separate outputs",
+                             plan->job[k].file[0].path, plan->job[i].file[0].path, output);
+                free(output);
+                return NP_EUSAGE;
+            }
+        np_strings_give(&outputs, output);
+    }
+    return 0;
+}
+
+static int plan_files(const struct np_config *config, struct np_plan *plan, struct np_error *err)
+{
+    if (config->command == NP_COMMAND_BATCH) {
+        const char *root = config->inputs.n ? config->inputs.item[0] : "";
+        if (!np_path_is_directory(root))
+            return np_error_set(err, NP_ENOINPUT, "'%s': expected a folder, found none", root);
+        collect_batch(plan, config->output_dir, root, "", 0);
+        if (plan->paths.n == 0)
+            return np_error_set(
+                err, NP_ESELECT,
+                "'%s': expected NIfTI files (.nii, .nii.gz, .hdr) below, found none", root);
+    } else {
+        for (size_t i = 0; i < config->inputs.n; i++) {
+            np_strings_add(&plan->paths, config->inputs.item[i]);
+            np_strings_add(&plan->names, np_path_name(config->inputs.item[i]));
+        }
+    }
+    for (size_t i = 0; i < plan->paths.n; i++) {
+        const char *name = plan->names.item[i];
+        NP_AUTO(np_freep) char *stem = without_extension(name);
+        struct np_job *job = add_job(plan, np_xstrdup(name));
+        np_record_place_file(&job->place, config->output_dir, stem);
+        add_file(job, plan->paths.item[i], name, NULL, plain_modality(config, name));
+    }
+    return check_same_outputs(plan, err);
+}
+
+static void decide(const struct np_config *config, struct np_plan *plan, struct np_job *job)
+{
+    struct np_complete_input *input = np_xcalloc(job->n_files, sizeof(*input));
+    const struct np_complete_key key = {
+        .config = plan->config, .input = input, .n_inputs = job->n_files};
+
+    for (size_t i = 0; i < job->n_files; i++)
+        input[i] = (struct np_complete_input){job->file[i].path, job->file[i].recorded,
+                                              job->file[i].method};
+    enum np_completeness found =
+        np_complete_check(&job->place, config->output_dir, &key, &job->why);
+    free(input);
+    bool differs = found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD;
+    if (config->rerun == NP_RERUN_ALL || (config->rerun == NP_RERUN_OUTDATED && found))
+        job->decision = NP_DECIDE_RUN;
+    else if (found == NP_COMPLETE)
+        job->decision = NP_DECIDE_SKIP;
+    else if (differs)
+        job->decision = NP_DECIDE_CONFLICT;
+    else if (config->rerun == NP_RERUN_FAILED && !np_path_exists(job->place.status))
+        job->decision = NP_DECIDE_LEAVE;
+    else
+        job->decision = NP_DECIDE_RUN;
+    bool unreadable = job->session && job->session->unreadable;
+    if (job->n_files == 0 && !unreadable && job->decision == NP_DECIDE_RUN)
+        job->decision = NP_DECIDE_NOTHING_TO_DO;
+}
+
+static void decide_all(const struct np_config *config, struct np_plan *plan)
+{
+    size_t *const counts[] = {[NP_DECIDE_RUN] = &plan->n_run,
+                              [NP_DECIDE_SKIP] = &plan->n_skip,
+                              [NP_DECIDE_NOTHING_TO_DO] = &plan->n_nothing,
+                              [NP_DECIDE_CONFLICT] = &plan->n_conflict,
+                              [NP_DECIDE_LEAVE] = &plan->n_leave};
+
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        decide(config, plan, &plan->job[i]);
+        ++*counts[plan->job[i].decision];
+    }
+}
+
+static int check_conflicts(const struct np_plan *plan, struct np_error *err)
+{
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        if (plan->job[i].decision == NP_DECIDE_CONFLICT)
+            return np_error_set(
+                err, NP_ECONFIG,
+                "%zu of the selected sessions are complete, but made otherwise (%s: %s); either "
+                "redo them with --rerun outdated, or leave them out of the selection",
+                plan->n_conflict, plan->job[i].label, plan->job[i].why ? plan->job[i].why : "");
+    return 0;
+}
+
+/* A header that cannot be read is the worker's to report; here it only counts as small. */
+static void estimate(struct np_plan *plan, struct np_job *job)
+{
+    for (size_t f = 0; f < job->n_files; f++) {
+        struct np_job_file *file = &job->file[f];
+        struct np_nifti_info info;
+        if (np_nifti_read_info(file->path, &info, NULL) < 0)
+            continue;
+        int64_t n_voxels = (int64_t)np_grid_voxels(&info.grid);
+        file->need_bytes = np_plan_file_bytes(n_voxels, plan->n_threads);
+        file->output_bytes = n_voxels * OUTPUT_BYTES_PER_VOXEL;
+        if (file->need_bytes > job->need_bytes)
+            job->need_bytes = file->need_bytes;
+        job->output_bytes += file->output_bytes;
+        if (file->need_bytes > plan->memory_bytes)
+            np_error_set(
+                &file->too_large, NP_ENOMEM,
+                "'%s': %lld × %lld × %lld voxels need about %lld MiB, allowed are %lld MiB",
+                file->path, (long long)info.grid.n[0], (long long)info.grid.n[1],
+                (long long)info.grid.n[2], (long long)(file->need_bytes >> 20),
+                (long long)(plan->memory_bytes >> 20));
+    }
+}
+
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Sessions × threads never exceed the CPUs; sessions at once never exceed the memory. */
+static void share_out(const struct np_config *config, struct np_plan *plan)
+{
+    int cpus = config->nprocs > 0 ? config->nprocs : plan->resources.cpus;
+    int n_work = plan->n_run > 0 ? (int)(plan->n_run < 100000 ? plan->n_run : 100000) : 1;
+    int parallel = config->parallel > 0 ? config->parallel
+                   : config->omp_nthreads > 0
+                       ? (cpus / config->omp_nthreads > 0 ? cpus / config->omp_nthreads : 1)
+                       : cpus;
+    int64_t largest = BYTES_FIXED;
+
+    plan->n_threads = 1;
+    plan->n_parallel = min_int(min_int(parallel, cpus), n_work);
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        if (plan->job[i].decision == NP_DECIDE_RUN) {
+            estimate(plan, &plan->job[i]);
+            bool fits = plan->job[i].need_bytes <= plan->memory_bytes;
+            if (fits && plan->job[i].need_bytes > largest)
+                largest = plan->job[i].need_bytes;
+        }
+    int64_t by_memory = plan->memory_bytes / largest;
+    if (by_memory < plan->n_parallel)
+        plan->n_parallel = by_memory > 0 ? (int)by_memory : 1;
+    int threads = config->omp_nthreads > 0 ? config->omp_nthreads : cpus;
+    int most = cpus / plan->n_parallel;
+    plan->n_threads = min_int(threads, most > 0 ? most : 1);
+}
+
+static int check_disk(const struct np_config *config, struct np_plan *plan, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *existing = np_path_resolve(config->output_dir);
+    struct statvfs fs;
+
+    while (existing && !np_path_exists(existing)) {
+        char *parent = np_path_directory(existing);
+        free(existing);
+        existing = parent;
+    }
+    if (!existing || statvfs(existing, &fs) != 0)
+        return 0; /* not known: the writes themselves will tell */
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        if (plan->job[i].decision == NP_DECIDE_RUN) {
+            plan->disk_need_bytes += plan->job[i].output_bytes / 3;
+            plan->inodes_need += (int64_t)plan->job[i].n_files * INODES_PER_FILE;
+        }
+    plan->disk_free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+    plan->inodes_free = fs.f_files > 0 ? (int64_t)fs.f_favail : INT64_MAX;
+    if (plan->disk_need_bytes > plan->disk_free_bytes)
+        return np_error_set(err, NP_ESPACE,
+                            "'%s': about %lld MiB are needed, %lld MiB are free; make room, choose "
+                            "another OUTPUT_DIR, or select fewer sessions",
+                            config->output_dir, (long long)(plan->disk_need_bytes >> 20),
+                            (long long)(plan->disk_free_bytes >> 20));
+    if (plan->inodes_need > plan->inodes_free)
+        return np_error_set(err, NP_ESPACE,
+                            "'%s': about %lld files and folders are needed, %lld inodes are free; "
+                            "remove files, choose another OUTPUT_DIR, or select fewer sessions",
+                            config->output_dir, (long long)plan->inodes_need,
+                            (long long)plan->inodes_free);
+    return 0;
+}
+
+static int fill(const struct np_config *config, struct np_plan *plan, struct np_error *err)
+{
+    np_resources_detect(&plan->resources);
+    plan->memory_bytes = config->mem_bytes > 0 ? config->mem_bytes : plan->resources.memory_bytes;
+    plan->config = np_config_results_json(config);
+    if (config->bids_dir) {
+        NP_TRY(check_output_place(config, err));
+        NP_TRY(plan_dataset(config, plan, err));
+    } else {
+        NP_TRY(plan_files(config, plan, err));
+    }
+    decide_all(config, plan);
+    NP_TRY(check_conflicts(plan, err));
+    share_out(config, plan);
+    return check_disk(config, plan, err);
+}
+
+int np_plan_make(const struct np_config *config, struct np_plan **out, struct np_error *err)
+{
+    NP_AUTO(np_plan_freep) struct np_plan *plan = np_xcalloc(1, sizeof(*plan));
+
+    NP_TRY(fill(config, plan, err));
+    *out = plan;
+    plan = NULL;
+    return 0;
+}

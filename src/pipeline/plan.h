@@ -1,0 +1,42 @@
+/* What a run will do, decided before any work: sessions, files, stages, memory, disk, inodes. */
+#ifndef NP_PIPELINE_PLAN_H
+#define NP_PIPELINE_PLAN_H
+
+#include "config/config.h"
+#include "pipeline/job.h"
+#include "pipeline/resources.h"
+
+struct np_plan {
+    struct np_dataset *dataset; /* NULL for `process` and `batch` */
+    struct np_strings paths;    /* files of `process` and `batch`: keeps what the jobs borrow */
+    struct np_strings names;    /* the same as they stand in records and below OUTPUT_DIR */
+    struct np_job *job;
+    size_t n_jobs;
+    size_t n_run, n_skip, n_nothing, n_conflict, n_leave;
+    struct np_resources resources;
+    int64_t memory_bytes; /* allowed for the run */
+    int n_parallel;       /* sessions at once */
+    int n_threads;        /* of one session */
+    int64_t disk_need_bytes, disk_free_bytes;
+    int64_t inodes_need, inodes_free;
+    char *config; /* np_config_results_json */
+    struct np_strings warnings;
+};
+
+/*
+ * Find, decide, estimate, check. Returns 0, or what np_dataset_open returns; NP_ESELECT (nothing
+ * selected); NP_EUSAGE (two inputs would write the same file: both named); NP_ECONFIG (sessions
+ * made with other options); NP_ECREATE (OUTPUT_DIR inside BIDS_DIR, not below derivatives/);
+ * NP_ENOMEM is never returned: a file too large is refused by itself; NP_ESPACE (disk or inodes do
+ * not suffice: says how much is needed and free).
+ */
+int np_plan_make(const struct np_config *config, struct np_plan **plan, struct np_error *err);
+void np_plan_freep(struct np_plan **plan);
+
+/* Peak memory of one file with a grid of so many voxels, when `n_threads` work on it. */
+int64_t np_plan_file_bytes(int64_t n_voxels, int n_threads);
+
+/* --dry-run: the plan as JSON; the caller frees. */
+char *np_plan_json(const struct np_plan *plan);
+
+#endif

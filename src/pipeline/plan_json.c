@@ -1,0 +1,77 @@
+/* --dry-run: what a run would do, for people and scripts. */
+#include "pipeline/plan.h"
+
+static const char *decision_name(enum np_decision decision)
+{
+    static const char *const names[] = {[NP_DECIDE_RUN] = "run",
+                                        [NP_DECIDE_SKIP] = "skip",
+                                        [NP_DECIDE_NOTHING_TO_DO] = "nothing-to-do",
+                                        [NP_DECIDE_CONFLICT] = "conflict",
+                                        [NP_DECIDE_LEAVE] = "leave"};
+    return names[decision];
+}
+
+static void add_file(struct np_str *out, const struct np_job_file *file)
+{
+    NP_AUTO(np_freep) char *preproc = np_job_output(file, NP_DERIVATIVE_PREPROC);
+
+    np_str_add(out, "        {\"path\": ");
+    np_str_add_json(out, file->recorded);
+    np_str_add(out, ", \"modality\": ");
+    np_str_add_json(out, file->modality);
+    np_str_add(out, ", \"output\": ");
+    np_str_add_json(out, preproc);
+    np_str_add(out, ", \"stages\": [");
+    for (const struct np_stage *const *stage = file->recipe->stage; *stage; stage++) {
+        np_str_add_json(out, (*stage)->name);
+        np_str_add(out, ", ");
+    }
+    np_str_addf(out, "\"write_output\"], \"memory_bytes\": %lld", (long long)file->need_bytes);
+    if (file->too_large.code) {
+        np_str_add(out, ", \"refused\": ");
+        np_str_add_json(out, file->too_large.text);
+    }
+    np_str_add(out, "}");
+}
+
+static void add_job(struct np_str *out, const struct np_job *job)
+{
+    np_str_add(out, "    {\"label\": ");
+    np_str_add_json(out, job->label);
+    np_str_add(out, ", \"participant\": ");
+    np_str_add_json(out, job->session ? job->session->participant : NULL);
+    np_str_add(out, ", \"session\": ");
+    np_str_add_json(out, job->session ? job->session->session : NULL);
+    np_str_addf(out, ", \"decision\": \"%s\", \"why\": ", decision_name(job->decision));
+    np_str_add_json(out, job->why);
+    np_str_add(out, ", \"files\": [");
+    for (size_t i = 0; i < job->n_files; i++) {
+        np_str_add(out, i ? ",\n" : "\n");
+        add_file(out, &job->file[i]);
+    }
+    np_str_add(out, job->n_files ? "\n    ]}" : "]}");
+}
+
+char *np_plan_json(const struct np_plan *plan)
+{
+    struct np_str out = {0};
+
+    np_str_addf(&out,
+                "{\n  \"sessions\": %zu, \"run\": %zu, \"skip\": %zu, \"nothing_to_do\": %zu, "
+                "\"leave\": %zu,\n",
+                plan->n_jobs, plan->n_run, plan->n_skip, plan->n_nothing, plan->n_leave);
+    np_str_addf(&out, "  \"parallel\": %d, \"threads\": %d,\n", plan->n_parallel, plan->n_threads);
+    np_str_addf(&out,
+                "  \"memory_bytes\": %lld, \"memory_source\": \"%s\", \"disk_need_bytes\": %lld, "
+                "\"disk_free_bytes\": %lld, \"inodes_need\": %lld,\n",
+                (long long)plan->memory_bytes, plan->resources.memory_source,
+                (long long)plan->disk_need_bytes, (long long)plan->disk_free_bytes,
+                (long long)plan->inodes_need);
+    np_str_addf(&out, "  \"configuration\": %s,\n  \"plan\": [", plan->config);
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        np_str_add(&out, i ? ",\n" : "\n");
+        add_job(&out, &plan->job[i]);
+    }
+    np_str_add(&out, "\n  ]\n}\n");
+    return np_str_take(&out);
+}

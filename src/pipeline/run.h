@@ -1,0 +1,45 @@
+/*
+ * A run: the supervisor that walks a plan's jobs, one worker process each, as many at once as the
+ * plan says. It alone writes records, logs and telemetry; a worker that crashes, is killed or meets
+ * a bad image stops no other.
+ */
+#ifndef NP_PIPELINE_RUN_H
+#define NP_PIPELINE_RUN_H
+
+#include "pipeline/console.h"
+#include "pipeline/plan.h"
+#include "trace/trace.h"
+
+/* All borrowed but the results. */
+struct np_run {
+    const struct np_config *config;
+    const struct np_plan *plan;
+    struct np_trace *trace;
+    struct np_console *console;
+    const struct np_cancel *cancel;
+    const char *version; /* of neuro-preprocess */
+    char id[40]; /* UUID: np_run_id */
+
+    /* results */
+    size_t n_success, n_failed, n_interrupted, n_skipped, n_nothing, n_not_started;
+    int exit_status;
+};
+
+/* "isa-l 2.30.0": what packs and unpacks gzip in this build. Borrowed. */
+const char *np_run_codec(void);
+
+/* A random UUID, version 4 (RFC 9562). */
+void np_run_id(char id[40]);
+
+/* Make OUTPUT_DIR and what makes it a dataset. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO,
+ * NP_ECONFIG. */
+int np_run_prepare(const struct np_run *run, struct np_error *err);
+
+/*
+ * Do it. Sets the results. Returns 0 whatever became of the sessions; their failures stand in their
+ * records, and the exit status says what docs/exit-codes.md does. The last line of a run that
+ * failed says stage, reason and remedy.
+ */
+void np_run_execute(struct np_run *run);
+
+#endif

@@ -1,0 +1,604 @@
+#include "pipeline/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "codec/deflate.h"
+#include "codec/sha256.h"
+#include "pipeline/fault.h"
+#include "pipeline/wire.h"
+#include "pipeline/worker.h"
+#include "record/survey.h"
+#include "trace/names.h"
+
+static void add_identity(const struct np_active *active, struct np_attrs *attrs)
+{
+    const struct np_session *session = active->job->session;
+
+    if (!session)
+        return;
+    np_attrs_string(attrs, NP_KEY_BIDS_PARTICIPANT, session->participant);
+    np_attrs_string(attrs, NP_KEY_BIDS_SESSION, session->session);
+}
+
+static void show(struct np_active *active, const struct np_log_record *record)
+{
+    /* An error stands in the session's outcome, a line later: shown twice only to who asked for
+     * more. */
+    bool warning = record->severity >= NP_WARN && record->severity < NP_ERROR_LEVEL;
+    int level = warning ? 0 : record->severity >= NP_INFO ? 1 : 2;
+
+    np_console_say(active->run->console, level, "%s: %s%s", active->job->label,
+                   warning ? "warning: " : "", record->body);
+}
+
+static void tell(struct np_active *active, const struct np_log_record *record)
+{
+    np_journal_write(&active->journal, record);
+    np_trace_log_record(active->run->trace, record);
+    show(active, record);
+}
+
+void np_active_log(struct np_active *active, enum np_severity severity, const char *text)
+{
+    struct np_log_record record = {
+        .time_ns = np_clock_unix_ns(), .severity = severity, .body = np_utf8_clean(text)};
+
+    if (active->span) {
+        record.trace_id = active->span->trace_id;
+        record.span_id = active->span->span_id;
+    }
+    add_identity(active, &record.attrs);
+    tell(active, &record);
+    np_log_record_done(&record);
+}
+
+/* What is known of a file before its worker has said a word. */
+static void describe_files(struct np_active *active)
+{
+    const struct np_job *job = active->job;
+
+    active->record.file = np_xcalloc(job->n_files, sizeof(*active->record.file));
+    active->record.n_files = job->n_files;
+    for (size_t i = 0; i < job->n_files; i++) {
+        struct np_file_record *file = &active->record.file[i];
+        struct stat status;
+        file->path = np_xstrdup(job->file[i].recorded);
+        file->modality = np_xstrdup(job->file[i].modality);
+        file->method = np_xstrdup(job->file[i].method);
+        file->state = NP_STATE_NOT_STARTED;
+        if (stat(job->file[i].path, &status) == 0) {
+            file->n_bytes = status.st_size;
+            file->mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
+        }
+    }
+}
+
+static void add_scheduler(struct np_session_record *record)
+{
+    static const char *const known[][2] = {{"slurm.job.id", "SLURM_JOB_ID"},
+                                           {"slurm.array.job.id", "SLURM_ARRAY_JOB_ID"},
+                                           {"slurm.array.task.id", "SLURM_ARRAY_TASK_ID"},
+                                           {"slurm.node.name", "SLURMD_NODENAME"},
+                                           {"slurm.cluster.name", "SLURM_CLUSTER_NAME"}};
+
+    record->scheduler = np_xcalloc(NP_COUNT(known), sizeof(*record->scheduler));
+    for (size_t i = 0; i < NP_COUNT(known); i++) {
+        const char *value = getenv(known[i][1]);
+        if (value && *value)
+            record->scheduler[record->n_scheduler++] = (struct np_text_record){
+                .key = np_xstrdup(known[i][0]), .text = np_utf8_clean(value)};
+    }
+}
+
+static char *copy_or_null(const char *text)
+{
+    return text ? np_xstrdup(text) : NULL;
+}
+
+static void describe(struct np_active *active)
+{
+    struct np_session_record *record = &active->record;
+    const struct np_run *run = active->run;
+    const struct np_session *session = active->job->session;
+
+    np_record_init(record);
+    snprintf(record->run_id, sizeof(record->run_id), "%s", run->id);
+    if (session) {
+        record->participant = np_xstrdup(session->participant);
+        record->session = copy_or_null(session->session);
+        record->requested_session = np_xstrdup(session->requested_session);
+    }
+    record->state = NP_STATE_RUNNING;
+    record->host = np_utf8_clean(np_host_name());
+    record->boot_id = np_xstrdup(np_boot_id());
+    record->pid = getpid();
+    record->pid_start = np_process_start(getpid());
+    add_scheduler(record);
+    record->start_ns = record->heartbeat_ns = np_clock_unix_ns();
+    record->software_version = np_xstrdup(run->version);
+    record->codec = np_xstrdup(np_codec_name());
+    record->config = np_xstrdup(run->plan->config);
+    np_sha256_of(record->config, strlen(record->config), record->config_sha256);
+    record->injected = np_fault_enabled(run->config);
+    describe_files(active);
+}
+
+static void open_span(struct np_active *active, const struct np_span *run_span)
+{
+    if (!active->job->session)
+        return;
+    active->span = np_span_new(NP_SPAN_SESSION, NULL);
+    np_span_link(active->span, run_span);
+    add_identity(active, &active->span->attrs);
+    np_attrs_string(&active->span->attrs, NP_KEY_NEURO_RUN_ID, active->run->id);
+    if (np_fault_enabled(active->run->config))
+        np_attrs_bool(&active->span->attrs, NP_KEY_NEURO_INJECTED, true);
+    np_span_begin(active->run->trace, active->span);
+    np_trace_id_hex(&active->span->trace_id, active->record.trace_id);
+}
+
+/* An earlier record becomes an attempt of this one; a running one can only be a dead supervisor's:
+ * we hold the lock. */
+static void inherit(struct np_active *active)
+{
+    NP_AUTO(np_record_done) struct np_session_record old = {0};
+
+    if (np_record_read(active->job->place.status, &old, NULL) < 0)
+        return;
+    if (old.state == NP_STATE_RUNNING)
+        np_record_close_lost(&old, np_clock_unix_ns());
+    np_record_inherit_attempts(&active->record, &old);
+}
+
+/* Leftovers of dead processes, where this session writes. */
+static void sweep(const struct np_active *active)
+{
+    np_atomic_sweep(active->job->place.directory);
+    for (size_t i = 0; i < active->job->n_files; i++) {
+        NP_AUTO(np_freep)
+        char *relative = np_job_output(&active->job->file[i], NP_DERIVATIVE_PREPROC);
+        NP_AUTO(np_freep) char *path = np_path_join(active->run->config->output_dir, relative);
+        NP_AUTO(np_freep) char *folder = np_path_directory(path);
+        np_atomic_sweep(folder);
+    }
+}
+
+static int remove_completion(const struct np_active *active, struct np_error *err)
+{
+    const char *path = active->job->place.complete;
+
+    if (unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot remove the completion record",
+                          path);
+}
+
+int np_active_open(struct np_active *active, struct np_run *run, const struct np_job *job,
+                   const struct np_span *run_span, struct np_error *err)
+{
+    *active = (struct np_active){
+        .run = run, .job = job, .fd = -1, .journal = {.fd = -1}, .start_ns = np_clock_mono_ns()};
+    NP_TRY(np_directory_make(job->place.directory, err));
+    NP_TRY(np_lock_take(&active->lock, job->place.lock, err));
+    describe(active);
+    inherit(active);
+    sweep(active);
+    int code = remove_completion(active, err);
+    if (code == 0) {
+        open_span(active, run_span);
+        code = np_record_write(job->place.status, &active->record, err);
+    }
+    if (code < 0) {
+        np_span_end(run->trace, &active->span);
+        np_record_done(&active->record);
+        np_lock_release(&active->lock);
+        return code;
+    }
+    np_journal_open(&active->journal, job->place.log, run->id);
+    return 0;
+}
+
+/* The worker's side of the fork: never returns. */
+static void be_worker(const struct np_active *active, const struct np_span *run_span,
+                      const struct np_active *others, size_t n_others, int fd)
+{
+    const struct np_worker_task task = {
+        .config = active->run->config,
+        .plan = active->run->plan,
+        .job = active->job,
+        .resource = np_trace_resource(active->run->trace),
+        .session = active->span,
+        .run = run_span,
+        .cancel = active->run->cancel,
+        .fd = fd,
+    };
+    sigset_t none;
+
+    /* A worker without its supervisor would publish what nobody records. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != active->record.pid)
+        _exit(EXIT_FAILURE);
+    for (size_t i = 0; i < n_others; i++) {
+        if (others[i].fd >= 0)
+            close(others[i].fd);
+        if (others[i].journal.fd >= 0)
+            close(others[i].journal.fd);
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    np_worker_run(&task);
+    _exit(EXIT_SUCCESS);
+}
+
+int np_active_fork(struct np_active *active, const struct np_span *run_span,
+                   const struct np_active *others, size_t n_others, struct np_error *err)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return np_error_errno(err, errno, NP_EBUSY, "cannot make a pipe to a worker");
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) {
+        int reason = errno;
+        close(ends[0]);
+        close(ends[1]);
+        return np_error_errno(err, reason, NP_EBUSY, "cannot start a worker process");
+    }
+    if (pid == 0) {
+        close(ends[0]);
+        be_worker(active, run_span, others, n_others, ends[1]);
+    }
+    close(ends[1]);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    active->fd = ends[0];
+    active->pid = pid;
+    return 0;
+}
+
+static void remember_open(struct np_active *active, struct np_span *span)
+{
+    active->open = np_xrealloc(active->open, (active->n_open + 1) * sizeof(*active->open));
+    active->open[active->n_open++] = span;
+}
+
+static void forget_open(struct np_active *active, const struct np_span *ended)
+{
+    for (size_t i = 0; i < active->n_open; i++)
+        if (memcmp(&active->open[i]->span_id, &ended->span_id, sizeof(ended->span_id)) == 0) {
+            np_span_freep(&active->open[i]);
+            active->open[i] = active->open[--active->n_open];
+            return;
+        }
+}
+
+static void take_span(struct np_active *active, const struct np_frame *frame)
+{
+    NP_AUTO(np_span_freep) struct np_span *span = NULL;
+
+    if (!np_wire_span(frame, &span))
+        return;
+    if (!active->record.trace_id[0])
+        np_trace_id_hex(&span->trace_id, active->record.trace_id);
+    if (frame->type == NP_FRAME_SPAN_START) {
+        np_trace_span_start(active->run->trace, span);
+        remember_open(active, span);
+        span = NULL;
+        return;
+    }
+    np_trace_span_end(active->run->trace, span);
+    forget_open(active, span);
+}
+
+static void take_log(struct np_active *active, const struct np_frame *frame)
+{
+    struct np_log_record record;
+
+    if (!np_wire_log(frame, &record))
+        return;
+    tell(active, &record);
+    np_log_record_done(&record);
+}
+
+static void take_file(struct np_active *active, const struct np_frame *frame)
+{
+    NP_AUTO(np_freep) char *json = NULL;
+    struct np_file_record file = {0};
+    uint32_t index;
+
+    if (!np_wire_file(frame, &index, &json) || index >= active->record.n_files ||
+        np_file_record_parse(json, &file, NULL) < 0)
+        return;
+    np_file_record_move(&file, &active->record.file[index]);
+    np_active_heartbeat(active);
+}
+
+static void take_frames(struct np_active *active)
+{
+    size_t position = 0;
+    struct np_frame frame;
+
+    while (np_wire_next(&active->inbox, &position, &frame)) {
+        if (frame.type == NP_FRAME_LOG)
+            take_log(active, &frame);
+        else if (frame.type == NP_FRAME_FILE)
+            take_file(active, &frame);
+        else
+            take_span(active, &frame);
+    }
+    if (position > 0) {
+        active->inbox.length -= position;
+        memmove(active->inbox.text, active->inbox.text + position, active->inbox.length + 1);
+    }
+}
+
+bool np_active_read(struct np_active *active)
+{
+    char buffer[65536];
+
+    for (;;) {
+        ssize_t n = read(active->fd, buffer, sizeof(buffer));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return true;
+        if (n <= 0) {
+            close(active->fd);
+            active->fd = -1;
+            return false;
+        }
+        np_str_add_bytes(&active->inbox, buffer, (size_t)n);
+        take_frames(active);
+    }
+}
+
+void np_active_heartbeat(struct np_active *active)
+{
+    active->record.heartbeat_ns = np_clock_unix_ns();
+    active->record.wall_s = (double)(np_clock_mono_ns() - active->start_ns) * 1e-9;
+    /* A failure here is not the end: the final write decides. */
+    np_record_write(active->job->place.status, &active->record, NULL);
+    np_lock_touch(&active->lock);
+}
+
+void np_active_fail(struct np_active *active, const struct np_error *why)
+{
+    np_failure_set(&active->record.failure, why, NULL);
+    active->record.state = why->code == NP_ECANCELED ? NP_STATE_INTERRUPTED : NP_STATE_FAILED;
+}
+
+/* Signals that only a bug of ours, or a failed check in a library, sends. */
+static bool is_crash(int signal)
+{
+    return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGFPE ||
+           signal == SIGILL;
+}
+
+static void explain_death(const struct np_active *active, int wait_status, struct np_error *why)
+{
+    const struct np_stage_record *open = np_record_open_stage(&active->record);
+    const char *stage = open ? open->name : "no stage";
+    double peak_mib = (double)active->record.peak_rss_bytes / (1 << 20);
+
+    if (WIFSIGNALED(wait_status)) {
+        int signal = WTERMSIG(wait_status);
+        np_error_set(
+            why, is_crash(signal) ? NP_EINTERNAL : NP_EKILLED,
+            "'%s': the worker died of signal %d (%s) in %s; its memory had reached %.0f MiB",
+            active->job->label, signal, strsignal(signal), stage, peak_mib);
+    } else {
+        np_error_set(why, NP_EINTERNAL,
+                     "'%s': the worker ended by itself with status %d in %s, without a result",
+                     active->job->label, WEXITSTATUS(wait_status), stage);
+    }
+}
+
+/* A file without an end: the worker died on it, or was stopped before it. */
+static void settle_file(struct np_active *active, struct np_file_record *file, int wait_status)
+{
+    const struct np_cancel *cancel = active->run->cancel;
+    struct np_error why = {0};
+    bool died = WIFSIGNALED(wait_status) || WEXITSTATUS(wait_status) != 0;
+
+    if (file->state != NP_STATE_RUNNING && file->state != NP_STATE_NOT_STARTED)
+        return;
+    if (died && (!cancel->signal || WTERMSIG(wait_status) != cancel->signal))
+        explain_death(active, wait_status, &why);
+    else
+        np_error_set(&why, NP_ECANCELED, "'%s': stopped by signal %d before it was done",
+                     file->path, (int)cancel->signal);
+    const struct np_stage_record *open = np_record_open_stage(&active->record);
+    np_failure_set(&file->failure, &why, open ? open->name : NULL);
+    file->failure.signal = why.code == NP_ECANCELED   ? (int)cancel->signal
+                           : WIFSIGNALED(wait_status) ? WTERMSIG(wait_status)
+                                                      : 0;
+    file->state = why.code == NP_ECANCELED ? NP_STATE_INTERRUPTED : NP_STATE_FAILED;
+    np_active_log(active, NP_ERROR_LEVEL, why.text);
+}
+
+static void close_open_stages(struct np_session_record *record)
+{
+    for (size_t f = 0; f < record->n_files; f++)
+        for (size_t s = 0; s < record->file[f].n_stages; s++)
+            if (record->file[f].stage[s].state == NP_STATE_RUNNING)
+                record->file[f].stage[s].state = record->file[f].state;
+}
+
+/* Spans that a dead worker left open end here, as killed. Youngest first: children before parents.
+ */
+static void close_open_spans(struct np_active *active)
+{
+    for (size_t i = active->n_open; i-- > 0;) {
+        struct np_span *span = active->open[i];
+        struct np_error why = {0};
+        np_error_set(&why, NP_EKILLED, "the worker was gone before this ended");
+        np_span_fail(span, &why);
+        span->end_ns = np_clock_unix_ns();
+        np_trace_span_end(active->run->trace, span);
+        np_span_freep(&active->open[i]);
+    }
+    active->n_open = 0;
+}
+
+/* The session is what the worst of its files is. */
+static void settle_session(struct np_active *active)
+{
+    struct np_session_record *record = &active->record;
+
+    if (record->state != NP_STATE_RUNNING)
+        return;
+    record->state = record->n_files ? NP_STATE_SUCCESS : NP_STATE_NOTHING_TO_DO;
+    for (size_t f = 0; f < record->n_files; f++) {
+        const struct np_file_record *file = &record->file[f];
+        if (file->state == NP_STATE_SUCCESS || record->state == NP_STATE_FAILED)
+            continue;
+        record->state = file->state;
+        np_failure_copy(&file->failure, &record->failure);
+    }
+}
+
+static void measure(const struct np_active *active)
+{
+    struct np_trace *trace = active->run->trace;
+    const struct np_session_record *record = &active->record;
+    struct np_attrs attrs = {0};
+    bool good = record->state == NP_STATE_SUCCESS || record->state == NP_STATE_NOTHING_TO_DO;
+
+    np_attrs_string(&attrs, NP_KEY_NEURO_STATUS, good ? "success" : "failed");
+    np_metric_add(trace, &np_metric_sessions_processed, 1, &attrs, active->span);
+    for (size_t f = 0; f < record->n_files; f++) {
+        const struct np_file_record *file = &record->file[f];
+        np_attrs_string(&attrs, NP_KEY_NEURO_STATUS,
+                        file->state == NP_STATE_SUCCESS ? "success" : "failed");
+        np_attrs_string(&attrs, NP_KEY_BIDS_SUFFIX, file->modality);
+        np_metric_add(trace, &np_metric_files_processed, 1, &attrs, active->span);
+        for (size_t s = 0; s < file->n_stages; s++) {
+            struct np_attrs stage = {0};
+            if (file->stage[s].start_ns == 0)
+                continue;
+            np_attrs_string(&stage, NP_KEY_NEURO_STAGE, file->stage[s].name);
+            if (file->stage[s].state != NP_STATE_SUCCESS && file->failure.code)
+                np_attrs_string(&stage, NP_KEY_ERROR_TYPE,
+                                np_outcome_info(np_error_outcome(file->failure.code))->name);
+            np_metric_add(trace, &np_metric_stage_duration, file->stage[s].wall_s, &stage,
+                          active->span);
+            np_attrs_done(&stage);
+        }
+        if (file->failure.code) {
+            struct np_attrs error = {0};
+            np_attrs_string(&error, NP_KEY_NEURO_STAGE, file->failure.stage);
+            np_attrs_string(&error, NP_KEY_ERROR_TYPE,
+                            np_outcome_info(np_error_outcome(file->failure.code))->name);
+            np_metric_add(trace, &np_metric_errors, 1, &error, active->span);
+            np_attrs_done(&error);
+        }
+    }
+    np_attrs_done(&attrs);
+    add_identity(active, &attrs);
+    np_metric_set(trace, &np_metric_session_duration, record->wall_s, &attrs);
+    np_metric_set(trace, &np_metric_session_cpu_time, record->cpu_s, &attrs);
+    np_metric_set(trace, &np_metric_session_peak_memory, (double)record->peak_rss_bytes, &attrs);
+    np_attrs_done(&attrs);
+}
+
+static void sum_up(struct np_active *active)
+{
+    struct np_session_record *record = &active->record;
+
+    record->wall_s = (double)(np_clock_mono_ns() - active->start_ns) * 1e-9;
+    record->cpu_s = 0;
+    for (size_t f = 0; f < record->n_files; f++)
+        for (size_t s = 0; s < record->file[f].n_stages; s++) {
+            const struct np_stage_record *stage = &record->file[f].stage[s];
+            record->cpu_s += stage->cpu_s;
+            if (stage->peak_rss_bytes > record->peak_rss_bytes)
+                record->peak_rss_bytes = stage->peak_rss_bytes;
+        }
+    record->end_ns = record->heartbeat_ns = np_clock_unix_ns();
+}
+
+static bool is_complete(const struct np_active *active)
+{
+    return active->record.state == NP_STATE_SUCCESS ||
+           (active->record.state == NP_STATE_NOTHING_TO_DO && active->run->config->allow_empty);
+}
+
+/* Status final, completion record last. What cannot be written makes the session fail: its state
+ * must be on disk. */
+static void commit(struct np_active *active)
+{
+    struct np_error err = {0};
+    int code = np_record_write(active->job->place.status, &active->record, &err);
+
+    if (code == 0 && is_complete(active))
+        code = np_record_write(active->job->place.complete, &active->record, &err);
+    if (code == 0)
+        return;
+    np_active_fail(active, &err);
+    np_active_log(active, NP_ERROR_LEVEL, err.text);
+    np_record_write(active->job->place.status, &active->record, NULL);
+}
+
+static void end_span(struct np_active *active)
+{
+    const struct np_session_record *record = &active->record;
+
+    if (!active->span)
+        return;
+    np_attrs_string(&active->span->attrs, NP_KEY_NEURO_OUTCOME,
+                    np_outcome_info(np_error_outcome(record->failure.code))->name);
+    if (record->failure.code) {
+        struct np_error why = {0};
+        np_error_set(&why, record->failure.code, "%s",
+                     record->failure.sentence ? record->failure.sentence : "");
+        np_span_fail(active->span, &why);
+    } else {
+        active->span->status = NP_STATUS_OK;
+    }
+    np_span_end(active->run->trace, &active->span);
+}
+
+static void say_outcome(struct np_active *active)
+{
+    NP_AUTO(np_str_done) struct np_str text = {0};
+    const struct np_session_record *record = &active->record;
+
+    if (record->failure.code) {
+        NP_AUTO(np_freep) char *failure = np_failure_text(&record->failure);
+        np_str_addf(&text, "%s: %s", np_state_name(record->state), failure);
+    } else {
+        np_str_addf(&text, "%s after %.1f s, %.0f MiB", np_state_name(record->state),
+                    record->wall_s, (double)record->peak_rss_bytes / (1 << 20));
+    }
+    np_console_say(active->run->console, 0, "%s: %s", active->job->label, np_str_text(&text));
+}
+
+void np_active_close(struct np_active *active, int wait_status)
+{
+    sum_up(active); /* before the death is explained: it names the peak */
+    for (size_t f = 0; f < active->record.n_files; f++)
+        settle_file(active, &active->record.file[f], wait_status);
+    close_open_stages(&active->record);
+    settle_session(active);
+    close_open_spans(active);
+    commit(active);
+    measure(active);
+    end_span(active);
+    say_outcome(active);
+    np_journal_close(&active->journal);
+    np_lock_release(&active->lock);
+    np_str_done(&active->inbox);
+    free(active->open);
+    active->open = NULL;
+}

@@ -1,0 +1,56 @@
+/* One job under the supervisor's eyes: its worker, its record, its lock, its spans. Inside
+ * pipeline/ only. */
+#ifndef NP_PIPELINE_SESSION_H
+#define NP_PIPELINE_SESSION_H
+
+#include <sys/types.h>
+
+#include "pipeline/journal.h"
+#include "pipeline/run.h"
+#include "record/lock.h"
+#include "record/record.h"
+
+struct np_active {
+    struct np_run *run;
+    const struct np_job *job;
+    pid_t pid; /* 0 = no worker */
+    int fd;    /* read end of its pipe; -1 = closed */
+    struct np_str inbox;
+    struct np_session_record record;
+    struct np_lock lock;
+    struct np_journal journal;
+    struct np_span *span;  /* preprocess_session; NULL for `process` */
+    struct np_span **open; /* the worker's spans that have not ended */
+    size_t n_open;
+    int64_t start_ns; /* monotonic */
+};
+
+/*
+ * Take the lock, close what a dead predecessor left, write the first record ("running"). On failure
+ * nothing was changed; the error says why (NP_EBUSY, NP_ECREATE, NP_ESPACE).
+ */
+int np_active_open(struct np_active *active, struct np_run *run, const struct np_job *job,
+                   const struct np_span *run_span, struct np_error *err);
+
+/* Fork the worker. `others` are the sessions whose descriptors it must not keep. Returns 0,
+ * NP_EBUSY (no process). */
+int np_active_fork(struct np_active *active, const struct np_span *run_span,
+                   const struct np_active *others, size_t n_others, struct np_error *err);
+
+/* Take what the worker has said; false once it has closed its end. */
+bool np_active_read(struct np_active *active);
+
+/* Write the record as it stands, with a new heartbeat. A failure is kept for the end. */
+void np_active_heartbeat(struct np_active *active);
+
+/* The worker is gone with this wait status (0 when none was started): settle the record, the spans,
+ * the completion. */
+void np_active_close(struct np_active *active, int wait_status);
+
+/* Fail the session as a whole, before np_active_close. */
+void np_active_fail(struct np_active *active, const struct np_error *why);
+
+/* Log one sentence in the session's context: journal, trace, console. */
+void np_active_log(struct np_active *active, enum np_severity severity, const char *text);
+
+#endif

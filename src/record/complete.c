@@ -1,0 +1,92 @@
+#include "record/complete.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/path.h"
+#include "codec/sha256.h"
+
+static bool outputs_present(const struct np_session_record *record, const char *output_dir)
+{
+    for (size_t f = 0; f < record->n_files; f++)
+        for (size_t o = 0; o < record->file[f].n_outputs; o++) {
+            const struct np_output_record *output = &record->file[f].output[o];
+            NP_AUTO(np_freep) char *path = np_path_join(output_dir, output->path);
+            struct stat status;
+            if (stat(path, &status) != 0 || status.st_size != output->n_bytes)
+                return false;
+        }
+    return true;
+}
+
+static const struct np_file_record *find_file(const struct np_session_record *record,
+                                              const char *path)
+{
+    for (size_t f = 0; f < record->n_files; f++)
+        if (strcmp(record->file[f].path, path) == 0)
+            return &record->file[f];
+    return NULL;
+}
+
+static bool input_same(const struct np_file_record *file, const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0 || status.st_size != file->n_bytes)
+        return false;
+    if (status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec == file->mtime_ns)
+        return true;
+    char sha256[65];
+    return np_sha256_file(path, sha256, NULL) == 0 && strcmp(sha256, file->sha256) == 0;
+}
+
+static enum np_completeness say(char **difference, enum np_completeness result, char *words)
+{
+    if (difference)
+        *difference = words;
+    else
+        free(words);
+    return result;
+}
+
+static enum np_completeness compare(const struct np_session_record *record, const char *output_dir,
+                                    const struct np_complete_key *key, char **difference)
+{
+    if (!outputs_present(record, output_dir))
+        return say(difference, NP_INCOMPLETE, np_xstrdup("an output is missing or was changed"));
+    if (record->n_files != key->n_inputs)
+        return say(
+            difference, NP_INPUT_CHANGED,
+            np_xasprintf("%zu input files, recorded are %zu", key->n_inputs, record->n_files));
+    for (size_t i = 0; i < key->n_inputs; i++) {
+        const struct np_file_record *file = find_file(record, key->input[i].recorded);
+        if (!file || !input_same(file, key->input[i].path))
+            return say(difference, NP_INPUT_CHANGED,
+                       np_xasprintf("'%s' is not what was recorded", key->input[i].recorded));
+    }
+    if (!record->config || strcmp(record->config, key->config) != 0)
+        return say(difference, NP_OTHER_CONFIG,
+                   np_xasprintf("options now %s, recorded %s", key->config,
+                                record->config ? record->config : "none"));
+    for (size_t i = 0; i < key->n_inputs; i++) {
+        const struct np_file_record *file = find_file(record, key->input[i].recorded);
+        if (!file->method || strcmp(file->method, key->input[i].method) != 0)
+            return say(difference, NP_OTHER_METHOD,
+                       np_xasprintf("method now '%s', recorded '%s'", key->input[i].method,
+                                    file->method ? file->method : "none"));
+    }
+    return NP_COMPLETE;
+}
+
+enum np_completeness np_complete_check(const struct np_record_place *place, const char *output_dir,
+                                       const struct np_complete_key *key, char **difference)
+{
+    NP_AUTO(np_record_done) struct np_session_record record = {0};
+
+    if (difference)
+        *difference = NULL;
+    if (!np_path_exists(place->complete) || np_record_read(place->complete, &record, NULL) < 0)
+        return NP_INCOMPLETE;
+    return compare(&record, output_dir, key, difference);
+}

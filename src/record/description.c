@@ -1,0 +1,232 @@
+#include "record/description.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "record/json.h"
+
+enum { MOST_DESCRIPTION_BYTES = 1 << 20 };
+
+static const char BIDS_VERSION[] = "1.11.1";
+static const char TOOL[] = "neuro-preprocess";
+
+static const char BIDSIGNORE[] = "# Names that BIDS does not know (yet)\n"
+                                 "*.html\n"
+                                 "*desc-iqm*\n"
+                                 "*_biasfield*\n"
+                                 "*_boldref.nii.gz\n"
+                                 "*_timeseries.tsv\n"
+                                 "group_*\n"
+                                 "logs/\n";
+
+static const char DESCRIPTIONS[] =
+    "desc_id\tdescription\n"
+    "desc-preproc\tWhole head, corrected for the bias field; original grid and intensity units\n"
+    "desc-norm\tBrain only, bias-corrected, intensities normalized as the sidecar says; 0 outside "
+    "the brain\n"
+    "desc-brain\tBrain mask: brain tissue, ventricles and sulcal CSF; 1 inside\n";
+
+static const char README[] =
+    "# Preprocessed anatomical MRI\n\n"
+    "Made by neuro-preprocess. Each image keeps the grid of its source.\n\n"
+    "| file | content |\n|---|---|\n"
+    "| `*_desc-preproc_*.nii.gz` | whole head, bias-corrected (input divided by the field) |\n"
+    "| `*_desc-norm_*.nii.gz` | brain only, intensity-normalized, 0 outside the mask |\n"
+    "| `*_desc-brain_mask.nii.gz` | brain mask, 0 or 1 |\n"
+    "| `*_biasfield.nii.gz` | the multiplicative field, where it was asked for |\n\n"
+    "Each has a JSON sidecar with its sources, the methods' parameters and hashes. What happened "
+    "in each session\nstands in `logs/`: `neuro-preprocess status` reads it. Methods and "
+    "references: `CITATION.md`.\n";
+
+static const char CITATION[] =
+    "# Methods\n\n"
+    "Anatomical images were preprocessed with neuro-preprocess. Intensity non-uniformity was "
+    "corrected with our\nimplementation of N4 [1], first on the foreground of the head, then once "
+    "more inside the brain. The brain was\nextracted with a deformable surface of the BET family "
+    "[2]. Intensities inside the brain were normalized by the\nmethod that the sidecar of each "
+    "image names (z-score, WhiteStripe [3], or percentiles).\n\n"
+    "## References\n\n"
+    "1. Tustison NJ, Avants BB, Cook PA, et al. N4ITK: improved N3 bias correction. IEEE Trans Med "
+    "Imaging 2010;29(6):1310-1320. doi:10.1109/TMI.2010.2046908\n"
+    "2. Smith SM. Fast robust automated brain extraction. Hum Brain Mapp 2002;17(3):143-155. "
+    "doi:10.1002/hbm.10062\n"
+    "3. Shinohara RT, Sweeney EM, Goldsmith J, et al. Statistical normalization techniques for "
+    "magnetic resonance imaging. NeuroImage Clin 2014;6:9-19. doi:10.1016/j.nicl.2014.08.008\n";
+
+/* Write unless the file holds just this already: a second run changes nothing. */
+static int write_if_new(const char *output_dir, const char *name, const char *content,
+                        struct np_error *err)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(output_dir, name);
+    NP_AUTO(np_str_done) struct np_str old = {0};
+
+    if (np_file_read(path, MOST_DESCRIPTION_BYTES, &old, NULL) == 0 &&
+        strcmp(np_str_text(&old), content) == 0)
+        return 0;
+    return np_file_write_atomic(path, content, strlen(content), err);
+}
+
+/* A user's own text is kept. */
+static int write_if_absent(const char *output_dir, const char *name, const char *content,
+                           struct np_error *err)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(output_dir, name);
+
+    return np_path_exists(path) ? 0 : np_file_write_atomic(path, content, strlen(content), err);
+}
+
+/* Percent-encoding of RFC 3986, for paths. */
+static char *path_uri(const char *path)
+{
+    struct np_str out = {0};
+
+    for (; *path; path++) {
+        unsigned char c = (unsigned char)*path;
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     strchr("-._~/", c);
+        if (plain)
+            np_str_add_char(&out, (char)c);
+        else
+            np_str_addf(&out, "%%%02X", c);
+    }
+    return np_str_take(&out);
+}
+
+char *np_description_source_prefix(const struct np_strings *links)
+{
+    if (links && links->n > 0)
+        return np_xasprintf("bids:%.*s:", (int)strcspn(links->item[0], "="), links->item[0]);
+    return np_xstrdup("bids:raw:");
+}
+
+static json_t *links_json(const struct np_description *what)
+{
+    json_t *json = json_object();
+
+    for (size_t i = 0; what->links && i < what->links->n; i++) {
+        const char *item = what->links->item[i];
+        size_t n = strcspn(item, "=");
+        NP_AUTO(np_freep) char *name = np_xstrndup(item, n);
+        np_json_text(json, name, item[n] ? item + n + 1 : "");
+    }
+    if (json_object_size(json) == 0 && what->source) {
+        NP_AUTO(np_freep) char *path = np_path_relative(what->source->root, what->output_dir);
+        NP_AUTO(np_freep) char *uri = path_uri(path);
+        np_json_text(json, "raw", uri);
+    }
+    return json;
+}
+
+static json_t *sources_json(const struct np_description *what)
+{
+    json_t *array = json_array(), *entry = json_object();
+    NP_AUTO(np_json_decref) json_t *links = links_json(what);
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(links, key, value)
+    {
+        json_object_set(entry, "URL", value);
+        break;
+    }
+    if (what->source && what->source->doi)
+        np_json_text(entry, "DOI", what->source->doi);
+    if (json_object_size(entry) > 0)
+        json_array_append(array, entry);
+    json_decref(entry);
+    return array;
+}
+
+/* The entries that stand there, with ours added or kept. */
+static json_t *generated_by_json(const json_t *old, const char *version)
+{
+    json_t *array = json_array();
+    const json_t *before = json_object_get(old, "GeneratedBy");
+    size_t i;
+    json_t *entry;
+    bool found = false;
+
+    json_array_foreach(before, i, entry)
+    {
+        const char *name = json_string_value(json_object_get(entry, "Name"));
+        const char *v = json_string_value(json_object_get(entry, "Version"));
+        found = found || (name && v && strcmp(name, TOOL) == 0 && strcmp(v, version) == 0);
+        json_array_append(array, entry);
+    }
+    if (!found)
+        json_array_append_new(
+            array, json_pack("{s:s, s:s, s:s}", "Name", TOOL, "Version", version, "Description",
+                             "Bias correction (N4), brain extraction and intensity "
+                             "normalization of anatomical images"));
+    return array;
+}
+
+/* Ours, or nobody's: false for a dataset of another kind or tool. */
+static bool may_write(const json_t *old)
+{
+    const char *type = json_string_value(json_object_get(old, "DatasetType"));
+    size_t i;
+    json_t *entry;
+
+    if (!type || strcmp(type, "derivative") != 0)
+        return false;
+    json_array_foreach(json_object_get(old, "GeneratedBy"), i, entry)
+    {
+        const char *name = json_string_value(json_object_get(entry, "Name"));
+        if (name && strcmp(name, TOOL) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int read_old(const char *path, json_t **old, struct np_error *err)
+{
+    NP_AUTO(np_str_done) struct np_str text = {0};
+
+    if (!np_path_exists(path))
+        return 0;
+    NP_TRY(np_file_read(path, MOST_DESCRIPTION_BYTES, &text, err));
+    NP_TRY(np_json_parse_object(np_str_text(&text), path, old, err));
+    if (may_write(*old))
+        return 0;
+    return np_error_set(err, NP_ECONFIG,
+                        "'%s': expected nothing there, or a derivative dataset made by %s, found "
+                        "another dataset; choose another OUTPUT_DIR",
+                        path, TOOL);
+}
+
+static char *description_text(const struct np_description *what, const json_t *old)
+{
+    json_t *json = json_object();
+    const char *source = what->source && what->source->name ? what->source->name : NULL;
+    NP_AUTO(np_freep)
+    char *name = source ? np_xasprintf("%s: preprocessed anatomical images", source)
+                        : np_xstrdup("Preprocessed anatomical images");
+
+    np_json_text(json, "Name", name);
+    np_json_text(json, "BIDSVersion", BIDS_VERSION);
+    np_json_text(json, "DatasetType", "derivative");
+    json_object_set_new(json, "GeneratedBy", generated_by_json(old, what->version));
+    json_object_set_new(json, "SourceDatasets", sources_json(what));
+    json_object_set_new(json, "DatasetLinks", links_json(what));
+    np_json_text(json, "HowToAcknowledge", "Please cite the references in CITATION.md.");
+    return np_json_take_text(json);
+}
+
+int np_description_write(const struct np_description *what, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(what->output_dir, "dataset_description.json");
+    NP_AUTO(np_json_decref) json_t *old = NULL;
+
+    NP_TRY(read_old(path, &old, err));
+    NP_AUTO(np_freep) char *text = description_text(what, old);
+    NP_TRY(write_if_new(what->output_dir, "dataset_description.json", text, err));
+    NP_TRY(write_if_new(what->output_dir, ".bidsignore", BIDSIGNORE, err));
+    NP_TRY(write_if_absent(what->output_dir, "README.md", README, err));
+    NP_TRY(write_if_new(what->output_dir, "CITATION.md", CITATION, err));
+    return write_if_new(what->output_dir, "descriptions.tsv", DESCRIPTIONS, err);
+}

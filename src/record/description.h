@@ -1,0 +1,28 @@
+/* The files that make OUTPUT_DIR a BIDS derivative dataset (BIDS 1.11.1, "Derivatives"). */
+#ifndef NP_RECORD_DESCRIPTION_H
+#define NP_RECORD_DESCRIPTION_H
+
+#include "base/error.h"
+#include "base/str.h"
+#include "bids/dataset.h"
+
+struct np_description {
+    const char *output_dir;
+    const struct np_dataset *source; /* NULL for `process` */
+    const struct np_strings *links;  /* "NAME=URI", from --dataset-link */
+    const char *version;             /* of neuro-preprocess */
+};
+
+/*
+ * Write dataset_description.json, .bidsignore, README.md, CITATION.md and descriptions.tsv, each
+ * atomically, and only when its content would change. GeneratedBy keeps the entries of other
+ * versions that wrote here. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO; NP_ECONFIG when OUTPUT_DIR
+ * holds a dataset_description.json of another kind of dataset (a raw one, or another tool's), which
+ * is never touched.
+ */
+int np_description_write(const struct np_description *what, struct np_error *err);
+
+/* "bids:NAME:" for the source dataset: the first --dataset-link, else "raw"; the caller frees. */
+char *np_description_source_prefix(const struct np_strings *links);
+
+#endif

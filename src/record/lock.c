@@ -1,0 +1,139 @@
+#include "record/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/str.h"
+
+enum { MOST_LOCK_BYTES = 4096, MOST_TRIES = 5 };
+
+struct owner {
+    char host[256];
+    char boot[64];
+    char since[NP_CLOCK_TEXT];
+    long pid;
+    unsigned long long start;
+};
+
+static char *own_text(void)
+{
+    char since[NP_CLOCK_TEXT];
+
+    return np_xasprintf("%s %ld %llu %s %s\n", np_host_name(), (long)getpid(),
+                        (unsigned long long)np_process_start(getpid()),
+                        np_boot_id()[0] ? np_boot_id() : "-",
+                        np_clock_iso8601(np_clock_unix_ns(), since));
+}
+
+static bool parse_owner(const char *text, struct owner *owner)
+{
+    *owner = (struct owner){0};
+    return sscanf(text, "%255s %ld %llu %63s %31s", owner->host, &owner->pid, &owner->start,
+                  owner->boot, owner->since) == 5;
+}
+
+static bool old_enough(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && time(NULL) - status.st_mtime > NP_LOCK_STALE_S;
+}
+
+/* A lock whose text is not whole is being written, or its writer died in between: age decides. */
+static bool is_stale(const char *path, const char *text, struct owner *owner)
+{
+    if (!parse_owner(text, owner)) {
+        snprintf(owner->host, sizeof(owner->host), "an unknown host");
+        return old_enough(path);
+    }
+    if (strcmp(owner->host, np_host_name()) != 0)
+        return old_enough(path);
+    if (strcmp(owner->boot, "-") != 0 && np_boot_id()[0] && strcmp(owner->boot, np_boot_id()) != 0)
+        return true;
+    if (!np_process_alive((pid_t)owner->pid))
+        return true;
+    uint64_t start = np_process_start((pid_t)owner->pid);
+    return owner->start && start && start != owner->start;
+}
+
+/*
+ * Move the stale lock aside under a name of our own, then make sure that what was moved is what was
+ * judged: another process may have replaced it in between, and then it gets its lock back.
+ */
+static void remove_stale(const char *path, const char *judged)
+{
+    NP_AUTO(np_freep)
+    char *aside = np_xasprintf("%s.%s.%ld.tmp", path, np_host_name(), (long)getpid());
+    NP_AUTO(np_str_done) struct np_str moved = {0};
+
+    if (rename(path, aside) != 0)
+        return;
+    if (np_file_read(aside, MOST_LOCK_BYTES, &moved, NULL) == 0 &&
+        strcmp(np_str_text(&moved), judged) != 0)
+        (void)!link(aside, path);
+    unlink(aside);
+}
+
+static int create(const char *path, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *text = own_text();
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+    if (fd < 0 && errno == EEXIST)
+        return 1;
+    if (fd < 0)
+        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot create the lock", path);
+    int written = np_fd_write_all(fd, text, strlen(text));
+    close(fd);
+    if (written < 0) {
+        unlink(path);
+        return np_error_errno(err, -written, NP_EIO, "'%s': cannot write the lock", path);
+    }
+    return 0;
+}
+
+int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err)
+{
+    struct owner owner = {0};
+
+    for (int i = 0; i < MOST_TRIES; i++) {
+        int made = create(path, err);
+        if (made < 0)
+            return made;
+        if (made == 0) {
+            lock->path = np_xstrdup(path);
+            return 0;
+        }
+        NP_AUTO(np_str_done) struct np_str text = {0};
+        if (np_file_read(path, MOST_LOCK_BYTES, &text, NULL) < 0)
+            continue; /* released just now */
+        if (!is_stale(path, np_str_text(&text), &owner))
+            break;
+        remove_stale(path, np_str_text(&text));
+    }
+    return np_error_set(err, NP_EBUSY,
+                        "'%s': held by process %ld on %s since %s; wait for it, or stop it, "
+                        "then run the same command again",
+                        path, owner.pid, owner.host, owner.since[0] ? owner.since : "just now");
+}
+
+void np_lock_touch(const struct np_lock *lock)
+{
+    if (lock->path)
+        utimensat(AT_FDCWD, lock->path, NULL, 0);
+}
+
+void np_lock_release(struct np_lock *lock)
+{
+    if (lock->path)
+        unlink(lock->path);
+    np_freep(&lock->path);
+}

@@ -1,0 +1,47 @@
+#include "record/place.h"
+
+#include <stdlib.h>
+
+#include "base/path.h"
+
+static void fill(struct np_record_place *place, char *directory, const char *stem,
+                 const char *complete_stem)
+{
+    place->directory = directory;
+    place->status = np_xasprintf("%s/%s_status.json", directory, stem);
+    place->log = np_xasprintf("%s/%s_log.jsonl", directory, stem);
+    place->complete = np_xasprintf("%s/%s_complete.json", directory, complete_stem);
+    place->lock = np_xasprintf("%s/.%s.lock", directory, stem);
+}
+
+void np_record_place_session(struct np_record_place *place, const char *output_dir,
+                             const char *participant, const char *session, const char *requested)
+{
+    NP_AUTO(np_freep)
+    char *stem =
+        np_xasprintf("sub-%s%s%s", participant, session ? "_ses-" : "", session ? session : "");
+    NP_AUTO(np_freep) char *complete = np_xasprintf("sub-%s_ses-%s", participant, requested);
+    NP_AUTO(np_freep) char *logs = np_xasprintf("logs/sub-%s", participant);
+
+    fill(place, np_path_join(output_dir, logs), stem, complete);
+}
+
+void np_record_place_file(struct np_record_place *place, const char *output_dir,
+                          const char *relative)
+{
+    NP_AUTO(np_freep) char *logs = np_path_join("logs", relative);
+    NP_AUTO(np_freep) char *folder = np_path_directory(logs);
+    const char *stem = np_path_name(relative);
+
+    fill(place, np_path_join(output_dir, folder), stem, stem);
+}
+
+void np_record_place_done(struct np_record_place *place)
+{
+    free(place->directory);
+    free(place->status);
+    free(place->log);
+    free(place->complete);
+    free(place->lock);
+    *place = (struct np_record_place){0};
+}

@@ -1,0 +1,28 @@
+/* Where the records of one session (or of one file of `process`) lie below OUTPUT_DIR. */
+#ifndef NP_RECORD_PLACE_H
+#define NP_RECORD_PLACE_H
+
+#include "base/str.h"
+
+/* Owned paths, each with OUTPUT_DIR in front. */
+struct np_record_place {
+    char *directory; /* logs/sub-01 */
+    char *status;    /* …/sub-01[_ses-1]_status.json */
+    char *log;       /* …/sub-01[_ses-1]_log.jsonl */
+    char *complete; /* …/sub-01_ses-1_complete.json, with the session label as requested ("unnamed")
+                     */
+    char *lock;     /* …/.sub-01[_ses-1].lock */
+};
+
+/* `session` may be NULL; `requested` is the label for the completion record. Labels without prefix.
+ */
+void np_record_place_session(struct np_record_place *place, const char *output_dir,
+                             const char *participant, const char *session, const char *requested);
+
+/* For a file of `process` or `batch`: `relative` is its path below the output, without extension
+ * ("a/scan"). */
+void np_record_place_file(struct np_record_place *place, const char *output_dir,
+                          const char *relative);
+void np_record_place_done(struct np_record_place *place);
+
+#endif

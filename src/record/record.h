@@ -1,0 +1,180 @@
+/*
+ * The record of one session (or of one file of `process`): what was asked, what happened, what came
+ * out. Plain data; JSON in and out (schema: docs/schemas/status.schema.json). The status record and
+ * the completion record are both this.
+ */
+#ifndef NP_RECORD_RECORD_H
+#define NP_RECORD_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum { NP_RECORD_SCHEMA = 1 };
+
+/* X(IDENT, name); the last three are derived, never written */
+#define NP_STATES(X)                  \
+    X(RUNNING, "running")             \
+    X(SUCCESS, "success")             \
+    X(FAILED, "failed")               \
+    X(INTERRUPTED, "interrupted")     \
+    X(NOTHING_TO_DO, "nothing-to-do") \
+    X(NOT_STARTED, "not-started")     \
+    X(LOST, "lost")                   \
+    X(SKIPPED, "skipped")
+
+enum np_state {
+#define X(ident, name) NP_STATE_##ident,
+    NP_STATES(X)
+#undef X
+        NP_N_STATES
+};
+
+/* Why something failed. code 0 = it did not. All texts owned, may be NULL. */
+struct np_failure {
+    int code;       /* NP_E… */
+    char *stage;    /* where; NULL = outside any stage */
+    char *sentence; /* names the file, what was expected, what was found */
+    char *hint;     /* what to do */
+    int signal;     /* that ended the worker; 0 = none */
+    bool injected;  /* by --fail-rate: not a real failure */
+};
+
+struct np_stage_record {
+    char *name;
+    enum np_state state;
+    int64_t start_ns; /* UTC */
+    double wall_s, cpu_s;
+    int64_t peak_rss_bytes;
+};
+
+struct np_number_record {
+    char *key;
+    double value;
+    char *unit; /* UCUM */
+};
+
+struct np_text_record {
+    char *key;
+    char *text;
+};
+
+struct np_output_record {
+    char *path; /* relative to OUTPUT_DIR */
+    int64_t n_bytes;
+    char sha256[65];
+    char voxel_sha256[65]; /* "" for what is no image; the same for every codec */
+};
+
+struct np_file_record {
+    char *path; /* of the input, relative to the dataset (or as given to `process`) */
+    char *modality;
+    int64_t n_bytes;
+    int64_t mtime_ns;
+    char sha256[65]; /* of the input as it lies on disk; "" until it was read */
+    enum np_state state;
+    char *method; /* stages and their versions */
+    struct np_stage_record *stage;
+    size_t n_stages;
+    struct np_number_record *measure;
+    size_t n_measures;
+    struct np_text_record *fact;
+    size_t n_facts;
+    struct np_output_record *output;
+    size_t n_outputs;
+    struct np_strings warnings;
+    struct np_failure failure;
+};
+
+/* An earlier try, in brief. */
+struct np_attempt {
+    char run_id[40];
+    int64_t start_ns, end_ns;
+    enum np_state state;
+    char *reason; /* "bad-data at load_file: …", NULL for success */
+};
+
+struct np_session_record {
+    int schema;
+    char run_id[40];   /* UUID */
+    char trace_id[33]; /* hex */
+    char *participant; /* label; NULL for `process` */
+    char *session;     /* label as found; NULL = none */
+    char *requested_session;
+    enum np_state state;
+    char *host, *boot_id;
+    int64_t pid;
+    uint64_t pid_start;
+    struct np_text_record *scheduler; /* slurm.job.id, … */
+    size_t n_scheduler;
+    int64_t start_ns, end_ns, heartbeat_ns; /* end 0 = not yet */
+    double wall_s, cpu_s;
+    int64_t peak_rss_bytes;
+    char *software_version;
+    char *codec;
+    char *config;           /* the options that change results, canonical JSON */
+    char config_sha256[65]; /* of that text */
+    bool injected;          /* the run had faults injected */
+    struct np_file_record *file;
+    size_t n_files;
+    struct np_failure failure;  /* of the session: its first failed file's, or its own */
+    struct np_attempt *attempt; /* oldest first; the present one is not among them */
+    size_t n_attempts;
+};
+
+const char *np_state_name(enum np_state state);
+
+/* False when there is no such state. */
+bool np_state_find(const char *name, enum np_state *state);
+
+void np_record_init(struct np_session_record *record);
+void np_record_done(struct np_session_record *record);
+void np_file_record_done(struct np_file_record *file);
+
+/* Move `from` over `to` (which is released first); `from` is empty after. */
+void np_file_record_move(struct np_file_record *from, struct np_file_record *to);
+
+void np_failure_set(struct np_failure *failure, const struct np_error *err, const char *stage);
+void np_failure_copy(const struct np_failure *from, struct np_failure *to);
+void np_failure_done(struct np_failure *failure);
+
+/* "bad-data at load_file: 'x.nii.gz': …"; the caller frees. */
+char *np_failure_text(const struct np_failure *failure);
+
+struct np_stage_record *np_file_record_stage(struct np_file_record *file, const char *name);
+struct np_output_record *np_file_record_output(struct np_file_record *file, const char *path);
+/* Forget the outputs: what was to be written was not put in place. */
+void np_file_record_drop_outputs(struct np_file_record *file);
+void np_file_record_number(struct np_file_record *file, const char *key, double value,
+                           const char *unit);
+void np_file_record_text(struct np_file_record *file, const char *key, const char *text);
+double np_file_record_value(const struct np_file_record *file, const char *key, double fallback);
+const char *np_file_record_fact(const struct np_file_record *file, const char *key);
+
+/* The stage that is running, or NULL. */
+const struct np_stage_record *np_record_open_stage(const struct np_session_record *record);
+
+/* Add the present try of `old` to the attempts of `record`, after those `old` had (at most 20 are
+ * kept). */
+void np_record_inherit_attempts(struct np_session_record *record,
+                                const struct np_session_record *old);
+
+/* JSON text, indented, ending in a newline; the caller frees. */
+char *np_record_format(const struct np_session_record *record);
+char *np_file_record_format(const struct np_file_record *file);
+
+/* Returns 0, NP_ECONFIG (not JSON, not this schema; older schema versions are read). On failure
+ * `record` is empty. */
+int np_record_parse(const char *text, const char *path, struct np_session_record *record,
+                    struct np_error *err);
+int np_file_record_parse(const char *text, struct np_file_record *file, struct np_error *err);
+
+/* Read a file (at most 16 MiB). Returns 0, NP_ENOINPUT, NP_EIO, NP_ECONFIG. */
+int np_record_read(const char *path, struct np_session_record *record, struct np_error *err);
+
+/* Write atomically, synced. */
+int np_record_write(const char *path, const struct np_session_record *record, struct np_error *err);
+
+#endif

@@ -1,0 +1,32 @@
+#include "image/orient.h"
+#include "stages/stage.h"
+
+static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
+               struct np_error *err)
+{
+    NP_AUTO(np_image_freep) struct np_image *native = NULL;
+    struct np_nifti_info info;
+    struct np_nifti_content content;
+
+    (void)config;
+    NP_TRY(np_nifti_read_volume(work->path, exec, &info, &content, &native, err));
+    struct np_image *ras = np_image_to_ras(native);
+    if (!ras)
+        return np_error_set(err, NP_ENOMEM, "'%s': no memory for another %zu MiB", work->path,
+                            np_grid_mib(&native->grid));
+    work->raw = ras;
+    work->info = info;
+    work->content = content;
+    np_work_fact(work, "neuro.image.dtype", info.datatype_name);
+    char codes[4];
+    np_grid_axis_codes(&info.grid, codes);
+    np_work_fact(work, "neuro.image.axes", codes);
+    return 0;
+}
+
+const struct np_stage np_stage_load_file = {
+    .name = "load_file",
+    .version = 1,
+    .gives = NP_SLOT_RAW,
+    .run = run,
+};

@@ -1,0 +1,96 @@
+#include <string.h>
+
+#include "ops/brain.h"
+#include "ops/stripped.h"
+#include "stages/stage.h"
+
+static enum np_contrast contrast_of(const char *modality)
+{
+    static const struct {
+        const char *modality;
+        enum np_contrast contrast;
+    } table[] = {{"T1w", NP_CONTRAST_T1W}, {"T2w", NP_CONTRAST_T2W}, {"FLAIR", NP_CONTRAST_FLAIR}};
+
+    for (size_t i = 0; i < NP_COUNT(table); i++)
+        if (strcmp(modality, table[i].modality) == 0)
+            return table[i].contrast;
+    return NP_CONTRAST_T1W;
+}
+
+static void take(struct np_work *work, struct np_mask **mask, const char *method)
+{
+    double volume_mm3 = (double)np_mask_count(*mask) * np_grid_voxel_mm3(&(*mask)->grid);
+
+    work->brain = *mask;
+    *mask = NULL;
+    np_work_measure(work, "skull_strip.volume", volume_mm3, "mm3");
+    np_work_fact(work, "skull_strip.method", method);
+}
+
+/* --skull-strip skip: whatever is not background is what the user calls brain. */
+static int keep_support(struct np_work *work, const struct np_exec *exec, struct np_error *err)
+{
+    struct np_mask *mask = NULL;
+
+    NP_TRY(np_support_mask(work->flat, exec, &mask, err));
+    take(work, &mask, "skip");
+    return 0;
+}
+
+/* --skull-strip auto: an image that was stripped before keeps its support; else no mask yet. */
+static int keep_stripped(struct np_work *work, const struct np_exec *exec, struct np_error *err)
+{
+    struct np_mask *mask = NULL;
+
+    NP_TRY(np_stripped_detect(work->flat, exec, &mask, NULL, err));
+    if (!mask)
+        return 0;
+    work->already_stripped = true;
+    take(work, &mask, "already-stripped");
+    return 0;
+}
+
+static int extract(struct np_work *work, const struct np_exec *exec, struct np_error *err)
+{
+    struct np_brain_options options = np_brain_defaults(contrast_of(work->modality));
+    struct np_brain_report report;
+    struct np_mask *mask = NULL;
+
+    NP_TRY(np_brain_extract(work->flat, &options, exec, &mask, &report, err));
+    take(work, &mask, "adaptive-surface");
+    np_work_measure(work, "skull_strip.restarts", report.n_restarts, "1");
+    np_work_measure(work, "skull_strip.border_level", report.border_level, "1");
+    np_work_measure(work, "skull_strip.rim", report.rim, "1");
+    np_work_measure(work, "skull_strip.border_contact", report.border_share, "1");
+    np_work_measure(work, "skull_strip.centre_x", report.centre_mm[0], "mm");
+    np_work_measure(work, "skull_strip.centre_y", report.centre_mm[1], "mm");
+    np_work_measure(work, "skull_strip.centre_z", report.centre_mm[2], "mm");
+    return 0;
+}
+
+static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
+               struct np_error *err)
+{
+    int code = 0;
+
+    np_mask_freep(&work->brain);
+    work->already_stripped = false;
+    if (config->skull_strip == NP_SKULL_STRIP_SKIP)
+        code = keep_support(work, exec, err);
+    else if (config->skull_strip == NP_SKULL_STRIP_AUTO)
+        code = keep_stripped(work, exec, err);
+    if (code == 0 && !work->brain)
+        code = extract(work, exec, err);
+    if (code < 0)
+        np_error_context(err, "'%s'", work->path);
+    return code;
+}
+
+const struct np_stage np_stage_skull_strip = {
+    .name = "skull_strip",
+    .version = 1,
+    .needs = NP_SLOT_FLAT,
+    .gives = NP_SLOT_BRAIN,
+    .run = run,
+    .doi = "10.1002/hbm.10062",
+};

@@ -1,0 +1,138 @@
+/*
+ * Are the voxels fit for the methods? What can never work is refused here, with a sentence that
+ * says what was expected; what is odd but workable is a warning.
+ */
+#include <inttypes.h>
+#include <math.h>
+
+#include "ops/histogram.h"
+#include "stages/stage.h"
+
+static const double MOST_NONFINITE = 0.05; /* share of the voxels */
+static const double FEW_NEGATIVE = 0.01;
+static const double MOST_SPACING_MM = 10;
+
+/*
+ * A brain is 100 … 200 mm long on each axis. Less than 20 mm of it cannot be told from anything
+ * else; more than 1 m is no head's field of view.
+ */
+static const double LEAST_EXTENT_MM = 20, MOST_EXTENT_MM = 1000;
+
+/* Thick slices may be few; in the plane a head needs some resolution. */
+enum { LEAST_VOXELS = 8, LEAST_VOXELS_IN_PLANE = 32 };
+
+static int check_axis(const struct np_work *work, int axis, struct np_error *err)
+{
+    const struct np_grid *grid = &work->raw->grid;
+    static const char *const name[3] = {"left-right", "posterior-anterior", "inferior-superior"};
+    double extent_mm = (double)grid->n[axis] * grid->spacing_mm[axis];
+
+    if (grid->n[axis] < LEAST_VOXELS)
+        return np_error_set(err, NP_EDIMENSION,
+                            "'%s': %" PRId64 " voxels along the %s axis, expected at least %d; a "
+                            "localizer or a single slice cannot be processed, leave it out",
+                            work->path, grid->n[axis], name[axis], LEAST_VOXELS);
+    if (grid->spacing_mm[axis] > MOST_SPACING_MM)
+        return np_error_set(err, NP_EDIMENSION,
+                            "'%s': voxels are %.1f mm long along the %s axis, expected at most %g "
+                            "mm; check the header's pixdim and affine",
+                            work->path, grid->spacing_mm[axis], name[axis], MOST_SPACING_MM);
+    if (extent_mm < LEAST_EXTENT_MM || extent_mm > MOST_EXTENT_MM)
+        return np_error_set(err, NP_EDIMENSION,
+                            "'%s': the image is %.4g mm long along the %s axis, expected %g to %g "
+                            "mm; check the header's pixdim and units, or leave the image out",
+                            work->path, extent_mm, name[axis], LEAST_EXTENT_MM, MOST_EXTENT_MM);
+    return 0;
+}
+
+static int check_size(const struct np_work *work, struct np_error *err)
+{
+    const int64_t *n = work->raw->grid.n;
+    int n_fine = 0;
+
+    for (int i = 0; i < 3; i++) {
+        NP_TRY(check_axis(work, i, err));
+        n_fine += n[i] >= LEAST_VOXELS_IN_PLANE;
+    }
+    if (n_fine < 2)
+        return np_error_set(err, NP_EDIMENSION,
+                            "'%s': %" PRId64 " x %" PRId64 " x %" PRId64
+                            " voxels, expected at least %d along two of the axes; leave the image "
+                            "out",
+                            work->path, n[0], n[1], n[2], LEAST_VOXELS_IN_PLANE);
+    return 0;
+}
+
+static int check_finite(struct np_work *work, struct np_error *err)
+{
+    int64_t bad = work->content.n_nonfinite;
+    double share = (double)bad / (double)np_grid_voxels(&work->raw->grid);
+
+    np_work_measure(work, "validate_data.nonfinite", (double)bad, "1");
+    if (share > MOST_NONFINITE)
+        return np_error_set(err, NP_EVALUE,
+                            "'%s': %.1f %% of the voxels are NaN or infinite, expected at most %g "
+                            "%%; convert the image again, or leave it out",
+                            work->path, 100 * share, 100 * MOST_NONFINITE);
+    if (bad > 0)
+        np_work_warn(work, "%" PRId64 " voxels are NaN or infinite and were taken as 0", bad);
+    return 0;
+}
+
+static int64_t count_negative(const struct np_image *image)
+{
+    size_t n = np_grid_voxels(&image->grid);
+    int64_t count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += image->voxel[i] < 0;
+    return count;
+}
+
+static int check_values(struct np_work *work, const struct np_exec *exec, struct np_error *err)
+{
+    struct np_moments moments;
+
+    NP_TRY(np_image_moments(work->raw, NULL, exec, &moments, err));
+    np_work_measure(work, "validate_data.minimum", moments.minimum, "1");
+    np_work_measure(work, "validate_data.maximum", moments.maximum, "1");
+    if (moments.minimum == 0 && moments.maximum == 0)
+        return np_error_set(err, NP_EVALUE,
+                            "'%s': all voxels are 0, expected an image of a head; convert or fetch "
+                            "the image again",
+                            work->path);
+    if (!(moments.maximum > moments.minimum))
+        return np_error_set(err, NP_EVALUE,
+                            "'%s': all voxels are %g, expected an image of a head; convert or "
+                            "fetch the image again",
+                            work->path, moments.minimum);
+    if (moments.maximum <= 0)
+        return np_error_set(err, NP_EVALUE,
+                            "'%s': the largest value is %g, expected positive intensities; check "
+                            "the header's scl_slope and scl_inter",
+                            work->path, moments.maximum);
+    double negative = (double)count_negative(work->raw) / (double)np_grid_voxels(&work->raw->grid);
+    np_work_measure(work, "validate_data.negative_share", negative, "1");
+    if (negative > FEW_NEGATIVE)
+        np_work_warn(work,
+                     "%.1f %% of the voxels are negative (a scaled or filtered image?): they take "
+                     "no part in bias correction",
+                     100 * negative);
+    return 0;
+}
+
+static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
+               struct np_error *err)
+{
+    (void)config;
+    NP_TRY(check_size(work, err));
+    NP_TRY(check_finite(work, err));
+    return check_values(work, exec, err);
+}
+
+const struct np_stage np_stage_validate_data = {
+    .name = "validate_data",
+    .version = 1,
+    .needs = NP_SLOT_RAW,
+    .run = run,
+};

@@ -1,0 +1,535 @@
+/*
+ * The template lives in its own millimetres: origin near the anterior commissure, x right, y
+ * anterior, z superior, symmetric in x. A person is the template scaled along the axes and bent by
+ * slow random waves, which also make it asymmetric.
+ *
+ * Sulci are the zero set of a random function of one wavelength band (a band-limited random field
+ * has zero sheets at even distances), constant along rays that leave a line through the
+ * hemisphere's middle, so that the sheets stand upright on the surface. Divided by its gradient,
+ * the function is a distance to the nearest sheet.
+ */
+#include "synth/anatomy.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ops/elementary.h"
+
+struct ellipsoid {
+    double at[3], half[3];
+};
+
+struct capsule {
+    double a[3], b[3], radius_a, radius_b;
+};
+
+/* z of the cerebellum's lowest point, where the brain mask's stem is cut. */
+static const double BRAIN_LOW_MM = -60;
+
+static const struct ellipsoid CEREBRUM = {{0, -1, 13}, {68, 86, 58}};
+static const struct ellipsoid TEMPORAL = {{39, 0, -22}, {26, 43, 25}};
+static const double CEREBRUM_BASE_MM = -15;
+static const struct ellipsoid CEREBELLUM[] = {
+    {{23, -51, -38}, {29, 27, 22}},
+    {{0, -50, -36}, {14, 26, 22}},
+};
+static const struct ellipsoid PONS = {{0, -19, -38}, {17, 13, 15}};
+static const struct capsule STEM[] = {
+    {{0, -19, -36}, {0, -13, -6}, 14, 15},
+    {{0, -22, -46}, {0, -34, -80}, 10.5, 8},
+    {{0, -34, -80}, {0, -40, -500}, 7, 6.5},
+};
+static const struct ellipsoid CALLOSUM_AND_BELOW = {{0, -9, -4}, {39, 39, 33}};
+
+static const struct capsule VENTRICLE[] = {
+    {{8, 27, 6}, {10, -6, 18}, 4.6, 5.2},   {{10, -6, 18}, {21, -36, 11}, 5.2, 6},
+    {{21, -36, 11}, {24, -62, 3}, 5, 2.8},  {{21, -36, 11}, {34, -14, -15}, 4.2, 3.6},
+    {{34, -14, -15}, {33, 8, -22}, 3.4, 3},
+};
+static const struct ellipsoid THIRD_VENTRICLE = {{0, -10, -1}, {3.2, 14, 10}};
+static const struct ellipsoid FOURTH_VENTRICLE = {{0, -36, -38}, {7, 5, 9}};
+static const struct ellipsoid DEEP_GREY[] = {
+    {{11, -18, 4}, {8, 14, 9}},   /* thalamus */
+    {{14, 16, 4}, {6.5, 10, 10}}, /* caudate head */
+    {{26, 3, -1}, {6.5, 17, 11}}, /* putamen and pallidum */
+};
+
+static const struct ellipsoid CRANIUM = {{0, -2, 10}, {83, 101, 78}};
+static const struct ellipsoid FACE[] = {
+    {{0, 34, -62}, {62, 56, 64}}, {{0, 72, -116}, {24, 21, 17}}, /* chin */
+};
+static const struct ellipsoid NOSE = {{0, 90, -48}, {11, 17, 20}};
+static const struct ellipsoid EAR = {{82, -14, -32}, {6, 15, 25}};
+static const struct ellipsoid EYE = {{31, 68, -33}, {12, 12, 12}};
+static const struct capsule ORBIT = {{30, 66, -33}, {15, 32, -29}, 15, 6};
+
+static const struct ellipsoid AIR[] = {
+    {{6, 62, -48}, {4, 28, 19}},   /* nasal cavity */
+    {{30, 52, -58}, {12, 15, 14}}, /* maxillary sinus */
+    {{9, 48, -29}, {6, 17, 7}},    /* ethmoid cells */
+    {{7, 22, -36}, {9, 9, 8}},     /* sphenoid sinus */
+    {{11, 93, 0}, {10, 4, 9}},     /* frontal sinus */
+    {{58, -26, -44}, {7, 8, 9}},   /* mastoid cells */
+};
+static const struct capsule AIRWAY[] = {
+    {{0, 22, -58}, {0, 4, -85}, 7, 7},
+    {{0, 4, -85}, {0, 8, -500}, 7, 8},
+    {{86, -13, -34}, {54, -13, -34}, 3.6, 3.2}, /* ear canal */
+};
+static const struct capsule JAW[] = {
+    {{50, -2, -58}, {44, 10, -96}, 6, 6},  {{44, 10, -96}, {15, 74, -112}, 6, 7},
+    {{15, 74, -112}, {0, 78, -113}, 7, 7}, {{26, 56, -80}, {12, 76, -80}, 6, 6},
+    {{12, 76, -80}, {0, 79, -80}, 6, 6},   {{50, 54, -46}, {66, 8, -40}, 5, 4},
+    {{46, 60, -24}, {0, 84, -20}, 4, 5},   {{58, -24, -42}, {56, -30, -50}, 11, 8},
+};
+static const struct capsule SPINE = {{0, -15, -72}, {0, -20, -500}, 12, 13};
+static const struct capsule ARCHES = {{0, -52, -84}, {0, -60, -500}, 7, 8};
+static const double VERTEBRA_MM = 19;
+
+static double smallest(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double largest(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static double clamp(double x, double low, double high)
+{
+    return smallest(largest(x, low), high);
+}
+
+/* Union with a fillet of about `k` mm; never above the smaller one. */
+static double smooth_min(double a, double b, double k)
+{
+    double h = largest(k - fabs(a - b), 0) / k;
+
+    return smallest(a, b) - h * h * k / 4;
+}
+
+static double smooth_max(double a, double b, double k)
+{
+    return -smooth_min(-a, -b, k);
+}
+
+/* First-order distance to an ellipsoid: exact on its surface. */
+static double ellipsoid_mm(const double p[3], const struct ellipsoid *e)
+{
+    double k0 = 0, k1 = 0;
+
+    for (int i = 0; i < 3; i++) {
+        double u = (p[i] - e->at[i]) / e->half[i];
+        double v = u / e->half[i];
+        k0 += u * u;
+        k1 += v * v;
+    }
+    if (k1 < 1e-12)
+        return -smallest(e->half[0], smallest(e->half[1], e->half[2]));
+    k0 = sqrt(k0);
+    return k0 * (k0 - 1) / sqrt(k1);
+}
+
+static double capsule_mm(const double p[3], const struct capsule *c)
+{
+    double along = 0, length2 = 0, off2 = 0;
+
+    for (int i = 0; i < 3; i++) {
+        double edge = c->b[i] - c->a[i];
+        along += (p[i] - c->a[i]) * edge;
+        length2 += edge * edge;
+    }
+    double t = clamp(along / length2, 0, 1);
+    for (int i = 0; i < 3; i++) {
+        double d = p[i] - c->a[i] - t * (c->b[i] - c->a[i]);
+        off2 += d * d;
+    }
+    return sqrt(off2) - (c->radius_a + t * (c->radius_b - c->radius_a));
+}
+
+static double ellipsoids_mm(const double p[3], const struct ellipsoid *e, size_t n, double k)
+{
+    double d = ellipsoid_mm(p, &e[0]);
+
+    for (size_t i = 1; i < n; i++)
+        d = smooth_min(d, ellipsoid_mm(p, &e[i]), k);
+    return d;
+}
+
+static double capsules_mm(const double p[3], const struct capsule *c, size_t n, double k)
+{
+    double d = capsule_mm(p, &c[0]);
+
+    for (size_t i = 1; i < n; i++)
+        d = smooth_min(d, capsule_mm(p, &c[i]), k);
+    return d;
+}
+
+/* ---- Drawing the person ---- */
+
+static double between(struct np_random *random, double low, double high)
+{
+    return low + (high - low) * np_random_uniform(random);
+}
+
+static void draw_person(const struct np_synth_options *options, struct np_anatomy *a)
+{
+    struct np_random random;
+
+    np_random_seed(&random, options->seed, 1);
+    /* Every number is drawn whether used or not, so that setting one leaves the others. */
+    double size = between(&random, 0.90, 1.03);
+    double atrophy = np_random_uniform(&random);
+    double gap_mm = between(&random, 2, 4);
+    if (options->brain_scale > 0)
+        size = options->brain_scale;
+    a->atrophy = options->atrophy < 0 ? atrophy * atrophy : options->atrophy;
+    a->gap_mm = options->csf_gap_mm > 0 ? options->csf_gap_mm : gap_mm;
+    a->scale_mean = size;
+    for (int i = 0; i < 3; i++)
+        a->scale[i] = size * between(&random, 0.97, 1.03);
+    a->skull_mm = between(&random, 5, 8);
+    a->fat_mm = between(&random, 3, 6);
+    for (int i = 0; i < 3; i++)
+        a->warp[i] = np_waves_make(&random, 6, 90, 160);
+    a->fold = np_waves_make(&random, NP_WAVES_MOST, 16, 24);
+    a->fold_depth = np_waves_make(&random, 8, 25, 50);
+    a->slow = np_waves_make(&random, 8, 50, 110);
+    a->texture = np_waves_make(&random, 10, 18, 34);
+}
+
+static void draw_position(struct np_random *random, struct np_anatomy *a)
+{
+    static const double MOST_RAD = 0.06, MOST_MM = 3;
+    double c[3], s[3];
+
+    for (int i = 0; i < 3; i++) {
+        double angle = between(random, -MOST_RAD, MOST_RAD);
+        c[i] = np_cos(angle);
+        s[i] = np_sin(angle);
+        a->shift_mm[i] = between(random, -MOST_MM, MOST_MM);
+    }
+    /* Rz Ry Rx */
+    double r[3][3] = {
+        {c[2] * c[1], c[2] * s[1] * s[0] - s[2] * c[0], c[2] * s[1] * c[0] + s[2] * s[0]},
+        {s[2] * c[1], s[2] * s[1] * s[0] + c[2] * c[0], s[2] * s[1] * c[0] - c[2] * s[0]},
+        {-s[1], c[1] * s[0], c[1] * c[0]}};
+    memcpy(a->head_from_world, r, sizeof(r));
+}
+
+static void draw_bias(struct np_random *random, enum np_synth_bias_shape shape,
+                      struct np_bias_model *bias)
+{
+    bias->shape = shape;
+    for (size_t i = 0; i < NP_COUNT(bias->coefficient); i++)
+        bias->coefficient[i] = np_random_normal(random);
+    bias->coil_sd_mm = between(random, 80, 110);
+    for (int k = 0; k < 4; k++) {
+        double side_x = k & 1 ? 1 : -1, side_y = k & 2 ? 1 : -1;
+        bias->coil_mm[k][0] = side_x * between(random, 70, 120);
+        bias->coil_mm[k][1] = side_y * between(random, 70, 130);
+        bias->coil_mm[k][2] = between(random, -20, 70);
+    }
+}
+
+void np_anatomy_make(const struct np_synth_options *options, struct np_anatomy *anatomy)
+{
+    struct np_random visit;
+
+    memset(anatomy, 0, sizeof(*anatomy));
+    draw_person(options, anatomy);
+    np_random_seed(&visit, options->seed * 0x9e3779b97f4a7c15u + options->scan_seed, 2);
+    draw_position(&visit, anatomy);
+    draw_bias(&visit, options->bias_shape, &anatomy->bias);
+}
+
+void np_anatomy_head_position(const struct np_anatomy *a, const double world_mm[3],
+                              double head_mm[3])
+{
+    for (int i = 0; i < 3; i++)
+        head_mm[i] = a->head_from_world[i][0] * world_mm[0] +
+                     a->head_from_world[i][1] * world_mm[1] +
+                     a->head_from_world[i][2] * world_mm[2] + a->shift_mm[i];
+}
+
+void np_anatomy_box(const struct np_anatomy *a, double low_mm[3], double high_mm[3])
+{
+    /* Largest reach of the template, plus bending, position and a little air. */
+    static const double REACH_LOW[3] = {-88, -103, -60}, REACH_HIGH[3] = {88, 107, 88};
+    static const double SLACK_MM = 10;
+
+    for (int i = 0; i < 3; i++) {
+        low_mm[i] = REACH_LOW[i] * a->scale[i] - (i == 2 ? 0 : SLACK_MM);
+        high_mm[i] = REACH_HIGH[i] * a->scale[i] + SLACK_MM;
+    }
+}
+
+/* ---- Fields ---- */
+
+/* One place, in the ways the fields need it. */
+struct place {
+    double template_mm[3]; /* scaled and unbent */
+    double mirrored_mm[3]; /* x made positive */
+    double slow;           /* slow random waves, sd 1 */
+};
+
+static struct place find_place(const struct np_anatomy *a, const double world_mm[3])
+{
+    static const double BEND_MM = 1.4;
+    struct place place;
+    double head_mm[3];
+
+    np_anatomy_head_position(a, world_mm, head_mm);
+    for (int i = 0; i < 3; i++)
+        place.template_mm[i] =
+            head_mm[i] / a->scale[i] + BEND_MM * np_waves_at(&a->warp[i], head_mm);
+    /* Heads are wider behind the ears than at the temples. */
+    place.template_mm[0] *= 1 + 0.0011 * clamp(place.template_mm[1] + 20, -80, 110);
+    memcpy(place.mirrored_mm, place.template_mm, sizeof(place.mirrored_mm));
+    place.mirrored_mm[0] = fabs(place.template_mm[0]);
+    place.slow = np_waves_at(&a->slow, head_mm);
+    return place;
+}
+
+static double neck_mm(const double p[3])
+{
+    double y_middle = -24 + 0.06 * (p[2] + 80);
+    double u = p[0] / 57, v = (p[1] - y_middle) / 56;
+    double below_chin = p[2] + 40; /* the neck begins inside the head */
+
+    return largest((sqrt(u * u + v * v) - 1) * 56, below_chin);
+}
+
+static double head_mm(const double m[3])
+{
+    double d = smooth_min(ellipsoid_mm(m, &CRANIUM), ellipsoids_mm(m, FACE, 2, 12), 25);
+
+    d = smooth_min(d, neck_mm(m), 22);
+    d = smooth_min(d, ellipsoid_mm(m, &NOSE), 8);
+    d = smooth_min(d, ellipsoid_mm(m, &EAR), 4);
+    /* The eyes' sockets lie a little behind forehead and cheek. */
+    const struct ellipsoid hollow = {{31, 96, -33}, {15, 15, 11}};
+    return smooth_max(d, -ellipsoid_mm(m, &hollow), 8);
+}
+
+static double cerebrum_mm(const double m[3])
+{
+    double upper = smooth_max(ellipsoid_mm(m, &CEREBRUM), CEREBRUM_BASE_MM - m[2], 16);
+
+    return smooth_min(upper, ellipsoid_mm(m, &TEMPORAL), 6);
+}
+
+static double stem_mm(const double m[3])
+{
+    return smooth_min(capsules_mm(m, STEM, NP_COUNT(STEM), 3), ellipsoid_mm(m, &PONS), 4);
+}
+
+/* The space for the venous sinuses: along the middle line above, and at the tentorium's edge. */
+static double sinus_course_mm(const double m[3])
+{
+    double sagittal = m[2] > -12 ? m[0] : 40;
+    double transverse = m[1] < -34 ? fabs(m[2] + 11) : 40 + m[1];
+
+    return smallest(sagittal, fabs(transverse));
+}
+
+static void set_cranial_fields(const struct np_anatomy *a, const struct place *place, double *f)
+{
+    const double *m = place->mirrored_mm;
+    double cerebrum = cerebrum_mm(m);
+    double cerebellum = ellipsoids_mm(m, CEREBELLUM, 2, 8);
+    double stem = stem_mm(m);
+    double stem_in_mask = largest(stem, BRAIN_LOW_MM - m[2]);
+    double filled = smooth_min(smooth_min(cerebrum, cerebellum, 16), stem_in_mask, 12);
+    double course = sinus_course_mm(m);
+    double widening = 2.2 * largest(0, 1 - course * course / 120);
+    double gap = a->gap_mm * clamp(1 + 0.25 * place->slow, 0.6, 1.5) + 1.2 * a->atrophy;
+
+    f[NP_FIELD_CEREBRUM] = cerebrum * a->scale_mean;
+    f[NP_FIELD_CEREBELLUM] = cerebellum * a->scale_mean;
+    f[NP_FIELD_STEM] = stem * a->scale_mean;
+    double hull = smooth_min(smooth_min(cerebrum, cerebellum, 7), stem_in_mask, 6) * a->scale_mean;
+    f[NP_FIELD_HULL] = hull;
+    /* Never nearer to the mask than 1 mm. */
+    f[NP_FIELD_CAVITY] = smallest(filled * a->scale_mean - gap - widening, hull - 1);
+    f[NP_FIELD_SINUS] =
+        sqrt(course * course + (f[NP_FIELD_CAVITY] + 1.4) * (f[NP_FIELD_CAVITY] + 1.4)) - 3.4;
+    double base = clamp((-12 - m[2]) / 20, 0, 1);
+    f[NP_FIELD_SKULL] =
+        a->skull_mm * clamp(1 + 0.15 * place->slow, 0.6, 1.4) + 3 * base * (m[1] < 30 ? 1 : -0.5);
+}
+
+/* Distance to the nearest sulcal sheet; see the top of this file. */
+static double fold_mm(const struct np_anatomy *a, const double p[3])
+{
+    static const double RADIUS_MM = 36, MOST_MM = 8;
+    double side = p[0] < 0 ? -1 : 1;
+    double from_axis[3] = {p[0] - side * 21, p[1] - clamp(p[1], -42, 36), p[2] - 6};
+    double r = sqrt(from_axis[0] * from_axis[0] + from_axis[1] * from_axis[1] +
+                    from_axis[2] * from_axis[2]);
+
+    if (r < 4)
+        return MOST_MM;
+    double q[3], gradient[3], slope2 = 0, radial = 0;
+    for (int i = 0; i < 3; i++) {
+        double unit = from_axis[i] / r;
+        q[i] = p[i] - from_axis[i] + unit * RADIUS_MM;
+    }
+    q[0] += side * 200; /* the hemispheres fold each their own way */
+    double value = np_waves_gradient(&a->fold, q, gradient);
+    for (int i = 0; i < 3; i++)
+        radial += gradient[i] * from_axis[i] / r;
+    for (int i = 0; i < 3; i++) {
+        double across = gradient[i] - radial * from_axis[i] / r;
+        /* Rays spread around the line, and along it only beyond its ends. */
+        double spread = i == 1 && from_axis[1] == 0 ? 1 : RADIUS_MM / r;
+        slope2 += across * across * spread * spread;
+    }
+    /* The floor keeps flat places, where no sheet is near, from looking like one. */
+    return clamp(value / sqrt(slope2 + 0.004), -MOST_MM, MOST_MM);
+}
+
+static void set_brain_fields(const struct np_anatomy *a, const struct place *place, double *f)
+{
+    const double *p = place->template_mm, *m = place->mirrored_mm;
+
+    if (f[NP_FIELD_CEREBRUM] < 6)
+        f[NP_FIELD_FOLD] = fold_mm(a, p);
+    f[NP_FIELD_FOLD_DEPTH] = clamp(12 + 4 * np_waves_at(&a->fold_depth, p), 5, 17);
+    f[NP_FIELD_FISSURE] = p[0] + 1.2 * place->slow;
+    f[NP_FIELD_FISSURE_END] = ellipsoid_mm(m, &CALLOSUM_AND_BELOW);
+    /* Rises backwards. */
+    f[NP_FIELD_SYLVIAN] =
+        (m[2] + 6 + 0.35 * (m[1] - 10) - 0.15 * (m[0] - 45)) * 0.94 + 0.8 * place->slow;
+    f[NP_FIELD_SYLVIAN_END] = largest(largest(36 - m[0], m[1] - 40), -38 - m[1]);
+    f[NP_FIELD_VENTRICLE] =
+        smallest(capsules_mm(m, VENTRICLE, NP_COUNT(VENTRICLE), 3),
+                 smallest(ellipsoid_mm(m, &THIRD_VENTRICLE), ellipsoid_mm(m, &FOURTH_VENTRICLE))) -
+        2.6 * a->atrophy;
+    f[NP_FIELD_DEEP_GREY] = ellipsoids_mm(m, DEEP_GREY, NP_COUNT(DEEP_GREY), 1);
+}
+
+/* Angle around the cerebellum's root in the sagittal plane, counted in folia. The angle is the
+ * rational one of a diamond: any smooth monotone angle does. */
+static double folia_count(const double m[3])
+{
+    static const double FOLIA_PER_QUADRANT = 8;
+    double y = m[1] + 28, z = m[2] + 36;
+    double sum = fabs(y) + fabs(z);
+
+    if (sum < 1e-6)
+        return 0;
+    double quarter = z / sum; /* -1 below, 0 behind, 1 above */
+    return FOLIA_PER_QUADRANT * (y < 0 ? quarter : 2 - quarter) + 0.03 * m[0];
+}
+
+static double spine_mm(const double m[3])
+{
+    double body = capsule_mm(m, &SPINE);
+    double in_period = fabs(m[2] / VERTEBRA_MM - floor(m[2] / VERTEBRA_MM) - 0.5) * VERTEBRA_MM;
+    double disc = in_period - (VERTEBRA_MM / 2 - 2.2);
+
+    return smallest(largest(body, disc), largest(capsule_mm(m, &ARCHES), disc));
+}
+
+static void set_face_fields(const struct np_anatomy *a, const struct place *place, double *f)
+{
+    const double *m = place->mirrored_mm;
+
+    f[NP_FIELD_AIR] = smallest(ellipsoids_mm(m, AIR, NP_COUNT(AIR), 1),
+                               capsules_mm(m, AIRWAY, NP_COUNT(AIRWAY), 2));
+    f[NP_FIELD_BONE] = smallest(capsules_mm(m, JAW, NP_COUNT(JAW), 3), spine_mm(m));
+    f[NP_FIELD_ORBIT] = capsule_mm(m, &ORBIT);
+    f[NP_FIELD_EYE] = ellipsoid_mm(m, &EYE);
+    f[NP_FIELD_TEXTURE] = np_waves_at(&a->texture, place->template_mm);
+}
+
+/* Log of the field at one place, not yet scaled. Coordinates saturate, so that it stays tame far
+ * from the head. */
+static double bias_log(const struct np_bias_model *bias, const double world_mm[3])
+{
+    double power[3][4], sum = 0;
+    int term = 0;
+
+    if (bias->shape == NP_SYNTH_BIAS_COILS) {
+        for (int k = 0; k < 4; k++) {
+            double d2 = 0;
+            for (int i = 0; i < 3; i++)
+                d2 += (world_mm[i] - bias->coil_mm[k][i]) * (world_mm[i] - bias->coil_mm[k][i]);
+            sum += np_exp(-0.5 * d2 / (bias->coil_sd_mm * bias->coil_sd_mm));
+        }
+        return np_log(0.1 + sum);
+    }
+    for (int i = 0; i < 3; i++) {
+        double u = world_mm[i] / 90;
+        power[i][0] = 1;
+        power[i][1] = u / sqrt(1 + 0.3 * u * u);
+        power[i][2] = power[i][1] * power[i][1];
+        power[i][3] = power[i][2] * power[i][1];
+    }
+    for (int i = 0; i <= 3; i++)
+        for (int j = 0; i + j <= 3; j++)
+            for (int k = 0; i + j + k <= 3; k++)
+                if (i + j + k > 0)
+                    sum += bias->coefficient[term++] * power[0][i] * power[1][j] * power[2][k] /
+                           (i + j + k);
+    return sum;
+}
+
+/* What holds where nothing of a kind is near. */
+static void set_far(double *f)
+{
+    for (int i = 0; i < NP_N_FIELDS; i++)
+        f[i] = NP_FIELD_FAR_MM;
+    f[NP_FIELD_FOLD] = 8;
+    f[NP_FIELD_FOLIA] = 0;
+    f[NP_FIELD_TEXTURE] = 0;
+}
+
+/* True where no bending brings the head near: saves the waves. */
+static bool is_far(const struct np_anatomy *a, const double world_mm[3])
+{
+    static const double FAR_MM = 30;
+    double p[3];
+
+    np_anatomy_head_position(a, world_mm, p);
+    for (int i = 0; i < 3; i++)
+        p[i] /= a->scale[i];
+    p[0] = fabs(p[0]) * 0.9; /* at least the widening's share */
+    return head_mm(p) > FAR_MM;
+}
+
+void np_anatomy_at(const struct np_anatomy *a, const double world_mm[3], float field[NP_N_FIELDS])
+{
+    static const double NEAR_MM = 14, SCALP_MM = 4.5;
+    double f[NP_N_FIELDS];
+
+    set_far(f);
+    if (is_far(a, world_mm)) {
+        f[NP_FIELD_BIAS] = bias_log(&a->bias, world_mm);
+        for (int i = 0; i < NP_N_FIELDS; i++)
+            field[i] = (float)f[i];
+        return;
+    }
+    struct place place = find_place(a, world_mm);
+    f[NP_FIELD_HEAD] = head_mm(place.mirrored_mm) * a->scale_mean;
+    f[NP_FIELD_FAT] = a->fat_mm * clamp(1 + 0.3 * place.slow, 0.5, 1.6);
+    if (f[NP_FIELD_HEAD] < NEAR_MM) {
+        set_cranial_fields(a, &place, f);
+        /* Scalp everywhere, also where a large brain pushes the skull out. */
+        double scalp = f[NP_FIELD_CAVITY] - f[NP_FIELD_SKULL] - SCALP_MM;
+        f[NP_FIELD_HEAD] = smooth_min(f[NP_FIELD_HEAD], scalp, 8);
+        if (f[NP_FIELD_CAVITY] < NEAR_MM) {
+            set_brain_fields(a, &place, f);
+            f[NP_FIELD_FOLIA] = folia_count(place.mirrored_mm);
+        }
+        if (f[NP_FIELD_CAVITY] > -NEAR_MM)
+            set_face_fields(a, &place, f);
+    }
+    f[NP_FIELD_BIAS] = bias_log(&a->bias, world_mm);
+    for (int i = 0; i < NP_N_FIELDS; i++)
+        field[i] = (float)(i == NP_FIELD_FOLIA || i == NP_FIELD_BIAS
+                               ? f[i]
+                               : clamp(f[i], -NP_FIELD_FAR_MM, NP_FIELD_FAR_MM));
+}

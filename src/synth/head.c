@@ -1,0 +1,429 @@
+/*
+ * 1. Draw the person and the visit from the seeds (anatomy.c).
+ * 2. Evaluate all surfaces and the bias field on a 3 mm lattice (lattice.c).
+ * 3. For each slice of the grid in R, A, S order: interpolate the fields at 1 to n³ samples a
+ *    voxel, find what is there (tissue.c), average; multiply by the field; add Rician noise from
+ *    the slice's own random stream; store in the order asked for.
+ */
+#include "synth/head.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/elementary.h"
+#include "synth/lattice.h"
+#include "synth/tissue.h"
+
+/* A sample's longest edge: voxels that are longer are averages of several. */
+static const double SAMPLE_MM = 1.5;
+
+enum { MOST_VOXELS = 1024, NOISE_STREAM = 1 << 16 };
+
+/* The image's grid seen along R, A, S, and where it stores a voxel. */
+struct frame {
+    int64_t n[3];
+    double spacing_mm[3];
+    double first_mm[3]; /* centre of the voxel furthest left, posterior, inferior */
+    int64_t stride[3];  /* of the stored voxels; may be negative */
+    int64_t start;      /* where the voxel at first_mm is stored */
+    int n_sub[3];       /* samples per voxel */
+};
+
+struct drawing {
+    const struct np_synth_options *options;
+    const struct np_exec *exec;
+    const struct np_anatomy *anatomy;
+    const struct np_lattice *lattice;
+    struct frame frame;
+    struct np_lattice_axis axis[3];
+    struct np_tissue_options tissue;
+    struct np_synth_head *head;
+    int *status; /* of each slice */
+};
+
+/* A slice's scratch. */
+struct scratch {
+    float *plane;                        /* [n_sub z][lattice plane] */
+    float *fields;                       /* one lattice row */
+    float *intensity, *brain, *log_bias; /* sums over the samples of a row's voxels */
+    uint16_t *votes;                     /* [nx][NP_SYNTH_N_LABELS] */
+};
+
+void np_synth_options_init(struct np_synth_options *options)
+{
+    *options = (struct np_synth_options){.seed = 1,
+                                         .scan_seed = 1,
+                                         .spacing_mm = {1, 1, 1},
+                                         .axes = "RAS",
+                                         .neck_mm = 60,
+                                         .atrophy = -1,
+                                         .bias_percent = 30,
+                                         .noise_percent = 3};
+}
+
+void np_synth_head_done(struct np_synth_head *head)
+{
+    np_image_freep(&head->image);
+    np_mask_freep(&head->brain);
+    np_image_freep(&head->log_bias);
+    np_freep(&head->label);
+}
+
+int np_synth_bias(const struct np_synth_head *head, struct np_image **bias, struct np_error *err)
+{
+    struct np_image *field = np_image_new(&head->log_bias->grid);
+
+    if (!field)
+        return np_error_set(err, NP_ENOMEM, "synthetic head: no memory for a field of %zu MiB",
+                            np_grid_mib(&head->log_bias->grid));
+    for (size_t i = 0; i < np_grid_voxels(&field->grid); i++)
+        field->voxel[i] = np_expf(head->log_bias->voxel[i]);
+    *bias = field;
+    return 0;
+}
+
+double np_synth_white(enum np_synth_contrast contrast)
+{
+    return np_tissue_levels(contrast)[NP_SYNTH_WHITE];
+}
+
+/* World axis (0 R, 1 A, 2 S) and direction of an axis letter; -1 for another letter. */
+static int axis_of(char letter, int *sign)
+{
+    static const char LETTERS[] = "RLAPSI";
+    const char *found = letter ? strchr(LETTERS, letter) : NULL;
+
+    if (!found)
+        return -1;
+    *sign = (found - LETTERS) % 2 ? -1 : 1;
+    return (int)((found - LETTERS) / 2);
+}
+
+static bool is_axis_order(const char axes[4])
+{
+    int seen = 0, sign;
+
+    for (int i = 0; i < 3; i++) {
+        int axis = axis_of(axes[i], &sign);
+        if (axis < 0)
+            return false;
+        seen |= 1 << axis;
+    }
+    return seen == 7 && axes[3] == '\0';
+}
+
+static int check_options(const struct np_synth_options *o, struct np_error *err)
+{
+    const struct {
+        const char *name;
+        double value, low, high;
+    } ranges[] = {
+        {"contrast", o->contrast, NP_SYNTH_T1W, NP_SYNTH_FLAIR},
+        {"extent", o->extent, NP_SYNTH_WHOLE_HEAD, NP_SYNTH_STRIPPED},
+        {"shape R", (double)o->shape[0], 0, MOST_VOXELS},
+        {"shape A", (double)o->shape[1], 0, MOST_VOXELS},
+        {"shape S", (double)o->shape[2], 0, MOST_VOXELS},
+        {"spacing R", o->spacing_mm[0], 0.3, 10},
+        {"spacing A", o->spacing_mm[1], 0.3, 10},
+        {"spacing S", o->spacing_mm[2], 0.3, 10},
+        {"neck", o->neck_mm, 0, 200},
+        {"CSF gap", o->csf_gap_mm ? o->csf_gap_mm : 1, 1, 6},
+        {"brain scale", o->brain_scale ? o->brain_scale : 1, 0.8, 1.2},
+        {"atrophy", o->atrophy < 0 ? 0 : o->atrophy, 0, 1},
+        {"bias shape", o->bias_shape, NP_SYNTH_BIAS_POLYNOMIAL, NP_SYNTH_BIAS_COILS},
+        {"bias percent", o->bias_percent, 0, 149},
+        {"noise percent", o->noise_percent, 0, 100},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(ranges); i++)
+        if (!(ranges[i].value >= ranges[i].low && ranges[i].value <= ranges[i].high))
+            return np_error_set(err, NP_EUSAGE,
+                                "synthetic head: %s must be from %g to %g, found %g",
+                                ranges[i].name, ranges[i].low, ranges[i].high, ranges[i].value);
+    if (!is_axis_order(o->axes))
+        return np_error_set(err, NP_EUSAGE,
+                            "synthetic head: storage axes must be like RAS or LPS, found '%.3s'",
+                            o->axes);
+    return 0;
+}
+
+/* Where the voxels lie: centred on the head left to right and back to front, its top just inside.
+ */
+static void place_frame(const struct np_synth_options *o, const struct np_anatomy *anatomy,
+                        struct frame *frame)
+{
+    double low_mm[3], high_mm[3];
+
+    np_anatomy_box(anatomy, low_mm, high_mm);
+    low_mm[2] -= o->neck_mm;
+    for (int w = 0; w < 3; w++) {
+        double edge_mm = o->spacing_mm[w];
+        int64_t n = (int64_t)ceil((high_mm[w] - low_mm[w]) / edge_mm);
+        frame->n[w] = o->shape[w] > 0 ? o->shape[w] : n;
+        frame->spacing_mm[w] = edge_mm;
+        double extent_mm = (double)frame->n[w] * edge_mm;
+        double top_mm = w == 2 ? high_mm[w] : 0.5 * (low_mm[w] + high_mm[w] + extent_mm);
+        frame->first_mm[w] = top_mm - extent_mm + 0.5 * edge_mm;
+        frame->n_sub[w] = (int)ceil(edge_mm / SAMPLE_MM - 1e-9);
+    }
+}
+
+/* The grid as stored, and how the frame's voxels lie in it. */
+static struct np_grid make_grid(const char axes[4], struct frame *frame)
+{
+    struct np_grid grid = {.n = {1, 1, 1, 1}, .world_from_voxel = np_affine_identity()};
+    int64_t stride = 1;
+
+    frame->start = 0;
+    for (int a = 0; a < 3; a++) {
+        int sign = 1, w = axis_of(axes[a], &sign);
+        double last_mm = frame->first_mm[w] + (double)(frame->n[w] - 1) * frame->spacing_mm[w];
+        grid.n[a] = frame->n[w];
+        grid.spacing_mm[a] = frame->spacing_mm[w];
+        grid.world_from_voxel.m[a][a] = 0;
+        frame->stride[w] = sign * stride;
+        frame->start += sign < 0 ? (frame->n[w] - 1) * stride : 0;
+        grid.world_from_voxel.m[w][3] = sign < 0 ? last_mm : frame->first_mm[w];
+        stride *= frame->n[w];
+    }
+    for (int a = 0; a < 3; a++) {
+        int sign = 1, w = axis_of(axes[a], &sign);
+        grid.world_from_voxel.m[w][a] = sign * frame->spacing_mm[w];
+    }
+    return grid;
+}
+
+/* True where defacing cuts: in front of a plane that leans from the brow to the throat. */
+static bool in_face(const struct drawing *drawing, int64_t x, int64_t y, int64_t z)
+{
+    const struct frame *frame = &drawing->frame;
+    double world_mm[3] = {frame->first_mm[0] + (double)x * frame->spacing_mm[0],
+                          frame->first_mm[1] + (double)y * frame->spacing_mm[1],
+                          frame->first_mm[2] + (double)z * frame->spacing_mm[2]};
+    double p[3];
+
+    np_anatomy_head_position(drawing->anatomy, world_mm, p);
+    double size = drawing->anatomy->scale_mean;
+    return 0.85 * (p[1] - 56 * size) - 0.53 * (p[2] + 22 * size) > 0;
+}
+
+/* Store one voxel: the field, noise, and what the extent leaves of it. */
+static void store_voxel(const struct drawing *drawing, const struct scratch *s, int64_t x,
+                        int64_t y, int64_t z, struct np_random *random)
+{
+    const struct np_synth_options *o = drawing->options;
+    const struct frame *frame = &drawing->frame;
+    const struct np_synth_head *head = drawing->head;
+    int64_t at = frame->start + x * frame->stride[0] + y * frame->stride[1] + z * frame->stride[2];
+    float share = 1.0f / (float)(frame->n_sub[0] * frame->n_sub[1] * frame->n_sub[2]);
+    float log_bias = s->log_bias[x] * share;
+    double value = s->intensity[x] * share * np_expf(log_bias);
+    double sd = o->noise_percent / 100 * np_synth_white(o->contrast);
+
+    if (sd > 0) { /* magnitude of a complex signal with noise in both parts */
+        double real = value + sd * np_random_normal(random);
+        double imaginary = sd * np_random_normal(random);
+        value = sqrt(real * real + imaginary * imaginary);
+    }
+    bool is_brain = s->brain[x] * share >= 0.5f;
+    bool is_cut = (o->extent == NP_SYNTH_STRIPPED && !is_brain) ||
+                  (o->extent == NP_SYNTH_DEFACED && !is_brain && in_face(drawing, x, y, z));
+    const uint16_t *votes = s->votes + x * NP_SYNTH_N_LABELS;
+    int most = 0;
+    for (int label = 1; label < NP_SYNTH_N_LABELS; label++)
+        if (votes[label] > votes[most])
+            most = label;
+    head->image->voxel[at] = is_cut ? 0 : (float)value;
+    head->log_bias->voxel[at] = log_bias;
+    head->brain->voxel[at] = is_brain;
+    head->label[at] = is_cut ? NP_SYNTH_AIR : (uint8_t)most;
+}
+
+/* Add the samples of one line through a row's voxels. */
+static void add_samples(const struct drawing *drawing, struct scratch *s)
+{
+    const struct np_lattice_axis *axis = &drawing->axis[0];
+    int n_sub = drawing->frame.n_sub[0];
+    float field[NP_N_FIELDS];
+    struct np_tissue tissue;
+
+    for (int64_t i = 0; i < axis->n; i++) {
+        int64_t x = i / n_sub;
+        np_lattice_point(s->fields, axis, i, field);
+        np_tissue_at(field, &drawing->tissue, &tissue);
+        s->intensity[x] += tissue.intensity;
+        s->brain[x] += tissue.brain;
+        s->log_bias[x] += field[NP_FIELD_BIAS];
+        s->votes[x * NP_SYNTH_N_LABELS + tissue.label]++;
+    }
+}
+
+static void draw_row(const struct drawing *drawing, struct scratch *s, int64_t y)
+{
+    const struct frame *frame = &drawing->frame;
+    size_t nx = (size_t)frame->n[0];
+    int64_t plane_size = drawing->lattice->n[0] * drawing->lattice->n[1] * NP_N_FIELDS;
+
+    memset(s->intensity, 0, nx * sizeof(*s->intensity));
+    memset(s->brain, 0, nx * sizeof(*s->brain));
+    memset(s->log_bias, 0, nx * sizeof(*s->log_bias));
+    memset(s->votes, 0, nx * NP_SYNTH_N_LABELS * sizeof(*s->votes));
+    for (int sz = 0; sz < frame->n_sub[2]; sz++)
+        for (int sy = 0; sy < frame->n_sub[1]; sy++) {
+            np_lattice_row(drawing->lattice, s->plane + sz * plane_size, &drawing->axis[1],
+                           y * frame->n_sub[1] + sy, s->fields);
+            add_samples(drawing, s);
+        }
+}
+
+static void scratch_done(struct scratch *s)
+{
+    np_freep(&s->plane);
+    np_freep(&s->votes);
+}
+
+/* All floats in one piece, `plane` first. */
+static bool scratch_make(const struct drawing *drawing, struct scratch *s)
+{
+    size_t nx = (size_t)drawing->frame.n[0];
+    size_t row = (size_t)drawing->lattice->n[0] * NP_N_FIELDS;
+    size_t planes = (size_t)drawing->frame.n_sub[2] * (size_t)drawing->lattice->n[1] * row;
+
+    s->plane = np_try_malloc(planes + row + 3 * nx, sizeof(float));
+    s->votes = np_try_malloc(nx * NP_SYNTH_N_LABELS, sizeof(*s->votes));
+    if (!s->plane || !s->votes)
+        return false;
+    s->fields = s->plane + planes;
+    s->intensity = s->fields + row;
+    s->brain = s->intensity + nx;
+    s->log_bias = s->brain + nx;
+    return true;
+}
+
+/* One slice of the frame. */
+static void draw_slice(void *context, int64_t z)
+{
+    const struct drawing *drawing = context;
+    const struct frame *frame = &drawing->frame;
+    int64_t plane_size = drawing->lattice->n[0] * drawing->lattice->n[1] * NP_N_FIELDS;
+    NP_AUTO(scratch_done) struct scratch s = {0};
+    struct np_random random;
+
+    if (np_exec_canceled(drawing->exec))
+        return;
+    if (!scratch_make(drawing, &s)) {
+        drawing->status[z] = NP_ENOMEM;
+        return;
+    }
+    uint64_t seed = drawing->options->seed * 0x9e3779b97f4a7c15u + drawing->options->scan_seed;
+    np_random_seed(&random, seed, NOISE_STREAM + (uint64_t)z);
+    for (int sz = 0; sz < frame->n_sub[2]; sz++)
+        np_lattice_plane(drawing->lattice, &drawing->axis[2], z * frame->n_sub[2] + sz,
+                         s.plane + sz * plane_size);
+    for (int64_t y = 0; y < frame->n[1]; y++) {
+        draw_row(drawing, &s, y);
+        for (int64_t x = 0; x < frame->n[0]; x++)
+            store_voxel(drawing, &s, x, y, z, &random);
+    }
+}
+
+/* The lattice reaches as far as the head does, and down to the image's lower end. */
+static struct np_lattice cover_head(const struct frame *frame, const struct np_anatomy *anatomy)
+{
+    static const double MOST_NECK_MM = 260;
+    double low_mm[3], high_mm[3];
+
+    np_anatomy_box(anatomy, low_mm, high_mm);
+    double bottom_mm = frame->first_mm[2] - frame->spacing_mm[2];
+    low_mm[2] = fmax(fmin(low_mm[2], bottom_mm), low_mm[2] - MOST_NECK_MM);
+    return np_lattice_cover(low_mm, high_mm);
+}
+
+static int make_axes(struct drawing *drawing, struct np_error *err)
+{
+    const struct frame *frame = &drawing->frame;
+
+    for (int w = 0; w < 3; w++) {
+        double step_mm = frame->spacing_mm[w] / frame->n_sub[w];
+        double first_mm = frame->first_mm[w] - 0.5 * (frame->spacing_mm[w] - step_mm);
+        NP_TRY(np_lattice_axis_make(drawing->lattice, w, first_mm, step_mm,
+                                    frame->n[w] * frame->n_sub[w], &drawing->axis[w], err));
+    }
+    return 0;
+}
+
+static void drawing_done(struct drawing *drawing)
+{
+    for (int w = 0; w < 3; w++)
+        np_lattice_axis_done(&drawing->axis[w]);
+    np_freep(&drawing->status);
+}
+
+/* What all slices share. */
+static int prepare(struct drawing *drawing, struct np_error *err)
+{
+    double sample_mm3 = 1;
+
+    for (int w = 0; w < 3; w++)
+        sample_mm3 *= drawing->frame.spacing_mm[w] / drawing->frame.n_sub[w];
+    drawing->tissue.level = np_tissue_levels(drawing->options->contrast);
+    drawing->tissue.edge_mm = (float)np_cbrt(sample_mm3);
+    drawing->tissue.atrophy = (float)drawing->anatomy->atrophy;
+    NP_TRY(make_axes(drawing, err));
+    drawing->status = np_try_calloc((size_t)drawing->frame.n[2], sizeof(*drawing->status));
+    if (!drawing->status)
+        return np_error_set(err, NP_ENOMEM, "synthetic head: no memory for %" PRId64 " slices",
+                            drawing->frame.n[2]);
+    return 0;
+}
+
+static int draw_slices(struct drawing *drawing, struct np_error *err)
+{
+    np_exec_run(drawing->exec, drawing->frame.n[2], draw_slice, drawing);
+    NP_TRY(np_exec_check(drawing->exec, err));
+    for (int64_t z = 0; z < drawing->frame.n[2]; z++)
+        if (drawing->status[z] < 0)
+            return np_error_set(err, drawing->status[z],
+                                "synthetic head: no memory for slice %" PRId64, z);
+    return 0;
+}
+
+static int new_head(const struct np_grid *grid, struct np_synth_head *head, struct np_error *err)
+{
+    head->image = np_image_new(grid);
+    head->log_bias = np_image_new(grid);
+    head->brain = np_mask_new(grid);
+    head->label = np_try_voxels(np_grid_voxels(grid), 1);
+    if (!head->image || !head->log_bias || !head->brain || !head->label)
+        return np_error_set(err, NP_ENOMEM,
+                            "synthetic head: no memory for %" PRId64 " x %" PRId64 " x %" PRId64
+                            " voxels (two images of %zu MiB and two masks)",
+                            grid->n[0], grid->n[1], grid->n[2], np_grid_mib(grid));
+    return 0;
+}
+
+int np_synth_head(const struct np_synth_options *options, const struct np_exec *exec,
+                  struct np_synth_head *out, struct np_error *err)
+{
+    NP_AUTO(np_synth_head_done) struct np_synth_head head = {0};
+    NP_AUTO(np_lattice_done) struct np_lattice lattice = {{0}, {0}, NULL};
+    NP_AUTO(drawing_done)
+    struct drawing drawing = {.options = options, .exec = exec, .lattice = &lattice, .head = &head};
+    struct np_anatomy anatomy;
+
+    NP_TRY(check_options(options, err));
+    np_anatomy_make(options, &anatomy);
+    drawing.anatomy = &anatomy;
+    place_frame(options, &anatomy, &drawing.frame);
+    struct np_grid grid = make_grid(options->axes, &drawing.frame);
+    NP_TRY(new_head(&grid, &head, err));
+    lattice = cover_head(&drawing.frame, &anatomy);
+    NP_TRY(prepare(&drawing, err));
+    NP_TRY(np_lattice_fill(&lattice, &anatomy, options->bias_percent, exec, err));
+    NP_TRY(draw_slices(&drawing, err));
+    *out = head;
+    head = (struct np_synth_head){0};
+    return 0;
+}

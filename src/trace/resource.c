@@ -1,0 +1,172 @@
+#include "trace/resource.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "trace/names.h"
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? value : NULL;
+}
+
+/* The kernel's machine name -> the semantic conventions' host.arch. */
+static const struct {
+    const char *machine, *arch;
+} arches[] = {
+    {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"ppc64le", "ppc64"}, {"ppc64", "ppc64"},
+    {"i686", "x86"},     {"i386", "x86"},      {"armv7l", "arm32"},  {"s390x", "s390x"},
+};
+
+static void add_host(struct np_attrs *out)
+{
+    struct utsname system;
+
+    np_attrs_string(out, NP_KEY_HOST_NAME, np_host_name());
+    if (uname(&system) != 0)
+        return;
+    const char *arch = system.machine;
+    for (size_t i = 0; i < NP_COUNT(arches); i++)
+        if (strcmp(system.machine, arches[i].machine) == 0)
+            arch = arches[i].arch;
+    np_attrs_string(out, NP_KEY_HOST_ARCH, arch);
+}
+
+static void add_process(struct np_attrs *out)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    np_attrs_int(out, NP_KEY_PROCESS_PID, getpid());
+    if (n <= 0)
+        return;
+    path[n] = '\0';
+    np_attrs_string(out, NP_KEY_PROCESS_EXECUTABLE_NAME, np_path_name(path));
+}
+
+/* Apptainer sets both names, so its own is asked first. */
+static void add_container(struct np_attrs *out)
+{
+    static const struct {
+        const char *variable, *runtime;
+    } runtimes[] = {{"APPTAINER_NAME", "apptainer"}, {"SINGULARITY_NAME", "singularity"}};
+
+    for (size_t i = 0; i < NP_COUNT(runtimes); i++) {
+        const char *image = environment(runtimes[i].variable);
+        if (!image)
+            continue;
+        np_attrs_string(out, NP_KEY_CONTAINER_RUNTIME_NAME, runtimes[i].runtime);
+        np_attrs_string(out, NP_KEY_CONTAINER_IMAGE_NAME, image);
+        return;
+    }
+}
+
+static void add_slurm(struct np_attrs *out)
+{
+    static const struct {
+        const char *key, *variable;
+    } table[] = {
+        {NP_KEY_SLURM_JOB_ID, "SLURM_JOB_ID"},
+        {NP_KEY_SLURM_ARRAY_JOB_ID, "SLURM_ARRAY_JOB_ID"},
+        {NP_KEY_SLURM_ARRAY_TASK_ID, "SLURM_ARRAY_TASK_ID"},
+        {NP_KEY_SLURM_CLUSTER_NAME, "SLURM_CLUSTER_NAME"},
+        {NP_KEY_SLURM_PARTITION, "SLURM_JOB_PARTITION"},
+        {NP_KEY_SLURM_NODE_NAME, "SLURMD_NODENAME"},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(table); i++)
+        np_attrs_string(out, table[i].key, environment(table[i].variable));
+}
+
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c ? strchr(digits, c) : NULL;
+
+    return at ? (int)(at - digits) % 16 : -1;
+}
+
+/* `n` bytes at `text` without the blanks around them, "%2C" decoded; false when it is malformed. */
+static bool percent_decode(const char *text, size_t n, struct np_str *out)
+{
+    while (n > 0 && (*text == ' ' || *text == '\t')) {
+        text++;
+        n--;
+    }
+    while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
+        n--;
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] != '%') {
+            np_str_add_char(out, text[i]);
+            continue;
+        }
+        int high = i + 2 < n ? hex_digit(text[i + 1]) : -1;
+        int low = high < 0 ? -1 : hex_digit(text[i + 2]);
+        if (low < 0 || high + low == 0) /* %00 cannot stand in a C string */
+            return false;
+        np_str_add_char(out, (char)(high << 4 | low));
+        i += 2;
+    }
+    return true;
+}
+
+static bool parse_pair(const char *text, size_t n, struct np_attrs *out)
+{
+    NP_AUTO(np_str_done) struct np_str key = {0}, value = {0};
+    const char *equals = memchr(text, '=', n);
+
+    if (!equals)
+        return n == strspn(text, " \t"); /* nothing between two commas */
+    if (!percent_decode(text, (size_t)(equals - text), &key) || key.length == 0)
+        return false;
+    if (!percent_decode(equals + 1, n - (size_t)(equals + 1 - text), &value))
+        return false;
+    np_attrs_string(out, np_str_text(&key), np_str_text(&value));
+    return true;
+}
+
+static bool parse_list(const char *text, struct np_attrs *out)
+{
+    for (;;) {
+        size_t n = strcspn(text, ",");
+        if (!parse_pair(text, n, out))
+            return false;
+        if (!text[n])
+            return true;
+        text += n + 1;
+    }
+}
+
+static void add_environment(struct np_attrs *out, struct np_str *warning)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs given = {0};
+    const char *list = environment("OTEL_RESOURCE_ATTRIBUTES");
+
+    if (list && parse_list(list, &given))
+        np_attrs_copy(&given, out);
+    else if (list && warning)
+        np_str_add(warning,
+                   "OTEL_RESOURCE_ATTRIBUTES: expected key=value pairs separated by commas, with "
+                   "other characters percent-encoded (%2C); the variable is ignored");
+    np_attrs_string(out, NP_KEY_SERVICE_NAME, environment("OTEL_SERVICE_NAME"));
+}
+
+void np_resource_detect(const struct np_resource_facts *facts, struct np_attrs *out,
+                        struct np_str *warning)
+{
+    np_attrs_string(out, NP_KEY_SERVICE_NAME, "neuro-preprocess");
+    np_attrs_string(out, NP_KEY_SERVICE_VERSION, facts->service_version);
+    np_attrs_string(out, NP_KEY_SERVICE_INSTANCE_ID, facts->instance_id);
+    np_attrs_string(out, NP_KEY_VCS_REF_HEAD_REVISION, facts->revision);
+    np_attrs_string(out, NP_KEY_NEURO_DATASET_NAME, facts->dataset_name);
+    add_host(out);
+    add_process(out);
+    add_container(out);
+    add_slurm(out);
+    add_environment(out, warning);
+}

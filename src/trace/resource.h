@@ -1,0 +1,26 @@
+/* What a run is, seen from outside: the resource that all its observations belong to. */
+#ifndef NP_TRACE_RESOURCE_H
+#define NP_TRACE_RESOURCE_H
+
+#include "base/str.h"
+#include "trace/trace.h"
+
+/* What only the caller knows; NULL members are left out. */
+struct np_resource_facts {
+    const char *service_version;
+    const char *instance_id; /* UUID, new for each process */
+    const char *revision;    /* commit that the program was built from */
+    const char *dataset_name;
+};
+
+/*
+ * Add to `out`: service.*, host.*, process.*, container.* (inside Apptainer or Singularity),
+ * slurm.* (inside a job), vcs.*, neuro.dataset.name. The command line is left out: it may hold
+ * labels. OTEL_RESOURCE_ATTRIBUTES ("key=value,…", percent-encoded) replaces what was detected, and
+ * OTEL_SERVICE_NAME beats it for service.name; empty is as unset. A value that cannot be parsed is
+ * discarded whole, as the specification asks, and `warning` (may be NULL) gets a sentence.
+ */
+void np_resource_detect(const struct np_resource_facts *facts, struct np_attrs *out,
+                        struct np_str *warning);
+
+#endif

@@ -1,0 +1,108 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "trace/names.h"
+#include "trace/trace.h"
+
+enum { FLAG_SAMPLED = 1 };
+
+static char *copy_or_null(const char *text)
+{
+    return text ? np_xstrdup(text) : NULL;
+}
+
+struct np_span *np_span_new(const char *name, const struct np_span *parent)
+{
+    struct np_span *span = np_xcalloc(1, sizeof(*span));
+
+    span->name = np_utf8_clean(name);
+    span->span_id = np_span_id_new();
+    span->start_ns = np_clock_unix_ns();
+    if (parent) {
+        span->trace_id = parent->trace_id;
+        span->parent_id = parent->span_id;
+        span->flags = parent->flags;
+        span->trace_state = copy_or_null(parent->trace_state);
+    } else {
+        span->trace_id = np_trace_id_new();
+        span->flags = FLAG_SAMPLED;
+    }
+    return span;
+}
+
+void np_span_begin(struct np_trace *trace, struct np_span *span)
+{
+    np_trace_span_start(trace, span);
+}
+
+void np_span_event(struct np_span *span, const char *name, const struct np_attrs *attrs)
+{
+    span->event = np_xrealloc(span->event, (span->n_events + 1) * sizeof(*span->event));
+    struct np_span_event *event = &span->event[span->n_events++];
+    *event = (struct np_span_event){.time_ns = np_clock_unix_ns(), .name = np_utf8_clean(name)};
+    if (attrs)
+        np_attrs_copy(attrs, &event->attrs);
+}
+
+void np_span_link(struct np_span *span, const struct np_span *other)
+{
+    span->link = np_xrealloc(span->link, (span->n_links + 1) * sizeof(*span->link));
+    span->link[span->n_links++] = (struct np_span_link){
+        .trace_id = other->trace_id,
+        .span_id = other->span_id,
+        .trace_state = copy_or_null(other->trace_state),
+    };
+}
+
+void np_span_fail(struct np_span *span, const struct np_error *err)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+    const char *type = np_outcome_info(np_error_outcome(err->code))->name;
+
+    np_attrs_string(&attrs, NP_KEY_EXCEPTION_TYPE, np_error_ident(err->code));
+    np_attrs_string(&attrs, NP_KEY_EXCEPTION_MESSAGE, err->text);
+    np_span_event(span, NP_EVENT_EXCEPTION, &attrs);
+    np_attrs_string(&span->attrs, NP_KEY_ERROR_TYPE, type);
+    np_attrs_string(&span->attrs, NP_KEY_NEURO_ERROR_CODE, np_error_ident(err->code));
+    span->status = NP_STATUS_ERROR;
+    free(span->status_message);
+    span->status_message = np_utf8_clean(err->text);
+}
+
+void np_span_end(struct np_trace *trace, struct np_span **address)
+{
+    struct np_span *span = *address;
+
+    if (!span)
+        return;
+    if (span->end_ns == 0) {
+        int64_t now_ns = np_clock_unix_ns();
+        /* The wall clock may have been set back meanwhile. */
+        span->end_ns = now_ns > span->start_ns ? now_ns : span->start_ns;
+    }
+    np_trace_span_end(trace, span);
+    np_span_freep(address);
+}
+
+void np_span_freep(struct np_span **address)
+{
+    struct np_span *span = *address;
+
+    if (!span)
+        return;
+    for (size_t i = 0; i < span->n_events; i++) {
+        free(span->event[i].name);
+        np_attrs_done(&span->event[i].attrs);
+    }
+    for (size_t i = 0; i < span->n_links; i++)
+        free(span->link[i].trace_state);
+    free(span->event);
+    free(span->link);
+    free(span->trace_state);
+    free(span->name);
+    free(span->status_message);
+    np_attrs_done(&span->attrs);
+    np_freep(address);
+}

@@ -1,0 +1,263 @@
+#!/usr/bin/env bats
+# Bad input: each case has one outcome, one sentence and one exit code, and harms nobody else.
+load helper
+
+make_all_bad()
+{
+    mkdir -p "$1"
+    "$PYTHON" "$TOP/tests/cli/make_bad.py" "$(head_image)" "$1/bids"
+    neuro-preprocess "$1/bids" "$1/out" participant >"$1/stdout" 2>"$1/stderr"
+    echo $? >"$1/status"
+}
+
+setup_file()
+{
+    BAD=$(make_once bad make_all_bad)
+    export BAD
+}
+
+setup() { OUT=$BATS_TEST_TMPDIR/out BIDS=$BATS_TEST_TMPDIR/bids; }
+teardown() { unmount_all; }
+
+# bad LABEL CODE WORD…: in the run over all: a failed record with that code, a sentence that names the file and has the words,
+# advice, no image. In a run of it alone: that exit code, and a last line on stderr that names the file, once.
+bad()
+{
+    local label=$1 code=$2 all=$BAD/out word
+    shift 2
+    state_is "$all" "$label" failed
+    equal "$(record "$all" "$label" .failure.code)" "$code" "$(record "$all" "$label" .failure.sentence)"
+    sentence=$(record "$all" "$label" .failure.sentence)
+    for word in "sub-${label}_T1w.nii.gz" "$@"; do
+        grep -qiF -e "$word" <<<"$sentence" || fail "no '$word' in: $sentence"
+    done
+    [[ -n $(record "$all" "$label" '.failure.hint // ""') ]] || fail 'no hint'
+    [[ ! -e $all/logs/sub-$label/sub-${label}_ses-unnamed_complete.json ]]
+    [[ ! -d $all/sub-$label ]] || no_images "$all/sub-$label"
+
+    run --separate-stderr neuro-preprocess "$BAD/bids" "$OUT" participant --participant-label "$label"
+    equal "$status" "$code" "$stderr"
+    contains "$(last_line)" "sub-${label}_T1w.nii.gz"
+    equal "$(grep -c "sub-${label}_T1w.nii.gz" <<<"$stderr")" 1 "lines that name the file: $stderr"
+    no_images "$OUT"
+    no_leftovers "$OUT"
+}
+
+@test "all good sessions beside the bad ones are complete, and the run says 1" {
+    equal "$(cat "$BAD/status")" 1
+    for label in good fewnan brokenjson; do complete "$BAD/out" $label; done
+    no_leftovers "$BAD/out"
+}
+
+@test "each failed session has one line on stdout; stderr is one line" {
+    for label in $(cd "$BAD/bids" && echo sub-*); do
+        [[ $label =~ ^sub-(good|fewnan|brokenjson)$ ]] && continue
+        equal "$(grep -c "${label}_T1w.nii.gz'" "$BAD/stdout")" 1 "lines that name $label"
+    done
+    equal "$(wc -l <"$BAD/stderr")" 1
+}
+
+@test "a truncated gzip file" { bad truncated 65 truncated; }
+@test "a gzip file with a flipped bit" { bad bitflip 65; }
+@test "an empty file" { bad empty 65 empty; }
+@test "a header without voxels" { bad headeronly 65 truncated; }
+@test "half a header" { bad halfheader 65; }
+@test "half of the voxels" { bad shortdata 65 truncated; }
+@test "random bytes" { bad random 65 NIfTI; }
+@test "an HTML page" { bad html 65 HTML; }
+@test "a gzipped HTML page" { bad gziphtml 65 HTML; }
+@test "a DICOM file" { bad dicom 65 DICOM convert; }
+@test "another magic" { bad magic 65; }
+@test "a negative dimension" { bad dimnegative 65 -64; }
+@test "a dimension of zero" { bad dimzero 65; }
+@test "77 dimensions" { bad ndim 65 77; }
+@test "dimensions whose product overflows" { bad dimoverflow 65; }
+@test "dimensions that the file cannot hold" { bad dimclaim 65 30000; }
+@test "an unknown datatype" { bad datatype 65 9999; }
+@test "complex voxels" { bad complex 65 complex; }
+@test "RGB voxels" { bad rgb 65 RGB; }
+@test "a slope that is not a number" { bad slopenan 65 slope; }
+@test "voxels that begin beyond the file's end" { bad offset 65; }
+@test "a series instead of a volume" { bad series 65 2; }
+@test "a single slice" { bad flat 65; }
+@test "neither sform nor qform" { bad noform 65 sform qform; }
+@test "a singular sform" { bad singular 65 sform; }
+@test "an sform that is not finite" { bad nanform 65 sform; }
+@test "10 % of the voxels not finite" { bad nonfinite 65 10; }
+@test "all voxels zero" { bad zeros 65 zero; }
+@test "all voxels the same" { bad constant 65 7; }
+@test "a link to content that was not fetched" { bad annex 66 fetch; }
+
+@test "a few voxels that are not finite become 0, are counted and warned of" {
+    record "$BAD/out" fewnan . | jq -e '[.files[0].warnings[] | select(test("finite"))] | length == 1' >/dev/null ||
+        fail "$(record "$BAD/out" fewnan '.files[0].warnings')"
+}
+
+@test "a broken sidecar is warned of by name" {
+    contains "$(record "$BAD/out" brokenjson '.files[0].warnings | join("\n")')" sub-brokenjson_T1w.json
+}
+
+@test "a missing dataset, a folder that is none, and a missing file are 66 and named" {
+    mkdir "$BATS_TEST_TMPDIR/none"
+    run -66 --separate-stderr neuro-preprocess "$BATS_TEST_TMPDIR/nowhere" "$OUT" participant
+    contains "$(last_line)" nowhere
+    run -66 --separate-stderr neuro-preprocess "$BATS_TEST_TMPDIR/none" "$OUT" participant
+    contains "$(last_line)" none
+    run -66 --separate-stderr neuro-preprocess process "$BATS_TEST_TMPDIR/nowhere.nii.gz" -o "$OUT"
+    contains "$(last_line)" nowhere.nii.gz
+}
+
+@test "an unreadable image is 66 for an ordinary user" {
+    needs_root
+    make_dataset "$BIDS" 01 02
+    chmod 755 "$BATS_TEST_TMPDIR" && chmod 000 "$BIDS/sub-02/anat/sub-02_T1w.nii.gz"
+    mkdir -m 777 "$OUT"
+    run --separate-stderr as_nobody neuro-preprocess "$BIDS" "$OUT" participant
+    equal "$status" 1 "$stderr"
+    complete "$OUT" 01
+    equal "$(record "$OUT" 02 .failure.code)" 66
+}
+
+# Run as an ordinary user; the program and its folders must be reachable for it.
+as_nobody()
+{
+    cp "$PROGRAM" "$BATS_TEST_TMPDIR/neuro-preprocess"
+    chmod -R a+rX "$BATS_TEST_TMPDIR" 2>/dev/null
+    local dir=$BATS_TEST_TMPDIR
+    while [[ $dir != / ]]; do
+        chmod a+x "$dir"
+        dir=$(dirname "$dir")
+        [[ $dir == /tmp ]] && break
+    done
+    shift
+    (cd / && setpriv --reuid 65534 --regid 65534 --clear-groups "$BATS_TEST_TMPDIR/neuro-preprocess" "$@")
+}
+
+@test "a broken filter file is 78 and named; a missing one 66" {
+    make_dataset "$BIDS" 01
+    echo '{"t1w": {"reconstruction":' >"$BATS_TEST_TMPDIR/filter.json"
+    run -78 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --bids-filter-file "$BATS_TEST_TMPDIR/filter.json"
+    contains "$(last_line)" filter.json
+    run --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --bids-filter-file "$BATS_TEST_TMPDIR/nowhere.json"
+    [[ $status == 66 || $status == 78 ]] || fail "$status"
+    contains "$(last_line)" nowhere.json
+    [[ ! -e $OUT ]] || no_images "$OUT"
+}
+
+@test "an unknown label is 18, is named, and what there is instead is said" {
+    make_dataset "$BIDS" 01 02
+    run -18 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --participant-label 03
+    contains "$stderr" 03
+    contains "$stderr" 02
+    [[ ! -e $OUT ]] || no_images "$OUT"
+}
+
+@test "output inside the input is 73, below derivatives/ it is fine" {
+    make_dataset "$BIDS" 01
+    before=$(find "$BIDS" | LC_ALL=C sort)
+    for inside in "$BIDS" "$BIDS/out" "$BIDS/sub-01/out"; do
+        run -73 --separate-stderr neuro-preprocess "$BIDS" "$inside" participant
+        contains "$stderr" derivatives
+    done
+    ln -s "$BIDS" "$BATS_TEST_TMPDIR/link"
+    run -73 neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/link/out" participant
+    equal "$(find "$BIDS" | LC_ALL=C sort)" "$before"
+    run -0 neuro-preprocess "$BIDS" "$BIDS/derivatives/neuro-preprocess" participant
+    complete "$BIDS/derivatives/neuro-preprocess" 01
+}
+
+@test "an output folder that holds another dataset is refused and untouched" {
+    make_dataset "$BIDS" 01
+    make_dataset "$OUT" 09
+    before=$(fingerprint "$OUT")
+    run --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant
+    [[ $status == 73 || $status == 78 ]] || fail "status $status: $stderr"
+    equal "$(fingerprint "$OUT")" "$before"
+}
+
+@test "spaces, quotes and bytes that are no UTF-8 in paths" {
+    odd=$BATS_TEST_TMPDIR/$'odd \'name\' \xff\xfe \xc3\xa9'
+    mkdir "$odd"
+    make_dataset "$odd/bids" 01
+    run -0 neuro-preprocess "$odd/bids" "$odd/out" participant
+    complete "$odd/out" 01
+    iconv -f UTF-8 -t UTF-8 <<<"$output" >/dev/null
+    for json in $(cd "$odd/out" && find . -name '*.json*'); do
+        jq -es . "$odd/out/$json" >/dev/null || fail "$json is not JSON"
+    done
+}
+
+@test "a read-only dataset is enough" {
+    needs_root
+    make_dataset "$BIDS" 01
+    chmod -R a-w "$BIDS"
+    mkdir -m 777 "$OUT"
+    run -0 as_nobody neuro-preprocess "$BIDS" "$OUT" participant
+    complete "$OUT" 01
+    chmod -R u+w "$BIDS"
+}
+
+@test "an output folder that cannot be written is 73 before any work" {
+    needs_root
+    make_dataset "$BIDS" 01
+    mkdir -m 755 "$BATS_TEST_TMPDIR/closed"
+    run -73 --separate-stderr as_nobody neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/closed/out" participant
+    contains "$(last_line)" closed
+}
+
+@test "too little space for the plan is 74 before any work" {
+    make_dataset "$BIDS" 01 02
+    mount_tmpfs "$BATS_TEST_TMPDIR/small" size=1m
+    run -74 --separate-stderr neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/small/out" participant
+    contains "$stderr" MiB
+    [[ ! -e $BATS_TEST_TMPDIR/small/out ]] || no_images "$BATS_TEST_TMPDIR/small/out"
+}
+
+@test "a disk that fills while running is 74; nothing partial stays; after space the same command completes" {
+    make_dataset "$BIDS" 01 02
+    small=$BATS_TEST_TMPDIR/small
+    mount_tmpfs "$small" size=60m
+    neuro-preprocess "$BIDS" "$small/out" participant --parallel 2 --slow-stage normalization:3 >"$BATS_TEST_TMPDIR/log" 2>&1 &
+    pid=$!
+    until [[ -f $(status_path "$small/out" 02) ]]; do sleep 0.05; done
+    # all but a few pages, so that records still fit and images do not
+    head -c 100m /dev/zero >"$small/other" 2>/dev/null || true
+    truncate -s -200k "$small/other"
+    code=0
+    wait $pid || code=$?
+    equal $code 74 "$(cat "$BATS_TEST_TMPDIR/log")"
+    contains "$(cat "$BATS_TEST_TMPDIR/log")" space
+    no_leftovers "$small/out"
+    no_images "$small/out"
+    equal "$(record "$small/out" 01 .failure.code)" 74
+    rm "$small/other"
+    run -0 neuro-preprocess "$BIDS" "$small/out" participant --rerun all
+    complete "$small/out" 01
+    complete "$small/out" 02
+}
+
+@test "no inodes left is 74 and nothing partial stays" {
+    make_dataset "$BIDS" 01 02
+    mount_tmpfs "$BATS_TEST_TMPDIR/small" size=100m,nr_inodes=24
+    run --separate-stderr neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/small/out" participant --parallel 1
+    [[ $status == 74 || $status == 1 ]] || fail "status $status: $output $stderr"
+    no_leftovers "$BATS_TEST_TMPDIR/small/out"
+    for image in $(find "$BATS_TEST_TMPDIR/small/out" -name '*.nii.gz'); do gzip -t "$image"; done
+}
+
+@test "more memory than allowed is refused before any work, for the image alone" {
+    make_dataset "$BIDS" 01
+    run -69 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --mem-mb 10
+    contains "$stderr" M
+    [[ ! -e $OUT ]] || no_images "$OUT"
+}
+
+@test "a dataset without T1w is 18, with --allow-empty a record and 0" {
+    make_dataset "$BIDS" 01
+    mkdir -p "$BIDS/sub-02/func"
+    rm "$BIDS"/sub-01/anat/*.nii.gz
+    touch "$BIDS/sub-01/anat/sub-01_PDw.nii.gz"
+    run -18 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant --allow-empty
+    state_is "$OUT" 01 nothing-to-do
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# What the documents say is true of the tree.
+load helper
+
+setup() { cd "$TOP" || return; }
+
+# Documents outside the build folder.
+documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' | LC_ALL=C sort; }
+
+@test "links between documents lead to files" {
+    for document in $(documents); do
+        for link in $(grep -oE '\]\([^)#]+' "$document" | cut -c3- | grep -v '^[a-z]*:'); do
+            [[ -e $(dirname "$document")/$link ]] || fail "$document: $link is not there"
+        done
+    done
+}
+
+@test "the stage of CONTRIBUTING.md compiles" {
+    dir=$BATS_TEST_TMPDIR
+    awk '/^ *```c$/ { on = 1; next } /^ *```$/ { on = 0 } on' CONTRIBUTING.md >"$dir/denoise.c"
+    [[ $(wc -l <"$dir/denoise.c") -gt 20 ]]
+    mkdir "$dir/ops"
+    cat >"$dir/ops/denoise.h" <<'C'
+#include "base/exec.h"
+#include "image/image.h"
+struct np_denoise_options { double strength; };
+struct np_denoise_report { double sigma; };
+void np_denoise_options_init(struct np_denoise_options *options);
+int np_denoise(const struct np_image *in, const struct np_denoise_options *options, const struct np_exec *exec,
+               struct np_image *out, struct np_denoise_report *report, struct np_error *err);
+C
+    run -0 "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -D_GNU_SOURCE -Isrc -I"$dir" -c -o "$dir/denoise.o" "$dir/denoise.c"
+}
+
+@test "the exit codes of docs/outputs.md are those of --explain" {
+    n=0
+    while IFS='|' read -r _ code name _; do
+        n=$((n + 1))
+        run -0 neuro-preprocess --explain "${code// /}"
+        contains "$output" "${name// /}"
+    done < <(grep -E '^\| [0-9]+ \|' docs/outputs.md)
+    ((n > 10))
+}
+
+@test "every room of the tour exists, and every room is in the tour" {
+    run diff <(ls src) <(awk '/^base  /, /^```/ { if (/^[a-z]/) print $1 }' docs/architecture.md | LC_ALL=C sort)
+    equal "$output" ''
+}
+
+@test "every option that a document names is one" {
+    neuro-preprocess --help >"$BATS_TEST_TMPDIR/help"
+    for option in $(cat README.md docs/outputs.md docs/architecture.md | grep -oE -e '--[a-z][a-z-]+[a-z]' | LC_ALL=C sort -u); do
+        grep -qF -e "$option" "$BATS_TEST_TMPDIR/help" || fail "$option"
+    done
+}
+
+@test "the version is the same everywhere" {
+    version=$(awk '/^VERSION := / { print $3 }' Makefile)
+    contains "$(neuro-preprocess --version | head -n 1)" "$version"
+    grep -qx "version: $version" CITATION.cff
+    grep -q "$version" CHANGELOG.md
+}
+
+@test "help lists every target that the Makefile documents" {
+    run -0 make -s help
+    for target in all demo check check-unit check-cli check-layers check-format lint asan tsan fuzz bench cov man install dist clean help; do
+        grep -qE "^ +$target " <<<"$output" || fail "$target"
+    done
+}
+
+@test "make install puts program, man page and completions below PREFIX, and what is installed runs" {
+    [[ $VARIANT == release ]] || skip 'about the release build'
+    run -0 make -s BUILD="$BUILD" DESTDIR="$BATS_TEST_TMPDIR/root" PREFIX=/opt/np install
+    at=$BATS_TEST_TMPDIR/root/opt/np
+    for file in bin/neuro-preprocess share/man/man1/neuro-preprocess.1 share/bash-completion/completions/neuro-preprocess \
+        share/zsh/site-functions/_neuro-preprocess share/fish/vendor_completions.d/neuro-preprocess.fish share/doc/neuro-preprocess/LICENSE; do
+        [[ -s $at/$file ]] || fail "no $file"
+    done
+    run -0 "$at/bin/neuro-preprocess" --version
+}
+
+@test "the layers' check finds what it is there to find" {
+    mkdir -p "$BATS_TEST_TMPDIR/scripts"
+    cp -r src "$BATS_TEST_TMPDIR/src"
+    cp scripts/check-layers.sh scripts/layers.txt "$BATS_TEST_TMPDIR/scripts"
+    check=$BATS_TEST_TMPDIR/scripts/check-layers.sh
+    run -0 "$check"
+    for line in '"pipeline/plan.h"' '"image.h"' '"../image/image.h"' '<zlib.h>' '<nifti2_io.h>' '<jansson.h>'; do
+        cp src/ops/morphology.c "$BATS_TEST_TMPDIR/src/ops/morphology.c"
+        echo "#include $line" >>"$BATS_TEST_TMPDIR/src/ops/morphology.c"
+        run -1 "$check"
+        contains "$output" src/ops/morphology.c
+    done
+    cp src/ops/morphology.c "$BATS_TEST_TMPDIR/src/ops/morphology.c"
+    sed -i 's/^base:/base: cli/' "$BATS_TEST_TMPDIR/scripts/layers.txt"
+    run -1 "$check"
+}

@@ -1,0 +1,178 @@
+#!/usr/bin/env bats
+# What a run writes: names, content, metadata, and what must not be in it.
+load helper
+
+setup_file()
+{
+    MADE=$(made)
+    export MADE
+}
+
+setup() { OUT=$MADE/out BIDS=$MADE/bids; }
+
+images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
+
+@test "each T1w gives the named files and nothing else" {
+    run -0 bash -c 'cd "$0" && find sub-* logs -mindepth 1 -type f -not -path "logs/telemetry/*" | LC_ALL=C sort' "$OUT"
+    expected=$(
+        for s in 01: 02:1; do
+            sub=sub-${s%:*} ses=${s#*:}
+            folder=$sub${ses:+/ses-$ses}/anat stem=$sub${ses:+_ses-$ses}
+            printf '%s\n' "$folder/$stem"_desc-{norm,preproc}_T1w.{json,nii.gz} "$folder/$stem"_desc-brain_mask.{json,nii.gz} \
+                "$folder/$stem"_mod-T1w_biasfield.{json,nii.gz} "logs/$sub/${stem}_"{log.jsonl,status.json} "logs/$sub/${sub}_ses-${ses:-unnamed}_complete.json"
+        done | LC_ALL=C sort
+    )
+    equal "$output" "$expected"
+}
+
+@test "the root holds the dataset's description and its companions" {
+    for name in dataset_description.json .bidsignore README.md CITATION.md descriptions.tsv; do
+        [[ -s $OUT/$name ]] || fail "no $name"
+    done
+    equal "$(jq -r '.DatasetType, .GeneratedBy[0].Name, (.GeneratedBy | length)' "$OUT/dataset_description.json" | paste -sd ' ')" \
+        'derivative neuro-preprocess 1'
+    jq -e '.SourceDatasets | length == 1' "$OUT/dataset_description.json"
+    [[ $(jq -r '.GeneratedBy[0].Version' "$OUT/dataset_description.json") == $(neuro-preprocess --version | awk 'NR == 1 { print $2 }') ]]
+    head -n 1 "$OUT/descriptions.tsv" | grep -q $'^desc_id\tdescription$'
+    for desc in preproc norm brain; do grep -q "^desc-$desc"$'\t' "$OUT/descriptions.tsv"; done
+}
+
+@test "at most 16 files and folders a T1w session" {
+    make_dataset "$BATS_TEST_TMPDIR/bids" 01/1
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant
+    run -0 bash -c 'cd "$0" && find sub-01 logs/sub-01' "$BATS_TEST_TMPDIR/out"
+    ((${#lines[@]} <= 16)) || fail "$output"
+}
+
+@test "the official validator finds no error in what we write" {
+    [[ -x $(validator) ]] || { [[ ${CI:-} != true ]] && skip "the validator could not be installed"; }
+    run "$(validator)" --format json "$OUT"
+    errors=$(jq -c '[.issues.issues[] | select(.severity == "error") | [.code, .subCode, .location]]' <<<"$output")
+    equal "$errors" '[]'
+}
+
+@test "the official validator finds no error in the demo dataset" {
+    [[ -x $(validator) ]] || { [[ ${CI:-} != true ]] && skip "the validator could not be installed"; }
+    run "$(validator)" --format json "$(demo_dataset)"
+    errors=$(jq -c '[.issues.issues[] | select(.severity == "error") | [.code, .subCode, .location]]' <<<"$output")
+    equal "$errors" '[]'
+}
+
+@test "gzip and nibabel read every image; grids are the source's; the mask is 0 and 1" {
+    gzip -t $(images)
+    run -0 "$PYTHON" "$TOP/tests/cli/check_images.py" "$BIDS" "$OUT"
+}
+
+@test "gzip headers hold neither time nor name" {
+    for image in $(images); do
+        # RFC 1952: flags at byte 3, mtime at bytes 4-7
+        equal "$(od -An -tx1 -j3 -N5 "$image" | tr -d ' ')" 0000000000 "$image"
+    done
+}
+
+@test "each image has a sidecar with what BIDS asks for" {
+    for image in $(images); do
+        sidecar=${image%.nii.gz}.json
+        jq -e '.Description and (.Sources | length > 0)' "$sidecar" >/dev/null || fail "$sidecar: no Description or Sources"
+        case $image in
+        *desc-preproc*) jq -e '.SkullStripped == false' "$sidecar" >/dev/null || fail "$sidecar: SkullStripped" ;;
+        *desc-norm*) jq -e '.SkullStripped == true' "$sidecar" >/dev/null || fail "$sidecar: SkullStripped" ;;
+        *_mask*) jq -e '.Type == "Brain"' "$sidecar" >/dev/null || fail "$sidecar: Type" ;;
+        esac
+    done
+    # metadata of the source that stay true are kept
+    jq -e '.MagneticFieldStrength == 3' "$OUT/sub-01/anat/sub-01_desc-preproc_T1w.json"
+}
+
+@test "Sources and DatasetLinks resolve to files that exist" {
+    description=$OUT/dataset_description.json
+    for sidecar in $(find "$OUT/sub-01" "$OUT/sub-02" -name '*.json'); do
+        for uri in $(jq -r '.Sources[]' "$sidecar"); do
+            [[ $uri =~ ^bids:([^:]*):(.*)$ ]] || fail "$sidecar: $uri is no BIDS URI"
+            root=$OUT
+            if [[ -n ${BASH_REMATCH[1]} ]]; then
+                link=$(jq -r --arg name "${BASH_REMATCH[1]}" '.DatasetLinks[$name]' "$description")
+                link=${link#file://}
+                root=$link
+                [[ $link == /* ]] || root=$OUT/$link
+            fi
+            [[ -e $root/${BASH_REMATCH[2]} ]] || fail "$sidecar: $uri leads to $root/${BASH_REMATCH[2]}, which is not there"
+        done
+    done
+}
+
+@test "recorded hashes and sizes are those of the files" {
+    for session in 01 02/1; do
+        record "$OUT" $session '.files[0].outputs[] | [.sha256, .bytes, .path] | @tsv' >"$BATS_TEST_TMPDIR/outputs"
+        [[ -s $BATS_TEST_TMPDIR/outputs ]]
+        while IFS=$'\t' read -r hash bytes path; do
+            equal "$(sha256sum <"$OUT/$path" | cut -d' ' -f1)" "$hash" "$path"
+            equal "$(stat -c %s "$OUT/$path")" "$bytes" "$path"
+        done <"$BATS_TEST_TMPDIR/outputs"
+        input=$(record "$OUT" $session '.files[0].input.path')
+        equal "$(sha256sum <"$BIDS/$input" | cut -d' ' -f1)" "$(record "$OUT" $session '.files[0].input.sha256')" "$input"
+    done
+}
+
+@test "a session's record tells state, stages in order, times and measures" {
+    complete "$OUT" 01
+    complete "$OUT" 02/1
+    equal "$(record "$OUT" 01 '[.files[0].stages[].name] | join(" ")')" \
+        'load_file validate_data bias_correction skull_strip bias_refinement normalization write_output'
+    equal "$(record "$OUT" 01 '[.files[0].stages[].state] | unique | join(" ")')" success
+    record "$OUT" 01 . | jq -e '.schema == 1 and (.run | length == 36) and .wall_s > 0 and .files[0].measures["skull_strip.volume"].value > 0
+        and (.peak_rss_bytes > 1000000) and .failure == null and (.attempts == []) and .process.host != null' >/dev/null ||
+        fail "$(record "$OUT" 01 'del(.files[0].stages)')"
+}
+
+@test "a session's log is JSON lines that carry the run and the trace" {
+    jq -es 'length > 0 and all(.[]; .run and .trace_id)' "$OUT/logs/sub-01/sub-01_log.jsonl" >/dev/null
+    equal "$(jq -rs '[.[].trace_id] | unique | length' "$OUT/logs/sub-01/sub-01_log.jsonl")" 1
+}
+
+@test "nothing outside logs and pages carries a time, a host or a path of the machine" {
+    run grep -rlaF --exclude-dir=logs --exclude='*.html' -e "$(uname -n)" -e "$BUILD" -e "$(date +%Y-%m-%d)" "$OUT"
+    equal "$output" ''
+}
+
+@test "modes follow the umask, and the folder's setgid bit" {
+    make_dataset "$BATS_TEST_TMPDIR/bids" 01
+    mkdir "$BATS_TEST_TMPDIR/out"
+    chmod g+s "$BATS_TEST_TMPDIR/out"
+    (umask 007 && neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant)
+    run find "$BATS_TEST_TMPDIR/out" -type f ! -perm 660
+    equal "$output" ''
+    run find "$BATS_TEST_TMPDIR/out" -type d ! -perm 2770 ! -path "$BATS_TEST_TMPDIR/out"
+    equal "$output" ''
+}
+
+@test "--level minimal leaves out the normalized image" {
+    make_dataset "$BATS_TEST_TMPDIR/bids" 01
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant --level minimal
+    run find "$BATS_TEST_TMPDIR/out" -name '*desc-norm*'
+    equal "$output" ''
+    [[ -f $BATS_TEST_TMPDIR/out/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz ]]
+}
+
+@test "T2w and FLAIR masks say in which space they are" {
+    make_dataset "$BATS_TEST_TMPDIR/bids" 01
+    anat=$BATS_TEST_TMPDIR/bids/sub-01/anat
+    cp "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_T2w.nii.gz"
+    cp "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_FLAIR.nii.gz"
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant
+    for modality in T2w FLAIR; do
+        mask=$BATS_TEST_TMPDIR/out/sub-01/anat/sub-01_space-${modality}_desc-brain_mask
+        [[ -f $mask.nii.gz ]]
+        uri=$(jq -r .SpatialReference "$mask.json")
+        [[ $uri == bids:*"_desc-preproc_$modality.nii.gz" || $uri == bids:*"_$modality.nii.gz" ]] || fail "$uri"
+    done
+    [[ -f $BATS_TEST_TMPDIR/out/sub-01/anat/sub-01_desc-brain_mask.nii.gz ]]
+    complete "$BATS_TEST_TMPDIR/out" 01
+}
+
+@test "a group level after the participant level writes the status table" {
+    cp -r "$OUT" "$BATS_TEST_TMPDIR/out"
+    run -0 neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/out" group
+    equal "$(wc -l <"$BATS_TEST_TMPDIR/out/logs/status.tsv")" 3
+    grep -q $'\tsuccess' "$BATS_TEST_TMPDIR/out/logs/status.tsv"
+}

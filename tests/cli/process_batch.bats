@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# Files without a dataset: process and batch.
+load helper
+
+setup()
+{
+    OUT=$BATS_TEST_TMPDIR/out IN=$BATS_TEST_TMPDIR/in
+    mkdir "$IN"
+    cp "$(head_image)" "$IN/scan.nii.gz"
+}
+
+@test "process names its outputs after the input" {
+    run -0 neuro-preprocess process "$IN/scan.nii.gz" -o "$OUT"
+    equal "$(cd "$OUT" && find . -name 'scan*' | LC_ALL=C sort)" "$(printf './%s\n' logs/scan_log.jsonl logs/scan_status.json \
+        scan_desc-brain_mask.json scan_desc-brain_mask.nii.gz scan_desc-norm.json scan_desc-norm.nii.gz \
+        scan_desc-preproc.json scan_desc-preproc.nii.gz | cat - <(cd "$OUT" && find . -name 'scan_complete.json') | LC_ALL=C sort)"
+    equal "$(jq -r .state "$OUT/logs/scan_status.json")" success
+    gzip -t "$OUT"/*.nii.gz
+}
+
+@test "a name with BIDS entities keeps them" {
+    mv "$IN/scan.nii.gz" "$IN/sub-01_T1w.nii.gz"
+    run -0 neuro-preprocess process "$IN/sub-01_T1w.nii.gz" -o "$OUT"
+    [[ -f $OUT/sub-01_desc-preproc_T1w.nii.gz && -f $OUT/sub-01_desc-brain_mask.nii.gz ]]
+}
+
+@test "--input and --output work without a verb, as does --input-dir" {
+    run -0 neuro-preprocess --input "$IN/scan.nii.gz" --output "$OUT"
+    [[ -f $OUT/scan_desc-norm.nii.gz ]]
+    run -0 neuro-preprocess --input-dir "$IN" --output-dir "$OUT.2" --parallel 2
+    [[ -f $OUT.2/scan_desc-norm.nii.gz ]]
+}
+
+@test "the same head gives the same voxels with and without a dataset" {
+    run -0 neuro-preprocess process "$IN/scan.nii.gz" -o "$OUT"
+    made=$(made)
+    for kind in preproc norm brain_mask; do
+        suffix=$([[ $kind == brain_mask ]] || echo _T1w)
+        cmp "$OUT/scan_desc-$kind.nii.gz" "$made/out/sub-01/anat/sub-01_desc-$kind$suffix.nii.gz"
+    done
+}
+
+@test "batch mirrors the folders, takes .nii too, and not its own outputs" {
+    mkdir -p "$IN/a/b"
+    gzip -dc "$IN/scan.nii.gz" >"$IN/a/b/plain.nii"
+    echo text >"$IN/a/notes.txt"
+    run -0 neuro-preprocess batch "$IN" -o "$IN/out"
+    [[ -f $IN/out/scan_desc-preproc.nii.gz && -f $IN/out/a/b/plain_desc-preproc.nii.gz ]]
+    n=$(find "$IN/out" -name '*.nii.gz' | wc -l)
+    run -0 neuro-preprocess batch "$IN" -o "$IN/out"
+    equal "$(find "$IN/out" -name '*.nii.gz' | wc -l)" "$n"
+    equal "$n" 6
+}
+
+@test "two inputs that would write the same file are refused before any work, both named" {
+    mkdir "$IN/a" "$IN/b"
+    cp "$IN/scan.nii.gz" "$IN/a/one.nii.gz"
+    cp "$IN/scan.nii.gz" "$IN/b/one.nii.gz"
+    run -64 --separate-stderr neuro-preprocess process "$IN/a/one.nii.gz" "$IN/b/one.nii.gz" -o "$OUT"
+    contains "$stderr" a/one.nii.gz
+    contains "$stderr" b/one.nii.gz
+    [[ ! -e $OUT ]] || no_images "$OUT"
+    gzip -dc "$IN/a/one.nii.gz" >"$IN/a/one.nii"
+    run -64 --separate-stderr neuro-preprocess batch "$IN/a" -o "$OUT"
+}
+
+@test "one bad file does not stop the others, and is named last" {
+    head -c 20000 "$IN/scan.nii.gz" >"$IN/broken.nii.gz"
+    run -1 --separate-stderr neuro-preprocess batch "$IN" -o "$OUT"
+    [[ -f $OUT/scan_desc-norm.nii.gz ]]
+    equal "$(jq -r .state "$OUT/logs/broken_status.json")" failed
+    contains "$stderr" broken.nii.gz
+    run -65 --separate-stderr neuro-preprocess process "$IN/broken.nii.gz" -o "$OUT.2"
+    contains "$(last_line)" broken.nii.gz
+}
+
+@test "an empty folder is 18" {
+    mkdir "$IN/none"
+    run -18 neuro-preprocess batch "$IN/none" -o "$OUT"
+}
+
+@test "a .hdr/.img pair is read" {
+    run -0 "$PYTHON" -c 'import nibabel, sys
+image = nibabel.load(sys.argv[1])
+nibabel.Nifti1Pair(image.dataobj.get_unscaled(), image.affine, image.header).to_filename(sys.argv[2])' "$IN/scan.nii.gz" "$IN/pair.img"
+    run -0 neuro-preprocess process "$IN/pair.hdr" -o "$OUT"
+    [[ -f $OUT/pair_desc-norm.nii.gz ]]
+}
+
+@test "--skull-strip skip and --normalize none do what they say" {
+    run -0 neuro-preprocess process "$IN/scan.nii.gz" -o "$OUT" --normalize none
+    [[ ! -e $OUT/scan_desc-norm.nii.gz && -f $OUT/scan_desc-preproc.nii.gz ]]
+    run -0 neuro-preprocess process "$IN/scan.nii.gz" -o "$OUT.2" --bias-correction none
+    run -0 "$PYTHON" -c 'import nibabel, numpy, sys
+a, b = (nibabel.load(p).get_fdata() for p in sys.argv[1:])
+assert numpy.allclose(a, b, rtol=1e-6), "without bias correction the head is the input"' "$IN/scan.nii.gz" "$OUT.2/scan_desc-preproc.nii.gz"
+}

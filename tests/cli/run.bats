@@ -1,0 +1,262 @@
+#!/usr/bin/env bats
+# Runs over time: what is skipped, redone, locked, interrupted, killed; and faults made on purpose.
+load helper
+
+setup() { OUT=$BATS_TEST_TMPDIR/out BIDS=$BATS_TEST_TMPDIR/bids; }
+
+preprocess() { neuro-preprocess "$BIDS" "$OUT" participant "$@"; }
+
+# wait_for SECONDS CONDITION…: until the condition holds.
+wait_for()
+{
+    local deadline=$((SECONDS + $1))
+    shift
+    until eval "$*"; do
+        ((SECONDS < deadline)) || fail "not within the time: $*"
+        sleep 0.05
+    done
+}
+
+# The stamps of everything in the output, to see what a run touched.
+stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | LC_ALL=C sort); }
+
+@test "a complete session is skipped and not touched" {
+    make_dataset "$BIDS" 01 02/1
+    run -0 preprocess
+    before=$(stamps)
+    run -0 preprocess
+    contains "$output" 'complete already'
+    equal "$(stamps)" "$before"
+}
+
+@test "a failed session is tried again without being asked, the others are kept" {
+    make_dataset "$BIDS" 01 02
+    cp "$BIDS/sub-02/anat/sub-02_T1w.nii.gz" "$BATS_TEST_TMPDIR/good.nii.gz"
+    truncate -s 20000 "$BIDS/sub-02/anat/sub-02_T1w.nii.gz"
+    run -1 preprocess
+    complete "$OUT" 01
+    state_is "$OUT" 02 failed
+    before=$(stamps | grep sub-01)
+    cp "$BATS_TEST_TMPDIR/good.nii.gz" "$BIDS/sub-02/anat/sub-02_T1w.nii.gz"
+    run -0 preprocess
+    complete "$OUT" 02
+    equal "$(stamps | grep sub-01)" "$before"
+    equal "$(record "$OUT" 02 '.attempts | length')" 1
+    contains "$(record "$OUT" 02 '.attempts[0].reason')" bad-data
+    equal "$(record "$OUT" 02 '.attempts[0].state')" failed
+}
+
+@test "when all fail for one reason the code is that reason's, for two reasons 1" {
+    make_dataset "$BIDS" 01 02
+    for s in 01 02; do truncate -s 20000 "$BIDS/sub-$s/anat/sub-${s}_T1w.nii.gz"; done
+    run -65 preprocess
+    rm "$BIDS/sub-02/anat/sub-02_T1w.nii.gz"
+    ln -s /nowhere/at/all "$BIDS/sub-02/anat/sub-02_T1w.nii.gz"
+    run -1 preprocess
+}
+
+@test "a missing output, or a changed input, makes a session incomplete" {
+    make_dataset "$BIDS" 01 02
+    run -0 preprocess
+    rm "$OUT/sub-01/anat/sub-01_desc-brain_mask.nii.gz"
+    before=$(stamps | grep sub-02)
+    run -0 preprocess
+    [[ -f $OUT/sub-01/anat/sub-01_desc-brain_mask.nii.gz ]]
+    equal "$(stamps | grep sub-02)" "$before"
+    # a new time stamp alone is no change: the hash decides
+    touch "$BIDS/sub-02/anat/sub-02_T1w.nii.gz"
+    run -0 preprocess
+    equal "$(stamps | grep sub-02)" "$before"
+}
+
+@test "another configuration stops the run before any work, and says the two ways on" {
+    make_dataset "$BIDS" 01 02
+    run -0 preprocess
+    before=$(stamps)
+    run -78 --separate-stderr preprocess --normalize percentile
+    contains "$stderr" '--rerun outdated'
+    contains "$stderr" 2
+    equal "$(stamps)" "$before"
+    run -0 preprocess --normalize percentile --rerun outdated
+    contains "$(cat "$OUT/sub-01/anat/sub-01_desc-norm_T1w.json")" percentile
+    complete "$OUT" 01
+}
+
+@test "--rerun all redoes everything to the same bytes; --rerun failed leaves what was never tried" {
+    make_dataset "$BIDS" 01
+    run -0 preprocess
+    before=$(fingerprint "$OUT")
+    inode=$(stat -c %i "$OUT/sub-01/anat/sub-01_desc-norm_T1w.nii.gz")
+    run -0 preprocess --rerun all
+    equal "$(fingerprint "$OUT")" "$before"
+    [[ $(stat -c %i "$OUT/sub-01/anat/sub-01_desc-norm_T1w.nii.gz") != "$inode" ]]
+    make_dataset "$BIDS" 01 02
+    truncate -s 20000 "$BIDS/sub-02/anat/sub-02_T1w.nii.gz"
+    run -1 preprocess
+    make_dataset "$BIDS" 02 03
+    run preprocess --rerun failed
+    complete "$OUT" 02
+    [[ ! -e $(status_path "$OUT" 03) ]]
+}
+
+@test "--dry-run prints the plan as JSON and writes nothing" {
+    make_dataset "$BIDS" 01 02/1
+    run -0 --separate-stderr preprocess --dry-run
+    jq -e '(.plan | length == 2) and .plan[1].session == "1"' <<<"$output"
+    [[ ! -e $OUT ]]
+}
+
+@test "--stop-on-first-crash leaves the rest not started" {
+    make_dataset "$BIDS" 01 02 03
+    truncate -s 20000 "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
+    run preprocess --stop-on-first-crash --parallel 1
+    ((status == 65 || status == 1))
+    state_is "$OUT" 01 failed
+    [[ ! -d $OUT/sub-03 ]]
+    run -0 neuro-preprocess status "$OUT" --format json
+    run -0 preprocess --participant-label 02 03
+}
+
+@test "--fail-rate fails the same sessions for the same seed, marked as injected, and not on real results" {
+    make_dataset "$BIDS" 01 02 03 04 05 06
+    run preprocess --fail-rate 0.5 --random-seed 7
+    first=$(for s in 01 02 03 04 05 06; do record "$OUT" $s .state; done | paste -sd ' ')
+    contains "$first" failed
+    contains "$first" success
+    for s in 01 02 03 04 05 06; do
+        if [[ $(record "$OUT" $s .state) == failed ]]; then
+            equal "$(record "$OUT" $s .failure.injected)" true
+        fi
+    done
+    contains "$output" inject
+    OUT=$BATS_TEST_TMPDIR/second
+    run preprocess --fail-rate 0.5 --random-seed 7
+    equal "$(for s in 01 02 03 04 05 06; do record "$OUT" $s .state; done | paste -sd ' ')" "$first"
+    OUT=$BATS_TEST_TMPDIR/real
+    run -0 preprocess
+    run -64 --separate-stderr preprocess --fail-rate 0.5
+    contains "$stderr" fail-rate
+}
+
+@test "--slow-stage delays the stage that is named" {
+    make_dataset "$BIDS" 01
+    run -0 preprocess --slow-stage skull_strip:1.2
+    record "$OUT" 01 '.files[0].stages[] | select(.name == "skull_strip") | .wall_s' | awk '{ exit !($1 >= 1.2 && $1 < 6) }'
+}
+
+@test "TERM: the record says interrupted, the code is 143, a rerun completes" {
+    make_dataset "$BIDS" 01 02
+    preprocess --slow-stage skull_strip:20 --parallel 1 &
+    pid=$!
+    wait_for 20 '[[ $(record "$OUT" 01 ".files[0].stages[-1].name" 2>/dev/null) == skull_strip ]]'
+    kill -TERM $pid
+    began=$SECONDS
+    code=0
+    wait $pid || code=$?
+    equal $code 143
+    ((SECONDS - began < 10)) || fail "took $((SECONDS - began)) s to stop"
+    state_is "$OUT" 01 interrupted
+    no_leftovers "$OUT"
+    no_images "$OUT"
+    run -0 preprocess --rerun all
+    complete "$OUT" 01
+    complete "$OUT" 02
+}
+
+@test "INT, HUP and USR1 too, each with 128 + its number" {
+    make_dataset "$BIDS" 01
+    for signal in INT:130 HUP:129 USR1:138; do
+        rm -rf "$OUT"
+        # a background job of a shell without job control ignores INT: start through env, which restores it
+        env --default-signal=INT neuro-preprocess "$BIDS" "$OUT" participant --slow-stage skull_strip:20 &
+        pid=$!
+        wait_for 20 '[[ -f $(status_path "$OUT" 01) ]]'
+        kill -"${signal%:*}" $pid
+        code=0
+        wait $pid || code=$?
+        equal $code "${signal#*:}" "$signal"
+        state_is "$OUT" 01 interrupted
+    done
+}
+
+@test "the same run twice at once: one works, the other says 75 and who holds it" {
+    make_dataset "$BIDS" 01
+    preprocess --slow-stage skull_strip:4 >/dev/null 2>&1 &
+    pid=$!
+    wait_for 20 '[[ -f $(status_path "$OUT" 01) ]]'
+    run -75 --separate-stderr preprocess --slow-stage skull_strip:4
+    contains "$output$stderr" "$pid"
+    wait $pid
+    complete "$OUT" 01
+    no_leftovers "$OUT"
+}
+
+# The worker processes of a supervisor.
+workers() { pgrep -P "$1"; }
+
+@test "a worker that is killed is a failed session with its signal and stage; the others go on" {
+    make_dataset "$BIDS" 01 02
+    preprocess --slow-stage skull_strip:5 --parallel 1 >"$BATS_TEST_TMPDIR/log" 2>&1 &
+    pid=$!
+    wait_for 20 '[[ $(record "$OUT" 01 ".files[0].stages[-1].name" 2>/dev/null) == skull_strip ]]'
+    kill -KILL "$(workers $pid | head -n 1)"
+    code=0
+    wait $pid || code=$?
+    equal $code 1 "$(cat "$BATS_TEST_TMPDIR/log")"
+    state_is "$OUT" 01 failed
+    equal "$(record "$OUT" 01 '[.failure.signal, .failure.stage, .failure.code] | join(" ")')" '9 skull_strip 137'
+    complete "$OUT" 02
+    no_leftovers "$OUT"
+}
+
+@test "killed supervisor: its worker ends too, status says lost, a rerun takes over and completes" {
+    make_dataset "$BIDS" 01
+    preprocess --slow-stage skull_strip:30 >/dev/null 2>&1 &
+    pid=$!
+    wait_for 20 '[[ $(record "$OUT" 01 ".files[0].stages[-1].name" 2>/dev/null) == skull_strip ]]'
+    worker=$(workers $pid | head -n 1)
+    kill -KILL $pid
+    wait $pid || true
+    wait_for 10 "! kill -0 $worker 2>/dev/null || grep -q '^State:.*Z' /proc/$worker/status"
+    run -0 neuro-preprocess status "$OUT"
+    contains "$output" lost
+    run -0 preprocess --rerun all
+    complete "$OUT" 01
+    no_leftovers "$OUT"
+}
+
+@test "killed at random moments, then run again: complete, the same files as undisturbed, nothing left behind" {
+    make_dataset "$BIDS" 01 02
+    run -0 neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/undisturbed" participant
+    for try in 1 2 3 4 5 6; do
+        rm -rf "$OUT"
+        preprocess >/dev/null 2>&1 &
+        pid=$!
+        sleep "0.$((RANDOM % 8))$((RANDOM % 10))"
+        if ((try % 2)); then kill -KILL $pid 2>/dev/null || true; else kill -KILL $(workers $pid) 2>/dev/null || true; fi
+        wait $pid || true
+        wait_for 10 '! pgrep -f "participant .*$OUT " >/dev/null'
+        run -0 preprocess
+        complete "$OUT" 01
+        complete "$OUT" 02
+        no_leftovers "$OUT"
+        equal "$(fingerprint "$OUT")" "$(fingerprint "$BATS_TEST_TMPDIR/undisturbed")" "try $try"
+    done
+}
+
+@test "many sessions at once give what one at a time gives" {
+    make_dataset "$BIDS" 01 02 03 04 05
+    run -0 neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/one" participant --parallel 1
+    run -0 preprocess --parallel 5 --nprocs 5
+    equal "$(fingerprint "$OUT")" "$(fingerprint "$BATS_TEST_TMPDIR/one")"
+}
+
+@test "a filter file selects by entities; modalities intersect" {
+    make_dataset "$BIDS" 01
+    anat=$BIDS/sub-01/anat
+    for acq in fast slow; do cp "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_acq-${acq}_T1w.nii.gz"; done
+    cp "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_T2w.nii.gz"
+    echo '{"t1w": {"acquisition": "slow"}, "bold": {"task": "rest"}, "roi": {}}' >"$BATS_TEST_TMPDIR/filter.json"
+    run -0 preprocess --bids-filter-file "$BATS_TEST_TMPDIR/filter.json" --anat-only -m T1w
+    equal "$(cd "$OUT" && find . -name '*desc-preproc*.nii.gz')" ./sub-01/anat/sub-01_acq-slow_desc-preproc_T1w.nii.gz
+}

@@ -1,0 +1,168 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "tap.h"
+
+static char *at(const char *name)
+{
+    return np_path_join(tap_directory(), name);
+}
+
+TEST(paths_join_and_part)
+{
+    NP_AUTO(np_freep) char *a = np_path_join("a", "b");
+    NP_AUTO(np_freep) char *b = np_path_join("a/", "b");
+    NP_AUTO(np_freep) char *c = np_path_directory("/x");
+    NP_AUTO(np_freep) char *d = np_path_directory("x");
+
+    ok_str(a, "a/b");
+    ok_str(b, "a/b");
+    ok_str(c, "/");
+    ok_str(d, ".");
+    ok_str(np_path_name("/a/b.nii.gz"), "b.nii.gz");
+}
+
+TEST(relative_paths_lead_from_one_folder_to_another)
+{
+    static const struct {
+        const char *to, *from, *expected;
+    } cases[] = {
+        {"bids", "out", "../bids"}, {"bids", "bids/derivatives/x", "../.."},
+        {"a/b", "a", "b"},          {"a", "a", "."},
+        {"abc", "abd", "../abc"},   {"a/b c", "a/d/e", "../../b c"},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(cases); i++) {
+        NP_AUTO(np_freep) char *to = at(cases[i].to);
+        NP_AUTO(np_freep) char *from = at(cases[i].from);
+        NP_AUTO(np_freep) char *found = np_path_relative(to, from);
+        ok_str(found, cases[i].expected);
+    }
+}
+
+TEST(below_is_decided_on_resolved_paths)
+{
+    NP_AUTO(np_freep) char *real = at("real");
+    NP_AUTO(np_freep) char *link = at("link");
+    NP_AUTO(np_freep) char *inside = at("link/not/yet/there");
+    NP_AUTO(np_freep) char *beside = at("real2");
+    NP_AUTO(np_freep) char *dots = at("real/x/../../other");
+
+    ok_int(np_directory_make(real, NULL), 0);
+    ok_int(symlink(real, link), 0);
+    ok(np_path_is_below(inside, real));
+    ok(np_path_is_below(real, real));
+    ok(!np_path_is_below(beside, real));
+    ok(!np_path_is_below(dots, real));
+}
+
+TEST(a_file_is_there_whole_or_not_at_all)
+{
+    NP_AUTO(np_freep) char *path = at("atomic/file");
+    NP_AUTO(np_freep) char *folder = at("atomic");
+    struct np_atomic_file file;
+    struct np_str text = {0};
+
+    ok_int(np_directory_make(folder, NULL), 0);
+    ok_int(np_atomic_open(&file, path, NULL), 0);
+    ok_int(np_atomic_write(&file, "half", 4, NULL), 0);
+    ok(!np_path_exists(path));
+    np_atomic_done(&file);
+    ok(!np_path_exists(path));
+    struct np_strings names = {0};
+    ok_int(np_directory_list(folder, &names, NULL), 0);
+    ok_int((int64_t)names.n, 0);
+    np_strings_done(&names);
+    ok_int(np_file_write_atomic(path, "whole", 5, NULL), 0);
+    ok_int(np_file_read(path, 100, &text, NULL), 0);
+    ok_str(text.text, "whole");
+    struct np_error err = {0};
+    ok_int(np_file_read(path, 3, &text, &err), NP_EHEADER);
+    ok_contains(err.text, "at most 3");
+    np_str_done(&text);
+}
+
+TEST(files_follow_the_umask)
+{
+    NP_AUTO(np_freep) char *path = at("mode");
+    struct stat status;
+
+    mode_t before = umask(027);
+    ok_int(np_file_write_atomic(path, "", 0, NULL), 0);
+    umask(before);
+    ok_int(stat(path, &status), 0);
+    ok_int(status.st_mode & 0777, 0640);
+}
+
+/* A child opens a temporary and dies without a word. */
+static pid_t leave_orphan(const char *path)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct np_atomic_file file;
+        np_atomic_open(&file, path, NULL);
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    return pid;
+}
+
+TEST(only_temporaries_of_the_dead_are_swept)
+{
+    NP_AUTO(np_freep) char *folder = at("sweep");
+    NP_AUTO(np_freep) char *orphan = at("sweep/orphan");
+    NP_AUTO(np_freep) char *mine = at("sweep/mine");
+    NP_AUTO(np_freep) char *foreign = at("sweep/.x.another-host.1.tmp");
+    struct np_atomic_file file;
+    struct np_strings names = {0};
+
+    ok_int(np_directory_make(folder, NULL), 0);
+    leave_orphan(orphan);
+    ok_int(np_atomic_open(&file, mine, NULL), 0);
+    close(open(foreign, O_CREAT | O_WRONLY, 0666));
+    ok_int(np_directory_list(folder, &names, NULL), 0);
+    ok_int((int64_t)names.n, 3);
+    np_strings_done(&names);
+    np_atomic_sweep(folder);
+    ok_int(np_directory_list(folder, &names, NULL), 0);
+    ok_int((int64_t)names.n, 2);
+    ok(np_path_exists(file.temporary));
+    ok(np_path_exists(foreign));
+    np_strings_done(&names);
+    np_atomic_done(&file);
+}
+
+TEST(processes_are_known_to_be_alive_or_gone)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(0);
+    ok(np_process_alive(getpid()));
+    ok(np_process_start(getpid()) > 0);
+    siginfo_t info;
+    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+    ok(!np_process_alive(pid)); /* a zombie */
+    waitpid(pid, NULL, 0);
+    ok(!np_process_alive(pid));
+}
+
+TEST(errors_name_the_path_and_the_reason)
+{
+    struct np_error err = {0};
+    NP_AUTO(np_freep) char *path = at("nowhere/file");
+
+    ok_int(np_file_write_atomic(path, "", 0, &err), NP_ECREATE);
+    ok_contains(err.text, "nowhere/file");
+    ok_contains(err.text, "No such file");
+}
+
+TAP_MAIN

@@ -1,0 +1,136 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "record/lock.h"
+#include "tap.h"
+
+static char *path_of(const char *name)
+{
+    return np_path_join(tap_directory(), name);
+}
+
+static void write_lock(const char *path, const char *text)
+{
+    np_file_write_atomic(path, text, strlen(text), NULL);
+}
+
+TEST(a_second_taker_is_told_who_holds_it)
+{
+    NP_AUTO(np_freep) char *path = path_of("held");
+    NP_AUTO(np_lock_release) struct np_lock first = {0};
+    struct np_lock second = {0};
+    struct np_error err = {0};
+    char pid[32];
+
+    ok_int(np_lock_take(&first, path, NULL), 0);
+    ok_int(np_lock_take(&second, path, &err), NP_EBUSY);
+    snprintf(pid, sizeof(pid), "process %ld on ", (long)getpid());
+    ok_contains(err.text, pid);
+    ok_contains(err.text, "since");
+}
+
+TEST(a_released_lock_can_be_taken_again)
+{
+    NP_AUTO(np_freep) char *path = path_of("again");
+    struct np_lock lock = {0};
+
+    ok_int(np_lock_take(&lock, path, NULL), 0);
+    np_lock_release(&lock);
+    ok(!np_path_exists(path));
+    ok_int(np_lock_take(&lock, path, NULL), 0);
+    np_lock_release(&lock);
+}
+
+TEST(a_dead_owners_lock_is_taken_over)
+{
+    NP_AUTO(np_freep) char *path = path_of("dead");
+    struct np_lock lock = {0};
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        np_lock_take(&lock, path, NULL);
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    ok(np_path_exists(path));
+    ok_int(np_lock_take(&lock, path, NULL), 0);
+    np_lock_release(&lock);
+}
+
+TEST(a_reused_pid_does_not_hold_its_namesakes_lock)
+{
+    NP_AUTO(np_freep) char *path = path_of("reused");
+    NP_AUTO(np_freep)
+    char *text = np_xasprintf("%s %ld 1 %s 2026-01-01T00:00:00.000Z\n", np_host_name(),
+                              (long)getpid(), np_boot_id()[0] ? np_boot_id() : "-");
+    struct np_lock lock = {0};
+
+    write_lock(path, text);
+    ok_int(np_lock_take(&lock, path, NULL), 0);
+    np_lock_release(&lock);
+}
+
+TEST(another_hosts_lock_holds_until_it_gave_no_sign_of_life_for_long)
+{
+    NP_AUTO(np_freep) char *path = path_of("foreign");
+    struct np_lock lock = {0};
+    struct np_error err = {0};
+
+    write_lock(path, "elsewhere 1 1 - 2026-01-01T00:00:00.000Z\n");
+    ok_int(np_lock_take(&lock, path, &err), NP_EBUSY);
+    ok_contains(err.text, "elsewhere");
+    const struct timespec old[2] = {{.tv_sec = time(NULL) - 700}, {.tv_sec = time(NULL) - 700}};
+    utimensat(AT_FDCWD, path, old, 0);
+    ok_int(np_lock_take(&lock, path, NULL), 0);
+    np_lock_release(&lock);
+}
+
+TEST(of_many_takers_of_a_stale_lock_one_gets_it)
+{
+    NP_AUTO(np_freep) char *path = path_of("race");
+    enum { N = 8, ROUNDS = 3 };
+
+    for (int round = 0; round < ROUNDS; round++) {
+        int won = 0;
+        write_lock(path, "elsewhere 1 1 - 2026-01-01T00:00:00.000Z\n");
+        const struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+        utimensat(AT_FDCWD, path, old, 0);
+        int gate[2], done[2];
+        ok_int(pipe(gate), 0);
+        ok_int(pipe(done), 0);
+        for (int i = 0; i < N; i++)
+            if (fork() == 0) {
+                char c;
+                struct np_lock lock = {0};
+                close(gate[1]);
+                close(done[1]);
+                (void)!read(gate[0], &c, 1);
+                int code = np_lock_take(&lock, path, NULL);
+                /* the winner stays alive until all have tried */
+                if (code == 0)
+                    sleep(1);
+                _exit(code == 0 ? 0 : 1);
+            }
+        close(gate[1]);
+        for (int i = 0; i < N; i++) {
+            int status;
+            wait(&status);
+            won += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        }
+        close(gate[0]);
+        close(done[0]);
+        close(done[1]);
+        ok_int(won, 1);
+        unlink(path);
+        if (won != 1)
+            break;
+    }
+}
+
+TAP_MAIN

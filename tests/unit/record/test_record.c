@@ -1,0 +1,201 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "record/record.h"
+#include "record/survey.h"
+#include "tap.h"
+
+/* A record with something in every field. */
+static void fill(struct np_session_record *record)
+{
+    struct np_error why = {0};
+
+    np_record_init(record);
+    strcpy(record->run_id, "0f8fad5b-d9cb-469f-a165-70867728950e");
+    strcpy(record->trace_id, "0af7651916cd43dd8448eb211c80319c");
+    record->participant = np_xstrdup("01");
+    record->session = np_xstrdup("a");
+    record->requested_session = np_xstrdup("a");
+    record->state = NP_STATE_FAILED;
+    record->host = np_xstrdup("node7");
+    record->boot_id = np_xstrdup("b");
+    record->pid = 4711;
+    record->pid_start = 99;
+    record->start_ns = 1700000000123456789;
+    record->end_ns = 1700000009123456789;
+    record->heartbeat_ns = record->end_ns;
+    record->wall_s = 9;
+    record->cpu_s = 8.5;
+    record->peak_rss_bytes = 123456789;
+    record->software_version = np_xstrdup("0.1.0");
+    record->codec = np_xstrdup("zlib");
+    record->config = np_xstrdup("{\"normalize\":\"zscore\"}");
+    strcpy(record->config_sha256, "abc");
+    record->injected = true;
+    record->file = np_xcalloc(1, sizeof(*record->file));
+    record->n_files = 1;
+    struct np_file_record *file = &record->file[0];
+    file->path = np_xstrdup("sub-01/anat/caf\xe9_T1w.nii.gz"); /* Latin-1: not UTF-8 */
+    file->modality = np_xstrdup("T1w");
+    file->method = np_xstrdup("load_file:1");
+    file->n_bytes = 42;
+    file->mtime_ns = 1600000000000000001;
+    strcpy(file->sha256, "00ff");
+    file->state = NP_STATE_FAILED;
+    struct np_stage_record *stage = np_file_record_stage(file, "load_file");
+    stage->state = NP_STATE_FAILED;
+    stage->start_ns = 1700000001000000000;
+    stage->wall_s = 0.25;
+    np_file_record_number(file, "bias.iterations", 200, "1");
+    np_file_record_text(file, "normalization.method", "zscore");
+    strcpy(np_file_record_output(file, "sub-01/anat/x.nii.gz")->sha256, "11");
+    np_strings_add(&file->warnings, "a warning");
+    np_error_set(&why, NP_ETRUNCATED, "'x': expected 10 bytes, found 5");
+    np_failure_set(&file->failure, &why, "load_file");
+    np_failure_copy(&file->failure, &record->failure);
+}
+
+TEST(a_record_comes_back_as_it_was_written)
+{
+    NP_AUTO(np_record_done) struct np_session_record record, copy;
+    struct np_error err = {0};
+
+    fill(&record);
+    NP_AUTO(np_freep) char *text = np_record_format(&record);
+    ok_int(np_record_parse(text, "x", &copy, &err), 0);
+    NP_AUTO(np_freep) char *again = np_record_format(&copy);
+    ok_str(again, text);
+    ok_str(copy.file[0].path, record.file[0].path);
+    ok_int(copy.start_ns, record.start_ns);
+    ok_int(copy.file[0].mtime_ns, record.file[0].mtime_ns);
+    ok_int(copy.failure.code, NP_ETRUNCATED);
+    ok_str(copy.failure.stage, "load_file");
+    ok_near(np_file_record_value(&copy.file[0], "bias.iterations", 0), 200, 0, "measure");
+    ok_str(np_file_record_fact(&copy.file[0], "normalization.method"), "zscore");
+}
+
+TEST(a_record_of_a_newer_schema_is_refused_with_a_remedy)
+{
+    NP_AUTO(np_record_done) struct np_session_record record = {0};
+    struct np_error err = {0};
+
+    ok_int(np_record_parse("{\"schema\": 99}", "s.json", &record, &err), NP_ECONFIG);
+    ok_contains(err.text, "s.json");
+    ok_contains(err.text, "99");
+}
+
+TEST(broken_records_are_refused_and_named)
+{
+    static const char *const texts[] = {"", "{", "[]", "null", "{\"schema\":\"1\"}", "\xff"};
+
+    for (size_t i = 0; i < NP_COUNT(texts); i++) {
+        struct np_session_record record;
+        struct np_error err = {0};
+        ok_int(np_record_parse(texts[i], "s.json", &record, &err), NP_ECONFIG);
+        ok_contains(err.text, "s.json");
+        np_record_done(&record);
+    }
+}
+
+TEST(fields_of_the_wrong_type_are_read_as_absent)
+{
+    NP_AUTO(np_record_done) struct np_session_record record = {0};
+
+    ok_int(np_record_parse("{\"schema\": 1, \"run\": 5, \"files\": [3, {\"stages\": {}}], "
+                           "\"attempts\": [[]], \"state\": \"no such\", \"process\": []}",
+                           "s", &record, NULL),
+           0);
+    ok_int((int64_t)record.n_files, 2);
+    ok_str(record.run_id, "");
+}
+
+TEST(attempts_are_kept_and_bounded)
+{
+    NP_AUTO(np_record_done) struct np_session_record now;
+
+    np_record_init(&now);
+    for (int i = 0; i < 30; i++) {
+        struct np_session_record next, old;
+        fill(&old);
+        np_record_init(&next);
+        np_record_inherit_attempts(&next, &now);
+        np_record_inherit_attempts(&next, &old);
+        np_record_done(&old);
+        np_record_done(&now);
+        now = next;
+    }
+    ok_int((int64_t)now.n_attempts, 20);
+    ok_contains(now.attempt[19].reason, "bad-data at load_file");
+}
+
+TEST(a_running_record_of_a_dead_process_is_lost_and_can_be_closed)
+{
+    NP_AUTO(np_record_done) struct np_session_record record;
+    int64_t now_ns = np_clock_unix_ns();
+
+    fill(&record);
+    np_failure_done(&record.failure);
+    np_failure_done(&record.file[0].failure);
+    record.state = record.file[0].state = NP_STATE_RUNNING;
+    record.file[0].stage[0].state = NP_STATE_RUNNING;
+    record.heartbeat_ns = now_ns - INT64_C(5000000000);
+    ok_int(np_record_derived_state(&record, now_ns), NP_STATE_RUNNING); /* another host, fresh */
+    record.heartbeat_ns = now_ns - INT64_C(601000000000);
+    ok_int(np_record_derived_state(&record, now_ns), NP_STATE_LOST);
+    free(record.host);
+    record.host = np_xstrdup(np_host_name());
+    record.pid = 999999999;
+    ok_int(np_record_derived_state(&record, now_ns), NP_STATE_LOST);
+    np_record_close_lost(&record, now_ns);
+    ok_int(record.state, NP_STATE_FAILED);
+    ok_int(record.failure.code, NP_EKILLED);
+    ok_str(record.failure.stage, "load_file");
+    ok_int(record.file[0].stage[0].state, NP_STATE_FAILED);
+}
+
+static void put(const char *name, enum np_state state)
+{
+    NP_AUTO(np_record_done) struct np_session_record record;
+    NP_AUTO(np_freep) char *folder = np_path_join(tap_directory(), "logs/sub-01");
+    NP_AUTO(np_freep) char *file = np_xasprintf("%s_status.json", name);
+    NP_AUTO(np_freep) char *path = np_path_join(folder, file);
+
+    fill(&record);
+    record.state = state;
+    if (state == NP_STATE_SUCCESS)
+        np_failure_done(&record.failure);
+    np_directory_make(folder, NULL);
+    ok_int(np_record_write(path, &record, NULL), 0);
+}
+
+TEST(a_survey_counts_and_says_what_to_rerun)
+{
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
+
+    put("sub-01_ses-a", NP_STATE_FAILED);
+    put("sub-01_ses-b", NP_STATE_SUCCESS);
+    ok_int(np_survey_read(tap_directory(), &survey, NULL), 0);
+    ok_int((int64_t)survey.n_rows, 2);
+    NP_AUTO(np_freep) char *nipoppy = np_survey_nipoppy(&survey);
+    ok_str(nipoppy, "01\ta\n");
+    NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL);
+    ok_contains(tsv, "sub-01\tses-a\tfailed\tbad-data\tload_file\t");
+    ok_contains(tsv, "\tsuccess\t");
+    NP_AUTO(np_freep) char *json = np_survey_json(&survey, NP_SURVEY_TO_RERUN);
+    ok_contains(json, "\"n_sessions\": 2");
+    ok(!strstr(json, "\"state\": \"success\""));
+}
+
+TEST(a_survey_of_no_output_says_what_was_expected)
+{
+    struct np_survey survey;
+    struct np_error err = {0};
+
+    ok_int(np_survey_read("/nowhere", &survey, &err), NP_ENOINPUT);
+    ok_contains(err.text, "/nowhere");
+    ok_contains(err.text, "logs/");
+}
+
+TAP_MAIN
