@@ -29,7 +29,7 @@ struct visit {
     struct np_resources resources;
     char *bids_dir, *output_dir; /* resolved; NULL = not given */
     size_t n_sessions;           /* found; 0 = unknown */
-    double session_bytes;        /* of output, roughly; 0 = unknown */
+    double session_bytes;        /* of one's output, roughly; 0 = unknown */
 };
 
 static void visit_done(struct visit *visit)
@@ -203,12 +203,15 @@ static void check_dataset(struct visit *visit)
     const struct np_config *config = visit->config;
     struct np_selection selection = {.participants = &config->participants,
                                      .sessions = &config->sessions,
-                                     .modalities = &config->modalities};
+                                     .modalities = &config->modalities,
+                                     .runs = &config->runs,
+                                     .echoes = &config->echoes,
+                                     .filter_file = config->bids_filter_file};
     NP_AUTO(np_dataset_freep) struct np_dataset *dataset = NULL;
     struct np_error err = {0};
     size_t n_scans = 0, n_without = 0;
 
-    int code = np_dataset_open(visit->config->bids_dir, &selection, &dataset, &err);
+    int code = np_dataset_open(config->bids_dir, &selection, &dataset, &err);
     if (code < 0) {
         say(visit, "FAIL", np_outcome_info(np_error_outcome(code))->remedy, "BIDS_DIR: %s",
             err.text);
@@ -218,10 +221,10 @@ static void check_dataset(struct visit *visit)
     for (size_t i = 0; i < dataset->n_sessions; i++) {
         n_scans += dataset->session[i].n_scans;
         n_without += dataset->session[i].n_scans == 0;
+        if (visit->session_bytes <= 0 && dataset->session[i].n_scans > 0)
+            visit->session_bytes = session_output_bytes(&dataset->session[i]);
     }
     visit->n_sessions = dataset->n_sessions;
-    if (dataset->n_sessions > 0)
-        visit->session_bytes = session_output_bytes(&dataset->session[0]);
     say(visit, n_scans > 0 ? "ok" : "warn",
         n_scans > 0 ? NULL : "check the modalities (-m) and the images' names",
         "BIDS_DIR %s: %zu sessions, %zu images to preprocess, %zu sessions without", dataset->root,
@@ -304,7 +307,8 @@ static const char *probe_operations(const char *folder)
     return failed_at;
 }
 
-static void check_writing(struct visit *visit, const char *folder)
+/* True when files can be made there. */
+static bool check_writing(struct visit *visit, const char *folder)
 {
     NP_AUTO(np_freep)
     char *probe = np_xasprintf("%s/.neuro-preprocess-doctor.%s.%ld.tmp", folder, np_host_name(),
@@ -315,7 +319,7 @@ static void check_writing(struct visit *visit, const char *folder)
             "OUTPUT_DIR %s: nothing can be made in %s (%s)", visit->output_dir, folder,
             strerror(errno));
         failed(visit, errno == ENOSPC || errno == EDQUOT ? NP_ESPACE : NP_ECREATE);
-        return;
+        return false;
     }
     const char *failed_at = probe_operations(probe);
     rmdir(probe);
@@ -323,11 +327,11 @@ static void check_writing(struct visit *visit, const char *folder)
         say(visit, "FAIL", "choose an OUTPUT_DIR on another file system",
             "OUTPUT_DIR %s: the file system fails at %s", visit->output_dir, failed_at);
         failed(visit, NP_EIO);
-    } else {
-        say(visit, "ok", NULL, "OUTPUT_DIR %s: %s; write, sync, rename, O_EXCL work",
-            visit->output_dir,
-            strcmp(folder, visit->output_dir) == 0 ? "exists" : "can be created");
+        return false;
     }
+    say(visit, "ok", NULL, "OUTPUT_DIR %s: %s; write, sync, rename, O_EXCL work", visit->output_dir,
+        strcmp(folder, visit->output_dir) == 0 ? "exists" : "can be created");
+    return true;
 }
 
 static void check_space(struct visit *visit, const char *folder)
@@ -347,15 +351,13 @@ static void check_space(struct visit *visit, const char *folder)
     bool for_one = free_bytes >= each && free_inodes >= SESSION_INODES;
     bool for_all = free_bytes >= n * each && free_inodes >= n * SESSION_INODES;
 
-    say(visit,
-        for_all   ? "ok"
-        : for_one ? "warn"
-                  : "FAIL",
+    NP_AUTO(np_freep)
+    char *inodes = fs.f_files > 0 ? np_xasprintf("%.0f", free_inodes) : np_xstrdup("uncounted");
+    const char *verdict = for_all ? "ok" : "warn";
+    say(visit, for_one ? verdict : "FAIL",
         for_all ? NULL : "free space or inodes, or choose another OUTPUT_DIR",
-        "space: %.1f GiB and %s%.0f inodes free; %.0f sessions need about %.1f GiB and %.0f "
-        "inodes",
-        free_bytes / GIB, fs.f_files > 0 ? "" : "uncounted ", fs.f_files > 0 ? free_inodes : 0, n,
-        n * each / GIB, n * SESSION_INODES);
+        "space: %.1f GiB, inodes: %s free; %.0f sessions need about %.1f GiB, %.0f inodes",
+        free_bytes / GIB, inodes, n, n * each / GIB, n * SESSION_INODES);
     if (!for_one)
         failed(visit, NP_ESPACE);
 }
@@ -411,9 +413,9 @@ static void check_output_dir(struct visit *visit)
             visit->output_dir, folder);
         failed(visit, NP_ECREATE);
     } else {
-        check_writing(visit, folder);
-        check_space(visit, folder);
         check_file_system(visit, folder);
+        if (check_writing(visit, folder))
+            check_space(visit, folder);
     }
 }
 

@@ -108,7 +108,7 @@ static int read_ours(struct line *line, const struct np_option *option, const ch
         return 0;
     }
     int n_values = 0;
-    int most = option->type == NP_OPT_LIST ? line->n_words : 1;
+    int most = option->type == NP_OPT_LIST && option->most == 0 ? line->n_words : 1;
     for (const char *next; n_values < most && (next = peek_value(line)); n_values++) {
         assign(line, option, typed, n_typed, next);
         line->at++;

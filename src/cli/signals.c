@@ -20,5 +20,6 @@ const struct np_cancel *np_signals_install(void)
     for (size_t i = 0; i < NP_COUNT(stopping); i++)
         sigaction(stopping[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is then an error of write */
     return &cancel;
 }

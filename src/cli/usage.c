@@ -51,7 +51,7 @@ char *np_cli_option_form(const struct np_option *option)
         np_str_addf(&out, " {%s}", words);
     } else if (option->argument)
         np_str_addf(&out, " %s", option->argument);
-    if (option->type == NP_OPT_LIST)
+    if (option->type == NP_OPT_LIST && option->most == 0)
         np_str_add(&out, "...");
     return np_str_take(&out);
 }

@@ -3,9 +3,11 @@
  * when the program is built, the fastest that is there:
  *   compress  ISA-L level 1, else libdeflate level 1, else zlib level 1
  *   inflate   ISA-L, else zlib (libdeflate needs whole buffers, and we read in bounded pieces)
- * What is inflated is the same with each of them; the compressed bytes are not. ISA-L chooses its
- * code by the processor, so its *compressed* bytes may also differ between processors (never
- * between runs or thread counts on one); compare files across machines by their voxels' hash.
+ * What is inflated is the same with each of them; the compressed bytes are not, nor between their
+ * versions, so files of different builds are compared by their voxels' hash. Within one build the
+ * bytes are the same on any x86-64 processor that runs it: zlib and libdeflate have one algorithm,
+ * and ISA-L's three variants for SSE4.2, AVX and AVX2 make the same bytes (compared for 2.30.0);
+ * its portable one, for processors below x86-64-v2 and for other architectures, makes others.
  */
 #ifndef NP_CODEC_DEFLATE_H
 #define NP_CODEC_DEFLATE_H

@@ -90,7 +90,7 @@ const struct np_option np_options[] = {
     {"input", NULL, 0, NP_OPT_LIST, NP_GROUP_PLACES, BIT(PROCESS), NP_OPT_FILE, FIELD(inputs),
      .argument = "FILE", .help = "Images to process, another way to say 'process FILE...'."},
     {"input-dir", NULL, 0, NP_OPT_LIST, NP_GROUP_PLACES, BIT(BATCH),
-     NP_OPT_DIRECTORY | NP_OPT_ANOTHER_WAY, FIELD(inputs), .argument = "DIR",
+     NP_OPT_DIRECTORY | NP_OPT_ANOTHER_WAY, FIELD(inputs), .argument = "DIR", .most = 1,
      .help = "Folder of images to process, another way to say 'batch DIR'."},
     {"work-dir", NULL, 'w', NP_OPT_STRING, NP_GROUP_PLACES, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_DIRECTORY, FIELD(work_dir), .argument = "DIR",
@@ -155,10 +155,10 @@ const struct np_option np_options[] = {
      .help = "Memory for the whole run, with a suffix: 8G, 8000M (powers of 1024); auto: the "
              "cgroup's limit. What does not fit is refused before any work."},
     {"mem-gb", NULL, 0, NP_OPT_MEMORY, NP_GROUP_RESOURCES, PLANNED,
-     NP_OPT_IN_FILE | NP_OPT_ANOTHER_WAY, FIELD(mem_bytes), .argument = "N",
+     NP_OPT_IN_FILE | NP_OPT_ANOTHER_WAY | NP_OPT_ZERO_IS_AUTO, FIELD(mem_bytes), .argument = "N",
      .unit_bytes = 1073741824.0, .help = "The same in GB: --mem-gb 8."},
     {"mem-mb", NULL, 0, NP_OPT_MEMORY, NP_GROUP_RESOURCES, PLANNED,
-     NP_OPT_IN_FILE | NP_OPT_ANOTHER_WAY, FIELD(mem_bytes), .argument = "N",
+     NP_OPT_IN_FILE | NP_OPT_ANOTHER_WAY | NP_OPT_ZERO_IS_AUTO, FIELD(mem_bytes), .argument = "N",
      .unit_bytes = 1048576.0, .help = "The same in MB: --mem-mb 8000."},
 
     /* outputs */

@@ -76,7 +76,8 @@ struct np_option {
     const char *argument;
     const struct np_choice *choices;
     const char *prefix;      /* taken off a value: "sub-" */
-    double least, most;      /* of numbers, inclusive; both 0 = the type's own range, from 1 up */
+    double least, most;      /* of numbers, inclusive; both 0 = the type's own range, from 1 up; of
+                                lists `most` values each time, 0 = up to the next option */
     double unit_bytes;       /* NP_OPT_MEMORY */
     const char *same_as;     /* NP_OPT_ASSIGN */
     const char *assigns;     /* NP_OPT_ASSIGN: one value, or a list separated by spaces */

@@ -23,10 +23,9 @@
 #include "ops/surface.h"
 
 enum {
-    CENTRE_LEVEL = 3, /* sphere levels: 642 vertices … */
-    START_LEVEL = 4,  /* … and 2562 */
-    CENTRE_ITERATIONS = 300,
-    START_ITERATIONS = 600,
+    SPHERE_LEVEL = 3, /* 642 vertices */
+    SPHERE_ITERATIONS = 300,
+    START_ITERATIONS = 250,
     SHELL_PASSES = 2,
     SHELL_ITERATIONS = 250,
     SPLIT_ITERATIONS = 50,
@@ -83,20 +82,25 @@ static int evolve(struct search *s, const struct np_surface_forces *forces, int 
 
 /* ---- the start ----------------------------------------------------------------------------- */
 
-/* Grow a new sphere about `centre_mm`. */
-static int grow_sphere(struct search *s, int level, int n_iterations, const double centre_mm[3],
-                       struct np_error *err)
+/* Move the surface with the paper's border level; tm is the median in a ball about `centre_mm`. */
+static int push(struct search *s, int n_iterations, const double centre_mm[3], struct np_error *err)
 {
     struct np_surface_forces forces = BASE_FORCES;
-    double radius_mm = s->head.radius_mm;
 
     forces.dark = s->head.dark;
     forces.head = s->head.threshold;
     forces.share = np_pow(s->options->fraction, 0.275);
-    NP_TRY(np_head_ball_median(&s->head, centre_mm, radius_mm, s->exec, &forces.middle, err));
-    np_mesh_freep(&s->surface);
-    s->surface = np_mesh_new_sphere(level, centre_mm, radius_mm / 2);
+    NP_TRY(
+        np_head_ball_median(&s->head, centre_mm, s->head.radius_mm, s->exec, &forces.middle, err));
     return evolve(s, &forces, n_iterations, err);
+}
+
+static void split(struct search *s)
+{
+    struct np_mesh *finer = np_mesh_split(s->surface);
+
+    np_mesh_freep(&s->surface);
+    s->surface = finer;
 }
 
 static double distance_mm(const double a[3], const double b[3])
@@ -115,12 +119,15 @@ static int start(struct search *s, struct np_error *err)
     memcpy(centre_mm, s->head.centre_mm, sizeof(centre_mm));
     do {
         memcpy(before_mm, centre_mm, sizeof(before_mm));
-        NP_TRY(grow_sphere(s, CENTRE_LEVEL, CENTRE_ITERATIONS, centre_mm, err));
+        np_mesh_freep(&s->surface);
+        s->surface = np_mesh_new_sphere(SPHERE_LEVEL, centre_mm, s->head.radius_mm / 2);
+        NP_TRY(push(s, SPHERE_ITERATIONS, centre_mm, err));
         np_mesh_centre(s->surface, centre_mm);
         s->report.n_restarts++;
     } while (distance_mm(centre_mm, before_mm) >= s->options->restart_shift_mm &&
              s->report.n_restarts < s->options->most_restarts);
-    NP_TRY(grow_sphere(s, START_LEVEL, START_ITERATIONS, centre_mm, err));
+    split(s);
+    NP_TRY(push(s, START_ITERATIONS, centre_mm, err));
     s->report.start_volume_mm3 = np_mesh_volume_mm3(s->surface);
     return 0;
 }
@@ -248,9 +255,7 @@ static int refine(struct search *s, struct np_error *err)
 {
     for (int pass = 0; pass < SHELL_PASSES; pass++)
         NP_TRY(follow_shell(s, SHELL_ITERATIONS, err));
-    struct np_mesh *finer = np_mesh_split(s->surface);
-    np_mesh_freep(&s->surface);
-    s->surface = finer;
+    split(s);
     NP_TRY(follow_shell(s, SPLIT_ITERATIONS, err));
     np_mesh_smooth_taubin(s->surface, TAUBIN_ROUNDS);
     return 0;

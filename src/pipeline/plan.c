@@ -13,7 +13,7 @@
  * voxels: see docs/benchmarks.md. Five float volumes live at once at the widest place, with masks
  * and the packer's buffers.
  */
-static const int64_t BYTES_PER_VOXEL = 34;
+static const int64_t BYTES_PER_VOXEL = 20;
 static const int64_t BYTES_FIXED = 48 << 20;
 static const int64_t BYTES_PER_THREAD = 8 << 20;
 

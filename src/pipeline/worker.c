@@ -117,6 +117,11 @@ static void note_failure(struct file_run *run, struct np_span *span, const char 
 {
     np_failure_set(&run->record.failure, err, stage);
     run->record.failure.injected = run->fault_at == run->n_started - 1 && err->code == NP_EMETHOD;
+    if (run->record.failure.injected) {
+        np_freep(&run->record.failure.hint);
+        run->record.failure.hint = np_xstrdup("nothing is wrong: the fault was asked for; run "
+                                              "without --fail-rate into another OUTPUT_DIR");
+    }
     if (err->code == NP_ECANCELED)
         run->record.failure.signal = (int)run->task->cancel->signal;
     run->record.state = err->code == NP_ECANCELED ? NP_STATE_INTERRUPTED : NP_STATE_FAILED;
@@ -160,8 +165,14 @@ static int run_stage(struct file_run *run, const char *name, const struct np_sta
                                            : NP_STATE_FAILED;
     tell_measures(run, span, first_measure, first_fact);
     tell_warnings(run, span, name);
-    if (code < 0)
+    if (code < 0) {
         note_failure(run, span, name, err);
+    } else {
+        NP_AUTO(np_freep)
+        char *text =
+            np_xasprintf("%s %s: done in %.2f s", run->file->modality, name, record->wall_s);
+        log_line(run, span, NP_INFO, name, text);
+    }
     np_span_end(run->trace, &span);
     return code;
 }

@@ -1,11 +1,13 @@
 #include "record/complete.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/path.h"
 #include "codec/sha256.h"
+#include "record/json.h"
 
 static bool outputs_present(const struct np_session_record *record, const char *output_dir)
 {
@@ -50,6 +52,37 @@ static enum np_completeness say(char **difference, enum np_completeness result, 
     return result;
 }
 
+static void add_value(struct np_str *out, const json_t *value)
+{
+    NP_AUTO(np_freep) char *text = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+
+    np_str_add(out, text ? text : "absent");
+}
+
+/* "normalize: now "percentile", recorded "zscore"" for each option that differs */
+static char *option_differences(const char *now, const char *before)
+{
+    NP_AUTO(np_json_decref) json_t *a = json_loads(now, 0, NULL);
+    NP_AUTO(np_json_decref) json_t *b = json_loads(before, 0, NULL);
+    struct np_str out = {0};
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(a, key, value)
+    {
+        const json_t *other = json_object_get(b, key);
+        if (json_equal(value, other))
+            continue;
+        np_str_addf(&out, "%s%s: now ", out.length ? "; " : "", key);
+        add_value(&out, value);
+        np_str_add(&out, ", recorded ");
+        add_value(&out, other);
+    }
+    if (!out.length)
+        np_str_add(&out, "other options");
+    return np_str_take(&out);
+}
+
 static enum np_completeness compare(const struct np_session_record *record, const char *output_dir,
                                     const struct np_complete_key *key, char **difference)
 {
@@ -67,8 +100,7 @@ static enum np_completeness compare(const struct np_session_record *record, cons
     }
     if (!record->config || strcmp(record->config, key->config) != 0)
         return say(difference, NP_OTHER_CONFIG,
-                   np_xasprintf("options now %s, recorded %s", key->config,
-                                record->config ? record->config : "none"));
+                   option_differences(key->config, record->config ? record->config : "{}"));
     for (size_t i = 0; i < key->n_inputs; i++) {
         const struct np_file_record *file = find_file(record, key->input[i].recorded);
         if (!file->method || strcmp(file->method, key->input[i].method) != 0)

@@ -21,6 +21,7 @@ static const char BIDSIGNORE[] = "# Names that BIDS does not know (yet)\n"
                                  "*_boldref.nii.gz\n"
                                  "*_timeseries.tsv\n"
                                  "group_*\n"
+                                 "CITATION.md\n"
                                  "logs/\n";
 
 static const char DESCRIPTIONS[] =

@@ -19,7 +19,7 @@
 /* A sample's longest edge: voxels that are longer are averages of several. */
 static const double SAMPLE_MM = 1.5;
 
-enum { MOST_VOXELS = 1024, NOISE_STREAM = 1 << 16 };
+enum { MOST_VOXELS = 1024, MOST_SAMPLES = 4, NOISE_STREAM = 1 << 16 };
 
 /* The image's grid seen along R, A, S, and where it stores a voxel. */
 struct frame {
@@ -166,7 +166,7 @@ static void place_frame(const struct np_synth_options *o, const struct np_anatom
         double extent_mm = (double)frame->n[w] * edge_mm;
         double top_mm = w == 2 ? high_mm[w] : 0.5 * (low_mm[w] + high_mm[w] + extent_mm);
         frame->first_mm[w] = top_mm - extent_mm + 0.5 * edge_mm;
-        frame->n_sub[w] = (int)ceil(edge_mm / SAMPLE_MM - 1e-9);
+        frame->n_sub[w] = (int)fmin(ceil(edge_mm / SAMPLE_MM - 1e-9), MOST_SAMPLES);
     }
 }
 

@@ -119,7 +119,7 @@ struct np_exemplar {
     struct np_span_id span_id;
 };
 
-/* One time series: cumulative since start_ns. */
+/* One time series: cumulative since start_ns (0 for a gauge, which has no beginning). */
 struct np_metric_point {
     const struct np_metric_def *def;
     struct np_attrs attrs;
@@ -175,9 +175,10 @@ bool np_traceparent_parse(const char *text, struct np_trace_id *trace_id,
                           struct np_span_id *span_id, uint32_t *flags);
 
 /*
- * Open a span as child of `parent` (NULL = root of a new trace). The caller owns it and ends it
- * with np_span_end. Sinks are told of the start only by np_span_begin, once attributes that belong
- * to the start are set.
+ * Open a span as child of `parent` (NULL = root of a new trace; a parent elsewhere is a struct
+ * np_span with ids, flags and trace_state alone). The caller owns it and ends it with np_span_end.
+ * Sinks are told of the start only by np_span_begin, once attributes that belong to the start are
+ * set.
  */
 struct np_span *np_span_new(const char *name, const struct np_span *parent);
 void np_span_begin(struct np_trace *trace, struct np_span *span);
@@ -204,8 +205,8 @@ void np_trace_log(struct np_trace *trace, const struct np_span *span, enum np_se
                   const struct np_attrs *attrs, const char *format, ...) NP_PRINTF(5, 6);
 void np_log_record_done(struct np_log_record *record);
 
-/* Aggregate. `attrs` select the series (copied when new; NULL = none); `span` gives the exemplar
- * (may be NULL). */
+/* Aggregate. A value that is not finite, or would make a counter fall, is passed over. `attrs`
+ * select the series (copied when new; NULL = none); `span` gives the exemplar (may be NULL). */
 void np_metric_add(struct np_trace *trace, const struct np_metric_def *def, double value,
                    const struct np_attrs *attrs, const struct np_span *span);
 /* Gauge: the last value counts. */

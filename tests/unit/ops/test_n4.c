@@ -80,7 +80,7 @@ TEST(n4_removes_a_known_field)
     struct np_n4_options options = np_n4_options_default();
     struct np_n4_report report;
 
-    phantom_init(&phantom, 0.2);
+    phantom_init(&phantom, 0.25);
     ok_above(truth_sd(&phantom), 0.1, "the field is strong: sd of its logarithm");
     ok_int(
         np_n4_estimate(phantom.image, phantom.mask, &options, NULL, phantom.field, &report, NULL),
