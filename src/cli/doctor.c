@@ -454,5 +454,5 @@ int np_doctor(const struct np_config *config, FILE *out)
     }
     if (config->work_dir)
         check_work_dir(&visit);
-    return visit.code;
+    return np_outcome_info(np_error_outcome(visit.code))->exit_status;
 }

@@ -10,8 +10,8 @@
  * Check this machine, job and container, and the places given (bids_dir, output_dir, work_dir; each
  * may be NULL). One line a check on `out`: "ok", "warn" or "FAIL", what was found, and what to do
  * unless it is ok. Nothing stays behind: a probe folder is made where the output would go, and
- * removed. Returns 0 when nothing failed, else the code of the first failure: NP_ENOINPUT,
- * NP_ECREATE, NP_ESPACE, NP_ENOMEM, …
+ * removed. Returns the exit status: 0 when nothing failed, else that of the first failure: 66
+ * no-input, 73 cant-create, 74 io, …
  */
 int np_doctor(const struct np_config *config, FILE *out);
 

@@ -274,7 +274,7 @@ static const char *near_verb(const char *word)
 static int places_missing(const struct line *line, const char *form)
 {
     struct np_str hint = {0};
-    const char *verb = line->places.n == 1 ? near_verb(line->places.item[0]) : NULL;
+    const char *verb = line->places.n ? near_verb(line->places.item[0]) : NULL;
     NP_AUTO(np_freep) char *found = np_strings_join(&line->places, "' '", 4);
     NP_AUTO(np_freep) char *text = shown(found);
 

@@ -15,6 +15,17 @@ const char *np_codec_name(void)
         ISAL_PATCH_VERSION);
 }
 
+/* ISA-L's interface knows no const; it only reads its input. */
+static uint8_t *unconst(const void *bytes)
+{
+    union {
+        const void *given;
+        uint8_t *wanted;
+    } pointer = {bytes};
+
+    return pointer.wanted;
+}
+
 /* At worst it stores, at 5 bytes for each stored block, and none is shorter than 8 KiB but the
  * last; the rest of the room is for the end and for what it writes ahead. */
 size_t np_deflate_bound(size_t n_bytes)
@@ -36,7 +47,7 @@ int np_deflate_part(const void *bytes, size_t n_bytes, void *out, size_t *n_out,
     stream->level_buf = level_buf;
     stream->level_buf_size = ISAL_DEF_LVL1_DEFAULT;
     stream->flush = FULL_FLUSH;
-    stream->next_in = (uint8_t *)(uintptr_t)bytes; /* it only reads */
+    stream->next_in = unconst(bytes);
     stream->avail_in = (uint32_t)n_bytes;
     stream->next_out = out;
     stream->avail_out = (uint32_t)np_deflate_bound(n_bytes);
@@ -77,7 +88,7 @@ enum np_inflate_state np_inflate_step(struct np_inflate *self, const uint8_t **i
     static const ptrdiff_t MOST = 1 << 30;
     struct inflate_state *state = &self->state;
 
-    state->next_in = (uint8_t *)(uintptr_t)*in; /* it only reads */
+    state->next_in = unconst(*in);
     state->avail_in = (uint32_t)(in_end - *in < MOST ? in_end - *in : MOST);
     state->next_out = *out;
     state->avail_out = (uint32_t)(out_end - *out < MOST ? out_end - *out : MOST);

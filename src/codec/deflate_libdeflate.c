@@ -11,6 +11,7 @@
 #include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 enum { LEVEL = 1, RAW_WINDOW = -15, SYNC_ROOM = 8, SCRATCH = 32768 };
@@ -40,7 +41,7 @@ struct last_block {
 static int find_last_block(const void *bytes, size_t n_bytes, struct last_block *last)
 {
     uint8_t scratch[SCRATCH];
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)n_bytes};
+    z_stream stream = {.next_in = bytes, .avail_in = (uInt)n_bytes};
 
     if (inflateInit2(&stream, RAW_WINDOW) != Z_OK)
         return NP_ENOMEM;

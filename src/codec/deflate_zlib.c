@@ -2,6 +2,7 @@
 #include "codec/deflate.h"
 
 #include <stdlib.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 uint32_t np_crc32_join(uint32_t crc_a, uint32_t crc_b, size_t n_bytes_b)
@@ -61,7 +62,7 @@ enum np_inflate_state np_inflate_step(struct np_inflate *self, const uint8_t **i
     static const ptrdiff_t MOST = 1 << 30;
     z_stream *stream = &self->stream;
 
-    stream->next_in = (Bytef *)(uintptr_t)*in; /* it only reads */
+    stream->next_in = *in;
     stream->avail_in = (uInt)(in_end - *in < MOST ? in_end - *in : MOST);
     stream->next_out = *out;
     stream->avail_out = (uInt)(out_end - *out < MOST ? out_end - *out : MOST);
@@ -95,7 +96,7 @@ int np_deflate_part(const void *bytes, size_t n_bytes, void *out, size_t *n_out,
 
     if (deflateInit2(&stream, 1, Z_DEFLATED, RAW_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return np_error_set(err, NP_ENOMEM, "compression: no memory for zlib's state of 256 KiB");
-    stream.next_in = (Bytef *)(uintptr_t)bytes; /* it only reads */
+    stream.next_in = bytes;
     stream.avail_in = (uInt)n_bytes;
     stream.next_out = out;
     stream.avail_out = (uInt)np_deflate_bound(n_bytes);

@@ -336,7 +336,7 @@ static int read_plain(struct np_source *source, uint8_t *out, size_t n_bytes, si
         memcpy(out, source->in, done);
     source->in += done;
     while (done < n_bytes && !source->at_eof) {
-        size_t n;
+        size_t n = 0;
         NP_TRY(read_file(source, out + done, n_bytes - done, &n, err));
         done += n;
     }
@@ -358,7 +358,7 @@ int np_source_skip(struct np_source *source, int64_t n_bytes, const struct np_ex
     int64_t done = 0;
 
     while (done < n_bytes) {
-        size_t want = n_bytes - done < SCRATCH ? (size_t)(n_bytes - done) : SCRATCH, n;
+        size_t want = n_bytes - done < SCRATCH ? (size_t)(n_bytes - done) : SCRATCH, n = 0;
         NP_TRY(np_exec_check(exec, err));
         NP_TRY(np_source_read(source, scratch, want, &n, err));
         done += (int64_t)n;

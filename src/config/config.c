@@ -9,8 +9,8 @@ void np_config_init(struct np_config *config)
         .command = NP_COMMAND_HELP,
         .topic = NP_COMMAND_HELP,
         .slow_stage_s = 0,
-        .demo_participants = 2,
-        .demo_sessions = 1,
+        .demo_participants = 3,
+        .demo_sessions = 2,
         .demo_size_mm = 2,
     };
     np_strings_add(&config->modalities, "T1w");

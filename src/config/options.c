@@ -97,7 +97,8 @@ const struct np_option np_options[] = {
      .help = "Folder for intermediate files. There are none in this version; it is accepted "
              "because drivers pass one."},
     {"clean-workdir", NULL, 0, NP_OPT_FLAG, NP_GROUP_PLACES, PLANNED, NP_OPT_IN_FILE,
-     FIELD(clean_workdir), .help = "Remove what was left in the work folder first."},
+     FIELD(clean_workdir),
+     .help = "Accepted because drivers pass it; there are no intermediate files to remove."},
 
     /* selection */
     {"participant-label", "participant-labels", 0, NP_OPT_LIST, NP_GROUP_SELECTION, BIDS,

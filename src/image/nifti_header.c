@@ -86,8 +86,8 @@ static void widen(const nifti_1_header *h1, nifti_2_header *h2)
     h2->qoffset_x = h1->qoffset_x;
     h2->qoffset_y = h1->qoffset_y;
     h2->qoffset_z = h1->qoffset_z;
-    h2->slice_code = h1->slice_code;
-    h2->xyzt_units = h1->xyzt_units;
+    h2->slice_code = (unsigned char)h1->slice_code;
+    h2->xyzt_units = (unsigned char)h1->xyzt_units;
     h2->dim_info = h1->dim_info;
     for (int i = 0; i < 8; i++) {
         h2->dim[i] = h1->dim[i];

@@ -179,11 +179,12 @@ static int check_one_volume(const char *path, const struct np_nifti_info *info,
 static int refuse_short(const char *path, const struct opened *file, int64_t n_found,
                         struct np_error *err)
 {
+    long long claim = file->layout.offset + file->layout.n_data_bytes;
+
     return np_error_set(err, NP_ETRUNCATED,
                         "'%s': expected %lld bytes by its header, found %lld; the file was cut: "
                         "fetch or convert it again",
-                        path, (long long)(file->layout.offset + file->layout.n_data_bytes),
-                        (long long)n_found);
+                        path, claim, (long long)n_found);
 }
 
 static int skip_to_voxels(const char *path, struct opened *file, const struct np_exec *exec,
@@ -209,11 +210,11 @@ static int read_voxels(const char *path, struct opened *file, const struct np_ex
                             CHUNK >> 20);
     for (int64_t done = 0; done < n_voxels; done += n_chunk) {
         int64_t n = n_voxels - done < n_chunk ? n_voxels - done : n_chunk;
-        size_t n_read;
+        size_t n_bytes = (size_t)n * (size_t)size, n_read = 0;
         NP_TRY(np_exec_check(exec, err));
-        NP_TRY(np_source_read(file->source, raw, (size_t)(n * size), &n_read, err));
+        NP_TRY(np_source_read(file->source, raw, n_bytes, &n_read, err));
         file->position += (int64_t)n_read;
-        if (n_read < (size_t)(n * size))
+        if (n_read < n_bytes)
             return refuse_short(path, file, file->position, err);
         np_nifti_convert(info, raw, n, voxel + done, exec, seen);
     }

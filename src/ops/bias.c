@@ -6,6 +6,7 @@
 
 #include "ops/elementary.h"
 #include "ops/histogram.h"
+#include "ops/lanes.h"
 #include "ops/morphology.h"
 
 static const double BLOCK_MM = 4;
@@ -53,8 +54,13 @@ static void divide_plane(void *context, int64_t z)
         float factor[CHUNK];
 
         np_expf_n(job->field->voxel + at, factor, count);
-        for (size_t i = 0; i < count; i++)
-            job->out->voxel[at + i] = job->in->voxel[at + i] / factor[i];
+        const float *in = job->in->voxel + at;
+        float *out = job->out->voxel + at;
+        size_t i = 0;
+        for (; i + NP_LANES <= count; i += NP_LANES)
+            np_lanes_store(out + i, np_lanes_load(in + i) / np_lanes_load(factor + i));
+        for (; i < count; i++)
+            out[i] = in[i] / factor[i];
     }
 }
 
@@ -68,6 +74,12 @@ void np_bias_divide(const struct np_image *in, const struct np_image *log_field,
 
 /* --- blending --------------------------------------------------------------------------------- */
 
+/* A voxel's place between the centres of blocks, along one axis. */
+struct between {
+    int64_t low, high; /* blocks */
+    float share;       /* of the higher */
+};
+
 /*
  * The weight is smooth, so it is computed on blocks of about BLOCK_MM and interpolated linearly:
  * a distance map of every voxel would cost more than the fit.
@@ -80,6 +92,7 @@ struct blend_job {
     int64_t block[3];
     struct np_mask *near;    /* blocks that hold a voxel of the mask */
     struct np_image *weight; /* of inner, per block */
+    struct between *at_x;    /* [nx] */
     float *row;              /* [nz][blocks in x] a row of weights between rows of blocks */
 };
 
@@ -87,6 +100,7 @@ static void blend_job_done(struct blend_job *job)
 {
     np_mask_freep(&job->near);
     np_image_freep(&job->weight);
+    free(job->at_x);
     free(job->row);
 }
 
@@ -100,21 +114,46 @@ static void find_near_blocks(void *context, int64_t bz)
         for (int64_t y = 0; y < n[1]; y++) {
             const uint8_t *inside = job->mask->voxel + n[0] * (y + n[1] * z);
             uint8_t *near = job->near->voxel + blocks[0] * (y / job->block[1] + blocks[1] * bz);
+            size_t end = (size_t)n[0], block = (size_t)job->block[0];
 
-            for (int64_t bx = 0, x = 0; bx < blocks[0]; bx++)
-                for (int64_t i = 0; i < job->block[0] && x < n[0]; i++, x++)
-                    near[bx] |= inside[x];
+            /* one voxel tells of its block: go on with the next block */
+            for (size_t x = 0; (x = np_next_inside(inside, x, end)) < end;
+                 x = (x / block + 1) * block)
+                near[x / block] = 1;
         }
 }
 
-/* Where voxel `i` lies between the centres of blocks: the lower one and the share of the next. */
-static int64_t between_blocks(int64_t i, int64_t block, int64_t n_blocks, float *share)
+/* Where voxel `i` lies between the centres of blocks. */
+static struct between find_between(int64_t i, int64_t block, int64_t n_blocks)
 {
     double position = ((double)i + 0.5) / (double)block - 0.5;
     double low = fmin(fmax(floor(position), 0), (double)(n_blocks > 1 ? n_blocks - 2 : 0));
 
-    *share = n_blocks > 1 ? (float)fmin(fmax(position - low, 0), 1) : 0;
-    return (int64_t)low;
+    return (struct between){
+        .low = (int64_t)low,
+        .high = (int64_t)low + (n_blocks > 1),
+        .share = (float)fmin(fmax(position - low, 0), 1),
+    };
+}
+
+/* A row of blocks' weights, between those on both sides; false when all are 1. */
+static bool mix_weights(const struct blend_job *job, struct between y, struct between z, float *row)
+{
+    const int64_t *n = job->weight->grid.n;
+    const float *w = job->weight->voxel;
+    const float *below_low = w + n[0] * (y.low + n[1] * z.low);
+    const float *below_high = w + n[0] * (y.high + n[1] * z.low);
+    const float *above_low = w + n[0] * (y.low + n[1] * z.high);
+    const float *above_high = w + n[0] * (y.high + n[1] * z.high);
+    float least = 1;
+
+    for (int64_t i = 0; i < n[0]; i++) {
+        float below = below_low[i] + y.share * (below_high[i] - below_low[i]);
+        float above = above_low[i] + y.share * (above_high[i] - above_low[i]);
+        row[i] = below + z.share * (above - below);
+        least = row[i] < least ? row[i] : least;
+    }
+    return least < 1;
 }
 
 static void blend_plane(void *context, int64_t z)
@@ -122,25 +161,17 @@ static void blend_plane(void *context, int64_t z)
     struct blend_job *job = context;
     const int64_t *n = job->inner->grid.n, *blocks = job->weight->grid.n;
     float *row = job->row + blocks[0] * z;
-    float share_z, share_y, share_x;
-    int64_t bz = between_blocks(z, job->block[2], blocks[2], &share_z);
-    int64_t up = blocks[2] > 1 ? blocks[0] * blocks[1] : 0, over = blocks[1] > 1 ? blocks[0] : 0;
+    struct between at_z = find_between(z, job->block[2], blocks[2]);
 
     for (int64_t y = 0; y < n[1]; y++) {
-        int64_t by = between_blocks(y, job->block[1], blocks[1], &share_y);
-        const float *w = job->weight->voxel + blocks[0] * (by + blocks[1] * bz);
         float *inner = job->inner->voxel + n[0] * (y + n[1] * z);
         const float *outer = job->outer->voxel + n[0] * (y + n[1] * z);
 
-        for (int64_t i = 0; i < blocks[0]; i++) {
-            float here = w[i] + share_y * (w[i + over] - w[i]);
-            float above = w[i + up] + share_y * (w[i + up + over] - w[i + up]);
-            row[i] = here + share_z * (above - here);
-        }
+        if (!mix_weights(job, find_between(y, job->block[1], blocks[1]), at_z, row))
+            continue;
         for (int64_t x = 0; x < n[0]; x++) {
-            int64_t bx = between_blocks(x, job->block[0], blocks[0], &share_x);
-            float next = blocks[0] > 1 ? row[bx + 1] : row[bx];
-            float weight = row[bx] + share_x * (next - row[bx]);
+            struct between at = job->at_x[x];
+            float weight = row[at.low] + at.share * (row[at.high] - row[at.low]);
             float base = outer[x] + job->level;
             inner[x] = weight < 1 ? base + weight * (inner[x] - base) : inner[x];
         }
@@ -176,9 +207,12 @@ static int make_weights(struct blend_job *job, double width_mm, const struct np_
     job->near = np_mask_new(&blocks);
     job->weight = np_image_new(&blocks);
     job->row = np_try_malloc((size_t)(n[0] * grid->n[2]), sizeof(*job->row));
-    if (!job->near || !job->weight || !job->row)
+    job->at_x = np_try_malloc((size_t)grid->n[0], sizeof(*job->at_x));
+    if (!job->near || !job->weight || !job->row || !job->at_x)
         return np_error_set(err, NP_ENOMEM, "bias field: no memory for the weights of %zu blocks",
                             np_grid_voxels(&blocks));
+    for (int64_t x = 0; x < grid->n[0]; x++)
+        job->at_x[x] = find_between(x, job->block[0], n[0]);
     np_exec_run(exec, n[2], find_near_blocks, job);
     NP_TRY(np_distance_mm2(job->near, NP_DISTANCE_TO_ONE, exec, job->weight, err));
     /* A voxel of the mask is interpolated between blocks that touch its own: those weigh 1. */

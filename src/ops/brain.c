@@ -1,11 +1,12 @@
 /*
  * 1. The head at 1 mm; its centre and size without the neck (ops/head.h).
- * 2. Start: a small sphere at the centre grows into a coarse surface (642 vertices); the surface's
- *    centre is the next round's, until it rests. Then the same with 2562 vertices and a tight
- * border level, b = 0.6^0.275 (Smith 2002 with 0.5).
+ * 2. Start: a sphere of half that size at the centre (642 vertices) grows with a tight border
+ *    level, b = 0.6^0.275 (Smith 2002: 0.5); its new centre is the next round's, until it rests.
+ * The last surface is split to 2562 vertices and moves on.
  * 3. Twice: the shell 7 … 20 mm below the surface is brain for certain. Its median is tm and the
  *    ratio of its 10 % quantile to that is b: a head with much contrast between grey and white
  *    matter has a low border level, a flat one a high level. The same surface moves on with these.
+ *    Where bright tissue goes on outside, the level is lowered to take it in.
  * 4. The same with 10242 vertices, then smoothing without shrinking.
  * 5. Voxels that the surface touches belong to the mask. It must look like a brain: volume, not all
  *    of the image, something darker around it.
@@ -34,8 +35,20 @@ enum {
 
 static const double SHELL_FROM_MM = 7, SHELL_TO_MM = 20;
 static const double LEAST_LEVEL = 0.40, MOST_LEVEL = 0.87;
-/* T1w alone: fat and vessels. In T2w fluid is that bright, and it belongs to the mask. */
-static const double TOO_BRIGHT = 1.6;
+
+/* How a contrast differs. */
+static const struct {
+    double fraction;    /* of the start */
+    double level_share; /* of the shell's 10 % quantile: where the border level lies */
+    double too_bright;  /* over the shell's median */
+} CONTRAST[] = {
+    /* Fat and vessels are bright, and not brain. */
+    [NP_CONTRAST_T1W] = {0.6, 1, 1.6},
+    /* White matter under the cortex is darker than it and must not stop the surface; bright fluid
+     * belongs to the mask; the rim is far darker than both. */
+    [NP_CONTRAST_T2W] = {0.4, 0.8, INFINITY},
+    [NP_CONTRAST_FLAIR] = {0.6, 1, INFINITY},
+};
 
 /* Everything that does not change from step to step; Smith 2002 with a shorter reach inwards (7 and
  * 3 mm for 20 and 10: a longer one meets the ventricles' and sulci's fluid). */
@@ -48,7 +61,7 @@ static const struct np_surface_forces BASE_FORCES = {.reach_min_mm = 7,
 struct np_brain_options np_brain_defaults(enum np_contrast contrast)
 {
     return (struct np_brain_options){.contrast = contrast,
-                                     .fraction = 0.6,
+                                     .fraction = CONTRAST[contrast].fraction,
                                      .most_restarts = 4,
                                      .restart_shift_mm = 1,
                                      .head_height_mm = 165,
@@ -208,7 +221,8 @@ static double rim_of(const double layer[N_LAYERS])
 static void take_shell_level(struct search *s, double low, double dark)
 {
     double range = s->report.middle - dark;
-    double level = range > 0 ? (low - dark) / range : MOST_LEVEL;
+    double share = CONTRAST[s->options->contrast].level_share;
+    double level = range > 0 ? share * (low - dark) / range : MOST_LEVEL;
 
     level = fmin(fmax(level, LEAST_LEVEL), MOST_LEVEL);
     s->report.border_level = fmax(level, s->report.border_level);
@@ -246,8 +260,8 @@ static int follow_shell(struct search *s, int n_iterations, struct np_error *err
     forces.share = s->report.border_level;
     forces.curve_min_mm = 4;
     forces.curve_max_mm = 12;
-    if (s->options->contrast == NP_CONTRAST_T1W)
-        forces.too_bright = forces.dark + TOO_BRIGHT * (forces.middle - forces.dark);
+    forces.too_bright =
+        forces.dark + CONTRAST[s->options->contrast].too_bright * (forces.middle - forces.dark);
     return evolve(s, &forces, n_iterations, err);
 }
 

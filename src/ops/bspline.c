@@ -6,30 +6,15 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "ops/lanes.h"
 
-/* Four floats at once; written with vector types so that speed does not hang on the compiler's
- * mood. Memory need not be aligned: loads and stores go through memcpy. */
-typedef float lanes __attribute__((vector_size(16)));
-enum { N_LANES = 4, PADDING = 8 };
-
-static inline lanes load(const float *from)
-{
-    lanes value;
-
-    memcpy(&value, from, sizeof(value));
-    return value;
-}
-
-static inline void store(float *to, lanes value)
-{
-    memcpy(to, &value, sizeof(value));
-}
+enum { PADDING = 2 * NP_LANES };
 
 /* to[i] += weight · from[i] for i < n, rounded up to whole lanes. */
 static inline void add_scaled(float *to, const float *from, float weight, int n)
 {
-    for (int i = 0; i < n; i += N_LANES)
-        store(to + i, load(to + i) + load(from + i) * weight);
+    for (int i = 0; i < n; i += NP_LANES)
+        np_lanes_store(to + i, np_lanes_load(to + i) + np_lanes_load(from + i) * weight);
 }
 
 void np_bspline_weights(double t, double weight[4])
@@ -220,7 +205,7 @@ int64_t np_bspline_points_of_plane(const struct np_bspline_points *points, int64
 
 int np_bspline_plane_stride(const struct np_bspline_axis axis[3])
 {
-    return (axis[0].n_control + N_LANES - 1) / N_LANES * N_LANES;
+    return (axis[0].n_control + NP_LANES - 1) / NP_LANES * NP_LANES;
 }
 
 size_t np_bspline_plane_size(const struct np_bspline_axis axis[3])
@@ -233,18 +218,18 @@ static void contract_row(const struct np_bspline_axis *axis, float (*weight)[4],
                          const float *value, int n, float *control)
 {
     int base = axis->base[x[0]];
-    lanes sum = {0};
+    np_lanes sum = {0};
 
     for (int i = 0; i < n; i++) {
         if (axis->base[x[i]] != base) {
-            store(control + base, load(control + base) + sum);
-            sum = (lanes){0};
+            np_lanes_store(control + base, np_lanes_load(control + base) + sum);
+            sum = (np_lanes){0};
             base = axis->base[x[i]];
         }
-        lanes w = load(weight[x[i]]);
+        np_lanes w = np_lanes_load(weight[x[i]]);
         sum += value ? w * value[i] : w;
     }
-    store(control + base, load(control + base) + sum);
+    np_lanes_store(control + base, np_lanes_load(control + base) + sum);
 }
 
 static void contract_plane(const struct np_bspline_axis axis[3],
@@ -336,17 +321,19 @@ const float *np_bspline_row_evaluate(const struct np_bspline_axis axis[3], const
     const float *weight = axis[1].weight[y];
     float *const *lane = axis[0].lane;
 
-    for (int x = 0; x < stride; x += N_LANES)
-        store(control + x, load(from + x) * weight[0] + load(from + x + stride) * weight[1] +
-                               load(from + x + 2 * stride) * weight[2] +
-                               load(from + x + 3 * stride) * weight[3]);
+    for (int x = 0; x < stride; x += NP_LANES)
+        np_lanes_store(control + x, np_lanes_load(from + x) * weight[0] +
+                                        np_lanes_load(from + x + stride) * weight[1] +
+                                        np_lanes_load(from + x + 2 * stride) * weight[2] +
+                                        np_lanes_load(from + x + 3 * stride) * weight[3]);
     /* Whole lanes: a span's last ones reach into the next span, which is written after it. */
     for (int s = 0; s < axis[0].n_control - 3; s++) {
         const float *c = control + s;
 
-        for (int64_t x = axis[0].span[s]; x < axis[0].span[s + 1]; x += N_LANES)
-            store(out + x, load(lane[0] + x) * c[0] + load(lane[1] + x) * c[1] +
-                               load(lane[2] + x) * c[2] + load(lane[3] + x) * c[3]);
+        for (int64_t x = axis[0].span[s]; x < axis[0].span[s + 1]; x += NP_LANES)
+            np_lanes_store(
+                out + x, np_lanes_load(lane[0] + x) * c[0] + np_lanes_load(lane[1] + x) * c[1] +
+                             np_lanes_load(lane[2] + x) * c[2] + np_lanes_load(lane[3] + x) * c[3]);
     }
     return out;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "ops/lanes.h"
 
 /* ln 2 = hi + lo; hi has 33 bits, so k · hi is exact for every exponent k. */
 static const double LN2_HI = 0x1.62e42fefp-1;
@@ -288,54 +289,45 @@ double np_cbrt(double x)
     return copysign(root * unscale, x);
 }
 
-/*
- * Four lanes at a time, written with vector types because loops are not vectorised at every
- * optimisation level. Each lane does what the scalar functions do, operation by operation.
- */
-typedef float lanes __attribute__((vector_size(16)));
+/* --- four at once ----------------------------------------------------------------------------- */
+
+/* Each lane does what the scalar functions of the header do, operation by operation. */
 typedef int32_t lane_bits __attribute__((vector_size(16)));
 typedef uint32_t lane_words __attribute__((vector_size(16)));
 
-enum { N_LANES = 4 };
-
-static inline lanes all_lanes(float value)
-{
-    return (lanes){value, value, value, value};
-}
-
 /* `yes` where the mask is set, else `no`. */
-static inline lanes pick(lane_bits mask, lanes yes, lanes no)
+static inline np_lanes pick(lane_bits mask, np_lanes yes, np_lanes no)
 {
-    return (lanes)(((lane_bits)yes & mask) | ((lane_bits)no & ~mask));
+    return (np_lanes)(((lane_bits)yes & mask) | ((lane_bits)no & ~mask));
 }
 
-static inline lanes expf_lanes(lanes x)
+static inline np_lanes expf_lanes(np_lanes x)
 {
-    const lanes round_magic = all_lanes(12582912.0f), low = all_lanes(-87.0f),
-                high = all_lanes(88.0f);
+    const np_lanes round_magic = np_lanes_all(12582912.0f), low = np_lanes_all(-87.0f),
+                   high = np_lanes_all(88.0f);
 
     x = pick(x > low, x, low);
     x = pick(x < high, x, high);
-    lanes shifted = x * 1.44269504f + round_magic;
-    lanes k = shifted - round_magic;
-    lanes r = (x - k * 0x1.62ep-1f) - k * 0x1.0bfbe8p-15f;
-    lanes tail = 1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720)));
-    lanes mantissa = 1.0f + (r + r * r * (0.5f + r * tail));
-    return (lanes)((lane_words)mantissa + ((lane_words)shifted << 23));
+    np_lanes shifted = x * 1.44269504f + round_magic;
+    np_lanes k = shifted - round_magic;
+    np_lanes r = (x - k * 0x1.62ep-1f) - k * 0x1.0bfbe8p-15f;
+    np_lanes tail = 1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720)));
+    np_lanes mantissa = 1.0f + (r + r * r * (0.5f + r * tail));
+    return (np_lanes)((lane_words)mantissa + ((lane_words)shifted << 23));
 }
 
-static inline lanes logf_lanes(lanes x)
+static inline np_lanes logf_lanes(np_lanes x)
 {
     const uint32_t half_root = 0x3f3504f3;
-    const lanes smallest = all_lanes(0x1p-126f);
+    const np_lanes smallest = np_lanes_all(0x1p-126f);
 
     x = pick(x > smallest, x, smallest);
     lane_words offset = (lane_words)x - half_root;
-    lanes k = __builtin_convertvector((lane_bits)offset >> 23, lanes);
-    lanes f = (lanes)((offset & 0x7fffff) + half_root) - 1.0f;
-    lanes s = f / (2.0f + f);
-    lanes z = s * s;
-    lanes tail = z * (2.0f / 3 + z * (2.0f / 5 + z * (2.0f / 7 + z * (2.0f / 9))));
+    np_lanes k = __builtin_convertvector((lane_bits)offset >> 23, np_lanes);
+    np_lanes f = (np_lanes)((offset & 0x7fffff) + half_root) - 1.0f;
+    np_lanes s = f / (2.0f + f);
+    np_lanes z = s * s;
+    np_lanes tail = z * (2.0f / 3 + z * (2.0f / 5 + z * (2.0f / 7 + z * (2.0f / 9))));
     return k * 0x1.62ep-1f + (f + (k * 0x1.0bfbe8p-15f - s * (f - tail)));
 }
 
@@ -343,12 +335,8 @@ void np_expf_n(const float *in, float *out, size_t n)
 {
     size_t i = 0;
 
-    for (; i + N_LANES <= n; i += N_LANES) {
-        lanes x;
-        memcpy(&x, in + i, sizeof(x));
-        x = expf_lanes(x);
-        memcpy(out + i, &x, sizeof(x));
-    }
+    for (; i + NP_LANES <= n; i += NP_LANES)
+        np_lanes_store(out + i, expf_lanes(np_lanes_load(in + i)));
     for (; i < n; i++)
         out[i] = np_expf(in[i]);
 }
@@ -357,12 +345,8 @@ void np_logf_n(const float *in, float *out, size_t n)
 {
     size_t i = 0;
 
-    for (; i + N_LANES <= n; i += N_LANES) {
-        lanes x;
-        memcpy(&x, in + i, sizeof(x));
-        x = logf_lanes(x);
-        memcpy(out + i, &x, sizeof(x));
-    }
+    for (; i + NP_LANES <= n; i += NP_LANES)
+        np_lanes_store(out + i, logf_lanes(np_lanes_load(in + i)));
     for (; i < n; i++)
         out[i] = np_logf(in[i]);
 }

@@ -1,8 +1,11 @@
 #include "ops/foreground.h"
 
+#include <math.h>
+
 #include "ops/histogram.h"
 
 enum { N_BINS = 256 };
+static const double SAMPLE_MM = 2;
 static const double HEAD_SHARE = 0.1;
 static const double MEDIAN_SHARE = 0.9;
 
@@ -42,36 +45,68 @@ static int otsu_threshold(const struct np_image *image, const struct np_mask *po
     return 0;
 }
 
-int np_foreground_mask(const struct np_image *image, const struct np_exec *exec,
-                       struct np_mask **mask, struct np_foreground_report *report,
-                       struct np_error *err)
+/* Every so many voxels, so that they lie about SAMPLE_MM apart; NULL when memory is short. */
+static struct np_image *sample(const struct np_image *image)
+{
+    const int64_t *n = image->grid.n;
+    int64_t step[3];
+    struct np_grid grid = image->grid;
+
+    for (int a = 0; a < 3; a++) {
+        step[a] = (int64_t)fmax(1, floor(SAMPLE_MM / image->grid.spacing_mm[a]));
+        grid.n[a] = (n[a] + step[a] - 1) / step[a];
+    }
+    struct np_image *few = np_image_new(&grid);
+    if (!few)
+        return NULL;
+    float *out = few->voxel;
+    for (int64_t z = 0; z < n[2]; z += step[2])
+        for (int64_t y = 0; y < n[1]; y += step[1])
+            for (int64_t x = 0; x < n[0]; x += step[0])
+                *out++ = image->voxel[x + n[0] * (y + n[1] * z)];
+    return few;
+}
+
+static int find_threshold(const struct np_image *image, const struct np_exec *exec,
+                          struct np_foreground_report *found, struct np_error *err)
 {
     static const double robust[] = {0.02, 0.98, 0.999}, half = 0.5;
-    struct np_foreground_report found = {0};
     double range[NP_COUNT(robust)];
-    NP_AUTO(np_mask_freep) struct np_mask *made = np_mask_new(&image->grid);
+    NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(&image->grid);
 
-    if (!made)
-        return np_error_set(err, NP_ENOMEM, "foreground: no memory for a mask of %zu MiB",
-                            np_grid_mib(&image->grid) / 4 + 1);
-    set_above(image, 0, exec, made);
-    if (np_mask_count(made) == 0)
+    if (!mask)
+        return np_error_set(err, NP_ENOMEM, "foreground: no memory for %zu voxels",
+                            np_grid_voxels(&image->grid));
+    set_above(image, 0, exec, mask);
+    if (np_mask_count(mask) == 0)
         return np_error_set(err, NP_EMETHOD,
                             "foreground: no voxel is positive; check the image's scaling");
-    NP_TRY(np_image_quantiles(image, made, robust, (int)NP_COUNT(robust), exec, range, err));
+    NP_TRY(np_image_quantiles(image, mask, robust, (int)NP_COUNT(robust), exec, range, err));
     if (!(range[1] > range[0]))
         return np_error_set(err, NP_EMETHOD,
                             "foreground: nearly all positive voxels have the value %g; check the "
                             "image's contrast",
                             range[0]);
-    NP_TRY(otsu_threshold(image, made, range[2], exec, &found.otsu, err));
-    set_above(image, range[0] + HEAD_SHARE * (range[1] - range[0]), exec, made);
-    NP_TRY(np_image_quantiles(image, made, &half, 1, exec, &found.head_median, err));
-    found.threshold = MEDIAN_SHARE * found.head_median < found.otsu
-                          ? MEDIAN_SHARE * found.head_median
-                          : found.otsu;
+    NP_TRY(otsu_threshold(image, mask, range[2], exec, &found->otsu, err));
+    set_above(image, range[0] + HEAD_SHARE * (range[1] - range[0]), exec, mask);
+    NP_TRY(np_image_quantiles(image, mask, &half, 1, exec, &found->head_median, err));
+    found->threshold = fmin(MEDIAN_SHARE * found->head_median, found->otsu);
+    return 0;
+}
+
+int np_foreground_mask(const struct np_image *image, const struct np_exec *exec,
+                       struct np_mask **mask, struct np_foreground_report *report,
+                       struct np_error *err)
+{
+    struct np_foreground_report found = {0};
+    NP_AUTO(np_image_freep) struct np_image *few = sample(image);
+    NP_AUTO(np_mask_freep) struct np_mask *made = np_mask_new(&image->grid);
+
+    if (!few || !made)
+        return np_error_set(err, NP_ENOMEM, "foreground: no memory for a mask of %zu MiB",
+                            np_grid_mib(&image->grid) / 4 + 1);
+    NP_TRY(find_threshold(few, exec, &found, err));
     set_above(image, found.threshold, exec, made);
-    found.n_voxels = np_mask_count(made);
     *mask = made;
     made = NULL;
     if (report)

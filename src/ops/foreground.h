@@ -9,7 +9,6 @@ struct np_foreground_report {
     double threshold;   /* intensity; voxels above it are in */
     double otsu;        /* Otsu's threshold of the positive voxels */
     double head_median; /* of the voxels that are no background */
-    int64_t n_voxels;   /* in the mask */
 };
 
 /*
@@ -18,7 +17,8 @@ struct np_foreground_report {
  * minimum by a tenth of the robust range). Otsu alone can single out fat, where that is much
  * brighter than brain, or split a stripped brain between its tissues; the median alone takes in
  * dark tissue, whose noise misleads a bias field, where the neck is large.
- * Exact zeros, however many, do not count: background that was removed changes nothing.
+ * Exact zeros, however many, do not count: background that was removed changes nothing. The
+ * threshold is found on voxels about 2 mm apart, and holds for all.
  *   mask    owned by the caller
  *   report  may be NULL
  * Returns 0, NP_EMETHOD (no positive voxel, or all alike), NP_ENOMEM, NP_ECANCELED; on failure

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ops/elementary.h"
+#include "ops/lanes.h"
 
 /* Slabs are cut by the image's size alone, so that sums come out the same for any team. */
 enum { N_SLABS = 16 };
@@ -60,9 +61,7 @@ static void sum_slab(void *context, int64_t task)
     double sum = 0;
     float minimum = INFINITY, maximum = -INFINITY;
 
-    for (size_t i = slab.begin; i < slab.end; i++) {
-        if (inside && !inside[i])
-            continue;
+    for (size_t i = slab.begin; (i = np_next_inside(inside, i, slab.end)) < slab.end; i++) {
         n++;
         sum += (double)value[i];
         minimum = value[i] < minimum ? value[i] : minimum;
@@ -82,9 +81,7 @@ static void sum_squares_slab(void *context, int64_t task)
     const uint8_t *inside = job->mask ? job->mask->voxel : NULL;
     double square = 0;
 
-    for (size_t i = slab.begin; i < slab.end; i++) {
-        if (inside && !inside[i])
-            continue;
+    for (size_t i = slab.begin; (i = np_next_inside(inside, i, slab.end)) < slab.end; i++) {
         double distance = (double)value[i] - job->mean;
         square += distance * distance;
     }
@@ -168,9 +165,7 @@ static void count_slab(void *context, int64_t task)
     int shift = digit_shift[job->pass];
     uint32_t mask = digit_mask[job->pass];
 
-    for (size_t i = slab.begin; i < slab.end; i++) {
-        if (inside && !inside[i])
-            continue;
+    for (size_t i = slab.begin; (i = np_next_inside(inside, i, slab.end)) < slab.end; i++) {
         uint32_t bits = ordered_bits(value[i]);
         uint32_t leading = job->pass ? bits >> digit_shift[job->pass - 1] : 0;
         for (int g = 0; g < job->n_groups; g++)
@@ -213,9 +208,29 @@ static void group_ranks(struct quantile_job *job, struct rank *rank, int n_ranks
     }
 }
 
-static int64_t count_voxels(const struct np_image *image, const struct np_mask *mask)
+/* The order statistics on both sides of each p: which ranks they are among n values. */
+static void set_ranks(struct rank *rank, const double *p, int n_p, int64_t n)
 {
-    return mask ? np_mask_count(mask) : (int64_t)np_grid_voxels(&image->grid);
+    for (int i = 0; i < n_p; i++) {
+        int64_t below = (int64_t)floor(p[i] * (double)(n - 1));
+
+        rank[2 * i].rank = below;
+        rank[2 * i + 1].rank = below + 1 < n ? below + 1 : below;
+    }
+}
+
+/* One pass: count the next digit below each group's leading digits, in `count`. */
+static int count_digits(struct quantile_job *job, const struct np_exec *exec, int64_t **count,
+                        struct np_error *err)
+{
+    np_freep(count);
+    *count = np_try_calloc((size_t)job->n_groups * N_SLABS * N_DIGITS, sizeof(**count));
+    if (!*count)
+        return np_error_set(err, NP_ENOMEM, "quantiles: no memory for 4 MiB of counts");
+    job->count = *count;
+    np_exec_run(exec, N_SLABS, count_slab, job);
+    add_slabs(job);
+    return np_exec_check(exec, err);
 }
 
 int np_image_quantiles(const struct np_image *image, const struct np_mask *mask, const double *p,
@@ -224,27 +239,20 @@ int np_image_quantiles(const struct np_image *image, const struct np_mask *mask,
     struct quantile_job job = {.image = image, .mask = mask};
     struct rank rank[MOST_RANKS] = {0};
     NP_AUTO(np_freep) int64_t *count = NULL;
+    int64_t n = 0;
 
     assert(n_p > 0 && n_p <= NP_MOST_QUANTILES);
     NP_TRY(check_grids(image, mask, err));
-    int64_t n = count_voxels(image, mask);
-    if (n == 0)
-        return np_error_set(err, NP_EDOMAIN, "quantiles: the mask holds no voxel");
-    for (int i = 0; i < n_p; i++) {
-        int64_t below = (int64_t)floor(p[i] * (double)(n - 1));
-        rank[2 * i].rank = below;
-        rank[2 * i + 1].rank = below + 1 < n ? below + 1 : below;
-    }
     for (job.pass = 0; job.pass < N_PASSES; job.pass++) {
-        NP_TRY(np_exec_check(exec, err));
         group_ranks(&job, rank, 2 * n_p);
-        np_freep(&count);
-        job.count = count =
-            np_try_calloc((size_t)job.n_groups * N_SLABS * N_DIGITS, sizeof(*count));
-        if (!count)
-            return np_error_set(err, NP_ENOMEM, "quantiles: no memory for 4 MiB of counts");
-        np_exec_run(exec, N_SLABS, count_slab, &job);
-        add_slabs(&job);
+        NP_TRY(count_digits(&job, exec, &count, err));
+        if (job.pass == 0) {
+            for (int digit = 0; digit < N_DIGITS; digit++)
+                n += count[digit];
+            if (n == 0)
+                return np_error_set(err, NP_EDOMAIN, "quantiles: the mask holds no voxel");
+            set_ranks(rank, p, n_p, n);
+        }
         for (int r = 0; r < 2 * n_p; r++)
             descend(count + (size_t)rank[r].group * N_DIGITS, &rank[r], job.pass);
     }
@@ -276,10 +284,10 @@ static void fill_slab(void *context, int64_t task)
     int64_t *count = job->count + task * job->n_bins;
     double bins_per_unit = job->n_bins / (job->high - job->low);
 
-    for (size_t i = slab.begin; i < slab.end; i++) {
+    for (size_t i = slab.begin; (i = np_next_inside(inside, i, slab.end)) < slab.end; i++) {
         double x = (double)value[i];
 
-        if ((inside && !inside[i]) || !(x >= job->low && x <= job->high))
+        if (!(x >= job->low && x <= job->high))
             continue;
         int bin = (int)((x - job->low) * bins_per_unit);
         count[bin < job->n_bins ? bin : job->n_bins - 1]++;

@@ -22,6 +22,7 @@
 #include "ops/bspline.h"
 #include "ops/elementary.h"
 #include "ops/fft.h"
+#include "ops/lanes.h"
 
 static const double PI = 3.14159265358979323846;
 
@@ -79,13 +80,13 @@ struct shrink_job {
 };
 
 /* Add one row of voxels to the columns' sums and counts. */
-static void add_row(const float *value, const uint8_t *inside, int64_t n, float *sum, float *count)
+static void add_row(const float *value, const uint8_t *inside, size_t n, float *sum, float *count)
 {
-    for (int64_t x = 0; x < n; x++) {
-        float used = inside[x] && value[x] > 0 ? 1.0f : 0.0f;
-        sum[x] += used * value[x];
-        count[x] += used;
-    }
+    for (size_t x = 0; (x = np_next_inside(inside, x, n)) < n; x++)
+        if (value[x] > 0) {
+            sum[x] += value[x];
+            count[x] += 1;
+        }
 }
 
 /* Columns to blocks. A block takes part when half of its voxels do. */
@@ -123,7 +124,7 @@ static void shrink_plane(void *context, int64_t bz)
         for (int64_t z = bz * blocks->shrink[2]; z < z_end; z++)
             for (int64_t y = by * blocks->shrink[1]; y < y_end; y++, n_rows++) {
                 int64_t row = n[0] * (y + n[1] * z);
-                add_row(job->in->voxel + row, job->mask->voxel + row, n[0], sum, count);
+                add_row(job->in->voxel + row, job->mask->voxel + row, (size_t)n[0], sum, count);
             }
         int64_t block_row = blocks->n[0] * (by + blocks->n[1] * bz);
         finish_blocks(blocks, n[0], n_rows, sum, count, blocks->log + block_row,

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "ops/histogram.h"
+#include "ops/lanes.h"
 
 enum { N_BINS = 256 };
 static const double PEAK_SD_BINS = 3;       /* smoothing of the histogram */
@@ -62,14 +63,15 @@ struct select_job {
 static void select_plane(void *context, int64_t z)
 {
     const struct select_job *job = context;
-    size_t n = (size_t)(job->image->grid.n[0] * job->image->grid.n[1]), begin = n * (size_t)z;
+    size_t n = (size_t)(job->image->grid.n[0] * job->image->grid.n[1]), end = n * (size_t)(z + 1);
+    const uint8_t *inside = job->mask->voxel;
+    const float *value = job->image->voxel;
 
-    for (size_t i = begin; i < begin + n; i++)
-        job->out->voxel[i] = job->mask->voxel[i] && job->image->voxel[i] >= job->low &&
-                             job->image->voxel[i] <= job->high;
+    for (size_t i = end - n; (i = np_next_inside(inside, i, end)) < end; i++)
+        job->out->voxel[i] = value[i] >= job->low && value[i] <= job->high;
 }
 
-/* Those voxels of `mask` whose value lies in [low, high], into `out`, which may be `mask`. */
+/* Those voxels of `mask` whose value lies in [low, high], into `out`: zeros, or `mask` itself. */
 static void select_range(const struct np_image *image, const struct np_mask *mask, double low,
                          double high, const struct np_exec *exec, struct np_mask *out)
 {

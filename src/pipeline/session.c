@@ -16,12 +16,13 @@
 #include "codec/deflate.h"
 #include "codec/sha256.h"
 #include "pipeline/fault.h"
+#include "pipeline/observe.h"
 #include "pipeline/wire.h"
 #include "pipeline/worker.h"
 #include "record/survey.h"
 #include "trace/names.h"
 
-static void add_identity(const struct np_active *active, struct np_attrs *attrs)
+void np_active_identity(const struct np_active *active, struct np_attrs *attrs)
 {
     const struct np_session *session = active->job->session;
 
@@ -58,7 +59,7 @@ void np_active_log(struct np_active *active, enum np_severity severity, const ch
         record.trace_id = active->span->trace_id;
         record.span_id = active->span->span_id;
     }
-    add_identity(active, &record.attrs);
+    np_active_identity(active, &record.attrs);
     tell(active, &record);
     np_log_record_done(&record);
 }
@@ -140,7 +141,7 @@ static void open_span(struct np_active *active, const struct np_span *run_span)
         return;
     active->span = np_span_new(NP_SPAN_SESSION, NULL);
     np_span_link(active->span, run_span);
-    add_identity(active, &active->span->attrs);
+    np_active_identity(active, &active->span->attrs);
     np_attrs_string(&active->span->attrs, NP_KEY_NEURO_RUN_ID, active->run->id);
     if (np_fault_enabled(active->run->config))
         np_attrs_bool(&active->span->attrs, NP_KEY_NEURO_INJECTED, true);
@@ -468,79 +469,6 @@ static void settle_session(struct np_active *active)
     }
 }
 
-static const char *error_type(const struct np_failure *failure)
-{
-    return failure->code ? np_outcome_info(np_error_outcome(failure->code))->name : NULL;
-}
-
-/* One observation in a series named by up to three attributes; NULL values are left out. */
-static void observe(const struct np_active *active, const struct np_metric_def *def, double value,
-                    const char *const attributes[3][2])
-{
-    struct np_attrs attrs = {0};
-
-    for (int i = 0; i < 3 && attributes[i][0]; i++)
-        np_attrs_string(&attrs, attributes[i][0], attributes[i][1]);
-    np_metric_add(active->run->trace, def, value, &attrs, active->span);
-    np_attrs_done(&attrs);
-}
-
-static const char *format_of(const char *path)
-{
-    return np_ends_with(path, ".gz") ? "nii.gz" : "nii";
-}
-
-static void measure_file(const struct np_active *active, const struct np_file_record *file)
-{
-    const char *error = error_type(&file->failure);
-    double wall_s = 0;
-
-    for (size_t s = 0; s < file->n_stages; s++) {
-        const struct np_stage_record *stage = &file->stage[s];
-        bool failed = stage->state != NP_STATE_SUCCESS;
-        if (stage->start_ns == 0)
-            continue;
-        wall_s += stage->wall_s;
-        observe(active, &np_metric_stage_duration, stage->wall_s,
-                (const char *const[3][2]){{NP_KEY_NEURO_STAGE, stage->name},
-                                          {NP_KEY_ERROR_TYPE, failed ? error : NULL}});
-    }
-    observe(active, &np_metric_files_processed, 1,
-            (const char *const[3][2]){{NP_KEY_NEURO_STATUS, error ? "failed" : "success"},
-                                      {NP_KEY_BIDS_SUFFIX, file->modality}});
-    observe(active, &np_metric_process_duration, wall_s,
-            (const char *const[3][2]){{NP_KEY_BIDS_SUFFIX, file->modality},
-                                      {NP_KEY_ERROR_TYPE, error}});
-    observe(active, &np_metric_scan_size, (double)file->n_bytes,
-            (const char *const[3][2]){{NP_KEY_NEURO_FORMAT, format_of(file->path)}});
-    for (size_t i = 0; i < file->n_outputs; i++)
-        if (file->output[i].voxel_sha256[0])
-            observe(active, &np_metric_output_size, (double)file->output[i].n_bytes,
-                    (const char *const[3][2]){{NP_KEY_NEURO_FORMAT, "nii.gz"}});
-    if (error)
-        observe(active, &np_metric_errors, 1,
-                (const char *const[3][2]){{NP_KEY_NEURO_STAGE, file->failure.stage},
-                                          {NP_KEY_ERROR_TYPE, error}});
-}
-
-static void measure(const struct np_active *active)
-{
-    struct np_trace *trace = active->run->trace;
-    const struct np_session_record *record = &active->record;
-    bool good = record->failure.code == 0;
-    struct np_attrs attrs = {0};
-
-    for (size_t f = 0; f < record->n_files; f++)
-        measure_file(active, &record->file[f]);
-    observe(active, &np_metric_sessions_processed, 1,
-            (const char *const[3][2]){{NP_KEY_NEURO_STATUS, good ? "success" : "failed"}});
-    add_identity(active, &attrs);
-    np_metric_set(trace, &np_metric_session_duration, record->wall_s, &attrs);
-    np_metric_set(trace, &np_metric_session_cpu_time, record->cpu_s, &attrs);
-    np_metric_set(trace, &np_metric_session_peak_memory, (double)record->peak_rss_bytes, &attrs);
-    np_attrs_done(&attrs);
-}
-
 static void sum_up(struct np_active *active)
 {
     struct np_session_record *record = &active->record;
@@ -622,7 +550,7 @@ void np_active_close(struct np_active *active, int wait_status)
     settle_session(active);
     close_open_spans(active);
     commit(active);
-    measure(active);
+    np_observe_session(active);
     end_span(active);
     say_outcome(active);
     np_journal_close(&active->journal);

@@ -50,6 +50,9 @@ void np_active_close(struct np_active *active, int wait_status);
 /* Fail the session as a whole, before np_active_close. */
 void np_active_fail(struct np_active *active, const struct np_error *why);
 
+/* Participant and session labels, where there are any. */
+void np_active_identity(const struct np_active *active, struct np_attrs *attrs);
+
 /* Log one sentence in the session's context: journal, trace, console. */
 void np_active_log(struct np_active *active, enum np_severity severity, const char *text);
 

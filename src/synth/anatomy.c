@@ -497,7 +497,8 @@ static bool is_far(const struct np_anatomy *a, const double world_mm[3])
     for (int i = 0; i < 3; i++)
         p[i] /= a->scale[i];
     p[0] = fabs(p[0]) * 0.9; /* at least the widening's share */
-    return head_mm(p) > FAR_MM;
+    return ellipsoid_mm(p, &CRANIUM) > FAR_MM && ellipsoid_mm(p, &FACE[0]) > FAR_MM &&
+           ellipsoid_mm(p, &NOSE) > FAR_MM && neck_mm(p) > FAR_MM;
 }
 
 void np_anatomy_at(const struct np_anatomy *a, const double world_mm[3], float field[NP_N_FIELDS])

@@ -91,7 +91,7 @@ double np_synth_white(enum np_synth_contrast contrast);
  *   out   overwritten, not released; untouched on failure
  * Partial volume: edges are one sample wide, and voxels longer than 1.5 mm are averages of finer
  * samples (so a thick slice is a slab). Needs about 45 MiB besides the outputs (13 bytes a voxel).
- * Cost: about 0.25 µs a voxel on one core, after about 0.3 s for the anatomy.
+ * Cost on one core: 0.3 s for the anatomy, then about 0.1 µs a voxel (1 s for 1 mm).
  * Returns 0, NP_EUSAGE (an option out of its range: named), NP_ENOMEM, NP_ECANCELED.
  */
 int np_synth_head(const struct np_synth_options *options, const struct np_exec *exec,

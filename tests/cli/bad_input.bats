@@ -60,9 +60,9 @@ bad()
 @test "a truncated gzip file" { bad truncated 65 truncated; }
 @test "a gzip file with a flipped bit" { bad bitflip 65; }
 @test "an empty file" { bad empty 65 empty; }
-@test "a header without voxels" { bad headeronly 65 truncated; }
+@test "a header without voxels" { bad headeronly 65 bytes; }
 @test "half a header" { bad halfheader 65; }
-@test "half of the voxels" { bad shortdata 65 truncated; }
+@test "half of the voxels" { bad shortdata 65 cut; }
 @test "random bytes" { bad random 65 NIfTI; }
 @test "an HTML page" { bad html 65 HTML; }
 @test "a gzipped HTML page" { bad gziphtml 65 HTML; }
@@ -72,7 +72,7 @@ bad()
 @test "a dimension of zero" { bad dimzero 65; }
 @test "77 dimensions" { bad ndim 65 77; }
 @test "dimensions whose product overflows" { bad dimoverflow 65; }
-@test "dimensions that the file cannot hold" { bad dimclaim 65 30000; }
+@test "dimensions that the file cannot hold" { bad dimclaim 65 'cannot hold'; }
 @test "an unknown datatype" { bad datatype 65 9999; }
 @test "complex voxels" { bad complex 65 complex; }
 @test "RGB voxels" { bad rgb 65 RGB; }
@@ -122,12 +122,10 @@ bad()
 as_nobody()
 {
     cp "$PROGRAM" "$BATS_TEST_TMPDIR/neuro-preprocess"
-    chmod -R a+rX "$BATS_TEST_TMPDIR" 2>/dev/null
     local dir=$BATS_TEST_TMPDIR
-    while [[ $dir != / ]]; do
-        chmod a+x "$dir"
+    while [[ $dir != / && $dir != /tmp ]]; do
+        chmod a+rx "$dir"
         dir=$(dirname "$dir")
-        [[ $dir == /tmp ]] && break
     done
     shift
     (cd / && setpriv --reuid 65534 --regid 65534 --clear-groups "$BATS_TEST_TMPDIR/neuro-preprocess" "$@")
@@ -217,7 +215,7 @@ as_nobody()
     make_dataset "$BIDS" 01 02
     small=$BATS_TEST_TMPDIR/small
     mount_tmpfs "$small" size=60m
-    neuro-preprocess "$BIDS" "$small/out" participant --parallel 2 --slow-stage normalization:3 >"$BATS_TEST_TMPDIR/log" 2>&1 &
+    neuro-preprocess "$BIDS" "$small/out" participant --parallel 2 --slow-stage normalization:3 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
     pid=$!
     until [[ -f $(status_path "$small/out" 02) ]]; do sleep 0.05; done
     # all but a few pages, so that records still fit and images do not

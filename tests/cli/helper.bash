@@ -85,6 +85,7 @@ status_path()
     echo "$1/logs/$sub/$sub${ses}_status.json"
 }
 record() { jq -r "${3:-.}" "$(status_path "$1" "$2")"; }
+running_stage() { record "$1" "$2" '[.files[].stages[] | select(.state == "running").name][0] // ""' 2>/dev/null; }
 
 # Assertions: each says what it found.
 fail() { printf '%s\n' "$*" >&2; return 1; }
@@ -101,10 +102,11 @@ complete()
     [[ -f $1/logs/$sub/${sub}_ses-$ses"_complete.json" ]] || fail "sub-$2 has no completion record"
 }
 
-no_images() { [[ -z $(find "$1" -path "$1/logs" -prune -o -name '*.nii*' -print 2>/dev/null) ]] || fail "images in $1: $(find "$1" -name '*.nii*')"; }
+no_images() { equal "$(find "$1" -name '*.nii*' 2>/dev/null)" '' 'images'; }
 no_leftovers()
 {
     local left
+    [[ -e $1 ]] || return 0
     left=$(find "$1" \( -name '.*.tmp' -o -name '.*.lock' \) -print)
     [[ -z $left ]] || fail "left behind: $left"
 }

@@ -6,6 +6,13 @@ setup() { OUT=$BATS_TEST_TMPDIR/out BIDS=$BATS_TEST_TMPDIR/bids; }
 
 preprocess() { neuro-preprocess "$BIDS" "$OUT" participant "$@"; }
 
+# The same in the background, without the harness's descriptors; $pid is its process.
+start()
+{
+    neuro-preprocess "$BIDS" "$OUT" participant "$@" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- 4>&- &
+    pid=$!
+}
+
 # wait_for SECONDS CONDITION…: until the condition holds.
 wait_for()
 {
@@ -146,9 +153,8 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
 
 @test "TERM: the record says interrupted, the code is 143, a rerun completes" {
     make_dataset "$BIDS" 01 02
-    preprocess --slow-stage skull_strip:20 --parallel 1 &
-    pid=$!
-    wait_for 20 '[[ $(record "$OUT" 01 ".files[0].stages[-1].name" 2>/dev/null) == skull_strip ]]'
+    start --slow-stage skull_strip:20 --parallel 1
+    wait_for 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
     kill -TERM $pid
     began=$SECONDS
     code=0
@@ -168,7 +174,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     for signal in INT:130 HUP:129 USR1:138; do
         rm -rf "$OUT"
         # a background job of a shell without job control ignores INT: start through env, which restores it
-        env --default-signal=INT neuro-preprocess "$BIDS" "$OUT" participant --slow-stage skull_strip:20 &
+        env --default-signal=INT neuro-preprocess "$BIDS" "$OUT" participant --slow-stage skull_strip:20 >/dev/null 2>&1 3>&- 4>&- &
         pid=$!
         wait_for 20 '[[ -f $(status_path "$OUT" 01) ]]'
         kill -"${signal%:*}" $pid
@@ -181,8 +187,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
 
 @test "the same run twice at once: one works, the other says 75 and who holds it" {
     make_dataset "$BIDS" 01
-    preprocess --slow-stage skull_strip:4 >/dev/null 2>&1 &
-    pid=$!
+    start --slow-stage skull_strip:4
     wait_for 20 '[[ -f $(status_path "$OUT" 01) ]]'
     run -75 --separate-stderr preprocess --slow-stage skull_strip:4
     contains "$output$stderr" "$pid"
@@ -196,9 +201,8 @@ workers() { pgrep -P "$1"; }
 
 @test "a worker that is killed is a failed session with its signal and stage; the others go on" {
     make_dataset "$BIDS" 01 02
-    preprocess --slow-stage skull_strip:5 --parallel 1 >"$BATS_TEST_TMPDIR/log" 2>&1 &
-    pid=$!
-    wait_for 20 '[[ $(record "$OUT" 01 ".files[0].stages[-1].name" 2>/dev/null) == skull_strip ]]'
+    start --slow-stage skull_strip:5 --parallel 1
+    wait_for 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
     kill -KILL "$(workers $pid | head -n 1)"
     code=0
     wait $pid || code=$?
@@ -211,9 +215,8 @@ workers() { pgrep -P "$1"; }
 
 @test "killed supervisor: its worker ends too, status says lost, a rerun takes over and completes" {
     make_dataset "$BIDS" 01
-    preprocess --slow-stage skull_strip:30 >/dev/null 2>&1 &
-    pid=$!
-    wait_for 20 '[[ $(record "$OUT" 01 ".files[0].stages[-1].name" 2>/dev/null) == skull_strip ]]'
+    start --slow-stage skull_strip:30
+    wait_for 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
     worker=$(workers $pid | head -n 1)
     kill -KILL $pid
     wait $pid || true
@@ -230,8 +233,7 @@ workers() { pgrep -P "$1"; }
     run -0 neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/undisturbed" participant
     for try in 1 2 3 4 5 6; do
         rm -rf "$OUT"
-        preprocess >/dev/null 2>&1 &
-        pid=$!
+        start
         sleep "0.$((RANDOM % 8))$((RANDOM % 10))"
         if ((try % 2)); then kill -KILL $pid 2>/dev/null || true; else kill -KILL $(workers $pid) 2>/dev/null || true; fi
         wait $pid || true

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "codec/gzip.h"
@@ -16,7 +17,7 @@ enum { MOST_CONTENT = 1 << 20 };
 /* zlib's opinion: content bytes of a single sound member, -1 otherwise. */
 static long zlib_reads(const uint8_t *bytes, size_t n_bytes, uint8_t *out)
 {
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)n_bytes};
+    z_stream stream = {.next_in = bytes, .avail_in = (uInt)n_bytes};
 
     stream.next_out = out;
     stream.avail_out = MOST_CONTENT;

@@ -36,7 +36,8 @@ static char *make_dataset(const char *name)
 
     np_directory_make(anat, NULL);
     np_file_write_atomic(image, "x", 1, NULL);
-    np_file_write_atomic(description, "{\"Name\": \"x\", \"BIDSVersion\": \"1.9.0\"}\n", 40, NULL);
+    static const char TEXT[] = "{\"Name\": \"x\", \"BIDSVersion\": \"1.9.0\"}\n";
+    np_file_write_atomic(description, TEXT, sizeof(TEXT) - 1, NULL);
     return root;
 }
 
@@ -59,7 +60,7 @@ TEST(a_missing_dataset_is_no_input)
     NP_AUTO(np_freep) char *bids = below("not-there");
     NP_AUTO(np_freep) char *text = NULL;
 
-    ok_int(visit(bids, NULL, &text), NP_ENOINPUT);
+    ok_int(visit(bids, NULL, &text), 66);
     ok_contains(text, "FAIL");
     ok_contains(text, "does not exist");
     ok_contains(text, "bind");
@@ -76,9 +77,9 @@ TEST(an_output_inside_the_dataset_fails_but_not_below_derivatives)
     NP_AUTO(np_freep) char *text_2 = NULL;
     NP_AUTO(np_freep) char *text_3 = NULL;
 
-    ok_int(visit(bids, inside, &text_1), NP_ECREATE);
+    ok_int(visit(bids, inside, &text_1), 73);
     ok_contains(text_1, "lies inside BIDS_DIR");
-    ok_int(visit(bids, beside, &text_2), NP_ECREATE);
+    ok_int(visit(bids, beside, &text_2), 73);
     ok_int(visit(bids, below_derivatives, &text_3), 0);
     ok(!np_path_exists(derivatives));
 }
@@ -92,9 +93,9 @@ TEST(an_output_below_a_file_or_in_a_folder_that_takes_nothing_fails)
     char proc[] = "/proc/neuro-preprocess-out"; /* refuses even root */
 
     np_file_write_atomic(file, "x", 1, NULL);
-    ok_int(visit(NULL, output, &text_1), NP_ECREATE);
+    ok_int(visit(NULL, output, &text_1), 73);
     ok_contains(text_1, "is not a folder");
-    ok_int(visit(NULL, proc, &text_2), NP_ECREATE);
+    ok_int(visit(NULL, proc, &text_2), 73);
     ok_contains(text_2, "nothing can be made in /proc");
     ok(!strstr(text_2, "space:")); /* what cannot be written needs no space */
 }

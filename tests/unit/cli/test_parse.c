@@ -336,10 +336,9 @@ static char *write_config(const char *name, const char *text)
 TEST(flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults)
 {
     NP_AUTO(np_freep)
-    char *path =
-        write_config("order.json",
-                     "{\"nprocs\": 1, \"parallel\": 1, \"normalize\": \"none\", \"verbose\": 2,"
-                     " \"participant-label\": [\"f1\", \"f2\"], \"session-label\": [\"f3\"]}");
+    char *path = write_config(
+        "order.json", "{\"nprocs\": 1, \"parallel\": 1, \"normalize\": \"none\", \"verbose\": 2,"
+                      " \"participant-label\": [\"f1\", \"f2\"], \"session-label\": [\"f3\"]}");
     NP_AUTO(np_freep)
     char *line = np_xasprintf(
         "B O participant --nprocs 3 --participant-label c1 --participant-label c2 -v --config-file "

@@ -265,9 +265,7 @@ TEST(a_mistyped_option_is_guessed)
 
     for (size_t i = 0; i < NP_COUNT(cases); i++) {
         NP_AUTO(np_freep) char *near = np_option_suggest(cases[i][0], 0);
-        ok(near != NULL);
-        if (strcmp(cases[i][0], "participant") != 0)
-            ok_str(near, cases[i][1]);
+        ok_str(near, cases[i][1]);
     }
     NP_AUTO(np_freep) char *nothing = np_option_suggest("qqqqqqqq", 0);
     ok_str(nothing, NULL);

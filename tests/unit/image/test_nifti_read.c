@@ -95,7 +95,7 @@ TEST(every_datatype_in_both_byte_orders_is_exact)
             for (int i = 0; i < N_VOXELS; i++)
                 odd_put(voxel + i * types[t].n_bytes, types[t].kind, types[t].value[i % 3], big);
             const char *path =
-                odd_write("types.nii", &odd, voxel, (size_t)(types[t].n_bytes * N_VOXELS));
+                odd_write("types.nii", &odd, voxel, (size_t)types[t].n_bytes * N_VOXELS);
             ok_int(read_path(path, &info, &content, &image, &err), 0);
             ok_str(info.datatype_name, types[t].name);
             ok_int(info.bytes_per_voxel, types[t].n_bytes);
@@ -577,7 +577,8 @@ TEST(what_a_stranger_looks_like_is_said)
     for (size_t i = 0; i < NP_COUNT(strangers); i++)
         ok_refused(odd_write_bytes("strange.nii", strangers[i].begin, strangers[i].n),
                    strangers[i].code, strangers[i].sentence);
-    memcpy(dicom + 128, "DICM", 4);
+    for (int i = 0; i < 4; i++)
+        dicom[128 + i] = (uint8_t) "DICM"[i];
     ok_refused(odd_write_bytes("dicom.nii", dicom, sizeof(dicom)), NP_EFORMAT,
                "found a DICOM file; convert it first, for example with dcm2niix");
     gzip_file(odd_path("dicom.nii"), odd_path("dicom.nii.gz"));
@@ -616,6 +617,7 @@ TEST(the_result_is_the_same_for_any_number_of_threads)
     NP_AUTO(np_freep) int16_t *voxel = np_xmalloc(N * sizeof(*voxel));
     NP_AUTO(np_image_freep) struct np_image *first = NULL;
     struct odd odd = odd_make(1);
+    int64_t n_different = 0;
 
     for (int i = 0; i < N; i++)
         voxel[i] = (int16_t)((int64_t)i * 7919 % 64000 - 32000);
@@ -636,8 +638,10 @@ TEST(the_result_is_the_same_for_any_number_of_threads)
             image = NULL;
             continue;
         }
-        ok(image && memcmp(image->voxel, first->voxel, N * sizeof(float)) == 0);
+        for (int v = 0; image && v < N; v++)
+            n_different += image->voxel[v] != first->voxel[v];
     }
+    ok_int(n_different, 0);
     ok_near(first->voxel[1], (float)((7919 - 32000) * (double)0.1f), 0, "scaled in double");
 }
 

@@ -1,0 +1,53 @@
+/*
+ * Inner loops' tools, private to ops: four floats at once, and stepping over empty mask. Written
+ * with vector types because loops are not vectorised at every optimisation level; each lane does
+ * what a scalar would do, so results do not depend on it.
+ */
+#ifndef NP_OPS_LANES_H
+#define NP_OPS_LANES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef float np_lanes __attribute__((vector_size(16)));
+enum { NP_LANES = 4 };
+
+/* Memory need not be aligned. */
+static inline np_lanes np_lanes_load(const float *from)
+{
+    np_lanes value;
+
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+static inline void np_lanes_store(float *to, np_lanes value)
+{
+    memcpy(to, &value, sizeof(value));
+}
+
+static inline np_lanes np_lanes_all(float value)
+{
+    return (np_lanes){value, value, value, value};
+}
+
+/*
+ * The first voxel from `i` on that is in the mask, or `end`; `inside` NULL = all are. Most of a
+ * volume is outside of a brain, so eight zeros are passed in one step.
+ */
+static inline size_t np_next_inside(const uint8_t *inside, size_t i, size_t end)
+{
+    if (!inside)
+        return i;
+    while (i < end && !inside[i]) {
+        uint64_t eight = 1;
+
+        if (i + sizeof(eight) <= end)
+            memcpy(&eight, inside + i, sizeof(eight));
+        i += eight ? 1 : sizeof(eight);
+    }
+    return i;
+}
+
+#endif
