@@ -26,3 +26,13 @@ void np_drain_output(void)
     for (int i = 0; i < STEPS && (pending(STDOUT_FILENO) > 0 || pending(STDERR_FILENO) > 0); i++)
         clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
 }
+
+bool np_output_lost(void)
+{
+    struct stat status;
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return false;
+    return fstat(STDOUT_FILENO, &status) == 0 && !S_ISFIFO(status.st_mode) &&
+           !S_ISSOCK(status.st_mode);
+}

@@ -120,5 +120,9 @@ int main(int argc, char **argv)
     int status = run(argc, argv, np_signals_install());
 
     np_drain_output();
+    if (status == 0 && np_output_lost()) {
+        struct np_error err = {0};
+        return done(np_error_set(&err, NP_EIO, "standard output cannot be written"), &err);
+    }
     return status;
 }

@@ -48,8 +48,8 @@ static const struct np_choice rerun_words[] = {
 };
 static const struct np_choice telemetry_id_words[] = {
     {"label", NP_TELEMETRY_LABEL},
-    {"hash", NP_TELEMETRY_HASH},
-    {"none", NP_TELEMETRY_NONE},
+    {"hash", NP_CHOICE_LATER},
+    {"none", NP_CHOICE_LATER},
     {NULL, 0},
 };
 static const struct np_choice viewer_words[] = {
@@ -191,8 +191,9 @@ const struct np_option np_options[] = {
      .help = "Say what would be done, and do nothing."},
     {"allow-empty", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_empty),
      .help = "A session with nothing to do is complete and no failure."},
-    {"redact", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(redact),
-     .help = "Keep host, paths and command line out of the reports."},
+    {"redact", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE | NP_OPT_RECORDED,
+     FIELD(redact), .later = "pages that could be redacted come in a later version",
+     .help = "Keep host, paths and command line out of pages. Accepted; this version makes none."},
     {"skip-bids-validation", "skip-bids-validator", 0, NP_OPT_NOTHING, NP_GROUP_POLICY, PLANNED, 0,
      .help = "Accepted because drivers pass it; no validator is run."},
 
@@ -212,8 +213,8 @@ const struct np_option np_options[] = {
      .help = "Where to send telemetry. Accepted; this version records it to file only."},
     {"telemetry-id", NULL, 0, NP_OPT_CHOICE, NP_GROUP_TELEMETRY, RUN, NP_OPT_IN_FILE,
      FIELD(telemetry_id), .argument = "HOW", .choices = telemetry_id_words,
-     .help = "How participants are named in telemetry: label as they are, hash under a key kept "
-             "in the output folder, or not at all."},
+     .help = "How participants are named in telemetry: by their label. Hashes, and no name at all, "
+             "come in a later version; until then they are refused rather than ignored."},
     {"metrics-textfile", NULL, 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, RUN,
      NP_OPT_IN_FILE | NP_OPT_FILE | NP_OPT_RECORDED, FIELD(metrics_textfile), .argument = "FILE",
      .later = "metrics are recorded to the telemetry file only: a text file comes in a later "

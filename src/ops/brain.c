@@ -38,16 +38,15 @@ static const double LEAST_LEVEL = 0.40, MOST_LEVEL = 0.87;
 
 /* How a contrast differs. */
 static const struct {
-    double fraction;    /* of the start */
-    double level_share; /* of the shell's 10 % quantile: where the border level lies */
-    double too_bright;  /* over the shell's median */
+    double fraction;   /* of the start */
+    double too_bright; /* over the shell's median */
 } CONTRAST[] = {
     /* Fat and vessels are bright, and not brain. */
-    [NP_CONTRAST_T1W] = {0.6, 1, 1.6},
-    /* White matter under the cortex is darker than it and must not stop the surface; bright fluid
-     * belongs to the mask; the rim is far darker than both. */
-    [NP_CONTRAST_T2W] = {0.4, 0.8, INFINITY},
-    [NP_CONTRAST_FLAIR] = {0.6, 1, INFINITY},
+    [NP_CONTRAST_T1W] = {0.6, 1.6},
+    /* White matter under the cortex is darker than it and must not stop the start; bright fluid
+     * belongs to the mask. */
+    [NP_CONTRAST_T2W] = {0.4, INFINITY},
+    [NP_CONTRAST_FLAIR] = {0.6, INFINITY},
 };
 
 /* Everything that does not change from step to step; Smith 2002 with a shorter reach inwards (7 and
@@ -221,8 +220,7 @@ static double rim_of(const double layer[N_LAYERS])
 static void take_shell_level(struct search *s, double low, double dark)
 {
     double range = s->report.middle - dark;
-    double share = CONTRAST[s->options->contrast].level_share;
-    double level = range > 0 ? share * (low - dark) / range : MOST_LEVEL;
+    double level = range > 0 ? (low - dark) / range : MOST_LEVEL;
 
     level = fmin(fmax(level, LEAST_LEVEL), MOST_LEVEL);
     s->report.border_level = fmax(level, s->report.border_level);

@@ -222,6 +222,17 @@ TEST(choices_are_read_in_any_case_and_named_when_wrong)
     np_config_done(&config);
 }
 
+TEST(a_promise_of_privacy_is_refused_rather_than_broken)
+{
+    struct np_config config;
+    struct np_error err = {0};
+
+    np_config_init(&config);
+    ok_int(set(&config, "telemetry-id", "hash", &err), NP_EUSAGE);
+    ok_contains(err.text, "'hash' comes later");
+    np_config_done(&config);
+}
+
 TEST(bold_is_refused_as_coming_later)
 {
     struct np_config config;
@@ -283,7 +294,7 @@ TEST(results_change_with_methods_and_with_nothing_else)
         {"nprocs", "3"},          {"mem", "8G"},        {"participant-label", "01"},
         {"verbose", "2"},         {"fail-rate", "0.5"}, {"rerun", "all"},
         {"random-seed", "7"},     {"dry-run", NULL},    {"slow-stage", "load_file"},
-        {"telemetry-id", "hash"},
+        {"telemetry-id", "label"},
     };
     for (size_t i = 0; i < NP_COUNT(neutral); i++)
         ok_int(set(&config, neutral[i][0], neutral[i][1], NULL), 0);

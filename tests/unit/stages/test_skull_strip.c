@@ -1,0 +1,114 @@
+/* Which mask the stage takes by the option and by what the image is. */
+#include <math.h>
+#include <string.h>
+
+#include "stages/stage.h"
+#include "tap.h"
+
+/* A brain of 66 × 84 × 60 mm semi-axes: alone, or in fluid, skull and scalp. */
+static double paint(const double p[3], int with_head)
+{
+    double r2 = p[0] * p[0] / (66 * 66) + p[1] * p[1] / (84 * 84) + p[2] * p[2] / (60 * 60);
+    double out_mm = (sqrt(r2) - 1) * 68;
+    double fold = sin(p[0] / 4) * sin(p[1] / 5) * sin(p[2] / 4);
+
+    if (out_mm < 0)
+        return out_mm < -3 - 17 * fold * fold ? 100 : 72;
+    if (!with_head || out_mm > 16)
+        return 0;
+    return out_mm < 2.5 ? 22 : out_mm < 9 ? 9 : 110;
+}
+
+static void fill(struct np_work *work, int with_head)
+{
+    struct np_grid grid = np_grid_make(64, 76, 60, 3, 3, 3);
+
+    np_work_init(work, "/data/sub-01_T1w.nii.gz", "T1w");
+    work->flat = np_image_new(&grid);
+    for (int64_t z = 0, i = 0; z < 60; z++)
+        for (int64_t y = 0; y < 76; y++)
+            for (int64_t x = 0; x < 64; x++, i++) {
+                const double voxel[3] = {(double)x, (double)y, (double)z};
+                double p[3];
+                np_affine_apply(&grid.world_from_voxel, voxel, p);
+                work->flat->voxel[i] = (float)paint(p, with_head);
+            }
+}
+
+static int strip(struct np_work *work, enum np_skull_strip how, struct np_error *err)
+{
+    const struct np_config config = {.skull_strip = how};
+
+    return np_stage_skull_strip.run(work, &config, NULL, err);
+}
+
+static const char *method(const struct np_work *work)
+{
+    for (size_t i = 0; i < work->n_facts; i++)
+        if (strcmp(work->fact[i].key, "skull_strip.method") == 0)
+            return work->fact[i].text;
+    return "none";
+}
+
+static const double BRAIN_MM3 = 1393.4e3;
+
+TEST(a_head_is_stripped_by_default)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+
+    fill(&work, 1);
+    ok_int(strip(&work, NP_SKULL_STRIP_AUTO, NULL), 0);
+    ok_str(method(&work), "adaptive-surface");
+    ok(!work.already_stripped);
+    ok(work.brain && np_work_slots(&work) & NP_SLOT_BRAIN);
+    ok_near(np_work_value(&work, "skull_strip.volume", 0) / BRAIN_MM3, 1, 0.08, "volume, relative");
+    ok_below(np_work_value(&work, "skull_strip.rim", 1), 0.5, "rim");
+}
+
+TEST(a_brain_alone_keeps_its_support_by_default)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+
+    fill(&work, 0);
+    ok_int(strip(&work, NP_SKULL_STRIP_AUTO, NULL), 0);
+    ok_str(method(&work), "already-stripped");
+    ok(work.already_stripped);
+    ok_near(np_work_value(&work, "skull_strip.volume", 0) / BRAIN_MM3, 1, 0.02, "volume, relative");
+}
+
+TEST(force_strips_whatever_it_is)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+
+    fill(&work, 0);
+    ok_int(strip(&work, NP_SKULL_STRIP_FORCE, NULL), 0);
+    ok_str(method(&work), "adaptive-surface");
+    ok(!work.already_stripped);
+}
+
+TEST(skip_takes_the_support_whatever_it_is)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+
+    fill(&work, 1);
+    ok_int(strip(&work, NP_SKULL_STRIP_SKIP, NULL), 0);
+    ok_str(method(&work), "skip");
+    ok(!work.already_stripped);
+    ok_above(np_work_value(&work, "skull_strip.volume", 0) / BRAIN_MM3, 1.7, "with the scalp");
+}
+
+TEST(no_brain_is_a_failure_that_names_the_file_and_fills_no_slot)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+    struct np_error err = {0};
+
+    fill(&work, 1);
+    for (size_t i = 0; i < np_grid_voxels(&work.flat->grid); i++)
+        work.flat->voxel[i] = 5;
+    ok_int(strip(&work, NP_SKULL_STRIP_AUTO, &err), NP_EMETHOD);
+    ok_contains(err.text, "'/data/sub-01_T1w.nii.gz'");
+    ok(work.brain == NULL);
+    ok_str(method(&work), "none");
+}
+
+TAP_MAIN
