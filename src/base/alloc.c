@@ -35,7 +35,7 @@ static int gate(size_t count, size_t size, size_t *bytes)
 
 static void *checked(void *memory, size_t size)
 {
-    if (!memory && size) {
+    if (!memory) {
         fprintf(stderr, "neuro-preprocess: out of memory (%zu bytes of bookkeeping)\n", size);
         abort();
     }
@@ -49,7 +49,7 @@ void *np_xmalloc(size_t size)
 
 void *np_xcalloc(size_t count, size_t size)
 {
-    return checked(calloc(count ? count : 1, size ? size : 1), count * size);
+    return checked(calloc(count ? count : 1, size ? size : 1), size);
 }
 
 void *np_xrealloc(void *old, size_t size)

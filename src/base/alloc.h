@@ -2,7 +2,7 @@
  * Memory. Two families, told apart by their names:
  *   np_x*     small bookkeeping; never NULL: prints the size and aborts when memory is gone
  *   np_try_*  anything that grows with the input; may return NULL, and the caller says what did not
- * fit Both go through one gate so that a test can make the n-th np_try_* request fail.
+ *             fit; all of these go through one gate, so that a test can make the n-th one fail
  */
 #ifndef NP_BASE_ALLOC_H
 #define NP_BASE_ALLOC_H

@@ -86,6 +86,7 @@ int np_error_errno(struct np_error *err, int errnum, int fallback, const char *f
     char reason[128];
     snprintf(err->text + used, sizeof(err->text) - used, ": %s",
              strerror_r(errnum, reason, sizeof(reason)));
+    np_utf8_cut(err->text, sizeof(err->text) - 1);
     return code;
 }
 

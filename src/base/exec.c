@@ -1,7 +1,7 @@
 #include "base/exec.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
+#include <signal.h>
 #include <stdlib.h>
 
 /*

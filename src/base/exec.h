@@ -8,15 +8,15 @@
 #ifndef NP_BASE_EXEC_H
 #define NP_BASE_EXEC_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 
-/* Set by a signal handler or a deadline; read by every kernel that can run longer than 50 ms. */
+/* Set by a signal handler; read, on any thread, by every kernel that can run longer than 50 ms. */
 struct np_cancel {
-    volatile sig_atomic_t signal; /* 0 = go on */
+    atomic_int signal; /* 0 = go on; lock-free, so a handler may set it */
 };
 
 struct np_team;

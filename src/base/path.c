@@ -3,7 +3,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +78,8 @@ char *np_path_resolve(const char *path)
     size_t n_head = strlen(head);
     for (;;) {
         NP_AUTO(np_freep) char *real = realpath(n_head ? head : "/", NULL);
+        if (!real && n_head == 0)
+            return fold(absolute);
         if (real) {
             NP_AUTO(np_freep) char *joined = np_path_join(real, absolute + n_head);
             return fold(joined);
@@ -146,10 +150,19 @@ bool np_path_is_directory(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+bool np_path_is_real_directory(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 int np_directory_make(const char *path, struct np_error *err)
 {
     if (np_path_is_directory(path))
         return 0;
+    if (!*path)
+        return np_error_set(err, NP_ECREATE, "'': expected the name of a folder, found nothing");
     NP_AUTO(np_freep) char *copy = np_xstrdup(path);
     for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash)
@@ -171,30 +184,49 @@ int np_directory_make(const char *path, struct np_error *err)
 
 int np_directory_list(const char *path, struct np_strings *names, struct np_error *err)
 {
+    NP_AUTO(np_strings_done) struct np_strings found = {0};
     DIR *dir = opendir(path);
+    struct dirent *entry;
 
     if (!dir)
         return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot list the folder", path);
-    for (struct dirent *entry; (entry = readdir(dir));)
+    while (errno = 0, entry = readdir(dir))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            np_strings_add(names, entry->d_name);
+            np_strings_add(&found, entry->d_name);
+    int reason = errno;
     closedir(dir);
+    if (reason)
+        return np_error_errno(err, reason, NP_EIO, "'%s': cannot list the whole folder", path);
+    for (size_t i = 0; i < found.n; i++)
+        np_strings_give(names, found.item[i]);
+    found.n = 0;
     np_strings_sort(names);
     return 0;
 }
 
+/* As read, but waits for the writer of a pipe that has one; whatever signals come. */
+static ssize_t read_some(int fd, void *buffer, size_t size)
+{
+    for (;;) {
+        ssize_t n = read(fd, buffer, size);
+        if (n >= 0 || (errno != EINTR && errno != EAGAIN))
+            return n;
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        if (errno == EAGAIN)
+            poll(&wait, 1, -1);
+    }
+}
+
 int np_file_read(const char *path, size_t most, struct np_str *content, struct np_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
         return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot open", path);
     char buffer[65536];
     ssize_t n;
     np_str_clear(content);
-    while ((n = read(fd, buffer, sizeof(buffer))) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
+    while ((n = read_some(fd, buffer, sizeof(buffer))) != 0) {
         if (n < 0) {
             int reason = errno;
             close(fd);
@@ -233,14 +265,15 @@ int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_erro
 
     *file = (struct np_atomic_file){.fd = -1, .path = np_xstrdup(path)};
     file->temporary = np_xasprintf("%s/.%s.%s.%ld.tmp", directory, np_path_name(path),
-                                   np_host_name(), (long)getpid());
-    /* A name that is ours by host and pid can only be a leftover of a dead namesake. */
+                                   np_process_place(), (long)getpid());
+    /* A name that is ours by place and pid can only be a leftover of a dead namesake. */
     unlink(file->temporary);
     file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file->fd >= 0)
         return 0;
     int reason = errno;
     np_freep(&file->temporary);
+    np_freep(&file->path);
     return np_error_errno(err, reason, NP_ECREATE, "'%s': cannot create", path);
 }
 
@@ -309,7 +342,7 @@ int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes, st
     return np_atomic_commit(&file, err);
 }
 
-/* ".NAME.HOST.PID.tmp" with our host and a dead pid */
+/* ".NAME.PLACE.PID.tmp" with our place and a dead pid */
 static bool is_orphan(const char *name)
 {
     if (name[0] != '.' || !np_ends_with(name, ".tmp"))
@@ -320,11 +353,11 @@ static bool is_orphan(const char *name)
         return false;
     char *end;
     long pid = strtol(dot + 1, &end, 10);
-    if (*end || pid <= 0 || pid > INT_MAX)
+    if (*end || pid <= 0)
         return false;
     *dot = '\0';
-    NP_AUTO(np_freep) char *owner = np_xasprintf(".%s", np_host_name());
-    return np_ends_with(stem, owner) && !np_process_alive((pid_t)pid);
+    NP_AUTO(np_freep) char *owner = np_xasprintf(".%s", np_process_place());
+    return np_ends_with(stem, owner) && !np_process_alive(pid);
 }
 
 void np_atomic_sweep(const char *directory)
@@ -362,13 +395,30 @@ const char *np_boot_id(void)
     return id;
 }
 
+const char *np_process_place(void)
+{
+    /* The kernel's number of the namespace that a machine boots with. */
+    static const char first_namespace[] = "pid:[4026531836]";
+    static char place[300];
+
+    if (!place[0]) {
+        char name[64] = "";
+        ssize_t n = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
+        bool own = n > 0 && strcmp(name, first_namespace) != 0 && strchr(name, '[');
+        const char *number = own ? strchr(name, '[') + 1 : "";
+        snprintf(place, sizeof(place), "%s%s%.*s", np_host_name(), own ? "+" : "",
+                 (int)strcspn(number, "]"), number);
+    }
+    return place;
+}
+
 /* Fields of /proc/PID/stat after the command, which may itself hold spaces and brackets. */
-static bool read_stat(pid_t pid, char *state, uint64_t *start)
+static bool read_stat(int64_t pid, char *state, uint64_t *start)
 {
     char path[64];
     NP_AUTO(np_str_done) struct np_str content = {0};
 
-    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    snprintf(path, sizeof(path), "/proc/%" PRId64 "/stat", pid);
     if (np_file_read(path, 4096, &content, NULL) < 0)
         return false;
     const char *after = strrchr(np_str_text(&content), ')');
@@ -383,17 +433,17 @@ static bool read_stat(pid_t pid, char *state, uint64_t *start)
     return n == 2;
 }
 
-bool np_process_alive(pid_t pid)
+bool np_process_alive(int64_t pid)
 {
     char state;
     uint64_t start;
 
-    if (kill(pid, 0) != 0 && errno == ESRCH)
+    if (pid <= 0 || pid > INT_MAX || (kill((pid_t)pid, 0) != 0 && errno == ESRCH))
         return false;
     return !read_stat(pid, &state, &start) || (state != 'Z' && state != 'X');
 }
 
-uint64_t np_process_start(pid_t pid)
+uint64_t np_process_start(int64_t pid)
 {
     char state;
     uint64_t start;

@@ -7,7 +7,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/error.h"
 #include "base/str.h"
@@ -41,17 +40,22 @@ bool np_path_is_directory(const char *path);
 /* Make the folder and its parents (mode 0777 less the umask). Returns 0, NP_ECREATE, NP_ESPACE. */
 int np_directory_make(const char *path, struct np_error *err);
 
-/* Sorted names in a folder, without "." and "..". Returns 0, NP_ENOINPUT. */
+/* True for a folder itself, false for a link to one: who walks a tree does not run in circles. */
+bool np_path_is_real_directory(const char *path);
+
+/* Add the names in a folder to `names`, without "." and "..", and sort. Returns 0, NP_ENOINPUT,
+ * NP_EIO (a listing that breaks off is none); on failure `names` is untouched. */
 int np_directory_list(const char *path, struct np_strings *names, struct np_error *err);
 
-/* The whole file, terminated for convenience; more than `most` bytes is NP_EHEADER. Returns 0,
- * NP_ENOINPUT, NP_EIO. */
+/* The whole file, terminated for convenience; more than `most` bytes is NP_EHEADER. A named pipe
+ * that nobody writes to is empty, not a wait. Returns 0, NP_ENOINPUT, NP_EIO. */
 int np_file_read(const char *path, size_t most, struct np_str *content, struct np_error *err);
 
 /*
- * A file being written beside its final name. Its temporary name is ".NAME.HOST.PID.tmp" (hidden
- * from BIDS validators; removed by later runs only when its owner is provably dead). Either
- * committed (content synced, then renamed over `path`), or it was never there.
+ * A file being written beside its final name. Its temporary name is ".NAME.PLACE.PID.tmp" with
+ * np_process_place (hidden from BIDS validators; removed by later runs only when its owner is
+ * provably dead). Either committed (content synced, then renamed over `path`), or it was never
+ * there.
  */
 struct np_atomic_file {
     char *path;
@@ -59,7 +63,8 @@ struct np_atomic_file {
     int fd; /* -1 = none */
 };
 
-/* Open the temporary. Returns 0, NP_ECREATE, NP_ESPACE. */
+/* Open the temporary. Returns 0, NP_ECREATE, NP_ESPACE; on failure there is nothing to throw away.
+ */
 int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_error *err);
 int np_atomic_write(struct np_atomic_file *file, const void *bytes, size_t n_bytes,
                     struct np_error *err);
@@ -79,7 +84,7 @@ int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes, st
 /* Write all of it, whatever signals come. Returns 0 or -errno. */
 int np_fd_write_all(int fd, const void *bytes, size_t n_bytes);
 
-/* Remove temporaries in `directory` whose owner on this host is dead. Never an error. */
+/* Remove temporaries in `directory` whose owner at this place is dead. Never an error. */
 void np_atomic_sweep(const char *directory);
 
 /* This machine's name, "localhost" when unknown. Borrowed. */
@@ -88,12 +93,19 @@ const char *np_host_name(void);
 /* The kernel's boot id, "" when unknown. Borrowed. */
 const char *np_boot_id(void);
 
-/* True unless the process is known to be gone (a zombie is gone). Another host's processes are not
- * known. */
-bool np_process_alive(pid_t pid);
+/*
+ * Where process ids mean what they mean here: the host's name, and within a PID namespace of its
+ * own (a container) that namespace's number too. Two containers on one host both have a process 7.
+ * Borrowed.
+ */
+const char *np_process_place(void);
+
+/* True unless the process is known to be gone (a zombie is gone). Only for ids of this place; what
+ * can be no process id is gone. */
+bool np_process_alive(int64_t pid);
 
 /* Clock ticks since boot at which the process started (field 22 of /proc/PID/stat), 0 when unknown:
  * tells a reused pid. */
-uint64_t np_process_start(pid_t pid);
+uint64_t np_process_start(int64_t pid);
 
 #endif

@@ -179,6 +179,14 @@ size_t np_utf8_sequence(const char *text)
     return 0;
 }
 
+/* `n` bytes at `text` are one character. */
+static bool is_control(const char *text, size_t n)
+{
+    const uint8_t *s = (const uint8_t *)text;
+
+    return n == 1 ? s[0] < 0x20 || s[0] == 0x7f : n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+}
+
 char *np_utf8_clean(const char *text)
 {
     struct np_str out = {0};
@@ -187,7 +195,7 @@ char *np_utf8_clean(const char *text)
         size_t n = np_utf8_sequence(text);
         if (n == 0)
             np_str_add(&out, "\xef\xbf\xbd");
-        else if (n == 1 && ((uint8_t)*text < 0x20 || *text == 0x7f))
+        else if (is_control(text, n))
             np_str_add_char(&out, ' ');
         else
             np_str_add_bytes(&out, text, n);

@@ -59,7 +59,7 @@ void np_strings_done(struct np_strings *list);
 size_t np_utf8_sequence(const char *text);
 
 /* A copy in which every byte that is not part of valid UTF-8 stands as U+FFFD, and control
- * characters as spaces. */
+ * characters (C0, DEL, C1) as spaces: nothing in it moves a cursor or ends a cell of a table. */
 char *np_utf8_clean(const char *text);
 
 /* Cut a terminated buffer to at most `most` bytes without splitting a character that was valid. */

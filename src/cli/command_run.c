@@ -76,6 +76,8 @@ static void say_plan(const struct np_run *run)
 
     for (size_t i = 0; plan->dataset && i < plan->dataset->warnings.n; i++)
         np_console_say(run->console, 0, "warning: %s", plan->dataset->warnings.item[i]);
+    for (size_t i = 0; i < plan->warnings.n; i++)
+        np_console_say(run->console, 0, "warning: %s", plan->warnings.item[i]);
     np_console_say(run->console, 0,
                    "%zu sessions: %zu to do, %zu complete already, %zu with nothing to do; %d at "
                    "once, %d threads each, memory limit %lld MiB (%s)",

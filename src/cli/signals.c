@@ -14,11 +14,19 @@ static void on_signal(int signal)
 const struct np_cancel *np_signals_install(void)
 {
     static const int stopping[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
-    struct sigaction action = {.sa_handler = on_signal};
+    /* Reads and writes of libraries go on; what waits for a signal (ppoll) is interrupted all the
+     * same. */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction inherited;
 
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < NP_COUNT(stopping); i++)
+    for (size_t i = 0; i < NP_COUNT(stopping); i++) {
+        bool hangup = stopping[i] == SIGHUP && sigaction(SIGHUP, NULL, &inherited) == 0;
+        if (hangup && inherited.sa_handler == SIG_IGN)
+            continue; /* nohup */
         sigaction(stopping[i], &action, NULL);
+    }
+    signal(SIGCHLD, SIG_DFL); /* where it is ignored, nobody learns how a worker ended */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is then an error of write */
     return &cancel;

@@ -5,7 +5,8 @@
 
 #include "base/exec.h"
 
-/* Install the handlers of TERM, INT, HUP, USR1 and XCPU. The flag lives as long as the process. */
+/* Install the handlers of TERM, INT, HUP (unless nohup ignores it), USR1 and XCPU. The flag lives
+ * as long as the process. */
 const struct np_cancel *np_signals_install(void);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * N4 in steps:
- *  1. Shrink: the mean of each block's voxels in the mask, its logarithm v = u + b (u: what the
- *     image would be without field, b: the field).
+ *  1. Sample voxels of the mask about shrink_mm apart; v = log intensity = u + b (u: what the image
+ *     would be without field, b: the field).
  *  2. For each level, for each iteration:
  *     a. u = v - b, its range, and how much b changed (coefficient of variation of exp(change));
  *     b. histogram of u, each value shared between its two nearest bins;
@@ -22,7 +22,6 @@
 #include "ops/bspline.h"
 #include "ops/elementary.h"
 #include "ops/fft.h"
-#include "ops/lanes.h"
 
 static const double PI = 3.14159265358979323846;
 
@@ -42,25 +41,30 @@ struct np_n4_options np_n4_options_default(void)
     };
 }
 
-/* --- blocks ----------------------------------------------------------------------------------- */
+/* --- samples ---------------------------------------------------------------------------------- */
 
-/* The image in blocks: what the fit is made on. */
-struct blocks {
-    int shrink[3];
+/*
+ * Every so many voxels of the image: what the fit is made on. Voxels, not means of blocks: a mean
+ * has less noise, but mixes tissues, and mixtures blur the very histogram that is to be sharpened
+ * (the field's error is then three times as large: docs/methods/bias.md).
+ */
+struct samples {
+    int step[3];
+    int64_t first[3];
     int64_t n[3];
     uint8_t *inside; /* [nz][ny][nx] */
     float *log;      /* the same; where inside */
 };
 
-static void blocks_done(struct blocks *blocks)
+static void samples_done(struct samples *samples)
 {
-    free(blocks->inside);
-    free(blocks->log);
-    *blocks = (struct blocks){0};
+    free(samples->inside);
+    free(samples->log);
+    *samples = (struct samples){0};
 }
 
 /* The number of voxels whose length together is nearest to `target_mm`; at least 1. */
-static int shrink_factor(double spacing_mm, double target_mm, int64_t n)
+static int sample_step(double spacing_mm, double target_mm, int64_t n)
 {
     int64_t fewer = (int64_t)fmin(floor(target_mm / spacing_mm), (double)n);
 
@@ -72,87 +76,56 @@ static int shrink_factor(double spacing_mm, double target_mm, int64_t n)
     return (int)(nearest < n ? nearest : n);
 }
 
-struct shrink_job {
+struct sample_job {
     const struct np_image *in;
     const struct np_mask *mask;
-    struct blocks *blocks;
-    float *scratch; /* [slab][2 nx]: sums and counts of one row of blocks, per column */
+    struct samples *samples;
 };
 
-/* Add one row of voxels to the columns' sums and counts. */
-static void add_row(const float *value, const uint8_t *inside, size_t n, float *sum, float *count)
+static void sample_plane(void *context, int64_t plane)
 {
-    for (size_t x = 0; (x = np_next_inside(inside, x, n)) < n; x++)
-        if (value[x] > 0) {
-            sum[x] += value[x];
-            count[x] += 1;
-        }
-}
-
-/* Columns to blocks. A block takes part when half of its voxels do. */
-static void finish_blocks(const struct blocks *blocks, int64_t nx, int64_t n_rows, const float *sum,
-                          const float *count, float *log, uint8_t *inside)
-{
-    for (int64_t bx = 0; bx < blocks->n[0]; bx++) {
-        int64_t begin = bx * blocks->shrink[0];
-        int64_t end = begin + blocks->shrink[0] < nx ? begin + blocks->shrink[0] : nx;
-        float total = 0, n = 0;
-
-        for (int64_t x = begin; x < end; x++) {
-            total += sum[x];
-            n += count[x];
-        }
-        inside[bx] = n > 0 && 2 * n >= (float)((end - begin) * n_rows);
-        log[bx] = inside[bx] ? total / n : 1;
-    }
-    np_logf_n(log, log, (size_t)blocks->n[0]);
-}
-
-static void shrink_plane(void *context, int64_t bz)
-{
-    struct shrink_job *job = context;
-    const struct blocks *blocks = job->blocks;
+    const struct sample_job *job = context;
+    const struct samples *samples = job->samples;
     const int64_t *n = job->in->grid.n;
-    int64_t z_end = (bz + 1) * blocks->shrink[2] < n[2] ? (bz + 1) * blocks->shrink[2] : n[2];
-    float *sum = job->scratch + 2 * n[0] * bz, *count = sum + n[0];
+    int64_t z = samples->first[2] + plane * samples->step[2];
+    size_t row_size = (size_t)samples->n[0];
+    size_t to = row_size * (size_t)(samples->n[1] * plane);
 
-    for (int64_t by = 0; by < blocks->n[1]; by++) {
-        int64_t y_end = (by + 1) * blocks->shrink[1] < n[1] ? (by + 1) * blocks->shrink[1] : n[1];
-        int64_t n_rows = 0;
+    for (int64_t i = 0; i < samples->n[1]; i++, to += row_size) {
+        int64_t y = samples->first[1] + i * samples->step[1];
+        int64_t from = samples->first[0] + n[0] * (y + n[1] * z);
 
-        memset(sum, 0, 2 * (size_t)n[0] * sizeof(*sum));
-        for (int64_t z = bz * blocks->shrink[2]; z < z_end; z++)
-            for (int64_t y = by * blocks->shrink[1]; y < y_end; y++, n_rows++) {
-                int64_t row = n[0] * (y + n[1] * z);
-                add_row(job->in->voxel + row, job->mask->voxel + row, (size_t)n[0], sum, count);
-            }
-        int64_t block_row = blocks->n[0] * (by + blocks->n[1] * bz);
-        finish_blocks(blocks, n[0], n_rows, sum, count, blocks->log + block_row,
-                      blocks->inside + block_row);
+        for (size_t x = 0; x < row_size; x++, from += samples->step[0]) {
+            float value = job->in->voxel[from];
+            samples->inside[to + x] = job->mask->voxel[from] && value > 0;
+            samples->log[to + x] = value;
+        }
+        np_logf_n(samples->log + to, samples->log + to, row_size);
     }
 }
 
-static int blocks_init(struct blocks *blocks, const struct np_image *in, const struct np_mask *mask,
-                       double shrink_mm, const struct np_exec *exec, struct np_error *err)
+static int samples_init(struct samples *samples, const struct np_image *in,
+                        const struct np_mask *mask, double shrink_mm, const struct np_exec *exec,
+                        struct np_error *err)
 {
-    NP_AUTO(blocks_done) struct blocks made = {0};
+    NP_AUTO(samples_done) struct samples made = {0};
     size_t n = 1;
 
     for (int a = 0; a < 3; a++) {
-        made.shrink[a] = shrink_factor(in->grid.spacing_mm[a], shrink_mm, in->grid.n[a]);
-        made.n[a] = (in->grid.n[a] + made.shrink[a] - 1) / made.shrink[a];
+        int64_t last = in->grid.n[a] - 1;
+        made.step[a] = sample_step(in->grid.spacing_mm[a], shrink_mm, in->grid.n[a]);
+        made.n[a] = last / made.step[a] + 1;
+        made.first[a] = last % made.step[a] / 2;
         n *= (size_t)made.n[a];
     }
     made.inside = np_try_malloc(n, sizeof(*made.inside));
     made.log = np_try_voxels(n, sizeof(*made.log));
-    NP_AUTO(np_freep)
-    float *scratch = np_try_malloc(2 * (size_t)in->grid.n[0] * (size_t)made.n[2], sizeof(*scratch));
-    if (!made.inside || !made.log || !scratch)
-        return np_error_set(err, NP_ENOMEM, "bias field: no memory for %zu blocks", n);
-    struct shrink_job job = {in, mask, &made, scratch};
-    np_exec_run(exec, made.n[2], shrink_plane, &job);
-    *blocks = made;
-    made = (struct blocks){0};
+    if (!made.inside || !made.log)
+        return np_error_set(err, NP_ENOMEM, "bias field: no memory for %zu samples", n);
+    struct sample_job job = {in, mask, &made};
+    np_exec_run(exec, made.n[2], sample_plane, &job);
+    *samples = made;
+    made = (struct samples){0};
     return 0;
 }
 
@@ -166,20 +139,20 @@ static int count_spans(const struct np_grid *grid, int axis, double mesh_mm)
     return (int)fmax(1, ceil(extent_mm / mesh_mm - 1e-9));
 }
 
-/* Tables for blocks of `shrink` voxels along `axis`, for spans of mesh_mm / n_parts. */
-static int make_axis(struct np_bspline_axis *out, const struct np_grid *grid, int axis, int shrink,
-                     double mesh_mm, int n_parts)
+/* Tables for the samples along `axis`, for spans of mesh_mm / n_parts. */
+static int make_axis(struct np_bspline_axis *out, const struct np_grid *grid, int axis,
+                     const struct samples *samples, double mesh_mm, int n_parts)
 {
-    int64_t n_voxels = grid->n[axis], n = (n_voxels + shrink - 1) / shrink;
+    int64_t n = samples->n[axis];
     int n_spans = count_spans(grid, axis, mesh_mm) * n_parts;
     NP_AUTO(np_freep) double *position = np_try_malloc((size_t)n, sizeof(*position));
 
     if (!position)
         return NP_ENOMEM;
     for (int64_t i = 0; i < n; i++) {
-        int64_t first = i * shrink, last = first + shrink < n_voxels ? first + shrink : n_voxels;
-        double centre = 0.5 * (double)(first + last - 1) - 0.5 * (double)(n_voxels - 1);
-        position[i] = 0.5 * n_spans + centre * grid->spacing_mm[axis] * n_parts / mesh_mm;
+        double voxel = (double)(samples->first[axis] + i * samples->step[axis]);
+        double from_centre = voxel - 0.5 * (double)(grid->n[axis] - 1);
+        position[i] = 0.5 * n_spans + from_centre * grid->spacing_mm[axis] * n_parts / mesh_mm;
     }
     return np_bspline_axis_init(out, position, n, n_spans);
 }
@@ -192,11 +165,12 @@ static void axes_done(struct np_bspline_axis axis[3])
 
 /* `axis` holds axes already, or zeros. */
 static int remake_axes(struct np_bspline_axis axis[3], const struct np_grid *grid,
-                       const int shrink[3], double mesh_mm, int n_parts, struct np_error *err)
+                       const struct samples *samples, double mesh_mm, int n_parts,
+                       struct np_error *err)
 {
     axes_done(axis);
     for (int a = 0; a < 3; a++)
-        if (make_axis(&axis[a], grid, a, shrink[a], mesh_mm, n_parts) != 0)
+        if (make_axis(&axis[a], grid, a, samples, mesh_mm, n_parts) != 0)
             return np_error_set(err, NP_ENOMEM, "bias field: no memory for spline weights");
     return 0;
 }
@@ -369,30 +343,31 @@ static void cut_slabs(struct fit *fit)
     }
 }
 
-static int fit_init(struct fit *fit, const struct blocks *blocks,
+static int fit_init(struct fit *fit, const struct samples *samples,
                     const struct np_n4_options *options, struct np_error *err)
 {
     fit->options = options;
     sharpener_init(&fit->sharpener, options->n_bins);
-    if (np_bspline_points_init(&fit->points, blocks->inside, blocks->n) != 0)
-        return np_error_set(err, NP_ENOMEM, "bias field: no memory for the list of blocks");
+    if (np_bspline_points_init(&fit->points, samples->inside, samples->n) != 0)
+        return np_error_set(err, NP_ENOMEM, "bias field: no memory for the list of samples");
     size_t n = (size_t)fit->points.n;
     if (fit->points.n < NP_N4_LEAST_POINTS)
         return np_error_set(err, NP_EDOMAIN,
-                            "bias field: the mask holds %zu blocks of %d x %d x %d positive "
-                            "voxels, at least %d are needed; check the mask and the voxel sizes",
-                            n, blocks->shrink[0], blocks->shrink[1], blocks->shrink[2],
+                            "bias field: the mask holds %zu positive voxels of those taken (every "
+                            "%d, %d and %d along the axes), at least %d are needed; check the mask "
+                            "and the voxel sizes",
+                            n, samples->step[0], samples->step[1], samples->step[2],
                             NP_N4_LEAST_POINTS);
     fit->v = np_try_malloc(n, sizeof(*fit->v));
     fit->u = np_try_malloc(n, sizeof(*fit->u));
     fit->scratch = np_try_malloc(n, sizeof(*fit->scratch));
     fit->counts = np_try_calloc(MOST_SLABS * ((size_t)options->n_bins + 1), sizeof(*fit->counts));
     if (!fit->v || !fit->u || !fit->scratch || !fit->counts)
-        return np_error_set(err, NP_ENOMEM, "bias field: no memory for %zu blocks", n);
-    size_t n_blocks = (size_t)(blocks->n[0] * blocks->n[1] * blocks->n[2]);
-    for (size_t i = 0, point = 0; i < n_blocks; i++)
-        if (blocks->inside[i])
-            fit->v[point++] = blocks->log[i];
+        return np_error_set(err, NP_ENOMEM, "bias field: no memory for %zu samples", n);
+    size_t n_samples = (size_t)(samples->n[0] * samples->n[1] * samples->n[2]);
+    for (size_t i = 0, point = 0; i < n_samples; i++)
+        if (samples->inside[i])
+            fit->v[point++] = samples->log[i];
     memcpy(fit->u, fit->v, n * sizeof(*fit->u));
     cut_slabs(fit);
     return 0;
@@ -527,10 +502,10 @@ static void add_fit(struct fit *fit)
 }
 
 /* The level's spline tables, buffers and denominators. */
-static int begin_level(struct fit *fit, const struct np_grid *grid, const struct blocks *blocks,
+static int begin_level(struct fit *fit, const struct np_grid *grid, const struct samples *samples,
                        int level, const struct np_exec *exec, struct np_error *err)
 {
-    NP_TRY(remake_axes(fit->axis, grid, blocks->shrink, fit->options->mesh_mm, 1 << level, err));
+    NP_TRY(remake_axes(fit->axis, grid, samples, fit->options->mesh_mm, 1 << level, err));
     const struct np_bspline_axis *axis = fit->axis;
     struct np_lattice *field =
         level ? np_lattice_refine(fit->field)
@@ -630,9 +605,10 @@ static int evaluate(const struct np_lattice *field, double mesh_mm, int n_parts,
 {
     NP_AUTO(evaluate_job_done)
     struct evaluate_job job = {.field = field, .out = out};
-    const int single[3] = {1, 1, 1};
+    struct samples every = {.step = {1, 1, 1},
+                            .n = {out->grid.n[0], out->grid.n[1], out->grid.n[2]}};
 
-    NP_TRY(remake_axes(job.axis, &out->grid, single, mesh_mm, n_parts, err));
+    NP_TRY(remake_axes(job.axis, &out->grid, &every, mesh_mm, n_parts, err));
     job.n_slabs = out->grid.n[2] < MOST_SLABS ? out->grid.n[2] : MOST_SLABS;
     size_t size = np_bspline_plane_size(job.axis) + np_bspline_row_size(job.axis);
     job.scratch = np_try_calloc(size * (size_t)job.n_slabs, sizeof(*job.scratch));
@@ -658,21 +634,21 @@ int np_n4_estimate(const struct np_image *in, const struct np_mask *mask,
                    const struct np_n4_options *options, const struct np_exec *exec,
                    struct np_image *log_field, struct np_n4_report *report, struct np_error *err)
 {
-    NP_AUTO(blocks_done) struct blocks blocks = {0};
+    NP_AUTO(samples_done) struct samples samples = {0};
     NP_AUTO(fit_done) struct fit fit = {0};
     struct np_n4_report found = {.n_levels = options->n_levels, .converged = true};
 
     NP_TRY(check_grid(&in->grid, &mask->grid, "mask", err));
     NP_TRY(check_grid(&in->grid, &log_field->grid, "field", err));
-    NP_TRY(blocks_init(&blocks, in, mask, options->shrink_mm, exec, err));
+    NP_TRY(samples_init(&samples, in, mask, options->shrink_mm, exec, err));
     NP_TRY(np_exec_check(exec, err));
-    NP_TRY(fit_init(&fit, &blocks, options, err));
+    NP_TRY(fit_init(&fit, &samples, options, err));
     for (int level = 0; level < options->n_levels; level++) {
-        NP_TRY(begin_level(&fit, &in->grid, &blocks, level, exec, err));
+        NP_TRY(begin_level(&fit, &in->grid, &samples, level, exec, err));
         NP_TRY(run_level(&fit, level, exec, &found, err));
     }
     found.n_points = fit.points.n;
-    memcpy(found.shrink, blocks.shrink, sizeof(found.shrink));
+    memcpy(found.shrink, samples.step, sizeof(found.shrink));
     memcpy(found.n_control, fit.field->n, sizeof(found.n_control));
     NP_TRY(np_exec_check(exec, err));
     NP_TRY(

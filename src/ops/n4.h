@@ -17,7 +17,7 @@ struct np_n4_options {
     int n_iterations; /* at most, per level */
     double stop;      /* a level ends when its field changes by less: coefficient of variation over
                          the points; 0 = never early */
-    double shrink_mm; /* the fit is made on blocks of about this size; 0 = on the voxels */
+    double shrink_mm; /* the fit is made on voxels about this far apart; 0 = on all */
     double fwhm_log;  /* of the Gaussian that is taken out of the log histogram */
     double wiener;    /* noise term of that deconvolution */
     int n_bins;       /* of the histogram */
@@ -32,9 +32,9 @@ struct np_n4_report {
     int n_iterations;                  /* in all */
     double change;                     /* the last coefficient of variation */
     bool converged;                    /* every level ended by the stop rule */
-    int shrink[3];                     /* voxels per block */
+    int shrink[3];                     /* voxels from one sample to the next */
     int n_control[3];                  /* control points at the last level */
-    int64_t n_points;                  /* blocks the fit was made on */
+    int64_t n_points;                  /* samples the fit was made on */
 };
 
 /*
@@ -45,8 +45,8 @@ struct np_n4_report {
  *   report     out, may be NULL
  * Reaching the iteration limit is not an error. An image that is constant in the mask has a field
  * of 0. Returns 0, NP_EGEOMETRY (grids differ in size), NP_EDOMAIN (fewer than NP_N4_LEAST_POINTS
- * blocks), NP_ENOMEM, NP_ECANCELED; on failure `log_field` and `report` are untouched. Cost: per
- * iteration about 10 ns a block; the field 1 ns a voxel.
+ * samples), NP_ENOMEM, NP_ECANCELED; on failure `log_field` and `report` are untouched. Cost: per
+ * iteration about 10 ns a sample; the field 1 ns a voxel.
  */
 int np_n4_estimate(const struct np_image *in, const struct np_mask *mask,
                    const struct np_n4_options *options, const struct np_exec *exec,

@@ -34,51 +34,58 @@ struct evolution {
     int n_min, n_max;                 /* samples along the normal, one voxel apart */
 };
 
-static double smaller(double a, double b)
-{
-    return a < b ? a : b;
-}
-
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
-static bool inside(const struct np_grid *grid, const double p_voxel[3])
+static bool inside(const struct np_grid *grid, const float p_voxel[3])
 {
     for (int i = 0; i < 3; i++)
-        if (!(p_voxel[i] >= 0 && p_voxel[i] < (double)grid->n[i]))
+        if (!(p_voxel[i] >= 0 && p_voxel[i] < (float)grid->n[i]))
             return false;
     return true;
+}
+
+/*
+ * Lowest and highest of the samples, each a voxel further inwards. Single precision: this is where
+ * the time goes, and a place between two voxels needs no more.
+ */
+static void sample_inwards(const struct evolution *e, const float first_voxel[3],
+                           const float step_voxel[3], float *lowest, float *highest)
+{
+    const float *voxel = e->image->voxel;
+    int nx = (int)e->image->grid.n[0], ny = (int)e->image->grid.n[1];
+    float too_bright = (float)e->forces->too_bright, dark = (float)e->forces->dark;
+    float x = first_voxel[0], y = first_voxel[1], z = first_voxel[2];
+    float low = *lowest, high = *highest;
+
+    for (int k = 0; k < e->n_min; k++) {
+        float value = voxel[((int64_t)(int)z * ny + (int)y) * nx + (int)x];
+        value = value > too_bright ? dark : value;
+        low = value < low ? value : low;
+        if (k < e->n_max)
+            high = value > high ? value : high;
+        x += step_voxel[0];
+        y += step_voxel[1];
+        z += step_voxel[2];
+    }
+    *lowest = low;
+    *highest = high;
 }
 
 /* f3 of step 5: positive pushes outwards. `v` in mm. */
 static double image_force(const struct evolution *e, const double v[3], const double normal[3])
 {
     const struct np_surface_forces *f = e->forces;
-    const struct np_grid *grid = &e->image->grid;
-    double p[3], deepest[3];
+    float first[3], last[3], step[3], low = (float)f->middle, high = (float)f->head;
 
     for (int i = 0; i < 3; i++) {
-        p[i] = v[i] * e->per_mm - normal[i];
-        deepest[i] = p[i] - normal[i] * (e->n_min - 1);
+        step[i] = (float)-normal[i];
+        first[i] = (float)(v[i] * e->per_mm) + step[i];
+        /* One further than the last: sums of steps may round outwards. */
+        last[i] = first[i] + step[i] * (float)e->n_min;
     }
     /* The grid is convex: with both ends inside, so is what lies between. */
-    if (!inside(grid, deepest) || !inside(grid, p))
+    if (!inside(&e->image->grid, first) || !inside(&e->image->grid, last))
         return 0;
-    double lowest = f->middle, highest = f->head;
-    for (int k = 0; k < e->n_min; k++) {
-        int64_t x = (int64_t)p[0], y = (int64_t)p[1], z = (int64_t)p[2];
-        double value = (double)e->image->voxel[(z * grid->n[1] + y) * grid->n[0] + x];
-        value = value > f->too_bright ? f->dark : value;
-        lowest = smaller(lowest, value);
-        if (k < e->n_max)
-            highest = larger(highest, value);
-        for (int i = 0; i < 3; i++)
-            p[i] -= normal[i];
-    }
-    lowest = larger(lowest, f->dark);
-    highest = smaller(highest, f->middle);
+    sample_inwards(e, first, step, &low, &high);
+    double lowest = fmax((double)low, f->dark), highest = fmin((double)high, f->middle);
     double range = highest - f->dark;
     return range > 0 ? 2 * (lowest - f->dark - f->share * range) / range : 0;
 }

@@ -25,6 +25,7 @@ static void clear_bar(struct np_console *console)
     console->bar_shown = false;
 }
 
+NP_PRINTF(1, 0)
 static char *clean_text(const char *format, va_list args)
 {
     char *text = NULL;
@@ -83,4 +84,10 @@ void np_console_progress(struct np_console *console)
             console->n_done, console->n_total, console->n_failed, console->n_active, left_s);
     fflush(console->out);
     console->bar_shown = true;
+}
+
+void np_console_end(struct np_console *console)
+{
+    clear_bar(console);
+    console->bar = false;
 }

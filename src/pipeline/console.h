@@ -32,4 +32,7 @@ void np_console_fail(struct np_console *console, const char *format, ...) NP_PRI
 /* Draw or renew the bar, on a terminal. */
 void np_console_progress(struct np_console *console);
 
+/* Remove the bar for good. */
+void np_console_end(struct np_console *console);
+
 #endif

@@ -1,6 +1,7 @@
 #include "pipeline/journal.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +27,9 @@ const char *np_severity_text(enum np_severity severity)
 void np_journal_open(struct np_journal *journal, const char *path, const char *run_id)
 {
     snprintf(journal->run_id, sizeof(journal->run_id), "%s", run_id);
-    journal->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    /* Neither through a link to elsewhere, nor waiting for the reader of a pipe. */
+    journal->fd =
+        open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
 }
 
 static void add_attr(struct np_str *line, const struct np_attr *attr)
@@ -41,8 +44,11 @@ static void add_attr(struct np_str *line, const struct np_attr *attr)
     case NP_ATTR_INT:
         np_str_addf(line, "%lld", (long long)attr->value.integer);
         break;
-    case NP_ATTR_DOUBLE:
-        np_str_addf(line, "%.17g", attr->value.number);
+    case NP_ATTR_DOUBLE: /* JSON has no word for what is not finite */
+        if (isfinite(attr->value.number))
+            np_str_addf(line, "%.17g", attr->value.number);
+        else
+            np_str_add(line, "null");
         break;
     case NP_ATTR_BOOL:
         np_str_add(line, attr->value.boolean ? "true" : "false");

@@ -10,8 +10,8 @@ struct np_journal {
     char run_id[40];
 };
 
-/* Open for appending; a journal that cannot be opened swallows its lines (the record will say what
- * is wrong). */
+/* Open for appending; a journal that cannot be opened (or is a link) swallows its lines (the record
+ * will say what is wrong). */
 void np_journal_open(struct np_journal *journal, const char *path, const char *run_id);
 void np_journal_write(struct np_journal *journal, const struct np_log_record *record);
 void np_journal_close(struct np_journal *journal);

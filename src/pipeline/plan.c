@@ -20,7 +20,7 @@ static const int64_t BYTES_PER_THREAD = 8 << 20;
 /* Files and folders per image: three images with sidecars, records, folders. */
 enum { INODES_PER_FILE = 16, DEEPEST = 64 };
 
-/* Compressed float32 output is a third to a half of this. */
+/* Two float32 images and a mask, before compression to about a third. */
 static const int64_t OUTPUT_BYTES_PER_VOXEL = 9;
 
 void np_job_done(struct np_job *job)
@@ -46,7 +46,12 @@ char *np_job_output(const struct np_job_file *file, enum np_derivative kind)
 
 int64_t np_plan_file_bytes(int64_t n_voxels, int n_threads)
 {
-    return BYTES_FIXED + n_threads * BYTES_PER_THREAD + n_voxels * BYTES_PER_VOXEL;
+    int64_t fixed = BYTES_FIXED + n_threads * BYTES_PER_THREAD, bytes;
+
+    if (__builtin_mul_overflow(n_voxels, BYTES_PER_VOXEL, &bytes) ||
+        __builtin_add_overflow(bytes, fixed, &bytes))
+        return INT64_MAX; /* a header may claim anything */
+    return bytes;
 }
 
 void np_plan_freep(struct np_plan **address)
@@ -174,8 +179,11 @@ static void collect_batch(struct np_plan *plan, const char *output_dir, const ch
             continue;
         NP_AUTO(np_freep) char *below = np_path_join(relative, names.item[i]);
         NP_AUTO(np_freep) char *path = np_path_join(root, below);
-        if (np_path_is_directory(path)) {
+        if (np_path_is_real_directory(path)) {
             collect_batch(plan, output_dir, root, below, depth + 1);
+        } else if (np_path_is_directory(path)) {
+            np_strings_give(&plan->warnings,
+                            np_xasprintf("'%s': a link to a folder, not followed", path));
         } else if (is_image_name(names.item[i])) {
             np_strings_add(&plan->paths, path);
             np_strings_add(&plan->names, below);
@@ -183,36 +191,62 @@ static void collect_batch(struct np_plan *plan, const char *output_dir, const ch
     }
 }
 
+/* What a file of `process` or `batch` will write. */
+struct target {
+    char *output;
+    const char *input; /* borrowed */
+};
+
+static int by_output(const void *a, const void *b)
+{
+    const struct target *x = a, *y = b;
+    int order = strcmp(x->output, y->output);
+
+    return order ? order : strcmp(x->input, y->input);
+}
+
 static int check_same_outputs(const struct np_plan *plan, struct np_error *err)
 {
-    NP_AUTO(np_strings_done) struct np_strings outputs = {0};
+    NP_AUTO(np_freep) struct target *target = np_xcalloc(plan->n_jobs, sizeof(*target));
+    int code = 0;
 
-    for (size_t i = 0; i < plan->n_jobs; i++) {
-        char *output = np_job_output(&plan->job[i].file[0], NP_DERIVATIVE_PREPROC);
-        for (size_t k = 0; k < outputs.n; k++)
-            if (strcmp(outputs.item[k], output) == 0) {
-                np_error_set(err, NP_EUSAGE,
-                             "'%s' and '%s' would both write '%s'; give them separate outputs",
-                             plan->job[k].file[0].path, plan->job[i].file[0].path, output);
-                free(output);
-                return NP_EUSAGE;
-            }
-        np_strings_give(&outputs, output);
-    }
-    return 0;
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        target[i] = (struct target){np_job_output(&plan->job[i].file[0], NP_DERIVATIVE_PREPROC),
+                                    plan->job[i].file[0].path};
+    qsort(target, plan->n_jobs, sizeof(*target), by_output);
+    for (size_t i = 1; i < plan->n_jobs && code == 0; i++)
+        if (strcmp(target[i - 1].output, target[i].output) == 0)
+            code = np_error_set(err, NP_EUSAGE,
+                                "'%s' and '%s' would both write '%s'; give them separate outputs",
+                                target[i - 1].input, target[i].input, target[i].output);
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        free(target[i].output);
+    return code;
+}
+
+static int find_batch(const struct np_config *config, struct np_plan *plan, struct np_error *err)
+{
+    const char *root = config->inputs.n ? config->inputs.item[0] : "";
+
+    if (!np_path_is_directory(root))
+        return np_error_set(err, NP_ENOINPUT, "'%s': expected a folder, found none", root);
+    if (np_path_is_below(root, config->output_dir))
+        return np_error_set(
+            err, NP_ECREATE,
+            "'%s': expected an OUTPUT_DIR that does not hold the inputs, found '%s' in "
+            "it; choose another",
+            config->output_dir, root);
+    collect_batch(plan, config->output_dir, root, "", 0);
+    if (plan->paths.n > 0)
+        return 0;
+    return np_error_set(err, NP_ESELECT,
+                        "'%s': expected NIfTI files (.nii, .nii.gz, .hdr) below, found none", root);
 }
 
 static int plan_files(const struct np_config *config, struct np_plan *plan, struct np_error *err)
 {
     if (config->command == NP_COMMAND_BATCH) {
-        const char *root = config->inputs.n ? config->inputs.item[0] : "";
-        if (!np_path_is_directory(root))
-            return np_error_set(err, NP_ENOINPUT, "'%s': expected a folder, found none", root);
-        collect_batch(plan, config->output_dir, root, "", 0);
-        if (plan->paths.n == 0)
-            return np_error_set(
-                err, NP_ESELECT,
-                "'%s': expected NIfTI files (.nii, .nii.gz, .hdr) below, found none", root);
+        NP_TRY(find_batch(config, plan, err));
     } else {
         for (size_t i = 0; i < config->inputs.n; i++) {
             np_strings_add(&plan->paths, config->inputs.item[i]);
@@ -293,17 +327,19 @@ static void estimate(struct np_plan *plan, struct np_job *job)
             continue;
         int64_t n_voxels = (int64_t)np_grid_voxels(&info.grid);
         file->need_bytes = np_plan_file_bytes(n_voxels, plan->n_threads);
-        file->output_bytes = n_voxels * OUTPUT_BYTES_PER_VOXEL;
         if (file->need_bytes > job->need_bytes)
             job->need_bytes = file->need_bytes;
-        job->output_bytes += file->output_bytes;
-        if (file->need_bytes > plan->memory_bytes)
+        if (file->need_bytes <= plan->memory_bytes) {
+            file->output_bytes = n_voxels * OUTPUT_BYTES_PER_VOXEL;
+            job->output_bytes += file->output_bytes;
+        } else {
             np_error_set(
                 &file->too_large, NP_ENOMEM,
                 "'%s': %lld × %lld × %lld voxels need about %lld MiB, allowed are %lld MiB",
                 file->path, (long long)info.grid.n[0], (long long)info.grid.n[1],
                 (long long)info.grid.n[2], (long long)(file->need_bytes >> 20),
                 (long long)(plan->memory_bytes >> 20));
+        }
     }
 }
 
@@ -312,32 +348,48 @@ static int min_int(int a, int b)
     return a < b ? a : b;
 }
 
-/* Sessions × threads never exceed the CPUs; sessions at once never exceed the memory. */
-static void share_out(const struct np_config *config, struct np_plan *plan)
+static int max_int(int a, int b)
 {
-    int cpus = config->nprocs > 0 ? config->nprocs : plan->resources.cpus;
-    int n_work = plan->n_run > 0 ? (int)(plan->n_run < 100000 ? plan->n_run : 100000) : 1;
-    int parallel = config->parallel > 0 ? config->parallel
-                   : config->omp_nthreads > 0
-                       ? (cpus / config->omp_nthreads > 0 ? cpus / config->omp_nthreads : 1)
-                       : cpus;
+    return a > b ? a : b;
+}
+
+/* Estimate what is to be done, with one thread each; returns the largest session that fits. */
+static int64_t estimate_all(struct np_plan *plan)
+{
     int64_t largest = BYTES_FIXED;
 
     plan->n_threads = 1;
-    plan->n_parallel = min_int(min_int(parallel, cpus), n_work);
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        if (plan->job[i].decision == NP_DECIDE_RUN) {
-            estimate(plan, &plan->job[i]);
-            bool fits = plan->job[i].need_bytes <= plan->memory_bytes;
-            if (fits && plan->job[i].need_bytes > largest)
-                largest = plan->job[i].need_bytes;
-        }
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        struct np_job *job = &plan->job[i];
+        if (job->decision != NP_DECIDE_RUN)
+            continue;
+        estimate(plan, job);
+        if (job->need_bytes <= plan->memory_bytes && job->need_bytes > largest)
+            largest = job->need_bytes;
+    }
+    return largest;
+}
+
+/* Sessions × threads never exceed the CPUs; sessions at once, with the buffers of their threads,
+ * never exceed the memory (one at a time with one thread does what it can). */
+static void share_out(const struct np_config *config, struct np_plan *plan)
+{
+    int cpus = config->nprocs > 0 ? config->nprocs : plan->resources.cpus;
+    int n_work = (int)(plan->n_run < 100000 ? plan->n_run : 100000);
+    int threads = config->omp_nthreads > 0 ? min_int(config->omp_nthreads, cpus) : cpus;
+    int parallel = config->parallel > 0       ? config->parallel
+                   : config->omp_nthreads > 0 ? cpus / threads
+                                              : cpus;
+    int64_t largest = estimate_all(plan);
     int64_t by_memory = plan->memory_bytes / largest;
-    if (by_memory < plan->n_parallel)
-        plan->n_parallel = by_memory > 0 ? (int)by_memory : 1;
-    int threads = config->omp_nthreads > 0 ? config->omp_nthreads : cpus;
-    int most = cpus / plan->n_parallel;
-    plan->n_threads = min_int(threads, most > 0 ? most : 1);
+
+    parallel = max_int(min_int(min_int(parallel, cpus), n_work), 1);
+    plan->n_parallel = by_memory < parallel ? max_int((int)by_memory, 1) : parallel;
+    int64_t spare = plan->memory_bytes / plan->n_parallel - largest;
+    int64_t more = spare > 0 ? spare / BYTES_PER_THREAD : 0;
+    plan->n_threads = min_int(threads, cpus / plan->n_parallel);
+    if (more < plan->n_threads - 1)
+        plan->n_threads = 1 + (int)more;
 }
 
 static int check_disk(const struct np_config *config, struct np_plan *plan, struct np_error *err)
@@ -357,8 +409,11 @@ static int check_disk(const struct np_config *config, struct np_plan *plan, stru
             plan->disk_need_bytes += plan->job[i].output_bytes / 3;
             plan->inodes_need += (int64_t)plan->job[i].n_files * INODES_PER_FILE;
         }
-    plan->disk_free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-    plan->inodes_free = fs.f_files > 0 ? (int64_t)fs.f_favail : INT64_MAX;
+    if (fs.f_blocks == 0 ||
+        __builtin_mul_overflow(fs.f_bavail, fs.f_frsize, &plan->disk_free_bytes))
+        plan->disk_free_bytes = INT64_MAX; /* does not count, or beyond counting */
+    plan->inodes_free =
+        fs.f_files > 0 && fs.f_favail < INT64_MAX ? (int64_t)fs.f_favail : INT64_MAX;
     if (plan->disk_need_bytes > plan->disk_free_bytes)
         return np_error_set(err, NP_ESPACE,
                             "'%s': about %lld MiB are needed, %lld MiB are free; make room, choose "
@@ -374,6 +429,15 @@ static int check_disk(const struct np_config *config, struct np_plan *plan, stru
     return 0;
 }
 
+/* An order of stages that cannot work is found before any work. */
+static int check_recipes(const struct np_plan *plan, struct np_error *err)
+{
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        for (size_t f = 0; f < plan->job[i].n_files; f++)
+            NP_TRY(np_recipe_check(plan->job[i].file[f].recipe, err));
+    return 0;
+}
+
 static int fill(const struct np_config *config, struct np_plan *plan, struct np_error *err)
 {
     np_resources_detect(&plan->resources);
@@ -385,6 +449,7 @@ static int fill(const struct np_config *config, struct np_plan *plan, struct np_
     } else {
         NP_TRY(plan_files(config, plan, err));
     }
+    NP_TRY(check_recipes(plan, err));
     decide_all(config, plan);
     NP_TRY(check_conflicts(plan, err));
     share_out(config, plan);

@@ -19,16 +19,17 @@ struct np_plan {
     int n_threads;        /* of one session */
     int64_t disk_need_bytes, disk_free_bytes;
     int64_t inodes_need, inodes_free;
-    char *config; /* np_config_results_json */
-    struct np_strings warnings;
+    char *config;               /* np_config_results_json */
+    struct np_strings warnings; /* about what was left out of `batch` */
 };
 
 /*
  * Find, decide, estimate, check. Returns 0, or what np_dataset_open returns; NP_ESELECT (nothing
  * selected); NP_EUSAGE (two inputs would write the same file: both named); NP_ECONFIG (sessions
- * made with other options); NP_ECREATE (OUTPUT_DIR inside BIDS_DIR, not below derivatives/);
- * NP_ENOMEM is never returned: a file too large is refused by itself; NP_ESPACE (disk or inodes do
- * not suffice: says how much is needed and free).
+ * made with other options); NP_ECREATE (OUTPUT_DIR inside BIDS_DIR, not below derivatives/; the
+ * folder of `batch` inside OUTPUT_DIR); NP_ENOINPUT (no such folder); NP_ENOMEM is never returned:
+ * a file too large is refused by itself; NP_ESPACE (disk or inodes do not suffice: says how much is
+ * needed and free).
  */
 int np_plan_make(const struct np_config *config, struct np_plan **plan, struct np_error *err);
 void np_plan_freep(struct np_plan **plan);

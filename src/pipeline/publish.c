@@ -1,5 +1,6 @@
 #include "pipeline/publish.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,7 @@ static int open_target(struct publication *p, const char *relative, struct np_at
     NP_AUTO(np_freep) char *path = np_path_join(p->config->output_dir, relative);
     NP_AUTO(np_freep) char *folder = np_path_directory(path);
 
+    assert(p->batch.n < MOST_OUTPUTS);
     NP_TRY(np_directory_make(folder, err));
     *file = &p->batch.file[p->batch.n];
     NP_TRY(np_atomic_open(*file, path, err));

@@ -116,13 +116,14 @@ static int64_t memory_available(void)
     return line && sscanf(line, "MemAvailable: %lld", &kib) == 1 ? kib * 1024 : 0;
 }
 
+/* A count or a number of MiB; 0 when it is not set, or is none that could be true. */
 static int64_t environment_number(const char *name)
 {
     const char *text = getenv(name);
     char *end;
     long long value = text ? strtoll(text, &end, 10) : 0;
 
-    return text && end != text && *end == '\0' && value > 0 ? value : 0;
+    return text && end != text && *end == '\0' && value > 0 && value <= INT32_MAX ? value : 0;
 }
 
 void np_resources_detect(struct np_resources *resources)

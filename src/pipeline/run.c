@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@
 #include "trace/names.h"
 
 static const int64_t HEARTBEAT_NS = INT64_C(30) * 1000000000;
-enum { POLL_MS = 1000 };
+enum { POLL_S = 1 };
 
 const char *np_run_codec(void)
 {
@@ -81,8 +82,10 @@ struct supervisor {
     struct np_active *active; /* n_slots; a free one has job NULL */
     size_t n_slots;
     size_t next_job;
-    bool stop;      /* --stop-on-first-crash saw one */
-    bool forwarded; /* the signal went to the workers */
+    bool stop;       /* --stop-on-first-crash saw one */
+    bool forwarded;  /* the signal went to the workers */
+    sigset_t open;   /* the signal mask that lets signals in */
+    sigset_t closed; /* and the one that holds them back */
     int64_t beat_ns;
     struct np_failure first; /* of the sessions that failed */
     char *first_label;
@@ -147,13 +150,15 @@ static void count_result(struct supervisor *s, const struct np_active *active)
     }
 }
 
+/* The kernel's count of a worker's memory covers the stage that it died in. */
 static void finish(struct supervisor *s, struct np_active *active)
 {
+    struct rusage used = {0};
     int status = 0;
 
-    while (active->pid > 0 && waitpid(active->pid, &status, 0) < 0 && errno == EINTR)
+    while (active->pid > 0 && wait4(active->pid, &status, 0, &used) < 0 && errno == EINTR)
         ;
-    np_active_close(active, status);
+    np_active_close(active, status, (int64_t)used.ru_maxrss * 1024);
     count_result(s, active);
     np_record_done(&active->record);
     *active = (struct np_active){.fd = -1};
@@ -192,8 +197,12 @@ static struct np_active *free_slot(struct supervisor *s)
     return NULL;
 }
 
+/* Signals come in here and while waiting, nowhere else: sessions that take no waiting (nothing to
+ * do, refused) do not keep a run from being stopped. */
 static bool may_begin(const struct supervisor *s)
 {
+    sigprocmask(SIG_SETMASK, &s->open, NULL);
+    sigprocmask(SIG_SETMASK, &s->closed, NULL);
     return !s->stop && !s->run->cancel->signal;
 }
 
@@ -241,16 +250,16 @@ static void heartbeats(struct supervisor *s)
 
 /* Signals are let in only while waiting, so that none falls between a look at `cancel` and the
  * wait. */
-static void wait_for_news(struct supervisor *s, const sigset_t *mask)
+static void wait_for_news(struct supervisor *s)
 {
     struct pollfd *fds = np_xcalloc(s->n_slots, sizeof(*fds));
-    const struct timespec timeout = {.tv_sec = POLL_MS / 1000};
+    const struct timespec timeout = {.tv_sec = POLL_S};
 
     for (size_t i = 0; i < s->n_slots; i++)
         fds[i] = (struct pollfd){.fd = s->active[i].job ? s->active[i].fd : -1, .events = POLLIN};
     int n = s->run->cancel->signal && !s->forwarded
                 ? 0
-                : ppoll(fds, (nfds_t)s->n_slots, &timeout, mask);
+                : ppoll(fds, (nfds_t)s->n_slots, &timeout, &s->open);
     for (size_t i = 0; n > 0 && i < s->n_slots; i++)
         if (fds[i].revents && !np_active_read(&s->active[i]))
             finish(s, &s->active[i]);
@@ -259,23 +268,25 @@ static void wait_for_news(struct supervisor *s, const sigset_t *mask)
 
 static void supervise(struct supervisor *s)
 {
-    sigset_t blocked, before;
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
 
-    sigemptyset(&blocked);
-    const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
-    for (size_t i = 0; i < NP_COUNT(signals); i++)
-        sigaddset(&blocked, signals[i]);
-    sigprocmask(SIG_BLOCK, &blocked, &before);
+    sigprocmask(SIG_SETMASK, NULL, &s->open);
+    s->closed = s->open;
+    for (size_t i = 0; i < NP_COUNT(signals); i++) {
+        sigdelset(&s->open, signals[i]); /* a launcher may have left them blocked */
+        sigaddset(&s->closed, signals[i]);
+    }
+    sigprocmask(SIG_SETMASK, &s->closed, NULL);
     begin_more(s);
     while (n_active(s) > 0) {
         s->run->console->n_active = n_active(s);
         np_console_progress(s->run->console);
-        wait_for_news(s, &before);
+        wait_for_news(s);
         forward_signal(s);
         heartbeats(s);
         begin_more(s);
     }
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    sigprocmask(SIG_SETMASK, &s->open, NULL);
     for (; s->next_job < s->run->plan->n_jobs; s->next_job++)
         s->run->n_not_started += s->run->plan->job[s->next_job].decision == NP_DECIDE_RUN;
 }
@@ -404,6 +415,7 @@ void np_run_execute(struct np_run *run)
     close_run_span(&s);
     np_trace_collect(run->trace);
     say_summary(&s);
+    np_console_end(run->console);
     np_failure_done(&s.first);
     free(s.first_label);
     free(s.active);

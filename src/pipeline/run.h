@@ -18,7 +18,7 @@ struct np_run {
     struct np_console *console;
     const struct np_cancel *cancel;
     const char *version; /* of neuro-preprocess */
-    char id[40]; /* UUID: np_run_id */
+    char id[40];         /* UUID: np_run_id */
 
     /* results */
     size_t n_success, n_failed, n_interrupted, n_skipped, n_nothing, n_not_started;

@@ -121,7 +121,7 @@ static void describe(struct np_active *active)
         record->requested_session = np_xstrdup(session->requested_session);
     }
     record->state = NP_STATE_RUNNING;
-    record->host = np_utf8_clean(np_host_name());
+    record->host = np_utf8_clean(np_process_place());
     record->boot_id = np_xstrdup(np_boot_id());
     record->pid = getpid();
     record->pid_start = np_process_start(getpid());
@@ -405,23 +405,42 @@ static void explain_death(const struct np_active *active, int wait_status, struc
     }
 }
 
-/* A file without an end: the worker died on it, or was stopped before it. */
+/* The signal that stopped the run, or this session's worker alone; 0 = none. */
+static int stopping_signal(const struct np_active *active)
+{
+    const struct np_session_record *record = &active->record;
+
+    if (active->run->cancel->signal)
+        return active->run->cancel->signal;
+    for (size_t f = 0; f < record->n_files; f++)
+        if (record->file[f].state == NP_STATE_INTERRUPTED)
+            return record->file[f].failure.signal;
+    return 0;
+}
+
+/* A file without an end: the worker died on it, or was stopped before it, or was never there. */
 static void settle_file(struct np_active *active, struct np_file_record *file, int wait_status)
 {
-    const struct np_cancel *cancel = active->run->cancel;
+    int stopped = stopping_signal(active);
     struct np_error why = {0};
-    bool died = WIFSIGNALED(wait_status) || WEXITSTATUS(wait_status) != 0;
 
     if (file->state != NP_STATE_RUNNING && file->state != NP_STATE_NOT_STARTED)
         return;
-    if (died && (!cancel->signal || WTERMSIG(wait_status) != cancel->signal))
-        explain_death(active, wait_status, &why);
-    else
+    if (active->record.state == NP_STATE_FAILED) {
+        np_failure_copy(&active->record.failure, &file->failure);
+        file->state = NP_STATE_FAILED;
+        return;
+    }
+    bool died = WIFSIGNALED(wait_status) || WEXITSTATUS(wait_status) != 0;
+    bool by_that = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == stopped;
+    if (stopped && (!died || by_that))
         np_error_set(&why, NP_ECANCELED, "'%s': stopped by signal %d before it was done",
-                     file->path, (int)cancel->signal);
+                     file->path, stopped);
+    else
+        explain_death(active, wait_status, &why);
     const struct np_stage_record *open = np_record_open_stage(&active->record);
     np_failure_set(&file->failure, &why, open ? open->name : NULL);
-    file->failure.signal = why.code == NP_ECANCELED   ? (int)cancel->signal
+    file->failure.signal = why.code == NP_ECANCELED   ? stopped
                            : WIFSIGNALED(wait_status) ? WTERMSIG(wait_status)
                                                       : 0;
     file->state = why.code == NP_ECANCELED ? NP_STATE_INTERRUPTED : NP_STATE_FAILED;
@@ -469,12 +488,13 @@ static void settle_session(struct np_active *active)
     }
 }
 
-static void sum_up(struct np_active *active)
+static void sum_up(struct np_active *active, int64_t peak_rss_bytes)
 {
     struct np_session_record *record = &active->record;
 
     record->wall_s = (double)(np_clock_mono_ns() - active->start_ns) * 1e-9;
     record->cpu_s = 0;
+    record->peak_rss_bytes = peak_rss_bytes;
     for (size_t f = 0; f < record->n_files; f++)
         for (size_t s = 0; s < record->file[f].n_stages; s++) {
             const struct np_stage_record *stage = &record->file[f].stage[s];
@@ -541,9 +561,9 @@ static void say_outcome(struct np_active *active)
     np_console_say(active->run->console, 0, "%s: %s", active->job->label, np_str_text(&text));
 }
 
-void np_active_close(struct np_active *active, int wait_status)
+void np_active_close(struct np_active *active, int wait_status, int64_t peak_rss_bytes)
 {
-    sum_up(active); /* before the death is explained: it names the peak */
+    sum_up(active, peak_rss_bytes); /* before the death is explained: it names the peak */
     for (size_t f = 0; f < active->record.n_files; f++)
         settle_file(active, &active->record.file[f], wait_status);
     close_open_stages(&active->record);

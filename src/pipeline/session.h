@@ -27,7 +27,8 @@ struct np_active {
 
 /*
  * Take the lock, close what a dead predecessor left, write the first record ("running"). On failure
- * nothing was changed; the error says why (NP_EBUSY, NP_ECREATE, NP_ESPACE).
+ * no record was begun (at worst a completion record is gone, and the session will be done again);
+ * the error says why (NP_EBUSY, NP_ECREATE, NP_ESPACE, NP_EIO).
  */
 int np_active_open(struct np_active *active, struct np_run *run, const struct np_job *job,
                    const struct np_span *run_span, struct np_error *err);
@@ -43,9 +44,9 @@ bool np_active_read(struct np_active *active);
 /* Write the record as it stands, with a new heartbeat. A failure is kept for the end. */
 void np_active_heartbeat(struct np_active *active);
 
-/* The worker is gone with this wait status (0 when none was started): settle the record, the spans,
- * the completion. */
-void np_active_close(struct np_active *active, int wait_status);
+/* The worker is gone with this wait status, having used so much memory at its last (0 and 0 when
+ * none was started): settle the record, the spans, the completion. */
+void np_active_close(struct np_active *active, int wait_status, int64_t peak_rss_bytes);
 
 /* Fail the session as a whole, before np_active_close. */
 void np_active_fail(struct np_active *active, const struct np_error *why);

@@ -181,6 +181,9 @@ static int run_kernel(struct file_run *run, const struct np_stage *stage, struct
                       struct np_error *err)
 {
     (void)span;
+    if (stage->needs & ~np_work_slots(&run->work))
+        return np_error_set(err, NP_EINTERNAL, "'%s': stage %s did not find what it needs",
+                            run->file->path, stage->name);
     return stage->run(&run->work, run->task->config, run->exec, err);
 }
 

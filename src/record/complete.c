@@ -16,7 +16,8 @@ static bool outputs_present(const struct np_session_record *record, const char *
             const struct np_output_record *output = &record->file[f].output[o];
             NP_AUTO(np_freep) char *path = np_path_join(output_dir, output->path);
             struct stat status;
-            if (stat(path, &status) != 0 || status.st_size != output->n_bytes)
+            if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
+                status.st_size != output->n_bytes)
                 return false;
         }
     return true;
@@ -59,7 +60,7 @@ static void add_value(struct np_str *out, const json_t *value)
     np_str_add(out, text ? text : "absent");
 }
 
-/* "normalize: now "percentile", recorded "zscore"" for each option that differs */
+/* `normalize: now "percentile", recorded "zscore"` for each option that differs */
 static char *option_differences(const char *now, const char *before)
 {
     NP_AUTO(np_json_decref) json_t *a = json_loads(now, 0, NULL);
@@ -119,6 +120,8 @@ enum np_completeness np_complete_check(const struct np_record_place *place, cons
     if (difference)
         *difference = NULL;
     if (!np_path_exists(place->complete) || np_record_read(place->complete, &record, NULL) < 0)
+        return NP_INCOMPLETE;
+    if (record.state != NP_STATE_SUCCESS && record.state != NP_STATE_NOTHING_TO_DO)
         return NP_INCOMPLETE;
     return compare(&record, output_dir, key, difference);
 }

@@ -159,5 +159,5 @@ char *np_derivative_json(const struct np_derivative_facts *facts, struct np_stri
 void np_derivative_check_source(const char *root, const struct np_scan *scan,
                                 struct np_strings *warnings)
 {
-    NP_AUTO(np_json_decref) json_t *merged = np_sidecar_read(root, scan, NULL, warnings);
+    json_decref(np_sidecar_read(root, scan, NULL, warnings));
 }

@@ -225,9 +225,12 @@ int np_description_write(const struct np_description *what, struct np_error *err
 
     NP_TRY(read_old(path, &old, err));
     NP_AUTO(np_freep) char *text = description_text(what, old);
+    /* In a folder that was not ours yet, a file of that name is somebody else's. */
+    int (*write)(const char *, const char *, const char *, struct np_error *) =
+        old ? write_if_new : write_if_absent;
     NP_TRY(write_if_new(what->output_dir, "dataset_description.json", text, err));
-    NP_TRY(write_if_new(what->output_dir, ".bidsignore", BIDSIGNORE, err));
+    NP_TRY(write(what->output_dir, ".bidsignore", BIDSIGNORE, err));
     NP_TRY(write_if_absent(what->output_dir, "README.md", README, err));
-    NP_TRY(write_if_new(what->output_dir, "CITATION.md", CITATION, err));
-    return write_if_new(what->output_dir, "descriptions.tsv", DESCRIPTIONS, err);
+    NP_TRY(write(what->output_dir, "CITATION.md", CITATION, err));
+    return write(what->output_dir, "descriptions.tsv", DESCRIPTIONS, err);
 }

@@ -135,14 +135,20 @@ int64_t np_json_get_time(const json_t *object, const char *key)
             scale /= 10;
             fraction_ns += (*rest - '0') * scale;
         }
-    return (int64_t)timegm(&utc) * NS_PER_S + fraction_ns;
+    int64_t unix_ns;
+    if (__builtin_mul_overflow((int64_t)timegm(&utc), NS_PER_S, &unix_ns) ||
+        __builtin_add_overflow(unix_ns, fraction_ns, &unix_ns))
+        return 0;
+    return unix_ns > 0 ? unix_ns : 0;
 }
 
 void np_json_get_hex(const json_t *object, const char *key, char *out, size_t size)
 {
     const char *text = json_string_value(json_object_get(object, key));
 
-    snprintf(out, size, "%s", text ? text : "");
+    bool fits =
+        text && strlen(text) < size && text[strspn(text, "0123456789abcdefABCDEF-")] == '\0';
+    snprintf(out, size, "%s", fits ? text : "");
 }
 
 void np_json_get_strings(const json_t *array, struct np_strings *list)

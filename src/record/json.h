@@ -31,7 +31,12 @@ char *np_json_take_text(json_t *json);
 char *np_json_get_text(const json_t *object, const char *key);
 int64_t np_json_get_integer(const json_t *object, const char *key);
 double np_json_get_number(const json_t *object, const char *key);
+
+/* Nanoseconds since 1970; 0 for a time before that, or one that nanoseconds cannot count (after
+ * 2262). */
 int64_t np_json_get_time(const json_t *object, const char *key);
+
+/* A hash or a UUID; "" when it is anything but hexadecimal digits and dashes that fit. */
 void np_json_get_hex(const json_t *object, const char *key, char *out, size_t size);
 void np_json_get_strings(const json_t *array, struct np_strings *list);
 

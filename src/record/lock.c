@@ -16,7 +16,7 @@
 enum { MOST_LOCK_BYTES = 4096, MOST_TRIES = 5 };
 
 struct owner {
-    char host[256];
+    char place[300];
     char boot[64];
     char since[NP_CLOCK_TEXT];
     long pid;
@@ -27,7 +27,7 @@ static char *own_text(void)
 {
     char since[NP_CLOCK_TEXT];
 
-    return np_xasprintf("%s %ld %llu %s %s\n", np_host_name(), (long)getpid(),
+    return np_xasprintf("%s %ld %llu %s %s\n", np_process_place(), (long)getpid(),
                         (unsigned long long)np_process_start(getpid()),
                         np_boot_id()[0] ? np_boot_id() : "-",
                         np_clock_iso8601(np_clock_unix_ns(), since));
@@ -36,7 +36,7 @@ static char *own_text(void)
 static bool parse_owner(const char *text, struct owner *owner)
 {
     *owner = (struct owner){0};
-    return sscanf(text, "%255s %ld %llu %63s %31s", owner->host, &owner->pid, &owner->start,
+    return sscanf(text, "%299s %ld %llu %63s %31s", owner->place, &owner->pid, &owner->start,
                   owner->boot, owner->since) == 5;
 }
 
@@ -51,16 +51,16 @@ static bool old_enough(const char *path)
 static bool is_stale(const char *path, const char *text, struct owner *owner)
 {
     if (!parse_owner(text, owner)) {
-        snprintf(owner->host, sizeof(owner->host), "an unknown host");
+        snprintf(owner->place, sizeof(owner->place), "an unknown host");
         return old_enough(path);
     }
-    if (strcmp(owner->host, np_host_name()) != 0)
+    if (strcmp(owner->place, np_process_place()) != 0)
         return old_enough(path);
     if (strcmp(owner->boot, "-") != 0 && np_boot_id()[0] && strcmp(owner->boot, np_boot_id()) != 0)
         return true;
-    if (!np_process_alive((pid_t)owner->pid))
+    if (!np_process_alive(owner->pid))
         return true;
-    uint64_t start = np_process_start((pid_t)owner->pid);
+    uint64_t start = np_process_start(owner->pid);
     return owner->start && start && start != owner->start;
 }
 
@@ -71,7 +71,7 @@ static bool is_stale(const char *path, const char *text, struct owner *owner)
 static void remove_stale(const char *path, const char *judged)
 {
     NP_AUTO(np_freep)
-    char *aside = np_xasprintf("%s.%s.%ld.tmp", path, np_host_name(), (long)getpid());
+    char *aside = np_xasprintf("%s.%s.%ld.tmp", path, np_process_place(), (long)getpid());
     NP_AUTO(np_str_done) struct np_str moved = {0};
 
     if (rename(path, aside) != 0)
@@ -82,9 +82,9 @@ static void remove_stale(const char *path, const char *judged)
     unlink(aside);
 }
 
-static int create(const char *path, struct np_error *err)
+/* 1 when there is a lock already. */
+static int create(const char *path, const char *text, struct np_error *err)
 {
-    NP_AUTO(np_freep) char *text = own_text();
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 
     if (fd < 0 && errno == EEXIST)
@@ -102,14 +102,16 @@ static int create(const char *path, struct np_error *err)
 
 int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err)
 {
+    NP_AUTO(np_freep) char *own = own_text();
     struct owner owner = {0};
 
     for (int i = 0; i < MOST_TRIES; i++) {
-        int made = create(path, err);
+        int made = create(path, own, err);
         if (made < 0)
             return made;
         if (made == 0) {
-            lock->path = np_xstrdup(path);
+            *lock = (struct np_lock){.path = np_xstrdup(path), .text = own};
+            own = NULL;
             return 0;
         }
         NP_AUTO(np_str_done) struct np_str text = {0};
@@ -122,7 +124,7 @@ int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err)
     return np_error_set(err, NP_EBUSY,
                         "'%s': held by process %ld on %s since %s; wait for it, or stop it, "
                         "then run the same command again",
-                        path, owner.pid, owner.host, owner.since[0] ? owner.since : "just now");
+                        path, owner.pid, owner.place, owner.since[0] ? owner.since : "just now");
 }
 
 void np_lock_touch(const struct np_lock *lock)
@@ -133,7 +135,11 @@ void np_lock_touch(const struct np_lock *lock)
 
 void np_lock_release(struct np_lock *lock)
 {
-    if (lock->path)
+    NP_AUTO(np_str_done) struct np_str text = {0};
+
+    if (lock->path && np_file_read(lock->path, MOST_LOCK_BYTES, &text, NULL) == 0 &&
+        strcmp(np_str_text(&text), lock->text) == 0)
         unlink(lock->path);
     np_freep(&lock->path);
+    np_freep(&lock->text);
 }

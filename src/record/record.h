@@ -104,7 +104,8 @@ struct np_session_record {
     char *session;     /* label as found; NULL = none */
     char *requested_session;
     enum np_state state;
-    char *host, *boot_id;
+    char *host; /* np_process_place: the host, and the container where there is one */
+    char *boot_id;
     int64_t pid;
     uint64_t pid_start;
     struct np_text_record *scheduler; /* slurm.job.id, … */
@@ -165,8 +166,8 @@ void np_record_inherit_attempts(struct np_session_record *record,
 char *np_record_format(const struct np_session_record *record);
 char *np_file_record_format(const struct np_file_record *file);
 
-/* Returns 0, NP_ECONFIG (not JSON, not this schema; older schema versions are read). On failure
- * `record` is empty. */
+/* Returns 0, NP_ECONFIG (not JSON, not this schema, more in it than a session can have; older
+ * schema versions are read). On failure `record` is empty. */
 int np_record_parse(const char *text, const char *path, struct np_session_record *record,
                     struct np_error *err);
 int np_file_record_parse(const char *text, struct np_file_record *file, struct np_error *err);

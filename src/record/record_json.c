@@ -1,12 +1,15 @@
 /* The JSON form of a session's record: docs/schemas/status.schema.json. */
 #include <jansson.h>
-#include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "record/json.h"
 #include "record/record.h"
+
+/* Beyond any session; a list that is longer was not written by us, and is not made room for. */
+enum { MOST_FILES = 4096, MOST_STAGES = 64, MOST_OUTPUTS = 64, MOST_ATTEMPTS = 64 };
 
 static json_t *failure_json(const struct np_failure *failure)
 {
@@ -40,8 +43,8 @@ static json_t *stages_json(const struct np_file_record *file)
         json_object_set_new(json, "name", json_string(stage->name));
         json_object_set_new(json, "state", json_string(np_state_name(stage->state)));
         np_json_time(json, "start", stage->start_ns);
-        json_object_set_new(json, "wall_s", json_real(stage->wall_s));
-        json_object_set_new(json, "cpu_s", json_real(stage->cpu_s));
+        json_object_set_new(json, "wall_s", np_json_number(stage->wall_s));
+        json_object_set_new(json, "cpu_s", np_json_number(stage->cpu_s));
         json_object_set_new(json, "peak_rss_bytes", json_integer(stage->peak_rss_bytes));
         json_array_append_new(array, json);
     }
@@ -152,8 +155,8 @@ static json_t *record_json(const struct np_session_record *record)
     np_json_time(json, "start", record->start_ns);
     np_json_time(json, "end", record->end_ns);
     np_json_time(json, "heartbeat", record->heartbeat_ns);
-    json_object_set_new(json, "wall_s", json_real(record->wall_s));
-    json_object_set_new(json, "cpu_s", json_real(record->cpu_s));
+    json_object_set_new(json, "wall_s", np_json_number(record->wall_s));
+    json_object_set_new(json, "cpu_s", np_json_number(record->cpu_s));
     json_object_set_new(json, "peak_rss_bytes", json_integer(record->peak_rss_bytes));
     json_object_set_new(json, "process", process_json(record));
     np_json_text(software, "name", "neuro-preprocess");
@@ -206,7 +209,8 @@ static void get_failure(const json_t *json, struct np_failure *failure)
     failure->stage = np_json_get_text(json, "stage");
     failure->sentence = np_json_get_text(json, "sentence");
     failure->hint = np_json_get_text(json, "hint");
-    failure->signal = (int)np_json_get_integer(json, "signal");
+    int64_t signal = np_json_get_integer(json, "signal");
+    failure->signal = signal > 0 && signal < NSIG ? (int)signal : 0;
     failure->injected = json_is_true(json_object_get(json, "injected"));
 }
 
@@ -311,6 +315,31 @@ static void get_attempts(const json_t *array, struct np_session_record *record)
     }
 }
 
+static int check_file_size(const json_t *file, const char *path, struct np_error *err)
+{
+    if (json_array_size(json_object_get(file, "stages")) <= MOST_STAGES &&
+        json_array_size(json_object_get(file, "outputs")) <= MOST_OUTPUTS)
+        return 0;
+    return np_error_set(err, NP_ECONFIG,
+                        "'%s': expected at most %d stages and %d outputs of a file, found more",
+                        path, MOST_STAGES, MOST_OUTPUTS);
+}
+
+static int check_record_size(const json_t *json, const char *path, struct np_error *err)
+{
+    const json_t *files = json_object_get(json, "files");
+    size_t i;
+    json_t *file;
+
+    if (json_array_size(files) > MOST_FILES ||
+        json_array_size(json_object_get(json, "attempts")) > MOST_ATTEMPTS)
+        return np_error_set(err, NP_ECONFIG,
+                            "'%s': expected at most %d files and %d attempts, found more", path,
+                            MOST_FILES, MOST_ATTEMPTS);
+    json_array_foreach(files, i, file) NP_TRY(check_file_size(file, path, err));
+    return 0;
+}
+
 static void get_record(const json_t *json, struct np_session_record *record)
 {
     const json_t *process = json_object_get(json, "process");
@@ -361,15 +390,18 @@ int np_record_parse(const char *text, const char *path, struct np_session_record
                             "'%s': expected a status record of schema 1 to %d, found schema %lld; "
                             "use the version of neuro-preprocess that wrote it, or a newer one",
                             path, NP_RECORD_SCHEMA, (long long)schema);
+    NP_TRY(check_record_size(json, path, err));
     get_record(json, record);
     return 0;
 }
 
 int np_file_record_parse(const char *text, struct np_file_record *file, struct np_error *err)
 {
+    static const char source[] = "a worker's report";
     NP_AUTO(np_json_decref) json_t *json = NULL;
 
-    NP_TRY(np_json_parse_object(text, "a worker's report", &json, err));
+    NP_TRY(np_json_parse_object(text, source, &json, err));
+    NP_TRY(check_file_size(json, source, err));
     *file = (struct np_file_record){0};
     get_file(json, file);
     return 0;

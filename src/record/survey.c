@@ -3,12 +3,13 @@
 #include <dirent.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/path.h"
+#include "bids/labels.h"
 #include "record/json.h"
 
 static const int64_t NS_PER_S = 1000000000;
@@ -18,12 +19,11 @@ enum np_state np_record_derived_state(const struct np_session_record *record, in
 {
     if (record->state != NP_STATE_RUNNING)
         return record->state;
-    bool same_host = record->host && strcmp(record->host, np_host_name()) == 0;
-    if (same_host) {
+    if (record->host && strcmp(record->host, np_process_place()) == 0) {
         bool same_boot = !record->boot_id || !np_boot_id()[0] || !record->boot_id[0] ||
                          strcmp(record->boot_id, np_boot_id()) == 0;
-        uint64_t start = np_process_start((pid_t)record->pid);
-        bool same_process = np_process_alive((pid_t)record->pid) &&
+        uint64_t start = np_process_start(record->pid);
+        bool same_process = np_process_alive(record->pid) &&
                             (!start || !record->pid_start || start == record->pid_start);
         return same_boot && same_process ? NP_STATE_RUNNING : NP_STATE_LOST;
     }
@@ -67,9 +67,7 @@ static char *label_of(const struct np_session_record *record, const char *path)
     if (record->participant)
         return np_xasprintf("sub-%s%s%s", record->participant, record->session ? "/ses-" : "",
                             record->session ? record->session : "");
-    if (record->n_files == 1)
-        return np_utf8_clean(record->file[0].path);
-    return np_utf8_clean(np_path_name(path));
+    return np_xstrdup(record->n_files == 1 ? record->file[0].path : np_path_name(path));
 }
 
 static void add_row(struct np_survey *survey, const char *path)
@@ -101,7 +99,7 @@ static void walk(struct np_survey *survey, const char *directory, int depth)
             continue;
         if (np_ends_with(name, "_status.json"))
             add_row(survey, path);
-        else if (!strchr(name, '.') || np_path_is_directory(path))
+        else if (np_path_is_real_directory(path))
             walk(survey, path, depth + 1);
     }
 }
@@ -162,52 +160,85 @@ static const char *sentence_of(const struct np_survey_row *row)
     return text_or_empty(row->record.failure.sentence);
 }
 
+/* One line, whatever the records hold. */
+NP_PRINTF(2, 3)
+static void print_line(FILE *out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    NP_AUTO(np_freep) char *text = NULL;
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0)
+        abort();
+    NP_AUTO(np_freep) char *clean = np_utf8_clean(text);
+    fprintf(out, "%s\n", clean);
+}
+
 static void print_counts(const struct np_survey *survey, FILE *out)
 {
+    NP_AUTO(np_str_done) struct np_str line = {0};
     size_t count[NP_N_STATES] = {0};
 
     for (size_t i = 0; i < survey->n_rows; i++)
         count[survey->row[i].state]++;
-    fprintf(out, "%zu session%s:", survey->n_rows, survey->n_rows == 1 ? "" : "s");
+    np_str_addf(&line, "%zu session%s:", survey->n_rows, survey->n_rows == 1 ? "" : "s");
     const char *separator = " ";
     for (int s = 0; s < NP_N_STATES; s++)
         if (count[s]) {
-            fprintf(out, "%s%zu %s", separator, count[s], np_state_name((enum np_state)s));
+            np_str_addf(&line, "%s%zu %s", separator, count[s], np_state_name((enum np_state)s));
             separator = ", ";
         }
-    fprintf(out, "\n");
+    print_line(out, "%s", np_str_text(&line));
+}
+
+static void print_running(const struct np_survey *survey, FILE *out)
+{
+    for (size_t i = 0; i < survey->n_rows; i++) {
+        const struct np_survey_row *row = &survey->row[i];
+        if (row->state == NP_STATE_RUNNING)
+            print_line(out, "  %s: running, in %s", row->label,
+                       *stage_name(row) ? stage_name(row) : "start");
+    }
+}
+
+static bool same_failure(const struct np_survey_row *a, const struct np_survey_row *b)
+{
+    return a->state == b->state && strcmp(reason_name(a), reason_name(b)) == 0 &&
+           strcmp(stage_name(a), stage_name(b)) == 0;
+}
+
+/* All rows that failed as `survey->row[first]` did; none of them is before it. */
+static void print_failure_group(const struct np_survey *survey, size_t first, bool *told, FILE *out)
+{
+    const struct np_survey_row *row = &survey->row[first];
+    NP_AUTO(np_strings_done) struct np_strings lines = {0};
+
+    for (size_t i = first; i < survey->n_rows; i++) {
+        const struct np_survey_row *other = &survey->row[i];
+        if (told[i] || !np_survey_needs_rerun(other) || !same_failure(row, other))
+            continue;
+        told[i] = true;
+        np_strings_give(&lines, np_xasprintf("  %s: %s%s", other->label, sentence_of(other),
+                                             other->record.failure.injected ? " (injected)" : ""));
+    }
+    fputc('\n', out);
+    print_line(out, "%s%s%s%s%s: %zu", np_state_name(row->state), *reason_name(row) ? ", " : "",
+               reason_name(row), *stage_name(row) ? " at " : "", stage_name(row), lines.n);
+    for (size_t i = 0; i < lines.n; i++)
+        print_line(out, "%s", lines.item[i]);
+    if (row->record.failure.hint)
+        print_line(out, "  what to do: %s", row->record.failure.hint);
 }
 
 /* Failures grouped by reason and stage, in order of first appearance. */
 static void print_failures(const struct np_survey *survey, FILE *out)
 {
-    bool *told = np_xcalloc(survey->n_rows, sizeof(*told));
+    NP_AUTO(np_freep) bool *told = np_xcalloc(survey->n_rows, sizeof(*told));
 
-    for (size_t i = 0; i < survey->n_rows; i++) {
-        const struct np_survey_row *row = &survey->row[i];
-        if (told[i] || !np_survey_needs_rerun(row))
-            continue;
-        size_t n = 0;
-        for (size_t j = i; j < survey->n_rows; j++)
-            if (np_survey_needs_rerun(&survey->row[j]) && survey->row[j].state == row->state &&
-                strcmp(reason_name(&survey->row[j]), reason_name(row)) == 0 &&
-                strcmp(stage_name(&survey->row[j]), stage_name(row)) == 0) {
-                told[j] = true;
-                n++;
-            }
-        fprintf(out, "\n%s%s%s%s%s: %zu\n", np_state_name(row->state),
-                *reason_name(row) ? ", " : "", reason_name(row), *stage_name(row) ? " at " : "",
-                stage_name(row), n);
-        for (size_t j = i; j < survey->n_rows; j++)
-            if (np_survey_needs_rerun(&survey->row[j]) && survey->row[j].state == row->state &&
-                strcmp(reason_name(&survey->row[j]), reason_name(row)) == 0 &&
-                strcmp(stage_name(&survey->row[j]), stage_name(row)) == 0)
-                fprintf(out, "  %s: %s%s\n", survey->row[j].label, sentence_of(&survey->row[j]),
-                        survey->row[j].record.failure.injected ? " (injected)" : "");
-        if (row->record.failure.hint)
-            fprintf(out, "  what to do: %s\n", row->record.failure.hint);
-    }
-    free(told);
+    for (size_t i = 0; i < survey->n_rows; i++)
+        if (!told[i] && np_survey_needs_rerun(&survey->row[i]))
+            print_failure_group(survey, i, told, out);
 }
 
 void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows rows, FILE *out)
@@ -216,20 +247,19 @@ void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows r
 
     print_counts(survey, out);
     if (rows == NP_SURVEY_ALL)
-        for (size_t i = 0; i < survey->n_rows; i++)
-            if (survey->row[i].state == NP_STATE_RUNNING)
-                fprintf(out, "  %s: running, in %s\n", survey->row[i].label,
-                        *stage_name(&survey->row[i]) ? stage_name(&survey->row[i]) : "start");
+        print_running(survey, out);
     print_failures(survey, out);
     for (size_t i = 0; i < survey->n_rows; i++)
         n_rerun += np_survey_needs_rerun(&survey->row[i]);
     for (size_t i = 0; i < survey->unreadable.n; i++)
-        fprintf(out, "unreadable record: %s\n", survey->unreadable.item[i]);
-    if (n_rerun)
-        fprintf(out,
-                "\nto rerun: %zu. Once the cause is mended, the same command as before runs these "
-                "and no others.\n",
-                n_rerun);
+        print_line(out, "unreadable record: %s", survey->unreadable.item[i]);
+    if (n_rerun) {
+        fputc('\n', out);
+        print_line(out,
+                   "to rerun: %zu. Once the cause is mended, the same command as before runs these "
+                   "and no others.",
+                   n_rerun);
+    }
 }
 
 /* A cell of a TSV: no tabs, no line breaks. */
@@ -264,7 +294,7 @@ char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows)
         add_cell(&out, reason_name(row), '\t');
         add_cell(&out, stage_name(row), '\t');
         add_cell(&out, record->failure.injected ? "true" : "false", '\t');
-        add_cell(&out, np_clock_iso8601(record->start_ns, start), '\t');
+        add_cell(&out, record->start_ns ? np_clock_iso8601(record->start_ns, start) : "", '\t');
         snprintf(numbers, sizeof(numbers), "%.3f", isfinite(record->wall_s) ? record->wall_s : 0);
         add_cell(&out, numbers, '\t');
         np_str_addf(&out, "%lld\t%zu\t%zu\t", (long long)(record->peak_rss_bytes >> 20),
@@ -320,9 +350,10 @@ char *np_survey_nipoppy(const struct np_survey *survey)
 
     for (size_t i = 0; i < survey->n_rows; i++) {
         const struct np_session_record *record = &survey->row[i].record;
-        if (record->participant && np_survey_needs_rerun(&survey->row[i]))
-            np_str_addf(&out, "%s\t%s\n", record->participant,
-                        record->session ? record->session : "unnamed");
+        const char *session = record->session ? record->session : "unnamed";
+        if (record->participant && np_survey_needs_rerun(&survey->row[i]) &&
+            np_label_is_valid(record->participant) && np_label_is_valid(session))
+            np_str_addf(&out, "%s\t%s\n", record->participant, session);
     }
     return np_str_take(&out);
 }

@@ -23,12 +23,13 @@ struct np_survey_row {
 };
 
 struct np_survey {
-    struct np_survey_row *row; /* sorted by path */
+    struct np_survey_row *row; /* folder by folder, in the order of names */
     size_t n_rows;
     struct np_strings unreadable; /* sentences on records that could not be read */
 };
 
-/* Returns 0, NP_ENOINPUT (no such folder, or no logs/ in it: says what was expected). */
+/* Links to folders below logs/ are not followed. Returns 0, NP_ENOINPUT (no such folder, or no
+ * logs/ in it: says what was expected). */
 int np_survey_read(const char *output_dir, struct np_survey *survey, struct np_error *err);
 void np_survey_done(struct np_survey *survey);
 
@@ -44,14 +45,16 @@ void np_record_close_lost(struct np_session_record *record, int64_t now_ns);
 /* Rows whose session should be run again: failed, interrupted, lost. */
 bool np_survey_needs_rerun(const struct np_survey_row *row);
 
-/* Counts by state, failures by reason, what to rerun: for people. */
+/* Counts by state, failures by reason, what to rerun: for people, so without control characters
+ * whatever the records say. */
 void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows rows, FILE *out);
 
 /* One row a session, with a header; the caller frees. */
 char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows);
 char *np_survey_json(const struct np_survey *survey, enum np_survey_rows rows);
 
-/* "01<TAB>1" per session to run again, no header: what `nipoppy process --use-subcohort` takes. */
+/* "01<TAB>1" per session to run again, no header: what `nipoppy process --use-subcohort` takes.
+ * Records whose labels are none are left out. */
 char *np_survey_nipoppy(const struct np_survey *survey);
 
 #endif

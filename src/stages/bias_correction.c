@@ -9,6 +9,9 @@
 #include "ops/n4.h"
 #include "stages/stage.h"
 
+/* The head's many tissues give later iterations much to carve into the field. */
+static const double STOP = 1e-3;
+
 /* FLAT is a copy of RAW, FIELD is zero. */
 static int leave_as_it_is(struct np_work *work, struct np_error *err)
 {
@@ -54,9 +57,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     if (!flat || !field)
         return np_error_set(err, NP_ENOMEM, "'%s': no memory for another %zu MiB", work->path,
                             2 * np_grid_mib(&work->raw->grid));
-    /* A head holds more than brain: finer splines follow fat and muscle rather than the coil. */
-    options.n_levels = 3;
-    options.stop = 1e-3;
+    options.stop = STOP;
     NP_TRY(np_foreground_mask(work->raw, exec, &foreground, &threshold, err));
     NP_TRY(np_n4_estimate(work->raw, foreground, &options, exec, field, &fit, err));
     NP_TRY(np_image_moments(field, foreground, exec, &moments, err));

@@ -131,9 +131,9 @@ TEST(units_of_intensity_do_not_matter)
     ok_below(fmax(fabs(moments.minimum), fabs(moments.maximum)), 1e-4, "change of the log field");
 }
 
-TEST(blocks_approach_the_target_and_never_pass_it_by_more_than_half)
+TEST(samples_lie_as_near_to_the_target_distance_as_voxels_allow)
 {
-    /* spacing of the voxels, voxels per block for 4 mm */
+    /* spacing of the voxels, steps of voxels for 4 mm */
     static const struct {
         double spacing_mm;
         int shrink;

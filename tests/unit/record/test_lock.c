@@ -67,7 +67,7 @@ TEST(a_reused_pid_does_not_hold_its_namesakes_lock)
 {
     NP_AUTO(np_freep) char *path = path_of("reused");
     NP_AUTO(np_freep)
-    char *text = np_xasprintf("%s %ld 1 %s 2026-01-01T00:00:00.000Z\n", np_host_name(),
+    char *text = np_xasprintf("%s %ld 1 %s 2026-01-01T00:00:00.000Z\n", np_process_place(),
                               (long)getpid(), np_boot_id()[0] ? np_boot_id() : "-");
     struct np_lock lock = {0};
 

@@ -145,7 +145,7 @@ TEST(a_running_record_of_a_dead_process_is_lost_and_can_be_closed)
     record.heartbeat_ns = now_ns - INT64_C(601000000000);
     ok_int(np_record_derived_state(&record, now_ns), NP_STATE_LOST);
     free(record.host);
-    record.host = np_xstrdup(np_host_name());
+    record.host = np_xstrdup(np_process_place());
     record.pid = 999999999;
     ok_int(np_record_derived_state(&record, now_ns), NP_STATE_LOST);
     np_record_close_lost(&record, now_ns);
