@@ -342,6 +342,22 @@ int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes, st
     return np_atomic_commit(&file, err);
 }
 
+int np_file_replace(const char *path, const void *bytes, size_t n_bytes, struct np_error *err)
+{
+    NP_AUTO(np_atomic_done) struct np_atomic_file file = {.fd = -1};
+
+    NP_TRY(np_atomic_open(&file, path, err));
+    NP_TRY(np_atomic_write(&file, bytes, n_bytes, err));
+    int closed = close(file.fd) == 0 ? 0 : errno;
+    file.fd = -1;
+    if (closed)
+        return np_error_errno(err, closed, NP_EIO, "'%s': cannot write", path);
+    if (rename(file.temporary, path) != 0)
+        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot put the file in place", path);
+    np_freep(&file.temporary);
+    return 0;
+}
+
 /* ".NAME.PLACE.PID.tmp" with our place and a dead pid */
 static bool is_orphan(const char *name)
 {

@@ -81,6 +81,12 @@ void np_atomic_done(struct np_atomic_file *file);
 /* All of the above for content in memory. */
 int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes, struct np_error *err);
 
+/*
+ * The same without waiting for the disk: readers see the old or the new content, a power cut may
+ * show neither. For what is written again soon.
+ */
+int np_file_replace(const char *path, const void *bytes, size_t n_bytes, struct np_error *err);
+
 /* Write all of it, whatever signals come. Returns 0 or -errno. */
 int np_fd_write_all(int fd, const void *bytes, size_t n_bytes);
 

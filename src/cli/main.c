@@ -58,8 +58,10 @@ static int refuse(const struct np_config *config)
 {
     struct np_error err = {0};
 
-    (void)config;
-    return done(np_error_set(&err, NP_EUSAGE, "this command is not in this version"), &err);
+    const char *what = config->command == NP_COMMAND_BIDS_EXEC_SPEC
+                           ? "--bids-exec-spec: the Boutiques descriptor"
+                           : "replay: sending telemetry";
+    return done(np_error_set(&err, NP_EUSAGE, "%s comes in a later version", what), &err);
 }
 
 static int dispatch(const struct np_config *config, const struct np_cancel *cancel)

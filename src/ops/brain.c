@@ -39,14 +39,15 @@ static const double LEAST_LEVEL = 0.40, MOST_LEVEL = 0.87;
 /* How a contrast differs. */
 static const struct {
     double fraction;   /* of the start */
-    double too_bright; /* over the shell's median */
+    double too_bright; /* over the shell's median: brighter counts as dark */
+    bool coarse;       /* the shell passes see 2 mm where the voxels are finer than that */
 } CONTRAST[] = {
     /* Fat and vessels are bright, and not brain. */
-    [NP_CONTRAST_T1W] = {0.6, 1.6},
-    /* White matter under the cortex is darker than it and must not stop the start; bright fluid
-     * belongs to the mask. */
-    [NP_CONTRAST_T2W] = {0.4, INFINITY},
-    [NP_CONTRAST_FLAIR] = {0.6, INFINITY},
+    [NP_CONTRAST_T1W] = {0.6, 1.6, false},
+    /* White matter under the cortex is darker than it and must not stop the start. Fluid is bright
+     * and ends the brain as dark fluid does; in the sulci it is only bridged when blurred. */
+    [NP_CONTRAST_T2W] = {0.4, 1.7, true},
+    [NP_CONTRAST_FLAIR] = {0.6, INFINITY, false},
 };
 
 /* Everything that does not change from step to step; Smith 2002 with a shorter reach inwards (7 and
@@ -75,6 +76,7 @@ struct search {
     const struct np_brain_options *options;
     const struct np_exec *exec;
     struct np_head head;
+    const struct np_image *followed; /* by the shell passes: one of the head's two */
     struct np_mesh *surface;
     struct np_brain_report report;
 };
@@ -85,16 +87,19 @@ static void search_done(struct search *s)
     np_mesh_freep(&s->surface);
 }
 
-static int evolve(struct search *s, const struct np_surface_forces *forces, int n_iterations,
-                  struct np_error *err)
+static int evolve(struct search *s, const struct np_image *image,
+                  const struct np_surface_forces *forces, int n_iterations, struct np_error *err)
 {
-    return np_surface_evolve(s->surface, s->head.fine, forces,
+    return np_surface_evolve(s->surface, image, forces,
                              (int)ceil(s->options->effort * n_iterations), s->exec, err);
 }
 
 /* ---- the start ----------------------------------------------------------------------------- */
 
-/* Move the surface with the paper's border level; tm is the median in a ball about `centre_mm`. */
+/*
+ * Move the surface with the paper's border level; tm is the median in a ball about `centre_mm`. At
+ * 2 mm: wide sulci would catch it in a sharper image.
+ */
 static int push(struct search *s, int n_iterations, const double centre_mm[3], struct np_error *err)
 {
     struct np_surface_forces forces = BASE_FORCES;
@@ -104,7 +109,7 @@ static int push(struct search *s, int n_iterations, const double centre_mm[3], s
     forces.share = np_pow(s->options->fraction, 0.275);
     NP_TRY(
         np_head_ball_median(&s->head, centre_mm, s->head.radius_mm, s->exec, &forces.middle, err));
-    return evolve(s, &forces, n_iterations, err);
+    return evolve(s, s->head.coarse, &forces, n_iterations, err);
 }
 
 static void split(struct search *s)
@@ -253,14 +258,17 @@ static int follow_shell(struct search *s, int n_iterations, struct np_error *err
     forces.dark = fmin(s->head.dark, 0);
     take_shell_level(s, low, forces.dark);
     mind_the_cortex(s, forces.dark);
-    forces.head = s->head.threshold;
+    /* What counts as brain must be as bright as the darkest tenth of what is brain for certain; a
+     * lower bar lets the surface creep through an even grey layer of fluid and marrow. */
+    forces.head = fmax(s->head.threshold,
+                       forces.dark + s->report.border_level * (s->report.middle - forces.dark));
     forces.middle = s->report.middle;
     forces.share = s->report.border_level;
     forces.curve_min_mm = 4;
     forces.curve_max_mm = 12;
     forces.too_bright =
         forces.dark + CONTRAST[s->options->contrast].too_bright * (forces.middle - forces.dark);
-    return evolve(s, &forces, n_iterations, err);
+    return evolve(s, s->followed, &forces, n_iterations, err);
 }
 
 static int refine(struct search *s, struct np_error *err)
@@ -345,6 +353,16 @@ static int draw(struct search *s, struct np_mask *mask, struct np_error *err)
     return 0;
 }
 
+/* Thick slices are blurred enough as they are. */
+static const struct np_image *choose_image(const struct search *s, const double spacing_mm[3])
+{
+    double coarsest_mm = fmax(spacing_mm[0], fmax(spacing_mm[1], spacing_mm[2]));
+    bool coarse =
+        CONTRAST[s->options->contrast].coarse && coarsest_mm <= s->head.coarse->grid.spacing_mm[0];
+
+    return coarse ? s->head.coarse : s->head.fine;
+}
+
 /* A surface that collapsed, or flew out of the image, is no brain either. */
 static int as_method_failure(int code, struct np_error *err)
 {
@@ -364,6 +382,7 @@ int np_brain_extract(const struct np_image *flat, const struct np_brain_options 
     NP_AUTO(search_done) struct search s = {.options = options, .exec = exec};
 
     NP_TRY(np_head_measure(flat, options->head_height_mm, exec, &s.head, err));
+    s.followed = choose_image(&s, flat->grid.spacing_mm);
     NP_TRY(as_method_failure(start(&s, err), err));
     NP_TRY(as_method_failure(refine(&s, err), err));
     NP_AUTO(np_mask_freep) struct np_mask *drawn = np_mask_new(&flat->grid);

@@ -17,10 +17,16 @@ int np_otlp_append(int fd, const char *path, const char *bytes, size_t n_bytes, 
         else if (n == 0 || errno != EINTR)
             failed = n == 0 ? ENOSPC : errno;
     }
-    if (done > 0)
-        *is_torn = bytes[done - 1] != '\n';
-    if (!failed)
+    if (!failed) {
+        *is_torn = false;
         return 0;
+    }
+    /* Take back what did not fit: half a line would be taken for the beginning of the next one. */
+    struct stat status;
+    bool taken_back = done == 0 || (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+                                    ftruncate(fd, status.st_size - (off_t)done) == 0);
+    if (!taken_back)
+        *is_torn = bytes[done - 1] != '\n';
     return np_error_errno(err, failed, NP_EIO, "'%s': cannot write telemetry", path);
 }
 

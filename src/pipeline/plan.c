@@ -133,27 +133,6 @@ static int plan_dataset(const struct np_config *config, struct np_plan *plan, st
     return 0;
 }
 
-/* T1w unless the name or -m says otherwise. */
-static const char *plain_modality(const struct np_config *config, const char *path)
-{
-    static const char *const known[] = {"T1w", "T2w", "FLAIR"};
-    struct np_bids_name name = {0};
-    const char *modality = config->modalities.n == 1 ? config->modalities.item[0] : "T1w";
-
-    if (np_bids_name_parse(np_path_name(path), &name))
-        for (size_t i = 0; i < NP_COUNT(known); i++)
-            if (strcmp(name.suffix, known[i]) == 0)
-                modality = known[i];
-    np_bids_name_done(&name);
-    return modality;
-}
-
-static bool is_image_name(const char *name)
-{
-    return np_ends_with(name, ".nii") || np_ends_with(name, ".nii.gz") ||
-           np_ends_with(name, ".hdr") || np_ends_with(name, ".hdr.gz");
-}
-
 static char *without_extension(const char *name)
 {
     static const char *const extensions[] = {".nii.gz", ".hdr.gz", ".img.gz",
@@ -163,6 +142,26 @@ static char *without_extension(const char *name)
         if (np_ends_with(name, extensions[i]))
             return np_xstrndup(name, strlen(name) - strlen(extensions[i]));
     return np_xstrdup(name);
+}
+
+/* T1w unless the name or -m says otherwise. */
+static const char *plain_modality(const struct np_config *config, const char *path)
+{
+    static const char *const known[] = {"T1w", "T2w", "FLAIR"};
+    const char *modality = config->modalities.n == 1 ? config->modalities.item[0] : "T1w";
+    NP_AUTO(np_freep) char *stem = without_extension(np_path_name(path));
+    const char *bar = strrchr(stem, '_');
+
+    for (size_t i = 0; i < NP_COUNT(known); i++)
+        if (strcmp(bar ? bar + 1 : stem, known[i]) == 0)
+            modality = known[i];
+    return modality;
+}
+
+static bool is_image_name(const char *name)
+{
+    return np_ends_with(name, ".nii") || np_ends_with(name, ".nii.gz") ||
+           np_ends_with(name, ".hdr") || np_ends_with(name, ".hdr.gz");
 }
 
 static void collect_batch(struct np_plan *plan, const char *output_dir, const char *root,
@@ -263,6 +262,14 @@ static int plan_files(const struct np_config *config, struct np_plan *plan, stru
     return check_same_outputs(plan, err);
 }
 
+static bool failed_before(const struct np_job *job)
+{
+    NP_AUTO(np_record_done) struct np_session_record record = {0};
+
+    return np_record_read(job->place.status, &record, NULL) == 0 &&
+           record.state != NP_STATE_SUCCESS && record.state != NP_STATE_NOTHING_TO_DO;
+}
+
 static void decide(const struct np_config *config, struct np_plan *plan, struct np_job *job)
 {
     struct np_complete_input *input = np_xcalloc(job->n_files, sizeof(*input));
@@ -275,14 +282,17 @@ static void decide(const struct np_config *config, struct np_plan *plan, struct 
     enum np_completeness found =
         np_complete_check(&job->place, config->output_dir, &key, &job->why);
     free(input);
-    bool differs = found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD;
+    /* Without a dataset around it a file is known by its name alone: another image of that name
+     * must not quietly take the place of the first. */
+    bool differs = found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD ||
+                   (found == NP_INPUT_CHANGED && !job->session);
     if (config->rerun == NP_RERUN_ALL || (config->rerun == NP_RERUN_OUTDATED && found))
         job->decision = NP_DECIDE_RUN;
     else if (found == NP_COMPLETE)
         job->decision = NP_DECIDE_SKIP;
     else if (differs)
         job->decision = NP_DECIDE_CONFLICT;
-    else if (config->rerun == NP_RERUN_FAILED && !np_path_exists(job->place.status))
+    else if (config->rerun == NP_RERUN_FAILED && !failed_before(job))
         job->decision = NP_DECIDE_LEAVE;
     else
         job->decision = NP_DECIDE_RUN;

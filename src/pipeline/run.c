@@ -235,7 +235,7 @@ static void forward_signal(struct supervisor *s)
                    (int)s->run->cancel->signal, n_active(s));
     for (size_t i = 0; i < s->n_slots; i++)
         if (s->active[i].pid > 0)
-            kill(s->active[i].pid, SIGTERM);
+            kill(s->active[i].pid, (int)s->run->cancel->signal);
 }
 
 static void heartbeats(struct supervisor *s)

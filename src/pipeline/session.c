@@ -149,17 +149,71 @@ static void open_span(struct np_active *active, const struct np_span *run_span)
     np_trace_id_hex(&active->span->trace_id, active->record.trace_id);
 }
 
-/* An earlier record becomes an attempt of this one; a running one can only be a dead supervisor's:
- * we hold the lock. */
-static void inherit(struct np_active *active)
+static struct np_file_record *find_file(struct np_session_record *record, const char *path)
+{
+    for (size_t f = 0; f < record->n_files; f++)
+        if (strcmp(record->file[f].path, path) == 0)
+            return &record->file[f];
+    return NULL;
+}
+
+/* What an earlier success left of a file that is done again: it stays if the new try fails. */
+static void note_kept(struct np_file_record *file, const struct np_file_record *old,
+                      const struct np_session_record *old_record)
+{
+    bool succeeded = old->state == NP_STATE_SUCCESS;
+
+    memcpy(file->kept_input_sha256, succeeded ? old->sha256 : old->kept_input_sha256,
+           sizeof(file->kept_input_sha256));
+    memcpy(file->kept_config_sha256,
+           succeeded ? old_record->config_sha256 : old->kept_config_sha256,
+           sizeof(file->kept_config_sha256));
+    for (size_t i = 0; succeeded && i < old->n_outputs; i++)
+        np_strings_add(&file->kept, old->output[i].path);
+    for (size_t i = 0; !succeeded && i < old->kept.n; i++)
+        np_strings_add(&file->kept, old->kept.item[i]);
+}
+
+/* A file that is complete and was not asked for this time stays in the session's record. */
+static int carry(struct np_active *active, struct np_file_record *old,
+                 const struct np_session_record *old_record, struct np_error *err)
+{
+    struct np_session_record *record = &active->record;
+
+    if (old->state != NP_STATE_SUCCESS)
+        return 0;
+    if (!old_record->config || strcmp(old_record->config, record->config) != 0)
+        return np_error_set(err, NP_ECONFIG,
+                            "'%s': made with other options than those of this run, and not among "
+                            "the files selected; select the whole session, or keep its options",
+                            old->path);
+    record->file = np_xrealloc(record->file, (record->n_files + 1) * sizeof(*record->file));
+    record->file[record->n_files] = (struct np_file_record){0};
+    np_file_record_move(old, &record->file[record->n_files++]);
+    return 0;
+}
+
+/*
+ * An earlier record becomes an attempt of this one, and what it holds of other files stays. A
+ * running one can only be a dead supervisor's: we hold the lock.
+ */
+static int inherit(struct np_active *active, struct np_error *err)
 {
     NP_AUTO(np_record_done) struct np_session_record old = {0};
 
     if (np_record_read(active->job->place.status, &old, NULL) < 0)
-        return;
+        return 0;
     if (old.state == NP_STATE_RUNNING)
         np_record_close_lost(&old, np_clock_unix_ns());
     np_record_inherit_attempts(&active->record, &old);
+    for (size_t f = 0; f < old.n_files; f++) {
+        struct np_file_record *file = find_file(&active->record, old.file[f].path);
+        if (file)
+            note_kept(file, &old.file[f], &old);
+        else
+            NP_TRY(carry(active, &old.file[f], &old, err));
+    }
+    return 0;
 }
 
 /* Leftovers of dead processes, where this session writes. */
@@ -193,9 +247,10 @@ int np_active_open(struct np_active *active, struct np_run *run, const struct np
     NP_TRY(np_directory_make(job->place.directory, err));
     NP_TRY(np_lock_take(&active->lock, job->place.lock, err));
     describe(active);
-    inherit(active);
     sweep(active);
-    int code = remove_completion(active, err);
+    int code = inherit(active, err);
+    if (code == 0)
+        code = remove_completion(active, err);
     if (code == 0) {
         open_span(active, run_span);
         code = np_record_write(job->place.status, &active->record, err);
@@ -312,15 +367,26 @@ static void take_log(struct np_active *active, const struct np_frame *frame)
     np_log_record_done(&record);
 }
 
+/* The worker knows nothing of what was kept. */
+static void move_kept(struct np_file_record *from, struct np_file_record *to)
+{
+    np_strings_done(&to->kept);
+    to->kept = from->kept;
+    from->kept = (struct np_strings){0};
+    memcpy(to->kept_input_sha256, from->kept_input_sha256, sizeof(to->kept_input_sha256));
+    memcpy(to->kept_config_sha256, from->kept_config_sha256, sizeof(to->kept_config_sha256));
+}
+
 static void take_file(struct np_active *active, const struct np_frame *frame)
 {
     NP_AUTO(np_freep) char *json = NULL;
     struct np_file_record file = {0};
     uint32_t index;
 
-    if (!np_wire_file(frame, &index, &json) || index >= active->record.n_files ||
+    if (!np_wire_file(frame, &index, &json) || index >= active->job->n_files ||
         np_file_record_parse(json, &file, NULL) < 0)
         return;
+    move_kept(&active->record.file[index], &file);
     np_file_record_move(&file, &active->record.file[index]);
     np_active_heartbeat(active);
 }
@@ -369,7 +435,7 @@ void np_active_heartbeat(struct np_active *active)
     active->record.heartbeat_ns = np_clock_unix_ns();
     active->record.wall_s = (double)(np_clock_mono_ns() - active->start_ns) * 1e-9;
     /* A failure here is not the end: the final write decides. */
-    np_record_write(active->job->place.status, &active->record, NULL);
+    np_record_refresh(active->job->place.status, &active->record, NULL);
     np_lock_touch(&active->lock);
 }
 
@@ -567,6 +633,9 @@ void np_active_close(struct np_active *active, int wait_status, int64_t peak_rss
     for (size_t f = 0; f < active->record.n_files; f++)
         settle_file(active, &active->record.file[f], wait_status);
     close_open_stages(&active->record);
+    for (size_t f = 0; f < active->record.n_files; f++)
+        if (active->record.file[f].state == NP_STATE_SUCCESS)
+            np_strings_done(&active->record.file[f].kept);
     settle_session(active);
     close_open_spans(active);
     commit(active);

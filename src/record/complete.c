@@ -9,17 +9,16 @@
 #include "codec/sha256.h"
 #include "record/json.h"
 
-static bool outputs_present(const struct np_session_record *record, const char *output_dir)
+static bool outputs_present(const struct np_file_record *file, const char *output_dir)
 {
-    for (size_t f = 0; f < record->n_files; f++)
-        for (size_t o = 0; o < record->file[f].n_outputs; o++) {
-            const struct np_output_record *output = &record->file[f].output[o];
-            NP_AUTO(np_freep) char *path = np_path_join(output_dir, output->path);
-            struct stat status;
-            if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
-                status.st_size != output->n_bytes)
-                return false;
-        }
+    for (size_t i = 0; i < file->n_outputs; i++) {
+        const struct np_output_record *output = &file->output[i];
+        NP_AUTO(np_freep) char *path = np_path_join(output_dir, output->path);
+        struct stat status;
+        if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
+            status.st_size != output->n_bytes)
+            return false;
+    }
     return true;
 }
 
@@ -84,30 +83,41 @@ static char *option_differences(const char *now, const char *before)
     return np_str_take(&out);
 }
 
+/* What is asked for may be a part of what was recorded: a narrower selection leaves the rest alone.
+ */
+static enum np_completeness compare_input(const struct np_session_record *record,
+                                          const char *output_dir,
+                                          const struct np_complete_input *input, char **difference)
+{
+    const struct np_file_record *file = find_file(record, input->recorded);
+
+    if (!file)
+        return say(difference, NP_INPUT_CHANGED,
+                   np_xasprintf("'%s' is new since then", input->recorded));
+    if (!file->method || strcmp(file->method, input->method) != 0)
+        return say(difference, NP_OTHER_METHOD,
+                   np_xasprintf("method now '%s', recorded '%s'", input->method,
+                                file->method ? file->method : "none"));
+    if (!outputs_present(file, output_dir))
+        return say(difference, NP_INCOMPLETE,
+                   np_xasprintf("an output of '%s' is missing or was changed", input->recorded));
+    if (!input_same(file, input->path))
+        return say(difference, NP_INPUT_CHANGED,
+                   np_xasprintf("'%s' is not the image that was recorded", input->recorded));
+    return NP_COMPLETE;
+}
+
+/* The configuration first: a session made otherwise is neither silently redone nor kept. */
 static enum np_completeness compare(const struct np_session_record *record, const char *output_dir,
                                     const struct np_complete_key *key, char **difference)
 {
-    if (!outputs_present(record, output_dir))
-        return say(difference, NP_INCOMPLETE, np_xstrdup("an output is missing or was changed"));
-    if (record->n_files != key->n_inputs)
-        return say(
-            difference, NP_INPUT_CHANGED,
-            np_xasprintf("%zu input files, recorded are %zu", key->n_inputs, record->n_files));
-    for (size_t i = 0; i < key->n_inputs; i++) {
-        const struct np_file_record *file = find_file(record, key->input[i].recorded);
-        if (!file || !input_same(file, key->input[i].path))
-            return say(difference, NP_INPUT_CHANGED,
-                       np_xasprintf("'%s' is not what was recorded", key->input[i].recorded));
-    }
-    if (!record->config || strcmp(record->config, key->config) != 0)
+    if (key->n_inputs > 0 && (!record->config || strcmp(record->config, key->config) != 0))
         return say(difference, NP_OTHER_CONFIG,
                    option_differences(key->config, record->config ? record->config : "{}"));
     for (size_t i = 0; i < key->n_inputs; i++) {
-        const struct np_file_record *file = find_file(record, key->input[i].recorded);
-        if (!file->method || strcmp(file->method, key->input[i].method) != 0)
-            return say(difference, NP_OTHER_METHOD,
-                       np_xasprintf("method now '%s', recorded '%s'", key->input[i].method,
-                                    file->method ? file->method : "none"));
+        enum np_completeness found = compare_input(record, output_dir, &key->input[i], difference);
+        if (found != NP_COMPLETE)
+            return found;
     }
     return NP_COMPLETE;
 }
@@ -119,7 +129,10 @@ enum np_completeness np_complete_check(const struct np_record_place *place, cons
 
     if (difference)
         *difference = NULL;
-    if (!np_path_exists(place->complete) || np_record_read(place->complete, &record, NULL) < 0)
+    NP_AUTO(np_record_done) struct np_session_record status = {0};
+    /* A session whose status cannot be read would be complete for runs and invisible for people. */
+    if (np_record_read(place->complete, &record, NULL) < 0 ||
+        np_record_read(place->status, &status, NULL) < 0)
         return NP_INCOMPLETE;
     if (record.state != NP_STATE_SUCCESS && record.state != NP_STATE_NOTHING_TO_DO)
         return NP_INCOMPLETE;

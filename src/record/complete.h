@@ -20,15 +20,15 @@ struct np_complete_key {
 enum np_completeness {
     NP_COMPLETE,      /* nothing to do */
     NP_INCOMPLETE,    /* no completion record, or an output is missing or of another size */
-    NP_INPUT_CHANGED, /* an input changed, appeared or went */
+    NP_INPUT_CHANGED, /* an input changed or appeared */
     NP_OTHER_CONFIG,  /* made with other options */
     NP_OTHER_METHOD,  /* made with other versions of the methods */
 };
 
 /*
- * Compare. An input whose size and mtime are as recorded is unchanged; with another mtime its hash
- * decides. `difference` gets a few words on what differs (owned by the caller, may be NULL). Never
- * fails: what cannot be read is incomplete.
+ * Compare. The inputs may be a part of what was recorded. An input whose size and mtime are as
+ * recorded is unchanged; with another mtime its hash decides. `difference` gets a few words on what
+ * differs (owned by the caller, may be NULL). Never fails: what cannot be read is incomplete.
  */
 enum np_completeness np_complete_check(const struct np_record_place *place, const char *output_dir,
                                        const struct np_complete_key *key, char **difference);

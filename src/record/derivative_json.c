@@ -125,19 +125,45 @@ static json_t *sources_json(const struct np_derivative_facts *facts)
     return array;
 }
 
+static bool fact_is(const struct np_derivative_facts *facts, const char *key, const char *text)
+{
+    const char *found = np_file_record_fact(facts->file, key);
+
+    return found && strcmp(found, text) == 0;
+}
+
+/* With --skull-strip skip nobody looked for a brain: the mask is whatever is not background. */
+static bool is_support_only(const struct np_derivative_facts *facts)
+{
+    return fact_is(facts, "skull_strip.method", "skip") && !facts->skull_stripped_input;
+}
+
 static bool is_stripped(const struct np_derivative_facts *facts)
 {
-    return facts->kind == NP_DERIVATIVE_NORM || facts->skull_stripped_input;
+    return (facts->kind == NP_DERIVATIVE_NORM && !is_support_only(facts)) ||
+           facts->skull_stripped_input;
+}
+
+static const char *description_of(const struct np_derivative_facts *facts)
+{
+    if (facts->kind == NP_DERIVATIVE_PREPROC && fact_is(facts, "bias.method", "none"))
+        return "Whole head as in the source: no bias correction was asked for; same grid and units";
+    if (facts->kind == NP_DERIVATIVE_NORM && is_support_only(facts))
+        return "Whole support of the image (no brain extraction was asked for), "
+               "intensity-normalized; 0 outside";
+    if (facts->kind == NP_DERIVATIVE_MASK && is_support_only(facts))
+        return "Support of the image, not a brain mask: no brain extraction was asked for";
+    return kinds[facts->kind].description;
 }
 
 char *np_derivative_json(const struct np_derivative_facts *facts, struct np_strings *warnings)
 {
     json_t *json = json_object();
 
-    np_json_text(json, "Description", kinds[facts->kind].description);
+    np_json_text(json, "Description", description_of(facts));
     json_object_set_new(json, "Sources", sources_json(facts));
     if (facts->kind == NP_DERIVATIVE_MASK) {
-        np_json_text(json, "Type", "Brain");
+        np_json_text(json, "Type", is_support_only(facts) ? "ROI" : "Brain");
         if (strcmp(facts->file->modality, "T1w") != 0) {
             NP_AUTO(np_freep) char *uri = np_xasprintf("bids::%s", facts->preproc_path);
             np_json_text(json, "SpatialReference", uri);

@@ -106,6 +106,7 @@ void np_file_record_done(struct np_file_record *file)
     free(file->measure);
     texts_done(file->fact, file->n_facts);
     np_strings_done(&file->warnings);
+    np_strings_done(&file->kept);
     np_failure_done(&file->failure);
     free(file->path);
     free(file->modality);
@@ -236,4 +237,12 @@ int np_record_write(const char *path, const struct np_session_record *record, st
     NP_AUTO(np_freep) char *text = np_record_format(record);
 
     return np_file_write_atomic(path, text, strlen(text), err);
+}
+
+int np_record_refresh(const char *path, const struct np_session_record *record,
+                      struct np_error *err)
+{
+    NP_AUTO(np_freep) char *text = np_record_format(record);
+
+    return np_file_replace(path, text, strlen(text), err);
 }

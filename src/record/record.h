@@ -86,6 +86,11 @@ struct np_file_record {
     size_t n_outputs;
     struct np_strings warnings;
     struct np_failure failure;
+    /* After a failure: outputs of an earlier success that are still in place, and what they are of.
+     */
+    struct np_strings kept; /* paths */
+    char kept_input_sha256[65];
+    char kept_config_sha256[65];
 };
 
 /* An earlier try, in brief. */
@@ -174,6 +179,10 @@ int np_file_record_parse(const char *text, struct np_file_record *file, struct n
 
 /* Read a file (at most 16 MiB). Returns 0, NP_ENOINPUT, NP_EIO, NP_ECONFIG. */
 int np_record_read(const char *path, struct np_session_record *record, struct np_error *err);
+
+/* Write what will be written again soon: atomically, not synced. */
+int np_record_refresh(const char *path, const struct np_session_record *record,
+                      struct np_error *err);
 
 /* Write atomically, synced. */
 int np_record_write(const char *path, const struct np_session_record *record, struct np_error *err);

@@ -90,6 +90,16 @@ static json_t *texts_json(const struct np_text_record *text, size_t n)
     return object;
 }
 
+static json_t *kept_json(const struct np_file_record *file)
+{
+    json_t *json = json_object();
+
+    np_json_text(json, "input_sha256", file->kept_input_sha256);
+    np_json_text(json, "configuration_sha256", file->kept_config_sha256);
+    json_object_set_new(json, "outputs", np_json_strings(&file->kept));
+    return json;
+}
+
 static json_t *file_json(const struct np_file_record *file)
 {
     json_t *json = json_object(), *input = json_object();
@@ -109,6 +119,8 @@ static json_t *file_json(const struct np_file_record *file)
     json_object_set_new(json, "outputs", outputs_json(file));
     json_object_set_new(json, "warnings", np_json_strings(&file->warnings));
     json_object_set_new(json, "failure", failure_json(&file->failure));
+    if (file->kept.n > 0)
+        json_object_set_new(json, "kept", kept_json(file));
     return json;
 }
 
@@ -296,6 +308,10 @@ static void get_file(const json_t *json, struct np_file_record *file)
     get_outputs(json_object_get(json, "outputs"), file);
     np_json_get_strings(json_object_get(json, "warnings"), &file->warnings);
     get_failure(json_object_get(json, "failure"), &file->failure);
+    const json_t *kept = json_object_get(json, "kept");
+    np_json_get_hex(kept, "input_sha256", file->kept_input_sha256, sizeof(file->sha256));
+    np_json_get_hex(kept, "configuration_sha256", file->kept_config_sha256, sizeof(file->sha256));
+    np_json_get_strings(json_object_get(kept, "outputs"), &file->kept);
 }
 
 static void get_attempts(const json_t *array, struct np_session_record *record)

@@ -32,7 +32,15 @@ static int keep_support(struct np_work *work, const struct np_exec *exec, struct
 {
     struct np_mask *mask = NULL;
 
+    NP_AUTO(np_mask_freep) struct np_mask *stripped = NULL;
+    NP_TRY(np_stripped_detect(work->flat, exec, &stripped, NULL, err));
     NP_TRY(np_support_mask(work->flat, exec, &mask, err));
+    work->already_stripped = stripped != NULL;
+    if (!stripped)
+        np_work_warn(work,
+                     "'%s': brain extraction was skipped as asked for, but the image does not look "
+                     "stripped: its mask is the image's support, not the brain",
+                     work->path);
     take(work, &mask, "skip");
     return 0;
 }

@@ -165,4 +165,54 @@ TEST(errors_name_the_path_and_the_reason)
     ok_contains(err.text, "No such file");
 }
 
+TEST(what_is_no_process_id_is_nobody)
+{
+    ok(!np_process_alive(0));
+    ok(!np_process_alive(-1));
+    ok(!np_process_alive(INT64_C(1) << 40));
+    ok(np_starts_with(np_process_place(), np_host_name()));
+}
+
+TEST(a_pipe_that_nobody_writes_to_is_empty_and_one_with_a_writer_is_read_whole)
+{
+    NP_AUTO(np_freep) char *path = at("pipe");
+    NP_AUTO(np_str_done) struct np_str content = {0};
+    struct np_error err = {0};
+
+    ok_int(mkfifo(path, 0666), 0);
+    ok_int(np_file_read(path, 100, &content, &err), 0);
+    ok_int((int64_t)content.length, 0);
+    int ends[2];
+    ok_int(pipe(ends), 0); /* as a shell's <(command) */
+    pid_t pid = fork();
+    if (pid == 0) {
+        usleep(50 * 1000);
+        _exit(np_fd_write_all(ends[1], "late", 4) == 0 ? 0 : 1);
+    }
+    close(ends[1]);
+    NP_AUTO(np_freep) char *opened = np_xasprintf("/dev/fd/%d", ends[0]);
+    ok_int(np_file_read(opened, 100, &content, &err), 0);
+    close(ends[0]);
+    ok_str(np_str_text(&content), "late");
+    waitpid(pid, NULL, 0);
+}
+
+TEST(a_link_to_a_folder_is_no_real_folder)
+{
+    NP_AUTO(np_freep) char *folder = at("real");
+    NP_AUTO(np_freep) char *link = at("link-to-real");
+
+    ok_int(np_directory_make(folder, NULL), 0);
+    ok_int(symlink(folder, link), 0);
+    ok(np_path_is_directory(link) && !np_path_is_real_directory(link));
+    ok(np_path_is_real_directory(folder));
+}
+
+TEST(a_folder_without_a_name_cannot_be_made)
+{
+    struct np_error err = {0};
+
+    ok_int(np_directory_make("", &err), NP_ECREATE);
+}
+
 TAP_MAIN

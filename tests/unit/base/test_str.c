@@ -52,6 +52,16 @@ TEST(cleaned_text_is_valid_utf8)
     }
 }
 
+TEST(cleaned_text_moves_no_cursor)
+{
+    NP_AUTO(np_freep)
+    char *clean = np_utf8_clean("a\x1b[2J\t\r\n\x7f\xc2\x9b[m\xc2\x85\xc2\xa0\xc3\xa9");
+
+    ok_str(
+        clean,
+        "a [2J     [m \xc2\xa0\xc3\xa9"); /* C0, DEL and C1 are spaces; U+00A0 is a letter here */
+}
+
 TEST(a_cut_never_splits_a_character)
 {
     for (size_t most = 0; most <= 8; most++) {

@@ -91,6 +91,29 @@ TEST(another_hosts_lock_holds_until_it_gave_no_sign_of_life_for_long)
     np_lock_release(&lock);
 }
 
+TEST(who_lost_the_lock_does_not_release_its_successors)
+{
+    NP_AUTO(np_freep) char *path = path_of("lost");
+    struct np_lock lock = {0};
+
+    ok_int(np_lock_take(&lock, path, NULL), 0);
+    write_lock(path, "elsewhere 1 1 - 2026-01-01T00:00:00.000Z\n");
+    np_lock_release(&lock);
+    ok(np_path_exists(path));
+    ok(lock.path == NULL);
+}
+
+TEST(a_containers_processes_are_not_taken_for_the_hosts)
+{
+    NP_AUTO(np_freep) char *path = path_of("container");
+    NP_AUTO(np_freep)
+    char *text = np_xasprintf("%s+1 999999999 1 - 2026-01-01T00:00:00.000Z\n", np_process_place());
+    struct np_lock lock = {0};
+
+    write_lock(path, text);
+    ok_int(np_lock_take(&lock, path, NULL), NP_EBUSY);
+}
+
 TEST(of_many_takers_of_a_stale_lock_one_gets_it)
 {
     NP_AUTO(np_freep) char *path = path_of("race");

@@ -1,5 +1,8 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/path.h"
@@ -186,6 +189,96 @@ TEST(a_survey_counts_and_says_what_to_rerun)
     NP_AUTO(np_freep) char *json = np_survey_json(&survey, NP_SURVEY_TO_RERUN);
     ok_contains(json, "\"n_sessions\": 2");
     ok(!strstr(json, "\"state\": \"success\""));
+}
+
+/* A folder with logs/ that holds one record, as text. */
+static char *output_with(const char *name, const char *text)
+{
+    char *output = np_path_join(tap_directory(), name);
+    NP_AUTO(np_freep) char *logs = np_path_join(output, "logs/x");
+    NP_AUTO(np_freep) char *path = np_path_join(logs, "x_status.json");
+
+    ok_int(np_directory_make(logs, NULL), 0);
+    ok_int(np_file_write_atomic(path, text, strlen(text), NULL), 0);
+    return output;
+}
+
+TEST(a_survey_goes_round_in_no_circles_and_waits_for_no_pipe)
+{
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
+    NP_AUTO(np_freep)
+    char *output = output_with("circles", "{\"schema\": 1, \"state\": \"success\"}");
+    NP_AUTO(np_freep) char *one = np_path_join(output, "logs/x/one");
+    NP_AUTO(np_freep) char *two = np_path_join(output, "logs/x/two");
+    NP_AUTO(np_freep) char *pipe = np_path_join(output, "logs/x/pipe_status.json");
+
+    ok_int(symlink("..", one), 0);
+    ok_int(symlink("..", two), 0);
+    ok_int(mkfifo(pipe, 0666), 0);
+    ok_int(np_survey_read(output, &survey, NULL), 0);
+    ok_int((int64_t)survey.n_rows, 1);
+    ok_int((int64_t)survey.unreadable.n, 1);
+}
+
+TEST(what_a_record_says_forges_no_line_and_no_cell)
+{
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
+    NP_AUTO(np_freep)
+    char *output = output_with("forged", "{\"schema\": 1, \"state\": \"failed\", \"participant\": "
+                                         "\"1\\u001b[2J\\n2\\tx\", \"failure\": {\"error\": "
+                                         "\"NP_EIO\", \"sentence\": \"a\\nb\\u009b\"}}");
+    NP_AUTO(np_freep) char *printed = NULL;
+    size_t n_printed = 0;
+
+    ok_int(np_survey_read(output, &survey, NULL), 0);
+    FILE *out = open_memstream(&printed, &n_printed);
+    np_survey_print_table(&survey, NP_SURVEY_ALL, out);
+    fclose(out);
+    ok_contains(printed, "  sub-1 [2J 2 x: a b \n");
+    ok(!strchr(printed, '\x1b') && !strchr(printed, '\t'));
+    NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL);
+    ok_contains(tsv, "\nsub-1 [2J 2 x\tn/a\tfailed\tio\t");
+    NP_AUTO(np_freep) char *nipoppy = np_survey_nipoppy(&survey);
+    ok_str(nipoppy, "");
+}
+
+TEST(times_and_numbers_beyond_counting_are_absent)
+{
+    NP_AUTO(np_record_done) struct np_session_record record = {0};
+
+    ok_int(np_record_parse("{\"schema\": 1, \"start\": \"9999-01-01T00:00:00Z\", \"end\": "
+                           "\"0001-01-01T00:00:00Z\", \"heartbeat\": \"1970-01-01T00:00:01.5Z\", "
+                           "\"run\": \"not a UUID\", \"failure\": {\"error\": \"NP_EIO\", "
+                           "\"signal\": 2147483647}}",
+                           "s", &record, NULL),
+           0);
+    ok_int(record.start_ns, 0);
+    ok_int(record.end_ns, 0);
+    ok_int(record.heartbeat_ns, 1500000000);
+    ok_str(record.run_id, "");
+    ok_int(record.failure.signal, 0);
+}
+
+TEST(lists_that_no_session_has_are_refused)
+{
+    NP_AUTO(np_str_done) struct np_str files = {0}, stages = {0};
+
+    np_str_add(&files, "{\"schema\": 1, \"files\": [");
+    np_str_add(&stages, "{\"schema\": 1, \"files\": [{\"stages\": [");
+    for (int i = 0; i < 5000; i++) {
+        np_str_add(&files, "{},");
+        np_str_addf(&stages, "{\"name\": \"s%d\"},", i);
+    }
+    np_str_add(&files, "{}]}");
+    np_str_add(&stages, "{}]}]}");
+    const char *const texts[] = {np_str_text(&files), np_str_text(&stages)};
+    for (size_t i = 0; i < NP_COUNT(texts); i++) {
+        NP_AUTO(np_record_done) struct np_session_record record = {0};
+        struct np_error err = {0};
+        ok_int(np_record_parse(texts[i], "s.json", &record, &err), NP_ECONFIG);
+        ok_contains(err.text, "s.json");
+        ok_contains(err.text, "at most");
+    }
 }
 
 TEST(a_survey_of_no_output_says_what_was_expected)

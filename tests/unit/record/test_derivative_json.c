@@ -1,0 +1,165 @@
+/* What the sidecars of our images say, and what they must not. */
+#include <jansson.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "record/derivative_json.h"
+#include "record/json.h"
+#include "tap.h"
+
+static const char SIDECAR[] =
+    "{\"EchoTime\": 0.003, \"Manufacturer\": \"Maker\", \"PatientName\": \"Doe^Jane\", "
+    "\"PatientBirthDate\": \"19700101\", \"AcquisitionTime\": \"10:11:12\", \"InstitutionName\": "
+    "\"Clinic\", \"DeviceSerialNumber\": \"4711\", \"SkullStripped\": true}";
+
+struct setting {
+    char *root;
+    struct np_dataset *dataset;
+    struct np_file_record file;
+    struct np_output_record output;
+    struct np_derivative_facts facts;
+};
+
+static void put(const char *folder, const char *name, const char *text)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(folder, name);
+    NP_AUTO(np_freep) char *parent = np_path_directory(path);
+
+    ok_int(np_directory_make(parent, NULL), 0);
+    ok_int(np_file_write_atomic(path, text, strlen(text), NULL), 0);
+}
+
+static void setting_done(struct setting *s)
+{
+    np_dataset_freep(&s->dataset);
+    np_file_record_done(&s->file);
+    np_freep(&s->root);
+}
+
+/* One image of a dataset, with a sidecar that says too much. */
+static void set_up(struct setting *s, const char *modality, enum np_derivative kind)
+{
+    const struct np_selection everything = {0};
+    NP_AUTO(np_freep) char *image = np_xasprintf("sub-01/anat/sub-01_%s.nii.gz", modality);
+    NP_AUTO(np_freep) char *sidecar = np_xasprintf("sub-01/anat/sub-01_%s.json", modality);
+
+    *s = (struct setting){.root = np_path_join(tap_directory(), modality)};
+    put(s->root, "dataset_description.json", "{\"Name\": \"x\", \"BIDSVersion\": \"1.8.0\"}");
+    put(s->root, image, "");
+    put(s->root, sidecar, SIDECAR);
+    ok_int(np_dataset_open(s->root, &everything, &s->dataset, NULL), 0);
+    s->file.path = np_xstrdup(image);
+    s->file.modality = np_xstrdup(modality);
+    s->file.method = np_xstrdup("bias:1");
+    np_file_record_number(&s->file, "bias.iterations", 50, "1");
+    np_file_record_number(&s->file, "normalization.scale", 2, "1");
+    s->facts = (struct np_derivative_facts){.kind = kind,
+                                            .root = s->root,
+                                            .scan = &s->dataset->session[0].scan[0],
+                                            .source_prefix = "bids:raw:",
+                                            .file = &s->file,
+                                            .output = &s->output,
+                                            .preproc_path = "p.nii.gz",
+                                            .mask_path = "m.nii.gz"};
+}
+
+static json_t *sidecar_of(const struct setting *s)
+{
+    NP_AUTO(np_freep) char *text = np_derivative_json(&s->facts, NULL);
+    json_t *json = json_loads(text, 0, NULL);
+
+    ok(json_is_object(json));
+    return json;
+}
+
+static const char *source(const json_t *json, size_t i)
+{
+    const char *text = json_string_value(json_array_get(json_object_get(json, "Sources"), i));
+
+    return text ? text : "";
+}
+
+TEST(the_whole_head_comes_from_the_raw_image_and_is_not_stripped)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s, "T1w", NP_DERIVATIVE_PREPROC);
+    NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
+    ok_int((int64_t)json_array_size(json_object_get(json, "Sources")), 1);
+    ok_str(source(json, 0), "bids:raw:sub-01/anat/sub-01_T1w.nii.gz");
+    ok(json_is_false(json_object_get(json, "SkullStripped")));
+    s.facts.skull_stripped_input = true;
+    NP_AUTO(np_json_decref) json_t *stripped = sidecar_of(&s);
+    ok(json_is_true(json_object_get(stripped, "SkullStripped")));
+}
+
+TEST(the_normalized_brain_comes_from_three_images_and_is_stripped)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s, "T1w", NP_DERIVATIVE_NORM);
+    NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
+    ok_str(source(json, 0), "bids::p.nii.gz");
+    ok_str(source(json, 1), "bids::m.nii.gz");
+    ok_str(source(json, 2), "bids:raw:sub-01/anat/sub-01_T1w.nii.gz");
+    ok(json_is_true(json_object_get(json, "SkullStripped")));
+    const json_t *parameters = json_object_get(json, "Parameters");
+    ok_near(np_json_get_number(parameters, "normalization.scale"), 2, 0, "parameter");
+}
+
+TEST(how_it_was_acquired_passes_and_who_it_was_does_not)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s, "T1w", NP_DERIVATIVE_PREPROC);
+    NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
+    ok_near(np_json_get_number(json, "EchoTime"), 0.003, 1e-12, "as in the source");
+    static const char *const private[] = {"PatientName", "PatientBirthDate", "AcquisitionTime",
+                                          "InstitutionName", "DeviceSerialNumber"};
+    for (size_t i = 0; i < NP_COUNT(private); i++)
+        ok(!json_object_get(json, private[i]));
+    NP_AUTO(np_freep) char *text = np_derivative_json(&s.facts, NULL);
+    ok(!strstr(text, "Doe") && !strstr(text, "4711"));
+    ok(!json_object_get(json_object_get(json, "Parameters"), "normalization.scale"));
+}
+
+TEST(a_mask_names_its_space_where_its_name_alone_does_not)
+{
+    NP_AUTO(setting_done) struct setting t1, t2;
+
+    set_up(&t1, "T1w", NP_DERIVATIVE_MASK);
+    set_up(&t2, "T2w", NP_DERIVATIVE_MASK);
+    NP_AUTO(np_json_decref) json_t *first = sidecar_of(&t1);
+    NP_AUTO(np_json_decref) json_t *second = sidecar_of(&t2);
+    ok(!json_object_get(first, "SpatialReference"));
+    ok_str(json_string_value(json_object_get(second, "SpatialReference")), "bids::p.nii.gz");
+    ok_str(json_string_value(json_object_get(first, "Type")), "Brain");
+    ok(!json_object_get(first, "SkullStripped"));
+    ok(!json_object_get(first, "EchoTime"));
+}
+
+TEST(an_image_without_a_dataset_is_named_as_it_was_given)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s, "T1w", NP_DERIVATIVE_PREPROC);
+    s.facts.scan = NULL;
+    s.facts.root = NULL;
+    NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
+    ok_str(source(json, 0), "sub-01/anat/sub-01_T1w.nii.gz");
+    ok(!json_object_get(json, "EchoTime"));
+}
+
+TEST(a_broken_sidecar_of_the_source_is_named)
+{
+    NP_AUTO(setting_done) struct setting s;
+    NP_AUTO(np_strings_done) struct np_strings warnings = {0};
+
+    set_up(&s, "T1w", NP_DERIVATIVE_PREPROC);
+    put(s.root, "sub-01/anat/sub-01_T1w.json", "{\"EchoTime\": ");
+    np_derivative_check_source(s.root, s.facts.scan, &warnings);
+    ok_int((int64_t)warnings.n, 1);
+    ok(warnings.n == 1 && strstr(warnings.item[0], "sub-01_T1w.json"));
+}
+
+TAP_MAIN

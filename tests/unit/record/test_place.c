@@ -1,0 +1,40 @@
+/* Where records lie. */
+#include "record/place.h"
+#include "tap.h"
+
+TEST(a_session_with_a_label_has_it_in_every_name)
+{
+    NP_AUTO(np_record_place_done) struct np_record_place place;
+
+    np_record_place_session(&place, "/out", "01", "1", "1");
+    ok_str(place.directory, "/out/logs/sub-01");
+    ok_str(place.status, "/out/logs/sub-01/sub-01_ses-1_status.json");
+    ok_str(place.log, "/out/logs/sub-01/sub-01_ses-1_log.jsonl");
+    ok_str(place.complete, "/out/logs/sub-01/sub-01_ses-1_complete.json");
+    ok_str(place.lock, "/out/logs/sub-01/.sub-01_ses-1.lock");
+}
+
+TEST(a_session_without_a_label_is_complete_under_the_one_that_was_asked_for)
+{
+    NP_AUTO(np_record_place_done) struct np_record_place place;
+
+    np_record_place_session(&place, "out/", "01", NULL, "unnamed");
+    ok_str(place.status, "out/logs/sub-01/sub-01_status.json");
+    ok_str(place.complete, "out/logs/sub-01/sub-01_ses-unnamed_complete.json");
+    ok_str(place.lock, "out/logs/sub-01/.sub-01.lock");
+}
+
+TEST(a_file_below_a_folder_has_its_records_below_the_same_folder)
+{
+    NP_AUTO(np_record_place_done) struct np_record_place place, top;
+
+    np_record_place_file(&place, "out", "a/b/scan");
+    ok_str(place.directory, "out/logs/a/b");
+    ok_str(place.status, "out/logs/a/b/scan_status.json");
+    ok_str(place.complete, "out/logs/a/b/scan_complete.json");
+    np_record_place_file(&top, "out", "scan");
+    ok_str(top.directory, "out/logs");
+    ok_str(top.log, "out/logs/scan_log.jsonl");
+}
+
+TAP_MAIN

@@ -1,0 +1,57 @@
+/* Slots, measures, facts and warnings of one file. */
+#include "tap.h"
+#include "work/work.h"
+
+TEST(slots_say_what_is_filled)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+    const struct np_grid grid = np_grid_make(2, 2, 2, 1, 1, 1);
+
+    np_work_init(&work, "x.nii", "T1w");
+    ok_int(np_work_slots(&work), 0);
+    work.raw = np_image_new(&grid);
+    work.brain = np_mask_new(&grid);
+    ok_int(np_work_slots(&work), NP_SLOT_RAW | NP_SLOT_BRAIN);
+    work.field = np_image_new(&grid);
+    np_image_freep(&work.raw);
+    ok_int(np_work_slots(&work), NP_SLOT_FIELD | NP_SLOT_BRAIN);
+}
+
+TEST(a_measure_taken_again_replaces_the_first)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+
+    np_work_init(&work, "x.nii", "T1w");
+    np_work_measure(&work, "bias.iterations", 50, "1");
+    np_work_measure(&work, "skull_strip.volume", 1.4e6, "mm3");
+    np_work_measure(&work, "bias.iterations", 70, "1");
+    ok_int((int64_t)work.n_measures, 2);
+    ok_near(np_work_value(&work, "bias.iterations", -1), 70, 0, "the later one");
+    ok_near(np_work_value(&work, "never.measured", -1), -1, 0, "the fallback");
+    ok_str(work.measure[1].unit, "mm3");
+}
+
+TEST(a_fact_told_again_replaces_the_first)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+
+    np_work_init(&work, "x.nii", "T1w");
+    np_work_fact(&work, "normalization.method", "zscore");
+    np_work_fact(&work, "normalization.method", "percentile");
+    ok_int((int64_t)work.n_facts, 1);
+    ok_str(work.fact[0].text, "percentile");
+}
+
+TEST(warnings_are_kept_in_order_as_text)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+
+    np_work_init(&work, "x.nii", "T1w");
+    np_work_warn(&work, "'%s': %d %% odd", work.path, 5);
+    np_work_warn(&work, "second");
+    ok_int((int64_t)work.warnings.n, 2);
+    ok_str(work.warnings.item[0], "'x.nii': 5 % odd");
+    ok_str(work.warnings.item[1], "second");
+}
+
+TAP_MAIN
