@@ -23,7 +23,7 @@
       NP_RETRY_NEVER)                                                                              \
     X(NOTHING_SELECTED, 18, "nothing-selected", "the filters selected no files",                   \
       "check the labels, the modalities and the filter file against the dataset; --allow-empty "   \
-      "makes sessions without images no failure",                                                                       \
+      "makes sessions without images no failure",                                                  \
       NP_RETRY_NEVER)                                                                              \
     X(USAGE, 64, "usage", "the command line is wrong", "see --help", NP_RETRY_NEVER)               \
     X(BAD_DATA, 65, "bad-data", "the input image is corrupt or unusable",                          \

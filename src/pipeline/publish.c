@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/path.h"
 #include "codec/sha256.h"
@@ -164,33 +163,6 @@ static int check_targets(const struct batch *batch, struct np_error *err)
     return 0;
 }
 
-static bool was_written(const struct publication *p, const char *relative)
-{
-    for (size_t i = 0; i < p->record->n_outputs; i++)
-        if (strcmp(p->record->output[i].path, relative) == 0)
-            return true;
-    return false;
-}
-
-/* Outputs of an earlier run that these options do not make: left there they would belong to nobody.
- */
-static void remove_others(const struct publication *p)
-{
-    static const enum np_derivative kinds[] = {NP_DERIVATIVE_PREPROC, NP_DERIVATIVE_NORM,
-                                               NP_DERIVATIVE_MASK, NP_DERIVATIVE_BIASFIELD};
-
-    for (size_t i = 0; i < NP_COUNT(kinds); i++) {
-        NP_AUTO(np_freep) char *image = np_job_output(p->file, kinds[i]);
-        NP_AUTO(np_freep) char *sidecar = np_derivative_sidecar(image);
-        if (was_written(p, image))
-            continue;
-        NP_AUTO(np_freep) char *image_path = np_path_join(p->config->output_dir, image);
-        NP_AUTO(np_freep) char *sidecar_path = np_path_join(p->config->output_dir, sidecar);
-        unlink(image_path);
-        unlink(sidecar_path);
-    }
-}
-
 int np_publish(const struct np_config *config, const char *root, const struct np_job_file *file,
                struct np_work *work, const struct np_exec *exec, struct np_file_record *record,
                struct np_error *err)
@@ -215,8 +187,6 @@ int np_publish(const struct np_config *config, const char *root, const struct np
         code = check_targets(&p.batch, err);
     for (size_t i = 0; i < p.batch.n && code == 0; i++)
         code = np_atomic_commit(&p.batch.file[i], err);
-    if (code == 0)
-        remove_others(&p);
     if (code < 0)
         np_file_record_drop_outputs(record);
     return code;

@@ -513,6 +513,35 @@ static void settle_file(struct np_active *active, struct np_file_record *file, i
     np_active_log(active, NP_ERROR_LEVEL, why.text);
 }
 
+static bool is_output(const struct np_file_record *file, const char *path)
+{
+    for (size_t i = 0; i < file->n_outputs; i++)
+        if (strcmp(file->output[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* A path that a record names, below OUTPUT_DIR and nowhere else. */
+static bool is_inside(const char *path)
+{
+    return *path && *path != '/' && !np_starts_with(path, "../") && !strstr(path, "/../");
+}
+
+/*
+ * Outputs of an earlier success that these options do not make: left in place they would belong to
+ * nobody. Only what our own record lists is touched.
+ */
+static void remove_superseded(const struct np_active *active, struct np_file_record *file)
+{
+    for (size_t i = 0; i < file->kept.n; i++) {
+        NP_AUTO(np_freep)
+        char *path = np_path_join(active->run->config->output_dir, file->kept.item[i]);
+        if (is_inside(file->kept.item[i]) && !is_output(file, file->kept.item[i]))
+            unlink(path);
+    }
+    np_strings_done(&file->kept);
+}
+
 static void close_open_stages(struct np_session_record *record)
 {
     for (size_t f = 0; f < record->n_files; f++)
@@ -635,7 +664,7 @@ void np_active_close(struct np_active *active, int wait_status, int64_t peak_rss
     close_open_stages(&active->record);
     for (size_t f = 0; f < active->record.n_files; f++)
         if (active->record.file[f].state == NP_STATE_SUCCESS)
-            np_strings_done(&active->record.file[f].kept);
+            remove_superseded(active, &active->record.file[f]);
     settle_session(active);
     close_open_spans(active);
     commit(active);

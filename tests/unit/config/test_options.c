@@ -291,9 +291,9 @@ TEST(results_change_with_methods_and_with_nothing_else)
     ok_str(usual, "{\"bias-correction\":\"n4\",\"level\":\"full\",\"normalize\":\"zscore\","
                   "\"save-bias-field\":false,\"skull-strip\":\"auto\"}");
     static const char *const neutral[][2] = {
-        {"nprocs", "3"},          {"mem", "8G"},        {"participant-label", "01"},
-        {"verbose", "2"},         {"fail-rate", "0.5"}, {"rerun", "all"},
-        {"random-seed", "7"},     {"dry-run", NULL},    {"slow-stage", "load_file"},
+        {"nprocs", "3"},           {"mem", "8G"},        {"participant-label", "01"},
+        {"verbose", "2"},          {"fail-rate", "0.5"}, {"rerun", "all"},
+        {"random-seed", "7"},      {"dry-run", NULL},    {"slow-stage", "load_file"},
         {"telemetry-id", "label"},
     };
     for (size_t i = 0; i < NP_COUNT(neutral); i++)
