@@ -62,8 +62,10 @@ size_t np_deflate_bound(size_t n_bytes)
 int np_deflate_part(const void *bytes, size_t n_bytes, void *out, size_t *n_out,
                     struct np_error *err)
 {
-    NP_AUTO(np_freep) struct isal_zstream *stream = np_try_malloc(1, sizeof(*stream));
-    NP_AUTO(np_freep) uint8_t *level_buf = np_try_malloc(1, ISAL_DEF_LVL1_DEFAULT);
+    /* Zeroed: what the hash tables hold before the first byte decides which matches are found, so
+     * leftovers of the heap would now and then give other (equally valid) bytes. */
+    NP_AUTO(np_freep) struct isal_zstream *stream = np_try_calloc(1, sizeof(*stream));
+    NP_AUTO(np_freep) uint8_t *level_buf = np_try_calloc(1, ISAL_DEF_LVL1_DEFAULT);
 
     if (!stream || !level_buf)
         return np_error_set(err, NP_ENOMEM, "compression: no memory for its state of %zu KiB",

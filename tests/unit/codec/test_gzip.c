@@ -3,6 +3,7 @@
 #include "codec/gzip.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,25 @@ TEST(the_bytes_are_the_same_for_any_number_of_threads)
             ok_str(packed[i].sha256, packed[0].sha256);
             ok_str(packed[i].body_sha256, packed[0].body_sha256);
         }
+}
+
+TEST(the_bytes_do_not_depend_on_what_the_heap_held_before)
+{
+    enum { N = 300000 };
+    NP_AUTO(np_freep) uint8_t *bytes = np_xmalloc(N);
+    NP_AUTO(np_freep) uint8_t *first = np_xmalloc(np_deflate_bound(N));
+    NP_AUTO(np_freep) uint8_t *again = np_xmalloc(np_deflate_bound(N));
+    size_t n_first = 0, n_again = 0;
+
+    for (int i = 0; i < N; i++)
+        bytes[i] = (uint8_t)(i * i >> 9 ^ (i % 97));
+    ok_int(np_deflate_part(bytes, N, first, &n_first, NULL), 0);
+    for (int fill = 1; fill < 256; fill += 50) {
+        mallopt(M_PERTURB, fill);
+        ok_int(np_deflate_part(bytes, N, again, &n_again, NULL), 0);
+        ok(n_again == n_first && memcmp(first, again, n_first) == 0);
+    }
+    mallopt(M_PERTURB, 0);
 }
 
 TEST(the_header_carries_neither_time_nor_name)
