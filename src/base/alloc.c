@@ -1,13 +1,21 @@
 #include "base/alloc.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { VOXEL_ALIGN = 64, HUGE_PAGE = 2 << 20 };
+/* The address sanitizer watches what comes from malloc. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { MAP_LARGE = 0 };
+#else
+enum { MAP_LARGE = 1 };
+#endif
+enum { VOXEL_ALIGN = 64, HUGE_PAGE = 2 << 20, MOST_KEPT = 4 };
 
 static atomic_llong fail_at;
 static atomic_llong n_requests;
@@ -102,25 +110,133 @@ void *np_try_realloc(void *old, size_t count, size_t size)
     return gate(count, size, &bytes) ? realloc(old, bytes ? bytes : 1) : NULL;
 }
 
+/*
+ * Voxels. Before each piece lies what it takes to give it back. Large ones come from the system
+ * itself, zeroed and not yet touched: whoever fills them pays for the first touch, and that is
+ * several threads at once.
+ */
+struct piece {
+    void *base;
+    size_t n_mapped; /* 0: from aligned_alloc */
+    size_t n_usable;
+};
+
+static struct piece *piece_of(void *memory)
+{
+    return (struct piece *)((char *)memory - VOXEL_ALIGN);
+}
+
+static void give_back(void *memory)
+{
+    struct piece piece = *piece_of(memory);
+
+    if (piece.n_mapped > 0)
+        munmap(piece.base, piece.n_mapped);
+    else
+        free(piece.base);
+}
+
+static void *allocate_small(size_t bytes)
+{
+    size_t rounded = (bytes + VOXEL_ALIGN) / VOXEL_ALIGN * VOXEL_ALIGN;
+    char *base = aligned_alloc(VOXEL_ALIGN, rounded + VOXEL_ALIGN);
+
+    if (!base)
+        return NULL;
+    char *memory = memset(base + VOXEL_ALIGN, 0, rounded);
+    *piece_of(memory) = (struct piece){base, 0, rounded};
+    return memory;
+}
+
+/* `bytes` is a multiple of HUGE_PAGE. */
+static void *map_large(size_t bytes)
+{
+    size_t n_mapped;
+
+    if (__builtin_add_overflow(bytes, 2 * (size_t)HUGE_PAGE, &n_mapped))
+        return NULL;
+    char *base = mmap(NULL, n_mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    size_t to_border = HUGE_PAGE - (uintptr_t)base % HUGE_PAGE;
+    char *memory = base + to_border + (to_border < VOXEL_ALIGN ? HUGE_PAGE : 0);
+    madvise(memory, bytes,
+            MADV_HUGEPAGE); /* a wish: refused on some kernels, and then only slower */
+    *piece_of(memory) = (struct piece){base, n_mapped, bytes};
+    return memory;
+}
+
+/*
+ * A session makes and drops many images of one size, and a page's first touch is dear: clearing
+ * pages was a quarter of a run's time. So a few dropped ones are kept for the next request of about
+ * their size; they are given back before memory of another size is asked for, which keeps the
+ * peak where it was.
+ */
+static struct {
+    pthread_mutex_t mutex;
+    void *memory[MOST_KEPT];
+    int n;
+} kept = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static bool fits(void *memory, size_t bytes)
+{
+    size_t usable = piece_of(memory)->n_usable;
+
+    return usable >= bytes && usable - bytes <= bytes / 4;
+}
+
+/* NULL when none of the kept fits; all of them are given back then. */
+static void *take_kept(size_t bytes)
+{
+    void *found = NULL;
+
+    pthread_mutex_lock(&kept.mutex);
+    for (int i = 0; i < kept.n && !found; i++)
+        if (fits(kept.memory[i], bytes)) {
+            found = kept.memory[i];
+            kept.memory[i] = kept.memory[--kept.n];
+        }
+    while (!found && kept.n > 0)
+        give_back(kept.memory[--kept.n]);
+    pthread_mutex_unlock(&kept.mutex);
+    return found ? memset(found, 0, bytes) : NULL;
+}
+
 void *np_try_voxels(size_t count, size_t size)
 {
     size_t bytes;
 
-    if (!gate(count, size, &bytes))
+    if (!gate(count, size, &bytes) || bytes > PTRDIFF_MAX - 3 * (size_t)HUGE_PAGE)
         return NULL;
-    if (bytes < HUGE_PAGE) {
-        size_t rounded = (bytes + VOXEL_ALIGN) / VOXEL_ALIGN * VOXEL_ALIGN;
-        void *memory = aligned_alloc(VOXEL_ALIGN, rounded);
-
-        return memory ? memset(memory, 0, rounded) : NULL;
-    }
+    if (bytes < HUGE_PAGE || !MAP_LARGE)
+        return allocate_small(bytes);
     size_t rounded = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    void *memory = aligned_alloc(HUGE_PAGE, rounded);
+    void *memory = take_kept(rounded);
+    return memory ? memory : map_large(rounded);
+}
+
+void np_voxels_free(void *memory)
+{
     if (!memory)
-        return NULL;
-    madvise(memory, rounded,
-            MADV_HUGEPAGE); /* a wish: refused on some kernels, and then only slower */
-    return memset(memory, 0, bytes);
+        return;
+    if (piece_of(memory)->n_mapped > 0) {
+        pthread_mutex_lock(&kept.mutex);
+        if (kept.n < MOST_KEPT) {
+            kept.memory[kept.n++] = memory;
+            memory = NULL;
+        }
+        pthread_mutex_unlock(&kept.mutex);
+    }
+    if (memory)
+        give_back(memory);
+}
+
+void np_voxels_freep(void *address_of_pointer)
+{
+    void **pointer = address_of_pointer;
+
+    np_voxels_free(*pointer);
+    *pointer = NULL;
 }
 
 void np_freep(void *address_of_pointer)

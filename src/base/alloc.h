@@ -34,9 +34,11 @@ void *np_try_realloc(void *old, size_t count, size_t size);
 /*
  * For voxels: 64-byte aligned, zeroed, on transparent huge pages where the system offers them
  * (first touch of 64 MiB then costs a fifth). NULL when it overflows or does not fit. Release with
- * free().
+ * np_voxels_free(), which keeps a few large ones for later requests; never with free().
  */
 void *np_try_voxels(size_t count, size_t size);
+void np_voxels_free(void *memory);
+void np_voxels_freep(void *address_of_pointer); /* for NP_AUTO: frees and nulls */
 
 /* free() for NP_AUTO: takes the address of any pointer, frees and nulls it. */
 void np_freep(void *address_of_pointer);

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 
 /*
- * The team sleeps on `wake` between runs. A run is published under the lock with a new
- * `generation`; tasks are claimed by an atomic counter; the last thread to run dry tells the
- * caller.
+ * The team waits between runs. A run is published under the lock with a new `generation`; tasks are
+ * claimed by an atomic counter; the last thread to run dry tells the caller. Both waits begin with
+ * a short look-out, because many runs last less than it takes to wake a thread (a moving surface
+ * has a thousand of 50 us), and end asleep.
  */
 struct np_team {
     pthread_mutex_t lock;
@@ -15,14 +16,23 @@ struct np_team {
     pthread_cond_t done;
     pthread_t *thread;
     int n_helpers;
-    uint64_t generation;
-    int n_busy;
+    atomic_ullong generation;
+    atomic_int n_busy;
     bool stop;
     np_task_fn *fn;
     void *context;
     int64_t n_tasks;
     atomic_llong next_task;
 };
+
+enum { LOOKOUTS = 4000 }; /* some 50 us */
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
 
 static void run_tasks(struct np_team *team)
 {
@@ -34,25 +44,53 @@ static void run_tasks(struct np_team *team)
     }
 }
 
+/* The generation after `seen`; `seen` when the team is to stop. */
+static uint64_t wait_for_run(struct np_team *team, uint64_t seen)
+{
+    uint64_t now = seen;
+
+    for (int i = 0; i < LOOKOUTS && now == seen; i++) {
+        pause_briefly();
+        now = atomic_load_explicit(&team->generation, memory_order_acquire);
+    }
+    if (now != seen)
+        return now;
+    pthread_mutex_lock(&team->lock);
+    while (!team->stop && team->generation == seen)
+        pthread_cond_wait(&team->wake, &team->lock);
+    now = team->generation;
+    pthread_mutex_unlock(&team->lock);
+    return now;
+}
+
+static void wait_for_helpers(struct np_team *team)
+{
+    for (int i = 0; i < LOOKOUTS; i++) {
+        if (atomic_load_explicit(&team->n_busy, memory_order_acquire) == 0)
+            return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&team->lock);
+    while (team->n_busy > 0)
+        pthread_cond_wait(&team->done, &team->lock);
+    pthread_mutex_unlock(&team->lock);
+}
+
 static void *helper_main(void *argument)
 {
     struct np_team *team = argument;
-    uint64_t seen = 0;
+    uint64_t seen = 0, now;
 
-    pthread_mutex_lock(&team->lock);
-    for (;;) {
-        while (!team->stop && team->generation == seen)
-            pthread_cond_wait(&team->wake, &team->lock);
-        if (team->stop)
-            break;
-        seen = team->generation;
-        pthread_mutex_unlock(&team->lock);
+    while ((now = wait_for_run(team, seen)) != seen) {
+        seen = now;
         run_tasks(team);
+        if (atomic_fetch_sub(&team->n_busy, 1) > 1)
+            continue;
+        /* Under the lock, so that it cannot fall between the caller's look and its sleep. */
         pthread_mutex_lock(&team->lock);
-        if (--team->n_busy == 0)
-            pthread_cond_signal(&team->done);
+        pthread_cond_signal(&team->done);
+        pthread_mutex_unlock(&team->lock);
     }
-    pthread_mutex_unlock(&team->lock);
     return NULL;
 }
 
@@ -114,15 +152,12 @@ void np_exec_run(const struct np_exec *exec, int64_t n_tasks, np_task_fn *fn, vo
     team->context = context;
     team->n_tasks = n_tasks;
     atomic_store(&team->next_task, 0);
-    team->n_busy = team->n_helpers;
-    team->generation++;
+    atomic_store(&team->n_busy, team->n_helpers);
+    atomic_fetch_add_explicit(&team->generation, 1, memory_order_release);
     pthread_cond_broadcast(&team->wake);
     pthread_mutex_unlock(&team->lock);
     run_tasks(team);
-    pthread_mutex_lock(&team->lock);
-    while (team->n_busy > 0)
-        pthread_cond_wait(&team->done, &team->lock);
-    pthread_mutex_unlock(&team->lock);
+    wait_for_helpers(team);
 }
 
 bool np_exec_canceled(const struct np_exec *exec)

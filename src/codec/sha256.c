@@ -82,6 +82,9 @@ compress_x86(uint32_t state[8], const uint8_t *block, size_t n_blocks)
 
         for (int i = 0; i < 4; i++)
             w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(block + 16 * i)), big_endian);
+#if !defined(__clang__) /* which unrolls by itself; w[] has to become registers */
+#pragma GCC unroll 16
+#endif
         for (int g = 0; g < 16; g++) {
             __m128i *now = &w[g % 4];
             if (g >= 4) {

@@ -78,73 +78,104 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+struct copy_job {
+    struct walk walk;
+    int near, far; /* of y and z: the one with the shorter steps in, and the other */
+    const void *in;
+    void *out;
+};
+
 /*
- * Copy along a walk, `out` being filled in order. Where x steps far, tiles of x and of the axis
- * that steps by one keep both sides in the cache.
+ * Copy along a walk, one task for each place on its far axis. Where x steps far, tiles of x and of
+ * the axis that steps by one keep both sides in the cache.
  */
-#define COPY_ALONG(name, type)                                                            \
-    static void name(const struct walk *walk, const type *in, type *out)                  \
-    {                                                                                     \
-        enum { TILE = 32 };                                                               \
-        int near = walk->stride[2] == 1 || walk->stride[2] == -1 ? 2 : 1, far = 3 - near; \
-        const int64_t nx = walk->n[0];                                                    \
-        const ptrdiff_t sx = walk->stride[0], sv = walk->stride[near];                    \
-        const ptrdiff_t out_step[3] = {1, (ptrdiff_t)nx, (ptrdiff_t)(nx * walk->n[1])};   \
-                                                                                          \
-        for (int64_t u = 0; u < walk->n[far]; u++) {                                      \
-            const type *from = in + walk->start + u * walk->stride[far];                  \
-            type *to = out + u * out_step[far];                                           \
-            for (int64_t v0 = 0; v0 < walk->n[near]; v0 += TILE)                          \
-                for (int64_t x0 = 0; x0 < nx; x0 += TILE)                                 \
-                    for (int64_t v = v0; v < least(v0 + TILE, walk->n[near]); v++)        \
-                        for (int64_t x = x0; x < least(x0 + TILE, nx); x++)               \
-                            to[x + v * out_step[near]] = from[x * sx + v * sv];           \
-        }                                                                                 \
+#define COPY_ALONG(name, type)                                                          \
+    static void name(void *context, int64_t u)                                          \
+    {                                                                                   \
+        enum { TILE = 32 };                                                             \
+        const struct copy_job *job = context;                                           \
+        const struct walk *walk = &job->walk;                                           \
+        const int near = job->near, far = job->far;                                     \
+        const int64_t nx = walk->n[0];                                                  \
+        const ptrdiff_t sx = walk->stride[0], sv = walk->stride[near];                  \
+        const ptrdiff_t out_step[3] = {1, (ptrdiff_t)nx, (ptrdiff_t)(nx * walk->n[1])}; \
+        const type *from = (const type *)job->in + walk->start + u * walk->stride[far]; \
+        type *to = (type *)job->out + u * out_step[far];                                \
+                                                                                        \
+        for (int64_t v0 = 0; v0 < walk->n[near]; v0 += TILE)                            \
+            for (int64_t x0 = 0; x0 < nx; x0 += TILE)                                   \
+                for (int64_t v = v0; v < least(v0 + TILE, walk->n[near]); v++)          \
+                    for (int64_t x = x0; x < least(x0 + TILE, nx); x++)                 \
+                        to[x + v * out_step[near]] = from[x * sx + v * sv];             \
     }
 
 COPY_ALONG(copy_floats, float)
 COPY_ALONG(copy_bytes, uint8_t)
 
-struct np_image *np_image_to_ras(const struct np_image *image)
+static void copy_along(const struct walk *walk, const void *in, void *out, np_task_fn *copy,
+                       const struct np_exec *exec)
+{
+    int near = walk->stride[2] == 1 || walk->stride[2] == -1 ? 2 : 1;
+    struct copy_job job = {.walk = *walk, .near = near, .far = 3 - near, .in = in, .out = out};
+
+    np_exec_run(exec, walk->n[job.far], copy, &job);
+}
+
+bool np_grid_is_ras(const struct np_grid *native)
+{
+    struct walk walk = walk_in_ras_order(native);
+    ptrdiff_t stride = 1;
+
+    for (int i = 0; i < 3; i++) {
+        if (walk.stride[i] != stride)
+            return false;
+        stride *= (ptrdiff_t)walk.n[i];
+    }
+    return true;
+}
+
+struct np_image *np_image_to_ras(const struct np_image *image, const struct np_exec *exec)
 {
     struct np_grid grid = ras_grid(&image->grid);
     struct walk walk = walk_in_ras_order(&image->grid);
     struct np_image *ras = np_image_new(&grid);
 
     if (ras)
-        copy_floats(&walk, image->voxel, ras->voxel);
+        copy_along(&walk, image->voxel, ras->voxel, copy_floats, exec);
     return ras;
 }
 
-struct np_mask *np_mask_to_ras(const struct np_mask *mask)
+struct np_mask *np_mask_to_ras(const struct np_mask *mask, const struct np_exec *exec)
 {
     struct np_grid grid = ras_grid(&mask->grid);
     struct walk walk = walk_in_ras_order(&mask->grid);
     struct np_mask *ras = np_mask_new(&grid);
 
     if (ras)
-        copy_bytes(&walk, mask->voxel, ras->voxel);
+        copy_along(&walk, mask->voxel, ras->voxel, copy_bytes, exec);
     return ras;
 }
 
-struct np_image *np_image_from_ras(const struct np_image *ras, const struct np_grid *native)
+struct np_image *np_image_from_ras(const struct np_image *ras, const struct np_grid *native,
+                                   const struct np_exec *exec)
 {
     struct walk walk = walk_in_native_order(native);
     struct np_image *image = np_image_new(native);
 
     assert(np_grid_voxels(native) == np_grid_voxels(&ras->grid));
     if (image)
-        copy_floats(&walk, ras->voxel, image->voxel);
+        copy_along(&walk, ras->voxel, image->voxel, copy_floats, exec);
     return image;
 }
 
-struct np_mask *np_mask_from_ras(const struct np_mask *ras, const struct np_grid *native)
+struct np_mask *np_mask_from_ras(const struct np_mask *ras, const struct np_grid *native,
+                                 const struct np_exec *exec)
 {
     struct walk walk = walk_in_native_order(native);
     struct np_mask *mask = np_mask_new(native);
 
     assert(np_grid_voxels(native) == np_grid_voxels(&ras->grid));
     if (mask)
-        copy_bytes(&walk, ras->voxel, mask->voxel);
+        copy_along(&walk, ras->voxel, mask->voxel, copy_bytes, exec);
     return mask;
 }

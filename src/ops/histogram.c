@@ -165,9 +165,14 @@ static void count_slab(void *context, int64_t task)
     int shift = digit_shift[job->pass];
     uint32_t mask = digit_mask[job->pass];
 
+    if (job->pass == 0) {
+        for (size_t i = slab.begin; (i = np_next_inside(inside, i, slab.end)) < slab.end; i++)
+            count[ordered_bits(value[i]) >> shift & mask]++;
+        return;
+    }
     for (size_t i = slab.begin; (i = np_next_inside(inside, i, slab.end)) < slab.end; i++) {
         uint32_t bits = ordered_bits(value[i]);
-        uint32_t leading = job->pass ? bits >> digit_shift[job->pass - 1] : 0;
+        uint32_t leading = bits >> digit_shift[job->pass - 1];
         for (int g = 0; g < job->n_groups; g++)
             if (leading == job->leading[g])
                 count[(size_t)g * N_DIGITS + (bits >> shift & mask)]++;

@@ -233,15 +233,27 @@ static void runs_done(struct runs *runs)
     free(runs->first);
 }
 
+/* The next run of `value` in a row from `x` on; false when there is none. */
+static bool next_run(const uint8_t *row, int64_t nx, int64_t x, uint8_t value, struct run *run)
+{
+    const uint8_t *from = x < nx ? memchr(row + x, value, (size_t)(nx - x)) : NULL;
+
+    if (!from)
+        return false;
+    const uint8_t *to = memchr(from, !value, (size_t)(row + nx - from));
+    run->from = (int32_t)(from - row);
+    run->to = (int32_t)(to ? to - row : nx);
+    return true;
+}
+
 static int64_t count_runs(const struct np_mask *mask, uint8_t value)
 {
     int64_t nx = mask->grid.n[0], n_rows = mask->grid.n[1] * mask->grid.n[2], n = 0;
+    struct run run;
 
-    for (int64_t r = 0; r < n_rows; r++) {
-        const uint8_t *row = mask->voxel + r * nx;
-        for (int64_t x = 0; x < nx; x++)
-            n += row[x] == value && (x == 0 || row[x - 1] != value);
-    }
+    for (int64_t r = 0; r < n_rows; r++)
+        for (int64_t x = 0; next_run(mask->voxel + r * nx, nx, x, value, &run); x = run.to)
+            n++;
     return n;
 }
 
@@ -311,16 +323,11 @@ static int find_components(const struct np_mask *mask, uint8_t value,
         return np_error_set(err, NP_ENOMEM, "components: no memory for %zu MiB of runs",
                             ((size_t)n * sizeof(*runs->run) >> 20) + 1);
     for (int64_t r = 0; r < n_rows; r++) {
-        const uint8_t *row = mask->voxel + r * nx;
+        struct run run = {.to = 0};
         runs->first[r] = runs->n;
-        for (int64_t x = 0; x < nx; x++) {
-            if (row[x] != value)
-                continue;
-            if (x == 0 || row[x - 1] != value) {
-                runs->run[runs->n] = (struct run){.from = (int32_t)x, .parent = runs->n};
-                runs->n++;
-            }
-            runs->run[runs->n - 1].to = (int32_t)x + 1;
+        while (next_run(mask->voxel + r * nx, nx, run.to, value, &run)) {
+            run.parent = runs->n;
+            runs->run[runs->n++] = run;
         }
     }
     runs->first[n_rows] = runs->n;
@@ -417,9 +424,10 @@ bool np_mask_centroid(const struct np_mask *mask, double centre_voxel[3])
         for (int64_t y = 0; y < n[1]; y++) {
             const uint8_t *row = mask->voxel + (z * n[1] + y) * n[0];
             int64_t in_row = 0;
-            for (int64_t x = 0; x < n[0]; x++) {
-                in_row += row[x];
-                sum[0] += row[x] ? x : 0;
+            struct run run = {.to = 0};
+            while (next_run(row, n[0], run.to, 1, &run)) {
+                in_row += run.to - run.from;
+                sum[0] += (int64_t)(run.from + run.to - 1) * (run.to - run.from) / 2;
             }
             sum[1] += y * in_row;
             sum[2] += z * in_row;

@@ -59,7 +59,7 @@ struct samples {
 static void samples_done(struct samples *samples)
 {
     free(samples->inside);
-    free(samples->log);
+    np_voxels_free(samples->log);
     *samples = (struct samples){0};
 }
 

@@ -156,6 +156,24 @@ static void resample_plane(void *context, int64_t z)
     }
 }
 
+/* Each output voxel is an input voxel, weighted 1. */
+static bool is_identity(const struct axis_table *table, int64_t n_in, int64_t n_out)
+{
+    for (int64_t i = 0; i < n_out; i++)
+        if (table->first[i] != i || table->count[i] != 1)
+            return false;
+    return n_in == n_out;
+}
+
+static void copy_plane(void *context, int64_t z)
+{
+    const struct resample_job *job = context;
+    size_t n = (size_t)(job->in->grid.n[0] * job->in->grid.n[1]);
+
+    memcpy(job->out->voxel + (size_t)z * n, job->in->voxel + (size_t)z * n,
+           n * sizeof(*job->out->voxel));
+}
+
 int np_resample(const struct np_image *in, const struct np_grid *grid, const struct np_exec *exec,
                 struct np_image **out, struct np_error *err)
 {
@@ -173,8 +191,11 @@ int np_resample(const struct np_image *in, const struct np_grid *grid, const str
         fits = make_table(in->grid.n[i], grid->n[i], scale[i], shift[i], &axis[i]) == 0;
     if (!fits)
         return np_error_set(err, NP_ENOMEM, "resampling: no memory for %zu MiB", np_grid_mib(grid));
+    bool same = is_identity(&axis[0], in->grid.n[0], grid->n[0]) &&
+                is_identity(&axis[1], in->grid.n[1], grid->n[1]) &&
+                is_identity(&axis[2], in->grid.n[2], grid->n[2]);
     struct resample_job job = {.in = in, .out = image, .exec = exec, .axis = axis, .row = row};
-    np_exec_run(exec, grid->n[2], resample_plane, &job);
+    np_exec_run(exec, grid->n[2], same ? copy_plane : resample_plane, &job);
     NP_TRY(np_exec_check(exec, err));
     *out = image;
     image = NULL;

@@ -101,20 +101,33 @@ static int note_written(struct publication *p, enum np_derivative kind, const ch
 }
 
 /* `image` is in RAS order and is released on the way: two copies of a volume are enough. */
+static int to_native(const struct publication *p, const char *relative, struct np_image **image,
+                     struct np_image **native, struct np_error *err)
+{
+    const struct np_grid *grid = &p->work->info.grid;
+
+    *native = np_grid_is_ras(grid) ? *image : np_image_from_ras(*image, grid, p->exec);
+    if (!*native)
+        return np_error_set(err, NP_ENOMEM, "'%s': no memory for %zu MiB to write it", relative,
+                            np_grid_mib(grid));
+    if (*native == *image) {
+        (*native)->grid = *grid;
+        *image = NULL;
+    }
+    np_image_freep(image);
+    return 0;
+}
+
 static int write_image(struct publication *p, enum np_derivative kind, struct np_image **image,
                        const char *description, struct np_error *err)
 {
     const struct np_nifti_output how = {.like = &p->work->info, .description = description};
     NP_AUTO(np_freep) char *relative = np_job_output(p->file, kind);
-    NP_AUTO(np_image_freep)
-    struct np_image *native = np_image_from_ras(*image, &p->work->info.grid);
+    NP_AUTO(np_image_freep) struct np_image *native = NULL;
     struct np_atomic_file *file;
     struct np_nifti_written written;
 
-    if (!native)
-        return np_error_set(err, NP_ENOMEM, "'%s': no memory for %zu MiB to write it", relative,
-                            np_grid_mib(&p->work->info.grid));
-    np_image_freep(image);
+    NP_TRY(to_native(p, relative, image, &native, err));
     NP_TRY(open_target(p, relative, &file, err));
     NP_TRY(np_nifti_write_image(file->path, file->temporary, native, &how, p->exec, &written, err));
     return note_written(p, kind, relative, &written, err);
@@ -125,7 +138,7 @@ static int write_mask(struct publication *p, struct np_error *err)
     const struct np_nifti_output how = {.like = &p->work->info, .description = "brain mask"};
     NP_AUTO(np_freep) char *relative = np_job_output(p->file, NP_DERIVATIVE_MASK);
     NP_AUTO(np_mask_freep)
-    struct np_mask *native = np_mask_from_ras(p->work->brain, &p->work->info.grid);
+    struct np_mask *native = np_mask_from_ras(p->work->brain, &p->work->info.grid, p->exec);
     struct np_atomic_file *file;
     struct np_nifti_written written;
 

@@ -1,6 +1,22 @@
 #include "image/orient.h"
 #include "stages/stage.h"
 
+/* `native` becomes work->raw, by a copy if its voxels lie in another order. */
+static int to_ras(struct np_work *work, struct np_image **native, const struct np_exec *exec,
+                  struct np_error *err)
+{
+    if (np_grid_is_ras(&(*native)->grid)) {
+        work->raw = *native;
+        *native = NULL;
+        return 0;
+    }
+    work->raw = np_image_to_ras(*native, exec);
+    if (!work->raw)
+        return np_error_set(err, NP_ENOMEM, "'%s': no memory for another %zu MiB", work->path,
+                            np_grid_mib(&(*native)->grid));
+    return 0;
+}
+
 static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
                struct np_error *err)
 {
@@ -10,11 +26,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 
     (void)config;
     NP_TRY(np_nifti_read_volume(work->path, exec, &info, &content, &native, err));
-    struct np_image *ras = np_image_to_ras(native);
-    if (!ras)
-        return np_error_set(err, NP_ENOMEM, "'%s': no memory for another %zu MiB", work->path,
-                            np_grid_mib(&native->grid));
-    work->raw = ras;
+    NP_TRY(to_ras(work, &native, exec, err));
     work->info = info;
     work->content = content;
     np_work_fact(work, "neuro.image.dtype", info.datatype_name);

@@ -68,7 +68,7 @@ void np_synth_head_done(struct np_synth_head *head)
     np_image_freep(&head->image);
     np_mask_freep(&head->brain);
     np_image_freep(&head->log_bias);
-    np_freep(&head->label);
+    np_voxels_freep(&head->label);
 }
 
 int np_synth_bias(const struct np_synth_head *head, struct np_image **bias, struct np_error *err)

@@ -88,7 +88,7 @@ int np_lattice_fill(struct np_lattice *lattice, const struct np_anatomy *anatomy
 
 void np_lattice_done(struct np_lattice *lattice)
 {
-    np_freep(&lattice->node);
+    np_voxels_freep(&lattice->node);
 }
 
 int np_lattice_axis_make(const struct np_lattice *lattice, int axis, double first_mm,

@@ -34,8 +34,8 @@ static int memory_file(char path[64])
 static void check_second_generation(const struct np_image *image)
 {
     NP_AUTO(np_image_freep) struct np_image *back = NULL;
-    NP_AUTO(np_image_freep) struct np_image *ras = np_image_to_ras(image);
-    NP_AUTO(np_image_freep) struct np_image *native = np_image_from_ras(ras, &image->grid);
+    NP_AUTO(np_image_freep) struct np_image *ras = np_image_to_ras(image, NULL);
+    NP_AUTO(np_image_freep) struct np_image *native = np_image_from_ras(ras, &image->grid, NULL);
     size_t n = np_grid_voxels(&image->grid) * sizeof(float);
     struct np_nifti_info like = {.version = 2, .xform_code = 1};
     struct np_nifti_output how = {.like = &like};

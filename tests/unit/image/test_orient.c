@@ -90,8 +90,8 @@ TEST(all_48_orders_become_the_same_image_and_go_back)
     for (int i = 0; i < 48; i++) {
         struct order order = order_number(i);
         NP_AUTO(np_image_freep) struct np_image *stored = stored_image(&reference, &order);
-        NP_AUTO(np_image_freep) struct np_image *ras = np_image_to_ras(stored);
-        NP_AUTO(np_image_freep) struct np_image *back = np_image_from_ras(ras, &stored->grid);
+        NP_AUTO(np_image_freep) struct np_image *ras = np_image_to_ras(stored, NULL);
+        NP_AUTO(np_image_freep) struct np_image *back = np_image_from_ras(ras, &stored->grid, NULL);
         ok(np_grid_same(&ras->grid, &reference));
         ok(memcmp(ras->voxel, expected->voxel, n * sizeof(float)) == 0);
         ok(memcmp(back->voxel, stored->voxel, n * sizeof(float)) == 0);
@@ -112,8 +112,8 @@ TEST(masks_go_with_their_images)
         size_t n = np_grid_voxels(&stored->grid), n_wrong = 0;
         for (size_t v = 0; v < n; v++)
             mask->voxel[v] = fmodf(stored->voxel[v], 5) == 0;
-        NP_AUTO(np_mask_freep) struct np_mask *ras = np_mask_to_ras(mask);
-        NP_AUTO(np_mask_freep) struct np_mask *back = np_mask_from_ras(ras, &mask->grid);
+        NP_AUTO(np_mask_freep) struct np_mask *ras = np_mask_to_ras(mask, NULL);
+        NP_AUTO(np_mask_freep) struct np_mask *back = np_mask_from_ras(ras, &mask->grid, NULL);
         for (size_t v = 0; v < n; v++)
             n_wrong += ras->voxel[v] != (v % 5 == 0);
         ok_int((int64_t)n_wrong, 0);
@@ -126,7 +126,7 @@ TEST(world_positions_stay_where_they_are)
     struct np_grid reference = reference_grid();
     struct order order = order_number(8 * 3 + 5);
     NP_AUTO(np_image_freep) struct np_image *stored = stored_image(&reference, &order);
-    NP_AUTO(np_image_freep) struct np_image *ras = np_image_to_ras(stored);
+    NP_AUTO(np_image_freep) struct np_image *ras = np_image_to_ras(stored, NULL);
     struct np_affine voxel_from_world;
     int64_t n_wrong = 0;
 
@@ -151,8 +151,9 @@ TEST(axes_of_length_1_are_no_trouble)
             struct order order = order_number(i);
             reference.n[thin] = 1;
             NP_AUTO(np_image_freep) struct np_image *stored = stored_image(&reference, &order);
-            NP_AUTO(np_image_freep) struct np_image *ras = np_image_to_ras(stored);
-            NP_AUTO(np_image_freep) struct np_image *back = np_image_from_ras(ras, &stored->grid);
+            NP_AUTO(np_image_freep) struct np_image *ras = np_image_to_ras(stored, NULL);
+            NP_AUTO(np_image_freep)
+            struct np_image *back = np_image_from_ras(ras, &stored->grid, NULL);
             size_t n = np_grid_voxels(&reference);
             ok(np_grid_same(&ras->grid, &reference));
             ok(memcmp(back->voxel, stored->voxel, n * sizeof(float)) == 0);
@@ -167,13 +168,13 @@ TEST(failed_allocations_are_null)
 
     for (int nth = 1; nth <= 2; nth++) {
         np_alloc_fail_at(nth);
-        ok(!np_image_to_ras(image));
+        ok(!np_image_to_ras(image, NULL));
         np_alloc_fail_at(nth);
-        ok(!np_image_from_ras(image, &grid));
+        ok(!np_image_from_ras(image, &grid, NULL));
         np_alloc_fail_at(nth);
-        ok(!np_mask_to_ras(mask));
+        ok(!np_mask_to_ras(mask, NULL));
         np_alloc_fail_at(nth);
-        ok(!np_mask_from_ras(mask, &grid));
+        ok(!np_mask_from_ras(mask, &grid, NULL));
     }
     np_alloc_fail_at(0);
 }
