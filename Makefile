@@ -59,6 +59,7 @@ UNIT_SRC  := $(sort $(wildcard $(patsubst %,tests/unit/%/test_*.c,$(MODULES))))
 UNIT_BINS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(UNIT_SRC))
 UNIT_HELP := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/unit/*.c)))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+BENCH_BINS := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 MADE_BY_PROGRAM := $(addprefix $(BUILD)/share/,neuro-preprocess.1 neuro-preprocess.bash _neuro-preprocess neuro-preprocess.fish)
 
 .DELETE_ON_ERROR:
@@ -106,6 +107,12 @@ $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIBRARY) $(NP_LDLIBS) $(LDLIBS)
 
+.PHONY: bench-programs
+bench-programs: $(BENCH_BINS)
+$(OUT)/bench/%: $(OUT)/tests/bench/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $(filter %.o,$^) $(LIBRARY) $(NP_LDLIBS) $(LDLIBS)
+
 .PHONY: demo
 demo: ## build, make a small dataset with one broken session, preprocess it, say what came out
 	@BUILD=$(BUILD) scripts/demo.sh
@@ -146,8 +153,19 @@ cov: ## line coverage by room, from unit and program tests
 	+@VARIANT=cov tests/run build unit cli
 	@scripts/coverage.sh $(BUILD)/cov
 
-bench: all ## how long the stages take, beside peers on the same machine; BENCH_ARGS=--write renews docs/benchmarks.md
+# zlib alone is the slowest codec that the program is ever built with.
+.PHONY: bench-build bench-bias bench-test
+bench-build: all bench-programs
+	+@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/zlib CODECS=zlib all
+
+bench: bench-build ## speed and accuracy beside peers; BENCH_ARGS="--data DIR --peers all --write" (docs/benchmarks.md)
 	@tests/bench/run.sh $(BENCH_ARGS)
+
+bench-bias: bench-build ## bias fields of known shape beside SimpleITK's N4: half an hour and more
+	@tests/bench/run.sh --only bias $(BENCH_ARGS)
+
+bench-test: ## the benchmarks' own arithmetic
+	@tests/bench/run.sh --self-test
 
 # --- packaging -------------------------------------------------------------------------------------------------------
 .PHONY: man install dist
@@ -187,4 +205,4 @@ help: ## this list
 clean: ## remove what was built
 	rm -rf $(BUILD)
 
--include $(wildcard $(OUT)/src/*/*.d $(OUT)/tests/unit/*.d $(OUT)/tests/unit/*/*.d $(OUT)/tests/fuzz/*.d)
+-include $(wildcard $(OUT)/src/*/*.d $(OUT)/tests/unit/*.d $(OUT)/tests/unit/*/*.d $(OUT)/tests/fuzz/*.d $(OUT)/tests/bench/*.d)

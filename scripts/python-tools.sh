@@ -1,15 +1,26 @@
 #!/usr/bin/env bash
 # Print the bin folder of a Python environment that holds the tools asked for, making or completing it when needed. It lies
-# in the user's cache, not in the system and not in the clone.      usage: scripts/python-tools.sh NAME==VERSION…
+# in the user's cache, not in the system and not in the clone.
+# usage: scripts/python-tools.sh [--in NAME] [--with-system] NAME==VERSION…
+#   --in NAME      another environment than the common one: for packages whose requirements contradict each other
+#   --with-system  it also sees the system's Python packages (Debian's python3-torch is a tenth of the index's)
 set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/neuro-preprocess
-venv=$cache/venv
+venv=$cache/venv system=()
+while [[ ${1:-} == --* ]]; do
+    case $1 in
+    --in) venv=$cache/venv-$2 && shift ;;
+    --with-system) system=(--system-site-packages) ;;
+    *) echo "usage: scripts/python-tools.sh [--in NAME] [--with-system] NAME==VERSION…" >&2 && exit 64 ;;
+    esac
+    shift
+done
 mkdir -p "$cache"
-exec 9>"$cache/venv.lock"
+exec 9>"$venv.lock"
 flock 9
 
-[[ -x $venv/bin/pip ]] || /usr/bin/python3 -m venv "$venv" >&2
+[[ -x $venv/bin/pip ]] || /usr/bin/python3 -m venv "${system[@]}" "$venv" >&2
 stamp=$venv/asked-for
 touch "$stamp"
 for requirement in "$@"; do
