@@ -154,7 +154,7 @@ cov: ## line coverage by room, from unit and program tests
 	@scripts/coverage.sh $(BUILD)/cov
 
 # zlib alone is the slowest codec that the program is ever built with.
-.PHONY: bench-build bench-bias bench-test
+.PHONY: bench-build bench-bias bench-flame bench-test
 bench-build: all bench-programs
 	+@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/zlib CODECS=zlib all
 
@@ -163,6 +163,10 @@ bench: bench-build ## speed and accuracy beside peers; BENCH_ARGS="--data DIR --
 
 bench-bias: bench-build ## bias fields of known shape beside SimpleITK's N4: half an hour and more
 	@tests/bench/run.sh --only bias $(BENCH_ARGS)
+
+bench-flame: bench-programs ## draw where one session's time goes: docs/methods/flame.svg (needs perf)
+	+@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/flame CFLAGS=-fno-omit-frame-pointer all
+	@tests/bench/flame.sh docs/methods/flame.svg
 
 bench-test: ## the benchmarks' own arithmetic
 	@tests/bench/run.sh --self-test

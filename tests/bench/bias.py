@@ -60,12 +60,18 @@ class Bench:
         return like, measure.voxels(f"{stem}_T1w.nii.gz"), measure.voxels(f"{stem}_brainmask.nii.gz") > 0
 
     def real_head(self, image_path, mask_path):
-        """Corrected by us, once: a later version of the program meets the same heads."""
-        base = self.work / f"base_{image_path.name}"
+        """Corrected once, by us or by SimpleITK in the brain mask: a later version of the program meets the same heads."""
+        brain = measure.voxels(mask_path) > 0
+        base = self.work / f"base-{self.options.corrected_by}-{image_path.name}"
         if not base.exists():
-            run = measure.process(self.program, image_path, self.work / "out", self.options.threads)
-            base.write_bytes(run.images["preproc"].read_bytes())
-        return nibabel.load(base), measure.voxels(base), measure.voxels(mask_path) > 0
+            if self.options.corrected_by == OURS:
+                run = measure.process(self.program, image_path, self.work / "out", self.options.threads)
+                base.write_bytes(run.images["preproc"].read_bytes())
+            else:
+                like, raw = nibabel.load(image_path), measure.voxels(image_path)
+                field = itk.call("brain", raw, brain, like.header.get_zooms()[:3], self.options.threads)[0]
+                measure.save(base, raw / numpy.exp(field), like)
+        return nibabel.load(base), measure.voxels(base), brain
 
     def scores(self, image, like, brain, truth, unbiased):
         """{method: residual} and {method: residual less the method's own field on the unbiased head}; None for the latter where unknown."""

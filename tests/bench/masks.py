@@ -71,14 +71,19 @@ class Bench:
         return found
 
 
+def cell(score):
+    if not score.volume_ml:
+        return "no mask" if score.wall_s == score.wall_s else "failed"
+    return f"{score.dice:.3f} ({score.hd95_mm:.1f}; {score.volume_ml:.0f}); {score.wall_s:.1f}"
+
+
 def table(bench, title, rows):
     """Markdown: a row an image, mean and least below."""
     who = [name for name in rows[0][1] if any(row[1][name] for row in rows)]
     lines = [f"**{title}**: Dice (HD95 mm; ml); s", ""]
     lines += ["| image | " + " | ".join(who) + " |", "|---" * (len(who) + 1) + "|"]
     for name, scores in rows:
-        cells = [f"{s.dice:.3f} ({s.hd95_mm:.1f}; {s.volume_ml:.0f}); {s.wall_s:.1f}" for s in (scores[w] for w in who)]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | " + " | ".join(cell(scores[w]) for w in who) + " |")
     dices = {w: [row[1][w].dice for row in rows] for w in who}
     lines.append("| mean (least) Dice | " + " | ".join(f"{statistics.mean(dices[w]):.3f} ({min(dices[w]):.3f})" for w in who) + " |")
     for name, why in bench.why_not.items():
