@@ -46,7 +46,7 @@ class Bench:
         self.why_not = {peer.name: "absent here" if peer.name in wanted else "not asked for" for peer in peers.PEERS}
 
     def ours(self, image, reference):
-        """A refused image counts as an empty mask."""
+        """A refused image has an empty mask."""
         run = measure.process(
             pathlib.Path(self.options.build, "neuro-preprocess"), image, self.work / "out", self.options.threads, check=False
         )
@@ -77,6 +77,14 @@ def cell(score):
     return f"{score.dice:.3f} ({score.hd95_mm:.1f}; {score.volume_ml:.0f}); {score.wall_s:.1f}"
 
 
+def summary(scores):
+    """Over the images that it made a mask of; the others are counted."""
+    dices = [s.dice for s in scores if s.volume_ml]
+    without = len(scores) - len(dices)
+    missing = f", {without} of {len(scores)} without" if without else ""
+    return (f"{statistics.mean(dices):.3f} ({min(dices):.3f})" if dices else "none") + missing
+
+
 def table(bench, title, rows):
     """Markdown: a row an image, mean and least below."""
     who = [name for name in rows[0][1] if any(row[1][name] for row in rows)]
@@ -84,8 +92,7 @@ def table(bench, title, rows):
     lines += ["| image | " + " | ".join(who) + " |", "|---" * (len(who) + 1) + "|"]
     for name, scores in rows:
         lines.append(f"| {name} | " + " | ".join(cell(scores[w]) for w in who) + " |")
-    dices = {w: [row[1][w].dice for row in rows] for w in who}
-    lines.append("| mean (least) Dice | " + " | ".join(f"{statistics.mean(dices[w]):.3f} ({min(dices[w]):.3f})" for w in who) + " |")
+    lines.append("| mean (least) Dice | " + " | ".join(summary([row[1][w] for row in rows]) for w in who) + " |")
     for name, why in bench.why_not.items():
         if name not in who:
             lines.append(f"| {name} | {why}" + " |" * len(who))

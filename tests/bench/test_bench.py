@@ -4,6 +4,7 @@ import math
 import unittest
 
 import history
+import masks
 import measure
 import numpy
 import repeat
@@ -25,6 +26,10 @@ class Masks(unittest.TestCase):
         self.assertAlmostEqual(measure.hd95_mm(ball(10), ball(13), (1, 1, 1)), 3, delta=0.5)  # voxels are not round
         self.assertAlmostEqual(measure.hd95_mm(ball(10), ball(13), (2, 2, 2)), 6, delta=1)
         self.assertEqual(measure.hd95_mm(ball(10), ball(10), (1, 1, 1)), 0)
+
+    def test_a_summary_counts_what_has_no_mask(self):
+        good, none = (masks.Score(d, 1, v, 1, 1, None) for d, v in ((0.9, 1400), (0, 0)))
+        self.assertEqual(masks.summary([good, none]), "0.900 (0.900), 1 of 2 without")
 
     def test_an_empty_mask_is_infinitely_far(self):
         self.assertEqual(measure.hd95_mm(ball(10), ball(10) & False, (1, 1, 1)), math.inf)
