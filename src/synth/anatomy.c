@@ -61,6 +61,16 @@ static const struct ellipsoid FACE[] = {
 static const struct ellipsoid NOSE = {{0, 90, -48}, {11, 17, 20}};
 static const struct ellipsoid EAR = {{82, -14, -32}, {6, 15, 25}};
 static const struct ellipsoid EYE = {{31, 68, -33}, {12, 12, 12}};
+static const struct capsule NERVE[] = {{{30, 58, -33}, {17, 32, -28}, 0, 0},
+                                       {{17, 32, -28}, {6, 14, -22}, 0, 0}};
+/* Basilar and carotid arteries; the jugular vein below. */
+static const struct capsule ARTERY[] = {
+    {{0, -4, -48}, {0, -2, -28}, 1.6, 1.5},    {{14, 8, -24}, {14, 4, -40}, 2.2, 2.4},
+    {{14, 4, -40}, {27, -6, -62}, 2.4, 2.6},   {{27, -6, -62}, {30, -8, -500}, 2.6, 3},
+    {{36, -16, -66}, {38, -10, -500}, 4, 5.5},
+};
+static const struct ellipsoid PITUITARY = {{0, 7, -27}, {6, 5, 4}};
+static const struct ellipsoid CAVERNOUS = {{13, 5, -28}, {5, 11, 6}};
 static const struct capsule ORBIT = {{30, 66, -33}, {15, 32, -29}, 15, 6};
 
 static const struct ellipsoid AIR[] = {
@@ -166,11 +176,53 @@ static double capsules_mm(const double p[3], const struct capsule *c, size_t n, 
     return d;
 }
 
+void np_anatomy_rotation(const double angle_rad[3], double r[3][3])
+{
+    double c[3], s[3];
+
+    for (int i = 0; i < 3; i++) {
+        c[i] = np_cos(angle_rad[i]);
+        s[i] = np_sin(angle_rad[i]);
+    }
+    const double rotation[3][3] = {
+        {c[2] * c[1], c[2] * s[1] * s[0] - s[2] * c[0], c[2] * s[1] * c[0] + s[2] * s[0]},
+        {s[2] * c[1], s[2] * s[1] * s[0] + c[2] * c[0], s[2] * s[1] * c[0] - c[2] * s[0]},
+        {-s[1], c[1] * s[0], c[1] * c[0]}};
+    memcpy(r, rotation, sizeof(rotation));
+}
+
 /* ---- Drawing the person ---- */
 
 static double between(struct np_random *random, double low, double high)
 {
     return low + (high - low) * np_random_uniform(random);
+}
+
+static double or_default(double option, double otherwise)
+{
+    return option > 0 ? option : otherwise;
+}
+
+/* Every third one at the surface, the others anywhere within the cerebrum. */
+static void draw_lesions(const struct np_synth_options *options, struct np_anatomy *a)
+{
+    struct np_random random;
+
+    np_random_seed(&random, options->seed, 3);
+    a->n_lesions = options->n_lesions;
+    for (int k = 0; k < a->n_lesions; k++) {
+        double unit[3] = {0}, length = 0;
+        while (length < 0.1) {
+            for (int i = 0; i < 3; i++)
+                unit[i] = np_random_normal(&random);
+            unit[2] = fabs(unit[2]);
+            length = sqrt(unit[0] * unit[0] + unit[1] * unit[1] + unit[2] * unit[2]);
+        }
+        double depth = k % 3 == 0 ? 0.95 : between(&random, 0.4, 0.8);
+        for (int i = 0; i < 3; i++)
+            a->lesion_mm[k][i] = CEREBRUM.at[i] + CEREBRUM.half[i] * depth * unit[i] / length;
+        a->lesion_mm[k][3] = options->lesion_mm * (k == 0 ? 1 : between(&random, 0.2, 0.7));
+    }
 }
 
 static void draw_person(const struct np_synth_options *options, struct np_anatomy *a)
@@ -191,6 +243,13 @@ static void draw_person(const struct np_synth_options *options, struct np_anatom
         a->scale[i] = size * between(&random, 0.97, 1.03);
     a->skull_mm = between(&random, 5, 8);
     a->fat_mm = between(&random, 3, 6);
+    a->skull_mm = or_default(options->skull_mm, a->skull_mm);
+    a->fat_mm = or_default(options->fat_mm, a->fat_mm);
+    a->sinus_mm = or_default(options->sinus_mm, 3.4);
+    a->nerve_mm = or_default(options->nerve_mm, 1.6);
+    a->eye_scale = or_default(options->eye_scale, 1);
+    a->neck_scale = or_default(options->neck_scale, 1);
+    a->shoulder_mm = options->shoulder_mm;
     for (int i = 0; i < 3; i++)
         a->warp[i] = np_waves_make(&random, 6, 90, 160);
     a->fold = np_waves_make(&random, NP_WAVES_MOST, 16, 24);
@@ -199,29 +258,35 @@ static void draw_person(const struct np_synth_options *options, struct np_anatom
     a->texture = np_waves_make(&random, 10, 18, 34);
 }
 
-static void draw_position(struct np_random *random, struct np_anatomy *a)
+static void multiply(double a[3][3], double b[3][3], double out[3][3])
 {
-    static const double MOST_RAD = 0.06, MOST_MM = 3;
-    double c[3], s[3];
-
-    for (int i = 0; i < 3; i++) {
-        double angle = between(random, -MOST_RAD, MOST_RAD);
-        c[i] = np_cos(angle);
-        s[i] = np_sin(angle);
-        a->shift_mm[i] = between(random, -MOST_MM, MOST_MM);
-    }
-    /* Rz Ry Rx */
-    double r[3][3] = {
-        {c[2] * c[1], c[2] * s[1] * s[0] - s[2] * c[0], c[2] * s[1] * c[0] + s[2] * s[0]},
-        {s[2] * c[1], s[2] * s[1] * s[0] + c[2] * c[0], s[2] * s[1] * c[0] - c[2] * s[0]},
-        {-s[1], c[1] * s[0], c[1] * c[0]}};
-    memcpy(a->head_from_world, r, sizeof(r));
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            out[i][j] = a[i][0] * b[0][j] + a[i][1] * b[1][j] + a[i][2] * b[2][j];
 }
 
-static void draw_bias(struct np_random *random, enum np_synth_bias_shape shape,
+static void draw_position(const struct np_synth_options *options, struct np_random *random,
+                          struct np_anatomy *a)
+{
+    static const double MOST_RAD = 0.06, MOST_MM = 3;
+    double angle[3], visit[3][3], tilt[3][3];
+
+    for (int i = 0; i < 3; i++) {
+        angle[i] = between(random, -MOST_RAD, MOST_RAD);
+        a->shift_mm[i] = between(random, -MOST_MM, MOST_MM);
+        a->is_tilted |= options->tilt_deg[i] != 0;
+    }
+    np_anatomy_rotation(angle, visit);
+    for (int i = 0; i < 3; i++)
+        angle[i] = options->tilt_deg[i] * (M_PI / 180);
+    np_anatomy_rotation(angle, tilt);
+    multiply(visit, tilt, a->head_from_world);
+}
+
+static void draw_bias(const struct np_synth_options *options, struct np_random *random,
                       struct np_bias_model *bias)
 {
-    bias->shape = shape;
+    bias->shape = options->bias_shape;
     for (size_t i = 0; i < NP_COUNT(bias->coefficient); i++)
         bias->coefficient[i] = np_random_normal(random);
     bias->coil_sd_mm = between(random, 80, 110);
@@ -229,7 +294,7 @@ static void draw_bias(struct np_random *random, enum np_synth_bias_shape shape,
         double side_x = k & 1 ? 1 : -1, side_y = k & 2 ? 1 : -1;
         bias->coil_mm[k][0] = side_x * between(random, 70, 120);
         bias->coil_mm[k][1] = side_y * between(random, 70, 130);
-        bias->coil_mm[k][2] = between(random, -20, 70);
+        bias->coil_mm[k][2] = between(random, -20, 70) + options->coil_shift_mm;
     }
 }
 
@@ -239,9 +304,10 @@ void np_anatomy_make(const struct np_synth_options *options, struct np_anatomy *
 
     memset(anatomy, 0, sizeof(*anatomy));
     draw_person(options, anatomy);
+    draw_lesions(options, anatomy);
     np_random_seed(&visit, options->seed * 0x9e3779b97f4a7c15u + options->scan_seed, 2);
-    draw_position(&visit, anatomy);
-    draw_bias(&visit, options->bias_shape, &anatomy->bias);
+    draw_position(options, &visit, anatomy);
+    draw_bias(options, &visit, &anatomy->bias);
 }
 
 void np_anatomy_head_position(const struct np_anatomy *a, const double world_mm[3],
@@ -253,15 +319,37 @@ void np_anatomy_head_position(const struct np_anatomy *a, const double world_mm[
                      a->head_from_world[i][2] * world_mm[2] + a->shift_mm[i];
 }
 
+double np_anatomy_brain_top_mm(const struct np_anatomy *a)
+{
+    return (CEREBRUM.at[2] + CEREBRUM.half[2]) * a->scale[2];
+}
+
 void np_anatomy_box(const struct np_anatomy *a, double low_mm[3], double high_mm[3])
 {
     /* Largest reach of the template, plus bending, position and a little air. */
     static const double REACH_LOW[3] = {-88, -103, -60}, REACH_HIGH[3] = {88, 107, 88};
-    static const double SLACK_MM = 10;
+    const double slack_mm = 10 + largest(0, a->gap_mm + a->skull_mm + a->fat_mm - 16);
 
     for (int i = 0; i < 3; i++) {
-        low_mm[i] = REACH_LOW[i] * a->scale[i] - (i == 2 ? 0 : SLACK_MM);
-        high_mm[i] = REACH_HIGH[i] * a->scale[i] + SLACK_MM;
+        low_mm[i] = REACH_LOW[i] * a->scale[i] - (i == 2 ? 0 : slack_mm);
+        high_mm[i] = REACH_HIGH[i] * a->scale[i] + slack_mm;
+    }
+    if (!a->is_tilted)
+        return;
+    double middle[3], half[3];
+    for (int i = 0; i < 3; i++) {
+        middle[i] = 0.5 * (low_mm[i] + high_mm[i]);
+        half[i] = 0.5 * (high_mm[i] - low_mm[i]);
+    }
+    for (int i = 0; i < 3; i++) { /* as of the ellipsoid in the box */
+        double at = 0, reach2 = 0;
+        for (int j = 0; j < 3; j++) {
+            double r = a->head_from_world[j][i];
+            at += r * middle[j];
+            reach2 += r * r * half[j] * half[j];
+        }
+        low_mm[i] = at - 1.04 * sqrt(reach2);
+        high_mm[i] = at + 1.04 * sqrt(reach2);
     }
 }
 
@@ -292,20 +380,24 @@ static struct place find_place(const struct np_anatomy *a, const double world_mm
     return place;
 }
 
-static double neck_mm(const double p[3])
+static double neck_mm(const struct np_anatomy *a, const double p[3])
 {
     double y_middle = -24 + 0.06 * (p[2] + 80);
     double u = p[0] / 57, v = (p[1] - y_middle) / 56;
     double below_chin = p[2] + 40; /* the neck begins inside the head */
+    double neck = largest((sqrt(u * u + v * v) - a->neck_scale) * 56, below_chin);
 
-    return largest((sqrt(u * u + v * v) - 1) * 56, below_chin);
+    if (a->shoulder_mm <= 0)
+        return neck;
+    const struct ellipsoid shoulders = {{0, -34, -215}, {a->shoulder_mm, 72, 62}};
+    return smooth_min(neck, ellipsoid_mm(p, &shoulders), 50);
 }
 
-static double head_mm(const double m[3])
+static double head_mm(const struct np_anatomy *a, const double m[3])
 {
     double d = smooth_min(ellipsoid_mm(m, &CRANIUM), ellipsoids_mm(m, FACE, 2, 12), 25);
 
-    d = smooth_min(d, neck_mm(m), 22);
+    d = smooth_min(d, neck_mm(a, m), 22);
     d = smooth_min(d, ellipsoid_mm(m, &NOSE), 8);
     d = smooth_min(d, ellipsoid_mm(m, &EAR), 4);
     /* The eyes' sockets lie a little behind forehead and cheek. */
@@ -334,6 +426,36 @@ static double sinus_course_mm(const double m[3])
     return smallest(sagittal, fabs(transverse));
 }
 
+/* Depth of the groove in the inner table where a sinus runs. */
+static double sinus_groove_mm(const double m[3])
+{
+    double course = sinus_course_mm(m);
+
+    return 2.2 * largest(0, 1 - course * course / 120);
+}
+
+/* Thickness of the skull and of its tables; returns what muscle the temple adds outside, mm. */
+static double set_skull_fields(const struct np_anatomy *a, const struct place *place, double *f)
+{
+    static const double TABLE_MM = 1.9, TEMPORALIS_MM = 14;
+    static const struct ellipsoid TEMPLE = {{72, 8, -8}, {22, 30, 24}};
+    static const struct ellipsoid PETROUS = {{45, -30, -36}, {34, 26, 24}};
+    const double *m = place->mirrored_mm;
+    double base = clamp((-12 - m[2]) / 20, 0, 1);
+    double thick =
+        a->skull_mm * clamp(1 + 0.15 * place->slow, 0.6, 1.4) + 3 * base * (m[1] < 30 ? 1 : -0.5);
+    /* Thin over the orbits and at the temples. */
+    double orbit = clamp(0.2 + 0.08 * capsule_mm(m, &ORBIT), 0.2, 1);
+    double squama = clamp(1 + 0.05 * (ellipsoid_mm(m, &TEMPLE) - 1), 0.5, 1);
+
+    f[NP_FIELD_SKULL] = largest(thick * orbit * squama - sinus_groove_mm(m), 1.2);
+    /* The petrous bone and the mastoid are compact, with cells of marrow here and there. */
+    double compact = clamp(0.5 - 0.1 * ellipsoid_mm(m, &PETROUS), 0, 1);
+    f[NP_FIELD_TEXTURE] = np_waves_at(&a->texture, place->template_mm);
+    f[NP_FIELD_TABLE] = TABLE_MM + compact * largest(0, 8 - 6 * largest(f[NP_FIELD_TEXTURE], 0));
+    return TEMPORALIS_MM * (1 - squama);
+}
+
 static void set_cranial_fields(const struct np_anatomy *a, const struct place *place, double *f)
 {
     const double *m = place->mirrored_mm;
@@ -343,21 +465,36 @@ static void set_cranial_fields(const struct np_anatomy *a, const struct place *p
     double stem_in_mask = largest(stem, BRAIN_LOW_MM - m[2]);
     double filled = smooth_min(smooth_min(cerebrum, cerebellum, 16), stem_in_mask, 12);
     double course = sinus_course_mm(m);
-    double widening = 2.2 * largest(0, 1 - course * course / 120);
-    double gap = a->gap_mm * clamp(1 + 0.25 * place->slow, 0.6, 1.5) + 1.2 * a->atrophy;
+    /* Wide fluid spaces are wide over the convexity, less so below. */
+    double gap = smallest(a->gap_mm, 3) + largest(a->gap_mm - 3, 0) * clamp((m[2] + 20) / 30, 0, 1);
+
+    gap = gap * clamp(1 + 0.25 * place->slow, 0.6, 1.5) + 1.2 * a->atrophy;
 
     f[NP_FIELD_CEREBRUM] = cerebrum * a->scale_mean;
     f[NP_FIELD_CEREBELLUM] = cerebellum * a->scale_mean;
     f[NP_FIELD_STEM] = stem * a->scale_mean;
-    double hull = smooth_min(smooth_min(cerebrum, cerebellum, 7), stem_in_mask, 6) * a->scale_mean;
+    double hull = smooth_min(smooth_min(cerebrum, cerebellum, 10), stem_in_mask, 9) * a->scale_mean;
     f[NP_FIELD_HULL] = hull;
     /* Never nearer to the mask than 1 mm. */
-    f[NP_FIELD_CAVITY] = smallest(filled * a->scale_mean - gap - widening, hull - 1);
+    f[NP_FIELD_CAVITY] = smallest(filled * a->scale_mean - gap - sinus_groove_mm(m), hull - 1);
     f[NP_FIELD_SINUS] =
-        sqrt(course * course + (f[NP_FIELD_CAVITY] + 1.4) * (f[NP_FIELD_CAVITY] + 1.4)) - 3.4;
-    double base = clamp((-12 - m[2]) / 20, 0, 1);
-    f[NP_FIELD_SKULL] =
-        a->skull_mm * clamp(1 + 0.15 * place->slow, 0.6, 1.4) + 3 * base * (m[1] < 30 ? 1 : -0.5);
+        sqrt(course * course + (f[NP_FIELD_CAVITY] + 1.4) * (f[NP_FIELD_CAVITY] + 1.4)) -
+        a->sinus_mm;
+    f[NP_FIELD_SINUS] = smallest(
+        f[NP_FIELD_SINUS], smallest(ellipsoid_mm(m, &PITUITARY), ellipsoid_mm(m, &CAVERNOUS)));
+}
+
+/* Scalp everywhere, also where a large brain pushes the skull out; above brow and ears nothing but
+ * scalp. */
+static void set_head_field(const struct place *place, double muscle_mm, double *f)
+{
+    static const double SCALP_MM = 4.5, SKIN_MM = 1.6;
+    double scalp = f[NP_FIELD_CAVITY] - f[NP_FIELD_SKULL] - muscle_mm -
+                   largest(SCALP_MM, SKIN_MM + f[NP_FIELD_FAT]);
+    double crown = clamp((place->template_mm[2] - 2) / 20, 0, 1);
+
+    f[NP_FIELD_HEAD] = smooth_min(f[NP_FIELD_HEAD], scalp, 8);
+    f[NP_FIELD_HEAD] += crown * (largest(f[NP_FIELD_HEAD], scalp) - f[NP_FIELD_HEAD]);
 }
 
 /* Distance to the nearest sulcal sheet; see the top of this file. */
@@ -407,6 +544,14 @@ static void set_brain_fields(const struct np_anatomy *a, const struct place *pla
         smallest(capsules_mm(m, VENTRICLE, NP_COUNT(VENTRICLE), 3),
                  smallest(ellipsoid_mm(m, &THIRD_VENTRICLE), ellipsoid_mm(m, &FOURTH_VENTRICLE))) -
         2.6 * a->atrophy;
+    for (int k = 0; k < a->n_lesions; k++) {
+        const double *c = a->lesion_mm[k];
+        double d2 = 0;
+        for (int i = 0; i < 3; i++)
+            d2 += (p[i] - c[i]) * (p[i] - c[i]);
+        f[NP_FIELD_LESION] =
+            smallest(f[NP_FIELD_LESION], sqrt(d2) - c[3] * clamp(1 + 0.2 * place->slow, 0.6, 1.4));
+    }
     f[NP_FIELD_DEEP_GREY] = ellipsoids_mm(m, DEEP_GREY, NP_COUNT(DEEP_GREY), 1);
 }
 
@@ -414,7 +559,7 @@ static void set_brain_fields(const struct np_anatomy *a, const struct place *pla
  * rational one of a diamond: any smooth monotone angle does. */
 static double folia_count(const double m[3])
 {
-    static const double FOLIA_PER_QUADRANT = 8;
+    static const double FOLIA_PER_QUADRANT = 13;
     double y = m[1] + 28, z = m[2] + 36;
     double sum = fabs(y) + fabs(z);
 
@@ -440,9 +585,15 @@ static void set_face_fields(const struct np_anatomy *a, const struct place *plac
     f[NP_FIELD_AIR] = smallest(ellipsoids_mm(m, AIR, NP_COUNT(AIR), 1),
                                capsules_mm(m, AIRWAY, NP_COUNT(AIRWAY), 2));
     f[NP_FIELD_BONE] = smallest(capsules_mm(m, JAW, NP_COUNT(JAW), 3), spine_mm(m));
-    f[NP_FIELD_ORBIT] = capsule_mm(m, &ORBIT);
-    f[NP_FIELD_EYE] = ellipsoid_mm(m, &EYE);
-    f[NP_FIELD_TEXTURE] = np_waves_at(&a->texture, place->template_mm);
+    struct ellipsoid eye = EYE;
+    struct capsule orbit = ORBIT;
+    for (int i = 0; i < 3; i++)
+        eye.half[i] *= a->eye_scale;
+    orbit.radius_a *= a->eye_scale;
+    f[NP_FIELD_ORBIT] = capsule_mm(m, &orbit);
+    f[NP_FIELD_EYE] = ellipsoid_mm(m, &eye);
+    f[NP_FIELD_NERVE] = capsules_mm(m, NERVE, NP_COUNT(NERVE), 1) - a->nerve_mm;
+    f[NP_FIELD_ARTERY] = capsules_mm(m, ARTERY, NP_COUNT(ARTERY), 1);
 }
 
 /* Log of the field at one place, not yet scaled. Coordinates saturate, so that it stays tame far
@@ -498,12 +649,12 @@ static bool is_far(const struct np_anatomy *a, const double world_mm[3])
         p[i] /= a->scale[i];
     p[0] = fabs(p[0]) * 0.9; /* at least the widening's share */
     return ellipsoid_mm(p, &CRANIUM) > FAR_MM && ellipsoid_mm(p, &FACE[0]) > FAR_MM &&
-           ellipsoid_mm(p, &NOSE) > FAR_MM && neck_mm(p) > FAR_MM;
+           ellipsoid_mm(p, &NOSE) > FAR_MM && neck_mm(a, p) > FAR_MM;
 }
 
 void np_anatomy_at(const struct np_anatomy *a, const double world_mm[3], float field[NP_N_FIELDS])
 {
-    static const double NEAR_MM = 14, SCALP_MM = 4.5;
+    static const double NEAR_MM = 14;
     double f[NP_N_FIELDS];
 
     set_far(f);
@@ -514,13 +665,14 @@ void np_anatomy_at(const struct np_anatomy *a, const double world_mm[3], float f
         return;
     }
     struct place place = find_place(a, world_mm);
-    f[NP_FIELD_HEAD] = head_mm(place.mirrored_mm) * a->scale_mean;
+    f[NP_FIELD_HEAD] = head_mm(a, place.mirrored_mm) * a->scale_mean;
     f[NP_FIELD_FAT] = a->fat_mm * clamp(1 + 0.3 * place.slow, 0.5, 1.6);
     if (f[NP_FIELD_HEAD] < NEAR_MM) {
         set_cranial_fields(a, &place, f);
-        /* Scalp everywhere, also where a large brain pushes the skull out. */
-        double scalp = f[NP_FIELD_CAVITY] - f[NP_FIELD_SKULL] - SCALP_MM;
-        f[NP_FIELD_HEAD] = smooth_min(f[NP_FIELD_HEAD], scalp, 8);
+        if (f[NP_FIELD_CAVITY] > -NEAR_MM)
+            set_head_field(&place, set_skull_fields(a, &place, f), f);
+        else
+            f[NP_FIELD_HEAD] = -NP_FIELD_FAR_MM;
         if (f[NP_FIELD_CAVITY] < NEAR_MM) {
             set_brain_fields(a, &place, f);
             f[NP_FIELD_FOLIA] = folia_count(place.mirrored_mm);

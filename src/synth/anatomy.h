@@ -13,6 +13,7 @@ enum np_field {
     NP_FIELD_HEAD,        /* skin */
     NP_FIELD_CAVITY,      /* inner face of the skull */
     NP_FIELD_SKULL,       /* thickness of the skull, mm */
+    NP_FIELD_TABLE,       /* compact bone on either side of the marrow, mm */
     NP_FIELD_FAT,         /* depth of the fat layer below the skin's surface, mm */
     NP_FIELD_HULL,        /* the brain mask's surface */
     NP_FIELD_CEREBRUM,    /* unfolded cerebral surface */
@@ -31,6 +32,9 @@ enum np_field {
     NP_FIELD_BONE,  /* face, jaw, spine */
     NP_FIELD_ORBIT, /* the orbit's fat */
     NP_FIELD_EYE,
+    NP_FIELD_NERVE,
+    NP_FIELD_ARTERY,
+    NP_FIELD_LESION,
     NP_FIELD_SINUS,   /* venous sinuses */
     NP_FIELD_TEXTURE, /* fat planes between muscles where it is near 0 */
     NP_FIELD_BIAS,    /* raw log bias */
@@ -56,6 +60,14 @@ struct np_anatomy {
     double gap_mm;
     double skull_mm;
     double fat_mm;
+    double sinus_mm;
+    double nerve_mm;
+    double eye_scale;
+    double neck_scale;
+    double shoulder_mm;
+    bool is_tilted;
+    int n_lesions;
+    double lesion_mm[NP_SYNTH_MOST_LESIONS][4]; /* centre in the template, radius */
     struct np_waves warp[3];
     struct np_waves fold, fold_depth, slow, texture;
     struct np_bias_model bias;
@@ -71,6 +83,12 @@ void np_anatomy_at(const struct np_anatomy *anatomy, const double world_mm[3],
 /* Box that holds the head, world mm; its lower end is the brain's lowest point (of the stem's cut).
  */
 void np_anatomy_box(const struct np_anatomy *anatomy, double low_mm[3], double high_mm[3]);
+
+/* The brain's highest point, about (the visit's shift is left out). */
+double np_anatomy_brain_top_mm(const struct np_anatomy *anatomy);
+
+/* Rz Ry Rx of three angles about the axes. */
+void np_anatomy_rotation(const double angle_rad[3], double r[3][3]);
 
 /* Head coordinates of a world position. */
 void np_anatomy_head_position(const struct np_anatomy *anatomy, const double world_mm[3],

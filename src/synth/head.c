@@ -19,7 +19,7 @@
 /* A sample's longest edge: voxels that are longer are averages of several. */
 static const double SAMPLE_MM = 1.5;
 
-enum { MOST_VOXELS = 1024, MOST_SAMPLES = 4, NOISE_STREAM = 1 << 16 };
+enum { MOST_VOXELS = 1024, MOST_SAMPLES = 4, NOISE_STREAM = 1 << 16, RINGS = 24 };
 
 /* The image's grid seen along R, A, S, and where it stores a voxel. */
 struct frame {
@@ -40,6 +40,7 @@ struct drawing {
     struct np_lattice_axis axis[3];
     struct np_tissue_options tissue;
     struct np_synth_head *head;
+    float level[NP_SYNTH_N_LABELS];
     int *status; /* of each slice */
 };
 
@@ -128,13 +129,34 @@ static int check_options(const struct np_synth_options *o, struct np_error *err)
         {"spacing R", o->spacing_mm[0], 0.3, 10},
         {"spacing A", o->spacing_mm[1], 0.3, 10},
         {"spacing S", o->spacing_mm[2], 0.3, 10},
-        {"neck", o->neck_mm, 0, 200},
-        {"CSF gap", o->csf_gap_mm ? o->csf_gap_mm : 1, 1, 6},
-        {"brain scale", o->brain_scale ? o->brain_scale : 1, 0.8, 1.2},
+        {"neck", o->neck_mm, -60, 200},
+        {"top's crop", o->crop_top_mm, 0, 60},
+        {"oblique R", o->oblique_deg[0], -60, 60},
+        {"oblique A", o->oblique_deg[1], -60, 60},
+        {"oblique S", o->oblique_deg[2], -60, 60},
+        {"CSF gap", o->csf_gap_mm ? o->csf_gap_mm : 1, 1, 10},
+        {"brain scale", o->brain_scale ? o->brain_scale : 1, 0.75, 1.2},
         {"atrophy", o->atrophy < 0 ? 0 : o->atrophy, 0, 1},
+        {"coil shift", o->coil_shift_mm, -150, 150},
+        {"skull", o->skull_mm ? o->skull_mm : 2, 2, 12},
+        {"fat", o->fat_mm ? o->fat_mm : 1, 1, 20},
+        {"dura", o->dura_mm ? o->dura_mm : 1, 0.5, 3},
+        {"sinus", o->sinus_mm ? o->sinus_mm : 1, 1, 8},
+        {"vein", o->vein_mm, 0, 2},
+        {"optic nerve", o->nerve_mm, 0, 5},
+        {"eye scale", o->eye_scale ? o->eye_scale : 1, 0.7, 1.4},
+        {"neck scale", o->neck_scale ? o->neck_scale : 1, 0.7, 1.5},
+        {"shoulder", o->shoulder_mm, 0, 300},
+        {"tilt R", o->tilt_deg[0], -60, 60},
+        {"tilt A", o->tilt_deg[1], -60, 60},
+        {"tilt S", o->tilt_deg[2], -60, 60},
+        {"lesions", o->n_lesions, 0, NP_SYNTH_MOST_LESIONS},
+        {"lesion", o->lesion_mm, 0, 30},
         {"bias shape", o->bias_shape, NP_SYNTH_BIAS_POLYNOMIAL, NP_SYNTH_BIAS_COILS},
         {"bias percent", o->bias_percent, 0, 149},
         {"noise percent", o->noise_percent, 0, 100},
+        {"ghost percent", o->ghost_percent, 0, 50},
+        {"k-space share", o->kspace_share ? o->kspace_share : 1, 0.3, 1},
     };
 
     for (size_t i = 0; i < NP_COUNT(ranges); i++)
@@ -158,6 +180,8 @@ static void place_frame(const struct np_synth_options *o, const struct np_anatom
 
     np_anatomy_box(anatomy, low_mm, high_mm);
     low_mm[2] -= o->neck_mm;
+    if (o->crop_top_mm > 0)
+        high_mm[2] = np_anatomy_brain_top_mm(anatomy) - o->crop_top_mm;
     for (int w = 0; w < 3; w++) {
         double edge_mm = o->spacing_mm[w];
         int64_t n = (int64_t)ceil((high_mm[w] - low_mm[w]) / edge_mm);
@@ -206,39 +230,27 @@ static bool in_face(const struct drawing *drawing, int64_t x, int64_t y, int64_t
 
     np_anatomy_head_position(drawing->anatomy, world_mm, p);
     double size = drawing->anatomy->scale_mean;
-    return 0.85 * (p[1] - 56 * size) - 0.53 * (p[2] + 22 * size) > 0;
+    return 0.62 * p[1] - 0.78 * p[2] > 55 * size;
 }
 
-/* Store one voxel: the field, noise, and what the extent leaves of it. */
+/* Store one voxel, noise-free and whole. */
 static void store_voxel(const struct drawing *drawing, const struct scratch *s, int64_t x,
-                        int64_t y, int64_t z, struct np_random *random)
+                        int64_t y, int64_t z)
 {
-    const struct np_synth_options *o = drawing->options;
     const struct frame *frame = &drawing->frame;
     const struct np_synth_head *head = drawing->head;
     int64_t at = frame->start + x * frame->stride[0] + y * frame->stride[1] + z * frame->stride[2];
     float share = 1.0f / (float)(frame->n_sub[0] * frame->n_sub[1] * frame->n_sub[2]);
     float log_bias = s->log_bias[x] * share;
-    double value = s->intensity[x] * share * np_expf(log_bias);
-    double sd = o->noise_percent / 100 * np_synth_white(o->contrast);
-
-    if (sd > 0) { /* magnitude of a complex signal with noise in both parts */
-        double real = value + sd * np_random_normal(random);
-        double imaginary = sd * np_random_normal(random);
-        value = sqrt(real * real + imaginary * imaginary);
-    }
-    bool is_brain = s->brain[x] * share >= 0.5f;
-    bool is_cut = (o->extent == NP_SYNTH_STRIPPED && !is_brain) ||
-                  (o->extent == NP_SYNTH_DEFACED && !is_brain && in_face(drawing, x, y, z));
     const uint16_t *votes = s->votes + x * NP_SYNTH_N_LABELS;
     int most = 0;
     for (int label = 1; label < NP_SYNTH_N_LABELS; label++)
         if (votes[label] > votes[most])
             most = label;
-    head->image->voxel[at] = is_cut ? 0 : (float)value;
+    head->image->voxel[at] = s->intensity[x] * share * np_expf(log_bias);
     head->log_bias->voxel[at] = log_bias;
-    head->brain->voxel[at] = is_brain;
-    head->label[at] = is_cut ? NP_SYNTH_AIR : (uint8_t)most;
+    head->brain->voxel[at] = s->brain[x] * share >= 0.5f;
+    head->label[at] = (uint8_t)most;
 }
 
 /* Add the samples of one line through a row's voxels. */
@@ -302,6 +314,98 @@ static bool scratch_make(const struct drawing *drawing, struct scratch *s)
     return true;
 }
 
+/* Where the voxel at x, y, z of the frame is stored. */
+static int64_t place_of(const struct frame *frame, int64_t x, int64_t y, int64_t z)
+{
+    return frame->start + x * frame->stride[0] + y * frame->stride[1] + z * frame->stride[2];
+}
+
+/* One row along A with its end cut off in k-space: convolved with f sinc(f n). Beyond the row
+ * there is nothing. */
+static void cut_off(const float *row, int64_t n, const double *kernel, float *out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (int64_t k = -RINGS; k <= RINGS; k++)
+            if (i + k >= 0 && i + k < n)
+                sum += kernel[k + RINGS] * row[i + k];
+        out[i] = (float)sum;
+    }
+}
+
+static void make_kernel(double share, double *kernel)
+{
+    double sum = 0;
+
+    for (int k = -RINGS; k <= RINGS; k++) {
+        double phase = M_PI * share * k;
+        kernel[k + RINGS] = k == 0 ? share : share * np_sin(phase) / phase;
+        sum += kernel[k + RINGS];
+    }
+    for (int k = 0; k <= 2 * RINGS; k++)
+        kernel[k] /= sum;
+}
+
+/* Ringing and ghosts along A, on the signal before its magnitude is taken. */
+static bool blur_rows(const struct drawing *drawing, int64_t z)
+{
+    const struct np_synth_options *o = drawing->options;
+    const struct frame *frame = &drawing->frame;
+    float *voxel = drawing->head->image->voxel;
+    int64_t n = frame->n[1];
+    double kernel[2 * RINGS + 1];
+
+    if (o->ghost_percent <= 0 && o->kspace_share <= 0)
+        return true;
+    NP_AUTO(np_freep) float *row = np_try_malloc((size_t)n, 2 * sizeof(*row));
+    if (!row)
+        return false;
+    make_kernel(o->kspace_share > 0 ? o->kspace_share : 1, kernel);
+    for (int64_t x = 0; x < frame->n[0]; x++) {
+        float *out = row + n;
+        for (int64_t y = 0; y < n; y++)
+            row[y] = voxel[place_of(frame, x, y, z)];
+        if (o->kspace_share > 0)
+            cut_off(row, n, kernel, out);
+        else
+            memcpy(out, row, (size_t)n * sizeof(*row));
+        for (int64_t y = 0; y < n; y++)
+            voxel[place_of(frame, x, y, z)] =
+                out[y] + (float)(o->ghost_percent / 100) * out[(y + n / 2) % n];
+    }
+    return true;
+}
+
+/* Noise in both parts of a complex signal, its magnitude, and what the extent leaves of it. */
+static void finish_slice(const struct drawing *drawing, int64_t z)
+{
+    const struct np_synth_options *o = drawing->options;
+    const struct frame *frame = &drawing->frame;
+    const struct np_synth_head *head = drawing->head;
+    double sd = o->noise_percent / 100 * np_synth_white(o->contrast);
+    struct np_random random;
+
+    np_random_seed(&random, o->seed * 0x9e3779b97f4a7c15u + o->scan_seed,
+                   NOISE_STREAM + (uint64_t)z);
+    for (int64_t y = 0; y < frame->n[1]; y++)
+        for (int64_t x = 0; x < frame->n[0]; x++) {
+            int64_t at = place_of(frame, x, y, z);
+            double value = head->image->voxel[at];
+            if (sd > 0) {
+                double real = value + sd * np_random_normal(&random);
+                double imaginary = sd * np_random_normal(&random);
+                value = sqrt(real * real + imaginary * imaginary);
+            }
+            head->image->voxel[at] = (float)fabs(value);
+            bool is_brain = head->brain->voxel[at];
+            if ((o->extent == NP_SYNTH_STRIPPED && !is_brain) ||
+                (o->extent == NP_SYNTH_DEFACED && !is_brain && in_face(drawing, x, y, z))) {
+                head->image->voxel[at] = 0;
+                head->label[at] = NP_SYNTH_AIR;
+            }
+        }
+}
+
 /* One slice of the frame. */
 static void draw_slice(void *context, int64_t z)
 {
@@ -309,7 +413,6 @@ static void draw_slice(void *context, int64_t z)
     const struct frame *frame = &drawing->frame;
     int64_t plane_size = drawing->lattice->n[0] * drawing->lattice->n[1] * NP_N_FIELDS;
     NP_AUTO(scratch_done) struct scratch s = {0};
-    struct np_random random;
 
     if (np_exec_canceled(drawing->exec))
         return;
@@ -317,16 +420,17 @@ static void draw_slice(void *context, int64_t z)
         drawing->status[z] = NP_ENOMEM;
         return;
     }
-    uint64_t seed = drawing->options->seed * 0x9e3779b97f4a7c15u + drawing->options->scan_seed;
-    np_random_seed(&random, seed, NOISE_STREAM + (uint64_t)z);
     for (int sz = 0; sz < frame->n_sub[2]; sz++)
         np_lattice_plane(drawing->lattice, &drawing->axis[2], z * frame->n_sub[2] + sz,
                          s.plane + sz * plane_size);
     for (int64_t y = 0; y < frame->n[1]; y++) {
         draw_row(drawing, &s, y);
         for (int64_t x = 0; x < frame->n[0]; x++)
-            store_voxel(drawing, &s, x, y, z, &random);
+            store_voxel(drawing, &s, x, y, z);
     }
+    if (!blur_rows(drawing, z))
+        drawing->status[z] = NP_ENOMEM;
+    finish_slice(drawing, z);
 }
 
 /* The lattice reaches as far as the head does, and down to the image's lower end. */
@@ -338,6 +442,11 @@ static struct np_lattice cover_head(const struct frame *frame, const struct np_a
     np_anatomy_box(anatomy, low_mm, high_mm);
     double bottom_mm = frame->first_mm[2] - frame->spacing_mm[2];
     low_mm[2] = fmax(fmin(low_mm[2], bottom_mm), low_mm[2] - MOST_NECK_MM);
+    for (int w = 0; w < 2 && anatomy->shoulder_mm > 0; w++) {
+        double end_mm = frame->first_mm[w] + (double)frame->n[w] * frame->spacing_mm[w];
+        low_mm[w] = fmin(low_mm[w], fmax(frame->first_mm[w] - frame->spacing_mm[w], -250));
+        high_mm[w] = fmax(high_mm[w], fmin(end_mm, 250));
+    }
     return np_lattice_cover(low_mm, high_mm);
 }
 
@@ -368,7 +477,13 @@ static int prepare(struct drawing *drawing, struct np_error *err)
 
     for (int w = 0; w < 3; w++)
         sample_mm3 *= drawing->frame.spacing_mm[w] / drawing->frame.n_sub[w];
-    drawing->tissue.level = np_tissue_levels(drawing->options->contrast);
+    const struct np_synth_options *o = drawing->options;
+    for (int label = 0; label < NP_SYNTH_N_LABELS; label++)
+        drawing->level[label] =
+            o->level[label] > 0 ? o->level[label] : np_tissue_levels(o->contrast)[label];
+    drawing->tissue.level = drawing->level;
+    drawing->tissue.dura_mm = o->dura_mm > 0 ? (float)o->dura_mm : 0.9f;
+    drawing->tissue.vein_mm = (float)o->vein_mm;
     drawing->tissue.edge_mm = (float)np_cbrt(sample_mm3);
     drawing->tissue.atrophy = (float)drawing->anatomy->atrophy;
     NP_TRY(make_axes(drawing, err));
@@ -404,6 +519,24 @@ static int new_head(const struct np_grid *grid, struct np_synth_head *head, stru
     return 0;
 }
 
+/* What was drawn in the scanner's axes is said to lie obliquely in the world. */
+static void turn_grids(const struct np_synth_options *options, const struct np_synth_head *head)
+{
+    struct np_affine turn = np_affine_identity();
+    double angle_rad[3], r[3][3];
+
+    for (int i = 0; i < 3; i++)
+        angle_rad[i] = options->oblique_deg[i] * (M_PI / 180);
+    np_anatomy_rotation(angle_rad, r);
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            turn.m[i][j] = r[i][j];
+    struct np_affine world = np_affine_mul(&turn, &head->image->grid.world_from_voxel);
+    head->image->grid.world_from_voxel = world;
+    head->log_bias->grid.world_from_voxel = world;
+    head->brain->grid.world_from_voxel = world;
+}
+
 int np_synth_head(const struct np_synth_options *options, const struct np_exec *exec,
                   struct np_synth_head *out, struct np_error *err)
 {
@@ -423,6 +556,7 @@ int np_synth_head(const struct np_synth_options *options, const struct np_exec *
     NP_TRY(prepare(&drawing, err));
     NP_TRY(np_lattice_fill(&lattice, &anatomy, options->bias_percent, exec, err));
     NP_TRY(draw_slices(&drawing, err));
+    turn_grids(options, &head);
     *out = head;
     head = (struct np_synth_head){0};
     return 0;

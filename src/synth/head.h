@@ -36,14 +36,18 @@ enum np_synth_label {
     NP_SYNTH_MARROW,
     NP_SYNTH_MUCOSA,
     NP_SYNTH_VITREOUS,
+    NP_SYNTH_NERVE, /* optic nerves: not brain */
     NP_SYNTH_DURA,
-    NP_SYNTH_BLOOD, /* venous sinuses */
+    NP_SYNTH_BLOOD, /* venous sinuses, arteries, cortical veins */
     NP_SYNTH_CSF,
     NP_SYNTH_GREY,
     NP_SYNTH_DEEP_GREY,
     NP_SYNTH_WHITE,
+    NP_SYNTH_LESION,
     NP_SYNTH_N_LABELS
 };
+
+enum { NP_SYNTH_MOST_LESIONS = 24 };
 
 struct np_synth_options {
     uint64_t seed;      /* the person: anatomy */
@@ -56,13 +60,33 @@ struct np_synth_options {
     double spacing_mm[3]; /* 0.3 to 10 each */
     char axes[4];         /* storage order: "RAS", "LPS", "PIR" (sagittal), "RIP" (coronal), … */
 
-    double neck_mm;     /* shown below the brain when shape[2] is 0 */
-    double csf_gap_mm;  /* between brain and skull, 1 to 6; 0 = 2 to 4, by the seed */
-    double brain_scale; /* linear, 0.8 to 1.2; 0 = 0.90 to 1.03, by the seed */
+    double neck_mm;        /* shown below the brain when shape[2] is 0; below 0 cuts the brain */
+    double crop_top_mm;    /* the image ends this far below the brain's top; 0 = above the head */
+    double oblique_deg[3]; /* the grid's turn about R, A, S: the header says it */
+
+    /* The person. */
+    double csf_gap_mm;  /* between brain and skull, 1 to 10; 0 = 2 to 4, by the seed */
+    double brain_scale; /* linear, 0.75 to 1.2; 0 = 0.90 to 1.03, by the seed */
     double atrophy;     /* 0 to 1: wide ventricles and sulci; negative = by the seed */
+    double skull_mm;    /* 2 to 12; 0 = 5 to 8, by the seed */
+    double fat_mm;      /* below the skin, 1 to 20; 0 = 3 to 6, by the seed */
+    double dura_mm;     /* 0.5 to 3; 0 = 0.9; never within the brain */
+    double sinus_mm;    /* radius of the venous sinuses, 1 to 8; 0 = 3.4 */
+    double vein_mm;     /* radius of veins in the sulci's mouths, at most 2; 0 = none */
+    double nerve_mm;    /* radius of the optic nerves, at most 5; 0 = 1.6 */
+    double eye_scale;   /* 0.7 to 1.4; 0 = 1 */
+    double neck_scale;  /* 0.7 to 1.5 in width and depth; 0 = 1 */
+    double shoulder_mm; /* half the shoulders' width, at most 300; 0 = the neck goes on */
+    double tilt_deg[3]; /* the head's turn about R, A, S, besides the visit's own few degrees */
+    int n_lesions;      /* at most NP_SYNTH_MOST_LESIONS; every third one at the cortex */
+    double lesion_mm;   /* largest radius, at most 30 */
     enum np_synth_bias_shape bias_shape;
+    double coil_shift_mm; /* the coils' middle above its usual height */
     double bias_percent;  /* peak to peak over the brain, below 150; 0 = none */
     double noise_percent; /* sd in percent of white matter; Rician; 0 = none */
+    double ghost_percent; /* a copy half the image away along A; 0 = none */
+    double kspace_share;  /* 0.3 to 1: rows along A are cut off beyond it: ringing; 0 = none */
+    float level[NP_SYNTH_N_LABELS]; /* intensities instead of the contrast's; 0 = the contrast's */
 };
 
 /* A 1 mm T1w whole head, 30 % bias, 3 % noise, seeds 1. */

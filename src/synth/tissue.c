@@ -8,9 +8,12 @@
 
 /* Spin echo and gradient echo at 3 T, by eye from public images. */
 static const float LEVEL[][NP_SYNTH_N_LABELS] = {
-    [NP_SYNTH_T1W] = {0, 700, 1300, 500, 50, 430, 560, 200, 420, 760, 210, 640, 800, 1000},
-    [NP_SYNTH_T2W] = {0, 380, 900, 260, 40, 500, 900, 1550, 160, 120, 1600, 720, 560, 470},
-    [NP_SYNTH_FLAIR] = {0, 450, 900, 400, 40, 450, 700, 130, 380, 200, 140, 1000, 880, 760},
+    [NP_SYNTH_T1W] = {0, 700, 1300, 500, 50, 430, 560, 200, 780, 420, 760, 210, 640, 800, 1000,
+                      420},
+    [NP_SYNTH_T2W] = {0, 380, 900, 260, 40, 500, 900, 1550, 500, 160, 120, 1600, 720, 560, 470,
+                      1150},
+    [NP_SYNTH_FLAIR] = {0, 450, 900, 400, 40, 450, 700, 130, 700, 380, 200, 140, 1000, 880, 760,
+                        1350},
 };
 
 const float *np_tissue_levels(enum np_synth_contrast contrast)
@@ -68,6 +71,7 @@ static void paint_outside_skull(struct canvas *canvas, const float *f)
         paint_inside(canvas, NP_SYNTH_MARROW, f[NP_FIELD_BONE] + CORTICAL_BONE_MM);
     }
     paint_inside(canvas, NP_SYNTH_FAT, fmaxf(f[NP_FIELD_ORBIT], 2 - depth_mm));
+    paint_inside(canvas, NP_SYNTH_NERVE, f[NP_FIELD_NERVE]);
     paint_inside(canvas, NP_SYNTH_MUSCLE, f[NP_FIELD_EYE]);
     paint_inside(canvas, NP_SYNTH_VITREOUS, f[NP_FIELD_EYE] + SCLERA_MM);
     paint_inside(canvas, NP_SYNTH_MUCOSA, f[NP_FIELD_AIR] - MUCOSA_MM);
@@ -76,22 +80,23 @@ static void paint_outside_skull(struct canvas *canvas, const float *f)
 
 static void paint_skull(struct canvas *canvas, const float *f)
 {
-    static const float TABLE_MM = 1.9f; /* compact bone on either side of the marrow */
     float thick_mm = f[NP_FIELD_SKULL];
     float middle_mm = f[NP_FIELD_CAVITY] - 0.5f * thick_mm;
 
     if (f[NP_FIELD_AIR] > 0) {
         paint_inside(canvas, NP_SYNTH_BONE, f[NP_FIELD_CAVITY] - thick_mm);
-        paint_inside(canvas, NP_SYNTH_MARROW, fabsf(middle_mm) - (0.5f * thick_mm - TABLE_MM));
+        paint_inside(canvas, NP_SYNTH_MARROW,
+                     fabsf(middle_mm) - (0.5f * thick_mm - f[NP_FIELD_TABLE]));
     }
 }
 
 static void paint_meninges(struct canvas *canvas, const float *f)
 {
-    static const float DURA_MM = 0.9f, CANAL_MM = 3.2f;
+    static const float CANAL_MM = 3.2f;
+    float dura_mm = canvas->options->dura_mm;
 
     paint_inside(canvas, NP_SYNTH_DURA, f[NP_FIELD_CAVITY]);
-    paint_inside(canvas, NP_SYNTH_CSF, f[NP_FIELD_CAVITY] + DURA_MM);
+    paint_inside(canvas, NP_SYNTH_CSF, f[NP_FIELD_CAVITY] + dura_mm);
     paint_inside(canvas, NP_SYNTH_BLOOD, fmaxf(f[NP_FIELD_SINUS], 0.6f - f[NP_FIELD_HULL]));
     paint_inside(canvas, NP_SYNTH_CSF, fmaxf(f[NP_FIELD_STEM] - CANAL_MM, 2 + f[NP_FIELD_HEAD]));
 }
@@ -127,17 +132,27 @@ static void paint_cerebrum(struct canvas *canvas, const float *f)
 
 static void paint_cerebellum(struct canvas *canvas, const float *f)
 {
-    static const float CAP_MM = 0.3f, CORTEX_MM = 1.3f, FOLIUM_MM = 4.5f, HALF_WIDTH_MM = 0.2f;
-    static const float DEEP_MM = 13, SHALLOW_MM = 6;
+    static const float CAP_MM = 0.3f, CORTEX_MM = 0.9f, FOLIUM_MM = 2.8f, HALF_WIDTH_MM = 0.15f;
+    static const float DEEP_MM = 13, SHALLOW_MM = 4;
     float unfolded = -f[NP_FIELD_CEREBELLUM] - CAP_MM;
     float nearest = floorf(f[NP_FIELD_FOLIA] + 0.5f);
-    float depth = fmodf(nearest, 3) == 0 ? DEEP_MM : SHALLOW_MM;
+    float depth = fmodf(nearest, 4) == 0 ? DEEP_MM : SHALLOW_MM;
     float pial =
         folded_mm(unfolded, (f[NP_FIELD_FOLIA] - nearest) * FOLIUM_MM, depth, HALF_WIDTH_MM);
 
     paint_inside(canvas, NP_SYNTH_CSF, f[NP_FIELD_CEREBELLUM]);
     paint_inside(canvas, NP_SYNTH_GREY, -pial);
     paint_inside(canvas, NP_SYNTH_WHITE, CORTEX_MM - pial);
+}
+
+/* Along the sulci's mouths. */
+static void paint_veins(struct canvas *canvas, const float *f)
+{
+    float depth = f[NP_FIELD_CEREBRUM] + 0.5f, side = f[NP_FIELD_FOLD];
+
+    if (canvas->options->vein_mm > 0)
+        paint_inside(canvas, NP_SYNTH_BLOOD,
+                     sqrtf(depth * depth + side * side) - canvas->options->vein_mm);
 }
 
 static void paint_brain(struct canvas *canvas, const float *f)
@@ -153,7 +168,9 @@ static void paint_brain(struct canvas *canvas, const float *f)
     paint_inside(canvas, NP_SYNTH_WHITE, f[NP_FIELD_STEM]);
     if (f[NP_FIELD_CEREBRUM] < -6)
         paint_inside(canvas, NP_SYNTH_DEEP_GREY, f[NP_FIELD_DEEP_GREY]);
+    paint_inside(canvas, NP_SYNTH_LESION, fmaxf(f[NP_FIELD_LESION], f[NP_FIELD_CEREBRUM] + 0.5f));
     paint_inside(canvas, NP_SYNTH_CSF, f[NP_FIELD_VENTRICLE]);
+    paint_veins(canvas, f);
 }
 
 void np_tissue_at(const float f[NP_N_FIELDS], const struct np_tissue_options *options,
@@ -171,6 +188,8 @@ void np_tissue_at(const float f[NP_N_FIELDS], const struct np_tissue_options *op
     paint_meninges(&canvas, f);
     if (f[NP_FIELD_HULL] < 2 * options->edge_mm || f[NP_FIELD_STEM] < options->edge_mm)
         paint_brain(&canvas, f);
+    if (f[NP_FIELD_AIR] > 1)
+        paint_inside(&canvas, NP_SYNTH_BLOOD, f[NP_FIELD_ARTERY]);
     tissue->intensity = canvas.intensity;
     tissue->label = (uint8_t)canvas.label;
     tissue->brain = cover(&canvas, f[NP_FIELD_HULL]);

@@ -8,6 +8,8 @@ struct np_tissue_options {
     const float *level; /* intensity of each label */
     float edge_mm;      /* width over which a surface goes from 0 to 1: one sample */
     float atrophy;
+    float dura_mm;
+    float vein_mm; /* 0 = no veins */
 };
 
 struct np_tissue {
