@@ -88,7 +88,8 @@ def summary(scores):
 def table(bench, title, rows):
     """Markdown: a row an image, mean and least below."""
     who = [name for name in rows[0][1] if any(row[1][name] for row in rows)]
-    lines = [f"**{title}**: Dice (HD95 mm; ml); s", ""]
+    kept = " (of peers: when their masks were made)" if bench.options.keep else ""
+    lines = [f"**{title}**: Dice (HD95 mm; ml); s{kept}", ""]
     lines += ["| image | " + " | ".join(who) + " |", "|---" * (len(who) + 1) + "|"]
     for name, scores in rows:
         lines.append(f"| {name} | " + " | ".join(cell(scores[w]) for w in who) + " |")
