@@ -8,8 +8,9 @@
  *    matter has a low border level, a flat one a high level. The same surface moves on with these.
  *    Where bright tissue goes on outside, the level is lowered to take it in.
  * 4. The same with 10242 vertices, then smoothing without shrinking.
- * 5. Voxels that the surface touches belong to the mask. It must look like a brain: volume, not all
- *    of the image, something darker around it.
+ * 5. All vertices together settle on the brain's edge (ops/settle.h).
+ * 6. Voxels that show some brain belong to the mask. It must look like a brain: volume, not all of
+ *    the image, something darker around it.
  */
 #include "ops/brain.h"
 
@@ -21,6 +22,7 @@
 #include "ops/head.h"
 #include "ops/mesh.h"
 #include "ops/morphology.h"
+#include "ops/settle.h"
 #include "ops/surface.h"
 
 enum {
@@ -271,6 +273,24 @@ static int follow_shell(struct search *s, int n_iterations, struct np_error *err
     return evolve(s, s->followed, &forces, n_iterations, err);
 }
 
+/* Step 5. */
+static int settle(struct search *s, struct np_error *err)
+{
+    double dark = fmin(s->head.dark, 0), range = s->report.middle - dark;
+    struct np_settle_options options = {
+        .dark = dark,
+        .share = 0.74 * s->report.border_level,
+        .softness = 0.25,
+        .too_bright = dark + CONTRAST[s->options->contrast].too_bright * range,
+        .stiffness = 0.15,
+        .most_step_mm = 3,
+        .home = 0.1};
+
+    NP_TRY(np_surface_settle(s->surface, s->head.fine, &options, s->exec, err));
+    np_mesh_smooth_taubin(s->surface, TAUBIN_ROUNDS);
+    return 0;
+}
+
 static int refine(struct search *s, struct np_error *err)
 {
     for (int pass = 0; pass < SHELL_PASSES; pass++)
@@ -278,7 +298,7 @@ static int refine(struct search *s, struct np_error *err)
     split(s);
     NP_TRY(follow_shell(s, SPLIT_ITERATIONS, err));
     np_mesh_smooth_taubin(s->surface, TAUBIN_ROUNDS);
-    return 0;
+    return settle(s, err);
 }
 
 /* ---- is it a brain? ------------------------------------------------------------------------ */
@@ -313,13 +333,23 @@ static int check(const struct search *s, struct np_error *err)
 /* ---- the mask ------------------------------------------------------------------------------ */
 
 /*
- * Voxels that the surface touches belong to the mask: each vertex moves out by half a millimetre
- * along each axis, and by half a slice along an axis of thick slices (a slice that shows some brain
- * is brain).
+ * How far a voxel's centre may lie outside the surface, along one axis, and the voxel still belong
+ * to the mask. Readers of images count a voxel that shows some brain as brain. The coarser the
+ * voxels, the further out the blurred surface lies already; but with thick slices it was found
+ * between them, and a slice that shows some brain is brain.
  */
-static void cover_touched(struct np_mesh *mesh, const double spacing_mm[3])
+static double margin_mm(double spacing_mm, double finest_mm)
 {
-    static const double HALF_MM = 0.5, THICK = 2;
+    static const double AT_1_MM = 0.44, PER_MM = 0.35, LEAST = 0.1, MOST = 0.55;
+    static const double THICK = 2.5, MOST_OF_A_SLICE = 1.2;
+
+    if (spacing_mm > THICK * finest_mm)
+        return fmin(spacing_mm / 2, MOST_OF_A_SLICE);
+    return fmin(MOST, fmax(AT_1_MM - PER_MM * (spacing_mm - 1), LEAST));
+}
+
+static void add_margin(struct np_mesh *mesh, const double spacing_mm[3])
+{
     double finest_mm = fmin(spacing_mm[0], fmin(spacing_mm[1], spacing_mm[2]));
     double(*normal)[3] = np_xcalloc((size_t)mesh->n_vertices, sizeof(*normal));
 
@@ -328,8 +358,7 @@ static void cover_touched(struct np_mesh *mesh, const double spacing_mm[3])
     for (int v = 0; v < mesh->n_vertices; v++) {
         double out_mm = 0;
         for (int i = 0; i < 3; i++)
-            out_mm += fabs(normal[v][i]) *
-                      (spacing_mm[i] > THICK * finest_mm ? spacing_mm[i] / 2 : HALF_MM);
+            out_mm += fabs(normal[v][i]) * margin_mm(spacing_mm[i], finest_mm);
         for (int i = 0; i < 3; i++)
             mesh->position_mm[v][i] += out_mm * normal[v][i];
     }
@@ -342,7 +371,7 @@ static int draw(struct search *s, struct np_mask *mask, struct np_error *err)
 
     measure_layers(s, fmin(s->head.dark, 0), layer);
     s->report.rim = rim_of(layer);
-    cover_touched(s->surface, mask->grid.spacing_mm);
+    add_margin(s->surface, mask->grid.spacing_mm);
     NP_TRY(np_mesh_voxelise(s->surface, s->exec, mask, err));
     NP_TRY(np_mask_keep_largest(mask, NP_CONNECT_6, NULL, err));
     NP_TRY(np_mask_fill_holes(mask, err));

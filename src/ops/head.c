@@ -17,7 +17,7 @@ enum { MOST_FINE_VOXELS = 1 << 26, OTSU_BINS = 256 };
 
 void np_head_done(struct np_head *head)
 {
-    np_image_freep(&head->fine);
+    np_image_freep(&head->made_fine);
     np_image_freep(&head->coarse);
 }
 
@@ -38,6 +38,18 @@ static double fine_spacing_mm(const struct np_grid *grid)
     return spacing_mm;
 }
 
+/* Its voxels are the ones asked for: there is nothing to resample. */
+static bool is_already(const struct np_grid *grid, const struct np_grid *wanted)
+{
+    static const double SAME = 1e-6;
+
+    for (int i = 0; i < 3; i++)
+        if (grid->n[i] != wanted->n[i] ||
+            fabs(grid->spacing_mm[i] / wanted->spacing_mm[i] - 1) > SAME)
+            return false;
+    return true;
+}
+
 static int resample_both(const struct np_image *flat, const struct np_exec *exec,
                          struct np_head *head, struct np_error *err)
 {
@@ -45,7 +57,9 @@ static int resample_both(const struct np_image *flat, const struct np_exec *exec
     struct np_grid fine = np_grid_isotropic(&flat->grid, spacing_mm);
     struct np_grid coarse = np_grid_isotropic(&flat->grid, 2 * spacing_mm);
 
-    NP_TRY(np_resample(flat, &fine, exec, &head->fine, err));
+    if (!is_already(&flat->grid, &fine))
+        NP_TRY(np_resample(flat, &fine, exec, &head->made_fine, err));
+    head->fine = head->made_fine ? head->made_fine : flat;
     return np_resample(head->fine, &coarse, exec, &head->coarse, err);
 }
 

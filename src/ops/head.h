@@ -11,16 +11,18 @@
 #include "ops/mesh.h"
 
 struct np_head {
-    struct np_image *fine;   /* about 1 mm, isotropic: what the surface moves in */
-    struct np_image *coarse; /* twice that, same corner: where statistics are taken */
-    double dark, bright;     /* 2 % and 98 % quantiles */
-    double threshold;        /* head rather than background: a tenth of the way between them */
-    double centre_mm[3];     /* of gravity, without the neck */
-    double radius_mm;        /* of a ball as large as the head without the neck */
+    const struct np_image *fine; /* about 1 mm, isotropic: what the surface moves in */
+    struct np_image *made_fine;  /* the same, owned; NULL when it is the image that was given */
+    struct np_image *coarse;     /* twice that, same corner: where statistics are taken */
+    double dark, bright;         /* 2 % and 98 % quantiles */
+    double threshold;            /* head rather than background: a tenth of the way between them */
+    double centre_mm[3];         /* of gravity, without the neck */
+    double radius_mm;            /* of a ball as large as the head without the neck */
 };
 
 /*
- * Resample `flat` (any spacing, axes closest to RAS+) and measure. What lies more than
+ * Resample `flat` (any spacing, axes closest to RAS+; it is borrowed for as long as `head` is used)
+ * and measure. What lies more than
  * `head_height_mm` below the top of the head is neck and takes no part in centre and radius.
  * Returns 0, NP_EMETHOD (no contrast at all), NP_ENOMEM, NP_ECANCELED; on failure `head` is
  * untouched.

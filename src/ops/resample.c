@@ -126,6 +126,13 @@ static int make_table(int64_t n_in, int64_t n_out, double scale, double shift,
     return 0;
 }
 
+/* Apart, so that the compiler knows the two do not overlap. */
+static void add_weighted(float *restrict sum, const float *restrict in, float w, int64_t n)
+{
+    for (int64_t x = 0; x < n; x++)
+        sum[x] += w * in[x];
+}
+
 static void resample_plane(void *context, int64_t z)
 {
     const struct resample_job *job = context;
@@ -142,8 +149,7 @@ static void resample_plane(void *context, int64_t z)
                 float w = az->weight[z * az->most + c] * ay->weight[y * ay->most + b];
                 const float *in =
                     job->in->voxel + ((az->first[z] + c) * n[1] + ay->first[y] + b) * n[0];
-                for (int64_t x = 0; x < n[0]; x++)
-                    row[x] += w * in[x];
+                add_weighted(row, in, w, n[0]);
             }
         float *out = job->out->voxel + (z * m[1] + y) * m[0];
         for (int64_t x = 0; x < m[0]; x++) {

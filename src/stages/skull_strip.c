@@ -96,7 +96,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 
 const struct np_stage np_stage_skull_strip = {
     .name = "skull_strip",
-    .version = 1,
+    .version = 2,
     .needs = NP_SLOT_FLAT,
     .gives = NP_SLOT_BRAIN,
     .run = run,

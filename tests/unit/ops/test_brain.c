@@ -88,7 +88,7 @@ static struct head draw_head(const struct palette *colours, int64_t nx, int64_t 
                 p[2] -= up_mm;
                 double a = paint(colours, p) + 2 * np_random_normal(&random);
                 head.image->voxel[i] = (float)fabs(a);
-                head.truth->voxel[i] = outside_mm(p) <= 1.2; /* half of the fluid */
+                head.truth->voxel[i] = outside_mm(p) <= 0.6; /* and what touches it */
             }
     return head;
 }
