@@ -153,12 +153,10 @@ static int write_all(struct publication *p, struct np_error *err)
 {
     struct np_work *work = p->work;
 
-    np_image_freep(&work->raw);
     if (p->config->save_bias_field && work->field) {
         np_field_to_factor(work->field);
         NP_TRY(write_image(p, NP_DERIVATIVE_BIASFIELD, &work->field, "bias field", err));
     }
-    np_image_freep(&work->field);
     NP_TRY(write_image(p, NP_DERIVATIVE_PREPROC, &work->flat, "bias-corrected", err));
     if (work->norm && p->config->level == NP_LEVEL_FULL)
         NP_TRY(write_image(p, NP_DERIVATIVE_NORM, &work->norm, "brain, normalized", err));

@@ -241,6 +241,19 @@ static bool processes_image(const struct np_stage *stage)
     return stage->gives & ~(unsigned)NP_SLOT_RAW;
 }
 
+/* What neither a later stage nor an output needs makes room: images are large. */
+static void drop_unneeded(struct file_run *run, const struct np_stage *const *later)
+{
+    unsigned needed = run->task->config->save_bias_field ? NP_SLOT_FIELD : 0;
+
+    for (; *later; later++)
+        needed |= (*later)->needs;
+    if (!(needed & NP_SLOT_RAW))
+        np_image_freep(&run->work.raw);
+    if (!(needed & NP_SLOT_FIELD))
+        np_image_freep(&run->work.field);
+}
+
 static int run_stages(struct file_run *run, struct np_error *err)
 {
     for (const struct np_stage *const *next = run->file->recipe->stage; *next; next++) {
@@ -259,6 +272,7 @@ static int run_stages(struct file_run *run, struct np_error *err)
         }
         if (stage == &np_stage_validate_data)
             np_span_event(run->span, NP_EVENT_VALIDATION_PASSED, NULL);
+        drop_unneeded(run, next + 1);
     }
     np_span_end(run->trace, &run->group);
     return run_stage(run, WRITE_OUTPUT, NULL, write_body, err);

@@ -32,23 +32,21 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     struct np_n4_report fit;
     struct np_moments moments;
     double log_range[2];
+    /* The new field takes the place of the old image, the new image that of the old field: pages
+     * that were never touched are dear. A failure leaves neither; the file has failed then. */
+    struct np_image *field = work->flat;
 
     if (config->bias_correction == NP_BIAS_NONE)
         return 0;
-    NP_AUTO(np_image_freep) struct np_image *field = np_image_new(&work->raw->grid);
-    if (!field)
-        return np_error_set(err, NP_ENOMEM, "'%s': no memory for another %zu MiB", work->path,
-                            np_grid_mib(&work->raw->grid));
     options.stop = STOP;
     NP_TRY(np_n4_estimate(work->raw, work->brain, &options, exec, field, &fit, err));
     NP_TRY(np_bias_blend(field, work->brain, work->field, PASSAGE_MM, exec, err));
     NP_TRY(np_image_moments(field, work->brain, exec, &moments, err));
     np_bias_shift(field, -moments.mean, exec);
     NP_TRY(np_image_quantiles(field, work->brain, tails, 2, exec, log_range, err));
-    np_bias_divide(work->raw, field, exec, work->flat);
-    np_image_freep(&work->field);
+    np_bias_divide(work->raw, field, exec, work->field);
+    work->flat = work->field;
     work->field = field;
-    field = NULL;
     report_fit(work, &fit, log_range);
     return 0;
 }
