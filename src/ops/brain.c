@@ -40,16 +40,19 @@ static const double LEAST_LEVEL = 0.40, MOST_LEVEL = 0.87;
 
 /* How a contrast differs. */
 static const struct {
-    double fraction;   /* of the start */
+    double fraction;   /* of the start, where voxels are small */
+    double per_mm;     /* what it rises by for each mm above 1.2 */
     double too_bright; /* over the shell's median: brighter counts as dark */
     bool coarse;       /* the shell passes see 2 mm where the voxels are finer than that */
 } CONTRAST[] = {
     /* Fat and vessels are bright, and not brain. */
-    [NP_CONTRAST_T1W] = {0.6, 1.6, false},
+    [NP_CONTRAST_T1W] = {0.6, 0, 1.6, false},
     /* White matter under the cortex is darker than it and must not stop the start. Fluid is bright
-     * and ends the brain as dark fluid does; in the sulci it is only bridged when blurred. */
-    [NP_CONTRAST_T2W] = {0.4, 1.7, true},
-    [NP_CONTRAST_FLAIR] = {0.6, INFINITY, false},
+     * and ends the brain as dark fluid does; in the sulci it is only bridged when blurred. In large
+     * voxels it mixes with the skull into something like brain, and only a tight start ends there.
+     */
+    [NP_CONTRAST_T2W] = {0.4, 0.25, 1.7, true},
+    [NP_CONTRAST_FLAIR] = {0.6, 0, INFINITY, false},
 };
 
 /* Everything that does not change from step to step; Smith 2002 with a shorter reach inwards (7 and
@@ -79,6 +82,7 @@ struct search {
     const struct np_exec *exec;
     struct np_head head;
     const struct np_image *followed; /* by the shell passes: one of the head's two */
+    double fraction;                 /* of the start */
     struct np_mesh *surface;
     struct np_brain_report report;
 };
@@ -108,7 +112,7 @@ static int push(struct search *s, int n_iterations, const double centre_mm[3], s
 
     forces.dark = s->head.dark;
     forces.head = s->head.threshold;
-    forces.share = np_pow(s->options->fraction, 0.275);
+    forces.share = np_pow(s->fraction, 0.275);
     NP_TRY(
         np_head_ball_median(&s->head, centre_mm, s->head.radius_mm, s->exec, &forces.middle, err));
     return evolve(s, s->head.coarse, &forces, n_iterations, err);
@@ -392,6 +396,15 @@ static const struct np_image *choose_image(const struct search *s, const double 
     return coarse ? s->head.coarse : s->head.fine;
 }
 
+static double choose_fraction(const struct np_brain_options *options, const double spacing_mm[3])
+{
+    static const double FROM_MM = 1.2, MOST = 0.7;
+    double finest_mm = fmin(spacing_mm[0], fmin(spacing_mm[1], spacing_mm[2]));
+    double more = CONTRAST[options->contrast].per_mm * fmax(finest_mm - FROM_MM, 0);
+
+    return more > 0 ? fmin(options->fraction + more, MOST) : options->fraction;
+}
+
 /* A surface that collapsed, or flew out of the image, is no brain either. */
 static int as_method_failure(int code, struct np_error *err)
 {
@@ -412,6 +425,7 @@ int np_brain_extract(const struct np_image *flat, const struct np_brain_options 
 
     NP_TRY(np_head_measure(flat, options->head_height_mm, exec, &s.head, err));
     s.followed = choose_image(&s, flat->grid.spacing_mm);
+    s.fraction = choose_fraction(options, flat->grid.spacing_mm);
     NP_TRY(as_method_failure(start(&s, err), err));
     NP_TRY(as_method_failure(refine(&s, err), err));
     NP_AUTO(np_mask_freep) struct np_mask *drawn = np_mask_new(&flat->grid);
