@@ -40,12 +40,13 @@ VARIANT_FLAGS      := $(VARIANT_FLAGS_$(VARIANT))
 
 NP_CFLAGS   := -std=c11 -O2 -g $(ARCH_FLAGS) -ffp-contract=off -fno-math-errno -fno-trapping-math -fvisibility=hidden -pthread \
                $(WARNINGS) $(HARDENING) $(VARIANT_FLAGS)
-NP_CPPFLAGS := -Isrc -Itests/unit -Itests/fuzz -isystem /usr/include/nifti -D_GNU_SOURCE -DNP_VERSION='"$(VERSION)"' \
+NP_CPPFLAGS := -Isrc -Itests/unit -Itests/fuzz -isystem /usr/include/nifti -I$(OUT)/proto -D_GNU_SOURCE -DNP_VERSION='"$(VERSION)"' \
                $(if $(filter libdeflate,$(CODECS)),-DNP_WITH_LIBDEFLATE) $(if $(filter isal,$(CODECS)),-DNP_WITH_ISAL)
 NP_LDFLAGS  := -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack $(VARIANT_FLAGS)
-NP_LDLIBS   := -lnifti2 -lznz -lz -ljansson -lm $(if $(filter libdeflate,$(CODECS)),-ldeflate) \
+NP_LDLIBS   := -lnifti2 -lznz -lz -ljansson -lprotobuf-c -lm $(if $(filter libdeflate,$(CODECS)),-ldeflate) \
                $(if $(filter isal,$(CODECS)),-lisal)
-COMPILE     = $(CC) $(NP_CPPFLAGS) $(CPPFLAGS) $(NP_CFLAGS) $(CFLAGS) -MMD -MP
+# Debugging information names no folder of this machine, so that the same source gives the same program in any folder.
+COMPILE     = $(CC) $(NP_CPPFLAGS) $(CPPFLAGS) $(NP_CFLAGS) $(CFLAGS) -fdebug-prefix-map=$(CURDIR)=. -fdebug-prefix-map=$(OUT)/=build/ -MMD -MP
 LINK        = $(CC) $(NP_CFLAGS) $(CFLAGS) $(NP_LDFLAGS) $(LDFLAGS)
 
 # MODULES="base image" builds and tests those alone.
@@ -54,6 +55,11 @@ SOURCES  := $(sort $(wildcard $(patsubst %,src/%/*.c,$(MODULES))))
 LIB_OBJS := $(patsubst %.c,$(OUT)/%.o,$(filter-out src/cli/main.c,$(SOURCES)))
 MAIN_OBJ := $(OUT)/src/cli/main.o
 LIBRARY  := $(OUT)/libnp.a
+
+# OTLP's messages, as protobuf-c makes them from proto/; answers are read with them, and tests compare.
+PROTOS     := $(if $(filter otlp *,$(MODULES)),$(wildcard proto/*.proto))
+PROTO_SRC  := $(patsubst proto/%.proto,$(OUT)/proto/%.pb-c.c,$(PROTOS))
+LIB_OBJS   += $(PROTO_SRC:.c=.o)
 
 UNIT_SRC  := $(sort $(wildcard $(patsubst %,tests/unit/%/test_*.c,$(MODULES))))
 UNIT_BINS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(UNIT_SRC))
@@ -80,11 +86,19 @@ $(OUT)/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
+$(OUT)/proto/%.pb-c.c: proto/%.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=proto --c_out=$(@D) $<
+$(OUT)/proto/%.o: $(OUT)/proto/%.c $(OUT)/flags
+	$(COMPILE) -w -c -o $@ $<
+$(filter $(OUT)/proto/% $(OUT)/src/otlp/%,$(LIB_OBJS)) $(patsubst %.c,$(OUT)/%.o,$(filter tests/unit/otlp/%,$(UNIT_SRC)) tests/fuzz/fuzz_otlp_batch.c): | $(PROTO_SRC)
+
 # Objects are made anew when the flags change, version.o alone when the commit does.
 quote        = '$(subst ','\'',$(1))'
 write_if_new = @mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) | cmp -s - $@ || printf '%s\n' $(call quote,$(1)) >$@
-FLAGS_NOW   := $(CC) $(NP_CPPFLAGS) $(CPPFLAGS) $(NP_CFLAGS) $(CFLAGS) $(NP_LDFLAGS) $(LDFLAGS) $(NP_LDLIBS) $(LDLIBS)
-COMMIT      := $(or $(if $(wildcard .git),$(shell git rev-parse --short=12 HEAD 2>/dev/null)),unknown)
+FLAGS_NOW   := $(subst $(OUT)/,,$(CC) $(NP_CPPFLAGS) $(CPPFLAGS) $(NP_CFLAGS) $(CFLAGS) $(NP_LDFLAGS) $(LDFLAGS) $(NP_LDLIBS) $(LDLIBS))
+# Outside a clone, .commit says which one the source archive was made of.
+COMMIT      := $(or $(if $(wildcard .git),$(shell git rev-parse --short=12 HEAD 2>/dev/null)),$(shell sed -n 's/^\([0-9a-f]\{12\}\)[0-9a-f]*$$/\1/p' .commit 2>/dev/null),unknown)
 BUILD_FLAGS := $(subst ",\",$(strip $(CC) $(CPPFLAGS) $(NP_CFLAGS) $(CFLAGS)))
 .PHONY: force
 force:
@@ -119,16 +133,26 @@ demo: ## build, make a small dataset with one broken session, preprocess it, say
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 export BUILD VARIANT
-.PHONY: check check-unit check-cli check-layers check-format lint asan tsan fuzz cov bench
+.PHONY: check check-unit check-cli check-packaging check-layers check-format lint asan tsan fuzz cov bench
 check: ## everything that tests need (Debian packages, named first), then all tests
 	@scripts/install-deps.sh check
-	+@tests/run layers format build unit cli determinism fuzz
+	+@tests/run layers format build unit cli determinism fuzz telemetry packaging
 
 check-unit: ## unit tests alone
 	+@tests/run build unit
 
 check-cli: ## the program's tests alone
 	+@tests/run build cli determinism
+
+check-packaging: ## Apptainer, Boutiques, Nipoppy, Slurm; as root only with NP_TEST_SYSTEM=1, which lets them change the system
+	+@tests/run build packaging
+
+.PHONY: check-telemetry collector
+check-telemetry: ## telemetry alone, against a real OpenTelemetry Collector and a receiver that misbehaves (needs a recent Go)
+	+@tests/run build telemetry
+
+collector: ## build that Collector and receiver into the user's cache and say where: minutes, the first time
+	@scripts/collector.sh
 
 check-layers: ## who may include whom (scripts/layers.txt)
 	@scripts/check-layers.sh
@@ -148,6 +172,10 @@ tsan: ## unit tests with the thread sanitizer
 
 fuzz: ## all fuzz targets, FUZZ_SECONDS in total (default 60)
 	+@tests/run fuzz
+
+.PHONY: registry
+registry: unit ## write the tables of names in docs/telemetry.md and docs/registry anew
+	@NP_WRITE_REGISTRY=1 $(OUT)/unit/trace/test_registry
 
 cov: ## line coverage by room, from unit and program tests
 	+@VARIANT=cov tests/run build unit cli
@@ -172,7 +200,7 @@ bench-test: ## the benchmarks' own arithmetic
 	@tests/bench/run.sh --self-test
 
 # --- packaging -------------------------------------------------------------------------------------------------------
-.PHONY: man install dist
+.PHONY: man install dist dist-binary container cross-arm64
 man: $(BUILD)/share/neuro-preprocess.1 ## the man page, from the program's own option table
 
 $(BUILD)/share/neuro-preprocess.1: $(PROGRAM)
@@ -188,25 +216,53 @@ $(BUILD)/share/neuro-preprocess.fish: $(PROGRAM)
 	@mkdir -p $(@D)
 	$(PROGRAM) --completion fish >$@
 
+.PHONY: descriptor
+BUNDLES := nipoppy/neuro-preprocess-$(VERSION) nipoppy/neuro-preprocess-idps-$(VERSION)
+descriptor: all ## renew boutiques/ and the Nipoppy bundles from the program's own tables
+	$(PROGRAM) --bids-exec-spec >boutiques/descriptor.json
+	$(PROGRAM) idps --bids-exec-spec >boutiques/idps-descriptor.json
+	cp boutiques/descriptor.json $(word 1,$(BUNDLES))/descriptor.json
+	cp boutiques/idps-descriptor.json $(word 2,$(BUNDLES))/descriptor.json
+
 AT := $(DESTDIR)$(PREFIX)
 install: all $(MADE_BY_PROGRAM) ## program, man page, completions and licence below DESTDIR and PREFIX (default /usr/local)
 	install -D -m 755 $(PROGRAM) $(AT)/bin/neuro-preprocess
+	install -D -m 755 scripts/slurm/np-slurm $(AT)/bin/np-slurm
 	install -D -m 644 $(BUILD)/share/neuro-preprocess.1 $(AT)/share/man/man1/neuro-preprocess.1
 	install -D -m 644 $(BUILD)/share/neuro-preprocess.bash $(AT)/share/bash-completion/completions/neuro-preprocess
 	install -D -m 644 $(BUILD)/share/_neuro-preprocess $(AT)/share/zsh/site-functions/_neuro-preprocess
 	install -D -m 644 $(BUILD)/share/neuro-preprocess.fish $(AT)/share/fish/vendor_completions.d/neuro-preprocess.fish
 	install -d $(AT)/share/doc/neuro-preprocess
 	install -m 644 README.md CHANGELOG.md CITATION.cff LICENSE $(AT)/share/doc/neuro-preprocess/
+	install -d $(addprefix $(AT)/share/neuro-preprocess/,boutiques $(BUNDLES))
+	install -m 644 boutiques/*.json $(AT)/share/neuro-preprocess/boutiques/
+	for bundle in $(BUNDLES); do install -m 644 $$bundle/*.json $(AT)/share/neuro-preprocess/$$bundle/ || exit; done
 
 dist: ## source archive of the last commit: build/neuro-preprocess-VERSION.tar.gz
 	@mkdir -p $(BUILD)
 	git archive --prefix=neuro-preprocess-$(VERSION)/ HEAD | gzip -9n >$(BUILD)/neuro-preprocess-$(VERSION).tar.gz
 
+# DT_RPATH and not RUNPATH: the libraries' own libraries, and those opened at run time, are looked for in it as well.
+$(BUILD)/portable/neuro-preprocess: $(MAIN_OBJ) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(LINK) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib' -o $@ $(MAIN_OBJ) $(LIBRARY) $(NP_LDLIBS) $(LDLIBS)
+
+dist-binary: $(BUILD)/portable/neuro-preprocess $(MADE_BY_PROGRAM) ## program and libraries in one archive that runs wherever it is unpacked
+	@scripts/dist-binary.sh $< $(BUILD)/neuro-preprocess-$(VERSION)-linux-$(TARGET).tar.gz
+
+CONTAINER ?= host
+container: ## Apptainer image: build/neuro-preprocess_VERSION.sif; CONTAINER=docker or debootstrap to build inside Debian 12
+	@scripts/build-container.sh $(CONTAINER) $(BUILD)/neuro-preprocess_$(VERSION).sif
+
+cross-arm64: all ## build for arm64; under emulation, compare its voxels with this machine's and run the unit tests: ten minutes and more
+	@scripts/install-deps.sh cross
+	@scripts/cross-arm64.sh
+
 .PHONY: help clean
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean: ## remove what was built
 	rm -rf $(BUILD)
 
--include $(wildcard $(OUT)/src/*/*.d $(OUT)/tests/unit/*.d $(OUT)/tests/unit/*/*.d $(OUT)/tests/fuzz/*.d $(OUT)/tests/bench/*.d)
+-include $(wildcard $(OUT)/src/*/*.d $(OUT)/proto/*.d $(OUT)/tests/unit/*.d $(OUT)/tests/unit/*/*.d $(OUT)/tests/fuzz/*.d $(OUT)/tests/bench/*.d)

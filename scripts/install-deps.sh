@@ -1,25 +1,33 @@
 #!/usr/bin/env bash
-# Install what building (build), testing (check) or linting (lint) needs: packages of this Debian release, nothing else.
-# Says first what it will install; does nothing when all is there.   usage: scripts/install-deps.sh [build|check|lint]
+# Install what building (build), testing (check), linting (lint), the image's first stage (container), building for arm64 (cross) or the
+# tests on Slurm (slurm) need: packages of this Debian release, nothing else. Says first what it will install; nothing when all is there.
+# usage: scripts/install-deps.sh [--print] [build|check|lint|container|cross|slurm]      --print: the packages' names alone
 set -euo pipefail
 
 # shellcheck disable=SC2034 # each list is used by its name
 {
-    build=(gcc make libc6-dev zlib1g-dev libnifti-dev libjansson-dev libdeflate-dev libisal-dev)
-    check=("${build[@]}" bats clang clang-format git gzip jq libclang-rt-dev procps
-        python3 python3-nibabel python3-numpy python3-venv util-linux)
+    build=(gcc make libc6-dev zlib1g-dev libnifti-dev libjansson-dev libdeflate-dev libisal-dev
+        libcurl4-openssl-dev libprotobuf-c-dev protobuf-c-compiler)
+    check=("${build[@]}" bats clang clang-format git gzip jq libclang-rt-dev openssl procps
+        python3 python3-nibabel python3-numpy python3-venv strace util-linux)
     lint=("${build[@]}" bats clang-tidy cppcheck shellcheck)
+    container=("${build[@]}" ca-certificates)
+    cross=(gcc-aarch64-linux-gnu make protobuf-c-compiler qemu-user)
+    slurm=(slurmctld slurmd slurm-client munge)
 }
 
+print=
+[[ ${1:-} != --print ]] || { print=yes && shift; }
 purpose=${1:-build}
 case $purpose in
-build | check | lint) ;;
+build | check | lint | container | cross | slurm) ;;
 *)
-    echo "usage: scripts/install-deps.sh [build|check|lint]" >&2
+    echo "usage: scripts/install-deps.sh [--print] [build|check|lint|container|cross|slurm]" >&2
     exit 64
     ;;
 esac
 declare -n wanted=$purpose
+[[ -z $print ]] || { printf '%s\n' "${wanted[@]}" && exit; }
 
 if ! command -v dpkg-query >/dev/null; then
     echo "This system has no Debian packages. Needed to $purpose: ${wanted[*]} (or what they are called here)." >&2

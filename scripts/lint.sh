@@ -6,7 +6,10 @@ cd "$(dirname "$0")/.." || exit
 
 sources=("$@")
 (($#)) || mapfile -t sources < <(find src tests -name '*.c' | LC_ALL=C sort)
-flags=(-std=c11 -Isrc -Itests/unit -isystem /usr/include/nifti -D_GNU_SOURCE -DNP_VERSION='"0"' -DNP_COMMIT='"0"' -DNP_BUILD_FLAGS='""'
+messages=$(mktemp -d) # what protobuf-c makes of proto/
+trap 'rm -rf "$messages"' EXIT
+protoc-c --proto_path=proto --c_out="$messages" proto/*.proto || exit
+flags=(-std=c11 -Isrc -Itests/unit -isystem "$messages" -isystem /usr/include/nifti -D_GNU_SOURCE -DNP_VERSION='"0"' -DNP_COMMIT='"0"' -DNP_BUILD_FLAGS='""'
     -DNP_WITH_LIBDEFLATE -DNP_WITH_ISAL)
 status=0
 
@@ -38,5 +41,5 @@ mapfile -t shells < <(grep -rlE '^#!(/usr/bin/env bash|/bin/sh)' scripts tests .
 shellcheck "${shells[@]}" || status=1
 # In bats files: `run` sets variables and is a subshell by design; words of our own making hold no spaces.
 shellcheck --shell=bats --exclude=SC2012,SC2013,SC2016,SC2030,SC2031,SC2034,SC2044,SC2046,SC2119,SC2120,SC2154 \
-    tests/cli/*.bats tests/cli/*.bash || status=1
+    tests/cli/*.bats tests/packaging/*.bats tests/telemetry/*.bats tests/*/*.bash || status=1
 exit $status

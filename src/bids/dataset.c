@@ -17,6 +17,7 @@
 #include "bids/finder.h"
 #include "bids/json.h"
 #include "bids/labels.h"
+#include "bids/session_list.h"
 
 enum { DESCRIPTION_MOST_BYTES = 1 << 20, MOST_LABELS_TOLD = 6 };
 
@@ -166,6 +167,14 @@ static int unknown_participant(const struct np_finder *finder, const char *label
     return unknown_label(finder, "participant", label, &known, err);
 }
 
+/* Is there such a participant, and does .bidsignore leave it in? */
+static bool has_participant(const struct np_finder *finder, const char *label)
+{
+    NP_AUTO(np_freep) char *folder = participant_folder(label);
+
+    return np_label_is_valid(label) && is_folder(finder, folder) && !is_ignored(finder, folder);
+}
+
 static int find_participants(const struct np_finder *finder, struct np_strings *participants,
                              struct np_error *err)
 {
@@ -173,8 +182,7 @@ static int find_participants(const struct np_finder *finder, struct np_strings *
         return list_participants(finder, participants, err);
     for (size_t i = 0; i < finder->participants.n; i++) {
         const char *label = finder->participants.item[i];
-        NP_AUTO(np_freep) char *folder = participant_folder(label);
-        if (!np_label_is_valid(label) || !is_folder(finder, folder) || is_ignored(finder, folder))
+        if (!has_participant(finder, label))
             return unknown_participant(finder, label, err);
         np_strings_add(participants, label);
     }
@@ -373,6 +381,55 @@ static int visit_participants(struct np_finder *finder, struct np_dataset *datas
     return 0;
 }
 
+/* ---- a list of sessions ---- */
+
+static int visit_pair(struct np_finder *finder, struct np_dataset *dataset,
+                      const struct np_session_pair *pair, struct np_error *err)
+{
+    const char *session = pair->session;
+
+    if (!has_participant(finder, pair->participant))
+        return unknown_participant(finder, pair->participant, err);
+    if (!session) {
+        visit_all_sessions(finder, dataset, pair->participant);
+        return 0;
+    }
+    if (!has_session(finder, pair->participant, &session)) {
+        NP_AUTO(np_strings_done) struct np_strings participant = {0};
+        np_strings_add(&participant, pair->participant);
+        return unknown_session(finder, &participant, pair->session, err);
+    }
+    visit_session(finder, dataset, pair->participant, session, KEEP_ALWAYS);
+    return 0;
+}
+
+static int visit_list(struct np_finder *finder, struct np_dataset *dataset, const char *path,
+                      struct np_error *err)
+{
+    NP_AUTO(np_session_list_done) struct np_session_list list = {0};
+
+    if (finder->participants.n || finder->sessions.n)
+        return np_error_set(err, NP_EUSAGE,
+                            "--session-list '%s' names participants and sessions; leave out "
+                            "--participant-label and --session-label",
+                            path);
+    NP_TRY(np_session_list_read(path, &list, err));
+    for (size_t i = 0; i < list.n; i++)
+        NP_TRY(visit_pair(finder, dataset, &list.pair[i], err));
+    return 0;
+}
+
+static int visit_selection(struct np_finder *finder, const struct np_selection *selection,
+                           struct np_dataset *dataset, struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings participants = {0};
+
+    if (selection->session_list)
+        return visit_list(finder, dataset, selection->session_list, err);
+    NP_TRY(find_participants(finder, &participants, err));
+    return visit_participants(finder, dataset, &participants, err);
+}
+
 /* ---- the dataset itself ---- */
 
 static char *text_member(const json_t *object, const char *key)
@@ -426,6 +483,20 @@ static int by_labels(const void *a, const void *b)
     return strcmp(x->session ? x->session : "", y->session ? y->session : "");
 }
 
+/* Of equal neighbours the first: a list may name a session twice. */
+static void sort_sessions(struct np_dataset *dataset)
+{
+    size_t n = 0;
+
+    qsort(dataset->session, dataset->n_sessions, sizeof(*dataset->session), by_labels);
+    for (size_t i = 0; i < dataset->n_sessions; i++)
+        if (n > 0 && by_labels(&dataset->session[n - 1], &dataset->session[i]) == 0)
+            session_done(&dataset->session[i]);
+        else
+            dataset->session[n++] = dataset->session[i];
+    dataset->n_sessions = n;
+}
+
 static int check_not_empty(const struct np_finder *finder, const struct np_dataset *dataset,
                            const struct np_selection *selection, struct np_error *err)
 {
@@ -445,13 +516,10 @@ static int check_not_empty(const struct np_finder *finder, const struct np_datas
 static int discover(struct np_finder *finder, const struct np_selection *selection,
                     struct np_dataset *dataset, struct np_error *err)
 {
-    NP_AUTO(np_strings_done) struct np_strings participants = {0};
-
     NP_TRY(finder_init(finder, selection, err));
-    NP_TRY(find_participants(finder, &participants, err));
-    NP_TRY(visit_participants(finder, dataset, &participants, err));
+    NP_TRY(visit_selection(finder, selection, dataset, err));
     NP_TRY(check_not_empty(finder, dataset, selection, err));
-    qsort(dataset->session, dataset->n_sessions, sizeof(*dataset->session), by_labels);
+    sort_sessions(dataset);
     read_description(finder, dataset);
     warn_of_missing_runs(finder);
     return 0;

@@ -20,7 +20,8 @@ struct np_selection {
     const struct np_strings *modalities; /* suffixes: T1w, T2w, FLAIR */
     const struct np_strings *runs;
     const struct np_strings *echoes;
-    const char *filter_file; /* --bids-filter-file, or NULL */
+    const char *filter_file;  /* --bids-filter-file, or NULL */
+    const char *session_list; /* --session-list, or NULL; without lists of labels beside it */
 };
 
 /* One image to preprocess. */
@@ -69,10 +70,12 @@ struct np_dataset {
  *
  * Never looks into derivatives/, sourcedata/, code/, stimuli/ or hidden folders; what is asked for
  * by label costs the listing of its own folder only.
- * A label that was asked for and does not exist (a session: with none of the selected participants)
+ * A label that was asked for and does not exist (a session: with none of the selected participants;
+ * in a session list: with its own)
  * is NP_ESELECT, and the sentence names it and what there is (did-you-mean).
  * Returns 0, NP_ENOINPUT (no such folder; not a BIDS dataset: no sub-* folder), NP_ESELECT (also:
- * the filter leaves no session), NP_ECONFIG (filter file).
+ * the filter leaves no session), NP_ECONFIG (filter file, session list), NP_EUSAGE (a session list
+ * beside lists of labels).
  */
 int np_dataset_open(const char *root, const struct np_selection *selection,
                     struct np_dataset **dataset, struct np_error *err);

@@ -1,5 +1,6 @@
 /* estimate: memory, time and disk per session from the headers, and what to tell a scheduler. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -14,71 +15,198 @@ static const double SECONDS_PER_MEGAVOXEL = 0.6;
 static const double SECONDS_PER_FILE = 4;
 static const int64_t MIB = 1 << 20;
 
-struct estimate {
-    size_t n_sessions, n_files, n_unreadable;
-    int64_t memory_bytes, disk_bytes; /* the largest session's */
-    int64_t total_disk_bytes;
-    double seconds; /* of the longest session */
+/* Of one session. */
+struct need {
+    size_t n_files, n_unreadable;
+    int64_t memory_bytes; /* of its largest file */
+    int64_t disk_bytes;
+    double seconds; /* its files one after the other, on one thread */
 };
 
-static void add_session(const struct np_session *session, int n_threads, struct estimate *sum)
+struct estimate {
+    const struct np_dataset *dataset;
+    struct need *need; /* [dataset->n_sessions] */
+    struct need most;  /* the largest of each */
+    struct need total; /* but memory */
+    int n_threads;     /* of one session */
+};
+
+static int64_t most(int64_t a, int64_t b)
 {
-    int64_t disk = 0;
-    double seconds = 0;
+    return a > b ? a : b;
+}
+
+static struct need need_of(const struct np_session *session, int n_threads)
+{
+    struct need need = {.n_files = session->n_scans};
 
     for (size_t i = 0; i < session->n_scans; i++) {
         struct np_nifti_info info;
-        sum->n_files++;
+        need.seconds += SECONDS_PER_FILE;
         if (np_nifti_read_info(session->scan[i].path, &info, NULL) < 0) {
-            sum->n_unreadable++;
+            need.n_unreadable++;
             continue;
         }
         int64_t n = (int64_t)np_grid_voxels(&info.grid);
-        int64_t memory = np_plan_file_bytes(n, n_threads);
-        sum->memory_bytes = memory > sum->memory_bytes ? memory : sum->memory_bytes;
-        disk += n * 5;
-        seconds += SECONDS_PER_FILE + SECONDS_PER_MEGAVOXEL * (double)n * 1e-6;
+        need.memory_bytes = most(need.memory_bytes, np_plan_file_bytes(n, n_threads));
+        need.disk_bytes += n * 5;
+        need.seconds += SECONDS_PER_MEGAVOXEL * (double)n * 1e-6;
     }
-    sum->n_sessions++;
-    sum->total_disk_bytes += disk;
-    sum->disk_bytes = disk > sum->disk_bytes ? disk : sum->disk_bytes;
-    sum->seconds = seconds > sum->seconds ? seconds : sum->seconds;
+    return need;
 }
 
-static void print(const struct estimate *sum, int n_threads)
+static void sum_up(struct estimate *estimate)
 {
-    long long mib = (sum->memory_bytes + MIB - 1) / MIB + 256;
-    int minutes = (int)(sum->seconds / 60) + 5;
+    struct need *total = &estimate->total, *largest = &estimate->most;
 
-    printf("%zu sessions, %zu images (%zu with a header that cannot be read)\n", sum->n_sessions,
-           sum->n_files, sum->n_unreadable);
-    printf("largest session: %lld MiB of memory with %d threads, %.0f s, %lld MiB of disk\n", mib,
-           n_threads, sum->seconds, (long long)(sum->disk_bytes / MIB));
-    printf("all sessions: %lld MiB of disk\n\n", (long long)(sum->total_disk_bytes / MIB));
-    printf("hpc.json:\n{\"TIME\": \"%02d:%02d:00\", \"CORES\": \"%d\", \"MEMORY\": \"%lldM\"}\n\n",
-           minutes / 60, minutes % 60, n_threads, mib);
-    printf(
-        "sbatch:\n#SBATCH --time=%02d:%02d:00\n#SBATCH --cpus-per-task=%d\n#SBATCH --mem=%lldM\n",
-        minutes / 60, minutes % 60, n_threads, mib);
+    for (size_t i = 0; i < estimate->dataset->n_sessions; i++) {
+        const struct need *need = &estimate->need[i];
+        total->n_files += need->n_files;
+        total->n_unreadable += need->n_unreadable;
+        total->disk_bytes += need->disk_bytes;
+        total->seconds += need->seconds;
+        largest->memory_bytes = most(largest->memory_bytes, need->memory_bytes);
+        largest->disk_bytes = most(largest->disk_bytes, need->disk_bytes);
+        if (need->seconds > largest->seconds)
+            largest->seconds = need->seconds;
+    }
+}
+
+static long long mib(int64_t bytes)
+{
+    return bytes / MIB + (bytes % MIB > 0);
+}
+
+/* What to ask for one session: libraries, the supervisor and the kernel's buffers come on top. */
+static long long asked_mib(const struct estimate *estimate)
+{
+    return mib(estimate->most.memory_bytes) + 256;
+}
+
+/* "00:05:00"; reading from a slow file system comes on top. */
+static char *asked_time(const struct estimate *estimate)
+{
+    int minutes = (int)(estimate->most.seconds / 60) + 5;
+
+    return np_xasprintf("%02d:%02d:00", minutes / 60, minutes % 60);
+}
+
+static char *as_table(const struct estimate *estimate)
+{
+    struct np_str out = {0};
+    NP_AUTO(np_freep) char *time = asked_time(estimate);
+    const struct need *total = &estimate->total, *largest = &estimate->most;
+
+    np_str_addf(&out, "%zu sessions, %zu images (%zu with a header that cannot be read)\n",
+                estimate->dataset->n_sessions, total->n_files, total->n_unreadable);
+    np_str_addf(
+        &out, "largest session: %lld MiB of memory with %d threads, %.0f s, %lld MiB of disk\n",
+        asked_mib(estimate), estimate->n_threads, largest->seconds, mib(largest->disk_bytes));
+    np_str_addf(
+        &out, "all sessions: %.1f CPU hours, %lld MiB of disk, %zu files and folders at most\n\n",
+        total->seconds / 3600, mib(total->disk_bytes), total->n_files * NP_PLAN_INODES_PER_FILE);
+    np_str_addf(&out, "hpc.json:\n{\"TIME\": \"%s\", \"CORES\": \"%d\", \"MEMORY\": \"%lldM\"}\n\n",
+                time, estimate->n_threads, asked_mib(estimate));
+    np_str_addf(&out,
+                "sbatch:\n#SBATCH --time=%s\n#SBATCH --cpus-per-task=%d\n#SBATCH --mem=%lldM\n",
+                time, estimate->n_threads, asked_mib(estimate));
+    return np_str_take(&out);
+}
+
+/* "ses-1", or `none` when the session has no label. */
+static char *session_name(const struct np_session *session, const char *none)
+{
+    return session->session ? np_xasprintf("ses-%s", session->session) : np_xstrdup(none);
+}
+
+static char *as_tsv(const struct estimate *estimate)
+{
+    struct np_str out = {0};
+
+    np_str_add(&out, "participant_id\tsession_id\tn_files\tmemory_mib\ttime_s\tdisk_mib\n");
+    for (size_t i = 0; i < estimate->dataset->n_sessions; i++) {
+        const struct np_session *session = &estimate->dataset->session[i];
+        const struct need *need = &estimate->need[i];
+        NP_AUTO(np_freep) char *name = session_name(session, "n/a");
+        np_str_addf(&out, "sub-%s\t%s\t%zu\t%lld\t%.1f\t%lld\n", session->participant, name,
+                    need->n_files, mib(need->memory_bytes), need->seconds, mib(need->disk_bytes));
+    }
+    return np_str_take(&out);
+}
+
+static char *as_pairs(const struct estimate *estimate)
+{
+    struct np_str out = {0};
+
+    for (size_t i = 0; i < estimate->dataset->n_sessions; i++)
+        np_str_addf(&out, "%s\t%s\n", estimate->dataset->session[i].participant,
+                    estimate->dataset->session[i].requested_session);
+    return np_str_take(&out);
+}
+
+static void add_need(struct np_str *out, const struct need *need)
+{
+    np_str_addf(out, "\"memory_bytes\": %lld, \"time_s\": %.1f, \"disk_bytes\": %lld",
+                (long long)need->memory_bytes, need->seconds, (long long)need->disk_bytes);
+}
+
+static char *as_json(const struct estimate *estimate)
+{
+    struct np_str out = {0};
+    NP_AUTO(np_freep) char *time = asked_time(estimate);
+    const struct need *total = &estimate->total;
+
+    np_str_addf(&out, "{\n  \"n_sessions\": %zu, \"n_files\": %zu, \"n_unreadable\": %zu,\n",
+                estimate->dataset->n_sessions, total->n_files, total->n_unreadable);
+    np_str_addf(&out, "  \"threads\": %d,\n  \"largest\": {", estimate->n_threads);
+    add_need(&out, &estimate->most);
+    np_str_addf(&out, "},\n  \"total\": {\"time_s\": %.1f, \"disk_bytes\": %lld, \"inodes\": %zu},",
+                total->seconds, (long long)total->disk_bytes,
+                total->n_files * NP_PLAN_INODES_PER_FILE);
+    np_str_addf(&out,
+                "\n  \"hpc\": {\"TIME\": \"%s\", \"CORES\": \"%d\", \"MEMORY\": \"%lldM\"},"
+                "\n  \"sessions\": [",
+                time, estimate->n_threads, asked_mib(estimate));
+    for (size_t i = 0; i < estimate->dataset->n_sessions; i++) {
+        const struct np_session *session = &estimate->dataset->session[i];
+        np_str_addf(&out, "%s    {\"participant\": ", i ? ",\n" : "\n");
+        np_str_add_json(&out, session->participant);
+        np_str_add(&out, ", \"session\": ");
+        np_str_add_json(&out, session->session);
+        np_str_addf(&out, ", \"n_files\": %zu, ", estimate->need[i].n_files);
+        add_need(&out, &estimate->need[i]);
+        np_str_add(&out, "}");
+    }
+    np_str_add(&out, "\n  ]\n}\n");
+    return np_str_take(&out);
 }
 
 int np_command_estimate(const struct np_config *config)
 {
+    static char *(*const formats[])(const struct estimate *) = {[NP_FORMAT_TABLE] = as_table,
+                                                                [NP_FORMAT_TSV] = as_tsv,
+                                                                [NP_FORMAT_JSON] = as_json,
+                                                                [NP_FORMAT_NIPOPPY] = as_pairs};
     const struct np_selection selection = {.participants = &config->participants,
                                            .sessions = &config->sessions,
                                            .modalities = &config->modalities,
                                            .runs = &config->runs,
                                            .echoes = &config->echoes,
-                                           .filter_file = config->bids_filter_file};
+                                           .filter_file = config->bids_filter_file,
+                                           .session_list = config->session_list};
     NP_AUTO(np_dataset_freep) struct np_dataset *dataset = NULL;
     struct np_error err = {0};
-    struct estimate sum = {0};
-    int n_threads = config->omp_nthreads > 0 ? config->omp_nthreads : 2;
 
     if (np_dataset_open(config->bids_dir, &selection, &dataset, &err) < 0)
         return np_command_fail(&err);
+    NP_AUTO(np_freep) struct need *need = np_xcalloc(dataset->n_sessions, sizeof(*need));
+    struct estimate estimate = {.dataset = dataset,
+                                .need = need,
+                                .n_threads = config->omp_nthreads > 0 ? config->omp_nthreads : 2};
     for (size_t i = 0; i < dataset->n_sessions; i++)
-        add_session(&dataset->session[i], n_threads, &sum);
-    print(&sum, n_threads);
+        need[i] = need_of(&dataset->session[i], estimate.n_threads);
+    sum_up(&estimate);
+    NP_AUTO(np_freep) char *text = formats[config->format](&estimate);
+    fputs(text, stdout);
     return 0;
 }

@@ -7,9 +7,12 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "cli/commands.h"
+#include "cli/observation.h"
+#include "cli/telemetry.h"
 #include "cli/version.h"
 #include "otlp/record.h"
 #include "pipeline/run.h"
+#include "trace/names.h"
 #include "trace/resource.h"
 
 int np_command_fail(const struct np_error *err)
@@ -43,10 +46,12 @@ static char *record_path(const char *output_dir, const char *run_id)
 /* `sink` is empty without telemetry. Records that cannot be kept are no reason to keep no results.
  */
 static void open_telemetry(const struct np_config *config, const struct np_run *run,
-                           const struct np_attrs *resource, struct np_trace_sink *sink)
+                           const struct np_attrs *resource,
+                           const struct np_observation *observation, struct np_trace_sink *sink,
+                           struct np_telemetry *telemetry)
 {
-    static const struct np_instrumentation scope = {.name = "neuro-preprocess",
-                                                    .version = NP_VERSION};
+    static const struct np_instrumentation scope = {
+        .name = "neuro-preprocess", .version = NP_VERSION, .schema_url = NP_SEMCONV_SCHEMA_URL};
     struct np_error err = {0};
 
     if (config->no_telemetry)
@@ -56,10 +61,13 @@ static void open_telemetry(const struct np_config *config, const struct np_run *
         np_console_say(run->console, 0, "warning: no telemetry: %s", err.text);
         return;
     }
+    sink->temporality = np_observation_temporality(observation);
     np_trace_add_sink(run->trace, *sink);
+    np_otlp_record_observe(sink, run->trace);
     NP_AUTO(np_freep) char *shown = np_path_relative(path, config->output_dir);
-    np_console_say(run->console, 0, "traces, metrics, logs: %s; nothing leaves this machine",
-                   shown);
+    np_telemetry_start(telemetry, &observation->settings, observation->naming, path, shown,
+                       run->console);
+    np_telemetry_observe(telemetry, run->trace);
 }
 
 static void say_health(const struct np_trace_sink *sink, struct np_console *console)
@@ -96,9 +104,17 @@ static void detect_resource(const struct np_config *config, const struct np_plan
                         : plan->dataset      ? plan->dataset->name
                                              : NULL,
         .revision = np_cli_commit(),
+        .telemetry_id = np_otlp_naming_name((enum np_otlp_naming)config->telemetry_id),
     };
 
     np_resource_detect(&facts, resource, warning);
+}
+
+/* One a line. */
+static void say_warnings(const char *text, struct np_console *console)
+{
+    for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+        np_console_say(console, 0, "warning: %.*s", (int)strcspn(text, "\n"), text);
 }
 
 static int run_plan(const struct np_config *config, const struct np_plan *plan,
@@ -108,6 +124,8 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     struct np_error err = {0};
     struct np_attrs resource = {0};
     struct np_trace_sink sink = {0};
+    struct np_observation observation;
+    struct np_telemetry telemetry = {0};
     struct np_run run = {.config = config,
                          .plan = plan,
                          .console = console,
@@ -119,15 +137,22 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     if (code < 0)
         return np_command_fail(&err);
     detect_resource(config, plan, run.id, &resource, &warning);
-    run.trace = np_trace_new(&resource);
-    open_telemetry(config, &run, &resource, &sink);
     if (warning.length)
-        np_console_say(console, 0, "warning: %s", warning.text);
+        np_str_add_char(&warning, '\n');
+    np_observation_read(config, &observation, &warning);
+    run.trace = np_trace_new(&resource);
+    np_observation_begin(&observation, config, &run);
+    open_telemetry(config, &run, &resource, &observation, &sink, &telemetry);
+    say_warnings(np_str_text(&warning), console);
     say_plan(&run);
     np_run_execute(&run);
     np_trace_flush(run.trace);
+    np_telemetry_finish(&telemetry, config->output_dir, console);
     say_health(&sink, console);
+    np_observation_say(&observation, console);
+    np_observation_end(&observation);
     np_trace_freep(&run.trace);
+    np_observation_done(&observation);
     np_attrs_done(&resource);
     return run.exit_status;
 }

@@ -7,17 +7,17 @@
 #include "otlp/record.h"
 #include "pipeline/group.h"
 
-static char *formatted(const struct np_survey *survey, enum np_status_format format,
+static char *formatted(const struct np_survey *survey, enum np_format format,
                        enum np_survey_rows rows)
 {
     switch (format) {
-    case NP_STATUS_TSV:
+    case NP_FORMAT_TSV:
         return np_survey_tsv(survey, rows);
-    case NP_STATUS_JSON:
+    case NP_FORMAT_JSON:
         return np_survey_json(survey, rows);
-    case NP_STATUS_NIPOPPY:
+    case NP_FORMAT_NIPOPPY:
         return np_survey_nipoppy(survey);
-    case NP_STATUS_TABLE:
+    case NP_FORMAT_TABLE:
         break;
     }
     return NULL;
@@ -31,7 +31,7 @@ int np_command_status(const struct np_config *config)
 
     if (np_survey_read(config->output_dir, &survey, &err) < 0)
         return np_command_fail(&err);
-    NP_AUTO(np_freep) char *text = formatted(&survey, config->status_format, rows);
+    NP_AUTO(np_freep) char *text = formatted(&survey, config->format, rows);
     if (text)
         fputs(text, stdout);
     else

@@ -206,7 +206,8 @@ static void check_dataset(struct visit *visit)
                                      .modalities = &config->modalities,
                                      .runs = &config->runs,
                                      .echoes = &config->echoes,
-                                     .filter_file = config->bids_filter_file};
+                                     .filter_file = config->bids_filter_file,
+                                     .session_list = config->session_list};
     NP_AUTO(np_dataset_freep) struct np_dataset *dataset = NULL;
     struct np_error err = {0};
     size_t n_scans = 0, n_without = 0;

@@ -13,6 +13,7 @@
 #include "cli/usage.h"
 #include "cli/version.h"
 #include "config/config_file.h"
+#include "config/descriptor.h"
 
 static int done(int code, const struct np_error *err)
 {
@@ -54,16 +55,6 @@ static int demo_data(const struct np_config *config)
     return done(np_demo_data(config, &err), &err);
 }
 
-static int refuse(const struct np_config *config)
-{
-    struct np_error err = {0};
-
-    const char *what = config->command == NP_COMMAND_BIDS_EXEC_SPEC
-                           ? "--bids-exec-spec: the Boutiques descriptor"
-                           : "replay: sending telemetry";
-    return done(np_error_set(&err, NP_EUSAGE, "%s comes in a later version", what), &err);
-}
-
 static int dispatch(const struct np_config *config, const struct np_cancel *cancel)
 {
     struct np_error err = {0};
@@ -77,6 +68,8 @@ static int dispatch(const struct np_config *config, const struct np_cancel *canc
         return np_command_group(config);
     case NP_COMMAND_STATUS:
         return np_command_status(config);
+    case NP_COMMAND_IDPS:
+        return np_command_idps(config);
     case NP_COMMAND_DOCTOR:
         return np_doctor(config, stdout);
     case NP_COMMAND_ESTIMATE:
@@ -96,11 +89,12 @@ static int dispatch(const struct np_config *config, const struct np_cancel *canc
         return print_text(np_config_schema_json());
     case NP_COMMAND_COMPLETION:
         return done(np_cli_print_completion(stdout, config->argument, &err), &err);
-    case NP_COMMAND_REPLAY:
     case NP_COMMAND_BIDS_EXEC_SPEC:
-        break;
+        return print_text(np_descriptor_json(config->topic, np_cli_version()));
+    case NP_COMMAND_REPLAY:
+        return np_command_replay(config);
     }
-    return refuse(config);
+    return np_outcome_info(NP_OUTCOME_INTERNAL)->exit_status;
 }
 
 static int run(int argc, char **argv, const struct np_cancel *cancel)
@@ -119,6 +113,7 @@ static int run(int argc, char **argv, const struct np_cancel *cancel)
 
 int main(int argc, char **argv)
 {
+    np_open_output();
     int status = run(argc, argv, np_signals_install());
 
     np_drain_output();

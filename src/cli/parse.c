@@ -417,7 +417,8 @@ static int check_options(const struct line *line, const struct np_command_info *
 static int check_command(const struct line *line, const struct np_command_info *info,
                          const struct np_config *config)
 {
-    bool writes_beside = info->command == NP_COMMAND_PROCESS || info->command == NP_COMMAND_BATCH;
+    bool takes_images = info->command == NP_COMMAND_PROCESS || info->command == NP_COMMAND_BATCH;
+    bool writes_beside = takes_images || info->command == NP_COMMAND_IDPS;
 
     NP_TRY(check_options(line, info));
     if (writes_beside && !config->output_dir)
@@ -425,7 +426,7 @@ static int check_command(const struct line *line, const struct np_command_info *
                             "%s: expected -o DIR, the folder for the results; 'neuro-preprocess "
                             "%s'",
                             info->verb, info->form);
-    if (writes_beside && assigned(line, "modalities") && config->modalities.n > 1)
+    if (takes_images && assigned(line, "modalities") && config->modalities.n > 1)
         return np_error_set(line->err, NP_EUSAGE,
                             "--modalities: %s expects one, found %zu; it is what images are whose "
                             "name does not say it",

@@ -24,7 +24,7 @@ void np_config_done(struct np_config *config)
         config->bids_dir,   config->output_dir,       config->bids_filter_file,
         config->work_dir,   config->dataset_name,     config->otel_endpoint,
         config->slow_stage, config->metrics_textfile, config->config_file,
-        config->argument,
+        config->argument,   config->session_list,     config->replay_since,
     };
     struct np_strings *lists[] = {
         &config->inputs,       &config->participants, &config->sessions,   &config->tasks,

@@ -26,9 +26,10 @@ enum np_command {
     NP_COMMAND_EXPLAIN,             /* --explain CODE */
     NP_COMMAND_PRINT_CONFIG,        /* --print-config */
     NP_COMMAND_PRINT_CONFIG_SCHEMA, /* --print-config-schema */
-    NP_COMMAND_BIDS_EXEC_SPEC,
-    NP_COMMAND_COMPLETION, /* --completion SHELL */
-    NP_COMMAND_MAN,        /* --man: the page in roff */
+    NP_COMMAND_BIDS_EXEC_SPEC,      /* --bids-exec-spec, of the command `topic` */
+    NP_COMMAND_COMPLETION,          /* --completion SHELL */
+    NP_COMMAND_MAN,                 /* --man: the page in roff */
+    NP_COMMAND_IDPS, /* idps OUTPUT_DIR -o DIR; inputs[0] is OUTPUT_DIR, output_dir is DIR */
 };
 
 enum np_skull_strip { NP_SKULL_STRIP_AUTO, NP_SKULL_STRIP_FORCE, NP_SKULL_STRIP_SKIP };
@@ -44,7 +45,7 @@ enum np_report_viewer { NP_REPORT_VIEWER_NONE, NP_REPORT_VIEWER_SPRITE };
 enum np_output_layout { NP_LAYOUT_BIDS };
 enum np_rerun { NP_RERUN_MISSING, NP_RERUN_FAILED, NP_RERUN_OUTDATED, NP_RERUN_ALL };
 enum np_telemetry_id { NP_TELEMETRY_LABEL, NP_TELEMETRY_HASH, NP_TELEMETRY_NONE };
-enum np_status_format { NP_STATUS_TABLE, NP_STATUS_TSV, NP_STATUS_JSON, NP_STATUS_NIPOPPY };
+enum np_format { NP_FORMAT_TABLE, NP_FORMAT_TSV, NP_FORMAT_JSON, NP_FORMAT_NIPOPPY };
 
 struct np_config {
     enum np_command command;
@@ -61,6 +62,7 @@ struct np_config {
     struct np_strings tasks, runs, echoes;
     struct np_strings modalities; /* "T1w", "T2w", "FLAIR"; never empty after the defaults */
     char *bids_filter_file;
+    char *session_list;
 
     /* methods */
     enum np_skull_strip skull_strip;
@@ -93,10 +95,15 @@ struct np_config {
     struct np_strings dataset_links; /* "NAME=URI" */
 
     /* telemetry */
-    char *otel_endpoint;    /* may hold a password: never print it but through np_url_redact */
-    char *metrics_textfile; /* this version writes none */
+    char *otel_endpoint; /* may hold a password: never print it but through np_url_redact */
+    char *metrics_textfile;
     enum np_telemetry_id telemetry_id;
     bool no_telemetry;
+    double otel_timeout_s; /* for what is not sent at a run's end; 0 = the environment's, else 5 */
+
+    /* replay; inputs are records and folders */
+    bool replay_all;
+    char *replay_since;
 
     /* injected faults */
     double fail_rate;
@@ -106,7 +113,7 @@ struct np_config {
 
     /* status */
     bool status_failed;
-    enum np_status_format status_format;
+    enum np_format format;
 
     /* demo-data; inputs[0] is the folder */
     int demo_participants;

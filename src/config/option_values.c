@@ -9,7 +9,7 @@
 
 /* Choices are stored by copying an int over the enum. */
 _Static_assert(sizeof(enum np_skull_strip) == sizeof(int), "enums are ints");
-_Static_assert(sizeof(enum np_status_format) == sizeof(int), "enums are ints");
+_Static_assert(sizeof(enum np_format) == sizeof(int), "enums are ints");
 
 enum { LONGEST_SHOWN = 80, MOST_VERBOSE = 3 };
 

@@ -48,8 +48,8 @@ static const struct np_choice rerun_words[] = {
 };
 static const struct np_choice telemetry_id_words[] = {
     {"label", NP_TELEMETRY_LABEL},
-    {"hash", NP_CHOICE_LATER},
-    {"none", NP_CHOICE_LATER},
+    {"hash", NP_TELEMETRY_HASH},
+    {"none", NP_TELEMETRY_NONE},
     {NULL, 0},
 };
 static const struct np_choice viewer_words[] = {
@@ -62,10 +62,10 @@ static const struct np_choice layout_words[] = {
     {NULL, 0},
 };
 static const struct np_choice format_words[] = {
-    {"table", NP_STATUS_TABLE},
-    {"tsv", NP_STATUS_TSV},
-    {"json", NP_STATUS_JSON},
-    {"nipoppy", NP_STATUS_NIPOPPY},
+    {"table", NP_FORMAT_TABLE},
+    {"tsv", NP_FORMAT_TSV},
+    {"json", NP_FORMAT_JSON},
+    {"nipoppy", NP_FORMAT_NIPOPPY},
     {NULL, 0},
 };
 static const struct np_choice modality_words[] = {
@@ -84,9 +84,10 @@ static const struct np_choice stage_words[] = {
 
 const struct np_option np_options[] = {
     /* places */
-    {"output-dir", "output", 'o', NP_OPT_STRING, NP_GROUP_PLACES, FILES, NP_OPT_DIRECTORY,
-     FIELD(output_dir), .argument = "DIR",
-     .help = "Folder for the results of 'process' and 'batch'; made when it does not exist."},
+    {"output-dir", "output", 'o', NP_OPT_STRING, NP_GROUP_PLACES, FILES | BIT(IDPS),
+     NP_OPT_DIRECTORY, FIELD(output_dir), .argument = "DIR",
+     .help = "Folder for the results of 'process', 'batch' and 'idps'; made when it does not "
+             "exist."},
     {"input", NULL, 0, NP_OPT_LIST, NP_GROUP_PLACES, BIT(PROCESS), NP_OPT_FILE, FIELD(inputs),
      .argument = "FILE", .help = "Images to process, another way to say 'process FILE...'."},
     {"input-dir", NULL, 0, NP_OPT_LIST, NP_GROUP_PLACES, BIT(BATCH),
@@ -108,6 +109,11 @@ const struct np_option np_options[] = {
      NP_OPT_IN_FILE | NP_OPT_LABEL, FIELD(sessions), .argument = "LABEL", .prefix = "ses-",
      .help = "Sessions to process, with or without 'ses-'; 'unnamed' means images that belong to "
              "no session. All when not given."},
+    {"session-list", NULL, 0, NP_OPT_STRING, NP_GROUP_SELECTION, BIDS, NP_OPT_IN_FILE | NP_OPT_FILE,
+     FIELD(session_list), .argument = "FILE",
+     .help = "Text file of the sessions to process, one a line: participant, tab, session. Instead "
+             "of labels, where these would select too much; what 'status --format nipoppy' writes "
+             "is such a list."},
     {"modalities", "modality", 'm', NP_OPT_LIST, NP_GROUP_SELECTION, BIDS | FILES, NP_OPT_IN_FILE,
      FIELD(modalities), .argument = "SUFFIX", .choices = modality_words,
      .help = "Kinds of images to process; for 'process' and 'batch', what an image is whose name "
@@ -187,8 +193,8 @@ const struct np_option np_options[] = {
              "= also those made with another configuration or method version."},
     {"stop-on-first-crash", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE,
      FIELD(stop_on_first_crash), .help = "Start no more sessions after the first failed one."},
-    {"dry-run", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(dry_run),
-     .help = "Say what would be done, and do nothing."},
+    {"dry-run", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
+     FIELD(dry_run), .help = "Say what would be done, and do nothing."},
     {"allow-empty", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_empty),
      .help = "A session with nothing to do is complete and no failure."},
     {"redact", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE | NP_OPT_RECORDED,
@@ -207,19 +213,25 @@ const struct np_option np_options[] = {
              "input when not given."},
 
     /* telemetry */
-    {"otel-endpoint", NULL, 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, PLANNED,
-     NP_OPT_IN_FILE | NP_OPT_RECORDED, FIELD(otel_endpoint), .argument = "URL",
-     .later = "recorded to file only: sending comes in a later version",
-     .help = "Where to send telemetry. Accepted; this version records it to file only."},
-    {"telemetry-id", NULL, 0, NP_OPT_CHOICE, NP_GROUP_TELEMETRY, RUN, NP_OPT_IN_FILE,
+    {"otel-endpoint", "endpoint", 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, PLANNED | BIT(REPLAY),
+     NP_OPT_IN_FILE, FIELD(otel_endpoint), .argument = "URL",
+     .help = "Send telemetry there; without it, and without OTEL_EXPORTER_OTLP_ENDPOINT, nothing "
+             "leaves the machine. Port 4317 means grpc when the URL has no scheme; auto is what a "
+             "stack on this node has left word of."},
+    {"otel-timeout", NULL, 0, NP_OPT_DOUBLE, NP_GROUP_TELEMETRY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
+     FIELD(otel_timeout_s), .argument = "SECONDS", .least = 0, .most = 86400,
+     .help = "How long the end of a run may wait for a server that answers (one that does not "
+             "costs 0.2 s at most), and replay for one that does not; 0 = what "
+             "OTEL_BSP_EXPORT_TIMEOUT says, else 5. What was not sent is kept."},
+    {"telemetry-id", NULL, 0, NP_OPT_CHOICE, NP_GROUP_TELEMETRY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
      FIELD(telemetry_id), .argument = "HOW", .choices = telemetry_id_words,
-     .help = "How participants are named in telemetry: by their label. Hashes, and no name at all, "
-             "come in a later version; until then they are refused rather than ignored."},
+     .help = "How participants are named in what leaves the machine as telemetry: by their label, "
+             "by a hash under a key that stays in OUTPUT_DIR, or by nothing that leads to them. "
+             "Paths, messages and file names follow. The files in OUTPUT_DIR keep labels."},
     {"metrics-textfile", NULL, 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, RUN,
-     NP_OPT_IN_FILE | NP_OPT_FILE | NP_OPT_RECORDED, FIELD(metrics_textfile), .argument = "FILE",
-     .later = "metrics are recorded to the telemetry file only: a text file comes in a later "
-              "version",
-     .help = "Also write the metrics as text. Accepted; it comes in a later version."},
+     NP_OPT_IN_FILE | NP_OPT_FILE | NP_OPT_WRITTEN, FIELD(metrics_textfile), .argument = "FILE",
+     .help = "Also write the metrics as text for node_exporter's textfile collector, which takes "
+             "files that end in .prom. Its folder must exist."},
     {"no-telemetry", NULL, 0, NP_OPT_FLAG, NP_GROUP_TELEMETRY, PLANNED, NP_OPT_IN_FILE,
      FIELD(no_telemetry), .help = "Record no telemetry at all."},
 
@@ -237,9 +249,19 @@ const struct np_option np_options[] = {
     /* status */
     {"failed", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(status_failed),
      .help = "Only failed sessions; the exit status is 1 if there are any."},
-    {"format", NULL, 0, NP_OPT_CHOICE, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(status_format),
-     .argument = "FORMAT", .choices = format_words,
-     .help = "nipoppy is the subcohort file for 'nipoppy process --use-subcohort'."},
+    {"format", NULL, 0, NP_OPT_CHOICE, NP_GROUP_STATUS, BIT(STATUS) | BIT(ESTIMATE), 0,
+     FIELD(format), .argument = "FORMAT", .choices = format_words,
+     .help = "table is for people, tsv has one row a session, nipoppy is the subcohort file for "
+             "'nipoppy process --use-subcohort'; of 'status' it lists what to run again."},
+
+    /* replay */
+    {"all", NULL, 0, NP_OPT_FLAG, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_all),
+     .help = "Send everything that this destination has not accepted, though another one has, and "
+             "what it once refused."},
+    {"since", NULL, 0, NP_OPT_STRING, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_since),
+     .argument = "WHEN",
+     .help = "Only runs that began then or later: 2026-11-21, 2026-11-21T10:20:30Z, or 90m, 36h, "
+             "7d ago."},
 
     /* demo-data */
     {"participants", NULL, 0, NP_OPT_INT, NP_GROUP_DEMO_DATA, BIT(DEMO_DATA), 0,
@@ -267,9 +289,9 @@ const struct np_option np_options[] = {
     {"explain", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0, .argument = "CODE",
      .command = NP_COMMAND_EXPLAIN,
      .help = "Say what an exit status (65), its name (bad-data) or an error (NP_EFORMAT) means."},
-    {"bids-exec-spec", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0,
+    {"bids-exec-spec", "boutiques", 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0,
      .command = NP_COMMAND_BIDS_EXEC_SPEC,
-     .help = "Print the Boutiques descriptor; it comes in a later version."},
+     .help = "Print the Boutiques descriptor; after 'idps', the one of that command."},
     {"completion", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0, .argument = "SHELL",
      .choices = shell_words, .command = NP_COMMAND_COMPLETION,
      .help = "Print the completion script of a shell."},
@@ -292,7 +314,8 @@ static const char *const headings[NP_N_GROUPS] = {
     [NP_GROUP_DATASET] = "About the dataset",
     [NP_GROUP_TELEMETRY] = "Telemetry",
     [NP_GROUP_FAULTS] = "Injected faults, for demonstrations and tests",
-    [NP_GROUP_STATUS] = "Of 'status'",
+    [NP_GROUP_STATUS] = "Of 'status' and 'estimate'",
+    [NP_GROUP_REPLAY] = "Of 'replay'",
     [NP_GROUP_DEMO_DATA] = "Of 'demo-data'",
     [NP_GROUP_GENERAL] = "General",
 };
@@ -350,16 +373,20 @@ const struct np_command_info np_commands[] = {
      "Preprocess every NIfTI file below a folder.", NULL, 1, 1},
     {NP_COMMAND_STATUS, "status", "status OUTPUT_DIR [--failed] [--format FORMAT]",
      "Say what is complete, failed or running; reads only, also while jobs run.", NULL, 1, 1},
-    {NP_COMMAND_ESTIMATE, "estimate", "estimate BIDS_DIR [options]",
+    {NP_COMMAND_IDPS, "idps", "idps OUTPUT_DIR -o DIR",
+     "Write a table of imaging-derived phenotypes from the records of an output folder.", NULL, 1,
+     1},
+    {NP_COMMAND_ESTIMATE, "estimate", "estimate BIDS_DIR [--format FORMAT] [options]",
      "Say what memory, time and disk the sessions will need.", NULL, 1, 1},
     {NP_COMMAND_DOCTOR, "doctor", "doctor [BIDS_DIR OUTPUT_DIR]",
      "Check folders, permissions, limits and the machine, and say what to do.", NULL, 0, 2},
     {NP_COMMAND_DEMO_DATA, "demo-data",
      "demo-data DIR [--participants N] [--sessions N] [--size MM] [--random-seed N]",
      "Write a small BIDS dataset of synthetic heads.", NULL, 1, 1},
-    {NP_COMMAND_REPLAY, "replay", "replay DIR --endpoint URL",
-     "Send saved telemetry to a collector. Not in this version.",
-     "not in this version: telemetry is recorded to file, sending comes in a later version", 1, 1},
+    {NP_COMMAND_REPLAY, "replay",
+     "replay DIR|RECORD... [--endpoint URL] [--all] [--since WHEN] [--dry-run]",
+     "Send recorded telemetry: of a run, of an output folder, or of a folder of many.", NULL, 1,
+     -1},
 };
 const size_t np_n_commands = NP_COUNT(np_commands);
 

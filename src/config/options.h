@@ -47,6 +47,7 @@ enum np_option_group {
     NP_GROUP_TELEMETRY,
     NP_GROUP_FAULTS,
     NP_GROUP_STATUS,
+    NP_GROUP_REPLAY,
     NP_GROUP_DEMO_DATA,
     NP_GROUP_GENERAL,
     NP_N_GROUPS
@@ -62,6 +63,7 @@ enum np_option_trait {
     NP_OPT_RECORDED = 1 << 6,        /* accepted with a notice: `later` says what is not done yet */
     NP_OPT_REFUSED = 1 << 7,         /* refused: `later` says why */
     NP_OPT_ZERO_IS_AUTO = 1 << 8,    /* 0 = found out at run time */
+    NP_OPT_WRITTEN = 1 << 9,         /* with NP_OPT_FILE: the file is made, not read */
 };
 
 struct np_option {

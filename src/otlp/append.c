@@ -1,11 +1,20 @@
 #include "otlp/append.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The bytes of the first `n` up to the last line feed. */
+static size_t whole_lines(const char *bytes, size_t n)
+{
+    const char *last = memrchr(bytes, '\n', n);
+
+    return last ? (size_t)(last - bytes) + 1 : 0;
+}
+
 int np_otlp_append(int fd, const char *path, const char *bytes, size_t n_bytes, bool *is_torn,
-                   struct np_error *err)
+                   size_t *n_whole, struct np_error *err)
 {
     size_t done = 0;
     int failed = 0;
@@ -17,16 +26,18 @@ int np_otlp_append(int fd, const char *path, const char *bytes, size_t n_bytes, 
         else if (n == 0 || errno != EINTR)
             failed = n == 0 ? ENOSPC : errno;
     }
-    if (!failed) {
-        *is_torn = false;
+    size_t whole = whole_lines(bytes, done);
+    if (n_whole)
+        *n_whole = whole;
+    if (done > 0)
+        *is_torn = whole < done;
+    if (!failed)
         return 0;
-    }
     /* Take back what did not fit: half a line would be taken for the beginning of the next one. */
     struct stat status;
-    bool taken_back = done == 0 || (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-                                    ftruncate(fd, status.st_size - (off_t)done) == 0);
-    if (!taken_back)
-        *is_torn = bytes[done - 1] != '\n';
+    if (done > whole && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+        ftruncate(fd, status.st_size - (off_t)(done - whole)) == 0)
+        *is_torn = false;
     return np_error_errno(err, failed, NP_EIO, "'%s': cannot write telemetry", path);
 }
 

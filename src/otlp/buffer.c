@@ -25,7 +25,7 @@ static int reserve(struct np_otlp_buffer *buffer, size_t more)
     return 0;
 }
 
-void np_otlp_buffer_add(struct np_otlp_buffer *buffer, const void *bytes, size_t n)
+void np_otlp_buffer_add_slowly(struct np_otlp_buffer *buffer, const void *bytes, size_t n)
 {
     if (!buffer->failed)
         buffer->failed = reserve(buffer, n);
@@ -33,11 +33,6 @@ void np_otlp_buffer_add(struct np_otlp_buffer *buffer, const void *bytes, size_t
         return;
     memcpy(buffer->bytes + buffer->length, bytes, n);
     buffer->length += n;
-}
-
-void np_otlp_buffer_text(struct np_otlp_buffer *buffer, const char *text)
-{
-    np_otlp_buffer_add(buffer, text, strlen(text));
 }
 
 void np_otlp_buffer_cut(struct np_otlp_buffer *buffer, size_t length)

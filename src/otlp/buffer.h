@@ -7,6 +7,8 @@
 #define NP_OTLP_BUFFER_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 /* {0} is empty and without a limit. */
 struct np_otlp_buffer {
@@ -16,8 +18,26 @@ struct np_otlp_buffer {
     int failed;  /* 0, NP_ENOMEM, or NP_EVALUE when it would be longer than `most` */
 };
 
-void np_otlp_buffer_add(struct np_otlp_buffer *buffer, const void *bytes, size_t n);
-void np_otlp_buffer_text(struct np_otlp_buffer *buffer, const char *text);
+/* When there is no room, or `failed` is set. */
+void np_otlp_buffer_add_slowly(struct np_otlp_buffer *buffer, const void *bytes, size_t n);
+
+static inline void np_otlp_buffer_add(struct np_otlp_buffer *buffer, const void *bytes, size_t n)
+{
+    size_t most = buffer->most ? buffer->most : SIZE_MAX;
+
+    if (buffer->failed || n == 0 || n > buffer->capacity - buffer->length ||
+        n > most - buffer->length) {
+        np_otlp_buffer_add_slowly(buffer, bytes, n);
+        return;
+    }
+    memcpy(buffer->bytes + buffer->length, bytes, n);
+    buffer->length += n;
+}
+
+static inline void np_otlp_buffer_text(struct np_otlp_buffer *buffer, const char *text)
+{
+    np_otlp_buffer_add(buffer, text, strlen(text));
+}
 
 /* Back to `length` bytes and no failure; the memory is kept. */
 void np_otlp_buffer_cut(struct np_otlp_buffer *buffer, size_t length);

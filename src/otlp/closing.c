@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -228,7 +229,7 @@ static int encode(const struct open_spans *list, size_t first, size_t n, struct 
         .version = json_string_value(json_object_get(open->scope, "version")),
         .schema_url = json_string_value(open->schema_url),
     };
-    const struct np_otlp_source source = {&resource, &scope};
+    const struct np_otlp_source source = {.resource = &resource, .scope = &scope};
     const struct np_span *span[MOST_SPANS_A_LINE];
 
     np_otlp_decode_attributes(json_object_get(open->resource, "attributes"), &resource);
@@ -256,7 +257,7 @@ static int append_ends(int fd, const char *path, const struct open_spans *list, 
         if (code || line.failed)
             return np_error_set(err, code ? code : line.failed,
                                 "'%s': no memory to close the spans of a killed run", path);
-        NP_TRY(np_otlp_append(fd, path, line.bytes, line.length, &is_torn, err));
+        NP_TRY(np_otlp_append(fd, path, line.bytes, line.length, &is_torn, NULL, err));
     }
     return 0;
 }
@@ -273,6 +274,10 @@ static int open_record(const char *path, int *fd, struct np_error *err)
         close(opened);
         return np_error_set(err, NP_ENOINPUT, "'%s': expected a telemetry record, found no file",
                             path);
+    }
+    if (flock(opened, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(opened);
+        return np_error_set(err, NP_EBUSY, "'%s': its run is still going on", path);
     }
     *fd = opened;
     return 0;

@@ -6,14 +6,7 @@
 #include "base/str.h"
 #include "trace/names.h"
 
-enum { TEMPORALITY_CUMULATIVE = 2 };
-
-const struct np_otlp_field np_otlp_fields[NP_N_OTLP_FIELDS] = {
-#define X(ident, number, json_name, type, presence) \
-    [NP_FIELD_##ident] = {number, json_name, NP_OTLP_##type, NP_OTLP_##presence},
-    NP_OTLP_FIELDS(X)
-#undef X
-};
+enum { TEMPORALITY_DELTA = 1, TEMPORALITY_CUMULATIVE = 2 };
 
 #define FIELD(ident) (&np_otlp_fields[NP_FIELD_##ident])
 
@@ -31,7 +24,7 @@ static void put_string(struct np_otlp_writer *w, const struct np_otlp_field *fie
 {
     const char *string = text ? text : "";
 
-    put(w, field, !*string, &(struct np_otlp_value){.as.string = string});
+    put(w, field, !*string, &(struct np_otlp_value){.as.string = string, .n = strlen(string)});
 }
 
 static void put_integer(struct np_otlp_writer *w, const struct np_otlp_field *field, int64_t value)
@@ -141,7 +134,10 @@ static void envelope_begin(struct np_otlp_writer *w, const struct envelope *enve
     w->format->begin(w);
     w->format->list_begin(w, envelope->request);
     w->format->message_begin(w, envelope->request);
-    if (source->resource && source->resource->n > 0) {
+    if (source->ready_resource) {
+        w->format->ready(w, FIELD(RESOURCE), source->ready_resource->bytes,
+                         source->ready_resource->length);
+    } else if (source->resource && source->resource->n > 0) {
         w->format->message_begin(w, FIELD(RESOURCE));
         attributes(w, FIELD(RESOURCE_ATTRIBUTES), source->resource);
         w->format->message_end(w);
@@ -176,6 +172,21 @@ static int envelope_end(struct np_otlp_writer *w, const struct np_otlp_source *s
     return code;
 }
 
+int np_otlp_encode_resource(const struct np_otlp_format *format, const struct np_attrs *resource,
+                            struct np_otlp_buffer *out)
+{
+    struct np_otlp_writer w = {.format = format, .out = out};
+    size_t before = out->length;
+
+    format->begin(&w);
+    attributes(&w, FIELD(RESOURCE_ATTRIBUTES), resource);
+    format->end(&w);
+    int code = out->failed;
+    if (code)
+        np_otlp_buffer_cut(out, before);
+    return code;
+}
+
 /* Traces. */
 
 static void event(struct np_otlp_writer *w, const struct np_span_event *event_)
@@ -184,6 +195,7 @@ static void event(struct np_otlp_writer *w, const struct np_span_event *event_)
     put_time(w, FIELD(EVENT_TIME), event_->time_ns);
     put_string(w, FIELD(EVENT_NAME), event_->name);
     attributes(w, FIELD(EVENT_ATTRIBUTES), &event_->attrs);
+    put_fixed(w, FIELD(EVENT_DROPPED), event_->attrs.n_dropped);
     w->format->message_end(w);
 }
 
@@ -196,20 +208,24 @@ static void link_(struct np_otlp_writer *w, const struct np_span_link *link)
     w->format->message_end(w);
 }
 
-static void events_and_links(struct np_otlp_writer *w, const struct np_span *span)
+static void events(struct np_otlp_writer *w, const struct np_span *span)
 {
-    if (span->n_events > 0) {
-        w->format->list_begin(w, FIELD(SPAN_EVENTS));
-        for (size_t i = 0; i < span->n_events; i++)
-            event(w, &span->event[i]);
-        w->format->list_end(w);
-    }
-    if (span->n_links > 0) {
-        w->format->list_begin(w, FIELD(SPAN_LINKS));
-        for (size_t i = 0; i < span->n_links; i++)
-            link_(w, &span->link[i]);
-        w->format->list_end(w);
-    }
+    if (span->n_events == 0)
+        return;
+    w->format->list_begin(w, FIELD(SPAN_EVENTS));
+    for (size_t i = 0; i < span->n_events; i++)
+        event(w, &span->event[i]);
+    w->format->list_end(w);
+}
+
+static void links(struct np_otlp_writer *w, const struct np_span *span)
+{
+    if (span->n_links == 0)
+        return;
+    w->format->list_begin(w, FIELD(SPAN_LINKS));
+    for (size_t i = 0; i < span->n_links; i++)
+        link_(w, &span->link[i]);
+    w->format->list_end(w);
 }
 
 static void status(struct np_otlp_writer *w, const struct np_span *span)
@@ -234,7 +250,11 @@ static void span(struct np_otlp_writer *w, const struct np_span *span_)
     put_time(w, FIELD(SPAN_START), span_->start_ns);
     put_time(w, FIELD(SPAN_END), span_->end_ns);
     attributes(w, FIELD(SPAN_ATTRIBUTES), &span_->attrs);
-    events_and_links(w, span_);
+    put_fixed(w, FIELD(SPAN_DROPPED_ATTRIBUTES), span_->attrs.n_dropped);
+    events(w, span_);
+    put_fixed(w, FIELD(SPAN_DROPPED_EVENTS), span_->n_events_dropped);
+    links(w, span_);
+    put_fixed(w, FIELD(SPAN_DROPPED_LINKS), span_->n_links_dropped);
     status(w, span_);
     put_fixed(w, FIELD(SPAN_FLAGS), span_->flags);
     w->format->message_end(w);
@@ -317,6 +337,7 @@ static void log_record(struct np_otlp_writer *w, const struct np_log_record *rec
         }
         w->format->list_end(w);
     }
+    put_fixed(w, FIELD(LOG_DROPPED), record->attrs.n_dropped);
     log_tail(w, &record->trace_id, &record->span_id, record->time_ns, event_name);
     w->format->message_end(w);
 }
@@ -385,6 +406,7 @@ int np_otlp_encode_span_start(const struct np_otlp_format *format,
     format->message_begin(&w, FIELD(LOG_RECORDS));
     log_head(&w, span_->start_ns, NP_DEBUG, body);
     start_attributes(&w, span_);
+    put_fixed(&w, FIELD(LOG_DROPPED), span_->attrs.n_dropped);
     put_fixed(&w, FIELD(LOG_FLAGS), span_->flags);
     log_tail(&w, &span_->trace_id, &span_->span_id, span_->start_ns, NP_EVENT_SPAN_START);
     format->message_end(&w);
@@ -402,22 +424,27 @@ static int64_t whole(double value)
 }
 
 static void exemplar(struct np_otlp_writer *w, const struct np_otlp_field *field,
-                     const struct np_metric_point *point)
+                     const struct np_metric_def *def, const struct np_exemplar *one)
 {
-    const struct np_exemplar *latest = &point->exemplar;
+    w->format->message_begin(w, field);
+    put_time(w, FIELD(EXEMPLAR_TIME), one->time_ns);
+    if (!def->is_integer)
+        put_number(w, FIELD(EXEMPLAR_DOUBLE), one->value);
+    put_span_id(w, FIELD(EXEMPLAR_SPAN_ID), &one->span_id);
+    put_trace_id(w, FIELD(EXEMPLAR_TRACE_ID), &one->trace_id);
+    if (def->is_integer)
+        put_integer(w, FIELD(EXEMPLAR_INT), whole(one->value));
+    w->format->message_end(w);
+}
 
-    if (latest->time_ns == 0)
+static void exemplars(struct np_otlp_writer *w, const struct np_otlp_field *field,
+                      const struct np_metric_point *point)
+{
+    if (point->n_exemplars == 0)
         return;
     w->format->list_begin(w, field);
-    w->format->message_begin(w, field);
-    put_time(w, FIELD(EXEMPLAR_TIME), latest->time_ns);
-    if (point->def->is_integer)
-        put_integer(w, FIELD(EXEMPLAR_INT), whole(latest->value));
-    else
-        put_number(w, FIELD(EXEMPLAR_DOUBLE), latest->value);
-    put_span_id(w, FIELD(EXEMPLAR_SPAN_ID), &latest->span_id);
-    put_trace_id(w, FIELD(EXEMPLAR_TRACE_ID), &latest->trace_id);
-    w->format->message_end(w);
+    for (size_t i = 0; i < point->n_exemplars; i++)
+        exemplar(w, field, point->def, &point->exemplar[i]);
     w->format->list_end(w);
 }
 
@@ -426,11 +453,11 @@ static void number_point(struct np_otlp_writer *w, const struct np_metric_point 
     w->format->message_begin(w, FIELD(DATA_POINTS));
     put_time(w, FIELD(POINT_START), point->start_ns);
     put_time(w, FIELD(POINT_TIME), point->time_ns);
+    if (!point->def->is_integer)
+        put_number(w, FIELD(NUMBER_DOUBLE), point->value);
+    exemplars(w, FIELD(NUMBER_EXEMPLARS), point);
     if (point->def->is_integer)
         put_integer(w, FIELD(NUMBER_INT), whole(point->value));
-    else
-        put_number(w, FIELD(NUMBER_DOUBLE), point->value);
-    exemplar(w, FIELD(NUMBER_EXEMPLARS), point);
     attributes(w, FIELD(NUMBER_ATTRIBUTES), &point->attrs);
     w->format->message_end(w);
 }
@@ -448,7 +475,7 @@ static void histogram_point(struct np_otlp_writer *w, const struct np_metric_poi
         &(struct np_otlp_value){.as.fixed_list = point->bucket, .n = def->n_bounds + 1});
     put(w, FIELD(HISTOGRAM_BOUNDS), def->n_bounds == 0,
         &(struct np_otlp_value){.as.number_list = def->bound, .n = def->n_bounds});
-    exemplar(w, FIELD(HISTOGRAM_EXEMPLARS), point);
+    exemplars(w, FIELD(HISTOGRAM_EXEMPLARS), point);
     attributes(w, FIELD(HISTOGRAM_ATTRIBUTES), &point->attrs);
     if (point->count > 0) {
         put_number(w, FIELD(HISTOGRAM_MIN), point->minimum);
@@ -457,28 +484,59 @@ static void histogram_point(struct np_otlp_writer *w, const struct np_metric_poi
     w->format->message_end(w);
 }
 
+static void exponential_point(struct np_otlp_writer *w, const struct np_metric_point *point)
+{
+    const struct np_exponential *buckets = point->exponential;
+
+    w->format->message_begin(w, FIELD(DATA_POINTS));
+    attributes(w, FIELD(EXPONENTIAL_ATTRIBUTES), &point->attrs);
+    put_time(w, FIELD(POINT_START), point->start_ns);
+    put_time(w, FIELD(POINT_TIME), point->time_ns);
+    put_fixed(w, FIELD(HISTOGRAM_COUNT), point->count);
+    put_number(w, FIELD(HISTOGRAM_SUM), point->sum);
+    put_integer(w, FIELD(EXPONENTIAL_SCALE), buckets->scale);
+    put_fixed(w, FIELD(EXPONENTIAL_ZERO_COUNT), buckets->zero_count);
+    if (buckets->n > 0) {
+        w->format->message_begin(w, FIELD(EXPONENTIAL_POSITIVE));
+        put_integer(w, FIELD(BUCKETS_OFFSET), buckets->offset);
+        put(w, FIELD(BUCKETS_COUNTS), false,
+            &(struct np_otlp_value){.as.fixed_list = buckets->bucket, .n = buckets->n});
+        w->format->message_end(w);
+    }
+    exemplars(w, FIELD(EXPONENTIAL_EXEMPLARS), point);
+    if (point->count > 0) {
+        put_number(w, FIELD(EXPONENTIAL_MIN), point->minimum);
+        put_number(w, FIELD(EXPONENTIAL_MAX), point->maximum);
+    }
+    w->format->message_end(w);
+}
+
+typedef void write_point(struct np_otlp_writer *w, const struct np_metric_point *point);
+
 /* Points `point[0 … n)` of one metric. */
 static void data(struct np_otlp_writer *w, const struct np_metric_point *point, size_t n)
 {
-    static const enum np_otlp_field_index member[] = {
-        [NP_METRIC_COUNTER] = NP_FIELD_METRIC_SUM,
-        [NP_METRIC_UPDOWN] = NP_FIELD_METRIC_SUM,
-        [NP_METRIC_GAUGE] = NP_FIELD_METRIC_GAUGE,
-        [NP_METRIC_HISTOGRAM] = NP_FIELD_METRIC_HISTOGRAM,
+    static const struct {
+        enum np_otlp_field_index member;
+        write_point *write;
+    } table[] = {
+        [NP_METRIC_COUNTER] = {NP_FIELD_METRIC_SUM, number_point},
+        [NP_METRIC_UPDOWN] = {NP_FIELD_METRIC_SUM, number_point},
+        [NP_METRIC_GAUGE] = {NP_FIELD_METRIC_GAUGE, number_point},
+        [NP_METRIC_HISTOGRAM] = {NP_FIELD_METRIC_HISTOGRAM, histogram_point},
+        [NP_METRIC_HISTOGRAM + 1] = {NP_FIELD_METRIC_EXPONENTIAL, exponential_point},
     };
     enum np_metric_kind kind = point[0].def->kind;
+    size_t row = kind + (point[0].exponential ? 1u : 0u);
 
-    w->format->message_begin(w, &np_otlp_fields[member[kind]]);
+    w->format->message_begin(w, &np_otlp_fields[table[row].member]);
     w->format->list_begin(w, FIELD(DATA_POINTS));
-    for (size_t i = 0; i < n; i++) {
-        if (kind == NP_METRIC_HISTOGRAM)
-            histogram_point(w, &point[i]);
-        else
-            number_point(w, &point[i]);
-    }
+    for (size_t i = 0; i < n; i++)
+        table[row].write(w, &point[i]);
     w->format->list_end(w);
     if (kind != NP_METRIC_GAUGE)
-        put_integer(w, FIELD(TEMPORALITY), TEMPORALITY_CUMULATIVE);
+        put_integer(w, FIELD(TEMPORALITY),
+                    point[0].temporality == NP_DELTA ? TEMPORALITY_DELTA : TEMPORALITY_CUMULATIVE);
     if (kind == NP_METRIC_COUNTER)
         put_bool(w, FIELD(IS_MONOTONIC), true);
     w->format->message_end(w);

@@ -4,7 +4,6 @@
  * line: nothing here writes a line feed.
  */
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "base/str.h"
 #include "otlp/writer.h"
+#include "trace/trace.h"
 
 enum { NOTE_MESSAGE, NOTE_LIST };
 
@@ -20,21 +20,26 @@ static void add_char(struct np_otlp_buffer *out, char c)
     np_otlp_buffer_add(out, &c, 1);
 }
 
-/* A comma, unless something was just opened. */
-static void separate(struct np_otlp_buffer *out)
+/* Whether something was just opened. */
+static bool is_first(const struct np_otlp_buffer *out)
 {
     char last = out->length ? out->bytes[out->length - 1] : '{';
 
-    if (last != '{' && last != '[')
+    return last == '{' || last == '[';
+}
+
+static void separate(struct np_otlp_buffer *out)
+{
+    if (!is_first(out))
         add_char(out, ',');
 }
 
 static void key(struct np_otlp_buffer *out, const struct np_otlp_field *field)
 {
-    separate(out);
-    add_char(out, '"');
-    np_otlp_buffer_text(out, field->json_name);
-    np_otlp_buffer_add(out, "\":", 2);
+    size_t skip = is_first(out); /* the comma */
+    size_t n = field->name_length + sizeof(",\"\":") - 1;
+
+    np_otlp_buffer_add(out, field->json_key + skip, n - skip);
 }
 
 static void open_container(struct np_otlp_writer *writer, char bracket, size_t note)
@@ -85,6 +90,25 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+/* The first byte that is not plain. Eight at a time: what is below 0x20, or equal after the XOR,
+ * shows as a borrow. */
+static const char *plain_end(const char *at, const char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+
+    while (end - at >= 8) {
+        uint64_t eight;
+        memcpy(&eight, at, sizeof(eight));
+        uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
+        if ((eight | (eight - ones * 0x20) | (quote - ones) | (backslash - ones)) & high)
+            break;
+        at += sizeof(eight);
+    }
+    while (at < end && is_plain((unsigned char)*at))
+        at++;
+    return at;
+}
+
 static void add_escaped(struct np_otlp_buffer *out, unsigned char c)
 {
     static const char letters[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
@@ -97,16 +121,16 @@ static void add_escaped(struct np_otlp_buffer *out, unsigned char c)
 }
 
 /* Runs of plain characters are copied at once; a byte that is no UTF-8 becomes U+FFFD. */
-static void add_string(struct np_otlp_buffer *out, const char *text)
+static void add_string(struct np_otlp_buffer *out, const char *text, size_t length)
 {
+    const char *end = text + length;
+
     add_char(out, '"');
-    while (*text) {
-        size_t n = 0;
-        while (is_plain((unsigned char)text[n]))
-            n++;
-        np_otlp_buffer_add(out, text, n);
-        text += n;
-        if (!*text)
+    while (text < end) {
+        const char *run = text;
+        text = plain_end(run, end);
+        np_otlp_buffer_add(out, run, (size_t)(text - run));
+        if (text == end)
             break;
         size_t sequence = np_utf8_sequence(text);
         if (sequence > 1)
@@ -125,43 +149,154 @@ static void add_hex(struct np_otlp_buffer *out, const uint8_t *byte, size_t n)
     static const char digits[] = "0123456789abcdef";
 
     add_char(out, '"');
-    for (size_t i = 0; i < n; i++) {
-        char pair[2] = {digits[byte[i] >> 4], digits[byte[i] & 15]};
-        np_otlp_buffer_add(out, pair, sizeof(pair));
+    while (n > 0) {
+        char text[2 * NP_TRACE_ID_BYTES];
+        size_t some = n < NP_TRACE_ID_BYTES ? n : NP_TRACE_ID_BYTES;
+        for (size_t i = 0; i < some; i++) {
+            text[2 * i] = digits[byte[i] >> 4];
+            text[2 * i + 1] = digits[byte[i] & 15];
+        }
+        np_otlp_buffer_add(out, text, 2 * some);
+        byte += some;
+        n -= some;
     }
     add_char(out, '"');
 }
 
+static void add_base64(struct np_otlp_buffer *out, const uint8_t *byte, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    add_char(out, '"');
+    for (size_t i = 0; i < n; i += 3) {
+        uint32_t bits = (uint32_t)byte[i] << 16 | (i + 1 < n ? (uint32_t)byte[i + 1] << 8 : 0) |
+                        (i + 2 < n ? byte[i + 2] : 0);
+        char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
+                        i + 1 < n ? digits[bits >> 6 & 63] : '=',
+                        i + 2 < n ? digits[bits & 63] : '='};
+        np_otlp_buffer_add(out, four, sizeof(four));
+    }
+    add_char(out, '"');
+}
+
+enum { MOST_DIGITS_64 = 20 };
+
+/* Its digits, from the end of `text` backwards; returns how many. */
+static size_t digits_of(uint64_t value, char text[MOST_DIGITS_64])
+{
+    size_t n = 0;
+
+    do
+        text[MOST_DIGITS_64 - ++n] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    return n;
+}
+
+static void add_digits(struct np_otlp_buffer *out, const char *quote, const char *sign,
+                       uint64_t value)
+{
+    char text[MOST_DIGITS_64 + 3]; /* quotes and sign */
+    char *first = text + 2;
+    size_t n = digits_of(value, first);
+
+    first += MOST_DIGITS_64 - n;
+    if (*sign)
+        *--first = *sign, n++;
+    if (*quote) {
+        first[n++] = *quote;
+        *--first = *quote, n++;
+    }
+    np_otlp_buffer_add(out, first, n);
+}
+
 static void add_integer(struct np_otlp_buffer *out, const char *quote, int64_t value)
 {
-    char text[32];
+    uint64_t size = (uint64_t)value;
 
-    snprintf(text, sizeof(text), "%s%" PRId64 "%s", quote, value, quote);
-    np_otlp_buffer_text(out, text);
+    add_digits(out, quote, value < 0 ? "-" : "", value < 0 ? 0 - size : size);
 }
 
 static void add_unsigned(struct np_otlp_buffer *out, const char *quote, uint64_t value)
 {
-    char text[32];
+    add_digits(out, quote, "", value);
+}
 
-    snprintf(text, sizeof(text), "%s%" PRIu64 "%s", quote, value, quote);
-    np_otlp_buffer_text(out, text);
+/* `digits` / 10^places, without zeros at the end. */
+static void add_decimal(struct np_otlp_buffer *out, uint64_t digits, int places)
+{
+    char text[MOST_DIGITS_64], point[] = "0.00000000000000000000";
+
+    while (places > 0 && digits % 10 == 0) {
+        digits /= 10;
+        places--;
+    }
+    size_t n = digits_of(digits, text), n_places = (size_t)places;
+    const char *first = text + sizeof(text) - n;
+    if (n_places == 0) {
+        np_otlp_buffer_add(out, first, n);
+    } else if (n > n_places) {
+        np_otlp_buffer_add(out, first, n - n_places);
+        add_char(out, '.');
+        np_otlp_buffer_add(out, first + n - n_places, n_places);
+    } else {
+        np_otlp_buffer_add(out, point, 2 + n_places - n);
+        np_otlp_buffer_add(out, first, n);
+    }
+}
+
+/* Powers of ten that a long double holds exactly: its 64 bits hold 5^27. */
+static const long double tens[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,
+                                   1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
+                                   1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L};
+
+/* Whether digits / 10^places reads back as `value`, with no doubt: the quotient's own rounding, a
+ * last bit up or down, does not change the double. */
+static bool reads_back(uint64_t digits, int places, double value)
+{
+    const long double slack = 0x1p-63L;
+    long double quotient = (long double)digits / tens[places];
+
+    return (double)(quotient * (1 - slack)) == value && (double)(quotient * (1 + slack)) == value;
+}
+
+/*
+ * The same as add_number without the C library, which takes a microsecond: for values from 10^-4 to
+ * 10^15, as nearly all are. Of 15 to 17 digits the fewest that read back. False when that is in
+ * doubt: nothing was written then.
+ */
+static bool add_number_fast(struct np_otlp_buffer *out, double value)
+{
+    enum { FEWEST = 15, MOST = 17 };
+    double size = fabs(value);
+    int whole_digits = 1;
+
+    if (!(size >= 1e-4 && size < 1e15))
+        return false;
+    while (whole_digits < FEWEST && size >= (double)tens[whole_digits])
+        whole_digits++;
+    for (int scale = 1; whole_digits == 1 && size * (double)tens[scale] < 1; scale++)
+        whole_digits = 1 - scale; /* zeros after the point are no digits */
+    for (int n = FEWEST; n <= MOST; n++) {
+        int places = n - whole_digits;
+        if (places >= (int)(sizeof(tens) / sizeof(*tens)))
+            return false;
+        uint64_t digits = (uint64_t)(size * tens[places] + 0.5L);
+        if (!reads_back(digits, places, size))
+            continue;
+        if (value < 0)
+            add_char(out, '-');
+        add_decimal(out, digits, places);
+        return true;
+    }
+    return false;
 }
 
 /* The fewest of 15 to 17 digits that read back as the same double. */
-static void add_number(struct np_otlp_buffer *out, double value)
+static void add_number_slowly(struct np_otlp_buffer *out, double value)
 {
     enum { EXACT_DIGITS = 15, MOST_DIGITS = 17 };
     char text[40];
 
-    if (isnan(value)) {
-        np_otlp_buffer_text(out, "\"NaN\"");
-        return;
-    }
-    if (isinf(value)) {
-        np_otlp_buffer_text(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
-        return;
-    }
     for (int digits = EXACT_DIGITS; digits <= MOST_DIGITS; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, value);
         if (strtod(text, NULL) == value)
@@ -170,8 +305,19 @@ static void add_number(struct np_otlp_buffer *out, double value)
     char *comma = strchr(text, ','); /* some locales' decimal point */
     if (comma)
         *comma = '.';
-    /* A bare -0 is an integer to most readers, which has no sign. */
-    np_otlp_buffer_text(out, value == 0 && signbit(value) ? "-0.0" : text);
+    np_otlp_buffer_text(out, text);
+}
+
+static void add_number(struct np_otlp_buffer *out, double value)
+{
+    if (isnan(value))
+        np_otlp_buffer_text(out, "\"NaN\"");
+    else if (isinf(value))
+        np_otlp_buffer_text(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    else if (value == 0) /* a bare -0 is an integer to most readers, which has no sign */
+        np_otlp_buffer_text(out, signbit(value) ? "-0.0" : "0");
+    else if (!add_number_fast(out, value))
+        add_number_slowly(out, value);
 }
 
 static void add_list(struct np_otlp_buffer *out, const struct np_otlp_field *field,
@@ -180,10 +326,10 @@ static void add_list(struct np_otlp_buffer *out, const struct np_otlp_field *fie
     add_char(out, '[');
     for (size_t i = 0; i < value->n; i++) {
         separate(out);
-        if (field->type == NP_OTLP_FIXED64_LIST)
-            add_unsigned(out, "\"", value->as.fixed_list[i]);
-        else
+        if (field->type == NP_OTLP_DOUBLE_LIST)
             add_number(out, value->as.number_list[i]);
+        else
+            add_unsigned(out, "\"", value->as.fixed_list[i]);
     }
     add_char(out, ']');
 }
@@ -196,21 +342,26 @@ static void scalar(struct np_otlp_writer *writer, const struct np_otlp_field *fi
     key(out, field);
     switch (field->type) {
     case NP_OTLP_STRING:
-        add_string(out, value->as.string);
+        add_string(out, value->as.string, value->n);
         break;
     case NP_OTLP_ID:
         add_hex(out, value->as.id, value->n);
+        break;
+    case NP_OTLP_BYTES:
+        add_base64(out, value->as.id, value->n);
         break;
     case NP_OTLP_BOOL:
         np_otlp_buffer_text(out, value->as.boolean ? "true" : "false");
         break;
     case NP_OTLP_ENUM:
+    case NP_OTLP_SINT32:
         add_integer(out, "", value->as.integer);
         break;
     case NP_OTLP_INT64:
     case NP_OTLP_SFIXED64:
         add_integer(out, "\"", value->as.integer);
         break;
+    case NP_OTLP_UINT32:
     case NP_OTLP_FIXED32:
         add_unsigned(out, "", value->as.fixed);
         break;
@@ -220,6 +371,7 @@ static void scalar(struct np_otlp_writer *writer, const struct np_otlp_field *fi
     case NP_OTLP_DOUBLE:
         add_number(out, value->as.number);
         break;
+    case NP_OTLP_UINT64_LIST:
     case NP_OTLP_FIXED64_LIST:
     case NP_OTLP_DOUBLE_LIST:
         add_list(out, field, value);
@@ -230,6 +382,16 @@ static void scalar(struct np_otlp_writer *writer, const struct np_otlp_field *fi
     }
 }
 
+static void ready(struct np_otlp_writer *writer, const struct np_otlp_field *field,
+                  const void *bytes, size_t n)
+{
+    if (writer->note[writer->depth - 1] == NOTE_LIST)
+        separate(writer->out);
+    else
+        key(writer->out, field);
+    np_otlp_buffer_add(writer->out, bytes, n);
+}
+
 const struct np_otlp_format np_otlp_json = {
     .begin = begin,
     .end = message_end,
@@ -238,4 +400,5 @@ const struct np_otlp_format np_otlp_json = {
     .message_begin = message_begin,
     .message_end = message_end,
     .scalar = scalar,
+    .ready = ready,
 };

@@ -22,6 +22,9 @@ void np_otlp_lines_done(struct np_otlp_lines *lines)
     *lines = (struct np_otlp_lines){.fd = -1};
 }
 
+/* So much stays in the processor's cache until it is looked at, and few lines are longer. */
+enum { AT_ONCE = 128 << 10 };
+
 /* Read behind what is there; a full buffer without a line feed is a line that is too long. */
 static int refill(struct np_otlp_lines *lines, struct np_error *err)
 {
@@ -34,9 +37,10 @@ static int refill(struct np_otlp_lines *lines, struct np_error *err)
         lines->n_too_long += !lines->skipping;
         lines->skipping = true;
     }
+    size_t room = NP_OTLP_LINE_READ_MOST - lines->to;
     ssize_t n;
     do
-        n = read(lines->fd, lines->buffer + lines->to, NP_OTLP_LINE_READ_MOST - lines->to);
+        n = read(lines->fd, lines->buffer + lines->to, room < AT_ONCE ? room : AT_ONCE);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return np_error_errno(err, errno, NP_EIO, "cannot read telemetry lines");
@@ -79,4 +83,16 @@ int np_otlp_lines_next(struct np_otlp_lines *lines, const char **line, size_t *l
             NP_TRY(refill(lines, err));
         }
     }
+}
+
+void np_otlp_lines_go_on(struct np_otlp_lines *lines)
+{
+    lines->at_end = false;
+}
+
+void np_otlp_lines_put_back(struct np_otlp_lines *lines)
+{
+    lines->from -= (size_t)(lines->next_offset - lines->offset);
+    lines->next_offset = lines->offset;
+    lines->at_end = false;
 }

@@ -32,6 +32,13 @@ int np_otlp_lines_open(struct np_otlp_lines *lines, int fd, struct np_error *err
  */
 int np_otlp_lines_next(struct np_otlp_lines *lines, const char **line, size_t *length,
                        struct np_error *err);
+
+/* Give the line that was given out last once more the next time, and look again for what a writer
+ * has appended since. */
+void np_otlp_lines_put_back(struct np_otlp_lines *lines);
+
+/* After the end: what a writer has appended since is given out next. */
+void np_otlp_lines_go_on(struct np_otlp_lines *lines);
 void np_otlp_lines_done(struct np_otlp_lines *lines);
 
 #endif

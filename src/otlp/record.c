@@ -5,36 +5,60 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/path.h"
 #include "otlp/append.h"
 #include "otlp/lines.h"
+#include "trace/names.h"
 
 /* A cohort has thousands of series; 512 points are well under a line's limit. */
 enum { MOST_POINTS = 512 };
+
+/* Lines are held back until there are so many, or they are asked for. */
+enum { MOST_HELD_BYTES = 60 << 10, MOST_HELD = 256 };
+
+enum observation { OTHER, SPAN, LOG };
+
+struct held_line {
+    size_t end; /* in record.held */
+    enum observation what;
+};
 
 struct record {
     char *path;
     int fd;
     bool is_torn; /* the last write left part of a line */
     bool is_told;
+    struct np_otlp_buffer held; /* a line feed, then the lines */
+    struct held_line line[MOST_HELD];
+    size_t n_held;
     struct np_attrs resource;
-    char *scope_text[3];             /* name, version, schema URL */
-    struct np_instrumentation scope; /* of the texts above */
-    struct np_otlp_source source;    /* of the two above */
-    struct np_otlp_buffer line;
+    char *scope_text[3];                  /* name, version, schema URL */
+    struct np_instrumentation scope;      /* of the texts above */
+    struct np_otlp_buffer ready_resource; /* encoded once: it is longer than most of what follows */
+    struct np_otlp_source source;         /* of the above */
     struct np_otlp_health health;
 };
 
-static void lose(struct record *record, const struct np_error *why)
+static void count(struct record *record, enum observation what)
+{
+    record->health.n_lines++;
+    record->health.n_spans += what == SPAN;
+    record->health.n_logs += what == LOG;
+}
+
+static void lose(struct record *record, enum observation what, const struct np_error *why)
 {
     if (record->health.n_lost++ == 0)
         record->health.first_loss = *why;
+    record->health.n_spans_lost += what == SPAN;
+    record->health.n_logs_lost += what == LOG;
 }
 
-static void lose_unencoded(struct record *record, int code)
+static void lose_unencoded(struct record *record, enum observation what, int code)
 {
     struct np_error why = {0};
 
@@ -43,38 +67,60 @@ static void lose_unencoded(struct record *record, int code)
     else
         np_error_set(&why, code, "'%s': an observation is longer than %d bytes", record->path,
                      (int)NP_OTLP_LINE_MOST);
-    lose(record, &why);
+    lose(record, what, &why);
 }
 
-/* `code` is the encoder's answer; the request is in record->line after one byte for a line feed. */
-static void write_line(struct record *record, int code)
+static void write_held(struct record *record)
 {
     struct np_error why = {0};
-
-    if (!code) {
-        np_otlp_buffer_add(&record->line, "\n", 1);
-        code = record->line.failed;
-    }
-    if (code) {
-        lose_unencoded(record, code);
-        return;
-    }
     size_t skip = record->is_torn ? 0 : 1; /* the line feed before is for torn lines alone */
-    size_t n_bytes = record->line.length - skip;
-    if (np_otlp_append(record->fd, record->path, record->line.bytes + skip, n_bytes,
-                       &record->is_torn, &why) < 0) {
-        lose(record, &why);
+    size_t n_whole;
+
+    if (record->n_held == 0)
         return;
+    np_otlp_append(record->fd, record->path, record->held.bytes + skip, record->held.length - skip,
+                   &record->is_torn, &n_whole, &why);
+    for (size_t i = 0; i < record->n_held; i++) {
+        if (record->line[i].end <= skip + n_whole)
+            count(record, record->line[i].what);
+        else
+            lose(record, record->line[i].what, &why);
     }
-    record->health.n_lines++;
-    record->health.n_bytes += (int64_t)n_bytes;
+    record->health.n_bytes += (int64_t)n_whole;
+    record->n_held = 0;
+    np_otlp_buffer_cut(&record->held, 0);
 }
 
+/* The limit of a line counts from where it begins. */
 static struct np_otlp_buffer *fresh_line(struct record *record)
 {
-    np_otlp_buffer_cut(&record->line, 0);
-    np_otlp_buffer_add(&record->line, "\n", 1);
-    return &record->line;
+    struct np_otlp_buffer *held = &record->held;
+
+    if (record->n_held == 0) {
+        np_otlp_buffer_cut(held, 0);
+        np_otlp_buffer_add(held, "\n", 1);
+    }
+    held->most = held->length + NP_OTLP_LINE_MOST;
+    return held;
+}
+
+/* `code` is the encoder's answer for the line at the end of record->held. */
+static void hold(struct record *record, enum observation what, int code)
+{
+    size_t start = record->n_held ? record->line[record->n_held - 1].end : 1;
+
+    if (!code) {
+        np_otlp_buffer_add(&record->held, "\n", 1);
+        code = record->held.failed;
+    }
+    if (code) {
+        np_otlp_buffer_cut(&record->held, start);
+        lose_unencoded(record, what, code);
+        return;
+    }
+    record->line[record->n_held++] = (struct held_line){record->held.length, what};
+    if (record->n_held == MOST_HELD || record->held.length > MOST_HELD_BYTES)
+        write_held(record);
 }
 
 static void on_span_start(void *self, const struct np_span *span)
@@ -82,7 +128,7 @@ static void on_span_start(void *self, const struct np_span *span)
     struct record *record = self;
     struct np_otlp_buffer *line = fresh_line(record);
 
-    write_line(record, np_otlp_encode_span_start(&np_otlp_json, &record->source, span, line));
+    hold(record, OTHER, np_otlp_encode_span_start(&np_otlp_json, &record->source, span, line));
 }
 
 static void on_span_end(void *self, const struct np_span *span)
@@ -90,7 +136,7 @@ static void on_span_end(void *self, const struct np_span *span)
     struct record *record = self;
     struct np_otlp_buffer *line = fresh_line(record);
 
-    write_line(record, np_otlp_encode_spans(&np_otlp_json, &record->source, &span, 1, line));
+    hold(record, SPAN, np_otlp_encode_spans(&np_otlp_json, &record->source, &span, 1, line));
 }
 
 static void on_log(void *self, const struct np_log_record *log)
@@ -98,7 +144,7 @@ static void on_log(void *self, const struct np_log_record *log)
     struct record *record = self;
     struct np_otlp_buffer *line = fresh_line(record);
 
-    write_line(record, np_otlp_encode_logs(&np_otlp_json, &record->source, &log, 1, line));
+    hold(record, LOG, np_otlp_encode_logs(&np_otlp_json, &record->source, &log, 1, line));
 }
 
 static void on_metrics(void *self, const struct np_metric_point *point, size_t n_points)
@@ -108,9 +154,14 @@ static void on_metrics(void *self, const struct np_metric_point *point, size_t n
     for (size_t i = 0; i < n_points; i += MOST_POINTS) {
         size_t n = n_points - i < MOST_POINTS ? n_points - i : MOST_POINTS;
         struct np_otlp_buffer *line = fresh_line(record);
-        write_line(record,
-                   np_otlp_encode_metrics(&np_otlp_json, &record->source, &point[i], n, line));
+        hold(record, OTHER,
+             np_otlp_encode_metrics(&np_otlp_json, &record->source, &point[i], n, line));
     }
+}
+
+static void on_settle(void *self)
+{
+    write_held(self);
 }
 
 /* EINVAL and EROFS: a file system, or a device, that cannot sync. */
@@ -119,10 +170,11 @@ static void on_flush(void *self)
     struct record *record = self;
     struct np_error why = {0};
 
+    write_held(record);
     if (fdatasync(record->fd) == 0 || errno == EINVAL || errno == EROFS)
         return;
     np_error_errno(&why, errno, NP_EIO, "'%s': cannot write telemetry to the disk", record->path);
-    lose(record, &why);
+    lose(record, OTHER, &why);
 }
 
 static void on_close(void *self)
@@ -135,7 +187,8 @@ static void on_close(void *self)
     for (size_t i = 0; i < NP_COUNT(record->scope_text); i++)
         free(record->scope_text[i]);
     np_attrs_done(&record->resource);
-    np_otlp_buffer_done(&record->line);
+    np_otlp_buffer_done(&record->held);
+    np_otlp_buffer_done(&record->ready_resource);
     free(record);
 }
 
@@ -159,7 +212,11 @@ static void copy_source(struct record *record, const struct np_attrs *resource,
         .version = record->scope_text[1],
         .schema_url = record->scope_text[2],
     };
-    record->source = (struct np_otlp_source){&record->resource, &record->scope};
+    record->source =
+        (struct np_otlp_source){.resource = &record->resource, .scope = &record->scope};
+    if (record->resource.n > 0 &&
+        np_otlp_encode_resource(&np_otlp_json, &record->resource, &record->ready_resource) == 0)
+        record->source.ready_resource = &record->ready_resource;
 }
 
 int np_otlp_record_open(const char *path, const struct np_attrs *resource,
@@ -179,11 +236,11 @@ int np_otlp_record_open(const char *path, const struct np_attrs *resource,
         close(fd);
         return code;
     }
+    flock(fd, LOCK_EX | LOCK_NB); /* the sign of life; a file system without locks has none */
     struct record *record = np_xcalloc(1, sizeof(*record));
     record->path = np_xstrdup(path);
     record->fd = fd;
     record->is_torn = is_torn;
-    record->line.most = NP_OTLP_LINE_MOST;
     copy_source(record, resource, scope);
     *sink = (struct np_trace_sink){
         .self = record,
@@ -191,16 +248,46 @@ int np_otlp_record_open(const char *path, const struct np_attrs *resource,
         .span_end = on_span_end,
         .log = on_log,
         .metrics = on_metrics,
+        .settle = on_settle,
         .flush = on_flush,
         .close = on_close,
     };
     return 0;
 }
 
+static void set_processed(struct np_trace *trace, const struct np_metric_def *def, int64_t n_good,
+                          int64_t n_lost)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+
+    np_attrs_string(&attrs, NP_KEY_OTEL_COMPONENT_TYPE, "neuro_record");
+    np_attrs_string(&attrs, NP_KEY_OTEL_COMPONENT_NAME, "neuro_record/0");
+    np_metric_set(trace, def, (double)n_good, &attrs);
+    np_attrs_string(&attrs, NP_KEY_ERROR_TYPE, "io");
+    if (n_lost > 0)
+        np_metric_set(trace, def, (double)n_lost, &attrs);
+}
+
+static void observe(void *self, struct np_trace *trace)
+{
+    struct record *record = self;
+    const struct np_otlp_health *health = &record->health;
+
+    write_held(record); /* what is not written is neither done nor lost */
+    set_processed(trace, &np_metric_sdk_span_processed, health->n_spans, health->n_spans_lost);
+    set_processed(trace, &np_metric_sdk_log_processed, health->n_logs, health->n_logs_lost);
+}
+
+void np_otlp_record_observe(const struct np_trace_sink *sink, struct np_trace *trace)
+{
+    np_trace_add_observer(trace, observe, sink->self);
+}
+
 const struct np_otlp_health *np_otlp_record_health(const struct np_trace_sink *sink)
 {
-    const struct record *record = sink->self;
+    struct record *record = sink->self;
 
+    write_held(record);
     return &record->health;
 }
 

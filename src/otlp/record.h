@@ -9,9 +9,11 @@
  * and a span without an end time would mislead its readers. Whoever finds the record of a dead run
  * closes what was left open with np_otlp_record_close_open_spans.
  *
- * Each line is appended by one write to a file opened with O_APPEND, so that a kill leaves at most
- * the last line torn; who appends after that puts a line feed first. Lines are at most
- * NP_OTLP_LINE_MOST bytes (otlp/lines.h); metrics are split to fit.
+ * Lines are appended by single writes to a file opened with O_APPEND, so that a kill leaves at most
+ * the last line torn; who appends after that puts a line feed first. What comes at once is written
+ * at once: lines are held back until np_trace_settle, which is called before each wait and each
+ * fork, or until there are 60 KiB or 256 of them. Lines are at most NP_OTLP_LINE_MOST bytes
+ * (otlp/lines.h); metrics are split to fit.
  */
 #ifndef NP_OTLP_RECORD_H
 #define NP_OTLP_RECORD_H
@@ -25,23 +27,29 @@ struct np_otlp_health {
     int64_t n_lines; /* written */
     int64_t n_bytes;
     int64_t n_lost; /* lines that could not be written: disk full, no memory, too long */
+    int64_t n_spans, n_spans_lost; /* ended spans; of n_lines and n_lost */
+    int64_t n_logs, n_logs_lost;   /* log records, without span starts */
     struct np_error first_loss;
 };
 
 /*
  * Open or create `path` (and its folders) and make `sink` append to it: span starts, span ends,
- * logs and metrics. `resource` and `scope` are copied; both may be NULL. flush syncs the file to
- * the disk; close syncs and releases.
+ * logs and metrics. `resource` and `scope` are copied; both may be NULL. settle writes what is held
+ * back; flush does that and syncs the file to the disk; close syncs and releases.
  *
  * Telemetry never fails the run: what cannot be written is counted and the run goes on. A forked
- * child must neither use nor close the sink.
- * Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO. On failure `sink` is untouched.
+ * child must neither use nor close the sink. As long as it is open the file is locked (flock),
+ * where files can be: the run is alive. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO. On failure `sink`
+ * is untouched.
  */
 int np_otlp_record_open(const char *path, const struct np_attrs *resource,
                         const struct np_instrumentation *scope, struct np_trace_sink *sink,
                         struct np_error *err);
 
-/* Borrowed until the sink is closed. */
+/* Let otel.sdk.processor.* of the trace say what became of spans and log records. */
+void np_otlp_record_observe(const struct np_trace_sink *sink, struct np_trace *trace);
+
+/* With what is held back written first. Borrowed until the sink is closed, and changes with it. */
 const struct np_otlp_health *np_otlp_record_health(const struct np_trace_sink *sink);
 
 /* True once, after the first loss: `what` then holds a sentence for the user. Ask after a flush. */
@@ -62,11 +70,12 @@ struct np_otlp_closing {
  * neuro.error.code NP_EKILLED, and the latest time in the file as its end. A second call finds
  * nothing to do. A torn last line is left as it is, as a line of its own.
  *
- * The run must be dead, and one process at a time should do this: what two of them append at once
- * is the same line twice. At most 65536 spans open at once are followed; later ones are not closed.
- * `report` may be NULL; on failure it is untouched, and what was appended already stays (call
- * again). Returns 0, NP_ENOINPUT (no such file, not a file, not writable), NP_EIO, NP_ESPACE,
- * NP_ENOMEM.
+ * The run must be dead: while its record is locked, by the run or by somebody else who is closing
+ * it, the answer is NP_EBUSY. Where files cannot be locked, one process at a time should do this:
+ * what two of them append at once is the same line twice. At most 65536 spans open at once are
+ * followed; later ones are not closed. `report` may be NULL; on failure it is untouched, and what
+ * was appended already stays (call again). Returns 0, NP_EBUSY, NP_ENOINPUT (no such file, not a
+ * file, not writable), NP_EIO, NP_ESPACE, NP_ENOMEM.
  */
 int np_otlp_record_close_open_spans(const char *path, struct np_otlp_closing *report,
                                     struct np_error *err);

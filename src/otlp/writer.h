@@ -1,7 +1,8 @@
 /*
- * The seam between what is said (encode.c walks spans, logs and metrics) and how it is written: a
- * format is seven functions over one buffer. JSON is in json.c; a protobuf format needs the field's
- * number where JSON takes its name, and the message's length where JSON takes a bracket.
+ * The seam between what is said (encode.c walks spans, logs and metrics, translate.c walks lines of
+ * a record) and how it is written: a format is a few functions over one buffer. JSON is in json.c,
+ * protobuf in protobuf.c: it needs the field's number where JSON takes its name, and the message's
+ * length where JSON takes a bracket.
  */
 #ifndef NP_OTLP_WRITER_H
 #define NP_OTLP_WRITER_H
@@ -17,16 +18,18 @@ struct np_otlp_writer;
 /* A scalar, or a list of packed scalars; the field's type says which member counts. */
 struct np_otlp_value {
     union {
-        const char *string; /* terminated; need not be valid UTF-8 */
-        const uint8_t *id;
+        /* Need not be valid UTF-8. The byte after its `n` bytes can be read, and continues no
+         * UTF-8 sequence: a NUL, or a quote. */
+        const char *string;
+        const uint8_t *id; /* BYTES too */
         bool boolean;
-        int64_t integer; /* INT64, SFIXED64, ENUM */
-        uint64_t fixed;  /* FIXED32, FIXED64 */
+        int64_t integer; /* INT64, SFIXED64, ENUM, SINT32 */
+        uint64_t fixed;  /* FIXED32, FIXED64, UINT32 */
         double number;
-        const uint64_t *fixed_list;
+        const uint64_t *fixed_list; /* UINT64_LIST too */
         const double *number_list;
     } as;
-    size_t n; /* bytes of an id, elements of a list */
+    size_t n; /* bytes of a string or an id, elements of a list */
 };
 
 struct np_otlp_format {
@@ -41,9 +44,14 @@ struct np_otlp_format {
     void (*message_end)(struct np_otlp_writer *writer);
     void (*scalar)(struct np_otlp_writer *writer, const struct np_otlp_field *field,
                    const struct np_otlp_value *value);
+    /* A whole message that was written before in this format, between begin and end. */
+    void (*ready)(struct np_otlp_writer *writer, const struct np_otlp_field *field,
+                  const void *bytes, size_t n);
 };
 
-enum { NP_OTLP_DEEPEST = 24 }; /* the deepest path, to the value of a point's attribute, is 14 */
+/* The deepest path of our own, to the value of a point's attribute, is 14; lists and maps as values
+ * of attributes, which others may write, go deeper. */
+enum { NP_OTLP_DEEPEST = 48 };
 
 struct np_otlp_writer {
     const struct np_otlp_format *format;
@@ -54,5 +62,6 @@ struct np_otlp_writer {
 };
 
 extern const struct np_otlp_format np_otlp_json;
+extern const struct np_otlp_format np_otlp_protobuf;
 
 #endif

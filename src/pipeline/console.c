@@ -1,5 +1,6 @@
 #include "pipeline/console.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,8 +17,28 @@ void np_console_init(struct np_console *console, int verbosity)
                                    .start_ns = np_clock_mono_ns()};
 }
 
+/* Two lines fit into PIPE_BUF, which a pipe with any room takes at once. */
+enum { ROOM_WAIT_MS = 2000, LONGEST_LINE = 1900 };
+
+/* Whether a line can be written without waiting for a reader. Files always have room, pipes whose
+ * reader is gone too: the write then fails. */
+static bool has_room(FILE *to, int wait_ms)
+{
+    struct pollfd room = {.fd = fileno(to), .events = POLLOUT};
+
+    return poll(&room, 1, wait_ms) != 0;
+}
+
+static bool out_has_room(struct np_console *console)
+{
+    console->stalled = !has_room(console->out, console->stalled ? 0 : ROOM_WAIT_MS);
+    return !console->stalled;
+}
+
 static void clear_bar(struct np_console *console)
 {
+    if (console->bar_shown && !out_has_room(console))
+        return;
     if (console->bar_shown) {
         fputs("\r\033[K", console->out);
         fflush(console->out);
@@ -43,12 +64,22 @@ void np_console_say(struct np_console *console, int level, const char *format, .
 
     if (console->verbosity < level)
         return;
+    if (!out_has_room(console)) {
+        console->n_dropped++;
+        return;
+    }
     clear_bar(console);
     va_list args;
     va_start(args, format);
     NP_AUTO(np_freep) char *text = clean_text(format, args);
     va_end(args);
-    fprintf(console->out, "%s %s\n", np_clock_iso8601(np_clock_unix_ns(), time), text);
+    np_utf8_cut(text, LONGEST_LINE);
+    np_clock_iso8601(np_clock_unix_ns(), time);
+    if (console->n_dropped)
+        fprintf(console->out, "%s %zu lines are missing here: nobody was reading\n", time,
+                console->n_dropped);
+    console->n_dropped = 0;
+    fprintf(console->out, "%s %s\n", time, text);
     fflush(console->out);
     np_console_progress(console);
 }
@@ -60,7 +91,9 @@ void np_console_fail(struct np_console *console, const char *format, ...)
     va_start(args, format);
     NP_AUTO(np_freep) char *text = clean_text(format, args);
     va_end(args);
-    fprintf(console->err, "%s\n", text);
+    np_utf8_cut(text, LONGEST_LINE);
+    if (has_room(console->err, ROOM_WAIT_MS))
+        fprintf(console->err, "%s\n", text);
     fflush(console->err);
 }
 
@@ -69,7 +102,7 @@ void np_console_progress(struct np_console *console)
     enum { WIDTH = 30 };
     char bar[WIDTH + 1];
 
-    if (!console->bar || console->n_total == 0)
+    if (!console->bar || console->n_total == 0 || !out_has_room(console))
         return;
     size_t filled = console->n_done * WIDTH / console->n_total;
     for (size_t i = 0; i < WIDTH; i++)

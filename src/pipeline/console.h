@@ -1,7 +1,8 @@
 /*
  * What a person sees while a run goes on: one plain line an event with its time (a progress bar on
  * a terminal), always valid UTF-8. Progress goes to stdout; what failed, and the last line of a run
- * that failed, to stderr.
+ * that failed, to stderr. A reader that stalls stalls no work: after two seconds without room lines
+ * are dropped until there is some again, and then it is said how many.
  */
 #ifndef NP_PIPELINE_CONSOLE_H
 #define NP_PIPELINE_CONSOLE_H
@@ -17,6 +18,8 @@ struct np_console {
     int verbosity; /* -1 quiet, 0 normal, 1 … 3 more */
     bool bar;      /* `out` is a terminal */
     bool bar_shown;
+    bool stalled;     /* nobody reads: do not wait again */
+    size_t n_dropped; /* lines since then */
     size_t n_done, n_failed, n_total, n_active;
     int64_t start_ns;
 };

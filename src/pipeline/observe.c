@@ -1,22 +1,32 @@
 #include "pipeline/observe.h"
 
+#include <string.h>
+
+#include "pipeline/site.h"
 #include "trace/names.h"
+
+/* "neuro.stage", "skull_strip", …: up to three pairs; NULL values are left out. */
+typedef const char *const pairs[3][2];
 
 static const char *error_type(const struct np_failure *failure)
 {
     return failure->code ? np_outcome_info(np_error_outcome(failure->code))->name : NULL;
 }
 
-/* One observation in a series named by up to three attributes; NULL values are left out. */
-static void observe(const struct np_active *active, const struct np_metric_def *def, double value,
-                    const char *const attributes[3][2])
+/* The span that measurements lead to; NULL when there was none. */
+static const struct np_span *context(const struct np_active *active)
 {
-    struct np_attrs attrs = {0};
+    return np_trace_id_is_zero(&active->root.trace_id) ? NULL : &active->root;
+}
+
+static void observe(const struct np_active *active, const struct np_metric_def *def, double value,
+                    pairs attributes)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
 
     for (int i = 0; i < 3 && attributes[i][0]; i++)
         np_attrs_string(&attrs, attributes[i][0], attributes[i][1]);
-    np_metric_add(active->run->trace, def, value, &attrs, active->span);
-    np_attrs_done(&attrs);
+    np_metric_add(active->run->trace, def, value, &attrs, context(active));
 }
 
 static const char *format_of(const char *path)
@@ -24,7 +34,7 @@ static const char *format_of(const char *path)
     return np_ends_with(path, ".gz") ? "nii.gz" : "nii";
 }
 
-static void measure_file(const struct np_active *active, const struct np_file_record *file)
+static double measure_stages(const struct np_active *active, const struct np_file_record *file)
 {
     const char *error = error_type(&file->failure);
     double wall_s = 0;
@@ -35,52 +45,136 @@ static void measure_file(const struct np_active *active, const struct np_file_re
         if (stage->start_ns == 0)
             continue;
         wall_s += stage->wall_s;
-        observe(active, &np_metric_stage_duration, stage->wall_s,
-                (const char *const[3][2]){{NP_KEY_NEURO_STAGE, stage->name},
-                                          {NP_KEY_ERROR_TYPE, failed ? error : NULL}});
+        observe(
+            active, &np_metric_stage_duration, stage->wall_s,
+            (pairs){{NP_KEY_NEURO_STAGE, stage->name}, {NP_KEY_ERROR_TYPE, failed ? error : NULL}});
     }
+    return wall_s;
+}
+
+static void measure_file(const struct np_active *active, const struct np_file_record *file)
+{
+    const char *error = error_type(&file->failure);
+    double wall_s = measure_stages(active, file);
+
     observe(active, &np_metric_files_processed, 1,
-            (const char *const[3][2]){{NP_KEY_NEURO_STATUS, error ? "failed" : "success"},
-                                      {NP_KEY_BIDS_SUFFIX, file->modality}});
+            (pairs){{NP_KEY_NEURO_STATUS, error ? "failed" : "success"},
+                    {NP_KEY_BIDS_SUFFIX, file->modality}});
     observe(active, &np_metric_process_duration, wall_s,
-            (const char *const[3][2]){{NP_KEY_BIDS_SUFFIX, file->modality},
-                                      {NP_KEY_ERROR_TYPE, error}});
+            (pairs){{NP_KEY_BIDS_SUFFIX, file->modality}, {NP_KEY_ERROR_TYPE, error}});
     observe(active, &np_metric_scan_size, (double)file->n_bytes,
-            (const char *const[3][2]){{NP_KEY_NEURO_FORMAT, format_of(file->path)}});
+            (pairs){{NP_KEY_NEURO_FORMAT, format_of(file->path)}});
     for (size_t i = 0; i < file->n_outputs; i++)
         if (file->output[i].voxel_sha256[0])
             observe(active, &np_metric_output_size, (double)file->output[i].n_bytes,
-                    (const char *const[3][2]){{NP_KEY_NEURO_FORMAT, "nii.gz"}});
+                    (pairs){{NP_KEY_NEURO_FORMAT, format_of(file->output[i].path)}});
     if (error)
         observe(active, &np_metric_errors, 1,
-                (const char *const[3][2]){{NP_KEY_NEURO_STAGE, file->failure.stage},
-                                          {NP_KEY_ERROR_TYPE, error}});
+                (pairs){{NP_KEY_NEURO_STAGE, file->failure.stage}, {NP_KEY_ERROR_TYPE, error}});
 }
 
-/* All measures of a session in one log record: what dashboards read when the process is long gone.
+/* A session can fail without any of its files: its folder cannot be read, its record not written.
  */
-static void tell_summary(const struct np_active *active)
+static void measure_session_failure(const struct np_active *active)
 {
     const struct np_session_record *record = &active->record;
-    struct np_attrs attrs = {0};
+
+    for (size_t f = 0; f < record->n_files; f++)
+        if (record->file[f].failure.code)
+            return;
+    if (record->failure.code)
+        observe(active, &np_metric_errors, 1,
+                (pairs){{NP_KEY_NEURO_STAGE, record->failure.stage},
+                        {NP_KEY_ERROR_TYPE, error_type(&record->failure)}});
+}
+
+/* Labels, and the site where participants.tsv knows it. */
+static void add_identity(const struct np_active *active, struct np_attrs *attrs)
+{
+    const struct np_dataset *dataset = active->run->plan->dataset;
+    const struct np_session *session = active->job->session;
+
+    np_active_identity(active, attrs);
+    if (!dataset || !session)
+        return;
+    NP_AUTO(np_freep) char *site = np_site_of(dataset->root, session->participant);
+    np_attrs_string(attrs, NP_KEY_NEURO_SITE, site);
+}
+
+static const struct np_number_record *find_measure(const struct np_file_record *file,
+                                                   const char *key)
+{
+    for (size_t i = 0; i < file->n_measures; i++)
+        if (strcmp(file->measure[i].key, key) == 0)
+            return &file->measure[i];
+    return NULL;
+}
+
+static void show_quality(const struct np_active *active, const struct np_file_record *file,
+                         const struct np_attrs *identity)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+
+    np_attrs_copy(identity, &attrs);
+    np_attrs_string(&attrs, NP_KEY_BIDS_SUFFIX, file->modality);
+    for (size_t i = 0; i < np_n_quality_metrics; i++) {
+        const struct np_number_record *found = find_measure(file, np_quality_metrics[i].measure);
+        if (found)
+            np_metric_set(active->run->trace, np_quality_metrics[i].def, found->value, &attrs);
+    }
+}
+
+/* One file needs no number before its keys. */
+static void add_measures(const struct np_session_record *record, size_t f, struct np_attrs *attrs)
+{
+    const struct np_file_record *file = &record->file[f];
+    NP_AUTO(np_freep)
+    char *prefix = record->n_files == 1 ? np_xstrdup("") : np_xasprintf("file%zu.", f);
+
+    for (size_t i = 0; i < file->n_measures; i++) {
+        NP_AUTO(np_freep) char *key = np_xasprintf("%s%s", prefix, file->measure[i].key);
+        np_attrs_double(attrs, key, file->measure[i].value);
+    }
+    for (size_t i = 0; i < file->n_facts; i++) {
+        NP_AUTO(np_freep) char *key = np_xasprintf("%s%s", prefix, file->fact[i].key);
+        np_attrs_string(attrs, key, file->fact[i].text);
+    }
+}
+
+/* Paths stand in quotes in all that is told of them (a BIDS label needs none): so they are found
+ * again where they must not be shown. */
+static char *told_label(const struct np_active *active)
+{
+    const char *label = active->job->label;
+
+    return active->job->session ? np_xstrdup(label) : np_xasprintf("'%s'", label);
+}
+
+/* All that is known of a session in one log record: what dashboards read when the process is long
+ * gone. */
+static void tell_summary(const struct np_active *active, const struct np_attrs *identity)
+{
+    const struct np_session_record *record = &active->record;
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+    NP_AUTO(np_freep) char *label = told_label(active);
 
     np_attrs_string(&attrs, NP_KEY_EVENT_NAME, NP_EVENT_SESSION_SUMMARY);
-    np_active_identity(active, &attrs);
+    np_attrs_copy(identity, &attrs);
+    np_attrs_string(&attrs, NP_KEY_NEURO_RUN_ID, active->run->id);
     np_attrs_string(&attrs, NP_KEY_NEURO_OUTCOME,
                     np_outcome_info(np_error_outcome(record->failure.code))->name);
-    for (size_t f = 0; f < record->n_files; f++) {
-        const struct np_file_record *file = &record->file[f];
-        for (size_t i = 0; i < file->n_measures; i++) {
-            /* One file needs no number before its keys. */
-            NP_AUTO(np_freep)
-            char *key = record->n_files == 1 ? np_xstrdup(file->measure[i].key)
-                                             : np_xasprintf("file%zu.%s", f, file->measure[i].key);
-            np_attrs_double(&attrs, key, file->measure[i].value);
-        }
-    }
-    np_trace_log(active->run->trace, active->span, NP_INFO, &attrs, "%s: %s after %.1f s",
-                 active->job->label, np_state_name(record->state), record->wall_s);
-    np_attrs_done(&attrs);
+    if (record->failure.code)
+        np_attrs_string(&attrs, NP_KEY_NEURO_STAGE, record->failure.stage);
+    np_attrs_double(&attrs, NP_KEY_NEURO_SESSION_DURATION, record->wall_s);
+    np_attrs_double(&attrs, NP_KEY_NEURO_SESSION_CPU_TIME, record->cpu_s);
+    np_attrs_int(&attrs, NP_KEY_NEURO_SESSION_PEAK_MEMORY, record->peak_rss_bytes);
+    np_attrs_int(&attrs, NP_KEY_NEURO_SESSION_FILES, (int64_t)record->n_files);
+    if (record->injected)
+        np_attrs_bool(&attrs, NP_KEY_NEURO_INJECTED, true);
+    for (size_t f = 0; f < record->n_files; f++)
+        add_measures(record, f, &attrs);
+    np_trace_log(active->run->trace, context(active), NP_INFO, &attrs, "%s: %s after %.1f s", label,
+                 np_state_name(record->state), record->wall_s);
 }
 
 void np_observe_session(const struct np_active *active)
@@ -88,16 +182,18 @@ void np_observe_session(const struct np_active *active)
     struct np_trace *trace = active->run->trace;
     const struct np_session_record *record = &active->record;
     bool good = record->failure.code == 0;
-    struct np_attrs attrs = {0};
+    NP_AUTO(np_attrs_done) struct np_attrs identity = {0};
 
     for (size_t f = 0; f < record->n_files; f++)
         measure_file(active, &record->file[f]);
+    measure_session_failure(active);
     observe(active, &np_metric_sessions_processed, 1,
-            (const char *const[3][2]){{NP_KEY_NEURO_STATUS, good ? "success" : "failed"}});
-    np_active_identity(active, &attrs);
-    np_metric_set(trace, &np_metric_session_duration, record->wall_s, &attrs);
-    np_metric_set(trace, &np_metric_session_cpu_time, record->cpu_s, &attrs);
-    np_metric_set(trace, &np_metric_session_peak_memory, (double)record->peak_rss_bytes, &attrs);
-    np_attrs_done(&attrs);
-    tell_summary(active);
+            (pairs){{NP_KEY_NEURO_STATUS, good ? "success" : "failed"}});
+    add_identity(active, &identity);
+    np_metric_set(trace, &np_metric_session_duration, record->wall_s, &identity);
+    np_metric_set(trace, &np_metric_session_cpu_time, record->cpu_s, &identity);
+    np_metric_set(trace, &np_metric_session_peak_memory, (double)record->peak_rss_bytes, &identity);
+    for (size_t f = 0; f < record->n_files; f++)
+        show_quality(active, &record->file[f], &identity);
+    tell_summary(active, &identity);
 }

@@ -17,8 +17,7 @@ static const int64_t BYTES_PER_VOXEL = 20;
 static const int64_t BYTES_FIXED = 48 << 20;
 static const int64_t BYTES_PER_THREAD = 8 << 20;
 
-/* Files and folders per image: three images with sidecars, records, folders. */
-enum { INODES_PER_FILE = 16, DEEPEST = 64 };
+enum { DEEPEST = 64 };
 
 /* Two float32 images and a mask, before compression to about a third. */
 static const int64_t OUTPUT_BYTES_PER_VOXEL = 9;
@@ -116,7 +115,8 @@ static int plan_dataset(const struct np_config *config, struct np_plan *plan, st
                                            .modalities = &config->modalities,
                                            .runs = &config->runs,
                                            .echoes = &config->echoes,
-                                           .filter_file = config->bids_filter_file};
+                                           .filter_file = config->bids_filter_file,
+                                           .session_list = config->session_list};
 
     NP_TRY(np_dataset_open(config->bids_dir, &selection, &plan->dataset, err));
     for (size_t s = 0; s < plan->dataset->n_sessions; s++) {
@@ -417,7 +417,7 @@ static int check_disk(const struct np_config *config, struct np_plan *plan, stru
     for (size_t i = 0; i < plan->n_jobs; i++)
         if (plan->job[i].decision == NP_DECIDE_RUN) {
             plan->disk_need_bytes += plan->job[i].output_bytes / 3;
-            plan->inodes_need += (int64_t)plan->job[i].n_files * INODES_PER_FILE;
+            plan->inodes_need += (int64_t)plan->job[i].n_files * NP_PLAN_INODES_PER_FILE;
         }
     if (fs.f_blocks == 0 ||
         __builtin_mul_overflow(fs.f_bavail, fs.f_frsize, &plan->disk_free_bytes))

@@ -6,6 +6,9 @@
 #include "pipeline/job.h"
 #include "pipeline/resources.h"
 
+/* Files and folders per image, at most: three images with sidecars, records, folders. */
+enum { NP_PLAN_INODES_PER_FILE = 16 };
+
 struct np_plan {
     struct np_dataset *dataset; /* NULL for `process` and `batch` */
     struct np_strings paths;    /* files of `process` and `batch`: keeps what the jobs borrow */

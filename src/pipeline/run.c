@@ -19,6 +19,7 @@
 #include "record/description.h"
 #include "record/survey.h"
 #include "trace/names.h"
+#include "trace/process.h"
 
 static const int64_t HEARTBEAT_NS = INT64_C(30) * 1000000000;
 enum { POLL_S = 1 };
@@ -87,6 +88,8 @@ struct supervisor {
     sigset_t open;   /* the signal mask that lets signals in */
     sigset_t closed; /* and the one that holds them back */
     int64_t beat_ns;
+    int64_t collected_ns;    /* when metrics were collected last */
+    pid_t *worker;           /* n_slots: for what is observed of them */
     struct np_failure first; /* of the sessions that failed */
     char *first_label;
     bool same_reason; /* all failures so far have first's outcome (and signal) */
@@ -119,10 +122,11 @@ static void refuse(struct supervisor *s, const struct np_job *job, const struct 
     s->run->n_failed++;
     s->run->console->n_failed++;
     s->run->console->n_done++;
+    np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
     note_error(s, job, err);
     np_console_say(s->run->console, 0, "%s: not begun: %s", job->label, err->text);
-    np_trace_log(s->run->trace, s->span, NP_ERROR_LEVEL, NULL, "%s: not begun: %s", job->label,
-                 err->text);
+    np_trace_log(s->run->trace, s->span, NP_ERROR_LEVEL, NULL,
+                 job->session ? "%s: not begun: %s" : "'%s': not begun: %s", job->label, err->text);
 }
 
 static void count_result(struct supervisor *s, const struct np_active *active)
@@ -156,9 +160,12 @@ static void finish(struct supervisor *s, struct np_active *active)
     struct rusage used = {0};
     int status = 0;
 
+    np_trace_settle(s->run->trace);
     while (active->pid > 0 && wait4(active->pid, &status, 0, &used) < 0 && errno == EINTR)
         ;
+    active->pid = 0; /* its number may be another's by now */
     np_active_close(active, status, (int64_t)used.ru_maxrss * 1024);
+    np_metric_add(s->run->trace, &np_metric_sessions_active, -1, NULL, NULL);
     count_result(s, active);
     np_record_done(&active->record);
     *active = (struct np_active){.fd = -1};
@@ -174,6 +181,8 @@ static void begin(struct supervisor *s, const struct np_job *job, struct np_acti
         refuse(s, job, &err);
         return;
     }
+    np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
+    np_metric_add(s->run->trace, &np_metric_sessions_active, 1, NULL, NULL);
     if (job->n_files == 0) {
         if (job->session && job->session->unreadable) {
             np_error_set(&err, NP_ENOINPUT, "%s", job->session->unreadable);
@@ -183,6 +192,7 @@ static void begin(struct supervisor *s, const struct np_job *job, struct np_acti
         return;
     }
     np_console_say(s->run->console, 1, "%s: begun", job->label);
+    np_trace_settle(s->run->trace);
     if (np_active_fork(slot, s->span, s->active, s->n_slots, &err) < 0) {
         np_active_fail(slot, &err);
         finish(s, slot);
@@ -231,11 +241,11 @@ static void forward_signal(struct supervisor *s)
     if (!s->run->cancel->signal || s->forwarded)
         return;
     s->forwarded = true;
-    np_console_say(s->run->console, 0, "signal %d: stopping %zu sessions",
-                   (int)s->run->cancel->signal, n_active(s));
     for (size_t i = 0; i < s->n_slots; i++)
         if (s->active[i].pid > 0)
             kill(s->active[i].pid, (int)s->run->cancel->signal);
+    np_console_say(s->run->console, 0, "signal %d: stopping %zu sessions",
+                   (int)s->run->cancel->signal, n_active(s));
 }
 
 static void heartbeats(struct supervisor *s)
@@ -248,18 +258,44 @@ static void heartbeats(struct supervisor *s)
             np_active_heartbeat(&s->active[i]);
 }
 
+/* What is read when metrics are collected. */
+static void observe(void *self, struct np_trace *trace)
+{
+    struct supervisor *s = self;
+
+    for (size_t i = 0; i < s->n_slots; i++)
+        s->worker[i] = s->active[i].pid;
+    np_process_measure(trace, s->worker, s->n_slots);
+    np_metric_set(trace, &np_metric_memory_limit, (double)s->run->plan->memory_bytes, NULL);
+}
+
+static void collect_at_times(struct supervisor *s)
+{
+    double interval_s = s->run->metric_interval_s;
+
+    if (interval_s <= 0 || (double)(np_clock_mono_ns() - s->collected_ns) * 1e-9 < interval_s)
+        return;
+    s->collected_ns = np_clock_mono_ns();
+    np_trace_collect(s->run->trace);
+}
+
 /* Signals are let in only while waiting, so that none falls between a look at `cancel` and the
  * wait. */
 static void wait_for_news(struct supervisor *s)
 {
-    struct pollfd *fds = np_xcalloc(s->n_slots, sizeof(*fds));
+    const struct np_run_watch *watch = &s->run->watch;
+    struct pollfd *fds = np_xcalloc(s->n_slots + 1, sizeof(*fds));
     const struct timespec timeout = {.tv_sec = POLL_S};
 
     for (size_t i = 0; i < s->n_slots; i++)
         fds[i] = (struct pollfd){.fd = s->active[i].job ? s->active[i].fd : -1, .events = POLLIN};
+    fds[s->n_slots] = (struct pollfd){.fd = watch->ready ? watch->fd : -1, .events = POLLIN};
+    np_trace_settle(s->run->trace);
     int n = s->run->cancel->signal && !s->forwarded
                 ? 0
-                : ppoll(fds, (nfds_t)s->n_slots, &timeout, &s->open);
+                : ppoll(fds, (nfds_t)s->n_slots + 1, &timeout, &s->open);
+    if (n > 0 && fds[s->n_slots].revents & POLLIN)
+        watch->ready(watch->self);
     for (size_t i = 0; n > 0 && i < s->n_slots; i++)
         if (fds[i].revents && !np_active_read(&s->active[i]))
             finish(s, &s->active[i]);
@@ -284,6 +320,7 @@ static void supervise(struct supervisor *s)
         wait_for_news(s);
         forward_signal(s);
         heartbeats(s);
+        collect_at_times(s);
         begin_more(s);
     }
     sigprocmask(SIG_SETMASK, &s->open, NULL);
@@ -354,19 +391,9 @@ static void say_summary(const struct supervisor *s)
 
 static void open_run_span(struct supervisor *s)
 {
-    const char *traceparent = getenv("TRACEPARENT");
-    struct np_trace_id trace_id;
-    struct np_span_id parent_id;
-    uint32_t flags;
-
     s->span = np_span_new(NP_SPAN_RUN, NULL);
-    if (traceparent && np_traceparent_parse(traceparent, &trace_id, &parent_id, &flags)) {
-        s->span->trace_id = trace_id;
-        s->span->parent_id = parent_id;
-        s->span->flags = flags;
-        const char *state = getenv("TRACESTATE");
-        s->span->trace_state = state && *state ? np_utf8_clean(state) : NULL;
-    }
+    if (!s->run->joins_no_parent)
+        np_span_join_environment(s->span);
     np_attrs_string(&s->span->attrs, NP_KEY_NEURO_RUN_ID, s->run->id);
     if (np_fault_enabled(s->run->config))
         np_attrs_bool(&s->span->attrs, NP_KEY_NEURO_INJECTED, true);
@@ -375,7 +402,7 @@ static void open_run_span(struct supervisor *s)
 
 static void close_run_span(struct supervisor *s)
 {
-    np_attrs_int(&s->span->attrs, "process.exit.code", s->run->exit_status);
+    np_attrs_int(&s->span->attrs, NP_KEY_PROCESS_EXIT_CODE, s->run->exit_status);
     if (s->first.code) {
         struct np_error why = {0};
         np_error_set(&why, s->first.code, "%zu sessions failed, %zu were interrupted",
@@ -384,6 +411,9 @@ static void close_run_span(struct supervisor *s)
     } else {
         s->span->status = NP_STATUS_OK;
     }
+    bool sampled = np_sampler_keeps(&s->run->sampler, s->span);
+    np_span_set_sampled(s->span, sampled);
+    np_trace_tell_sampling(s->run->trace, &s->span->trace_id, sampled);
     np_span_end(s->run->trace, &s->span);
 }
 
@@ -398,25 +428,52 @@ static void count_skipped(struct np_run *run)
     }
 }
 
+/* Counters begin at zero, so that the first failure is a step that a server sees. */
+static void begin_metrics(struct supervisor *s)
+{
+    static const char *const outcomes[] = {"success", "failed"};
+    const struct np_run *run = s->run;
+    double n_planned = (double)run->console->n_total;
+
+    np_metric_set(run->trace, &np_metric_sessions_planned, n_planned, NULL);
+    np_metric_add(run->trace, &np_metric_queue_depth, n_planned, NULL, NULL);
+    np_metric_add(run->trace, &np_metric_sessions_active, 0, NULL, NULL);
+    for (size_t i = 0; i < NP_COUNT(outcomes); i++) {
+        NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+        np_attrs_string(&attrs, NP_KEY_NEURO_STATUS, outcomes[i]);
+        np_metric_add(run->trace, &np_metric_sessions_processed, 0, &attrs, NULL);
+        for (size_t m = 0; m < run->config->modalities.n; m++) {
+            np_attrs_string(&attrs, NP_KEY_BIDS_SUFFIX, run->config->modalities.item[m]);
+            np_metric_add(run->trace, &np_metric_files_processed, 0, &attrs, NULL);
+        }
+    }
+    np_trace_add_observer(run->trace, observe, s);
+    np_trace_collect(run->trace);
+    s->collected_ns = np_clock_mono_ns();
+}
+
 void np_run_execute(struct np_run *run)
 {
     struct supervisor s = {
         .run = run, .n_slots = (size_t)run->plan->n_parallel, .beat_ns = np_clock_mono_ns()};
 
     s.active = np_xcalloc(s.n_slots, sizeof(*s.active));
+    s.worker = np_xcalloc(s.n_slots, sizeof(*s.worker));
     for (size_t i = 0; i < s.n_slots; i++)
         s.active[i].fd = -1;
     run->console->n_total = run->plan->n_run + run->plan->n_nothing;
     open_run_span(&s);
-    np_metric_set(run->trace, &np_metric_sessions_planned, (double)run->console->n_total, NULL);
+    begin_metrics(&s);
     count_skipped(run);
     supervise(&s);
     run->exit_status = exit_status(&s);
     close_run_span(&s);
     np_trace_collect(run->trace);
+    np_trace_remove_observer(run->trace, &s);
     say_summary(&s);
     np_console_end(run->console);
     np_failure_done(&s.first);
     free(s.first_label);
     free(s.active);
+    free(s.worker);
 }

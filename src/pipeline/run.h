@@ -8,7 +8,14 @@
 
 #include "pipeline/console.h"
 #include "pipeline/plan.h"
-#include "trace/trace.h"
+#include "trace/sampler.h"
+
+/* A descriptor that is looked after while sessions run: `ready` is called when it can be read. */
+struct np_run_watch {
+    int fd; /* used when `ready` is set */
+    void (*ready)(void *self);
+    void *self;
+};
 
 /* All borrowed but the results. */
 struct np_run {
@@ -19,6 +26,10 @@ struct np_run {
     const struct np_cancel *cancel;
     const char *version; /* of neuro-preprocess */
     char id[40];         /* UUID: np_run_id */
+    struct np_sampler sampler;
+    double metric_interval_s; /* between collections; 0 = at the start and at the end alone */
+    bool joins_no_parent;     /* TRACEPARENT in the environment is passed over */
+    struct np_run_watch watch;
 
     /* results */
     size_t n_success, n_failed, n_interrupted, n_skipped, n_nothing, n_not_started;

@@ -135,6 +135,22 @@ static void describe(struct np_active *active)
     describe_files(active);
 }
 
+static void note_root(struct np_active *active, const struct np_span *span)
+{
+    active->root = (struct np_span){
+        .trace_id = span->trace_id, .span_id = span->span_id, .flags = span->flags};
+}
+
+/* A trace is complete but for the end of its root: whether it is sent is decided, and told. */
+static void settle_trace(struct np_active *active, struct np_span *root)
+{
+    bool sampled = np_sampler_keeps(&active->run->sampler, root);
+
+    np_span_set_sampled(root, sampled);
+    note_root(active, root);
+    np_trace_tell_sampling(active->run->trace, &root->trace_id, sampled);
+}
+
 static void open_span(struct np_active *active, const struct np_span *run_span)
 {
     if (!active->job->session)
@@ -147,6 +163,7 @@ static void open_span(struct np_active *active, const struct np_span *run_span)
         np_attrs_bool(&active->span->attrs, NP_KEY_NEURO_INJECTED, true);
     np_span_begin(active->run->trace, active->span);
     np_trace_id_hex(&active->span->trace_id, active->record.trace_id);
+    note_root(active, active->span);
 }
 
 static struct np_file_record *find_file(struct np_session_record *record, const char *path)
@@ -293,6 +310,7 @@ static void be_worker(const struct np_active *active, const struct np_span *run_
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    np_span_export_environment(active->span ? active->span : run_span);
     np_worker_run(&task);
     _exit(EXIT_SUCCESS);
 }
@@ -353,6 +371,8 @@ static void take_span(struct np_active *active, const struct np_frame *frame)
         span = NULL;
         return;
     }
+    if (np_span_id_is_zero(&span->parent_id))
+        settle_trace(active, span);
     np_trace_span_end(active->run->trace, span);
     forget_open(active, span);
 }
@@ -560,6 +580,8 @@ static void close_open_spans(struct np_active *active)
         np_error_set(&why, NP_EKILLED, "the worker was gone before this ended");
         np_span_fail(span, &why);
         span->end_ns = np_clock_unix_ns();
+        if (np_span_id_is_zero(&span->parent_id))
+            settle_trace(active, span);
         np_trace_span_end(active->run->trace, span);
         np_span_freep(&active->open[i]);
     }
@@ -622,7 +644,7 @@ static void commit(struct np_active *active)
     np_record_write(active->job->place.status, &active->record, NULL);
 }
 
-static void end_span(struct np_active *active)
+static void settle_span(struct np_active *active)
 {
     const struct np_session_record *record = &active->record;
 
@@ -638,7 +660,7 @@ static void end_span(struct np_active *active)
     } else {
         active->span->status = NP_STATUS_OK;
     }
-    np_span_end(active->run->trace, &active->span);
+    settle_trace(active, active->span);
 }
 
 static void say_outcome(struct np_active *active)
@@ -668,8 +690,9 @@ void np_active_close(struct np_active *active, int wait_status, int64_t peak_rss
     settle_session(active);
     close_open_spans(active);
     commit(active);
-    np_observe_session(active);
-    end_span(active);
+    settle_span(active);
+    np_observe_session(active); /* after the decision: exemplars lead to traces that are sent */
+    np_span_end(active->run->trace, &active->span);
     say_outcome(active);
     np_journal_close(&active->journal);
     np_lock_release(&active->lock);

@@ -20,6 +20,7 @@ struct np_active {
     struct np_lock lock;
     struct np_journal journal;
     struct np_span *span;  /* preprocess_session; NULL for `process` */
+    struct np_span root;   /* ids and flags of the trace's root, for `process` too; zero = none */
     struct np_span **open; /* the worker's spans that have not ended */
     size_t n_open;
     int64_t start_ns; /* monotonic */

@@ -13,7 +13,7 @@
 #include "base/path.h"
 #include "base/str.h"
 
-enum { MOST_LOCK_BYTES = 4096, MOST_TRIES = 5 };
+enum { MOST_LOCK_BYTES = 4096, MOST_TRIES = 5, JOB_TEXT = 200 };
 
 struct owner {
     char place[300];
@@ -21,23 +21,53 @@ struct owner {
     char since[NP_CLOCK_TEXT];
     long pid;
     unsigned long long start;
+    char job[JOB_TEXT]; /* "CLUSTER/ID" of the Slurm job, "" = none */
+    int job_starts;     /* how often it had been started again */
 };
+
+/* "" outside of Slurm. A task of an array has an id of its own. */
+static void own_job(char job[JOB_TEXT], int *starts)
+{
+    const char *id = getenv("SLURM_JOB_ID"), *cluster = getenv("SLURM_CLUSTER_NAME");
+    const char *restarts = getenv("SLURM_RESTART_COUNT");
+
+    job[0] = '\0';
+    *starts = restarts ? atoi(restarts) : 0;
+    if (!id || !*id)
+        return;
+    snprintf(job, JOB_TEXT, "%s/%s", cluster ? cluster : "", id);
+    if (strpbrk(job, " \t\n"))
+        job[0] = '\0';
+}
+
+/* Slurm starts a job again only after it has ended it, wherever it ran. */
+static bool was_requeued(const struct owner *owner)
+{
+    char job[JOB_TEXT];
+    int starts;
+
+    own_job(job, &starts);
+    return *job && strcmp(job, owner->job) == 0 && owner->job_starts < starts;
+}
 
 static char *own_text(void)
 {
-    char since[NP_CLOCK_TEXT];
+    char since[NP_CLOCK_TEXT], job[JOB_TEXT];
+    int starts;
 
-    return np_xasprintf("%s %ld %llu %s %s\n", np_process_place(), (long)getpid(),
+    own_job(job, &starts);
+    NP_AUTO(np_freep) char *of_job = *job ? np_xasprintf(" %s %d", job, starts) : np_xstrdup("");
+    return np_xasprintf("%s %ld %llu %s %s%s\n", np_process_place(), (long)getpid(),
                         (unsigned long long)np_process_start(getpid()),
                         np_boot_id()[0] ? np_boot_id() : "-",
-                        np_clock_iso8601(np_clock_unix_ns(), since));
+                        np_clock_iso8601(np_clock_unix_ns(), since), of_job);
 }
 
 static bool parse_owner(const char *text, struct owner *owner)
 {
     *owner = (struct owner){0};
-    return sscanf(text, "%299s %ld %llu %63s %31s", owner->place, &owner->pid, &owner->start,
-                  owner->boot, owner->since) == 5;
+    return sscanf(text, "%299s %ld %llu %63s %31s %199s %d", owner->place, &owner->pid,
+                  &owner->start, owner->boot, owner->since, owner->job, &owner->job_starts) >= 5;
 }
 
 static bool old_enough(const char *path)
@@ -54,6 +84,8 @@ static bool is_stale(const char *path, const char *text, struct owner *owner)
         snprintf(owner->place, sizeof(owner->place), "an unknown host");
         return old_enough(path);
     }
+    if (was_requeued(owner))
+        return true;
     if (strcmp(owner->place, np_process_place()) != 0)
         return old_enough(path);
     if (strcmp(owner->boot, "-") != 0 && np_boot_id()[0] && strcmp(owner->boot, np_boot_id()) != 0)

@@ -1,7 +1,7 @@
 /*
  * One writer per session: a lock file made with O_EXCL (which network file systems honour, unlike
- * flock), holding place, process id, its start and the boot id. Nobody waits: the second one is
- * told who holds it, and since when.
+ * flock), holding place, process id, its start, the boot id and the Slurm job. Nobody waits: the
+ * second one is told who holds it, and since when.
  */
 #ifndef NP_RECORD_LOCK_H
 #define NP_RECORD_LOCK_H
@@ -18,8 +18,9 @@ struct np_lock {
 };
 
 /*
- * Take the lock. A stale one (its process is gone at this place, this host booted since, or another
- * place's without a sign of life for NP_LOCK_STALE_S) is taken over. Returns 0, NP_EBUSY (says who
+ * Take the lock. A stale one (its process is gone at this place, this host booted since, an earlier
+ * start of the Slurm job that we are a later start of, or another place's without a sign of life
+ * for NP_LOCK_STALE_S) is taken over. Returns 0, NP_EBUSY (says who
  * and since when), NP_ECREATE, NP_ESPACE.
  */
 int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err);

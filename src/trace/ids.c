@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -18,6 +19,39 @@ static void fill_from_clock(uint8_t *byte, size_t n)
         byte[i] = (uint8_t)(np_random_bits(&random) >> 56);
 }
 
+static void fill_from_system(uint8_t *byte, size_t n)
+{
+    ssize_t got;
+
+    do
+        got = getrandom(byte, n, 0);
+    while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)n)
+        fill_from_clock(byte, n);
+}
+
+/*
+ * A system call for each id would be the dearest part of a span, so entropy comes a kilobyte at a
+ * time. Each thread has its own, and a forked child drops what it inherited: it would give out its
+ * parent's ids.
+ */
+enum { STORE_BYTES = 1024 };
+
+static _Thread_local struct {
+    uint8_t byte[STORE_BYTES];
+    size_t left;
+} store;
+
+static void forget_store(void)
+{
+    store.left = 0;
+}
+
+__attribute__((constructor)) static void forget_store_in_children(void)
+{
+    pthread_atfork(NULL, NULL, forget_store);
+}
+
 static bool all_zero(const uint8_t *byte, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -29,12 +63,12 @@ static bool all_zero(const uint8_t *byte, size_t n)
 static void fill(uint8_t *byte, size_t n)
 {
     do {
-        ssize_t got;
-        do
-            got = getrandom(byte, n, 0);
-        while (got < 0 && errno == EINTR);
-        if (got != (ssize_t)n)
-            fill_from_clock(byte, n);
+        if (store.left < n) {
+            fill_from_system(store.byte, sizeof(store.byte));
+            store.left = sizeof(store.byte);
+        }
+        store.left -= n;
+        memcpy(byte, &store.byte[store.left], n);
     } while (all_zero(byte, n));
 }
 

@@ -2,19 +2,37 @@
 #ifndef NP_TRACE_INTERNAL_H
 #define NP_TRACE_INTERNAL_H
 
+#include "base/random.h"
 #include "trace/trace.h"
+
+struct np_series;
+
+struct np_observer {
+    void (*observe)(void *self, struct np_trace *trace);
+    void *self;
+};
 
 struct np_trace {
     struct np_attrs resource;
     struct np_trace_sink sink[NP_TRACE_MOST_SINKS];
     size_t n_sinks;
-    int64_t start_ns; /* all cumulative series count from here */
+    struct np_trace_limits limits;
+    enum np_histogram_kind histogram;
+    enum np_exemplar_filter exemplars;
+    struct np_observer observer[NP_TRACE_MOST_OBSERVERS];
+    size_t n_observers;
+    struct np_random random;    /* which exemplars stay */
+    int64_t start_ns;           /* all cumulative series count from here */
+    int64_t last_collection_ns; /* differences count from here */
     /* One per time series, in order of metric name, then attributes: found by bisection, and sent
      * in this order. */
-    struct np_metric_point **series;
+    struct np_series **series;
     size_t n_series, capacity;
 };
 
-void np_metric_point_freep(struct np_metric_point **point);
+void np_series_freep(struct np_series **series);
+
+/* Count a value > 0 (trace/exponential.c). */
+void np_exponential_count(struct np_exponential *histogram, double value);
 
 #endif

@@ -13,14 +13,43 @@
 #include "trace/internal.h"
 #include "trace/trace.h"
 
-void np_metric_point_freep(struct np_metric_point **address)
-{
-    struct np_metric_point *point = *address;
+/* The exemplars of an exponential histogram; an explicit one keeps one a bucket, others one. */
+enum { EXPONENTIAL_EXEMPLARS = 20 };
 
-    if (!point)
+/* Sums and counts: all of them, or those since the last collection. */
+struct tally {
+    double value;
+    uint64_t count;
+    double sum, minimum, maximum;
+    uint64_t *bucket;
+    struct np_exponential *exponential;
+};
+
+struct np_series {
+    const struct np_metric_def *def;
+    struct np_attrs attrs;
+    struct tally total, since;
+    struct np_exemplar *exemplar; /* n_slots; time_ns 0 = free */
+    size_t n_slots;
+    uint64_t n_offered; /* measurements that could have become one since the last collection */
+};
+
+static void tally_done(struct tally *tally)
+{
+    free(tally->bucket);
+    free(tally->exponential);
+}
+
+void np_series_freep(struct np_series **address)
+{
+    struct np_series *series = *address;
+
+    if (!series)
         return;
-    np_attrs_done(&point->attrs);
-    free(point->bucket);
+    np_attrs_done(&series->attrs);
+    tally_done(&series->total);
+    tally_done(&series->since);
+    free(series->exemplar);
     np_freep(address);
 }
 
@@ -72,37 +101,60 @@ static int compare_sets(const struct np_attrs *a, const struct np_attrs *b)
     return (a->n > b->n) - (a->n < b->n);
 }
 
-static int compare(const struct np_metric_point *point, const struct np_metric_def *def,
+static int compare(const struct np_series *series, const struct np_metric_def *def,
                    const struct np_attrs *attrs)
 {
-    int order = strcmp(point->def->name, def->name);
+    int order = strcmp(series->def->name, def->name);
 
-    return order ? order : compare_sets(&point->attrs, attrs);
+    return order ? order : compare_sets(&series->attrs, attrs);
 }
 
-static struct np_metric_point *insert(struct np_trace *trace, size_t at,
-                                      const struct np_metric_def *def, struct np_attrs *attrs)
+static void tally_init(struct tally *tally, const struct np_trace *trace,
+                       const struct np_metric_def *def)
+{
+    if (def->kind != NP_METRIC_HISTOGRAM)
+        return;
+    if (trace->histogram == NP_HISTOGRAM_EXPONENTIAL) {
+        tally->exponential = np_xcalloc(1, sizeof(*tally->exponential));
+        tally->exponential->scale = NP_EXPONENTIAL_SCALE;
+    } else {
+        tally->bucket = np_xcalloc(def->n_bounds + 1, sizeof(*tally->bucket));
+    }
+}
+
+static size_t exemplar_slots(const struct np_trace *trace, const struct np_metric_def *def)
+{
+    if (def->kind == NP_METRIC_GAUGE || def->is_observed)
+        return 0;
+    if (def->kind != NP_METRIC_HISTOGRAM)
+        return 1;
+    return trace->histogram == NP_HISTOGRAM_EXPONENTIAL ? EXPONENTIAL_EXEMPLARS : def->n_bounds + 1;
+}
+
+static struct np_series *insert(struct np_trace *trace, size_t at, const struct np_metric_def *def,
+                                struct np_attrs *attrs)
 {
     if (trace->n_series == trace->capacity) {
         trace->capacity = trace->capacity ? trace->capacity * 2 : 32;
         trace->series = np_xrealloc(trace->series, trace->capacity * sizeof(*trace->series));
     }
-    struct np_metric_point *point = np_xcalloc(1, sizeof(*point));
-    point->def = def;
-    point->attrs = *attrs;
+    struct np_series *series = np_xcalloc(1, sizeof(*series));
+    series->def = def;
+    series->attrs = *attrs;
     *attrs = (struct np_attrs){0};
-    if (def->kind == NP_METRIC_HISTOGRAM)
-        point->bucket = np_xcalloc(def->n_bounds + 1, sizeof(*point->bucket));
-    if (def->kind != NP_METRIC_GAUGE) /* a gauge has no beginning */
-        point->start_ns = trace->start_ns;
+    tally_init(&series->total, trace, def);
+    tally_init(&series->since, trace, def);
+    series->n_slots = exemplar_slots(trace, def);
+    if (series->n_slots > 0)
+        series->exemplar = np_xcalloc(series->n_slots, sizeof(*series->exemplar));
     memmove(&trace->series[at + 1], &trace->series[at],
             (trace->n_series - at) * sizeof(*trace->series));
     trace->n_series++;
-    return trace->series[at] = point;
+    return trace->series[at] = series;
 }
 
-static struct np_metric_point *series(struct np_trace *trace, const struct np_metric_def *def,
-                                      const struct np_attrs *attrs)
+static struct np_series *find_series(struct np_trace *trace, const struct np_metric_def *def,
+                                     const struct np_attrs *attrs)
 {
     NP_AUTO(np_attrs_done) struct np_attrs key = {0};
     size_t low = 0, high = trace->n_series;
@@ -122,58 +174,236 @@ static struct np_metric_point *series(struct np_trace *trace, const struct np_me
 }
 
 /* Buckets include their upper bound. */
-static void count_in_histogram(struct np_metric_point *point, double value)
+static size_t bucket_of(const struct np_metric_def *def, double value)
 {
     size_t bucket = 0;
 
-    while (bucket < point->def->n_bounds && value > point->def->bound[bucket])
+    while (bucket < def->n_bounds && value > def->bound[bucket])
         bucket++;
-    point->bucket[bucket]++;
-    point->minimum = point->count ? fmin(point->minimum, value) : value;
-    point->maximum = point->count ? fmax(point->maximum, value) : value;
-    point->sum += value;
-    point->count++;
+    return bucket;
+}
+
+static void count(struct tally *tally, const struct np_metric_def *def, double value)
+{
+    if (tally->bucket)
+        tally->bucket[bucket_of(def, value)]++;
+    else if (value == 0)
+        tally->exponential->zero_count++;
+    else
+        np_exponential_count(tally->exponential, value);
+    tally->minimum = tally->count ? fmin(tally->minimum, value) : value;
+    tally->maximum = tally->count ? fmax(tally->maximum, value) : value;
+    tally->sum += value;
+    tally->count++;
+}
+
+/* An explicit histogram keeps the latest of each bucket; others a fair choice of what was offered
+ * (Vitter 1985, doi:10.1145/3147.3165, algorithm R). */
+static struct np_exemplar *exemplar_slot(struct np_trace *trace, struct np_series *series,
+                                         double value)
+{
+    if (series->total.bucket)
+        return &series->exemplar[bucket_of(series->def, value)];
+    uint64_t offered = series->n_offered++;
+    if (offered < series->n_slots)
+        return &series->exemplar[offered];
+    uint64_t at = np_random_bits(&trace->random) % (offered + 1);
+    return at < series->n_slots ? &series->exemplar[at] : NULL;
+}
+
+static void offer_exemplar(struct np_trace *trace, struct np_series *series, double value,
+                           const struct np_span *span)
+{
+    bool traced = span && span->flags & NP_FLAG_SAMPLED;
+
+    if (series->n_slots == 0 || trace->exemplars == NP_EXEMPLARS_NONE ||
+        (trace->exemplars == NP_EXEMPLARS_TRACED && !traced))
+        return;
+    struct np_exemplar *slot = exemplar_slot(trace, series, value);
+    if (!slot)
+        return;
+    *slot = (struct np_exemplar){.value = value, .time_ns = np_clock_unix_ns()};
+    if (span) {
+        slot->trace_id = span->trace_id;
+        slot->span_id = span->span_id;
+    }
+}
+
+void np_trace_set_metrics(struct np_trace *trace, enum np_histogram_kind histogram,
+                          enum np_exemplar_filter exemplars)
+{
+    trace->histogram = histogram;
+    trace->exemplars = exemplars;
 }
 
 void np_metric_add(struct np_trace *trace, const struct np_metric_def *def, double value,
                    const struct np_attrs *attrs, const struct np_span *span)
 {
     /* One NaN would spoil the sum for good, and a counter never falls. */
-    if (!isfinite(value) || (def->kind == NP_METRIC_COUNTER && value < 0))
+    if (!isfinite(value) ||
+        (value < 0 && (def->kind == NP_METRIC_COUNTER || def->kind == NP_METRIC_HISTOGRAM)))
         return;
-    struct np_metric_point *point = series(trace, def, attrs);
-    if (def->kind == NP_METRIC_HISTOGRAM)
-        count_in_histogram(point, value);
-    else
-        point->value += value;
-    if (span)
-        point->exemplar = (struct np_exemplar){
-            .value = value,
-            .time_ns = np_clock_unix_ns(),
-            .trace_id = span->trace_id,
-            .span_id = span->span_id,
-        };
+    struct np_series *series = find_series(trace, def, attrs);
+    if (def->kind == NP_METRIC_HISTOGRAM) {
+        count(&series->total, def, value);
+        count(&series->since, def, value);
+    } else {
+        series->total.value += value;
+        series->since.value += value;
+    }
+    if (value != 0 || def->kind == NP_METRIC_HISTOGRAM) /* adding nothing is no measurement */
+        offer_exemplar(trace, series, value, span);
 }
 
 void np_metric_set(struct np_trace *trace, const struct np_metric_def *def, double value,
                    const struct np_attrs *attrs)
 {
-    if (isfinite(value))
-        series(trace, def, attrs)->value = value;
+    if (!isfinite(value))
+        return;
+    struct np_series *series = find_series(trace, def, attrs);
+    if (def->kind == NP_METRIC_COUNTER && value < series->total.value)
+        return;
+    series->since.value += value - series->total.value;
+    series->total.value = value;
+}
+
+static bool as_difference(const struct np_metric_def *def, enum np_temporality_preference wish)
+{
+    if (def->kind != NP_METRIC_COUNTER && def->kind != NP_METRIC_HISTOGRAM)
+        return false;
+    return wish == NP_PREFER_DELTA || (wish == NP_PREFER_LOW_MEMORY && !def->is_observed);
+}
+
+static bool is_newer(const struct np_exemplar *a, const struct np_exemplar *b)
+{
+    return a->time_ns > b->time_ns;
+}
+
+/* The slots in use, oldest first, at `out`. */
+static size_t gather_exemplars(const struct np_series *series, struct np_exemplar *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < series->n_slots; i++) {
+        if (series->exemplar[i].time_ns == 0)
+            continue;
+        size_t at = n++;
+        for (; at > 0 && is_newer(&out[at - 1], &series->exemplar[i]); at--)
+            out[at] = out[at - 1];
+        out[at] = series->exemplar[i];
+    }
+    return n;
+}
+
+/* The state of all series; borrows their attributes and buckets. */
+struct collected {
+    struct np_metric_point *point;
+    size_t n_points;
+    struct np_exemplar *exemplar;
+    size_t n_exemplars;
+};
+
+static void collected_done(struct collected *all)
+{
+    free(all->point);
+    free(all->exemplar);
+}
+
+static void add_point(struct collected *all, const struct np_trace *trace,
+                      const struct np_series *series, enum np_temporality_preference wish,
+                      int64_t now_ns)
+{
+    bool differs = as_difference(series->def, wish);
+    const struct tally *tally = differs ? &series->since : &series->total;
+
+    if (differs && tally->count == 0 && tally->value == 0)
+        return; /* nothing since the last time */
+    struct np_exemplar *exemplar = &all->exemplar[all->n_exemplars];
+    size_t n_exemplars = gather_exemplars(series, exemplar);
+    all->n_exemplars += n_exemplars;
+    all->point[all->n_points++] = (struct np_metric_point){
+        .def = series->def,
+        .attrs = series->attrs,
+        .temporality = differs ? NP_DELTA : NP_CUMULATIVE,
+        /* a gauge has no beginning */
+        .start_ns = series->def->kind == NP_METRIC_GAUGE ? 0
+                    : differs                            ? trace->last_collection_ns
+                                                         : trace->start_ns,
+        .time_ns = now_ns,
+        .value = tally->value,
+        .count = tally->count,
+        .sum = tally->sum,
+        .minimum = tally->minimum,
+        .maximum = tally->maximum,
+        .bucket = tally->bucket,
+        .exponential = tally->exponential,
+        .exemplar = exemplar,
+        .n_exemplars = n_exemplars,
+    };
+}
+
+static void gather(const struct np_trace *trace, enum np_temporality_preference wish,
+                   int64_t now_ns, struct collected *out)
+{
+    size_t n_slots = 0;
+
+    for (size_t i = 0; i < trace->n_series; i++)
+        n_slots += trace->series[i]->n_slots;
+    out->point = np_xcalloc(trace->n_series + 1, sizeof(*out->point));
+    out->exemplar = np_xcalloc(n_slots + 1, sizeof(*out->exemplar));
+    for (size_t i = 0; i < trace->n_series; i++)
+        add_point(out, trace, trace->series[i], wish, now_ns);
+}
+
+static void begin_again(struct np_series *series)
+{
+    struct tally *since = &series->since;
+    uint64_t *bucket = since->bucket;
+    struct np_exponential *exponential = since->exponential;
+
+    if (bucket)
+        memset(bucket, 0, (series->def->n_bounds + 1) * sizeof(*bucket));
+    if (exponential)
+        *exponential = (struct np_exponential){.scale = NP_EXPONENTIAL_SCALE};
+    *since = (struct tally){.bucket = bucket, .exponential = exponential};
+    for (size_t i = 0; i < series->n_slots; i++)
+        series->exemplar[i].time_ns = 0;
+    series->n_offered = 0;
+}
+
+static void observe_all(struct np_trace *trace)
+{
+    for (size_t i = 0; i < trace->n_observers; i++)
+        trace->observer[i].observe(trace->observer[i].self, trace);
 }
 
 void np_trace_collect(struct np_trace *trace)
 {
-    if (trace->n_series == 0)
-        return;
-    NP_AUTO(np_freep)
-    struct np_metric_point *point = np_xcalloc(trace->n_series, sizeof(*point));
     int64_t now_ns = np_clock_unix_ns();
-    for (size_t i = 0; i < trace->n_series; i++) {
-        point[i] = *trace->series[i]; /* borrows attributes and buckets */
-        point[i].time_ns = now_ns;
+
+    observe_all(trace);
+    for (size_t i = 0; i < trace->n_sinks; i++) {
+        NP_AUTO(collected_done) struct collected all = {0};
+        const struct np_trace_sink *sink = &trace->sink[i];
+        if (!sink->metrics)
+            continue;
+        gather(trace, sink->temporality, now_ns, &all);
+        if (all.n_points > 0)
+            sink->metrics(sink->self, all.point, all.n_points);
     }
-    for (size_t i = 0; i < trace->n_sinks; i++)
-        if (trace->sink[i].metrics)
-            trace->sink[i].metrics(trace->sink[i].self, point, trace->n_series);
+    for (size_t i = 0; i < trace->n_series; i++)
+        begin_again(trace->series[i]);
+    trace->last_collection_ns = now_ns;
+}
+
+void np_trace_snapshot(struct np_trace *trace,
+                       void (*use)(void *self, const struct np_metric_point *point,
+                                   size_t n_points),
+                       void *self)
+{
+    NP_AUTO(collected_done) struct collected all = {0};
+
+    observe_all(trace);
+    gather(trace, NP_PREFER_CUMULATIVE, np_clock_unix_ns(), &all);
+    use(self, all.point, all.n_points);
 }

@@ -1,15 +1,24 @@
 #include "trace/names.h"
 
-#define X(ident, key, type, meaning) const char NP_KEY_##ident[sizeof(key)] = key;
+#include <string.h>
+
+#define X(ident, key, type, example, meaning) const char NP_KEY_##ident[sizeof(key)] = key;
 NP_ATTRIBUTES(X)
 #undef X
 
-const struct np_attr_name np_attr_names[] = {
-#define X(ident, key, type, meaning) {key, NP_ATTR_##type, meaning},
-    NP_ATTRIBUTES(X)
+#define X(ident, key, type, example, meaning) {key, NP_ATTR_##type, example, meaning},
+const struct np_attr_name np_attr_names[] = {NP_ATTRIBUTES(X)};
 #undef X
-};
 const size_t np_n_attr_names = NP_COUNT(np_attr_names);
+
+#define X(ident, key, type, example, meaning) +1
+const size_t np_n_signal_attr_names = 0 NP_SIGNAL_ATTRIBUTES(X);
+#undef X
+
+#define X(key, type, unit, meaning) {key, NP_ATTR_##type, unit, meaning},
+const struct np_attr_name np_measure_names[] = {NP_MEASURES(X)};
+#undef X
+const size_t np_n_measure_names = NP_COUNT(np_measure_names);
 
 /* From the fastest stage on a small image to the longest session that is not yet a mishap. */
 static const double seconds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,    2.5, 5,
@@ -18,49 +27,65 @@ static const double seconds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,    2.5, 5
 static const double bytes[] = {0x1p16, 0x1p18, 0x1p20, 0x1p22, 0x1p24,
                                0x1p26, 0x1p28, 0x1p30, 0x1p32};
 
-#define COUNTER(name_, unit_, description_)                                                   \
-    {                                                                                         \
-        .name = name_, .unit = unit_, .description = description_, .kind = NP_METRIC_COUNTER, \
-        .is_integer = true                                                                    \
-    }
-#define HISTOGRAM(name_, unit_, bounds_, description_)                                          \
-    {                                                                                           \
-        .name = name_, .unit = unit_, .description = description_, .kind = NP_METRIC_HISTOGRAM, \
-        .bound = bounds_, .n_bounds = NP_COUNT(bounds_)                                         \
-    }
-#define GAUGE(name_, unit_, integer_, description_)                                         \
-    {                                                                                       \
-        .name = name_, .unit = unit_, .description = description_, .kind = NP_METRIC_GAUGE, \
-        .is_integer = integer_                                                              \
-    }
+enum { N_seconds = NP_COUNT(seconds), N_bytes = NP_COUNT(bytes), N_none = 0 };
+#define none NULL
 
-const struct np_metric_def np_metric_files_processed =
-    COUNTER("neuro.files.processed", "{file}", "Files that were processed, by how it ended");
-const struct np_metric_def np_metric_sessions_processed =
-    COUNTER("neuro.sessions.processed", "{session}", "Sessions that ended, by how");
-const struct np_metric_def np_metric_errors =
-    COUNTER("neuro.errors", "{error}", "Failures, by stage and type");
-const struct np_metric_def np_metric_process_duration =
-    HISTOGRAM("neuro.process.duration", "s", seconds, "Wall time of one file, start to end");
-const struct np_metric_def np_metric_stage_duration =
-    HISTOGRAM("neuro.stage.duration", "s", seconds, "Wall time of one stage of one file");
-const struct np_metric_def np_metric_scan_size =
-    HISTOGRAM("neuro.scan.size", "By", bytes, "Size of an input image on disk");
-const struct np_metric_def np_metric_output_size =
-    HISTOGRAM("neuro.output.size", "By", bytes, "Size of an output image on disk");
-const struct np_metric_def np_metric_sessions_planned =
-    GAUGE("neuro.sessions.planned", "{session}", true, "Sessions that this run is to process");
-const struct np_metric_def np_metric_session_duration =
-    GAUGE("neuro.session.duration", "s", false, "Wall time of one session");
-const struct np_metric_def np_metric_session_cpu_time =
-    GAUGE("neuro.session.cpu_time", "s", false, "CPU time of one session, user and system");
-const struct np_metric_def np_metric_session_peak_memory =
-    GAUGE("neuro.session.peak_memory", "By", true, "Largest resident memory of one session");
+/* Kinds, and whether they are observed. */
+#define KIND_COUNTER NP_METRIC_COUNTER, .is_observed = false
+#define KIND_UPDOWN NP_METRIC_UPDOWN, .is_observed = false
+#define KIND_GAUGE NP_METRIC_GAUGE, .is_observed = false
+#define KIND_HISTOGRAM NP_METRIC_HISTOGRAM, .is_observed = false
+#define KIND_OBSERVED_COUNTER NP_METRIC_COUNTER, .is_observed = true
+#define KIND_OBSERVED_UPDOWN NP_METRIC_UPDOWN, .is_observed = true
+#define IS_INT true
+#define IS_DOUBLE false
 
-const struct np_metric_def *const np_metric_defs[] = {
-    &np_metric_files_processed,  &np_metric_sessions_processed,  &np_metric_errors,
-    &np_metric_process_duration, &np_metric_stage_duration,      &np_metric_scan_size,
-    &np_metric_output_size,      &np_metric_sessions_planned,    &np_metric_session_duration,
-    &np_metric_session_cpu_time, &np_metric_session_peak_memory,
-};
+#define X(ident, name_, kind_, unit_, number, bounds, attributes_, meaning)    \
+    const struct np_metric_def np_metric_##ident = {.name = name_,             \
+                                                    .unit = unit_,             \
+                                                    .description = meaning,    \
+                                                    .kind = KIND_##kind_,      \
+                                                    .is_integer = IS_##number, \
+                                                    .bound = bounds,           \
+                                                    .n_bounds = N_##bounds,    \
+                                                    .attributes = attributes_};
+NP_METRICS(X)
+#undef X
+
+#define X(ident, name, kind, unit, number, bounds, attributes, meaning) &np_metric_##ident,
+const struct np_metric_def *const np_metric_defs[] = {NP_METRICS(X)};
+#undef X
 const size_t np_n_metric_defs = NP_COUNT(np_metric_defs);
+
+const struct np_quality_metric np_quality_metrics[] = {
+    {"skull_strip.volume", &np_metric_qc_brain_volume},
+    {"bias.brain_field_range", &np_metric_qc_bias_field_range},
+    {"skull_strip.border_contact", &np_metric_qc_border_contact},
+};
+const size_t np_n_quality_metrics = NP_COUNT(np_quality_metrics);
+
+static bool is_among(const struct np_attr_name *name, size_t n, const char *key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+/* What follows "fileN.", or `key` itself. */
+static const char *without_file(const char *key)
+{
+    static const char prefix[] = "file";
+    size_t n = sizeof(prefix) - 1;
+
+    if (strncmp(key, prefix, n) != 0)
+        return key;
+    size_t digits = strspn(key + n, "0123456789");
+    return digits > 0 && key[n + digits] == '.' ? key + n + digits + 1 : key;
+}
+
+bool np_attr_is_registered(const char *key)
+{
+    return is_among(np_attr_names, np_n_attr_names, key) ||
+           is_among(np_measure_names, np_n_measure_names, without_file(key));
+}

@@ -1,9 +1,11 @@
 /*
- * The names of what is observed: attributes, spans, events and metrics. Each name has one home, the
- * tables here; docs/telemetry.md lists the same names (a test compares).
+ * The names of what is observed: attributes, measures, spans, events and metrics. Each name has one
+ * home, the tables here. docs/telemetry.md and docs/registry/neuro.yaml hold the same names: a test
+ * compares them (tests/unit/trace/test_registry.c), and `make registry` writes them anew.
  *
- * Prefixes: bids.*, slurm.* and neuro.* are ours (no convention exists for them); the rest are
- * OpenTelemetry's semantic conventions. Participant and session labels stand without "sub-"/"ses-".
+ * Prefixes: bids.*, slurm.* and neuro.* are ours (no convention exists for them), and so are the
+ * measures, which begin with the name of what found them; the rest are OpenTelemetry's semantic
+ * conventions. Participant and session labels stand without "sub-"/"ses-".
  */
 #ifndef NP_TRACE_NAMES_H
 #define NP_TRACE_NAMES_H
@@ -15,72 +17,184 @@
 /* The release of the semantic conventions that the foreign names are taken from. */
 #define NP_SEMCONV_SCHEMA_URL "https://opentelemetry.io/schemas/1.38.0"
 
-/* X(ident, key, type, meaning); NP_KEY_<ident> is the key. */
-#define NP_ATTRIBUTES(X)                                                                           \
-    X(BIDS_PARTICIPANT, "bids.participant", STRING, "participant label without sub-")              \
-    X(BIDS_SESSION, "bids.session", STRING, "session label without ses-; absent without sessions") \
-    X(BIDS_SUFFIX, "bids.suffix", STRING, "T1w, T2w, FLAIR")                                       \
-    X(BIDS_ACQUISITION, "bids.acquisition", STRING, "label of acq-")                               \
-    X(BIDS_TASK, "bids.task", STRING, "label of task-")                                            \
-    X(BIDS_RUN, "bids.run", STRING, "index of run-, as written")                                   \
-    X(BIDS_ECHO, "bids.echo", STRING, "index of echo-, as written")                                \
-    X(FILE_NAME, "file.name", STRING, "name of the file without folders")                          \
-    X(FILE_PATH, "file.path", STRING, "path of the file")                                          \
-    X(FILE_SIZE, "file.size", INT, "bytes on disk")                                                \
-    X(ERROR_TYPE, "error.type", STRING, "name of the outcome: bad-data, no-memory, killed, ...")   \
-    X(EXCEPTION_TYPE, "exception.type", STRING, "the program's error code, as NP_EFORMAT")         \
-    X(EXCEPTION_MESSAGE, "exception.message", STRING, "the sentence of the failure")               \
-    X(NEURO_RUN_ID, "neuro.run.id", STRING, "UUID of one call of the program")                     \
-    X(NEURO_OUTCOME, "neuro.outcome", STRING, "how a session ended: ok, or an error.type")         \
-    X(NEURO_STAGE, "neuro.stage", STRING, "stage of a recipe; also the name of its span")          \
-    X(NEURO_STATUS, "neuro.status", STRING, "success or failed")                                   \
-    X(NEURO_ERROR_CODE, "neuro.error.code", STRING, "the program's error code, as NP_EFORMAT")     \
-    X(NEURO_INJECTED, "neuro.injected", BOOL, "true: the fault was asked for by an option")        \
-    X(NEURO_FORMAT, "neuro.format", STRING, "nii or nii.gz")                                       \
-    X(NEURO_SITE, "neuro.site", STRING, "site of the participant in participants.tsv")             \
-    X(NEURO_DATASET_NAME, "neuro.dataset.name", STRING, "name in dataset_description.json")        \
-    X(NEURO_IMAGE_SHAPE, "neuro.image.shape", STRING, "voxels on each axis, as 176x256x256")       \
-    X(NEURO_IMAGE_DTYPE, "neuro.image.dtype", STRING, "type of the stored voxels, as int16")       \
-    X(NEURO_IMAGE_VOXEL_SIZE_MM, "neuro.image.voxel_size_mm", STRING, "spacing, as 1x1x1.2")       \
-    X(NEURO_OUTPUT_PATH, "neuro.output.path", STRING, "path of an output")                         \
-    X(NEURO_OUTPUT_FORMAT, "neuro.output.format", STRING, "nii or nii.gz")                         \
-    X(NEURO_OUTPUT_SIZE, "neuro.output.size", INT, "bytes on disk")                                \
-    X(NEURO_OUTPUT_COMPRESSED, "neuro.output.compressed", BOOL, "true for nii.gz")                 \
-    X(NEURO_SPAN_NAME, "neuro.span.name", STRING, "in a span start: the span's name")              \
-    X(NEURO_SPAN_PARENT_ID, "neuro.span.parent_id", STRING, "in a span start: parent, hex")        \
-    X(NEURO_SPAN_TRACE_STATE, "neuro.span.trace_state", STRING, "in a span start: W3C tracestate") \
-    X(NEURO_SPAN_LINKS, "neuro.span.links", STRING, "in a span start: traceid-spanid, by commas")  \
-    X(EVENT_NAME, "event.name", STRING, "of a log record: written as the record's eventName")      \
-    X(SERVICE_NAME, "service.name", STRING, "neuro-preprocess")                                    \
-    X(SERVICE_VERSION, "service.version", STRING, "version of the program")                        \
-    X(SERVICE_INSTANCE_ID, "service.instance.id", STRING, "UUID of this process")                  \
-    X(HOST_NAME, "host.name", STRING, "name of the machine")                                       \
-    X(HOST_ARCH, "host.arch", STRING, "amd64, arm64, ...")                                         \
-    X(PROCESS_PID, "process.pid", INT, "process number")                                           \
-    X(PROCESS_EXECUTABLE_NAME, "process.executable.name", STRING, "name of the program's file")    \
-    X(CONTAINER_RUNTIME_NAME, "container.runtime.name", STRING, "apptainer or singularity")        \
-    X(CONTAINER_IMAGE_NAME, "container.image.name", STRING, "file name of the image")              \
-    X(SLURM_JOB_ID, "slurm.job.id", STRING, "SLURM_JOB_ID")                                        \
-    X(SLURM_ARRAY_JOB_ID, "slurm.array.job.id", STRING, "SLURM_ARRAY_JOB_ID")                      \
-    X(SLURM_ARRAY_TASK_ID, "slurm.array.task.id", STRING, "SLURM_ARRAY_TASK_ID")                   \
-    X(SLURM_CLUSTER_NAME, "slurm.cluster.name", STRING, "SLURM_CLUSTER_NAME")                      \
-    X(SLURM_PARTITION, "slurm.partition", STRING, "SLURM_JOB_PARTITION")                           \
-    X(SLURM_NODE_NAME, "slurm.node.name", STRING, "SLURMD_NODENAME")                               \
-    X(VCS_REF_HEAD_REVISION, "vcs.ref.head.revision", STRING, "commit the program was built from")
+/* X(ident, key, type, example, meaning); NP_KEY_<ident> is the key. Of spans, events, log records
+ * and metrics. */
+#define NP_SIGNAL_ATTRIBUTES(X)                                                                  \
+    X(BIDS_PARTICIPANT, "bids.participant", STRING, "01", "participant label without sub-")      \
+    X(BIDS_SESSION, "bids.session", STRING, "BL",                                                \
+      "session label without ses-; absent without sessions")                                     \
+    X(BIDS_SUFFIX, "bids.suffix", STRING, "T1w", "T1w, T2w, FLAIR")                              \
+    X(BIDS_ACQUISITION, "bids.acquisition", STRING, "highres", "label of acq-")                  \
+    X(BIDS_TASK, "bids.task", STRING, "rest", "label of task-")                                  \
+    X(BIDS_RUN, "bids.run", STRING, "1", "index of run-, as written")                            \
+    X(BIDS_ECHO, "bids.echo", STRING, "2", "index of echo-, as written")                         \
+    X(FILE_NAME, "file.name", STRING, "sub-01_T1w.nii.gz", "name of the file without folders")   \
+    X(FILE_PATH, "file.path", STRING, "sub-01/anat/sub-01_T1w.nii.gz", "path of the file")       \
+    X(FILE_SIZE, "file.size", INT, "9437184", "bytes on disk")                                   \
+    X(ERROR_TYPE, "error.type", STRING, "bad-data",                                              \
+      "name of the outcome: bad-data, no-memory, killed, ...")                                   \
+    X(EXCEPTION_TYPE, "exception.type", STRING, "NP_EFORMAT",                                    \
+      "the program's error code, as NP_EFORMAT")                                                 \
+    X(EXCEPTION_MESSAGE, "exception.message", STRING, "'x.nii': expected a NIfTI image",         \
+      "the sentence of the failure")                                                             \
+    X(EVENT_NAME, "event.name", STRING, "neuro.session.summary",                                 \
+      "of a log record: written as the record's eventName")                                      \
+    X(PROCESS_EXIT_CODE, "process.exit.code", INT, "1", "exit status of the run")                \
+    X(CPU_MODE, "cpu.mode", STRING, "user", "user or system")                                    \
+    X(DISK_IO_DIRECTION, "disk.io.direction", STRING, "read", "read or write")                   \
+    X(OTEL_COMPONENT_TYPE, "otel.component.type", STRING, "otlp_http_exporter",                  \
+      "what sends: otlp_http_exporter, otlp_http_json_exporter, otlp_grpc_exporter, or the "     \
+      "record that it sends from")                                                               \
+    X(OTEL_COMPONENT_NAME, "otel.component.name", STRING, "otlp_http_exporter/0",                \
+      "its type and a number")                                                                   \
+    X(NEURO_RUN_ID, "neuro.run.id", STRING, "0192f1f0-5a4f-4c05-9d7c-7f2a3a1a9c55",              \
+      "UUID of one call of the program")                                                         \
+    X(NEURO_OUTCOME, "neuro.outcome", STRING, "ok", "how a session ended: ok, or an error.type") \
+    X(NEURO_STAGE, "neuro.stage", STRING, "skull_strip",                                         \
+      "stage of a recipe; also the name of its span")                                            \
+    X(NEURO_STATUS, "neuro.status", STRING, "success", "success or failed")                      \
+    X(NEURO_ERROR_CODE, "neuro.error.code", STRING, "NP_EFORMAT",                                \
+      "the program's error code, as NP_EFORMAT")                                                 \
+    X(NEURO_INJECTED, "neuro.injected", BOOL, "true",                                            \
+      "true: the fault was asked for by an option")                                              \
+    X(NEURO_FORMAT, "neuro.format", STRING, "nii.gz", "nii or nii.gz")                           \
+    X(NEURO_SITE, "neuro.site", STRING, "MNI", "site of the participant in participants.tsv")    \
+    X(NEURO_SAMPLED, "neuro.sampled", BOOL, "true",                                              \
+      "of neuro.sampling: whether the trace is to be sent")                                      \
+    X(NEURO_IMAGE_SHAPE, "neuro.image.shape", STRING, "176x256x256",                             \
+      "voxels on each axis, as 176x256x256")                                                     \
+    X(NEURO_IMAGE_DTYPE, "neuro.image.dtype", STRING, "int16",                                   \
+      "type of the stored voxels, as int16")                                                     \
+    X(NEURO_IMAGE_AXES, "neuro.image.axes", STRING, "RAS", "anatomical directions of the axes")  \
+    X(NEURO_IMAGE_VOXEL_SIZE_MM, "neuro.image.voxel_size_mm", STRING, "1x1x1.2",                 \
+      "spacing, as 1x1x1.2")                                                                     \
+    X(NEURO_OUTPUT_PATH, "neuro.output.path", STRING,                                            \
+      "sub-01/anat/sub-01_desc-preproc_T1w.nii.gz", "path of an output")                         \
+    X(NEURO_OUTPUT_FORMAT, "neuro.output.format", STRING, "nii.gz", "nii or nii.gz")             \
+    X(NEURO_OUTPUT_SIZE, "neuro.output.size", INT, "15728640", "bytes on disk")                  \
+    X(NEURO_OUTPUT_COMPRESSED, "neuro.output.compressed", BOOL, "true", "true for nii.gz")       \
+    X(NEURO_SESSION_DURATION, "neuro.session.duration", DOUBLE, "61.5",                          \
+      "of neuro.session.summary: wall time, s")                                                  \
+    X(NEURO_SESSION_CPU_TIME, "neuro.session.cpu_time", DOUBLE, "118.2",                         \
+      "of neuro.session.summary: CPU time, s")                                                   \
+    X(NEURO_SESSION_PEAK_MEMORY, "neuro.session.peak_memory", INT, "734003200",                  \
+      "of neuro.session.summary: largest resident memory, bytes")                                \
+    X(NEURO_SESSION_FILES, "neuro.session.files", INT, "1",                                      \
+      "of neuro.session.summary: number of files")                                               \
+    X(NEURO_SPAN_NAME, "neuro.span.name", STRING, "skull_strip",                                 \
+      "in a span start: the span's name")                                                        \
+    X(NEURO_SPAN_PARENT_ID, "neuro.span.parent_id", STRING, "b7ad6b7169203331",                  \
+      "in a span start: parent, hex")                                                            \
+    X(NEURO_SPAN_TRACE_STATE, "neuro.span.trace_state", STRING, "vendor=1",                      \
+      "in a span start: W3C tracestate")                                                         \
+    X(NEURO_SPAN_LINKS, "neuro.span.links", STRING,                                              \
+      "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",                                       \
+      "in a span start: traceid-spanid, by commas")
 
-#define X(ident, key, type, meaning) extern const char NP_KEY_##ident[sizeof(key)];
+/* Of the resource: they stand once in each line and describe the run. */
+#define NP_RESOURCE_ATTRIBUTES(X)                                                                 \
+    X(NEURO_DATASET_NAME, "neuro.dataset.name", STRING, "ds000001",                               \
+      "name in dataset_description.json, or --dataset-name")                                      \
+    X(NEURO_TELEMETRY_ID, "neuro.telemetry.id", STRING, "label",                                  \
+      "label, hash or none: how participants may be named on the network")                        \
+    X(SERVICE_NAME, "service.name", STRING, "neuro-preprocess", "neuro-preprocess")               \
+    X(SERVICE_VERSION, "service.version", STRING, "0.1.0", "version of the program")              \
+    X(SERVICE_INSTANCE_ID, "service.instance.id", STRING, "0192f1f0-5a4f-4c05-9d7c-7f2a3a1a9c55", \
+      "UUID of this process")                                                                     \
+    X(DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment.name", STRING, "production",           \
+      "as OTEL_RESOURCE_ATTRIBUTES gives it (deployment.environment is taken too)")               \
+    X(HOST_NAME, "host.name", STRING, "node17", "name of the machine")                            \
+    X(HOST_ARCH, "host.arch", STRING, "amd64", "amd64, arm64, ...")                               \
+    X(OS_TYPE, "os.type", STRING, "linux", "linux")                                               \
+    X(OS_VERSION, "os.version", STRING, "6.1.0-18-amd64", "release of the kernel")                \
+    X(PROCESS_PID, "process.pid", INT, "4711", "process number")                                  \
+    X(PROCESS_PARENT_PID, "process.parent_pid", INT, "4710", "process number of the parent")      \
+    X(PROCESS_OWNER, "process.owner", STRING, "user", "name of the user, else the number")        \
+    X(PROCESS_EXECUTABLE_NAME, "process.executable.name", STRING, "neuro-preprocess",             \
+      "name of the program's file")                                                               \
+    X(PROCESS_EXECUTABLE_PATH, "process.executable.path", STRING,                                 \
+      "/usr/local/bin/neuro-preprocess", "path of the program's file")                            \
+    X(CONTAINER_RUNTIME_NAME, "container.runtime.name", STRING, "apptainer",                      \
+      "apptainer, singularity, docker or podman")                                                 \
+    X(CONTAINER_IMAGE_NAME, "container.image.name", STRING, "neuro-preprocess.sif",               \
+      "file name of the image (apptainer, singularity)")                                          \
+    X(CONTAINER_ID, "container.id", STRING, "4bf92f3577b34da6a3ce929d0e0e4736",                   \
+      "id of the container (docker, podman)")                                                     \
+    X(SLURM_JOB_ID, "slurm.job.id", STRING, "4242", "SLURM_JOB_ID")                               \
+    X(SLURM_ARRAY_JOB_ID, "slurm.array.job.id", STRING, "4240", "SLURM_ARRAY_JOB_ID")             \
+    X(SLURM_ARRAY_TASK_ID, "slurm.array.task.id", STRING, "3", "SLURM_ARRAY_TASK_ID")             \
+    X(SLURM_CLUSTER_NAME, "slurm.cluster.name", STRING, "beluga", "SLURM_CLUSTER_NAME")           \
+    X(SLURM_PARTITION, "slurm.partition", STRING, "short", "SLURM_JOB_PARTITION")                 \
+    X(SLURM_NODE_NAME, "slurm.node.name", STRING, "node17", "SLURMD_NODENAME")                    \
+    X(VCS_REF_HEAD_REVISION, "vcs.ref.head.revision", STRING, "9d59409acf47",                     \
+      "commit the program was built from")
+
+#define NP_ATTRIBUTES(X)    \
+    NP_SIGNAL_ATTRIBUTES(X) \
+    NP_RESOURCE_ATTRIBUTES(X)
+
+#define X(ident, key, type, example, meaning) extern const char NP_KEY_##ident[sizeof(key)];
 NP_ATTRIBUTES(X)
 #undef X
+
+/*
+ * What stages find out: attributes of their spans and of neuro.session.summary, where "fileN."
+ * stands before them when a session has more than one file. X(key, type, unit, meaning); unit in
+ * UCUM, "" for words.
+ */
+#define NP_MEASURES(X)                                                                         \
+    X("validate_data.nonfinite", DOUBLE, "1", "voxels that were not finite")                   \
+    X("validate_data.minimum", DOUBLE, "1", "smallest intensity")                              \
+    X("validate_data.maximum", DOUBLE, "1", "largest intensity")                               \
+    X("validate_data.negative_share", DOUBLE, "1", "share of the voxels below zero")           \
+    X("bias.method", STRING, "", "n4 or none")                                                 \
+    X("bias.foreground_threshold", DOUBLE, "1", "intensity above which voxels are head")       \
+    X("bias.points", DOUBLE, "1", "voxels that the field was fitted to")                       \
+    X("bias.iterations", DOUBLE, "1", "iterations of the fit")                                 \
+    X("bias.change", DOUBLE, "1", "change of the field in the last iteration")                 \
+    X("bias.field_range", DOUBLE, "1", "largest less smallest value of the field in the head") \
+    X("bias.refinement_points", DOUBLE, "1", "voxels of the refinement")                       \
+    X("bias.refinement_iterations", DOUBLE, "1", "iterations of the refinement")               \
+    X("bias.refinement_change", DOUBLE, "1", "change in the refinement's last iteration")      \
+    X("bias.brain_field_range", DOUBLE, "1",                                                   \
+      "largest less smallest value of the field in the "                                       \
+      "brain")                                                                                 \
+    X("skull_strip.method", STRING, "", "how the brain was found")                             \
+    X("skull_strip.volume", DOUBLE, "mm3", "volume of the brain mask")                         \
+    X("skull_strip.restarts", DOUBLE, "1", "starts that were tried")                           \
+    X("skull_strip.border_level", DOUBLE, "1", "intensity at which the surface stops")         \
+    X("skull_strip.rim", DOUBLE, "1", "contrast across the surface")                           \
+    X("skull_strip.border_contact", DOUBLE, "1",                                               \
+      "share of the mask that touches the image's "                                            \
+      "border")                                                                                \
+    X("skull_strip.centre_x", DOUBLE, "mm", "centre of the brain")                             \
+    X("skull_strip.centre_y", DOUBLE, "mm", "centre of the brain")                             \
+    X("skull_strip.centre_z", DOUBLE, "mm", "centre of the brain")                             \
+    X("normalization.method", STRING, "", "zscore, whitestripe, percentile or none")           \
+    X("normalization.offset", DOUBLE, "1", "what was subtracted")                              \
+    X("normalization.scale", DOUBLE, "1", "what was divided by")                               \
+    X("normalization.voxels", DOUBLE, "1", "voxels that these were found in")                  \
+    X("normalization.mean", DOUBLE, "1", "mean of the brain (zscore)")                         \
+    X("normalization.sd", DOUBLE, "1", "standard deviation of the brain (zscore)")             \
+    X("normalization.low", DOUBLE, "1", "intensity that became 0 (percentile)")                \
+    X("normalization.high", DOUBLE, "1", "intensity that became 1 (percentile)")               \
+    X("normalization.mode", DOUBLE, "1", "peak of white matter (whitestripe)")
 
 /* The same as data, for documentation and tests. */
 struct np_attr_name {
     const char *key;
     enum np_attr_type type;
+    const char *example; /* of a measure: its unit */
     const char *meaning;
 };
 
-extern const struct np_attr_name np_attr_names[];
-extern const size_t np_n_attr_names;
+extern const struct np_attr_name np_attr_names[]; /* signal attributes, then the resource's */
+extern const size_t np_n_attr_names, np_n_signal_attr_names;
+extern const struct np_attr_name np_measure_names[];
+extern const size_t np_n_measure_names;
+
+/* Whether a key may stand in a record: an attribute, a measure, or "fileN." and a measure. */
+bool np_attr_is_registered(const char *key);
 
 /* Spans that no stage of a recipe names, and events. */
 #define NP_SPAN_RUN "preprocess_run"
@@ -91,32 +205,98 @@ extern const size_t np_n_attr_names;
 #define NP_EVENT_VALIDATION_PASSED "validation_passed"
 #define NP_EVENT_QUALITY_CHECK_COMPLETED "quality_check_completed"
 #define NP_EVENT_SESSION_SUMMARY "neuro.session.summary"
-#define NP_EVENT_SPAN_START "neuro.span.start"
+#define NP_EVENT_SPAN_START "neuro.span.start" /* in the record only */
+#define NP_EVENT_SAMPLING "neuro.sampling"     /* in the record only */
 
 /* What a span start says of the span itself; no other attribute may begin so. */
 #define NP_SPAN_START_PREFIX "neuro.span."
 
-/* Counters. */
-extern const struct np_metric_def np_metric_files_processed;    /* neuro.status, bids.suffix */
-extern const struct np_metric_def np_metric_sessions_processed; /* neuro.status */
-extern const struct np_metric_def np_metric_errors;             /* neuro.stage, error.type */
+/*
+ * X(ident, name, kind, unit, number, bounds, attributes, meaning); np_metric_<ident> is the
+ * definition. `number` is INT or DOUBLE. `attributes` are keys by spaces; "?" after one: only on
+ * failure, or only where there is one. Bounds of durations go from 0.01 to 3600 s, of sizes from 64
+ * KiB to 4 GiB. OBSERVED kinds are read when metrics are collected.
+ */
+#define NP_METRICS(X)                                                                              \
+    X(files_processed, "neuro.files.processed", COUNTER, "{file}", INT, none,                      \
+      "neuro.status bids.suffix", "Files that were processed, by how it ended")                    \
+    X(sessions_processed, "neuro.sessions.processed", COUNTER, "{session}", INT, none,             \
+      "neuro.status", "Sessions that ended, by how")                                               \
+    X(errors, "neuro.errors", COUNTER, "{error}", INT, none, "neuro.stage? error.type",            \
+      "Failures, by stage and type")                                                               \
+    X(process_duration, "neuro.process.duration", HISTOGRAM, "s", DOUBLE, seconds,                 \
+      "bids.suffix error.type?", "Wall time of one file, start to end")                            \
+    X(stage_duration, "neuro.stage.duration", HISTOGRAM, "s", DOUBLE, seconds,                     \
+      "neuro.stage error.type?", "Wall time of one stage of one file")                             \
+    X(scan_size, "neuro.scan.size", HISTOGRAM, "By", DOUBLE, bytes, "neuro.format",                \
+      "Size of an input image on disk")                                                            \
+    X(output_size, "neuro.output.size", HISTOGRAM, "By", DOUBLE, bytes, "neuro.format",            \
+      "Size of an output image on disk")                                                           \
+    X(sessions_planned, "neuro.sessions.planned", GAUGE, "{session}", INT, none, "",               \
+      "Sessions that this run is to process")                                                      \
+    X(sessions_active, "neuro.sessions.active", UPDOWN, "{session}", INT, none, "",                \
+      "Sessions that are being processed now")                                                     \
+    X(queue_depth, "neuro.queue.depth", UPDOWN, "{session}", INT, none, "",                        \
+      "Sessions that wait for their turn")                                                         \
+    X(memory_limit, "neuro.memory.limit", GAUGE, "By", INT, none, "",                              \
+      "Memory that the run may use")                                                               \
+    X(telemetry_unsent, "neuro.telemetry.unsent", GAUGE, "By", INT, none, "",                      \
+      "Telemetry of this run that no destination has acknowledged")                                \
+    X(session_duration, "neuro.session.duration", GAUGE, "s", DOUBLE, none,                        \
+      "bids.participant? bids.session? neuro.site?", "Wall time of one session")                   \
+    X(session_cpu_time, "neuro.session.cpu_time", GAUGE, "s", DOUBLE, none,                        \
+      "bids.participant? bids.session? neuro.site?", "CPU time of one session, user and system")   \
+    X(session_peak_memory, "neuro.session.peak_memory", GAUGE, "By", INT, none,                    \
+      "bids.participant? bids.session? neuro.site?", "Largest resident memory of one session")     \
+    X(qc_brain_volume, "neuro.qc.brain_volume", GAUGE, "mm3", DOUBLE, none,                        \
+      "bids.participant? bids.session? neuro.site? bids.suffix", "Volume of the brain mask")       \
+    X(qc_bias_field_range, "neuro.qc.bias_field_range", GAUGE, "1", DOUBLE, none,                  \
+      "bids.participant? bids.session? neuro.site? bids.suffix",                                   \
+      "Largest less smallest value of the bias field in the brain")                                \
+    X(qc_border_contact, "neuro.qc.border_contact", GAUGE, "1", DOUBLE, none,                      \
+      "bids.participant? bids.session? neuro.site? bids.suffix",                                   \
+      "Share of the brain mask that touches the border of the image")                              \
+    X(process_cpu_time, "process.cpu.time", OBSERVED_COUNTER, "s", DOUBLE, none, "cpu.mode",       \
+      "CPU time of the program and of its workers that have ended")                                \
+    X(process_memory_usage, "process.memory.usage", OBSERVED_UPDOWN, "By", INT, none, "",          \
+      "Resident memory of the program, workers included")                                          \
+    X(process_memory_virtual, "process.memory.virtual", OBSERVED_UPDOWN, "By", INT, none, "",      \
+      "Virtual memory of the program, workers included")                                           \
+    X(process_disk_io, "process.disk.io", OBSERVED_COUNTER, "By", INT, none, "disk.io.direction",  \
+      "Bytes to and from disks, of the program and its ended workers")                             \
+    X(sdk_span_exported, "otel.sdk.exporter.span.exported", OBSERVED_COUNTER, "{span}", INT, none, \
+      "otel.component.type otel.component.name error.type?",                                       \
+      "Spans whose sending is over: acknowledged, or refused for good (error.type)")               \
+    X(sdk_log_exported, "otel.sdk.exporter.log.exported", OBSERVED_COUNTER, "{log_record}", INT,   \
+      none, "otel.component.type otel.component.name error.type?",                                 \
+      "Log records whose sending is over: acknowledged, or refused for good (error.type)")         \
+    X(sdk_metric_exported, "otel.sdk.exporter.metric_data_point.exported", OBSERVED_COUNTER,       \
+      "{data_point}", INT, none, "otel.component.type otel.component.name error.type?",            \
+      "Metrics, each with all its data points, whose sending is over: acknowledged, or refused "   \
+      "for good (error.type)")                                                                     \
+    X(sdk_span_processed, "otel.sdk.processor.span.processed", OBSERVED_COUNTER, "{span}", INT,    \
+      none, "otel.component.type otel.component.name error.type?",                                 \
+      "Spans that ended: written to the record, or lost (error.type)")                             \
+    X(sdk_log_processed, "otel.sdk.processor.log.processed", OBSERVED_COUNTER, "{log_record}",     \
+      INT, none, "otel.component.type otel.component.name error.type?",                            \
+      "Log records: written to the record, or lost (error.type)")
 
-/* Histograms, seconds: bounds from 0.01 to 3600 s. error.type only on failure. */
-extern const struct np_metric_def np_metric_process_duration; /* bids.suffix, error.type */
-extern const struct np_metric_def np_metric_stage_duration;   /* neuro.stage, error.type */
-
-/* Histograms, bytes: bounds from 64 KiB to 4 GiB. */
-extern const struct np_metric_def np_metric_scan_size;   /* neuro.format */
-extern const struct np_metric_def np_metric_output_size; /* neuro.format */
-
-/* Gauges. The last three once at a session's end: bids.participant, bids.session, neuro.site. */
-extern const struct np_metric_def np_metric_sessions_planned;
-extern const struct np_metric_def np_metric_session_duration;
-extern const struct np_metric_def np_metric_session_cpu_time;
-extern const struct np_metric_def np_metric_session_peak_memory;
+#define X(ident, name, kind, unit, number, bounds, attributes, meaning) \
+    extern const struct np_metric_def np_metric_##ident;
+NP_METRICS(X)
+#undef X
 
 /* All of them, for documentation and tests. */
 extern const struct np_metric_def *const np_metric_defs[];
 extern const size_t np_n_metric_defs;
+
+/* The headline quality metrics: a measure of a file -> the gauge that shows it. */
+struct np_quality_metric {
+    const char *measure;
+    const struct np_metric_def *def;
+};
+
+extern const struct np_quality_metric np_quality_metrics[];
+extern const size_t np_n_quality_metrics;
 
 #endif

@@ -1,5 +1,7 @@
 #include "trace/resource.h"
 
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -35,6 +37,19 @@ static void add_host(struct np_attrs *out)
         if (strcmp(system.machine, arches[i].machine) == 0)
             arch = arches[i].arch;
     np_attrs_string(out, NP_KEY_HOST_ARCH, arch);
+    np_attrs_string(out, NP_KEY_OS_TYPE, "linux");
+    np_attrs_string(out, NP_KEY_OS_VERSION, system.release);
+}
+
+/* The number where the name is not known, as often in containers. */
+static void add_owner(struct np_attrs *out)
+{
+    char buffer[4096], number[24];
+    struct passwd entry, *found = NULL;
+
+    snprintf(number, sizeof(number), "%lu", (unsigned long)geteuid());
+    getpwuid_r(geteuid(), &entry, buffer, sizeof(buffer), &found);
+    np_attrs_string(out, NP_KEY_PROCESS_OWNER, found ? found->pw_name : number);
 }
 
 static void add_process(struct np_attrs *out)
@@ -43,10 +58,48 @@ static void add_process(struct np_attrs *out)
     ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
     np_attrs_int(out, NP_KEY_PROCESS_PID, getpid());
+    np_attrs_int(out, NP_KEY_PROCESS_PARENT_PID, getppid());
+    add_owner(out);
     if (n <= 0)
         return;
     path[n] = '\0';
     np_attrs_string(out, NP_KEY_PROCESS_EXECUTABLE_NAME, np_path_name(path));
+    np_attrs_string(out, NP_KEY_PROCESS_EXECUTABLE_PATH, path);
+}
+
+/* Docker and Podman mount files from a folder that is named after the container. */
+static void add_container_id(struct np_attrs *out)
+{
+    enum { ID = 64 };
+    static const char folder[] = "containers/";
+    NP_AUTO(np_str_done) struct np_str mounts = {0};
+    char id[ID + 1];
+
+    if (np_file_read("/proc/self/mountinfo", 1 << 20, &mounts, NULL) < 0)
+        return;
+    for (const char *at = np_str_text(&mounts); (at = strstr(at, folder));) {
+        at += sizeof(folder) - 1;
+        if (strspn(at, "0123456789abcdef") != ID)
+            continue;
+        snprintf(id, sizeof(id), "%s", at);
+        np_attrs_string(out, NP_KEY_CONTAINER_ID, id);
+        return;
+    }
+}
+
+static void add_daemon_container(struct np_attrs *out)
+{
+    static const struct {
+        const char *sign, *runtime;
+    } runtimes[] = {{"/.dockerenv", "docker"}, {"/run/.containerenv", "podman"}};
+
+    for (size_t i = 0; i < NP_COUNT(runtimes); i++) {
+        if (!np_path_exists(runtimes[i].sign))
+            continue;
+        np_attrs_string(out, NP_KEY_CONTAINER_RUNTIME_NAME, runtimes[i].runtime);
+        add_container_id(out);
+        return;
+    }
 }
 
 /* Apptainer sets both names, so its own is asked first. */
@@ -64,6 +117,7 @@ static void add_container(struct np_attrs *out)
         np_attrs_string(out, NP_KEY_CONTAINER_IMAGE_NAME, image);
         return;
     }
+    add_daemon_container(out);
 }
 
 static void add_slurm(struct np_attrs *out)
@@ -154,6 +208,11 @@ static void add_environment(struct np_attrs *out, struct np_str *warning)
                    "OTEL_RESOURCE_ATTRIBUTES: expected key=value pairs separated by commas, with "
                    "other characters percent-encoded (%2C); the variable is ignored");
     np_attrs_string(out, NP_KEY_SERVICE_NAME, environment("OTEL_SERVICE_NAME"));
+    /* as it was called until 2024 */
+    const struct np_attr *older = np_attrs_find(out, "deployment.environment");
+    if (older && older->type == NP_ATTR_STRING &&
+        !np_attrs_find(out, NP_KEY_DEPLOYMENT_ENVIRONMENT_NAME))
+        np_attrs_string(out, NP_KEY_DEPLOYMENT_ENVIRONMENT_NAME, older->value.string);
 }
 
 void np_resource_detect(const struct np_resource_facts *facts, struct np_attrs *out,
@@ -164,6 +223,7 @@ void np_resource_detect(const struct np_resource_facts *facts, struct np_attrs *
     np_attrs_string(out, NP_KEY_SERVICE_INSTANCE_ID, facts->instance_id);
     np_attrs_string(out, NP_KEY_VCS_REF_HEAD_REVISION, facts->revision);
     np_attrs_string(out, NP_KEY_NEURO_DATASET_NAME, facts->dataset_name);
+    np_attrs_string(out, NP_KEY_NEURO_TELEMETRY_ID, facts->telemetry_id);
     add_host(out);
     add_process(out);
     add_container(out);

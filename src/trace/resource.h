@@ -11,6 +11,7 @@ struct np_resource_facts {
     const char *instance_id; /* UUID, new for each process */
     const char *revision;    /* commit that the program was built from */
     const char *dataset_name;
+    const char *telemetry_id; /* label, hash, none */
 };
 
 /*

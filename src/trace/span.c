@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -5,8 +6,6 @@
 #include "base/str.h"
 #include "trace/names.h"
 #include "trace/trace.h"
-
-enum { FLAG_SAMPLED = 1 };
 
 static char *copy_or_null(const char *text)
 {
@@ -23,11 +22,11 @@ struct np_span *np_span_new(const char *name, const struct np_span *parent)
     if (parent) {
         span->trace_id = parent->trace_id;
         span->parent_id = parent->span_id;
-        span->flags = parent->flags;
+        span->flags = (parent->flags & NP_FLAG_W3C) | NP_FLAG_PARENT_KNOWN;
         span->trace_state = copy_or_null(parent->trace_state);
     } else {
         span->trace_id = np_trace_id_new();
-        span->flags = FLAG_SAMPLED;
+        span->flags = NP_FLAG_SAMPLED;
     }
     return span;
 }
@@ -105,4 +104,78 @@ void np_span_freep(struct np_span **address)
     free(span->status_message);
     np_attrs_done(&span->attrs);
     np_freep(address);
+}
+
+void np_traceparent_format(const struct np_span *span, char out[NP_TRACEPARENT_TEXT])
+{
+    char trace[NP_TRACE_ID_HEX], id[NP_SPAN_ID_HEX];
+
+    np_trace_id_hex(&span->trace_id, trace);
+    np_span_id_hex(&span->span_id, id);
+    snprintf(out, NP_TRACEPARENT_TEXT, "00-%s-%s-%02x", trace, id,
+             (unsigned)(span->flags & NP_FLAG_W3C));
+}
+
+/* What a member's key and value may hold: https://www.w3.org/TR/trace-context/ section 3.3.1. */
+static bool is_member(const char *text, size_t n)
+{
+    enum { MOST_KEY = 256, MOST_VALUE = 256 };
+    static const char key_bytes[] = "abcdefghijklmnopqrstuvwxyz0123456789_-*/@";
+    const char *equals = memchr(text, '=', n);
+    size_t key = equals ? (size_t)(equals - text) : 0;
+
+    if (key == 0 || key > MOST_KEY || n - key - 1 > MOST_VALUE || n == key + 1)
+        return false;
+    if (!(*text >= 'a' && *text <= 'z') && !(*text >= '0' && *text <= '9'))
+        return false;
+    if (strspn(text, key_bytes) < key)
+        return false;
+    for (size_t i = key + 1; i < n; i++)
+        if (text[i] < 0x20 || text[i] > 0x7e || text[i] == '=')
+            return false;
+    return true;
+}
+
+bool np_tracestate_is_valid(const char *text)
+{
+    enum { MOST_MEMBERS = 32 };
+    int n_members = 0;
+
+    for (;;) {
+        text += strspn(text, " \t");
+        size_t n = strcspn(text, ","), used = n;
+        while (used > 0 && (text[used - 1] == ' ' || text[used - 1] == '\t'))
+            used--;
+        if (used > 0 && (!is_member(text, used) || ++n_members > MOST_MEMBERS))
+            return false;
+        if (!text[n])
+            return n_members > 0;
+        text += n + 1;
+    }
+}
+
+bool np_span_join_environment(struct np_span *span)
+{
+    const char *parent = getenv("TRACEPARENT");
+    const char *state = getenv("TRACESTATE");
+    uint32_t flags;
+
+    if (!parent || !np_traceparent_parse(parent, &span->trace_id, &span->parent_id, &flags))
+        return false;
+    span->flags = flags | NP_FLAG_PARENT_KNOWN | NP_FLAG_PARENT_REMOTE;
+    free(span->trace_state);
+    span->trace_state = state && np_tracestate_is_valid(state) ? np_xstrdup(state) : NULL;
+    return true;
+}
+
+void np_span_export_environment(const struct np_span *span)
+{
+    char parent[NP_TRACEPARENT_TEXT];
+
+    np_traceparent_format(span, parent);
+    setenv("TRACEPARENT", parent, 1);
+    if (span->trace_state)
+        setenv("TRACESTATE", span->trace_state, 1);
+    else
+        unsetenv("TRACESTATE");
 }

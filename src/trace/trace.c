@@ -4,10 +4,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "trace/internal.h"
+
+static const struct np_trace_limits unlimited = {-1, -1, -1, -1, -1, -1, -1};
 
 struct np_trace *np_trace_new(const struct np_attrs *resource)
 {
@@ -15,7 +18,9 @@ struct np_trace *np_trace_new(const struct np_attrs *resource)
 
     if (resource)
         np_attrs_copy(resource, &trace->resource);
-    trace->start_ns = np_clock_unix_ns();
+    trace->start_ns = trace->last_collection_ns = np_clock_unix_ns();
+    trace->limits = unlimited;
+    np_random_seed(&trace->random, (uint64_t)trace->start_ns, 0);
     return trace;
 }
 
@@ -29,7 +34,7 @@ void np_trace_freep(struct np_trace **address)
         if (trace->sink[i].close)
             trace->sink[i].close(trace->sink[i].self);
     for (size_t i = 0; i < trace->n_series; i++)
-        np_metric_point_freep(&trace->series[i]);
+        np_series_freep(&trace->series[i]);
     free(trace->series);
     np_attrs_done(&trace->resource);
     np_freep(address);
@@ -46,6 +51,13 @@ const struct np_attrs *np_trace_resource(const struct np_trace *trace)
     return &trace->resource;
 }
 
+void np_trace_settle(struct np_trace *trace)
+{
+    for (size_t i = 0; i < trace->n_sinks; i++)
+        if (trace->sink[i].settle)
+            trace->sink[i].settle(trace->sink[i].self);
+}
+
 void np_trace_flush(struct np_trace *trace)
 {
     for (size_t i = 0; i < trace->n_sinks; i++)
@@ -53,25 +65,132 @@ void np_trace_flush(struct np_trace *trace)
             trace->sink[i].flush(trace->sink[i].self);
 }
 
+void np_trace_set_limits(struct np_trace *trace, const struct np_trace_limits *limits)
+{
+    trace->limits = *limits;
+}
+
+/* Whether a list is within its limits, as nearly all are. */
+static bool fits(const struct np_attrs *attrs, int64_t most_attributes, int64_t most_characters)
+{
+    if (most_attributes >= 0 && (int64_t)attrs->n > most_attributes)
+        return false;
+    for (size_t i = 0; most_characters >= 0 && i < attrs->n; i++)
+        if (attrs->item[i].type == NP_ATTR_STRING &&
+            (int64_t)strlen(attrs->item[i].value.string) > most_characters)
+            return false;
+    return true;
+}
+
+static bool span_fits(const struct np_span *span, const struct np_trace_limits *limits)
+{
+    if (!fits(&span->attrs, limits->span_attributes, limits->span_characters) ||
+        (limits->span_events >= 0 && (int64_t)span->n_events > limits->span_events) ||
+        (limits->span_links >= 0 && (int64_t)span->n_links > limits->span_links))
+        return false;
+    for (size_t i = 0; i < span->n_events; i++)
+        if (!fits(&span->event[i].attrs, limits->event_attributes, limits->span_characters))
+            return false;
+    return true;
+}
+
+/* Of `n` at most `most`; the rest is added to `*n_dropped`. */
+static size_t at_most(size_t n, int64_t most, uint32_t *n_dropped)
+{
+    if (most < 0 || (int64_t)n <= most)
+        return n;
+    *n_dropped += (uint32_t)(n - (size_t)most);
+    return (size_t)most;
+}
+
+typedef void span_call(void *self, const struct np_span *span);
+
+/* `call` with a copy of the span that keeps to the limits. */
+static void with_limits(const struct np_span *span, const struct np_trace_limits *limits,
+                        span_call *call, void *self)
+{
+    struct np_span copy = *span; /* borrows all but what is made anew here */
+
+    copy.attrs = (struct np_attrs){0};
+    np_attrs_copy_limited(&span->attrs, limits->span_attributes, limits->span_characters,
+                          &copy.attrs);
+    copy.n_links = at_most(span->n_links, limits->span_links, &copy.n_links_dropped);
+    copy.n_events = at_most(span->n_events, limits->span_events, &copy.n_events_dropped);
+    copy.event = np_xcalloc(copy.n_events + 1, sizeof(*copy.event));
+    for (size_t i = 0; i < copy.n_events; i++) {
+        copy.event[i] = span->event[i];
+        copy.event[i].attrs = (struct np_attrs){0};
+        np_attrs_copy_limited(&span->event[i].attrs, limits->event_attributes,
+                              limits->span_characters, &copy.event[i].attrs);
+    }
+    call(self, &copy);
+    for (size_t i = 0; i < copy.n_events; i++)
+        np_attrs_done(&copy.event[i].attrs);
+    free(copy.event);
+    np_attrs_done(&copy.attrs);
+}
+
+static void tell_span(const struct np_trace *trace, const struct np_span *span, span_call *call,
+                      void *self)
+{
+    if (!call)
+        return;
+    if (span_fits(span, &trace->limits))
+        call(self, span);
+    else
+        with_limits(span, &trace->limits, call, self);
+}
+
 void np_trace_span_start(struct np_trace *trace, const struct np_span *span)
 {
     for (size_t i = 0; i < trace->n_sinks; i++)
-        if (trace->sink[i].span_start)
-            trace->sink[i].span_start(trace->sink[i].self, span);
+        tell_span(trace, span, trace->sink[i].span_start, trace->sink[i].self);
 }
 
 void np_trace_span_end(struct np_trace *trace, const struct np_span *span)
 {
     for (size_t i = 0; i < trace->n_sinks; i++)
-        if (trace->sink[i].span_end)
-            trace->sink[i].span_end(trace->sink[i].self, span);
+        tell_span(trace, span, trace->sink[i].span_end, trace->sink[i].self);
 }
 
-void np_trace_log_record(struct np_trace *trace, const struct np_log_record *record)
+static void tell_log(struct np_trace *trace, const struct np_log_record *record)
 {
     for (size_t i = 0; i < trace->n_sinks; i++)
         if (trace->sink[i].log)
             trace->sink[i].log(trace->sink[i].self, record);
+}
+
+void np_trace_log_record(struct np_trace *trace, const struct np_log_record *record)
+{
+    const struct np_trace_limits *limits = &trace->limits;
+
+    if (fits(&record->attrs, limits->log_attributes, limits->log_characters)) {
+        tell_log(trace, record);
+        return;
+    }
+    struct np_log_record copy = *record;
+    copy.attrs = (struct np_attrs){0};
+    np_attrs_copy_limited(&record->attrs, limits->log_attributes, limits->log_characters,
+                          &copy.attrs);
+    tell_log(trace, &copy);
+    np_attrs_done(&copy.attrs);
+}
+
+void np_trace_add_observer(struct np_trace *trace,
+                           void (*observe)(void *self, struct np_trace *trace), void *self)
+{
+    assert(trace->n_observers < NP_TRACE_MOST_OBSERVERS);
+    trace->observer[trace->n_observers++] = (struct np_observer){observe, self};
+}
+
+void np_trace_remove_observer(struct np_trace *trace, const void *self)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < trace->n_observers; i++)
+        if (trace->observer[i].self != self)
+            trace->observer[n++] = trace->observer[i];
+    trace->n_observers = n;
 }
 
 void np_trace_log(struct np_trace *trace, const struct np_span *span, enum np_severity severity,

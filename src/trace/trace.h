@@ -3,9 +3,10 @@
  * encoding, no I/O. Terms and semantics are OpenTelemetry's (specification 1.5x). A trace hands
  * what is observed to sinks.
  *
- * Ownership: everything given to a sink is borrowed for the call. Names and attribute keys are
- * string constants or live as long as the object that holds them (copies are made by np_attrs_*).
- * Threads: a trace belongs to one thread.
+ * Ownership: everything given to a sink is borrowed for the call. Texts that are handed in are
+ * copied. Threads: a trace, and the spans that are ended in it, belong to one thread.
+ * Cost: a span with ten attributes from start to end takes well under a microsecond without sinks
+ * (tests/bench/spans.c).
  */
 #ifndef NP_TRACE_TRACE_H
 #define NP_TRACE_TRACE_H
@@ -29,20 +30,24 @@ struct np_span_id {
 enum np_attr_type { NP_ATTR_STRING, NP_ATTR_INT, NP_ATTR_DOUBLE, NP_ATTR_BOOL };
 
 struct np_attr {
-    char *key; /* owned */
+    const char *key; /* the list's own */
+    uint32_t key_length;
     enum np_attr_type type;
     union {
-        char *string; /* owned, valid UTF-8 */
+        const char *string; /* the list's own, valid UTF-8 */
         int64_t integer;
         double number;
         bool boolean;
     } value;
 };
 
-/* A list of attributes; {0} is empty. Setting a key again replaces its value. */
+/* A list of attributes; {0} is empty. Setting a key again replaces its value. Its texts lie in a
+ * few blocks of memory that are released together with it. */
 struct np_attrs {
     struct np_attr *item;
     size_t n, capacity;
+    struct np_text_block *text;
+    uint32_t n_dropped; /* attributes that a limit kept out */
 };
 
 void np_attrs_string(struct np_attrs *attrs, const char *key,
@@ -52,10 +57,23 @@ void np_attrs_double(struct np_attrs *attrs, const char *key, double value);
 void np_attrs_bool(struct np_attrs *attrs, const char *key, bool value);
 const struct np_attr *np_attrs_find(const struct np_attrs *attrs, const char *key);
 void np_attrs_copy(const struct np_attrs *from, struct np_attrs *to); /* adds all of `from` */
+
+/* Add at most `most_attributes` of `from`, string values cut to `most_characters` (-1 = any number
+ * of either); what was left out is counted in to->n_dropped. */
+void np_attrs_copy_limited(const struct np_attrs *from, int64_t most_attributes,
+                           int64_t most_characters, struct np_attrs *to);
 void np_attrs_done(struct np_attrs *attrs);
 
 enum np_span_kind { NP_SPAN_INTERNAL = 1 };
 enum np_span_status { NP_STATUS_UNSET = 0, NP_STATUS_OK = 1, NP_STATUS_ERROR = 2 };
+
+/* Bits of a span's flags: W3C trace flags, and OTLP's two bits on the parent. */
+enum np_span_flag {
+    NP_FLAG_SAMPLED = 1,
+    NP_FLAG_W3C = 0xff,
+    NP_FLAG_PARENT_KNOWN = 1 << 8, /* the next bit says something */
+    NP_FLAG_PARENT_REMOTE = 1 << 9,
+};
 
 struct np_span_event {
     int64_t time_ns;
@@ -74,7 +92,7 @@ struct np_span {
     struct np_trace_id trace_id;
     struct np_span_id span_id;
     struct np_span_id parent_id; /* zero = root */
-    uint32_t flags;              /* W3C trace flags; 1 = sampled */
+    uint32_t flags;              /* of enum np_span_flag */
     char *trace_state;           /* owned, may be NULL */
     char *name;                  /* owned */
     int64_t start_ns, end_ns;    /* since 1970 UTC */
@@ -85,6 +103,14 @@ struct np_span {
     size_t n_events;
     struct np_span_link *link;
     size_t n_links;
+    uint32_t n_events_dropped, n_links_dropped; /* that a limit kept out */
+};
+
+/* The most of each that sinks are given; -1 = any number. Characters are Unicode's. */
+struct np_trace_limits {
+    int64_t span_attributes, span_characters;
+    int64_t span_events, span_links, event_attributes;
+    int64_t log_attributes, log_characters;
 };
 
 /* OpenTelemetry severity numbers. */
@@ -101,40 +127,72 @@ struct np_log_record {
 
 enum np_metric_kind { NP_METRIC_COUNTER, NP_METRIC_UPDOWN, NP_METRIC_GAUGE, NP_METRIC_HISTOGRAM };
 
-/* A metric as it is known at compile time. Names: TELEMETRY's table. */
+/* A metric as it is known at compile time (trace/names.h). */
 struct np_metric_def {
     const char *name;
-    const char *unit;
+    const char *unit; /* UCUM */
     const char *description;
     enum np_metric_kind kind;
+    bool is_observed; /* read when metrics are collected (OpenTelemetry's asynchronous kinds) */
     bool is_integer;
     const double *bound; /* histogram: ascending upper bounds */
     size_t n_bounds;
+    const char *attributes; /* keys by spaces, "?" after those that may be absent; NULL = none */
 };
 
 struct np_exemplar {
     double value;
     int64_t time_ns;
-    struct np_trace_id trace_id;
+    struct np_trace_id trace_id; /* zero = measured outside any span */
     struct np_span_id span_id;
 };
 
-/* One time series: cumulative since start_ns (0 for a gauge, which has no beginning). */
+/*
+ * Buckets that grow by a factor of 2^(2^-scale): bucket i holds values in (b^(offset + i),
+ * b^(offset + i + 1)], b the factor. When 160 do not reach, the scale is lowered, which merges
+ * pairs. OpenTelemetry's exponential histogram; values are not negative here.
+ */
+enum { NP_EXPONENTIAL_BUCKETS = 160, NP_EXPONENTIAL_SCALE = 20 };
+
+struct np_exponential {
+    int32_t scale;
+    uint64_t zero_count;
+    int32_t offset;
+    uint32_t n; /* buckets in use; 0 = only zeros were seen */
+    uint64_t bucket[NP_EXPONENTIAL_BUCKETS];
+};
+
+enum np_temporality { NP_CUMULATIVE, NP_DELTA };
+
+/* One time series: since start_ns (0 for a gauge, which has no beginning). */
 struct np_metric_point {
     const struct np_metric_def *def;
     struct np_attrs attrs;
+    enum np_temporality temporality; /* of counters and histograms */
     int64_t start_ns, time_ns;
     double value;   /* counter, up-down, gauge */
     uint64_t count; /* histogram */
     double sum, minimum, maximum;
-    uint64_t *bucket;            /* n_bounds + 1 */
-    struct np_exemplar exemplar; /* the latest; time_ns 0 = none */
+    uint64_t *bucket;                   /* n_bounds + 1; NULL when exponential */
+    struct np_exponential *exponential; /* NULL when the bounds are explicit */
+    const struct np_exemplar *exemplar; /* since the last collection; newest last */
+    size_t n_exemplars;
 };
+
+/* Which series a sink wants as differences since the last collection: none, counters and
+ * histograms, or those of them that are not observed. Up-down counters are always cumulative. */
+enum np_temporality_preference { NP_PREFER_CUMULATIVE, NP_PREFER_DELTA, NP_PREFER_LOW_MEMORY };
+
+enum np_histogram_kind { NP_HISTOGRAM_EXPLICIT, NP_HISTOGRAM_EXPONENTIAL };
+
+/* Which measurements may become exemplars: those in a sampled span, all, none. */
+enum np_exemplar_filter { NP_EXEMPLARS_TRACED, NP_EXEMPLARS_ALL, NP_EXEMPLARS_NONE };
 
 /*
  * Where observations go. NULL members = not interested. Calls return nothing: a sink keeps its own
  * health. span_start comes when a span opens (so that a killed run's spans are known), span_end
- * when it is complete.
+ * when it is complete. A sink may hold back what it was told until settle: whoever tells it calls
+ * that before waiting, and before anything that may end the process.
  */
 struct np_trace_sink {
     void *self;
@@ -142,8 +200,10 @@ struct np_trace_sink {
     void (*span_end)(void *self, const struct np_span *span);
     void (*log)(void *self, const struct np_log_record *record);
     void (*metrics)(void *self, const struct np_metric_point *point, size_t n_points);
-    void (*flush)(void *self);
-    void (*close)(void *self); /* flush and release self */
+    enum np_temporality_preference temporality; /* of these points */
+    void (*settle)(void *self);                 /* hold back nothing */
+    void (*flush)(void *self);                  /* settle, and wait until it is safe */
+    void (*close)(void *self);                  /* flush and release self */
 };
 
 enum { NP_TRACE_MOST_SINKS = 4 };
@@ -157,9 +217,14 @@ struct np_trace *np_trace_new(const struct np_attrs *resource);
 void np_trace_freep(struct np_trace **trace);
 void np_trace_add_sink(struct np_trace *trace, struct np_trace_sink sink);
 const struct np_attrs *np_trace_resource(const struct np_trace *trace);
+
+/* Unlimited until this is called. */
+void np_trace_set_limits(struct np_trace *trace, const struct np_trace_limits *limits);
+void np_trace_settle(struct np_trace *trace);
 void np_trace_flush(struct np_trace *trace);
 
-/* Random ids from the system's entropy (getrandom); never zero. */
+/* Random ids from the system's entropy (getrandom, a kilobyte at a time and not shared with forked
+ * children); never zero. */
 struct np_trace_id np_trace_id_new(void);
 struct np_span_id np_span_id_new(void);
 void np_trace_id_hex(const struct np_trace_id *id, char out[NP_TRACE_ID_HEX]);
@@ -173,6 +238,23 @@ bool np_span_id_is_zero(const struct np_span_id *id);
  * is then ignored). */
 bool np_traceparent_parse(const char *text, struct np_trace_id *trace_id,
                           struct np_span_id *span_id, uint32_t *flags);
+
+/* "00-<trace id>-<span id>-<flags>" */
+enum { NP_TRACEPARENT_TEXT = 56 };
+void np_traceparent_format(const struct np_span *span, char out[NP_TRACEPARENT_TEXT]);
+
+/* W3C tracestate: at most 32 members "key=value" with the characters that are allowed. */
+bool np_tracestate_is_valid(const char *text);
+
+/*
+ * What the environment says of a parent elsewhere: TRACEPARENT and TRACESTATE. True when there is a
+ * valid one; `span` (new, a root) is then its child. A tracestate that is not valid is left out.
+ */
+bool np_span_join_environment(struct np_span *span);
+
+/* Set TRACEPARENT and TRACESTATE for processes that are started from here on. BAGGAGE stays as it
+ * was given. */
+void np_span_export_environment(const struct np_span *span);
 
 /*
  * Open a span as child of `parent` (NULL = root of a new trace; a parent elsewhere is a struct
@@ -205,14 +287,35 @@ void np_trace_log(struct np_trace *trace, const struct np_span *span, enum np_se
                   const struct np_attrs *attrs, const char *format, ...) NP_PRINTF(5, 6);
 void np_log_record_done(struct np_log_record *record);
 
-/* Aggregate. A value that is not finite, or would make a counter fall, is passed over. `attrs`
- * select the series (copied when new; NULL = none); `span` gives the exemplar (may be NULL). */
+/* How metrics are aggregated; call it before anything is measured. */
+void np_trace_set_metrics(struct np_trace *trace, enum np_histogram_kind histogram,
+                          enum np_exemplar_filter exemplars);
+
+/* Aggregate. A value that is not finite, would make a counter fall, or is negative in a histogram,
+ * is passed over. `attrs` select the series (copied when new; NULL = none); `span` gives the
+ * exemplar (may be NULL). */
 void np_metric_add(struct np_trace *trace, const struct np_metric_def *def, double value,
                    const struct np_attrs *attrs, const struct np_span *span);
-/* Gauge: the last value counts. */
+/* Gauge, or an observed counter or up-down counter: the last value counts. */
 void np_metric_set(struct np_trace *trace, const struct np_metric_def *def, double value,
                    const struct np_attrs *attrs);
-/* Send the state of all series to the sinks, cumulative. */
+
+/* Call `observe` before each collection: it sets what is observed. */
+enum { NP_TRACE_MOST_OBSERVERS = 8 };
+void np_trace_add_observer(struct np_trace *trace,
+                           void (*observe)(void *self, struct np_trace *trace), void *self);
+
+/* No longer call the observers with this `self`. */
+void np_trace_remove_observer(struct np_trace *trace, const void *self);
+
+/* Send the state of all series to the sinks. */
 void np_trace_collect(struct np_trace *trace);
+
+/* Give the state of all series to `use`, cumulative, and change nothing: for who asks in between.
+ */
+void np_trace_snapshot(struct np_trace *trace,
+                       void (*use)(void *self, const struct np_metric_point *point,
+                                   size_t n_points),
+                       void *self);
 
 #endif

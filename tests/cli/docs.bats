@@ -72,7 +72,7 @@ C
     [[ $VARIANT == release ]] || skip 'about the release build'
     run -0 make -s BUILD="$BUILD" DESTDIR="$BATS_TEST_TMPDIR/root" PREFIX=/opt/np install
     at=$BATS_TEST_TMPDIR/root/opt/np
-    for file in bin/neuro-preprocess share/man/man1/neuro-preprocess.1 share/bash-completion/completions/neuro-preprocess \
+    for file in bin/neuro-preprocess bin/np-slurm share/man/man1/neuro-preprocess.1 share/bash-completion/completions/neuro-preprocess \
         share/zsh/site-functions/_neuro-preprocess share/fish/vendor_completions.d/neuro-preprocess.fish share/doc/neuro-preprocess/LICENSE; do
         [[ -s $at/$file ]] || fail "no $file"
     done

@@ -93,6 +93,22 @@ setup() { OUT=$MIXED/out; }
     for word in '3 sessions' '#SBATCH --mem=' '"MEMORY"'; do contains "$output" "$word"; done
 }
 
+@test "estimate as tsv has one row a session, as json the same, as nipoppy a list that --session-list takes" {
+    bids=$MIXED/bids
+    run -0 neuro-preprocess estimate "$bids" --format tsv
+    equal "$(cut -f 1-3 <<<"$output")" $'participant_id\tsession_id\tn_files\nsub-01\tn/a\t1\nsub-02\tses-1\t1\nsub-03\tn/a\t1'
+    tsv=$(tail -n +2 <<<"$output" | cut -f 5)
+    run -0 neuro-preprocess estimate "$bids" --format json
+    equal "$(jq -r '.sessions[].time_s | "\(.)"' <<<"$output" | awk '{ printf "%.1f\n", $1 }')" "$tsv"
+    equal "$(jq '.n_sessions, .total.inodes > 0' <<<"$output" | xargs)" '3 true'
+    jq -e '.largest.memory_bytes > 50e6 and (.hpc.MEMORY | test("^[0-9]+M$"))' <<<"$output" >/dev/null
+    run -0 neuro-preprocess estimate "$bids" --format nipoppy
+    equal "$output" $'01\tunnamed\n02\t1\n03\tunnamed'
+    tail -n 2 <<<"$output" >"$BATS_TEST_TMPDIR/list"
+    run -0 neuro-preprocess estimate "$bids" --session-list "$BATS_TEST_TMPDIR/list" --format nipoppy
+    equal "$output" $'02\t1\n03\tunnamed'
+}
+
 @test "group closes the record of a dead process and writes the table" {
     cp -r "$OUT" "$BATS_TEST_TMPDIR/out"
     out=$BATS_TEST_TMPDIR/out

@@ -77,6 +77,22 @@ plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run "$@" 2>/dev/null 
     done
 }
 
+@test "--session-list takes pairs, where labels would take their product" {
+    make_dataset "$BIDS" 01/1 01/2 02/1 02/2 03
+    printf '01\t1\nsub-02\tses-2\n03\tunnamed\n' >"$BATS_TEST_TMPDIR/list"
+    equal "$(plan --session-list "$BATS_TEST_TMPDIR/list")" '[["01","1"],["02","2"],["03",null]]'
+    run -64 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --session-list "$BATS_TEST_TMPDIR/list" --participant-label 01
+    contains "$stderr" --participant-label
+    run -66 neuro-preprocess "$BIDS" "$OUT" participant --session-list "$BATS_TEST_TMPDIR/nowhere"
+    echo '01 9' >"$BATS_TEST_TMPDIR/list"
+    run -18 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --session-list "$BATS_TEST_TMPDIR/list"
+    contains "$stderr" "session '9' does not exist"
+    echo '0_1 9' >"$BATS_TEST_TMPDIR/list"
+    run -78 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --session-list "$BATS_TEST_TMPDIR/list"
+    contains "$stderr" 'line 1'
+    [[ ! -e $OUT ]]
+}
+
 @test "all spellings of the participant and session filters mean the same" {
     make_dataset "$BIDS" 01/1 01/2 02/1 03/1
     expected='[["01","1"],["02","1"]]'

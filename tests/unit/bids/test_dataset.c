@@ -109,7 +109,7 @@ static char *describe(const struct np_dataset *dataset)
 
 /* What a test asks for, in words; NULL = no restriction. */
 struct question {
-    const char *participants, *sessions, *modalities, *runs, *echoes, *filter_file;
+    const char *participants, *sessions, *modalities, *runs, *echoes, *filter_file, *session_list;
 };
 
 static int ask(const char *root, const struct question *question, struct np_dataset **dataset,
@@ -124,8 +124,13 @@ static int ask(const char *root, const struct question *question, struct np_data
         lists[i] = words(texts[i] ? texts[i] : "");
         given[i] = texts[i] ? &lists[i] : NULL;
     }
-    const struct np_selection selection = {given[0], given[1], given[2],
-                                           given[3], given[4], question->filter_file};
+    const struct np_selection selection = {given[0],
+                                           given[1],
+                                           given[2],
+                                           given[3],
+                                           given[4],
+                                           question->filter_file,
+                                           question->session_list};
     int result = np_dataset_open(root, &selection, dataset, err);
     for (size_t i = 0; i < NP_COUNT(lists); i++)
         np_strings_done(&lists[i]);
@@ -519,6 +524,76 @@ TEST(the_description_gives_name_and_doi_and_is_never_a_failure)
         if (cases[i].warning && dataset->warnings.n)
             ok_contains(dataset->warnings.item[0], cases[i].warning);
     }
+}
+
+/* ---- a list of sessions ---- */
+
+/* A list beside the dataset; the caller frees. */
+static char *new_list(const char *text)
+{
+    char *path = np_xasprintf("%s/list %d.tsv", tap_directory(), ++n_roots);
+
+    if (np_file_write_atomic(path, text, strlen(text), NULL) < 0)
+        abort();
+    return path;
+}
+
+/* 01 and 02 with two sessions each, 03 with one and images outside of it, 04 without sessions. */
+static const char pairs_files[] =
+    "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz sub-01/ses-2/anat/sub-01_ses-2_T1w.nii.gz "
+    "sub-02/ses-1/anat/sub-02_ses-1_T1w.nii.gz sub-02/ses-2/anat/sub-02_ses-2_T1w.nii.gz "
+    "sub-03/anat/sub-03_T1w.nii.gz sub-03/ses-1/anat/sub-03_ses-1_T1w.nii.gz "
+    "sub-04/anat/sub-04_T1w.nii.gz";
+
+TEST(a_session_list_takes_its_pairs_and_no_others)
+{
+    static const struct {
+        const char *list, *expected;
+    } cases[] = {
+        {"01\t1\n02\t2\n", "sub-01/ses-1: sub-01_ses-1_T1w.nii.gz; "
+                           "sub-02/ses-2: sub-02_ses-2_T1w.nii.gz"},
+        {"sub-02 ses-2\r\nsub-01 ses-1", "sub-01/ses-1: sub-01_ses-1_T1w.nii.gz; "
+                                         "sub-02/ses-2: sub-02_ses-2_T1w.nii.gz"},
+        {"participant_id\tsession_id\tstate\nsub-04\tn/a\tfailed\n", "sub-04: sub-04_T1w.nii.gz"},
+        {"# those of Monday\n\n04\tunnamed\n03\tunnamed\n",
+         "sub-03: sub-03_T1w.nii.gz; sub-04: sub-04_T1w.nii.gz"},
+        {"03\n", "sub-03: sub-03_T1w.nii.gz; sub-03/ses-1: sub-03_ses-1_T1w.nii.gz"},
+        {"03\n03\t1\nsub-03\tn/a\n",
+         "sub-03: sub-03_T1w.nii.gz; sub-03/ses-1: sub-03_ses-1_T1w.nii.gz"},
+    };
+    NP_AUTO(np_freep) char *root = new_dataset(pairs_files);
+
+    for (size_t i = 0; i < NP_COUNT(cases); i++) {
+        NP_AUTO(np_freep) char *list = new_list(cases[i].list);
+        ok_found(root, ASK(.session_list = list), cases[i].expected);
+    }
+}
+
+TEST(a_session_list_that_is_wrong_is_refused_by_line_or_label)
+{
+    static const struct {
+        const char *list;
+        int code;
+        const char *part;
+    } cases[] = {
+        {"01\t1\n0_1\t1\n", NP_ECONFIG, "line 2: expected a participant"},
+        {"01\tses-\n", NP_ECONFIG, "line 1: expected a session"},
+        {"\n# nothing\n", NP_ECONFIG, "found none"},
+        {"01\t1\n05\t1\n", NP_ESELECT, "participant '05' does not exist"},
+        {"01\t3\n", NP_ESELECT, "participant '01': session '3' does not exist"},
+        {"01\tunnamed\n", NP_ESELECT, "session 'unnamed' does not exist"},
+    };
+    NP_AUTO(np_freep) char *root = new_dataset(pairs_files);
+
+    for (size_t i = 0; i < NP_COUNT(cases); i++) {
+        NP_AUTO(np_freep) char *list = new_list(cases[i].list);
+        ok_refused(root, ASK(.session_list = list), cases[i].code, cases[i].part);
+    }
+    ok_refused(root, ASK(.session_list = "/nowhere/list"), NP_ENOINPUT, "--session-list");
+    ok_refused(root, ASK(.session_list = root), NP_ENOINPUT, "found a folder");
+    NP_AUTO(np_freep) char *list = new_list("01\t1\n");
+    ok_refused(root, ASK(.session_list = list, .participants = "01"), NP_EUSAGE,
+               "--participant-label");
 }
 
 /* ---- cost ---- */

@@ -222,14 +222,19 @@ TEST(choices_are_read_in_any_case_and_named_when_wrong)
     np_config_done(&config);
 }
 
-TEST(a_promise_of_privacy_is_refused_rather_than_broken)
+TEST(how_participants_are_named_is_one_of_three)
 {
     struct np_config config;
     struct np_error err = {0};
 
     np_config_init(&config);
-    ok_int(set(&config, "telemetry-id", "hash", &err), NP_EUSAGE);
-    ok_contains(err.text, "'hash' comes later");
+    ok_int(config.telemetry_id, NP_TELEMETRY_LABEL);
+    ok_int(set(&config, "telemetry-id", "hash", &err), 0);
+    ok_int(config.telemetry_id, NP_TELEMETRY_HASH);
+    ok_int(set(&config, "telemetry-id", "none", &err), 0);
+    ok_int(config.telemetry_id, NP_TELEMETRY_NONE);
+    ok_int(set(&config, "telemetry-id", "labels", &err), NP_EUSAGE);
+    ok_int(config.telemetry_id, NP_TELEMETRY_NONE);
     np_config_done(&config);
 }
 

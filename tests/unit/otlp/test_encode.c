@@ -36,7 +36,7 @@ static struct np_attrs sample_resource(void)
 static json_t *encoded_span(const struct np_span *span)
 {
     NP_AUTO(np_attrs_done) struct np_attrs resource = sample_resource();
-    const struct np_otlp_source source = {&resource, &SCOPE};
+    const struct np_otlp_source source = {.resource = &resource, .scope = &SCOPE};
     struct np_otlp_buffer line = {0};
 
     ok_int(np_otlp_encode_spans(&np_otlp_json, &source, &span, 1, &line), 0);
@@ -45,7 +45,7 @@ static json_t *encoded_span(const struct np_span *span)
 
 static json_t *encoded_log(const struct np_log_record *record)
 {
-    const struct np_otlp_source source = {NULL, NULL};
+    const struct np_otlp_source source = {.resource = NULL, .scope = NULL};
     struct np_otlp_buffer line = {0};
 
     ok_int(np_otlp_encode_logs(&np_otlp_json, &source, &record, 1, &line), 0);
@@ -81,7 +81,7 @@ TEST(a_span_reads_back_field_by_field)
     ok_int(json_integer_value(at(found, "kind")), 1);
     ok_str(text_at(found, "startTimeUnixNano"), "1800000000123456789");
     ok_str(text_at(found, "endTimeUnixNano"), "1800000001987654321");
-    ok_int(json_integer_value(at(found, "flags")), 1);
+    ok_int(json_integer_value(at(found, "flags")), 0x101);
     ok_int(json_integer_value(at(found, "status.code")), 2);
     ok_str(text_at(found, "status.message"), "no brain");
     ok_int((int64_t)json_array_size(at(found, "events")), 3);
@@ -156,7 +156,7 @@ static char *number_text(double value)
 {
     NP_AUTO(np_log_record_done) struct np_log_record record = {.body = np_xstrdup("")};
     const struct np_log_record *one = &record;
-    const struct np_otlp_source source = {NULL, NULL};
+    const struct np_otlp_source source = {.resource = NULL, .scope = NULL};
     struct np_otlp_buffer line = {0};
     static const char before[] = "\"doubleValue\":";
 
@@ -185,6 +185,17 @@ TEST(doubles_are_written_short_and_read_back_bit_by_bit)
         {-INFINITY, "\"-Infinity\""},
         {0.1 + 0.2, "0.30000000000000004"},
         {5e-324, "4.94065645841247e-324"},
+        {-1.5, "-1.5"},
+        {0.001, "0.001"},
+        {0.0001234, "0.0001234"},
+        {0.00001234, "1.234e-05"},
+        {123456789012345.0, "123456789012345"},
+        {1234567890123456.0, "1234567890123456"},
+        {999999999999999.9, "999999999999999.9"},
+        {1.0 / 3, "0.3333333333333333"},
+        {2.0 / 3, "0.6666666666666666"},
+        {1e22, "1e+22"},
+        {0.52, "0.52"},
     };
     struct np_random random;
 
@@ -193,10 +204,14 @@ TEST(doubles_are_written_short_and_read_back_bit_by_bit)
         ok_str(text, table[i].text);
     }
     np_random_seed(&random, 1, 1);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 20000; i++) {
         uint64_t bits = np_random_bits(&random);
         double value;
         memcpy(&value, &bits, sizeof(value));
+        if (i % 2) /* the sizes that measures have: 2^-16 to 2^52 */
+            value = ldexp(np_random_uniform(&random) - 0.5, (int)(bits % 68) - 15);
+        if (i % 8 == 1) /* few digits */
+            value = rint(value) / 1000;
         if (!isfinite(value))
             continue;
         NP_AUTO(np_freep) char *text = number_text(value);
@@ -237,7 +252,7 @@ TEST(a_log_record_reads_back_and_its_event_name_is_a_field)
 /* A sink that encodes. */
 static void encode_points(void *self, const struct np_metric_point *point, size_t n_points)
 {
-    const struct np_otlp_source source = {NULL, &SCOPE};
+    const struct np_otlp_source source = {.resource = NULL, .scope = &SCOPE};
 
     ok_int(np_otlp_encode_metrics(&np_otlp_json, &source, point, n_points, self), 0);
 }
@@ -300,10 +315,95 @@ TEST(metrics_read_back_by_kind)
     json_decref(root);
 }
 
+/* An exponential histogram with a zero, as differences; an up-down counter below zero. */
+static void measure_otherwise(const struct np_span *span, struct np_otlp_buffer *line)
+{
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+
+    np_trace_add_sink(trace, (struct np_trace_sink){.self = line,
+                                                    .metrics = encode_points,
+                                                    .temporality = NP_PREFER_DELTA});
+    np_trace_set_metrics(trace, NP_HISTOGRAM_EXPONENTIAL, NP_EXEMPLARS_ALL);
+    np_metric_add(trace, &np_metric_stage_duration, 0, NULL, NULL);
+    np_metric_add(trace, &np_metric_stage_duration, 0.5, NULL, span);
+    np_metric_add(trace, &np_metric_stage_duration, 1, NULL, span);
+    np_metric_add(trace, &np_metric_sessions_active, -2, NULL, NULL);
+    np_trace_collect(trace);
+}
+
+TEST(exponential_histograms_and_differences_read_back)
+{
+    NP_AUTO(np_span_freep) struct np_span *span = np_span_new("one", NULL);
+    struct np_otlp_buffer line = {0};
+
+    measure_otherwise(span, &line);
+    json_t *root = parsed(&line);
+    json_t *metrics = at(root, "resourceMetrics.0.scopeMetrics.0.metrics");
+    json_t *active = at(metrics, "0.sum"), *duration = at(metrics, "1.exponentialHistogram");
+    ok_int(json_integer_value(at(active, "aggregationTemporality")), 2); /* never a difference */
+    ok(!at(active, "isMonotonic"));
+    ok_str(text_at(active, "dataPoints.0.asInt"), "-2");
+    ok_int(json_integer_value(at(duration, "aggregationTemporality")), 1);
+    json_t *point = at(duration, "dataPoints.0");
+    ok_str(text_at(point, "count"), "3");
+    ok(json_number_value(at(point, "sum")) == 1.5);
+    ok(json_number_value(at(point, "min")) == 0 && json_number_value(at(point, "max")) == 1);
+    ok_str(text_at(point, "zeroCount"), "1");
+    /* 0.5 and 1 are a doubling apart: 128 buckets and one, scale 7; 1 ends bucket -1. */
+    ok_int(json_integer_value(at(point, "scale")), 7);
+    ok_int(json_integer_value(at(point, "positive.offset")), -129);
+    ok_int((int64_t)json_array_size(at(point, "positive.bucketCounts")), 129);
+    ok_str(text_at(point, "positive.bucketCounts.0"), "1");
+    ok_str(text_at(point, "positive.bucketCounts.128"), "1");
+    ok(!at(point, "negative"));
+    ok_int((int64_t)json_array_size(at(point, "exemplars")), 3);
+    ok(!at(point, "exemplars.0.traceId") && at(point, "exemplars.2.traceId"));
+    json_decref(root);
+}
+
+TEST(what_limits_left_out_is_counted)
+{
+    NP_AUTO(np_span_freep) struct np_span *span = np_span_new("one", NULL);
+    NP_AUTO(np_log_record_done) struct np_log_record record = {.body = np_xstrdup("")};
+
+    np_span_event(span, "event", NULL);
+    span->attrs.n_dropped = 1;
+    span->event[0].attrs.n_dropped = 2;
+    span->n_events_dropped = 3;
+    span->n_links_dropped = 4;
+    record.attrs.n_dropped = 5;
+    json_t *root = encoded_span(span), *logs = encoded_log(&record);
+    json_t *found = at(root, "resourceSpans.0.scopeSpans.0.spans.0");
+    ok_int(json_integer_value(at(found, "droppedAttributesCount")), 1);
+    ok_int(json_integer_value(at(found, "events.0.droppedAttributesCount")), 2);
+    ok_int(json_integer_value(at(found, "droppedEventsCount")), 3);
+    ok_int(json_integer_value(at(found, "droppedLinksCount")), 4);
+    ok_int(json_integer_value(
+               at(logs, "resourceLogs.0.scopeLogs.0.logRecords.0.droppedAttributesCount")),
+           5);
+    json_decref(root);
+    json_decref(logs);
+}
+
+TEST(a_resource_that_was_encoded_before_gives_the_same_request)
+{
+    NP_AUTO(np_span_freep) struct np_span *span = sample_span();
+    NP_AUTO(np_attrs_done) struct np_attrs resource = sample_resource();
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer ready = {0}, one = {0}, two = {0};
+    const struct np_span *const only = span;
+    const struct np_otlp_source plain = {.resource = &resource, .scope = &SCOPE};
+    const struct np_otlp_source quick = {.scope = &SCOPE, .ready_resource = &ready};
+
+    ok_int(np_otlp_encode_resource(&np_otlp_json, &resource, &ready), 0);
+    ok_int(np_otlp_encode_spans(&np_otlp_json, &plain, &only, 1, &one), 0);
+    ok_int(np_otlp_encode_spans(&np_otlp_json, &quick, &only, 1, &two), 0);
+    ok(one.length == two.length && memcmp(one.bytes, two.bytes, one.length) == 0);
+}
+
 TEST(a_span_start_is_a_log_record_with_ids_and_attributes)
 {
     NP_AUTO(np_span_freep) struct np_span *span = sample_span();
-    const struct np_otlp_source source = {NULL, &SCOPE};
+    const struct np_otlp_source source = {.resource = NULL, .scope = &SCOPE};
     struct np_otlp_buffer line = {0};
     char id[NP_SPAN_ID_HEX], parent[NP_SPAN_ID_HEX];
 
@@ -329,7 +429,7 @@ TEST(a_request_that_does_not_fit_leaves_the_buffer_as_it_was)
 {
     NP_AUTO(np_span_freep) struct np_span *span = sample_span();
     const struct np_span *one = span;
-    const struct np_otlp_source source = {NULL, NULL};
+    const struct np_otlp_source source = {.resource = NULL, .scope = NULL};
     NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer line = {.most = 100};
 
     np_otlp_buffer_text(&line, "before");
@@ -343,7 +443,7 @@ TEST(each_failed_allocation_is_reported_until_it_works)
     NP_AUTO(np_span_freep) struct np_span *span = sample_span();
     NP_AUTO(np_freep) char *long_text = np_xcalloc(20001, 1);
     const struct np_span *one = span;
-    const struct np_otlp_source source = {NULL, &SCOPE};
+    const struct np_otlp_source source = {.resource = NULL, .scope = &SCOPE};
     int code = NP_ENOMEM, n_failed = 0;
 
     memset(long_text, 'x', 20000); /* so that the buffer grows twice */
@@ -405,7 +505,7 @@ static void write_samples(FILE *file)
         .time_ns = 1, .severity = NP_INFO, .body = np_xstrdup("\x01\xff text")};
     const struct np_log_record *log = &record;
     const struct np_span *one = span;
-    const struct np_otlp_source source = {&resource, &SCOPE};
+    const struct np_otlp_source source = {.resource = &resource, .scope = &SCOPE};
     struct np_error err = {0};
 
     np_error_set(&err, NP_EMETHOD, "no brain");
@@ -424,6 +524,9 @@ static void write_samples(FILE *file)
     write_line(file, &line);
     np_otlp_buffer_cut(&line, 0);
     measure(span, &line);
+    write_line(file, &line);
+    np_otlp_buffer_cut(&line, 0);
+    measure_otherwise(span, &line);
     write_line(file, &line);
 }
 
@@ -453,7 +556,7 @@ TEST(the_official_decoder_accepts_every_kind_and_gives_the_same_back)
     size_t n = fread(answer, 1, sizeof(answer) - 1, pipe);
     answer[n] = '\0';
     ok_int(pclose(pipe), 0);
-    ok_str(answer, "4\n");
+    ok_str(answer, "5\n");
 }
 
 TAP_MAIN

@@ -182,10 +182,12 @@ TEST(a_whole_run_is_lines_of_which_each_is_a_request)
     ok_int(census.n_logs, 2 * 3);
     ok_int(census.n_metrics, 2);
     ok_all_ended_once(&census);
+    int64_t n_bytes = np_otlp_record_health(&sink)->n_bytes;
+    np_trace_freep(&trace); /* the run is over */
     ok_int(np_otlp_record_close_open_spans(path, &report, &err), 0);
     ok_int(report.n_closed, 0);
     ok_int(report.n_started, 9);
-    ok_int(np_otlp_record_health(&sink)->n_bytes, size_of(path));
+    ok_int(size_of(path), n_bytes);
 }
 
 TEST(an_open_span_is_closed_with_what_its_start_said)
@@ -206,6 +208,9 @@ TEST(an_open_span_is_closed_with_what_its_start_said)
     late->start_ns = INT64_C(1800000055000000000); /* the last sign of life */
     late->end_ns = INT64_C(1800000055000000000);
     np_trace_span_end(trace, late);
+    ok_int(np_otlp_record_close_open_spans(path, &report, &err), NP_EBUSY); /* it is alive */
+    err = (struct np_error){0};
+    np_trace_freep(&trace);
     ok_int(np_otlp_record_close_open_spans(path, &report, &err), 0);
     ok_int(report.n_closed, 1);
     ok_int(report.last_seen_ns, INT64_C(1800000055000000000));
@@ -362,20 +367,151 @@ TEST(a_line_cut_by_a_full_disk_does_not_spoil_the_next)
 
     np_trace_add_sink(trace, sink);
     np_trace_log(trace, NULL, NP_INFO, NULL, "first");
+    np_trace_settle(trace);
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &before);
     tight = before;
     tight.rlim_cur = (rlim_t)size_of(path) + 50;
     setrlimit(RLIMIT_FSIZE, &tight);
     np_trace_log(trace, NULL, NP_INFO, NULL, "torn");
+    np_trace_settle(trace);
     np_trace_log(trace, NULL, NP_INFO, NULL, "no room for a byte of this");
+    np_trace_settle(trace);
     setrlimit(RLIMIT_FSIZE, &before);
     np_trace_log(trace, NULL, NP_INFO, NULL, "fourth");
     np_trace_log(trace, NULL, NP_INFO, NULL, "fifth");
-    NP_AUTO(census_done) struct census census = census_of(path);
     ok_int(np_otlp_record_health(&sink)->n_lost, 2);
+    NP_AUTO(census_done) struct census census = census_of(path);
     ok_int(census.n_logs, 3);
     ok_int(census.n_unreadable, 0); /* the half that was written was taken back */
+}
+
+/* The bodies of a record's log lines, each with a space behind it. */
+static struct np_str bodies(const char *path)
+{
+    NP_AUTO(np_str_done) struct np_str content = {0};
+    struct np_str out = {0};
+    static const char mark[] = "\"body\":{\"stringValue\":\"";
+
+    np_file_read(path, 1 << 24, &content, NULL);
+    for (const char *at = np_str_text(&content); (at = strstr(at, mark));) {
+        at += sizeof(mark) - 1;
+        np_str_addf(&out, "%.*s ", (int)strcspn(at, "\""), at);
+    }
+    return out;
+}
+
+static void log_numbers(struct np_trace *trace, int first, int n)
+{
+    for (int i = first; i < first + n; i++)
+        np_trace_log(trace, NULL, NP_INFO, NULL, "%d", i);
+}
+
+TEST(lines_wait_for_settle_flush_or_a_look_at_the_health_and_stay_in_order)
+{
+    NP_AUTO(np_freep) char *path = record_path("held");
+    struct np_trace_sink sink = opened(path);
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+
+    np_trace_add_sink(trace, sink);
+    log_numbers(trace, 0, 3);
+    ok_int(size_of(path), 0);
+    np_trace_settle(trace);
+    int64_t settled = size_of(path);
+    log_numbers(trace, 3, 1);
+    np_trace_settle(trace);
+    np_trace_settle(trace); /* nothing is left to write */
+    ok_int(size_of(path), settled / 3 * 4);
+    log_numbers(trace, 4, 2);
+    np_trace_flush(trace);
+    log_numbers(trace, 6, 1);
+    ok_int(np_otlp_record_health(&sink)->n_lines, 7);
+    ok_int(np_otlp_record_health(&sink)->n_bytes, size_of(path));
+    log_numbers(trace, 7, 1);
+    np_trace_freep(&trace); /* close writes, too */
+    NP_AUTO(np_str_done) struct np_str text = bodies(path);
+    ok_str(np_str_text(&text), "0 1 2 3 4 5 6 7 ");
+}
+
+TEST(no_more_is_held_back_than_a_number_of_lines_or_bytes)
+{
+    enum { MOST_LINES = 256, MOST_BYTES = 64 << 10 };
+    NP_AUTO(np_freep) char *path = record_path("many");
+    NP_AUTO(np_freep) char *wide_path = record_path("wide");
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_trace_freep) struct np_trace *wide = np_trace_new(NULL);
+    struct np_trace_sink sink;
+
+    /* Without a resource a line is short: lines count. */
+    ok_int(np_otlp_record_open(path, NULL, NULL, &sink, NULL), 0);
+    np_trace_add_sink(trace, sink);
+    log_numbers(trace, 1000, MOST_LINES - 1);
+    ok_int(size_of(path), 0);
+    log_numbers(trace, 1000 + MOST_LINES, 1);
+    ok_above((double)size_of(path), MOST_LINES * 100.0, "bytes of 256 lines");
+    np_trace_add_sink(wide, opened(wide_path));
+    for (int i = 0; i < 8; i++)
+        np_trace_log(wide, NULL, NP_INFO, NULL, "%0*d", MOST_BYTES / 8, i);
+    ok_above((double)size_of(wide_path), 7 * MOST_BYTES / 8.0, "bytes of 7 or 8 long lines");
+}
+
+TEST(of_lines_written_together_on_a_full_disk_those_that_fit_stay_and_the_others_are_counted)
+{
+    NP_AUTO(np_freep) char *path = record_path("full");
+    struct np_trace_sink sink = opened(path);
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+    struct rlimit before, tight;
+
+    np_trace_add_sink(trace, sink);
+    log_numbers(trace, 0, 1);
+    np_trace_settle(trace);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    tight = before;
+    tight.rlim_cur = (rlim_t)size_of(path) * 7 / 2; /* of lines of this length 3 fit */
+    log_numbers(trace, 1, 4);
+    struct np_span *span = np_span_new("lost", NULL);
+    np_span_end(trace, &span);
+    setrlimit(RLIMIT_FSIZE, &tight);
+    np_trace_settle(trace);
+    setrlimit(RLIMIT_FSIZE, &before);
+    log_numbers(trace, 5, 1);
+    const struct np_otlp_health *health = np_otlp_record_health(&sink);
+    ok_int(health->n_lines, 4);
+    ok_int(health->n_logs, 4);
+    ok_int(health->n_lost, 3);
+    ok_int(health->n_logs_lost, 2);
+    ok_int(health->n_spans_lost, 1);
+    ok_int(health->n_bytes, size_of(path));
+    NP_AUTO(np_str_done) struct np_str text = bodies(path);
+    ok_str(np_str_text(&text), "0 1 2 5 ");
+    NP_AUTO(census_done) struct census census = census_of(path);
+    ok_int(census.n_unreadable, 0);
+}
+
+TEST(a_kill_loses_what_was_held_back_and_nothing_else)
+{
+    NP_AUTO(np_freep) char *path = record_path("killed");
+    struct np_otlp_closing report;
+
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        struct np_trace *trace = np_trace_new(NULL);
+        np_trace_add_sink(trace, opened(path));
+        struct np_span *span = np_span_new("one", NULL);
+        np_span_begin(trace, span);
+        log_numbers(trace, 0, 2);
+        np_trace_settle(trace);
+        log_numbers(trace, 2, 2);
+        raise(SIGKILL);
+    }
+    waitpid(child, NULL, 0);
+    NP_AUTO(np_str_done) struct np_str text = bodies(path);
+    ok_str(np_str_text(&text), "span started: one 0 1 ");
+    ok_int(np_otlp_record_close_open_spans(path, &report, NULL), 0);
+    ok_int(report.n_closed, 1);
+    ok_int(report.n_unreadable, 0);
 }
 
 TEST(who_opens_a_torn_record_begins_a_line_of_its_own)
@@ -425,6 +561,7 @@ TEST(thousands_of_series_are_split_into_lines_that_can_be_read)
         np_metric_set(trace, &np_metric_session_duration, i, &attrs);
     }
     np_trace_collect(trace);
+    np_trace_settle(trace);
     NP_AUTO(census_done) struct census census = census_of(path);
     ok_int(census.n_metrics, 4);
     ok_int(census.n_unreadable, 0);
@@ -499,6 +636,7 @@ TEST(each_failed_allocation_is_clean_in_the_sink_and_in_closing)
     ok_int(np_otlp_record_health(&sink)->n_lost, 1);
     ok_int(np_otlp_record_health(&sink)->n_lines, 1);
     ok(np_otlp_record_trouble(&sink, &what) && what.code == NP_ENOMEM);
+    np_trace_freep(&trace);
     for (int nth = 1; code == NP_ENOMEM && nth < 20; nth++) {
         struct np_error err = {0};
         np_alloc_fail_at(nth);

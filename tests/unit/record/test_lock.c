@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -112,6 +113,56 @@ TEST(a_containers_processes_are_not_taken_for_the_hosts)
 
     write_lock(path, text);
     ok_int(np_lock_take(&lock, path, NULL), NP_EBUSY);
+}
+
+/* The environment of a task; NULL = outside of Slurm. */
+static void be_job(const char *id, const char *restarts)
+{
+    unsetenv("SLURM_CLUSTER_NAME");
+    unsetenv("SLURM_RESTART_COUNT");
+    unsetenv("SLURM_JOB_ID");
+    if (!id)
+        return;
+    setenv("SLURM_CLUSTER_NAME", "farm", 1);
+    setenv("SLURM_JOB_ID", id, 1);
+    if (restarts)
+        setenv("SLURM_RESTART_COUNT", restarts, 1);
+}
+
+TEST(a_requeued_job_takes_over_its_own_lock_from_the_node_it_was_on_and_no_other_jobs)
+{
+    static const struct {
+        const char *id, *restarts;
+        int code;
+    } cases[] = {
+        {"7", "1", 0},        {"7", "2", 0},          {"7", NULL, NP_EBUSY},
+        {"8", "1", NP_EBUSY}, {NULL, NULL, NP_EBUSY}, {"7 x", "1", NP_EBUSY},
+    };
+    NP_AUTO(np_freep) char *path = path_of("requeued");
+
+    for (size_t i = 0; i < NP_COUNT(cases); i++) {
+        struct np_lock lock = {0};
+        write_lock(path, "elsewhere 1 1 - 2026-01-01T00:00:00.000Z farm/7 0\n");
+        be_job(cases[i].id, cases[i].restarts);
+        ok_int(np_lock_take(&lock, path, NULL), cases[i].code);
+        np_lock_release(&lock);
+    }
+    be_job(NULL, NULL);
+}
+
+TEST(a_lock_says_its_job_so_that_the_next_start_knows)
+{
+    NP_AUTO(np_freep) char *path = path_of("job");
+    NP_AUTO(np_str_done) struct np_str text = {0};
+    struct np_lock lock = {0};
+
+    be_job("7", "3");
+    ok_int(np_lock_take(&lock, path, NULL), 0);
+    ok_int(np_file_read(path, 4096, &text, NULL), 0);
+    ok_contains(np_str_text(&text), " farm/7 3\n");
+    np_lock_release(&lock);
+    ok(!np_path_exists(path));
+    be_job(NULL, NULL);
 }
 
 TEST(of_many_takers_of_a_stale_lock_one_gets_it)

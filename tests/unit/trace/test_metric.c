@@ -12,6 +12,8 @@ struct seen {
     struct np_str text; /* "name{key=value,…}=value;" in the order given */
     struct np_metric_point first;
     uint64_t bucket[32];
+    struct np_exponential exponential;
+    struct np_exemplar exemplar[32];
     int n_collections;
 };
 
@@ -33,6 +35,10 @@ static void see(void *self, const struct np_metric_point *point, size_t n_points
     seen->first = point[0];
     if (point[0].bucket)
         memcpy(seen->bucket, point[0].bucket, (point[0].def->n_bounds + 1) * sizeof(*seen->bucket));
+    if (point[0].exponential)
+        seen->exponential = *point[0].exponential;
+    for (size_t i = 0; i < point[0].n_exemplars; i++)
+        seen->exemplar[i] = point[0].exemplar[i];
 }
 
 static struct np_trace *trace_seen_by(struct seen *seen)
@@ -155,7 +161,7 @@ TEST(a_gauge_keeps_the_last_value_and_has_no_beginning)
     np_str_done(&seen.text);
 }
 
-TEST(the_exemplar_is_the_latest_measurement_with_a_span)
+TEST(each_bucket_keeps_the_latest_exemplar_with_its_span)
 {
     struct seen seen = {0};
     NP_AUTO(np_trace_freep) struct np_trace *trace = trace_seen_by(&seen);
@@ -163,13 +169,216 @@ TEST(the_exemplar_is_the_latest_measurement_with_a_span)
     NP_AUTO(np_span_freep) struct np_span *two = np_span_new("two", NULL);
 
     np_metric_add(trace, &np_metric_stage_duration, 1, NULL, one);
-    np_metric_add(trace, &np_metric_stage_duration, 2, NULL, two);
-    np_metric_add(trace, &np_metric_stage_duration, 3, NULL, NULL);
+    np_metric_add(trace, &np_metric_stage_duration, 0.9, NULL, two); /* the same bucket */
+    np_metric_add(trace, &np_metric_stage_duration, 100, NULL, one);
+    np_metric_add(trace, &np_metric_stage_duration, 3000, NULL, NULL); /* outside any span */
     np_trace_collect(trace);
-    ok(seen.first.exemplar.value == 2 && seen.first.exemplar.time_ns > 0);
-    ok(memcmp(&seen.first.exemplar.trace_id, &two->trace_id, sizeof(two->trace_id)) == 0);
-    ok(memcmp(&seen.first.exemplar.span_id, &two->span_id, sizeof(two->span_id)) == 0);
+    ok_int((int64_t)seen.first.n_exemplars, 2);
+    ok(seen.exemplar[0].value == 0.9 && seen.exemplar[1].value == 100);
+    ok(seen.exemplar[0].time_ns > 0 && seen.exemplar[0].time_ns <= seen.exemplar[1].time_ns);
+    ok(memcmp(&seen.exemplar[0].trace_id, &two->trace_id, sizeof(two->trace_id)) == 0);
+    ok(memcmp(&seen.exemplar[0].span_id, &two->span_id, sizeof(two->span_id)) == 0);
+    np_trace_collect(trace);
+    ok_int((int64_t)seen.first.n_exemplars, 0); /* nothing since */
+    ok_int((int64_t)seen.first.count, 4);
     np_str_done(&seen.text);
+}
+
+TEST(the_exemplar_filter_is_obeyed)
+{
+    static const struct {
+        enum np_exemplar_filter filter;
+        int64_t n;
+    } table[] = {{NP_EXEMPLARS_TRACED, 1}, {NP_EXEMPLARS_ALL, 3}, {NP_EXEMPLARS_NONE, 0}};
+    NP_AUTO(np_span_freep) struct np_span *sampled = np_span_new("one", NULL);
+    NP_AUTO(np_span_freep) struct np_span *not_sampled = np_span_new("two", NULL);
+
+    not_sampled->flags = 0;
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        struct seen seen = {0};
+        NP_AUTO(np_trace_freep) struct np_trace *trace = trace_seen_by(&seen);
+        np_trace_set_metrics(trace, NP_HISTOGRAM_EXPLICIT, table[i].filter);
+        np_metric_add(trace, &np_metric_stage_duration, 1, NULL, sampled);
+        np_metric_add(trace, &np_metric_stage_duration, 10, NULL, not_sampled);
+        np_metric_add(trace, &np_metric_stage_duration, 100, NULL, NULL);
+        np_trace_collect(trace);
+        ok_int((int64_t)seen.first.n_exemplars, table[i].n);
+        np_str_done(&seen.text);
+    }
+}
+
+/* Every value lies in its bucket, (b^i, b^(i+1)] with b = 2^(2^-scale). */
+static void count_one(double value, struct seen *seen)
+{
+    NP_AUTO(np_trace_freep) struct np_trace *trace = trace_seen_by(seen);
+
+    np_trace_set_metrics(trace, NP_HISTOGRAM_EXPONENTIAL, NP_EXEMPLARS_ALL);
+    np_metric_add(trace, &np_metric_stage_duration, value, NULL, NULL);
+    np_trace_collect(trace);
+}
+
+TEST(one_value_is_kept_at_the_finest_scale_in_the_bucket_it_lies_in)
+{
+    static const double values[] = {1, 2, 0.5, 1e-300, 1e300, 3600, 0.01, 0x1p-1022, 1.0000001};
+
+    for (size_t i = 0; i < NP_COUNT(values); i++) {
+        struct seen seen = {0};
+        count_one(values[i], &seen);
+        double at = log2(values[i]) * 0x1p20, offset = seen.exponential.offset;
+        ok_int(seen.exponential.scale, 20);
+        ok_int((int64_t)seen.exponential.n, 1);
+        ok_int((int64_t)seen.exponential.bucket[0], 1);
+        tap_check(offset < at + 1e-6 && at <= offset + 1 + 1e-6, __FILE__, __LINE__,
+                  "%g: bucket %.0f, logarithm %.9g", values[i], offset, at);
+        np_str_done(&seen.text);
+    }
+}
+
+TEST(an_exponential_histogram_lowers_its_scale_until_160_buckets_reach)
+{
+    struct seen seen = {0};
+    NP_AUTO(np_trace_freep) struct np_trace *trace = trace_seen_by(&seen);
+    uint64_t sum = 0;
+
+    np_trace_set_metrics(trace, NP_HISTOGRAM_EXPONENTIAL, NP_EXEMPLARS_TRACED);
+    np_metric_add(trace, &np_metric_stage_duration, 0, NULL, NULL);
+    np_metric_add(trace, &np_metric_stage_duration, -1, NULL, NULL);
+    for (int i = -10; i <= 10; i++) /* 1/1024 to 1024, powers of two: the ends of buckets */
+        np_metric_add(trace, &np_metric_stage_duration, ldexp(1, i), NULL, NULL);
+    np_trace_collect(trace);
+    const struct np_exponential *found = &seen.exponential;
+    /* 20 doublings in 160 buckets: 8 a doubling would make 161 with both ends, so 4. */
+    ok_int(found->scale, 2);
+    ok_int((int64_t)found->zero_count, 1);
+    ok_int((int64_t)seen.first.count, 22);
+    ok_int(found->offset, -10 * 4 - 1);
+    ok_int((int64_t)found->n, 20 * 4 + 1);
+    for (uint32_t i = 0; i < found->n; i++) {
+        sum += found->bucket[i];
+        tap_check(found->bucket[i] == (i % 4 == 0), __FILE__, __LINE__, "bucket %u", i);
+    }
+    ok_int((int64_t)sum, 21);
+    np_metric_add(trace, &np_metric_stage_duration, 1e300, NULL, NULL);
+    np_metric_add(trace, &np_metric_stage_duration, 1e-300, NULL, NULL);
+    np_metric_add(trace, &np_metric_stage_duration, 5e-324, NULL, NULL);
+    np_trace_collect(trace);
+    ok(seen.exponential.scale < 0 && seen.exponential.n <= NP_EXPONENTIAL_BUCKETS);
+    sum = 0;
+    for (uint32_t i = 0; i < seen.exponential.n; i++)
+        sum += seen.exponential.bucket[i];
+    ok_int((int64_t)sum, 24);
+    np_str_done(&seen.text);
+}
+
+TEST(the_order_of_values_does_not_change_an_exponential_histogram)
+{
+    static const double values[] = {3, 0.02, 700, 1, 41, 0.5, 0.5, 90};
+    struct seen forward = {0}, backward = {0};
+    NP_AUTO(np_trace_freep) struct np_trace *a = trace_seen_by(&forward);
+    NP_AUTO(np_trace_freep) struct np_trace *b = trace_seen_by(&backward);
+
+    np_trace_set_metrics(a, NP_HISTOGRAM_EXPONENTIAL, NP_EXEMPLARS_NONE);
+    np_trace_set_metrics(b, NP_HISTOGRAM_EXPONENTIAL, NP_EXEMPLARS_NONE);
+    for (size_t i = 0; i < NP_COUNT(values); i++) {
+        np_metric_add(a, &np_metric_stage_duration, values[i], NULL, NULL);
+        np_metric_add(b, &np_metric_stage_duration, values[NP_COUNT(values) - 1 - i], NULL, NULL);
+    }
+    np_trace_collect(a);
+    np_trace_collect(b);
+    ok(memcmp(&forward.exponential, &backward.exponential, sizeof(forward.exponential)) == 0);
+    np_str_done(&forward.text);
+    np_str_done(&backward.text);
+}
+
+TEST(differences_count_from_the_last_collection_and_leave_out_what_stood_still)
+{
+    struct seen seen = {0}, whole = {0};
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+
+    np_trace_add_sink(trace, (struct np_trace_sink){
+                                 .self = &seen, .metrics = see, .temporality = NP_PREFER_DELTA});
+    np_trace_add_sink(trace, (struct np_trace_sink){.self = &whole, .metrics = see});
+    np_metric_add(trace, &np_metric_errors, 2, NULL, NULL);
+    np_metric_add(trace, &np_metric_stage_duration, 1, NULL, NULL);
+    np_metric_add(trace, &np_metric_sessions_active, 4, NULL, NULL);
+    np_metric_set(trace, &np_metric_process_cpu_time, 10, NULL);
+    np_trace_collect(trace);
+    ok_str(np_str_text(&seen.text), "neuro.errors{}=2;neuro.sessions.active{}=4;"
+                                    "neuro.stage.duration{}=0;process.cpu.time{}=10;");
+    int64_t first_ns = seen.first.time_ns;
+    ok_int(seen.first.temporality, NP_DELTA);
+    np_metric_add(trace, &np_metric_errors, 3, NULL, NULL);
+    np_metric_add(trace, &np_metric_sessions_active, -1, NULL, NULL);
+    np_metric_set(trace, &np_metric_process_cpu_time, 12.5, NULL);
+    np_metric_set(trace, &np_metric_process_cpu_time, 12, NULL); /* no counter falls */
+    np_trace_collect(trace);
+    ok_str(np_str_text(&seen.text), "neuro.errors{}=3;neuro.sessions.active{}=3;"
+                                    "process.cpu.time{}=2.5;");
+    ok_int(seen.first.start_ns, first_ns);
+    ok_str(np_str_text(&whole.text), "neuro.errors{}=5;neuro.sessions.active{}=3;"
+                                     "neuro.stage.duration{}=0;process.cpu.time{}=12.5;");
+    ok_int(whole.first.temporality, NP_CUMULATIVE);
+    ok(whole.first.start_ns < first_ns);
+    np_str_done(&seen.text);
+    np_str_done(&whole.text);
+}
+
+TEST(low_memory_gives_observed_counters_whole)
+{
+    struct seen seen = {0};
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+
+    np_trace_add_sink(
+        trace,
+        (struct np_trace_sink){.self = &seen, .metrics = see, .temporality = NP_PREFER_LOW_MEMORY});
+    for (int i = 1; i <= 2; i++) {
+        np_metric_add(trace, &np_metric_errors, 1, NULL, NULL);
+        np_metric_set(trace, &np_metric_process_cpu_time, i, NULL);
+        np_trace_collect(trace);
+    }
+    ok_str(np_str_text(&seen.text), "neuro.errors{}=1;process.cpu.time{}=2;");
+    np_str_done(&seen.text);
+}
+
+static void observe_three(void *self, struct np_trace *trace)
+{
+    np_metric_set(trace, &np_metric_memory_limit, 3, NULL);
+    ++*(int *)self;
+}
+
+TEST(observers_are_asked_before_each_collection_and_snapshot)
+{
+    struct seen seen = {0}, shot = {0};
+    NP_AUTO(np_trace_freep) struct np_trace *trace = trace_seen_by(&seen);
+    int n_asked = 0;
+
+    np_trace_add_observer(trace, observe_three, &n_asked);
+    np_trace_collect(trace);
+    ok_str(np_str_text(&seen.text), "neuro.memory.limit{}=3;");
+    np_metric_add(trace, &np_metric_errors, 1, NULL, NULL);
+    np_trace_snapshot(trace, see, &shot);
+    ok_str(np_str_text(&shot.text), "neuro.errors{}=1;neuro.memory.limit{}=3;");
+    ok_int(seen.n_collections, 1);
+    ok_int(n_asked, 2);
+    np_str_done(&seen.text);
+    np_str_done(&shot.text);
+}
+
+TEST(a_snapshot_takes_nothing_from_the_next_collection)
+{
+    struct seen seen = {0}, shot = {0};
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_span_freep) struct np_span *span = np_span_new("one", NULL);
+
+    np_trace_add_sink(trace, (struct np_trace_sink){
+                                 .self = &seen, .metrics = see, .temporality = NP_PREFER_DELTA});
+    np_metric_add(trace, &np_metric_errors, 2, NULL, span);
+    np_trace_snapshot(trace, see, &shot);
+    np_trace_collect(trace);
+    ok_str(np_str_text(&seen.text), "neuro.errors{}=2;");
+    ok_int((int64_t)seen.first.n_exemplars, 1);
+    np_str_done(&seen.text);
+    np_str_done(&shot.text);
 }
 
 TEST(bounds_ascend_and_span_the_work)

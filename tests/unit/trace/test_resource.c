@@ -23,8 +23,10 @@ static void forget_environment(void)
 
 static void detect(struct np_attrs *out, struct np_str *warning)
 {
-    const struct np_resource_facts facts = {
-        .service_version = "1.2.3", .instance_id = "uuid", .revision = "abc"};
+    const struct np_resource_facts facts = {.service_version = "1.2.3",
+                                            .instance_id = "uuid",
+                                            .revision = "abc",
+                                            .telemetry_id = "hash"};
 
     np_resource_detect(&facts, out, warning);
 }
@@ -49,9 +51,16 @@ TEST(program_host_and_process_are_named)
     ok_str(text_of(&attrs, "host.name"), np_host_name());
     ok_str(text_of(&attrs, "process.executable.name"), "test_resource");
     ok_int(np_attrs_find(&attrs, "process.pid")->value.integer, getpid());
+    ok_int(np_attrs_find(&attrs, "process.parent_pid")->value.integer, getppid());
+    ok_contains(text_of(&attrs, "process.executable.path"), "/test_resource");
+    ok(text_of(&attrs, "process.owner") != NULL);
     ok(text_of(&attrs, "host.arch") != NULL);
+    ok_str(text_of(&attrs, "os.type"), "linux");
+    ok(text_of(&attrs, "os.version") != NULL);
+    ok_str(text_of(&attrs, "neuro.telemetry.id"), "hash");
     ok(!np_attrs_find(&attrs, "neuro.dataset.name"));
-    ok(!np_attrs_find(&attrs, "container.runtime.name"));
+    ok((access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0) ==
+       (text_of(&attrs, "container.runtime.name") != NULL));
     ok(!np_attrs_find(&attrs, "slurm.job.id"));
 }
 
@@ -96,6 +105,36 @@ TEST(the_users_attributes_win_and_are_percent_decoded)
     ok_str(text_of(&attrs, "service.name"), "theirs");
 }
 
+TEST(the_older_name_of_the_environment_is_taken_unless_the_new_one_is_there)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs old = {0}, both = {0};
+
+    forget_environment();
+    setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test", 1);
+    detect(&old, NULL);
+    ok_str(text_of(&old, "deployment.environment.name"), "test");
+    setenv("OTEL_RESOURCE_ATTRIBUTES",
+           "deployment.environment=test,deployment.environment.name=production", 1);
+    detect(&both, NULL);
+    ok_str(text_of(&both, "deployment.environment.name"), "production");
+}
+
+/* All that is detected is in the table of names. */
+TEST(no_name_is_unknown)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+
+    forget_environment();
+    setenv("APPTAINER_NAME", "app.sif", 1);
+    setenv("SLURM_JOB_ID", "17", 1);
+    detect(&attrs, NULL);
+    for (size_t i = 0; i < attrs.n; i++)
+        tap_check(np_attr_is_registered(attrs.item[i].key), __FILE__, __LINE__, "%s",
+                  attrs.item[i].key);
+    ok(!np_attr_is_registered("neuro.nothing") && !np_attr_is_registered("file.bias.points"));
+    ok(np_attr_is_registered("file12.bias.points") && np_attr_is_registered("bias.points"));
+}
+
 TEST(a_malformed_list_is_ignored_whole_with_a_warning)
 {
     static const char *const bad[] = {"a=b,c",     "a=b,=c",    "a=b,c=%",     "a=b,c=%4",
@@ -124,7 +163,7 @@ TEST(empty_variables_are_as_unset)
     detect(&attrs, &warning);
     ok_str(np_str_text(&warning), "");
     ok_str(text_of(&attrs, "service.name"), "neuro-preprocess");
-    ok(!np_attrs_find(&attrs, "container.runtime.name"));
+    ok(!np_attrs_find(&attrs, "container.image.name"));
 }
 
 TAP_MAIN

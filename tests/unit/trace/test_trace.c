@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "tap.h"
@@ -135,7 +137,7 @@ TEST(a_child_has_its_parents_trace_and_a_root_its_own)
     ok(memcmp(&root->span_id, &child->parent_id, sizeof(root->span_id)) == 0);
     ok(memcmp(&root->span_id, &child->span_id, sizeof(root->span_id)) != 0);
     ok_str(child->trace_state, "a=b");
-    ok_int(child->flags, 3);
+    ok_int(child->flags, 3 | NP_FLAG_PARENT_KNOWN);
     ok_int(child->end_ns, 0);
 }
 
@@ -182,6 +184,11 @@ static void note_log(void *self, const struct np_log_record *record)
                 record->body, record->attrs.n);
 }
 
+static void note_settle(void *self)
+{
+    np_str_add(&((struct notes *)self)->text, "settle;");
+}
+
 static void note_flush(void *self)
 {
     np_str_add(&((struct notes *)self)->text, "flush;");
@@ -204,6 +211,7 @@ TEST(sinks_hear_of_starts_ends_and_logs_in_order)
                                                     .span_start = note_start,
                                                     .span_end = note_end,
                                                     .log = note_log,
+                                                    .settle = note_settle,
                                                     .flush = note_flush,
                                                     .close = note_close});
     struct np_span *span = np_span_new("one", NULL);
@@ -213,9 +221,10 @@ TEST(sinks_hear_of_starts_ends_and_logs_in_order)
     np_span_end(trace, &span);
     ok(!span);
     np_span_end(trace, &span);
+    np_trace_settle(trace);
     np_trace_flush(trace);
     np_trace_freep(&trace);
-    ok_str(np_str_text(&notes.text), "start one;log 13 1 of \xef\xbf\xbd 1;end one;flush;");
+    ok_str(np_str_text(&notes.text), "start one;log 13 1 of \xef\xbf\xbd 1;end one;settle;flush;");
     ok_int(notes.n_closed, 1);
     ok(notes.end_ns > 0);
     np_str_done(&notes.text);
@@ -234,30 +243,199 @@ TEST(a_span_never_ends_before_it_began_though_the_clock_was_set_back)
     np_str_done(&notes.text);
 }
 
-TEST(every_name_stands_once_and_in_the_documentation)
-{
-    NP_AUTO(np_freep) char *text = NULL;
-    size_t capacity = 0;
-    FILE *file = fopen("docs/telemetry.md", "r");
+/* A sink that keeps what it needs of an ended span. */
+struct kept {
+    size_t n_attributes, n_events, n_event_attributes, n_links;
+    uint32_t dropped_attributes, dropped_events, dropped_event_attributes, dropped_links;
+    char text[64];
+};
 
-    for (size_t i = 0; i < np_n_attr_names; i++)
-        for (size_t k = 0; k < i; k++)
-            ok(strcmp(np_attr_names[i].key, np_attr_names[k].key) != 0);
-    if (!file) {
-        tap_skip("docs/telemetry.md is not below the working directory");
-        return;
+static void keep_span(void *self, const struct np_span *span)
+{
+    struct kept *kept = self;
+
+    *kept = (struct kept){
+        .n_attributes = span->attrs.n,
+        .n_events = span->n_events,
+        .n_event_attributes = span->n_events ? span->event[0].attrs.n : 0,
+        .n_links = span->n_links,
+        .dropped_attributes = span->attrs.n_dropped,
+        .dropped_events = span->n_events_dropped,
+        .dropped_event_attributes = span->n_events ? span->event[0].attrs.n_dropped : 0,
+        .dropped_links = span->n_links_dropped,
+    };
+    if (span->attrs.n > 0)
+        snprintf(kept->text, sizeof(kept->text), "%s", span->attrs.item[0].value.string);
+}
+
+static struct np_span *full_span(void)
+{
+    struct np_span *span = np_span_new("full", NULL);
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+
+    np_attrs_string(&span->attrs, "text", "\xc3\xa9t\xc3\xa9 and more");
+    np_attrs_int(&span->attrs, "b", 1);
+    np_attrs_int(&span->attrs, "c", 2);
+    np_attrs_int(&attrs, "x", 1);
+    np_attrs_int(&attrs, "y", 2);
+    for (int i = 0; i < 3; i++)
+        np_span_event(span, "event", &attrs);
+    for (int i = 0; i < 4; i++)
+        np_span_link(span, span);
+    return span;
+}
+
+TEST(limits_cut_what_sinks_are_given_and_count_what_is_left_out)
+{
+    static const struct np_trace_limits limits = {.span_attributes = 2,
+                                                  .span_characters = 4,
+                                                  .span_events = 1,
+                                                  .span_links = 3,
+                                                  .event_attributes = 1,
+                                                  .log_attributes = -1,
+                                                  .log_characters = -1};
+    static const struct np_trace_limits nothing = {0, 0, 0, 0, 0, 0, 0};
+    struct kept kept = {0};
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+    struct np_span *span = full_span();
+
+    np_trace_add_sink(trace, (struct np_trace_sink){
+                                 .self = &kept, .span_start = keep_span, .span_end = keep_span});
+    np_span_begin(trace, span);
+    ok_int((int64_t)kept.n_attributes, 3);
+    ok_int(kept.dropped_attributes, 0);
+    np_trace_set_limits(trace, &limits);
+    np_trace_span_end(trace, span);
+    ok_int((int64_t)kept.n_attributes, 2);
+    ok_int(kept.dropped_attributes, 1);
+    ok_str(kept.text, "\xc3\xa9t\xc3\xa9 "); /* four characters, six bytes */
+    ok_int((int64_t)kept.n_events, 1);
+    ok_int(kept.dropped_events, 2);
+    ok_int((int64_t)kept.n_event_attributes, 1);
+    ok_int(kept.dropped_event_attributes, 1);
+    ok_int((int64_t)kept.n_links, 3);
+    ok_int(kept.dropped_links, 1);
+    np_trace_set_limits(trace, &nothing);
+    np_span_end(trace, &span);
+    ok_int((int64_t)kept.n_attributes, 0);
+    ok_int(kept.dropped_attributes, 3);
+    ok_int(kept.dropped_events, 3);
+}
+
+static void keep_log(void *self, const struct np_log_record *record)
+{
+    struct kept *kept = self;
+
+    kept->n_attributes = record->attrs.n;
+    kept->dropped_attributes = record->attrs.n_dropped;
+    snprintf(kept->text, sizeof(kept->text), "%s", record->attrs.item[0].value.string);
+}
+
+TEST(log_records_have_limits_of_their_own)
+{
+    static const struct np_trace_limits limits = {-1, -1, -1, -1, -1, 1, 3};
+    struct kept kept = {0};
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+
+    np_trace_add_sink(trace, (struct np_trace_sink){.self = &kept, .log = keep_log});
+    np_trace_set_limits(trace, &limits);
+    np_attrs_string(&attrs, "a", "long");
+    np_attrs_string(&attrs, "b", "b");
+    np_trace_log(trace, NULL, NP_INFO, &attrs, "body");
+    ok_int((int64_t)kept.n_attributes, 1);
+    ok_int(kept.dropped_attributes, 1);
+    ok_str(kept.text, "lon");
+}
+
+TEST(many_attributes_and_long_texts_are_kept_whole)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+    NP_AUTO(np_freep) char *text = np_xcalloc(10001, 1);
+
+    memset(text, 'x', 10000);
+    for (int i = 0; i < 300; i++) {
+        NP_AUTO(np_freep) char *key = np_xasprintf("key number %d", i);
+        np_attrs_string(&attrs, key, i % 100 ? key : text);
     }
-    ok(getdelim(&text, &capacity, '\0', file) > 0);
-    fclose(file);
-    for (size_t i = 0; i < np_n_attr_names; i++) {
-        NP_AUTO(np_freep) char *quoted = np_xasprintf("`%s`", np_attr_names[i].key);
-        ok_contains(text, quoted);
+    ok_int((int64_t)attrs.n, 300);
+    for (int i = 0; i < 300; i++) {
+        NP_AUTO(np_freep) char *key = np_xasprintf("key number %d", i);
+        if (strcmp(np_attrs_find(&attrs, key)->value.string, i % 100 ? key : text) != 0)
+            ok_str(np_attrs_find(&attrs, key)->value.string, key);
     }
-    for (size_t i = 0; i < np_n_metric_defs; i++) {
-        NP_AUTO(np_freep)
-        char *row = np_xasprintf("`%s` |", np_metric_defs[i]->name);
-        ok_contains(text, row);
+}
+
+/* The rules of https://www.w3.org/TR/trace-context/ section 3.3. */
+TEST(tracestate_is_taken_or_refused_as_w3c_says)
+{
+    static const char *const valid[] = {"a=b",  "vendor=1,other@sys=x y", "a=b, ,c=d", " a=b ",
+                                        "0x=1", "a*/_-=!\"#$%&'()"};
+    static const char *const invalid[] = {
+        "",      ",",      "a",     "a=",         "=b",   "A=b",
+        "a=b=c", "a=\x01", "a b=c", "a=\xc3\xa9", "@a=b", "a=b,c=d,e"};
+    NP_AUTO(np_str_done) struct np_str many = {0};
+
+    for (size_t i = 0; i < NP_COUNT(valid); i++)
+        tap_check(np_tracestate_is_valid(valid[i]), __FILE__, __LINE__, "'%s'", valid[i]);
+    for (size_t i = 0; i < NP_COUNT(invalid); i++)
+        tap_check(!np_tracestate_is_valid(invalid[i]), __FILE__, __LINE__, "'%s'", invalid[i]);
+    for (int i = 0; i < 32; i++)
+        np_str_addf(&many, "%sk%d=v", i ? "," : "", i);
+    ok(np_tracestate_is_valid(np_str_text(&many)));
+    np_str_add(&many, ",k=v");
+    ok(!np_tracestate_is_valid(np_str_text(&many)));
+}
+
+TEST(a_parent_in_the_environment_is_joined_and_handed_on)
+{
+    NP_AUTO(np_span_freep) struct np_span *span = np_span_new("root", NULL);
+    NP_AUTO(np_span_freep) struct np_span *bare = np_span_new("root", NULL);
+    char hex[NP_SPAN_ID_HEX], text[NP_TRACEPARENT_TEXT];
+
+    setenv("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", 1);
+    setenv("TRACESTATE", "vendor=1", 1);
+    ok(np_span_join_environment(span));
+    np_span_id_hex(&span->parent_id, hex);
+    ok_str(hex, SPAN_HEX);
+    ok_str(span->trace_state, "vendor=1");
+    ok_int(span->flags, NP_FLAG_SAMPLED | NP_FLAG_PARENT_KNOWN | NP_FLAG_PARENT_REMOTE);
+    np_span_export_environment(span);
+    np_traceparent_format(span, text);
+    ok_str(getenv("TRACEPARENT"), text);
+    ok_contains(text, TRACE_HEX);
+    ok(!strstr(text, SPAN_HEX)); /* the span is the parent now */
+    ok_str(text + 52, "-01");
+    setenv("TRACESTATE", "not valid", 1);
+    ok(np_span_join_environment(span));
+    ok(!span->trace_state);
+    np_span_export_environment(span);
+    ok(!getenv("TRACESTATE"));
+    setenv("TRACEPARENT", "nonsense", 1);
+    ok(!np_span_join_environment(bare));
+    ok(np_span_id_is_zero(&bare->parent_id));
+    unsetenv("TRACEPARENT");
+    ok(!np_span_join_environment(bare));
+}
+
+TEST(a_forked_child_has_ids_of_its_own)
+{
+    struct np_span_id ours = np_span_id_new(), theirs; /* the store is filled */
+    int ends[2];
+
+    ok_int(pipe(ends), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        theirs = np_span_id_new();
+        _exit(write(ends[1], &theirs, sizeof(theirs)) != sizeof(theirs));
     }
+    ours = np_span_id_new();
+    ok_int(read(ends[0], &theirs, sizeof(theirs)), sizeof(theirs));
+    waitpid(child, NULL, 0);
+    close(ends[0]);
+    close(ends[1]);
+    ok(memcmp(&ours, &theirs, sizeof(ours)) != 0);
 }
 
 TAP_MAIN

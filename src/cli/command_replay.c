@@ -1,0 +1,441 @@
+/*
+ * replay: send what was recorded. Records are found, made fit to be sent, and delivered one after
+ * the other, by the same steps as during a run.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "cli/commands.h"
+#include "cli/telemetry.h"
+#include "otlp/owed.h"
+#include "pipeline/console.h"
+
+static const char SUFFIX[] = ".otlp.jsonl";
+static const int64_t SECOND_NS = INT64_C(1000000000), PROGRESS_NS = INT64_C(5000000000);
+enum { DEEPEST = 16 };
+
+/* A server that answers that it cannot now is asked again for at least this long. */
+static const double BUSY_PATIENCE_S = 60;
+
+/* One call of replay. */
+struct replay {
+    const struct np_config *config;
+    struct np_console console;
+    struct np_otlp_settings settings;
+    struct np_otlp_outlets outlets;
+    struct np_otlp_network *network; /* NULL in a rehearsal */
+    struct np_strings records;
+    int signals; /* readable when somebody wants us to stop */
+    int stopped_by;
+    int64_t told_ns;       /* the last line of progress */
+    int64_t well_ns;       /* when a server took something, or the beginning */
+    bool has_given_up;     /* no server took anything for too long */
+    size_t n_whole;        /* records that are done */
+    size_t n_elsewhere;    /* that another process sends */
+    struct np_error first; /* a record that could not be sent */
+};
+
+static const enum np_otlp_naming namings[] = {[NP_TELEMETRY_LABEL] = NP_OTLP_NAME_LABEL,
+                                              [NP_TELEMETRY_HASH] = NP_OTLP_NAME_HASH,
+                                              [NP_TELEMETRY_NONE] = NP_OTLP_NAME_NONE};
+
+/* Which records. */
+
+/* Seconds since 1970 of "2026-11-21", "2026-11-21T10:20:30Z", "7d" (before now). */
+static int parse_since(const char *text, int64_t *since_s, struct np_error *err)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
+    char *end;
+
+    for (size_t i = 0; i < NP_COUNT(forms); i++) {
+        struct tm utc = {0};
+        const char *rest = strptime(text, forms[i], &utc);
+        if (rest && !*rest) {
+            *since_s = timegm(&utc);
+            return 0;
+        }
+    }
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    for (size_t i = 0; end != text && n >= 0 && n < 1000000 && i < NP_COUNT(units); i++)
+        if (*end == units[i].unit && end[1] == '\0') {
+            *since_s = np_clock_unix_ns() / SECOND_NS - n * units[i].seconds;
+            return 0;
+        }
+    return np_error_set(err, NP_EUSAGE,
+                        "--since: expected a date (2026-11-21, 2026-11-21T10:20:30Z) or an age "
+                        "(90m, 36h, 7d), found '%s'",
+                        text);
+}
+
+/* When a record's run began: its name says it, else the file's time. */
+static int64_t record_start_s(const char *path)
+{
+    struct tm utc = {0};
+    struct stat status;
+    const char *rest = strptime(np_path_name(path), "%Y%m%dT%H%M%SZ", &utc);
+
+    if (rest && *rest == '_')
+        return timegm(&utc);
+    return stat(path, &status) == 0 ? status.st_mtime : 0;
+}
+
+/* Records in `folder`: its own, those of the output that it is, else those of the folders below. */
+static void find_records(const char *folder, int depth, struct np_strings *records)
+{
+    NP_AUTO(np_strings_done) struct np_strings names = {0};
+    NP_AUTO(np_freep) char *telemetry = np_path_join(folder, "logs/telemetry");
+
+    if (depth > DEEPEST || np_directory_list(folder, &names, NULL) < 0)
+        return;
+    size_t before = records->n;
+    for (size_t i = 0; i < names.n; i++)
+        if (np_ends_with(names.item[i], SUFFIX))
+            np_strings_give(records, np_path_join(folder, names.item[i]));
+    if (records->n > before)
+        return;
+    if (np_path_is_directory(telemetry)) {
+        find_records(telemetry, depth + 1, records);
+        return;
+    }
+    for (size_t i = 0; i < names.n; i++) {
+        NP_AUTO(np_freep) char *path = np_path_join(folder, names.item[i]);
+        if (np_path_is_real_directory(path))
+            find_records(path, depth + 1, records);
+    }
+}
+
+static int gather(struct replay *replay, struct np_error *err)
+{
+    const struct np_strings *inputs = &replay->config->inputs;
+    NP_AUTO(np_strings_done) struct np_strings found = {0};
+    int64_t since_s = INT64_MIN;
+
+    if (replay->config->replay_since)
+        NP_TRY(parse_since(replay->config->replay_since, &since_s, err));
+    for (size_t i = 0; i < inputs->n; i++) {
+        size_t before = found.n;
+        if (np_path_is_directory(inputs->item[i]))
+            find_records(inputs->item[i], 0, &found);
+        else if (np_path_exists(inputs->item[i]))
+            np_strings_add(&found, inputs->item[i]);
+        if (found.n == before)
+            return np_error_set(err, NP_ENOINPUT,
+                                "'%s': expected a telemetry record (*%s) or a folder with some, "
+                                "found none",
+                                inputs->item[i], SUFFIX);
+    }
+    for (size_t i = 0; i < found.n; i++)
+        if (record_start_s(found.item[i]) >= since_s)
+            np_strings_add(&replay->records, found.item[i]);
+    return 0;
+}
+
+/* Sending. */
+
+/* A server that takes everything and does not exist. */
+static void rehearse(void *self, const struct np_otlp_parcel *parcel, int64_t deadline_ns,
+                     struct np_otlp_reply *reply)
+{
+    (void)self;
+    (void)parcel;
+    (void)deadline_ns;
+    *reply = (struct np_otlp_reply){
+        .outcome = NP_OTLP_ACCEPTED, .http_status = 200, .grpc_status = -1, .retry_after_s = -1};
+}
+
+static int64_t now_ns(void *self)
+{
+    (void)self;
+    return np_clock_mono_ns();
+}
+
+/* Signals become readable: a request under way is broken off by them. */
+static int listen_to_signals(void)
+{
+    static const int stopping[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < NP_COUNT(stopping); i++)
+        sigaddset(&set, stopping[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Wait until `until_ns` or a signal; true when there was one, now or before. */
+static bool is_stopped(struct replay *replay, int64_t until_ns)
+{
+    struct pollfd fd = {.fd = replay->signals, .events = POLLIN};
+    int64_t left_ms = (until_ns - np_clock_mono_ns()) / 1000000;
+    struct signalfd_siginfo info;
+
+    if (replay->stopped_by)
+        return true;
+    if (poll(&fd, 1,
+             left_ms <= 0     ? 0
+             : left_ms > 1000 ? 1000
+                              : (int)left_ms + 1) > 0 &&
+        read(replay->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        replay->stopped_by = (int)info.ssi_signo;
+    return replay->stopped_by != 0;
+}
+
+static int64_t n_exported(const struct replay *replay, int64_t n_items[NP_OTLP_N_SIGNALS])
+{
+    int64_t sum = 0;
+
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        n_items[i] = replay->outlets.outlet[i].tally.n_exported;
+        sum += n_items[i];
+    }
+    return sum;
+}
+
+static int64_t n_lost(const struct replay *replay)
+{
+    int64_t sum = 0;
+
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        sum +=
+            replay->outlets.outlet[i].tally.n_dropped + replay->outlets.outlet[i].tally.n_rejected;
+    return sum;
+}
+
+static const char *trouble(const struct replay *replay)
+{
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        if (replay->outlets.outlet[i].trouble[0])
+            return replay->outlets.outlet[i].trouble;
+    return "";
+}
+
+static void tell_progress(struct replay *replay)
+{
+    int64_t n_items[NP_OTLP_N_SIGNALS];
+
+    if (np_clock_mono_ns() - replay->told_ns < PROGRESS_NS)
+        return;
+    replay->told_ns = np_clock_mono_ns();
+    n_exported(replay, n_items);
+    NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);
+    np_console_say(&replay->console, 0, "%zu of %zu records; so far %s", replay->n_whole,
+                   replay->records.n, counts);
+}
+
+/* How long it may go on without a server taking anything. */
+static int64_t patience_ns(const struct replay *replay)
+{
+    double patience_s = replay->settings.deadline_s;
+    bool is_busy = np_otlp_outlets_are_well(&replay->outlets);
+
+    if (is_busy && patience_s < BUSY_PATIENCE_S)
+        patience_s = BUSY_PATIENCE_S;
+    return (int64_t)(patience_s * 1e9);
+}
+
+/* All signals of a record; true when all of it is done. */
+static bool deliver(struct replay *replay, struct np_otlp_delivery *delivery)
+{
+    unsigned busy = (1u << NP_OTLP_N_SIGNALS) - 1;
+    while (busy) {
+        int64_t again_ns = INT64_MAX, when_ns, before[NP_OTLP_N_SIGNALS], after[NP_OTLP_N_SIGNALS];
+        bool is_moving = false;
+        int64_t n_before = n_exported(replay, before) + n_lost(replay);
+        for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+            if (!(busy & 1u << i))
+                continue;
+            enum np_otlp_step step =
+                np_otlp_delivery_step(delivery, (enum np_otlp_signal)i, &when_ns);
+            is_moving = is_moving || step == NP_OTLP_STEP_ON;
+            if (step == NP_OTLP_STEP_DONE)
+                busy &= ~(1u << i);
+            else if (when_ns < again_ns)
+                again_ns = when_ns;
+        }
+        if (n_exported(replay, after) + n_lost(replay) > n_before)
+            replay->well_ns = np_clock_mono_ns();
+        tell_progress(replay);
+        int64_t end_ns = replay->well_ns + patience_ns(replay);
+        bool must_wait = busy && !is_moving;
+        if (is_stopped(replay, !must_wait ? 0 : again_ns < end_ns ? again_ns : end_ns))
+            return false;
+        if (must_wait && np_clock_mono_ns() >= end_ns) {
+            replay->has_given_up = true;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void say_record(struct replay *replay, const char *path,
+                       const int64_t before[NP_OTLP_N_SIGNALS], enum np_otlp_life life)
+{
+    int64_t n_items[NP_OTLP_N_SIGNALS], sum = 0;
+    bool is_rehearsal = replay->config->dry_run;
+
+    n_exported(replay, n_items);
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        sum += n_items[i] -= before[i];
+    NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);
+    np_console_say(&replay->console, sum ? 0 : 1, "%s: %s%s%s", path,
+                   is_rehearsal ? "would send " : "sent ", counts,
+                   life == NP_OTLP_GROWING ? "; its run is still going on" : "");
+}
+
+/* What a rehearsal takes for granted: that it may look. */
+static int settle(const struct replay *replay, const char *path, enum np_otlp_life *life,
+                  struct np_error *err)
+{
+    if (!replay->config->dry_run)
+        return np_otlp_owed_settle(path, life, err);
+    *life = NP_OTLP_AT_REST;
+    return 0;
+}
+
+static int send_record(struct replay *replay, const char *path, struct np_error *err)
+{
+    NP_AUTO(np_otlp_delivery_freep) struct np_otlp_delivery *delivery = NULL;
+    struct np_otlp_delivery_options options = {
+        .life = NP_OTLP_AT_REST,
+        .scope = replay->config->replay_all ? NP_OTLP_NOT_HERE : NP_OTLP_OWED,
+        .naming = namings[replay->config->telemetry_id],
+        .holds_undecided = replay->settings.sampler != NP_OTLP_SAMPLE_ALL,
+        .is_rehearsal = replay->config->dry_run};
+    int64_t before[NP_OTLP_N_SIGNALS];
+    enum np_otlp_life life;
+
+    n_exported(replay, before);
+    NP_TRY(settle(replay, path, &life, err));
+    options.life = life;
+    int code = np_otlp_delivery_open(path, &replay->outlets, &options, &delivery, err);
+    if (code == NP_EBUSY) {
+        np_console_say(&replay->console, 0, "%s: another process is sending it", path);
+        *err = (struct np_error){0};
+        replay->n_elsewhere++;
+        return 0;
+    }
+    NP_TRY(code);
+    bool is_whole = deliver(replay, delivery);
+    replay->n_whole += is_whole;
+    if (is_whole && life == NP_OTLP_AT_REST && !replay->config->dry_run)
+        np_otlp_owed_clear(path);
+    say_record(replay, path, before, life);
+    return 0;
+}
+
+static void send_all(struct replay *replay)
+{
+    for (size_t i = 0; i < replay->records.n; i++) {
+        struct np_error err = {0};
+        if (replay->has_given_up || is_stopped(replay, 0))
+            return;
+        if (send_record(replay, replay->records.item[i], &err) == 0)
+            continue;
+        np_console_fail(&replay->console, "%s", err.text);
+        if (!replay->first.code)
+            replay->first = err;
+    }
+}
+
+/* Saying what came of it. */
+
+static int report(struct replay *replay)
+{
+    int64_t n_items[NP_OTLP_N_SIGNALS];
+    struct np_error err = {0};
+    struct np_console *console = &replay->console;
+
+    n_exported(replay, n_items);
+    NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);
+    np_console_say(console, 0, "%zu of %zu records%s: %s%s", replay->n_whole, replay->records.n,
+                   replay->config->dry_run ? ", nothing was sent" : "",
+                   replay->config->dry_run ? "would send " : "sent ", counts);
+    if (replay->stopped_by)
+        return 128 + replay->stopped_by;
+    if (replay->first.code)
+        return np_command_fail(&replay->first);
+    if (replay->has_given_up) {
+        np_error_set(&err, NP_EBUSY,
+                     "%zu of %zu records are not sent: %s; what was not sent is kept",
+                     replay->records.n - replay->n_whole - replay->n_elsewhere, replay->records.n,
+                     trouble(replay));
+        return np_command_fail(&err);
+    }
+    if (n_lost(replay)) {
+        np_console_fail(console,
+                        "refused and not sent again: %" PRId64 " items (%s). What to do: "
+                        "see what the server says; replay --all sends them once more",
+                        n_lost(replay), trouble(replay));
+        return np_outcome_info(NP_OUTCOME_SOME_FAILED)->exit_status;
+    }
+    return 0;
+}
+
+static int replay_run(struct replay *replay, struct np_error *err)
+{
+    struct np_otlp_post post = {.send = rehearse, .now_ns = now_ns};
+
+    if (!np_otlp_settings_sends(&replay->settings))
+        return np_error_set(err, NP_EUSAGE,
+                            "replay: expected a destination, found none: pass --endpoint URL or "
+                            "set OTEL_EXPORTER_OTLP_ENDPOINT%s",
+                            replay->settings.is_disabled ? " (and not OTEL_SDK_DISABLED)" : "");
+    NP_TRY(gather(replay, err));
+    if (!replay->config->dry_run) {
+        replay->network = np_otlp_network_new(replay->signals);
+        post = np_otlp_network_post(replay->network);
+    }
+    np_otlp_outlets_init(&replay->outlets, &replay->settings, &post,
+                         (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
+    replay->told_ns = replay->well_ns = np_clock_mono_ns();
+    send_all(replay);
+    np_otlp_network_freep(&replay->network);
+    return 0;
+}
+
+static void read_settings(struct replay *replay)
+{
+    const double timeout_s = replay->config->otel_timeout_s;
+    const struct np_otlp_overrides flags = {.endpoint = replay->config->otel_endpoint,
+                                            .deadline_s = timeout_s > 0 ? timeout_s : -1};
+    NP_AUTO(np_str_done) struct np_str warnings = {0};
+
+    np_otlp_settings_read(&flags, &replay->settings, &warnings);
+    for (const char *line = np_str_text(&warnings); *line;) {
+        int n = (int)strcspn(line, "\n");
+        np_console_say(&replay->console, 0, "warning: %.*s", n, line);
+        line += n + (line[n] == '\n');
+    }
+}
+
+int np_command_replay(const struct np_config *config)
+{
+    struct replay replay = {.config = config, .signals = listen_to_signals()};
+    struct np_error err = {0};
+
+    np_console_init(&replay.console, config->verbosity);
+    read_settings(&replay);
+    int code = replay_run(&replay, &err);
+    int status = code < 0 ? np_command_fail(&err) : report(&replay);
+    np_otlp_settings_done(&replay.settings);
+    np_strings_done(&replay.records);
+    if (replay.signals >= 0)
+        close(replay.signals);
+    return status;
+}

@@ -1,0 +1,172 @@
+#include "cli/observation.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "otlp/console.h"
+#include "otlp/prometheus.h"
+
+static const enum np_otlp_naming namings[] = {
+    [NP_TELEMETRY_LABEL] = NP_OTLP_NAME_LABEL,
+    [NP_TELEMETRY_HASH] = NP_OTLP_NAME_HASH,
+    [NP_TELEMETRY_NONE] = NP_OTLP_NAME_NONE,
+};
+
+void np_observation_read(const struct np_config *config, struct np_observation *observation,
+                         struct np_str *warnings)
+{
+    const struct np_otlp_overrides flags = {
+        .endpoint = config->otel_endpoint,
+        .deadline_s = config->otel_timeout_s > 0 ? config->otel_timeout_s : -1};
+
+    *observation = (struct np_observation){.naming = namings[config->telemetry_id]};
+    np_otlp_settings_read(&flags, &observation->settings, warnings);
+}
+
+/* A label that cannot be hashed the same way each time is not shown at all. */
+static void open_redactor(struct np_observation *observation, const struct np_config *config,
+                          struct np_console *console)
+{
+    NP_AUTO(np_freep) char *folder = np_path_join(config->output_dir, "logs/telemetry");
+    struct np_error err = {0};
+
+    if (np_otlp_redactor_open(observation->naming, folder, &observation->redactor, &err) == 0)
+        return;
+    np_console_say(console, 0, "warning: --telemetry-id %s: %s; labels are left out (none)",
+                   np_otlp_naming_name(observation->naming), err.text);
+    observation->naming = NP_OTLP_NAME_NONE;
+    np_otlp_redactor_open(NP_OTLP_NAME_NONE, folder, &observation->redactor, NULL);
+}
+
+static void settle_trace(const struct np_otlp_settings *settings, struct np_trace *trace)
+{
+    const struct np_otlp_limits *found = &settings->limits;
+    const struct np_trace_limits limits = {
+        .span_attributes = found->span_attributes,
+        .span_characters = found->span_attribute_bytes,
+        .span_events = found->span_events,
+        .span_links = found->span_links,
+        .event_attributes = found->event_attributes,
+        .log_attributes = found->log_attributes,
+        .log_characters = found->log_attribute_bytes,
+    };
+    static const enum np_exemplar_filter filters[] = {
+        [NP_OTLP_EXEMPLARS_TRACED] = NP_EXEMPLARS_TRACED,
+        [NP_OTLP_EXEMPLARS_ALL] = NP_EXEMPLARS_ALL,
+        [NP_OTLP_EXEMPLARS_NONE] = NP_EXEMPLARS_NONE,
+    };
+
+    np_trace_set_limits(trace, &limits);
+    np_trace_set_metrics(trace,
+                         settings->histogram == NP_OTLP_EXPONENTIAL_BUCKETS
+                             ? NP_HISTOGRAM_EXPONENTIAL
+                             : NP_HISTOGRAM_EXPLICIT,
+                         filters[settings->exemplars]);
+}
+
+/* OTEL_*_EXPORTER=console: to standard output, as the specification says. */
+static void open_console(const struct np_observation *observation, struct np_run *run)
+{
+    const unsigned *exporters = observation->settings.exporters;
+    struct np_trace_sink sink;
+    struct np_error err = {0};
+
+    if (!((exporters[NP_OTLP_TRACES] | exporters[NP_OTLP_LOGS] | exporters[NP_OTLP_METRICS]) &
+          NP_OTLP_TO_CONSOLE))
+        return;
+    if (np_otlp_console_open(STDOUT_FILENO, &observation->settings, observation->redactor, &sink,
+                             &err) < 0)
+        np_console_say(run->console, 0, "warning: %s", err.text);
+    else
+        np_trace_add_sink(run->trace, sink);
+}
+
+static void answer(void *self, const struct np_metric_point *point, size_t n_points)
+{
+    struct np_observation *observation = self;
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
+
+    np_otlp_prometheus_text(point, n_points, np_trace_resource(observation->trace),
+                            observation->redactor, &text);
+    if (!text.failed)
+        np_otlp_pull_answer(observation->pull, text.bytes, text.length);
+}
+
+static void someone_asks(void *self)
+{
+    const struct np_observation *observation = self;
+
+    np_trace_snapshot(observation->trace, answer, self);
+}
+
+static void open_pull(struct np_observation *observation, struct np_run *run)
+{
+    const struct np_otlp_settings *settings = &observation->settings;
+    struct np_error err = {0};
+
+    if (!(settings->exporters[NP_OTLP_METRICS] & NP_OTLP_TO_PROMETHEUS))
+        return;
+    if (np_otlp_pull_start(settings->prometheus_host, settings->prometheus_port, &observation->pull,
+                           &err) < 0) {
+        np_console_say(run->console, 0, "warning: %s", err.text);
+        return;
+    }
+    run->watch = (struct np_run_watch){
+        .fd = np_otlp_pull_fd(observation->pull), .ready = someone_asks, .self = observation};
+    np_console_say(run->console, 0, "metrics: http://%s:%d/metrics while the run lasts",
+                   settings->prometheus_host, np_otlp_pull_port(observation->pull));
+}
+
+void np_observation_begin(struct np_observation *observation, const struct np_config *config,
+                          struct np_run *run)
+{
+    const struct np_otlp_settings *settings = &observation->settings;
+
+    observation->trace = run->trace;
+    open_redactor(observation, config, run->console);
+    settle_trace(settings, run->trace);
+    run->sampler = (struct np_sampler){.ratio = settings->sample_ratio,
+                                       .is_parent_based = settings->is_parent_based};
+    run->metric_interval_s = settings->metric_interval_s;
+    run->joins_no_parent = !(settings->propagators & NP_OTLP_TRACE_CONTEXT);
+    if (config->metrics_textfile) {
+        observation->textfile =
+            np_otlp_textfile_sink(config->metrics_textfile, observation->redactor);
+        np_trace_add_sink(run->trace, observation->textfile);
+    }
+    open_console(observation, run);
+    open_pull(observation, run);
+}
+
+void np_observation_say(const struct np_observation *observation, struct np_console *console)
+{
+    struct np_error trouble = {0};
+
+    if (observation->textfile.self && np_otlp_textfile_trouble(&observation->textfile, &trouble))
+        np_console_say(console, 0, "warning: %s", trouble.text);
+}
+
+void np_observation_end(struct np_observation *observation)
+{
+    np_otlp_pull_stop(&observation->pull);
+}
+
+void np_observation_done(struct np_observation *observation)
+{
+    np_otlp_redactor_freep(&observation->redactor);
+    np_otlp_settings_done(&observation->settings);
+}
+
+enum np_temporality_preference np_observation_temporality(const struct np_observation *observation)
+{
+    switch (observation->settings.temporality) {
+    case NP_OTLP_DELTA:
+        return NP_PREFER_DELTA;
+    case NP_OTLP_LOW_MEMORY:
+        return NP_PREFER_LOW_MEMORY;
+    case NP_OTLP_CUMULATIVE:
+        break;
+    }
+    return NP_PREFER_CUMULATIVE;
+}

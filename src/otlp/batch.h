@@ -1,0 +1,70 @@
+/*
+ * Lines of a record -> request bodies. A batch takes lines of one signal, translates each item
+ * (span, log record, metric) once into the protocol's encoding, and puts any range of them into one
+ * request, neighbours with the same resource and scope together.
+ *
+ * Lines are untrusted: any bytes may stand in a record. What is not valid OTLP/JSON is refused line
+ * by line; names that are not of the protocol are passed over.
+ */
+#ifndef NP_OTLP_BATCH_H
+#define NP_OTLP_BATCH_H
+
+#include <stddef.h>
+
+#include "otlp/buffer.h"
+#include "otlp/settings.h"
+#include "trace/trace.h"
+
+struct np_otlp_redactor; /* otlp/redact.h */
+
+enum np_otlp_verdict { NP_OTLP_KEEP, NP_OTLP_LEAVE_OUT, NP_OTLP_WAIT };
+
+struct np_otlp_batch_options {
+    enum np_otlp_signal signal;
+    enum np_otlp_protocol protocol;
+    const struct np_otlp_redactor *redactor; /* borrowed; NULL = strings stay as they are */
+    /* Asked for each span (NULL = all are kept as they are); it may set *flags. */
+    enum np_otlp_verdict (*judge)(void *context, const struct np_trace_id *trace_id,
+                                  uint32_t *flags);
+    void *context;
+};
+
+enum np_otlp_line {
+    NP_OTLP_LINE_ADDED,
+    NP_OTLP_LINE_NOTHING, /* nothing in it to send: of another signal, a span start, judged out */
+    NP_OTLP_LINE_WAITS,   /* a judge said NP_OTLP_WAIT: nothing was added */
+    NP_OTLP_LINE_BROKEN,  /* no OTLP/JSON: nothing was added */
+};
+
+struct np_otlp_batch;
+
+/* NULL when memory is gone. */
+struct np_otlp_batch *np_otlp_batch_new(const struct np_otlp_batch_options *options);
+void np_otlp_batch_freep(struct np_otlp_batch **batch);
+
+/* Which signal a line is of, from its first bytes; false when it is of none. */
+bool np_otlp_line_signal(const char *line, size_t n, enum np_otlp_signal *signal);
+
+/*
+ * Add the items of one line (without line feed). Log records that only the record needs
+ * ("neuro.span.start", "neuro.sampling") are left out. `*result` says what became of it. Returns 0,
+ * NP_ENOMEM; nothing was added then.
+ */
+int np_otlp_batch_add_line(struct np_otlp_batch *batch, const char *line, size_t n,
+                           enum np_otlp_line *result);
+
+/* Items so far: spans, log records or metrics. */
+size_t np_otlp_batch_count(const struct np_otlp_batch *batch);
+
+/* Bytes that one request with all items would have, or somewhat more (before compression). */
+size_t np_otlp_batch_bytes(const struct np_otlp_batch *batch);
+
+/* Append one request with items [first, first + n) to `out`. Returns 0, NP_ENOMEM, NP_EVALUE (more
+ * than out->most); `out` then holds what it held before. */
+int np_otlp_batch_encode(const struct np_otlp_batch *batch, size_t first, size_t n,
+                         struct np_otlp_buffer *out);
+
+/* Without items again; memory and what is known of resources are kept. */
+void np_otlp_batch_clear(struct np_otlp_batch *batch);
+
+#endif

@@ -1,0 +1,716 @@
+/*
+ * One step of one signal:
+ *   1. Which bytes are next: the batch that a killed sender left half done, else the first gap.
+ *   2. Read their lines into a batch, as many as fit one request.
+ *   3. Note in the ledger that it leaves, send it, note what came of it.
+ */
+#include "otlp/delivery.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "otlp/lines.h"
+#include "otlp/owed.h"
+#include "otlp/sampling.h"
+
+/* The most that one request may hold: gRPC servers take 4 MiB unless told otherwise. */
+enum { MOST_BYTES_GRPC = 3584 << 10, MOST_BYTES_HTTP = 16 << 20, LEAST_MOST_BYTES = 64 << 10 };
+
+/* A record being read for one signal. */
+struct tail {
+    int fd;
+    struct np_otlp_lines lines;
+    int64_t base; /* where in the file the lines' offset 0 is */
+};
+
+/* One signal of the record. */
+struct lane {
+    struct tail tail;
+    struct np_otlp_batch *batch;
+    struct np_otlp_buffer body;
+    struct np_otlp_range range; /* of the lines in the batch; to 0 = nothing is loaded */
+    size_t n_items, n_lines;    /* of the range */
+    size_t at, n;               /* items that are sent next */
+    size_t n_lost;              /* items of the range that were rejected or dropped */
+    size_t most_lines;          /* 0 = any number; fewer after a split */
+    int64_t cursor;             /* everything before it is done */
+    int64_t due_ns;             /* the next look at a growing record */
+};
+
+struct np_otlp_delivery {
+    char *path;
+    struct np_otlp_outlets *outlets;
+    struct np_otlp_delivery_options options;
+    struct np_otlp_ledger *ledger;
+    struct np_otlp_redactor *redactor; /* NULL = labels stay */
+    struct np_otlp_sampling sampling;
+    struct lane lane[NP_OTLP_N_SIGNALS];
+};
+
+/* Outlets. */
+
+void np_otlp_outlets_init(struct np_otlp_outlets *outlets, const struct np_otlp_settings *settings,
+                          const struct np_otlp_post *post, uint64_t seed)
+{
+    const struct {
+        double delay_s;
+        int64_t most_items;
+    } of[NP_OTLP_N_SIGNALS] = {
+        [NP_OTLP_TRACES] = {settings->spans.schedule_delay_s, settings->spans.most_in_batch},
+        [NP_OTLP_LOGS] = {settings->logs.schedule_delay_s, settings->logs.most_in_batch},
+        [NP_OTLP_METRICS] = {settings->logs.schedule_delay_s, 0}, /* the interval made them rare */
+    };
+
+    *outlets = (struct np_otlp_outlets){.post = *post, .deadline_s = settings->deadline_s};
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        struct np_otlp_outlet *outlet = &outlets->outlet[i];
+        bool sends = !settings->is_disabled && settings->to[i].url &&
+                     (settings->exporters[i] & NP_OTLP_TO_OTLP);
+        outlet->to = sends ? &settings->to[i] : NULL;
+        outlet->delay_s = of[i].delay_s;
+        outlet->most_items = of[i].most_items > 0 ? (size_t)of[i].most_items : SIZE_MAX;
+        outlet->most_bytes =
+            settings->to[i].protocol == NP_OTLP_GRPC ? MOST_BYTES_GRPC : MOST_BYTES_HTTP;
+        np_random_seed(&outlet->retry.random, seed, (uint64_t)i);
+    }
+}
+
+void np_otlp_outlets_finish(struct np_otlp_outlets *outlets, int64_t now_ns)
+{
+    if (outlets->finish_ns)
+        return;
+    outlets->finish_ns = now_ns;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        np_otlp_retry_reset(&outlets->outlet[i].retry);
+        outlets->outlet[i].not_before_ns = 0;
+    }
+}
+
+/* "grpc http://host:4317" of "grpc http://host:4317/": the server, whatever the path. */
+static size_t server_length(const char *id)
+{
+    const char *host = strstr(id, "://");
+
+    return host ? (size_t)(host - id) + 3 + strcspn(host + 3, "/") : strlen(id);
+}
+
+static bool same_server(const struct np_otlp_outlet *a, const struct np_otlp_outlet *b)
+{
+    if (!a->to || !b->to)
+        return false;
+    size_t n = server_length(a->to->id);
+    return n == server_length(b->to->id) && memcmp(a->to->id, b->to->id, n) == 0;
+}
+
+/* The server has answered, this signal or another. */
+static bool is_known(const struct np_otlp_outlets *outlets, const struct np_otlp_outlet *outlet)
+{
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        if (outlets->outlet[i].has_answered && same_server(outlet, &outlets->outlet[i]))
+            return true;
+    return false;
+}
+
+int64_t np_otlp_outlet_limit_ns(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal)
+{
+    const struct np_otlp_outlet *outlet = &outlets->outlet[signal];
+
+    if (!outlets->finish_ns)
+        return INT64_MAX;
+    if (outlet->is_down || !is_known(outlets, outlet))
+        return outlets->finish_ns + NP_OTLP_MOMENT_NS;
+    return outlets->finish_ns + (int64_t)(outlets->deadline_s * 1e9);
+}
+
+bool np_otlp_outlets_are_well(const struct np_otlp_outlets *outlets)
+{
+    bool some = false;
+
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        if (outlets->outlet[i].is_down)
+            return false;
+        some = some || outlets->outlet[i].has_answered;
+    }
+    return some;
+}
+
+/* Reading. */
+
+static int64_t tail_at(const struct tail *tail)
+{
+    return tail->base + tail->lines.next_offset;
+}
+
+static int tail_seek(struct tail *tail, int64_t at, struct np_error *err)
+{
+    if (tail->lines.buffer && tail_at(tail) == at) {
+        np_otlp_lines_go_on(&tail->lines);
+        return 0;
+    }
+    if (tail->lines.buffer)
+        np_otlp_lines_done(&tail->lines);
+    if (lseek(tail->fd, at, SEEK_SET) < 0)
+        return np_error_errno(err, errno, NP_EIO, "cannot read telemetry lines");
+    tail->base = at;
+    return np_otlp_lines_open(&tail->lines, tail->fd, err);
+}
+
+static void tail_done(struct tail *tail)
+{
+    if (tail->lines.buffer)
+        np_otlp_lines_done(&tail->lines);
+    if (tail->fd >= 0)
+        close(tail->fd);
+}
+
+static bool lane_is_full(const struct np_otlp_outlet *outlet, const struct lane *lane)
+{
+    return np_otlp_batch_count(lane->batch) > outlet->most_items ||
+           np_otlp_batch_bytes(lane->batch) > outlet->most_bytes ||
+           (lane->most_lines && lane->n_lines >= lane->most_lines);
+}
+
+/* How reading a range ended. */
+enum end { END_OF_RANGE, END_OF_RECORD, END_FULL, END_WAITS };
+
+/* Add one line. Sets `*end` when it is not to be part of the batch, and puts it back. */
+static int load_line(struct np_otlp_delivery *delivery, enum np_otlp_signal signal, bool is_exact,
+                     const char *line, size_t length, enum end *end)
+{
+    const struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+    size_t before = np_otlp_batch_count(lane->batch);
+    enum np_otlp_line what = NP_OTLP_LINE_NOTHING;
+    enum np_otlp_signal of;
+
+    if (np_otlp_line_signal(line, length, &of) && of != signal)
+        return 0;
+    int code = np_otlp_batch_add_line(lane->batch, line, length, &what);
+    if (code < 0)
+        return code;
+    if (what == NP_OTLP_LINE_WAITS)
+        *end = END_WAITS;
+    else if (np_otlp_batch_count(lane->batch) > before && before > 0 && !is_exact &&
+             lane_is_full(outlet, lane))
+        *end = END_FULL;
+    if (*end == END_WAITS || *end == END_FULL) {
+        np_otlp_lines_put_back(&lane->tail.lines);
+        return 0;
+    }
+    lane->n_lines += np_otlp_batch_count(lane->batch) > before;
+    lane->n_items = np_otlp_batch_count(lane->batch);
+    return 0;
+}
+
+static int read_range(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                      struct np_otlp_range range, bool is_exact, enum end *end,
+                      struct np_error *err)
+{
+    struct lane *lane = &delivery->lane[signal];
+    struct np_otlp_lines *lines = &lane->tail.lines;
+    const char *line;
+    size_t length;
+    int more;
+
+    NP_TRY(tail_seek(&lane->tail, range.from, err));
+    *end = END_OF_RECORD;
+    while ((more = np_otlp_lines_next(lines, &line, &length, err)) > 0) {
+        bool is_half = !lines->ends_in_newline && delivery->options.life == NP_OTLP_GROWING;
+        if (is_half || lane->tail.base + lines->offset >= range.to) {
+            np_otlp_lines_put_back(lines);
+            *end = is_half ? END_OF_RECORD : END_OF_RANGE;
+            break;
+        }
+        int code = load_line(delivery, signal, is_exact, line, length, end);
+        if (code < 0)
+            return np_error_set(err, code, "no memory for a batch of telemetry");
+        if (*end != END_OF_RECORD)
+            break;
+    }
+    return more < 0 ? more : 0;
+}
+
+/* Through the lane's descriptor, which is put back to where it stood. */
+static int read_decisions(struct np_otlp_delivery *delivery, struct np_error *err)
+{
+    struct tail *tail = &delivery->lane[NP_OTLP_TRACES].tail;
+    off_t at = lseek(tail->fd, 0, SEEK_CUR);
+
+    NP_TRY(np_otlp_sampling_read(&delivery->sampling, tail->fd, err));
+    if (at < 0 || lseek(tail->fd, at, SEEK_SET) < 0)
+        return np_error_errno(err, errno, NP_EIO, "cannot read telemetry lines");
+    return 0;
+}
+
+/* Fill the lane's batch from `range`, all of it or (not exact) as much as one request takes. */
+static int load(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                struct np_otlp_range range, bool is_exact, enum end *end, struct np_error *err)
+{
+    struct lane *lane = &delivery->lane[signal];
+
+    np_otlp_batch_clear(lane->batch);
+    lane->n_items = lane->n_lines = lane->n_lost = lane->at = 0;
+    lane->range = (struct np_otlp_range){0, 0};
+    if (signal == NP_OTLP_TRACES)
+        NP_TRY(read_decisions(delivery, err));
+    NP_TRY(read_range(delivery, signal, range, is_exact, end, err));
+    int64_t to = tail_at(&lane->tail);
+    lane->range = (struct np_otlp_range){range.from, is_exact ? range.to : to};
+    lane->n = lane->n_items;
+    return 0;
+}
+
+/* Sending. */
+
+static void complain(struct np_otlp_outlet *outlet, const char *what, const char *text)
+{
+    NP_AUTO(np_freep) char *all = np_xasprintf("%s%s%s", what, *text ? ": " : "", text);
+
+    np_utf8_cut(all, sizeof(outlet->trouble) - 1);
+    memcpy(outlet->trouble, all, strlen(all) + 1);
+}
+
+static int note(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                enum np_otlp_mark mark, const char *text)
+{
+    struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
+    const struct lane *lane = &delivery->lane[signal];
+    const struct np_otlp_entry entry = {
+        .destination = outlet->to->id,
+        .signal = signal,
+        .range = lane->range,
+        .mark = mark,
+        .n_items = (int64_t)lane->n_items,
+        .n_rejected = mark == NP_OTLP_MARK_PARTIAL ? (int64_t)lane->n_lost : 0,
+        .text = text,
+    };
+    struct np_error err = {0};
+    int code = np_otlp_ledger_note(delivery->ledger, &entry, &err);
+
+    if (code < 0)
+        complain(outlet, "the ledger cannot be written", err.text);
+    return code;
+}
+
+/* A failure that may pass: when to come again. */
+static enum np_otlp_step back_off(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                                  double asked_s, int64_t *when_ns)
+{
+    struct np_otlp_outlets *outlets = delivery->outlets;
+    struct np_otlp_outlet *outlet = &outlets->outlet[signal];
+
+    outlet->not_before_ns =
+        outlets->post.now_ns(outlets->post.self) + np_otlp_retry_wait_ns(&outlet->retry, asked_s);
+    *when_ns = outlet->not_before_ns;
+    bool in_time = *when_ns < np_otlp_outlet_limit_ns(outlets, signal);
+    return in_time ? NP_OTLP_STEP_LATER : NP_OTLP_STEP_OVER;
+}
+
+/* The items [at, at + n) are settled: on to the next ones, or to the next range. */
+static enum np_otlp_step advance(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                                 const char *text)
+{
+    struct lane *lane = &delivery->lane[signal];
+
+    lane->at += lane->n;
+    lane->n = lane->n_items - lane->at;
+    if (lane->n > 0)
+        return NP_OTLP_STEP_ON;
+    note(delivery, signal,
+         lane->n_lost == 0               ? NP_OTLP_MARK_ACCEPTED
+         : lane->n_lost == lane->n_items ? NP_OTLP_MARK_DROPPED
+                                         : NP_OTLP_MARK_PARTIAL,
+         text);
+    lane->cursor = lane->range.to;
+    lane->range = (struct np_otlp_range){0, 0};
+    lane->most_lines = 0;
+    return NP_OTLP_STEP_ON;
+}
+
+static enum np_otlp_step accepted(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                                  const struct np_otlp_reply *reply)
+{
+    struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+    int64_t n_rejected = reply->outcome == NP_OTLP_PARTIAL ? reply->n_rejected : 0;
+
+    if (n_rejected < 0 || n_rejected > (int64_t)lane->n)
+        n_rejected = (int64_t)lane->n; /* metrics count points here, and servers may lie */
+    np_otlp_retry_reset(&outlet->retry);
+    outlet->tally.n_exported += (int64_t)lane->n - n_rejected;
+    outlet->tally.n_rejected += n_rejected;
+    outlet->tally.n_bytes += (int64_t)lane->body.length;
+    lane->n_lost += (size_t)n_rejected;
+    if (n_rejected > 0)
+        complain(outlet, "accepted in part", reply->text);
+    return advance(delivery, signal, reply->text);
+}
+
+static enum np_otlp_step dropped(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                                 const struct np_otlp_reply *reply)
+{
+    struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+
+    np_otlp_retry_reset(&outlet->retry);
+    outlet->tally.n_failed++;
+    outlet->tally.n_dropped += (int64_t)lane->n;
+    lane->n_lost += lane->n;
+    complain(outlet, "refused", reply->text);
+    return advance(delivery, signal, reply->text);
+}
+
+/* Half of the lines the next time; of one line, half of its items; one item alone is dropped. */
+static enum np_otlp_step too_large(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                                   const struct np_otlp_reply *reply)
+{
+    struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+
+    if (lane->n_lines > 1) {
+        size_t half = np_otlp_batch_bytes(lane->batch) / 2;
+        if (half < outlet->most_bytes)
+            outlet->most_bytes = half > LEAST_MOST_BYTES ? half : LEAST_MOST_BYTES;
+        lane->most_lines = lane->n_lines / 2;
+        note(delivery, signal, NP_OTLP_MARK_SPLIT, reply->text);
+        lane->range = (struct np_otlp_range){0, 0};
+        return NP_OTLP_STEP_ON;
+    }
+    if (lane->n > 1) {
+        lane->n = (lane->n + 1) / 2;
+        return NP_OTLP_STEP_ON;
+    }
+    return dropped(delivery, signal, reply);
+}
+
+/* It is us who are refused, or the server is not what we take it for: not this batch's fault. */
+static bool is_closed_door(const struct np_otlp_reply *reply)
+{
+    if (reply->grpc_status >= 0)
+        return reply->grpc_status == 7 || reply->grpc_status == 16;
+    return reply->http_status == 0 || (reply->http_status >= 200 && reply->http_status < 300) ||
+           reply->http_status == 401 || reply->http_status == 403 || reply->http_status == 407;
+}
+
+static enum np_otlp_step failed(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                                const struct np_otlp_reply *reply, int64_t *when_ns)
+{
+    struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
+
+    outlet->tally.n_failed++;
+    complain(outlet,
+             reply->outcome == NP_OTLP_UNREACHABLE ? "not reachable"
+             : reply->outcome == NP_OTLP_REFUSED   ? "not let in"
+                                                   : "to be sent again",
+             reply->text);
+    return back_off(delivery, signal, reply->retry_after_s, when_ns);
+}
+
+/* What an answer says of the server; true when it lets us in. */
+static bool heed(struct np_otlp_outlet *outlet, const struct np_otlp_reply *reply)
+{
+    bool taken = reply->outcome == NP_OTLP_ACCEPTED || reply->outcome == NP_OTLP_PARTIAL;
+    bool answered = taken || reply->http_status > 0 || reply->grpc_status >= 0;
+    bool closed = reply->outcome == NP_OTLP_REFUSED && is_closed_door(reply);
+
+    outlet->has_answered = outlet->has_answered || (answered && !closed);
+    outlet->is_down = reply->outcome == NP_OTLP_UNREACHABLE || closed ||
+                      (reply->outcome == NP_OTLP_RETRY && !answered);
+    return !closed;
+}
+
+static enum np_otlp_step settle(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                                const struct np_otlp_reply *reply, int64_t *when_ns)
+{
+    struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
+
+    if (reply->outcome == NP_OTLP_CANCELED) { /* time ran out, or the caller looks after us */
+        *when_ns = 0;
+        return NP_OTLP_STEP_LATER;
+    }
+    bool lets_in = heed(outlet, reply);
+    outlet->tally.n_requests++;
+    switch (reply->outcome) {
+    case NP_OTLP_ACCEPTED:
+    case NP_OTLP_PARTIAL:
+        return accepted(delivery, signal, reply);
+    case NP_OTLP_TOO_LARGE:
+        return too_large(delivery, signal, reply);
+    case NP_OTLP_REFUSED:
+        if (lets_in)
+            return dropped(delivery, signal, reply);
+        break;
+    default:
+        break;
+    }
+    return failed(delivery, signal, reply, when_ns);
+}
+
+/* Encode the lane's next items and send them. */
+static enum np_otlp_step send_items(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                                    int64_t *when_ns)
+{
+    struct np_otlp_outlets *outlets = delivery->outlets;
+    struct np_otlp_outlet *outlet = &outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+    struct np_otlp_reply reply = {.grpc_status = -1, .retry_after_s = -1};
+    bool is_whole = lane->n == lane->n_items;
+    char id[NP_OTLP_BATCH_ID];
+
+    np_otlp_buffer_cut(&lane->body, 0);
+    lane->body.most = outlet->to->protocol == NP_OTLP_GRPC ? MOST_BYTES_GRPC : MOST_BYTES_HTTP;
+    int code = np_otlp_batch_encode(lane->batch, lane->at, lane->n, &lane->body);
+    if (code == NP_EVALUE) {
+        snprintf(reply.text, sizeof(reply.text), "more than %zu bytes in one request",
+                 lane->body.most);
+        return too_large(delivery, signal, &reply);
+    }
+    if (code < 0) {
+        complain(outlet, "no memory for a request", "");
+        return back_off(delivery, signal, -1, when_ns);
+    }
+    np_otlp_batch_id(delivery->path, signal, &lane->range, is_whole ? 0 : lane->at,
+                     is_whole ? 0 : lane->n, id);
+    const struct np_otlp_parcel parcel = {outlet->to, id, lane->body.bytes, lane->body.length};
+    outlets->post.send(outlets->post.self, &parcel, np_otlp_outlet_limit_ns(outlets, signal),
+                       &reply);
+    return settle(delivery, signal, &reply, when_ns);
+}
+
+/* Ask whether anybody is there. Any answer but "not now" and "not you" will do. */
+static enum np_otlp_step greet(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                               int64_t *when_ns)
+{
+    struct np_otlp_outlets *outlets = delivery->outlets;
+    struct np_otlp_outlet *outlet = &outlets->outlet[signal];
+    struct np_otlp_reply reply = {.grpc_status = -1, .retry_after_s = -1};
+    const char *empty = outlet->to->protocol == NP_OTLP_HTTP_JSON ? "{}" : "";
+    const struct np_otlp_parcel parcel = {
+        .to = outlet->to, .body = empty, .n_bytes = strlen(empty)};
+
+    outlets->post.send(outlets->post.self, &parcel, np_otlp_outlet_limit_ns(outlets, signal),
+                       &reply);
+    if (reply.outcome == NP_OTLP_CANCELED) {
+        *when_ns = 0;
+        return NP_OTLP_STEP_LATER;
+    }
+    bool lets_in = heed(outlet, &reply);
+    if (lets_in && reply.outcome != NP_OTLP_RETRY && reply.outcome != NP_OTLP_UNREACHABLE)
+        return NP_OTLP_STEP_ON;
+    outlet->tally.n_requests++;
+    return failed(delivery, signal, &reply, when_ns);
+}
+
+/* Steps. */
+
+static int64_t next_look_ns(const struct np_otlp_delivery *delivery, enum np_otlp_signal signal)
+{
+    const struct np_otlp_post *post = &delivery->outlets->post;
+
+    return post->now_ns(post->self) + (int64_t)(delivery->outlets->outlet[signal].delay_s * 1e9);
+}
+
+/* Load what comes next and note that it leaves. Returns 1, 0 (`*step` says what instead). */
+static int prepare(struct np_otlp_delivery *delivery, enum np_otlp_signal signal, int64_t *when_ns,
+                   enum np_otlp_step *step)
+{
+    struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+    struct np_otlp_range range;
+    struct np_error err = {0};
+    enum end end;
+    bool is_pending = np_otlp_ledger_pending(delivery->ledger, outlet->to->id, signal,
+                                             delivery->options.scope, &range);
+
+    if (!is_pending)
+        range = np_otlp_ledger_gap(delivery->ledger, outlet->to->id, signal,
+                                   delivery->options.scope, lane->cursor);
+    if (load(delivery, signal, range, is_pending, &end, &err) < 0) {
+        complain(outlet, "the record cannot be read", err.text);
+        *step = back_off(delivery, signal, -1, when_ns);
+        return 0;
+    }
+    if (lane->n_items > 0) {
+        if (is_pending || note(delivery, signal, NP_OTLP_MARK_SENDING, NULL) == 0)
+            return 1;
+        lane->range = (struct np_otlp_range){0, 0};
+        *step = back_off(delivery, signal, -1, when_ns);
+        return 0;
+    }
+    if (is_pending) /* a ledger that does not belong to this record */
+        note(delivery, signal, NP_OTLP_MARK_SPLIT, "nothing in it");
+    else if (lane->range.to > lane->cursor)
+        lane->cursor = lane->range.to;
+    lane->range = (struct np_otlp_range){0, 0};
+    bool is_end = !is_pending && (end == END_OF_RECORD || end == END_WAITS);
+    *step = is_end ? NP_OTLP_STEP_DONE : NP_OTLP_STEP_ON;
+    if (*step == NP_OTLP_STEP_DONE) {
+        lane->due_ns = next_look_ns(delivery, signal);
+        *when_ns = lane->due_ns;
+    }
+    return 0;
+}
+
+enum np_otlp_step np_otlp_delivery_step(struct np_otlp_delivery *delivery,
+                                        enum np_otlp_signal signal, int64_t *when_ns)
+{
+    struct np_otlp_outlets *outlets = delivery->outlets;
+    const struct np_otlp_outlet *outlet = &outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+    enum np_otlp_step step = NP_OTLP_STEP_ON;
+
+    *when_ns = INT64_MAX;
+    if (!outlet->to)
+        return NP_OTLP_STEP_DONE;
+    int64_t now_ns = outlets->post.now_ns(outlets->post.self);
+    int64_t limit_ns = np_otlp_outlet_limit_ns(outlets, signal);
+    if (now_ns >= limit_ns || outlet->not_before_ns >= limit_ns)
+        return NP_OTLP_STEP_OVER;
+    if (now_ns < outlet->not_before_ns) {
+        *when_ns = outlet->not_before_ns;
+        return NP_OTLP_STEP_LATER;
+    }
+    if (outlets->greets && !is_known(outlets, outlet))
+        return greet(delivery, signal, when_ns);
+    bool is_looking = lane->range.to == 0;
+    if (is_looking && now_ns < lane->due_ns && delivery->options.life == NP_OTLP_GROWING) {
+        *when_ns = lane->due_ns;
+        return NP_OTLP_STEP_LATER;
+    }
+    if (is_looking && !prepare(delivery, signal, when_ns, &step))
+        return step;
+    return send_items(delivery, signal, when_ns);
+}
+
+void np_otlp_delivery_at_rest(struct np_otlp_delivery *delivery)
+{
+    delivery->options.life = NP_OTLP_AT_REST;
+}
+
+int64_t np_otlp_delivery_owed_bytes(const struct np_otlp_delivery *delivery)
+{
+    struct stat status;
+    int64_t done = INT64_MAX;
+
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        if (delivery->outlets->outlet[i].to && delivery->lane[i].cursor < done)
+            done = delivery->lane[i].cursor;
+    if (done == INT64_MAX || stat(delivery->path, &status) != 0 || status.st_size < done)
+        return 0;
+    return status.st_size - done;
+}
+
+/* Life. */
+
+/* In a record at rest no decision is still to come. */
+static enum np_otlp_verdict judge(void *context, const struct np_trace_id *trace_id,
+                                  uint32_t *flags)
+{
+    enum { SAMPLED = 1 }; /* W3C trace flags */
+    const struct np_otlp_delivery *delivery = context;
+
+    switch (np_otlp_sampling_of(&delivery->sampling, trace_id)) {
+    case NP_OTLP_SAMPLED:
+        *flags |= SAMPLED;
+        return NP_OTLP_KEEP;
+    case NP_OTLP_NOT_SAMPLED:
+        return NP_OTLP_LEAVE_OUT;
+    case NP_OTLP_UNDECIDED:
+        break;
+    }
+    bool waits = delivery->options.holds_undecided && delivery->options.life == NP_OTLP_GROWING;
+    return waits ? NP_OTLP_WAIT : NP_OTLP_KEEP;
+}
+
+static int open_lane(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
+                     struct np_error *err)
+{
+    struct lane *lane = &delivery->lane[signal];
+    const struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
+    const struct np_otlp_batch_options options = {
+        .signal = signal,
+        .protocol = outlet->to->protocol,
+        .redactor = delivery->redactor,
+        .judge = judge,
+        .context = delivery,
+    };
+    struct stat status;
+
+    lane->tail.fd = open(delivery->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (lane->tail.fd < 0 || fstat(lane->tail.fd, &status) != 0)
+        return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot open the telemetry record",
+                              delivery->path);
+    if (!S_ISREG(status.st_mode))
+        return np_error_set(err, NP_ENOINPUT, "'%s': expected a telemetry record, found no file",
+                            delivery->path);
+    lane->batch = np_otlp_batch_new(&options);
+    if (!lane->batch)
+        return np_error_set(err, NP_ENOMEM, "'%s': no memory to send it", delivery->path);
+    return 0;
+}
+
+void np_otlp_delivery_freep(struct np_otlp_delivery **address)
+{
+    struct np_otlp_delivery *delivery = *address;
+
+    if (!delivery)
+        return;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        tail_done(&delivery->lane[i].tail);
+        np_otlp_batch_freep(&delivery->lane[i].batch);
+        np_otlp_buffer_done(&delivery->lane[i].body);
+    }
+    np_otlp_sampling_done(&delivery->sampling);
+    np_otlp_redactor_freep(&delivery->redactor);
+    np_otlp_ledger_freep(&delivery->ledger);
+    free(delivery->path);
+    np_freep(address);
+}
+
+static int open_redactor(struct np_otlp_delivery *delivery, struct np_error *err)
+{
+    enum np_otlp_naming naming = np_otlp_record_naming(delivery->path);
+    NP_AUTO(np_freep) char *folder = np_path_directory(delivery->path);
+
+    if (delivery->options.is_rehearsal)
+        return 0;
+    if (delivery->options.naming > naming)
+        naming = delivery->options.naming;
+    int code = np_otlp_redactor_open(naming, folder, &delivery->redactor, NULL);
+    if (code < 0 && code != NP_ENOMEM)
+        code = np_otlp_redactor_open(NP_OTLP_NAME_NONE, folder, &delivery->redactor, NULL);
+    if (code < 0)
+        return np_error_set(err, code, "'%s': cannot take names out of it, so it is not sent",
+                            delivery->path);
+    return 0;
+}
+
+int np_otlp_delivery_open(const char *record_path, struct np_otlp_outlets *outlets,
+                          const struct np_otlp_delivery_options *options,
+                          struct np_otlp_delivery **out, struct np_error *err)
+{
+    NP_AUTO(np_otlp_delivery_freep)
+    struct np_otlp_delivery *delivery = np_xcalloc(1, sizeof(*delivery));
+
+    delivery->path = np_xstrdup(record_path);
+    delivery->outlets = outlets;
+    delivery->options = *options;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        delivery->lane[i].tail.fd = -1;
+    NP_TRY(open_redactor(delivery, err));
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        if (outlets->outlet[i].to)
+            NP_TRY(open_lane(delivery, (enum np_otlp_signal)i, err));
+    NP_TRY(options->is_rehearsal ? np_otlp_ledger_read(record_path, &delivery->ledger, err)
+                                 : np_otlp_ledger_open(record_path, &delivery->ledger, err));
+    *out = delivery;
+    delivery = NULL;
+    return 0;
+}

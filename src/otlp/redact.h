@@ -1,0 +1,60 @@
+/*
+ * What becomes of participants' labels in strings on their way to the network (--telemetry-id).
+ *
+ * A label is replaced by a word: 16 hex digits of an HMAC-SHA-256 of it. With `hash` the key is
+ * kept beside the record, so that a participant has one word in all runs into one output folder and
+ * another one elsewhere. With `none` the key is random and forgotten with the process: the words
+ * keep series apart, and nothing leads from them to a label or to another run.
+ *
+ * What is replaced:
+ *   bids.participant, bids.session    the value
+ *   file.name, file.path, …           each part of the path (below)
+ *   any other string                  every "sub-X" and "ses-X" in it, whatever X looks like;
+ *                                     paths, file names and what stands in single quotes, part by
+ *                                     part
+ * A part of a path stays when it is a word of this program or of BIDS (anat, T1w, run-1, logs, …),
+ * loses its labels when it is a BIDS name, and is replaced, up to its extension, when it is
+ * neither: a file or folder may be named after a person.
+ */
+#ifndef NP_OTLP_REDACT_H
+#define NP_OTLP_REDACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "otlp/buffer.h"
+
+/* From the most open to the strictest. */
+enum np_otlp_naming { NP_OTLP_NAME_LABEL, NP_OTLP_NAME_HASH, NP_OTLP_NAME_NONE };
+
+/* "label", "hash", "none". */
+const char *np_otlp_naming_name(enum np_otlp_naming naming);
+
+/* False when `text` (NULL allowed) is none of them. */
+bool np_otlp_naming_parse(const char *text, enum np_otlp_naming *naming);
+
+struct np_otlp_redactor;
+
+/*
+ * A redactor for records in `folder`, whose ".salt" (mode 0600) holds the key; it is made when it
+ * is not there. NP_OTLP_NAME_LABEL gives NULL: nothing is replaced. Returns 0, NP_ECREATE,
+ * NP_ESPACE, NP_EIO (no key can be made or read: who cannot hash must send `none`), NP_ENOMEM. On
+ * failure
+ * `*redactor` is untouched.
+ */
+int np_otlp_redactor_open(enum np_otlp_naming naming, const char *folder,
+                          struct np_otlp_redactor **redactor, struct np_error *err);
+
+/* With a key of one's own. NULL when memory is gone. */
+struct np_otlp_redactor *np_otlp_redactor_new(const void *key, size_t n_bytes);
+void np_otlp_redactor_freep(struct np_otlp_redactor **redactor);
+
+/*
+ * Append the `n` bytes at `in` to `out` as they may leave the machine. `key` is the attribute that
+ * they are the value of, NULL for other strings (names, bodies, messages).
+ */
+void np_otlp_redact(const struct np_otlp_redactor *redactor, const char *key, const char *in,
+                    size_t n, struct np_otlp_buffer *out);
+
+#endif

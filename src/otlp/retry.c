@@ -1,0 +1,31 @@
+#include "otlp/retry.h"
+
+static const double FIRST_S = 1, LONGEST_S = 30, LONGEST_ASKED_S = 300, ASKED_JITTER_S = 0.1;
+
+static double doubled_s(int n_failures)
+{
+    double wait_s = FIRST_S;
+
+    for (int i = 1; i < n_failures && wait_s < LONGEST_S; i++)
+        wait_s *= 2;
+    return wait_s < LONGEST_S ? wait_s : LONGEST_S;
+}
+
+int64_t np_otlp_retry_wait_ns(struct np_otlp_retry *retry, double asked_s)
+{
+    double uniform = np_random_uniform(&retry->random);
+    double wait_s;
+
+    if (retry->n_failures < 1000)
+        retry->n_failures++;
+    if (asked_s >= 0)
+        wait_s = (asked_s < LONGEST_ASKED_S ? asked_s : LONGEST_ASKED_S) + ASKED_JITTER_S * uniform;
+    else
+        wait_s = doubled_s(retry->n_failures) * (0.5 + 0.5 * uniform);
+    return (int64_t)(wait_s * 1e9);
+}
+
+void np_otlp_retry_reset(struct np_otlp_retry *retry)
+{
+    retry->n_failures = 0;
+}

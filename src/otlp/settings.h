@@ -1,0 +1,136 @@
+/*
+ * Where telemetry goes and how: the flags and the OTEL_* variables of the OpenTelemetry
+ * specification, read once. Semantics are the specification's: an empty variable is an unset one, a
+ * value that cannot be parsed is ignored with a warning, a signal's own variable beats the generic
+ * one, and flags beat both.
+ *
+ * One rule is ours: nothing is sent unless an endpoint is set. The specification's default
+ * (localhost:4318) might be somebody else's collector on a shared machine.
+ */
+#ifndef NP_OTLP_SETTINGS_H
+#define NP_OTLP_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum np_otlp_signal { NP_OTLP_TRACES, NP_OTLP_LOGS, NP_OTLP_METRICS, NP_OTLP_N_SIGNALS };
+
+enum np_otlp_protocol { NP_OTLP_HTTP_PROTOBUF, NP_OTLP_HTTP_JSON, NP_OTLP_GRPC };
+
+enum np_otlp_compression { NP_OTLP_PLAIN, NP_OTLP_GZIP };
+
+/* Bits of a signal's list of exporters; the file is always written. */
+enum np_otlp_exporter {
+    NP_OTLP_TO_OTLP = 1 << 0,
+    NP_OTLP_TO_CONSOLE = 1 << 1,
+    NP_OTLP_TO_PROMETHEUS = 1 << 2, /* metrics: the pull endpoint */
+};
+
+/* One signal's resolved endpoint. */
+struct np_otlp_destination {
+    enum np_otlp_signal signal;
+    enum np_otlp_protocol protocol;
+    enum np_otlp_compression compression;
+    char *url;  /* what is requested, path included; no user, password or fragment; NULL = nothing
+                   is sent */
+    char *user; /* "user:password" that stood in the URL, decoded; NULL. Secret. */
+    char *id;   /* "<protocol> <scheme>://<host>:<port>/<path>": stable, without secrets */
+    struct np_strings headers; /* "name: value". Secret. */
+    double timeout_s;          /* of one request */
+    /* PEM files; NULL = the system's, none, none */
+    char *ca_certificate, *client_key, *client_certificate;
+};
+
+/* Flags of the program; NULL and 0 = not given. Borrowed. */
+struct np_otlp_overrides {
+    const char *endpoint; /* --otel-endpoint: for all signals; wins over the per-signal variables */
+    double deadline_s;    /* --otel-timeout */
+};
+
+/* OTEL_BSP_*, OTEL_BLRP_*. */
+struct np_otlp_batching {
+    double schedule_delay_s;
+    double export_timeout_s;
+    int64_t most_queued; /* nothing is queued in memory here: it bounds nothing */
+    int64_t most_in_batch;
+};
+
+enum np_otlp_temporality {
+    NP_OTLP_CUMULATIVE,
+    NP_OTLP_DELTA,
+    NP_OTLP_LOW_MEMORY, /* delta for counters and histograms, cumulative for up-down counters */
+};
+
+enum np_otlp_histogram { NP_OTLP_EXPLICIT_BUCKETS, NP_OTLP_EXPONENTIAL_BUCKETS };
+
+enum np_otlp_exemplars { NP_OTLP_EXEMPLARS_TRACED, NP_OTLP_EXEMPLARS_ALL, NP_OTLP_EXEMPLARS_NONE };
+
+enum np_otlp_sampler { NP_OTLP_SAMPLE_ALL, NP_OTLP_SAMPLE_NONE, NP_OTLP_SAMPLE_RATIO };
+
+enum np_otlp_propagator {
+    NP_OTLP_TRACE_CONTEXT = 1 << 0, /* TRACEPARENT, TRACESTATE */
+    NP_OTLP_BAGGAGE = 1 << 1,
+};
+
+/* The most that is kept of what a user can add; -1 = any number. */
+struct np_otlp_limits {
+    int64_t span_attributes, span_attribute_bytes; /* counts; characters of a string value */
+    int64_t span_events, span_links, event_attributes, link_attributes;
+    int64_t log_attributes, log_attribute_bytes;
+};
+
+struct np_otlp_settings {
+    bool is_disabled; /* OTEL_SDK_DISABLED: nothing goes anywhere but to the file */
+    unsigned exporters[NP_OTLP_N_SIGNALS]; /* bits of enum np_otlp_exporter; TO_OTLP only with an
+                                              endpoint */
+    struct np_otlp_destination to[NP_OTLP_N_SIGNALS];
+    double
+        deadline_s; /* for what is left at the end of a run: 5 s, OTEL_BSP_EXPORT_TIMEOUT, flag */
+
+    struct np_otlp_batching spans, logs;
+    double metric_interval_s, metric_timeout_s;
+    enum np_otlp_temporality temporality;
+    enum np_otlp_histogram histogram;
+    enum np_otlp_exemplars exemplars;
+    struct np_otlp_limits limits;
+
+    enum np_otlp_sampler sampler;
+    bool is_parent_based;
+    double sample_ratio;  /* of NP_OTLP_SAMPLE_RATIO; 1 and 0 for the other two */
+    unsigned propagators; /* bits of enum np_otlp_propagator */
+    int log_severity;     /* OTEL_LOG_LEVEL: the least severity number of our own diagnostics */
+
+    char *prometheus_host;
+    int prometheus_port;
+};
+
+/*
+ * Read flags and environment. Never fails: what cannot be used is left at its default, and
+ * `warnings` (may be NULL) gets a sentence a line, without secrets. `flags` may be NULL. `out`
+ * needs np_otlp_settings_done whatever was found.
+ */
+void np_otlp_settings_read(const struct np_otlp_overrides *flags, struct np_otlp_settings *out,
+                           struct np_str *warnings);
+void np_otlp_settings_done(struct np_otlp_settings *settings);
+
+/* True when anything is to be sent over the network. */
+bool np_otlp_settings_sends(const struct np_otlp_settings *settings);
+
+/*
+ * Make `out` the destination of `signal` at `endpoint`, a base URL as of --otel-endpoint: without a
+ * scheme, port 4317 means gRPC and others http; with a path, /v1/<signal> is appended for HTTP.
+ * What the environment says of headers, compression, timeout and certificates applies. Returns 0,
+ * NP_EUSAGE (no such URL); on failure `out` is untouched.
+ */
+int np_otlp_destination_make(const char *endpoint, enum np_otlp_signal signal,
+                             struct np_otlp_destination *out, struct np_error *err);
+void np_otlp_destination_done(struct np_otlp_destination *destination);
+
+/* "traces", "logs", "metrics"; "http/protobuf", "http/json", "grpc". */
+const char *np_otlp_signal_name(enum np_otlp_signal signal);
+const char *np_otlp_protocol_name(enum np_otlp_protocol protocol);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * Imaging-derived phenotypes: the measures of the records as one table, a row for each image that
+ * was preprocessed, with a data dictionary. The first four columns are named as in Nipoppy's
+ * tables, so that both can be joined.
+ */
+#ifndef NP_RECORD_IDPS_H
+#define NP_RECORD_IDPS_H
+
+#include "record/survey.h"
+
+struct np_idp_column {
+    char *name;        /* "skull_strip_volume" */
+    char *description; /* a sentence */
+    char *unit;        /* UCUM; NULL = none */
+};
+
+struct np_idp_row {
+    /* borrowed from the survey; NULL where there is none */
+    const char *participant, *session, *modality, *source;
+    double *value; /* one a column of the table as it was then; NaN = not measured */
+    size_t n_values;
+};
+
+struct np_idps {
+    struct np_idp_column *column; /* in the order in which the records name them */
+    size_t n_columns;
+    struct np_idp_row *row;
+    size_t n_rows;
+    size_t n_sessions; /* that the rows are of */
+};
+
+/*
+ * Collect the measures and durations of all images that are complete, and the numbers in their
+ * quality metrics (outputs named *_desc-iqm_*.json), where there are any.
+ *   output_dir  where the outputs named in the records lie
+ *   survey      must outlive `idps`
+ * Quality metrics that cannot be read are left out. Never fails.
+ */
+void np_idps_collect(const char *output_dir, const struct np_survey *survey, struct np_idps *idps);
+void np_idps_done(struct np_idps *idps);
+
+/* Tab-separated with a header; "n/a" = not measured. The caller frees. */
+char *np_idps_tsv(const struct np_idps *idps);
+
+/* The dictionary as BIDS writes them: {column: {Description, Units}}. The caller frees. */
+char *np_idps_json(const struct np_idps *idps);
+
+#endif

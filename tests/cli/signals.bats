@@ -1,0 +1,196 @@
+# What a run says of itself: names, metrics, sampling, limits, and what Prometheus reads.
+load helper
+
+setup()
+{
+    BIDS=$BATS_TEST_TMPDIR/bids OUT=$BATS_TEST_TMPDIR/out PROM=$BATS_TEST_TMPDIR/np.prom
+}
+
+# A dataset with a session that is good and one whose image is broken.
+mixed()
+{
+    make_dataset "$BIDS" 01/BL 02
+    head -c 2000 "$BIDS/sub-01/ses-BL/anat/sub-01_ses-BL_T1w.nii.gz" >"$BIDS/sub-02/anat/sub-02_T1w.nii.gz"
+    printf 'participant_id\tsite\nsub-01\tMNI\nsub-02\tn/a\n' >"$BIDS/participants.tsv"
+}
+preprocess() { neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none "$@"; }
+lines_of() { cat "$OUT"/logs/telemetry/*.otlp.jsonl; }
+spans() { lines_of | jq -c '.resourceSpans[]?.scopeSpans[].spans[]'; }
+logs() { lines_of | jq -c '.resourceLogs[]?.scopeLogs[].logRecords[]'; }
+metrics() { lines_of | jq -c '.resourceMetrics[]?.scopeMetrics[].metrics[]'; }
+
+# Every name that stands in a record: keys of attributes, metrics, spans, events.
+names() { jq -r '.. | objects | (select(has("key")).key), (select(has("unit")).name)' "$1" | sed -E 's/^file[0-9]+\.//' | LC_ALL=C sort -u; }
+documented() { grep -oE '`[^` ]+`' "$TOP/docs/telemetry.md" | tr -d '`' | LC_ALL=C sort -u; }
+
+@test "every name in a record is in docs/telemetry.md, and one that is not would be found" {
+    mixed
+    run -1 preprocess --fail-rate 0 --slow-stage validate_data:0.01
+    cat "$OUT"/logs/telemetry/*.otlp.jsonl >"$BATS_TEST_TMPDIR/record"
+    run -0 comm -23 <(names "$BATS_TEST_TMPDIR/record") <(documented)
+    equal "$output" ''
+    sed 's/"bids.suffix"/"bids.siffux"/' "$BATS_TEST_TMPDIR/record" >"$BATS_TEST_TMPDIR/wrong"
+    run -0 comm -23 <(names "$BATS_TEST_TMPDIR/wrong") <(documented)
+    equal "$output" bids.siffux
+}
+
+# The rows of the table for people who come with other names.
+older() { awk -F' \\| ' '/^## Names in older texts/ { on = 1; next } /^## / { on = 0 } on && /^\| / && !/^\| there/ { print substr($1, 3) "\t" $2 }' "$TOP/docs/telemetry.md"; }
+
+@test "each name of older texts has one here that a run really writes" {
+    mixed
+    run -1 neuro-preprocess "$BIDS" "$OUT" participant --metrics-textfile "$PROM"
+    spans | jq -r .name | sort -u >"$BATS_TEST_TMPDIR/spans"
+    n=0
+    while IFS=$'\t' read -r there here; do
+        n=$((n + 1))
+        case $there in
+        *motion_correct*) contains "$here" 'none yet' ;;
+        span*)
+            name=$(grep -oE '`[a-z_]+`' <<<"$here" | tr -d '`')
+            grep -qx "$name" "$BATS_TEST_TMPDIR/spans" || fail "$there -> $here: no such span"
+            ;;
+        *LogQL*) logs | jq -es 'all(.[]; .traceId | length == 32) and all(.[]; .body.stringValue | test("^{") | not)' >/dev/null ;;
+        *)
+            while read -r name; do
+                grep -qE "^$name(_bucket|\{| )" "$PROM" || fail "$there -> $name: no such series"
+            done < <(grep -oE '`neuro_[a-z0-9_]+' <<<"$here" | tr -d '`')
+            ;;
+        esac
+    done < <(older)
+    equal "$n" 13
+    grep -q '^neuro_files_processed_total{.*neuro_status="failed"} 1$' "$PROM"
+}
+
+@test "the metrics of a run say what happened in it" {
+    mixed
+    run -1 preprocess --metrics-textfile "$PROM"
+    for line in 'neuro_sessions_processed_total{neuro_status="failed"} 1' 'neuro_sessions_processed_total{neuro_status="success"} 1' \
+        'neuro_files_processed_total{bids_suffix="T1w",neuro_status="success"} 1' 'neuro_files_processed_total{bids_suffix="FLAIR",neuro_status="failed"} 0' \
+        'neuro_errors_total{error_type="bad-data",neuro_stage="load_file"} 1' 'neuro_sessions_planned 2' 'neuro_sessions_active 0' 'neuro_queue_depth 0'; do
+        grep -qxF "$line" "$PROM" || fail "no '$line' in $(cat "$PROM")"
+    done
+    grep -qE '^neuro_qc_brain_volume_mm3\{bids_participant="01",bids_session="BL",bids_suffix="T1w",neuro_site="MNI"\} [0-9]+' "$PROM"
+    grep -qE '^neuro_session_duration_seconds\{bids_participant="02"\} ' "$PROM"
+    # the first collection has zeros, and exemplars of the last lead to the sessions' traces
+    equal "$(metrics | jq -r 'select(.name == "neuro.sessions.processed") | [.sum.dataPoints[].asInt] | join(" ")' | paste -sd ';')" '0 0;1 1'
+    equal "$(metrics | jq -r 'select(.name == "neuro.process.duration").histogram.dataPoints[].exemplars[].traceId' | LC_ALL=C sort -u)" \
+        "$(spans | jq -r 'select(.name == "preprocess_session").traceId' | LC_ALL=C sort)"
+}
+
+@test "promtool finds nothing to object to in the text file" {
+    needs promtool
+    make_dataset "$BIDS" 01
+    run -0 preprocess --metrics-textfile "$PROM"
+    run -0 promtool check metrics <"$PROM"
+}
+
+@test "a text file that cannot be written is said, and fails nothing" {
+    make_dataset "$BIDS" 01
+    run -0 preprocess --metrics-textfile "$BATS_TEST_TMPDIR/no/such/folder.prom"
+    contains "$output" "folder.prom"
+    complete "$OUT" 01
+}
+
+@test "metrics can be fetched while a run lasts, and no longer" {
+    needs curl
+    make_dataset "$BIDS" 01
+    OTEL_METRICS_EXPORTER=prometheus OTEL_EXPORTER_PROMETHEUS_HOST=127.0.0.1 OTEL_EXPORTER_PROMETHEUS_PORT=0 \
+        neuro-preprocess "$BIDS" "$OUT" participant --slow-stage load_file:8 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    for ((i = 0; i < 100; i++)); do
+        url=$(grep -oE 'http://127.0.0.1:[0-9]+/metrics' "$BATS_TEST_TMPDIR/log" 2>/dev/null) && curl -fsS "$url" >"$PROM" 2>/dev/null &&
+            grep -q '^neuro_sessions_active 1' "$PROM" && break
+        sleep 0.1
+    done
+    kill -TERM $pid
+    wait $pid || true
+    grep -q '^neuro_sessions_active 1' "$PROM" || fail "$(cat "$BATS_TEST_TMPDIR/log" "$PROM")"
+    grep -q '^target_info{service_name="neuro-preprocess"' "$PROM" || grep -q 'service_name="neuro-preprocess"' "$PROM"
+    run -7 curl -sS "$url"
+}
+
+@test "OTEL_TRACES_SAMPLER: what is not sampled is recorded and marked, what failed is kept" {
+    mixed
+    OTEL_TRACES_SAMPLER=always_off run -1 preprocess
+    declare -A sampled
+    while read -r trace decision; do sampled[$trace]=$decision; done \
+        < <(logs | jq -r 'select(.eventName == "neuro.sampling") | [.traceId, (.attributes[] | select(.key == "neuro.sampled").value.boolValue)] | @tsv')
+    equal ${#sampled[@]} 3 # two sessions and the run
+    n=0
+    while read -r name trace code flags; do
+        n=$((n + 1))
+        equal "${sampled[$trace]}" "$([[ $code == 2 ]] && echo true || echo false)" "$name"
+        equal $((flags & 1)) "$([[ $code == 2 ]] && echo 1 || echo 0)" "flags of $name"
+    done < <(spans | jq -r 'select(.parentSpanId == null) | [.name, .traceId, .status.code, .flags] | @tsv')
+    equal $n 3
+}
+
+@test "limits of attributes are kept, and what is left out is counted" {
+    make_dataset "$BIDS" 01
+    OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=2 OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT=4 run -0 preprocess
+    spans | jq -es 'all(.[]; (.attributes | length) <= 2) and any(.[]; .droppedAttributesCount > 0)
+        and all(.[].attributes[]?.value.stringValue // ""; length <= 4)' >/dev/null || fail "$(spans | head -n 3)"
+}
+
+@test "exponential histograms and differences on request" {
+    make_dataset "$BIDS" 01
+    OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION=base2_exponential_bucket_histogram \
+        OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta run -0 preprocess
+    metrics | jq -es '[.[] | select(.name == "neuro.stage.duration").exponentialHistogram]
+        | length > 0 and all(.[]; .aggregationTemporality == 1 and all(.dataPoints[]; .count == "1" and .scale == 20 and .positive.bucketCounts == ["1"]))' >/dev/null
+    equal "$(metrics | jq -s '[.[] | select(.name == "neuro.sessions.processed").sum.dataPoints[]] | length')" 1
+    equal "$(metrics | jq -rs '[.[] | select(.name == "neuro.sessions.active").sum.aggregationTemporality] | unique | join(" ")')" 2
+}
+
+@test "OTEL_METRIC_EXPORT_INTERVAL: metrics are collected while a run lasts" {
+    make_dataset "$BIDS" 01
+    OTEL_METRIC_EXPORT_INTERVAL=200 run -0 preprocess --slow-stage load_file:2.5
+    equal "$(metrics | jq -s '[.[] | select(.name == "neuro.sessions.active").sum.dataPoints[].asInt | tonumber] | .[0] == 0 and .[-1] == 0 and any(. == 1) and length >= 4')" true
+}
+
+@test "a run joins the trace of TRACEPARENT unless OTEL_PROPAGATORS leaves it out" {
+    make_dataset "$BIDS" 01
+    export TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 TRACESTATE=vendor=1
+    run -0 preprocess
+    equal "$(spans | jq -r 'select(.name == "preprocess_run") | [.traceId, .parentSpanId, .traceState, .flags] | @tsv')" \
+        $'0af7651916cd43dd8448eb211c80319c\tb7ad6b7169203331\tvendor=1\t769'
+    rm -r "$OUT"
+    OTEL_PROPAGATORS=baggage run -0 preprocess
+    equal "$(spans | jq -r 'select(.name == "preprocess_run").parentSpanId')" null
+}
+
+@test "--telemetry-id: labels stay in the record, and do not stand in the text file" {
+    mixed
+    for naming in hash none; do
+        run -1 preprocess --telemetry-id $naming --metrics-textfile "$PROM" --rerun all
+        grep -qE 'bids_participant="[0-9a-f]{16}"' "$PROM"
+        run ! grep -E 'participant="0[12]"|"BL"|sub-01' "$PROM"
+        contains "$(lines_of | jq -r '.resourceSpans[]?.resource.attributes[] | select(.key == "neuro.telemetry.id").value.stringValue' | sort -u)" $naming
+    done
+    equal "$(spans | jq -r '.attributes[]? | select(.key == "bids.participant").value.stringValue' | sort -u | paste -sd ' ')" '01 02'
+    equal "$(stat -c %a "$OUT/logs/telemetry/.salt")" 600
+}
+
+@test "the files of 'process' are named by nobody's name in what is sent" {
+    head=$(head_image)
+    mkdir "$BATS_TEST_TMPDIR/DoeJane"
+    cp "$head" "$BATS_TEST_TMPDIR/DoeJane/DoeJane_MPRAGE.nii.gz"
+    head -c 2000 "$head" >"$BATS_TEST_TMPDIR/DoeJane_broken.nii.gz"
+    "$PYTHON" "$TOP/tests/cli/otlp_sink.py" "$BATS_TEST_TMPDIR/sent" >"$BATS_TEST_TMPDIR/port" 3>&- &
+    sink=$!
+    for ((i = 0; i < 50; i++)); do [[ -s $BATS_TEST_TMPDIR/port ]] && break; sleep 0.1; done
+    for naming in label hash none; do
+        rm -rf "$BATS_TEST_TMPDIR/sent" "$OUT"
+        OTEL_EXPORTER_OTLP_PROTOCOL=http/json run neuro-preprocess process "$BATS_TEST_TMPDIR/DoeJane/DoeJane_MPRAGE.nii.gz" "$BATS_TEST_TMPDIR/DoeJane_broken.nii.gz" \
+            -o "$OUT" --bias-correction none --telemetry-id $naming --otel-endpoint "http://127.0.0.1:$(cat "$BATS_TEST_TMPDIR/port")"
+        [[ -s $BATS_TEST_TMPDIR/sent ]] || { kill $sink; fail "nothing was sent: $output"; }
+        if [[ $naming == label ]]; then
+            grep -q DoeJane "$BATS_TEST_TMPDIR/sent" || { kill $sink; fail 'this test would see nothing'; }
+        elif grep -io '.\{60\}doejane.\{20\}' "$BATS_TEST_TMPDIR/sent"; then
+            kill $sink
+            fail "a name was sent ($naming)"
+        fi
+    done
+    kill $sink
+}

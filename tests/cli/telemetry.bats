@@ -1,0 +1,140 @@
+#!/usr/bin/env bats
+# Telemetry to a server on this machine: sent while a run lasts, owed when it could not be, replayed. (More of it, against a real
+# Collector, is in tests/telemetry.)
+load helper
+
+SINK_PY=$TOP/tests/cli/otlp_sink.py
+
+setup_file()
+{
+    make_dataset "$BATS_FILE_TMPDIR/bids" 01 02
+    export BIDS=$BATS_FILE_TMPDIR/bids
+}
+setup()
+{
+    OUT=$BATS_TEST_TMPDIR/out
+    SINK=$BATS_TEST_TMPDIR/sink.jsonl
+    export OTEL_EXPORTER_OTLP_PROTOCOL=http/json
+}
+teardown()
+{
+    [[ -z ${SINK_PID:-} ]] || kill "$SINK_PID" 2>/dev/null || true
+}
+
+# start_sink [ANSWER…]: sets ENDPOINT; what it accepts stands in $SINK.
+start_sink()
+{
+    [[ -z ${SINK_PID:-} ]] || kill "$SINK_PID"
+    : >"$BATS_TEST_TMPDIR/port"
+    "$PYTHON" "$SINK_PY" "$SINK" "$@" >"$BATS_TEST_TMPDIR/port" 2>"$BATS_TEST_TMPDIR/sink.log" 3>&- &
+    SINK_PID=$!
+    until [[ -s $BATS_TEST_TMPDIR/port ]]; do sleep 0.02; done
+    ENDPOINT=http://127.0.0.1:$(cat "$BATS_TEST_TMPDIR/port")
+}
+
+preprocess() { neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --rerun all "$@"; }
+
+# What stands in the records and is to be sent: spans by their ids, log records by their texts.
+SPANS='.. | objects | select(has("endTimeUnixNano")).spanId'
+recorded() { cat "$OUT"/logs/telemetry/*.otlp.jsonl | jq -Rr "fromjson? | $SPANS" | LC_ALL=C sort; }
+arrived() { jq -r ".body | $SPANS" "$SINK" | LC_ALL=C sort; }
+owed() { ls "$OUT/logs/telemetry/owed"; }
+
+# Twice is only what came in two batches of one name.
+arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \" + ." "$SINK" | LC_ALL=C sort -u | cut -d ' ' -f 2 | LC_ALL=C sort; }
+
+@test "a run sends each span once, says so, and owes nothing" {
+    start_sink
+    run -0 preprocess --otel-endpoint "$ENDPOINT"
+    contains "$output" "sent: traces to http/json $ENDPOINT/v1/traces"
+    contains "$output" 'telemetry sent: '
+    equal "$(arrived)" "$(recorded)"
+    equal "$(owed)" ''
+}
+
+@test "without a server the run is the same, and the next one sends both" {
+    start_sink
+    run -0 preprocess --otel-endpoint http://127.0.0.1:1
+    contains "$output" 'bytes of the record wait for the next run'
+    equal "$(owed | wc -l)" 1
+    run -0 preprocess --otel-endpoint "$ENDPOINT"
+    contains "$output" '1 earlier records caught up'
+    equal "$(arrived)" "$(recorded)"
+    equal "$(owed)" ''
+}
+
+@test "replay sends what is recorded, once; --dry-run and --since send nothing" {
+    preprocess
+    start_sink
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT" --dry-run
+    contains "$output" 'would send'
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT" --since 2999-01-01
+    [[ ! -e $SINK ]]
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT" --since 1d
+    equal "$(arrived)" "$(recorded)"
+    run -0 neuro-preprocess replay "$OUT" --all --endpoint "$ENDPOINT"
+    equal "$(arrived)" "$(recorded)"
+}
+
+@test "replay's status says what became of it" {
+    preprocess
+    run -64 --separate-stderr neuro-preprocess replay "$OUT"
+    contains "$stderr" '--endpoint URL'
+    run -64 neuro-preprocess replay "$OUT" --endpoint http://127.0.0.1:1 --since yesterday
+    run -66 neuro-preprocess replay "$BIDS" --endpoint http://127.0.0.1:1
+    run -75 --separate-stderr neuro-preprocess replay "$OUT" --endpoint http://127.0.0.1:1 --otel-timeout 0.2
+    contains "$stderr" 'what was not sent is kept'
+    start_sink 400
+    run -1 --separate-stderr neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+    contains "$stderr" 'replay --all'
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+}
+
+@test "TERM: what was recorded until then arrives, with the interrupted session's end" {
+    start_sink
+    neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --slow-stage normalization:20 --otel-endpoint "$ENDPOINT" \
+        >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    until [[ $(running_stage "$OUT" 01) == normalization ]]; do sleep 0.05; done
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    equal $status 143
+    equal "$(arrived)" "$(recorded)"
+    jq -es '.. | objects | select(.name? == "preprocess_session" and .status.code == 2)' "$SINK"
+    equal "$(owed)" ''
+}
+
+@test "killed again and again, the program loses nothing and repeats only whole batches" {
+    export OTEL_BSP_SCHEDULE_DELAY=5 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=3
+    start_sink
+    for i in $(seq 20); do
+        setsid neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --rerun all --otel-endpoint "$ENDPOINT" \
+            >/dev/null 2>&1 3>&- &
+        sleep "0.$(printf '%02d' $((i * 2)))"
+        kill -KILL -- -$! 2>/dev/null || true
+        wait $! 2>/dev/null || true
+        while kill -0 -- -$! 2>/dev/null; do sleep 0.01; done # its sender holds the ledger until it is gone
+    done
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+    equal "$(arrived_by_batch)" "$(recorded)"
+    equal "$(owed)" ''
+    # Runs that died have their spans ended.
+    grep -rq '"stringValue":"killed"' "$OUT/logs/telemetry"
+}
+
+@test "a hundred records are replayed at once by ten processes, each span once" {
+    preprocess
+    start_sink
+    record=$(find "$OUT/logs/telemetry" -name '*.otlp.jsonl')
+    for i in $(seq 99); do
+        # Other ids: the first eight digits of each span's.
+        sed -E "s/\"(spanId|parentSpanId)\":\"[0-9a-f]{8}/\"\1\":\"$(printf '%08x' "$i")/g" "$record" >"${record%/*}/20260101T000000Z_$i.otlp.jsonl"
+    done
+    for _ in $(seq 10); do
+        neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT" >/dev/null 2>&1 3>&- &
+    done
+    wait $(jobs -p | grep -v "^$SINK_PID$")
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+    equal "$(arrived)" "$(recorded)"
+}

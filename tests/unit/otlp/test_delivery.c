@@ -1,0 +1,753 @@
+/* Bringing a record to a server that accepts, fails, refuses, finds things too large, or dies: each
+ * item arrives once, or is owed, or was dropped and said to be. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "otlp/owed.h"
+#include "otlp/record.h"
+#include "post.h"
+#include "tap.h"
+#include "trace/names.h"
+
+static const int64_t SECOND = INT64_C(1000000000);
+
+/* A record, a server, and what lies between them. */
+struct bench {
+    char *record;
+    struct script script;
+    struct np_otlp_settings settings;
+    struct np_otlp_outlets outlets;
+    struct np_otlp_delivery *delivery;
+};
+
+static void bench_done(struct bench *bench)
+{
+    np_otlp_delivery_freep(&bench->delivery);
+    script_done(&bench->script);
+    free(bench->record);
+}
+
+static int open_again(struct bench *bench, enum np_otlp_life life, enum np_otlp_scope scope)
+{
+    const struct np_otlp_delivery_options options = {.life = life, .scope = scope};
+    const struct np_otlp_post post = post_of(&bench->script);
+
+    np_otlp_delivery_freep(&bench->delivery);
+    np_otlp_outlets_init(&bench->outlets, &bench->settings, &post, 1);
+    return np_otlp_delivery_open(bench->record, &bench->outlets, &options, &bench->delivery, NULL);
+}
+
+static void bench_open(struct bench *bench, const char *name, const char *answers, int n_items)
+{
+    *bench = (struct bench){.record = fresh_record(name),
+                            .script = {.answers = answers, .now_ns = SECOND},
+                            .settings = test_settings()};
+    put_record(bench->record, 0, n_items);
+    ok_int(open_again(bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
+}
+
+/* Step all signals until nothing is left to do, time passing as they ask; the worst of their last
+ * steps. */
+static enum np_otlp_step settle(struct bench *bench)
+{
+    enum np_otlp_step worst = NP_OTLP_STEP_DONE;
+
+    for (int i = 0, n = 0; i < NP_OTLP_N_SIGNALS; n++) {
+        int64_t when_ns;
+        enum np_otlp_step step =
+            np_otlp_delivery_step(bench->delivery, (enum np_otlp_signal)i, &when_ns);
+        if (step == NP_OTLP_STEP_LATER && when_ns < INT64_MAX)
+            bench->script.now_ns = when_ns;
+        if (step == NP_OTLP_STEP_OVER)
+            worst = step;
+        if (step == NP_OTLP_STEP_DONE || step == NP_OTLP_STEP_OVER)
+            i++;
+        if (n > 5000) {
+            ok(!"settled in 5000 steps");
+            return NP_OTLP_STEP_OVER;
+        }
+    }
+    return worst;
+}
+
+static struct np_otlp_tally total(const struct bench *bench)
+{
+    struct np_otlp_tally sum = {0};
+
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        const struct np_otlp_tally *tally = &bench->outlets.outlet[i].tally;
+        sum.n_exported += tally->n_exported;
+        sum.n_rejected += tally->n_rejected;
+        sum.n_dropped += tally->n_dropped;
+        sum.n_requests += tally->n_requests;
+        sum.n_failed += tally->n_failed;
+    }
+    return sum;
+}
+
+TEST(a_record_is_delivered_once_and_a_second_time_sends_nothing)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "once", "A", 1000);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 1000), 1000);
+    ok_int(n_once(&bench.script, "log", 1000), 1000);
+    ok_int(bench.script.n_requests, 4); /* 512 items each at most */
+    ok_int(np_otlp_delivery_owed_bytes(bench.delivery), 0);
+    ok_int(total(&bench).n_exported, 2000);
+    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(bench.script.n_requests, 4);
+}
+
+TEST(a_server_that_fails_for_a_while_gets_each_batch_again_under_the_same_name)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "again", "SSUTA", 10);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 10), 10);
+    ok_int(bench.script.n_requests, 6);
+    ok_int((int64_t)json_object_size(bench.script.batches), 2);
+    ok_int(bench.script.n_renamed, 0);
+    ok_int(total(&bench).n_failed, 4);
+}
+
+/* 1, 2, 4, … 30 s, each times [0.5, 1). */
+TEST(waits_double_up_to_thirty_seconds)
+{
+    struct np_otlp_retry retry = {0};
+
+    np_random_seed(&retry.random, 3, 0);
+    for (double full_s = 1; full_s < 200; full_s *= 2) {
+        double most_s = full_s < 30 ? full_s : 30;
+        double wait_s = (double)np_otlp_retry_wait_ns(&retry, -1) * 1e-9;
+        ok(wait_s >= most_s / 2 && wait_s <= most_s);
+    }
+    np_otlp_retry_reset(&retry);
+    double first_s = (double)np_otlp_retry_wait_ns(&retry, -1) * 1e-9;
+    ok_below(first_s, 1.0001, "after success, s");
+}
+
+TEST(what_the_server_asks_for_is_waited_for_within_reason)
+{
+    struct np_otlp_retry retry = {0};
+
+    np_random_seed(&retry.random, 3, 0);
+    static const double asked_s[] = {7, 0, 1e12}, expected_s[] = {7.05, 0.05, 300.05};
+    for (size_t i = 0; i < NP_COUNT(asked_s); i++) {
+        double wait_s = (double)np_otlp_retry_wait_ns(&retry, asked_s[i]) * 1e-9;
+        ok_near(wait_s, expected_s[i], 0.0501, "wait, s");
+    }
+
+    NP_AUTO(bench_done) struct bench bench;
+    bench_open(&bench, "asked", "RA", 1);
+    settle(&bench);
+    ok_near((double)bench.script.now_ns * 1e-9, 4.05, 0.0601, "one second and three later, s");
+}
+
+TEST(a_refused_batch_is_dropped_noted_and_not_sent_again_but_to_others)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "refused", "X", 10);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(total(&bench).n_dropped, 20);
+    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "refused: no, thank you");
+    bench.script.answers = "A";
+    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
+    settle(&bench);
+    ok_int(total(&bench).n_requests, 0);
+    char id[] = "http/json http://elsewhere.example:4318/v1/x";
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        bench.settings.to[i].id = id;
+    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
+    settle(&bench);
+    ok_int(total(&bench).n_exported, 20);
+}
+
+TEST(all_that_a_destination_has_not_goes_there_though_others_have_it)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "all", "A", 10);
+    settle(&bench);
+    char id[] = "http/json http://elsewhere.example:4318/v1/x";
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        bench.settings.to[i].id = id;
+    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
+    settle(&bench);
+    ok_int(total(&bench).n_exported, 0);
+    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_NOT_HERE), 0);
+    settle(&bench);
+    ok_int(total(&bench).n_exported, 20);
+    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_NOT_HERE), 0);
+    settle(&bench);
+    ok_int(total(&bench).n_exported, 0);
+}
+
+/* A wrong token is the user's to mend: what was recorded is not thrown away for it. */
+TEST(a_closed_door_drops_nothing)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "door", "D", 10);
+    np_otlp_outlets_finish(&bench.outlets, bench.script.now_ns);
+    ok_int(settle(&bench), NP_OTLP_STEP_OVER);
+    ok_int(total(&bench).n_dropped, 0);
+    ok(np_otlp_delivery_owed_bytes(bench.delivery) > 0);
+    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "not let in");
+    bench.script.answers = "A";
+    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 10), 10);
+}
+
+TEST(a_partial_success_is_done_and_says_what_was_lost)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "partial", "PA", 10);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(total(&bench).n_exported, 19);
+    ok_int(total(&bench).n_rejected, 1);
+    ok_int(bench.script.n_requests, 2);
+    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "accepted in part");
+}
+
+TEST(what_is_too_large_is_halved_until_it_fits)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "halved", "A", 100);
+    bench.script.most_items = 7;
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 100), 100);
+    ok_int(n_once(&bench.script, "log", 100), 100);
+    ok_int(bench.script.n_renamed, 0);
+    ok_int(total(&bench).n_dropped, 0);
+}
+
+/* One line with 9 spans, as closing a dead run's spans writes them. */
+static void put_long_line(const char *path)
+{
+    FILE *file = fopen(path, "ae");
+
+    fputs("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[", file);
+    for (int i = 0; i < 9; i++)
+        fprintf(file,
+                "%s{\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"%016x\","
+                "\"name\":\"long-%d\",\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\"}",
+                i ? "," : "", i + 1, i);
+    fputs("]}]}]}\n", file);
+    fclose(file);
+}
+
+TEST(a_line_that_is_too_large_is_taken_apart)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "line", "A", 3);
+    put_long_line(bench.record);
+    put_record(bench.record, 3, 6);
+    bench.script.most_items = 2;
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 6), 6);
+    ok_int(n_once(&bench.script, "long", 9), 9);
+    ok_int(total(&bench).n_dropped, 0);
+}
+
+TEST(an_item_that_is_too_large_alone_is_dropped_and_the_rest_goes_on)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    /* Of four spans: 4 are too large, 2 are, 1 is (dropped), then all is well. */
+    bench_open(&bench, "alone", "LLLA", 4);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(total(&bench).n_dropped, 1);
+    ok_int(n_once(&bench.script, "span", 4), 3);
+    ok_int(n_once(&bench.script, "log", 4), 4);
+    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "refused");
+}
+
+/* What is at the end of a run: a moment for who does not answer, one deadline for who does. */
+static double end_s(const char *name, const char *before, const char *after)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    bench_open(&bench, name, *before ? before : "A", 0);
+    open_again(&bench, NP_OTLP_GROWING, NP_OTLP_OWED);
+    put_record(bench.record, 0, 1);
+    if (*before)
+        np_otlp_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns);
+    put_record(bench.record, 1, 3);
+    bench.script.answers = after;
+    int64_t start_ns = bench.script.now_ns;
+    np_otlp_outlets_finish(&bench.outlets, start_ns);
+    np_otlp_delivery_at_rest(bench.delivery);
+    settle(&bench);
+    return (double)(bench.script.now_ns - start_ns) * 1e-9;
+}
+
+static void end_below(double found_s, double limit_s, const char *what)
+{
+    ok_below(found_s, limit_s, what);
+}
+
+TEST(the_end_is_short_when_nobody_answers_and_bounded_when_somebody_does)
+{
+    end_below(end_s("end1", "", "U"), 0.15, "unreachable, never answered, s");
+    end_below(end_s("end2", "", "T"), 0.1301, "hung, never answered, s");
+    end_below(end_s("end3", "", "D"), 0.15, "not let in, s");
+    end_below(end_s("end4", "A", "U"), 0.15, "answered once, gone now, s");
+    end_below(end_s("end5", "A", "T"), 5.0001, "answered, hung at the end, s");
+    end_below(end_s("end6", "U", "U"), 0.15, "down before, down still, s");
+    double busy_s = end_s("end7", "A", "S");
+    ok(busy_s > 1 && busy_s < 5); /* it is asked again as long as there is time */
+    end_below(end_s("end8", "A", "SA"), 2.1, "busy once, s");
+}
+
+/* The first request has nothing in it; the batch that follows is not broken off after a moment. */
+TEST(a_server_is_greeted_before_it_is_sent_anything)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    bench_open(&bench, "greeted", "UA", 3);
+    bench.outlets.greets = true;
+    ok_int(np_otlp_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_OTLP_STEP_LATER);
+    bench.script.now_ns = when_ns;
+    ok_int(np_otlp_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_OTLP_STEP_ON);
+    ok_int((int64_t)json_object_size(bench.script.seen), 0);
+    ok_int((int64_t)json_object_size(bench.script.batches), 0);
+    np_otlp_outlets_finish(&bench.outlets, bench.script.now_ns);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok(bench.script.last_deadline_ns - bench.script.now_ns > 4 * SECOND);
+    ok_int(n_once(&bench.script, "span", 3), 3);
+    ok_int(n_once(&bench.script, "log", 3), 3);
+    ok_int(bench.script.n_requests, 4); /* the logs go to the same server */
+}
+
+TEST(a_growing_record_is_followed_and_half_a_line_waits)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    bench_open(&bench, "grows", "A", 5);
+    ok_int(open_again(&bench, NP_OTLP_GROWING, NP_OTLP_OWED), 0);
+    FILE *file = fopen(bench.record, "ae");
+    fputs("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":", file);
+    fflush(file);
+    ok_int(np_otlp_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_OTLP_STEP_ON);
+    ok_int(np_otlp_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_OTLP_STEP_DONE);
+    ok_near((double)(when_ns - bench.script.now_ns) * 1e-9, 5, 1e-6, "next look, s");
+    ok_int(np_otlp_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_OTLP_STEP_LATER);
+    fputs("\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"00000000000000aa\",\"name\":"
+          "\"late-0\",\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\"}]}]}]}\n",
+          file);
+    fclose(file);
+    bench.script.now_ns = when_ns;
+    ok_int(np_otlp_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_OTLP_STEP_ON);
+    ok_int(n_once(&bench.script, "span", 5), 5);
+    ok_int(n_once(&bench.script, "late", 1), 1);
+    np_otlp_delivery_at_rest(bench.delivery);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+}
+
+TEST(torn_and_foreign_lines_do_not_stand_in_the_way)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "foreign", "A", 3);
+    FILE *file = fopen(bench.record, "ae");
+    fputs("{\"resourceSpans\":[{\"scopeSp\n\n\xff\xfe\n{\"a\":1}\n[]\n", file);
+    fclose(file);
+    put_record(bench.record, 3, 6);
+    file = fopen(bench.record, "ae");
+    fputs("{\"resourceLogs\":[{\"sco", file);
+    fclose(file);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 6), 6);
+    ok_int(n_once(&bench.script, "log", 6), 6);
+    ok_int(np_otlp_delivery_owed_bytes(bench.delivery), 0);
+}
+
+/* A sender that dies at its n-th request, before or after the server has it; the next one goes on.
+ */
+struct mortal {
+    struct script *script;
+    int fd;
+    int64_t n_left;
+};
+
+static void mortal_send(void *self, const struct np_otlp_parcel *parcel, int64_t deadline_ns,
+                        struct np_otlp_reply *reply)
+{
+    struct mortal *mortal = self;
+    uint32_t n = (uint32_t)parcel->n_bytes;
+
+    if (mortal->n_left == 0)
+        _exit(1); /* before it left */
+    if (write(mortal->fd, &n, sizeof(n)) != sizeof(n) ||
+        write(mortal->fd, parcel->batch_id, NP_OTLP_BATCH_ID) != NP_OTLP_BATCH_ID ||
+        write(mortal->fd, parcel->body, n) != (ssize_t)n)
+        _exit(2);
+    if (--mortal->n_left < 0)
+        _exit(1); /* the server has it, the ledger does not */
+    script_send(mortal->script, parcel, deadline_ns, reply);
+}
+
+static int64_t mortal_now_ns(void *self)
+{
+    return ((struct mortal *)self)->script->now_ns;
+}
+
+/* One life; true when it came to its end. */
+static bool live(struct bench *bench, int fd, int64_t n_left)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct mortal mortal = {&bench->script, fd, n_left};
+        const struct np_otlp_delivery_options options = {.life = NP_OTLP_AT_REST};
+        const struct np_otlp_post post = {&mortal, mortal_send, mortal_now_ns};
+        bench->settings.spans.most_in_batch = bench->settings.logs.most_in_batch = 8;
+        np_otlp_outlets_init(&bench->outlets, &bench->settings, &post, 1);
+        if (np_otlp_delivery_open(bench->record, &bench->outlets, &options, &bench->delivery,
+                                  NULL) < 0)
+            _exit(3);
+        _exit(settle(bench) == NP_OTLP_STEP_DONE ? 0 : 4);
+    }
+    waitpid(pid, &status, 0);
+    ok(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+    return status == 0;
+}
+
+/* What the sink got: as a script that accepted it. */
+static void read_sink(FILE *sink, struct script *script)
+{
+    uint32_t n;
+    char id[NP_OTLP_BATCH_ID];
+
+    rewind(sink);
+    while (fread(&n, sizeof(n), 1, sink) == 1 && fread(id, sizeof(id), 1, sink) == 1) {
+        NP_AUTO(np_freep) char *body = np_xmalloc(n);
+        struct np_otlp_reply reply;
+        if (fread(body, 1, n, sink) != n)
+            break;
+        json_t *request = json_loadb(body, n, 0, NULL);
+        json_t *items = items_in(request);
+        bool is_known = script->batches && json_object_get(script->batches, id);
+        const struct np_otlp_parcel parcel = {.batch_id = id, .body = body, .n_bytes = n};
+        if (is_known)
+            note_batch(script, id, items); /* once more, under the same name: counts once */
+        else
+            script_send(script, &parcel, INT64_MAX, &reply);
+        json_decref(items);
+        json_decref(request);
+    }
+}
+
+TEST(a_sender_killed_at_any_request_loses_nothing_and_repeats_only_under_the_same_name)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    FILE *sink = tmpfile();
+    struct np_random random;
+    int n_lives = 1;
+
+    bench_open(&bench, "mortal", "A", 100);
+    np_otlp_delivery_freep(&bench.delivery);
+    np_random_seed(&random, 11, 0);
+    while (!live(&bench, fileno(sink), (int64_t)(np_random_bits(&random) % 3)) && n_lives < 100)
+        n_lives++;
+    ok_above(n_lives, 8, "lives");
+    read_sink(sink, &bench.script);
+    fclose(sink);
+    ok_int(n_once(&bench.script, "span", 100), 100);
+    ok_int(n_once(&bench.script, "log", 100), 100);
+    ok_int(bench.script.n_renamed, 0);
+}
+
+/* The record is full to the brim of the file-size limit; the ledger, which is shorter, as well. */
+TEST(a_full_disk_delivers_what_the_ledger_can_note_and_owes_the_rest)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    struct rlimit limit, full;
+
+    bench_open(&bench, "full", "A", 600);
+    bench.settings.spans.most_in_batch = bench.settings.logs.most_in_batch = 10;
+    open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    full = limit;
+    full.rlim_cur = 4096;
+    setrlimit(RLIMIT_FSIZE, &full);
+    np_otlp_outlets_finish(&bench.outlets, bench.script.now_ns);
+    enum np_otlp_step step = settle(&bench);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    ok_int(step, NP_OTLP_STEP_OVER);
+    ok(total(&bench).n_exported > 0 && total(&bench).n_exported < 1200);
+    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "ledger cannot be written");
+    open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int((int64_t)json_object_size(bench.script.seen), 1200);
+    /* A batch of ten whose answer could not be noted comes again, under its name. */
+    ok(n_once(&bench.script, "span", 600) >= 590 && n_once(&bench.script, "log", 600) >= 590);
+    ok_int(bench.script.n_renamed, 0);
+}
+
+TEST(a_rehearsal_counts_and_leaves_nothing_behind)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    const struct np_otlp_delivery_options options = {.life = NP_OTLP_AT_REST, .is_rehearsal = true};
+
+    bench_open(&bench, "rehearsal", "A", 10);
+    np_otlp_delivery_freep(&bench.delivery);
+    NP_AUTO(np_freep) char *ledger = np_xasprintf("%s.ledger", bench.record);
+    unlink(ledger);
+    ok_int(np_otlp_delivery_open(bench.record, &bench.outlets, &options, &bench.delivery, NULL), 0);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(total(&bench).n_exported, 20);
+    ok(!np_path_exists(ledger));
+}
+
+/* A ledger beside a record that it does not belong to: nothing breaks, nothing runs in circles. */
+TEST(a_ledger_that_lies_is_survived)
+{
+    static const char *const lies[] = {"\"from\":3,\"to\":7", "\"from\":0,\"to\":99999999",
+                                       "\"from\":5000000,\"to\":5000001"};
+
+    for (size_t i = 0; i < NP_COUNT(lies); i++) {
+        NP_AUTO(bench_done) struct bench bench;
+        NP_AUTO(np_freep) char *name = np_xasprintf("lies%zu", i);
+        bench_open(&bench, name, "A", 10);
+        np_otlp_delivery_freep(&bench.delivery);
+        NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", bench.record);
+        FILE *file = fopen(path, "we");
+        fprintf(file, "{\"destination\":\"%s\",\"signal\":\"traces\",%s,\"outcome\":\"sending\"}\n",
+                bench.settings.to[0].id, lies[i]);
+        fclose(file);
+        ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
+        ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+        ok_int(n_once(&bench.script, "span", 10), 10);
+    }
+}
+
+/* A span of a trace of its own, named kind-number, and what was decided of the trace. */
+static void put_traced(const char *path, const char *kind, int number)
+{
+    FILE *file = fopen(path, "ae");
+
+    fprintf(file,
+            "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
+            "\"0af7651916cd43dd8448eb21%08x\",\"spanId\":\"00000000000000aa\",\"name\":\"%s-%d\","
+            "\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\",\"flags\":0}]}]}]}\n",
+            (unsigned)number + 1, kind, number);
+    fclose(file);
+}
+
+static void put_decision(const char *path, int number, bool is_sampled)
+{
+    FILE *file = fopen(path, "ae");
+
+    fprintf(file,
+            "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"1\","
+            "\"body\":{\"stringValue\":\"decided-%d\"},\"attributes\":[{\"key\":\"neuro.sampled\","
+            "\"value\":{\"boolValue\":%s}}],\"traceId\":\"0af7651916cd43dd8448eb21%08x\","
+            "\"eventName\":\"neuro.sampling\"}]}]}]}\n",
+            number, is_sampled ? "true" : "false", (unsigned)number + 1);
+    fclose(file);
+}
+
+static void open_holding(struct bench *bench, const char *name)
+{
+    const struct np_otlp_delivery_options options = {.life = NP_OTLP_GROWING,
+                                                     .holds_undecided = true};
+
+    bench_open(bench, name, "A", 0);
+    np_otlp_delivery_freep(&bench->delivery);
+    ok_int(np_otlp_delivery_open(bench->record, &bench->outlets, &options, &bench->delivery, NULL),
+           0);
+}
+
+TEST(undecided_spans_wait_while_the_run_goes_on_and_go_when_it_is_over)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    open_holding(&bench, "undecided");
+    put_traced(bench.record, "trace", 0);
+    ok_int(np_otlp_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_OTLP_STEP_DONE);
+    ok_int(bench.script.n_requests, 0);
+    np_otlp_delivery_at_rest(bench.delivery);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "trace", 1), 1);
+}
+
+TEST(a_trace_goes_or_stays_as_was_decided_and_decisions_stay_here)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    open_holding(&bench, "decided");
+    for (int i = 0; i < 300; i++)
+        put_traced(bench.record, i % 3 ? "out" : "in", i);
+    for (int i = 0; i < 300; i++)
+        put_decision(bench.record, i, i % 3 == 0);
+    ok_int(np_otlp_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_OTLP_STEP_ON);
+    put_traced(bench.record, "in", 299 + 3);
+    put_decision(bench.record, 299 + 3, false);
+    put_decision(bench.record, 299 + 3, true); /* the last one counts */
+    np_otlp_delivery_at_rest(bench.delivery);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "in", 303), 101);
+    ok_int(n_once(&bench.script, "out", 300), 0);
+    ok_int(n_once(&bench.script, "decided", 303), 0);
+}
+
+/* A record that asks for no names is sent without, though this sender would name them. */
+TEST(the_stricter_of_record_and_sender_names_participants)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    struct np_otlp_delivery_options options = {.life = NP_OTLP_AT_REST,
+                                               .naming = NP_OTLP_NAME_LABEL};
+
+    bench_open(&bench, "naming", "A", 0);
+    FILE *file = fopen(bench.record, "ae");
+    fputs("{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"neuro.telemetry.id\","
+          "\"value\":{\"stringValue\":\"none\"}}]},\"scopeLogs\":[{\"logRecords\":[{"
+          "\"timeUnixNano\":\"1\",\"body\":{\"stringValue\":\"sub-secret is done\"}}]}]}]}\n",
+          file);
+    fclose(file);
+    np_otlp_delivery_freep(&bench.delivery);
+    ok_int(np_otlp_delivery_open(bench.record, &bench.outlets, &options, &bench.delivery, NULL), 0);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(bench.script.n_requests, 1);
+    char *seen = json_dumps(bench.script.seen, 0);
+    ok(!strstr(seen, "secret"));
+    ok_contains(seen, "is done");
+    free(seen);
+}
+
+/* Records that are owed. */
+
+TEST(a_marked_record_is_found_until_it_is_cleared)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("marked");
+    NP_AUTO(np_freep) char *folder = np_path_directory(record);
+    NP_AUTO(np_freep) char *gone = np_xasprintf("%s/20250101T000000Z_gone.otlp.jsonl", folder);
+    NP_AUTO(np_strings_done) struct np_strings found = {0};
+    NP_AUTO(np_strings_done) struct np_strings left = {0};
+
+    put_record(record, 0, 1);
+    ok_int(np_otlp_owed_mark(record, NULL), 0);
+    ok_int(np_otlp_owed_mark(record, NULL), 0);
+    ok_int(np_otlp_owed_mark(gone, NULL), 0);
+    np_otlp_owed_list(folder, &found);
+    ok_int((int64_t)found.n, 1);
+    ok_str(found.item[0], record);
+    np_otlp_owed_clear(record);
+    np_otlp_owed_list(folder, &left);
+    ok_int((int64_t)left.n, 0);
+}
+
+/* A run with one span open, in a process of its own. */
+static pid_t start_run(const char *record, const int ready[2])
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct np_attrs resource = {0};
+        struct np_trace_sink sink;
+        np_attrs_string(&resource, NP_KEY_HOST_NAME, np_host_name());
+        if (np_otlp_record_open(record, &resource, NULL, &sink, NULL) < 0)
+            _exit(1);
+        struct np_trace *trace = np_trace_new(NULL);
+        np_trace_add_sink(trace, sink);
+        struct np_span *span = np_span_new("span-0", NULL);
+        np_span_begin(trace, span);
+        np_trace_settle(trace);
+        if (write(ready[1], "r", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    return pid;
+}
+
+TEST(a_run_is_alive_until_it_is_killed_then_its_spans_are_ended)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    enum np_otlp_life life = NP_OTLP_AT_REST;
+    int ready[2];
+    char byte;
+
+    bench_open(&bench, "alive", "A", 0);
+    ok(pipe(ready) == 0);
+    pid_t pid = start_run(bench.record, ready);
+    ok(read(ready[0], &byte, 1) == 1);
+    ok_int(np_otlp_owed_settle(bench.record, &life, NULL), 0);
+    ok_int(life, NP_OTLP_GROWING);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    ok_int(np_otlp_owed_settle(bench.record, &life, NULL), 0);
+    ok_int(life, NP_OTLP_AT_REST);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+/* Written a moment ago, by a machine whose locks cannot be seen. */
+TEST(a_fresh_record_of_another_host_counts_as_growing)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("elsewhere");
+    enum np_otlp_life life = NP_OTLP_AT_REST;
+
+    put_record(record, 0, 1);
+    ok_int(np_otlp_owed_settle(record, &life, NULL), 0);
+    ok_int(life, NP_OTLP_GROWING);
+    const struct timespec old[2] = {{.tv_sec = 1700000000}, {.tv_sec = 1700000000}};
+    utimensat(AT_FDCWD, record, old, 0);
+    ok_int(np_otlp_owed_settle(record, &life, NULL), 0);
+    ok_int(life, NP_OTLP_AT_REST);
+}
+
+TEST(without_memory_nothing_is_lost_but_time)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t n_refused = 0;
+
+    bench_open(&bench, "memory", "A", 3);
+    put_decision(bench.record, 1, true);
+    bench.settings.spans.most_in_batch = bench.settings.logs.most_in_batch = 1;
+    for (int64_t nth = 1; nth < 400; nth++) {
+        np_otlp_delivery_freep(&bench.delivery);
+        np_alloc_fail_at(nth);
+        int code = open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED);
+        ok(code == 0 || code == NP_ENOMEM);
+        n_refused += code == NP_ENOMEM;
+        int64_t before = np_alloc_requests();
+        if (code == 0)
+            settle(&bench);
+        np_alloc_fail_at(0);
+        if (code == 0 && before < nth && nth > 100)
+            break;
+    }
+    ok(n_refused > 0);
+    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 3), 3);
+    ok_int(n_once(&bench.script, "log", 3), 3);
+}
+
+TAP_MAIN

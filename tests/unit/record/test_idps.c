@@ -1,0 +1,145 @@
+/* The table of imaging-derived phenotypes: what is complete, under stable names, described. */
+#include "record/idps.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "record/place.h"
+#include "tap.h"
+
+/* A record of one image with a volume and a stage. */
+static void put(const char *output, const char *participant, const char *session,
+                enum np_state state, double volume_mm3)
+{
+    NP_AUTO(np_record_place_done) struct np_record_place place;
+    NP_AUTO(np_record_done) struct np_session_record record;
+
+    np_record_place_session(&place, output, participant, session, session ? session : "unnamed");
+    np_record_init(&record);
+    record.state = state;
+    record.participant = np_xstrdup(participant);
+    record.session = session ? np_xstrdup(session) : NULL;
+    record.file = np_xcalloc(1, sizeof(*record.file));
+    record.n_files = 1;
+    struct np_file_record *file = &record.file[0];
+    file->path = np_xasprintf("sub-%s/anat/x_T1w.nii", participant);
+    file->modality = np_xstrdup("T1w");
+    file->state = state;
+    np_file_record_number(file, "skull_strip.volume", volume_mm3, "mm3");
+    np_file_record_stage(file, "load_file")->wall_s = 0.5;
+    np_file_record_stage(file, "skull_strip")->wall_s = 1.5;
+    ok_int(np_directory_make(place.directory, NULL), 0);
+    ok_int(np_record_write(place.status, &record, NULL), 0);
+}
+
+/* Add an output to a record that is there, and the output itself. */
+static void put_metrics(const char *output, const char *participant, const char *metrics)
+{
+    NP_AUTO(np_record_place_done) struct np_record_place place;
+    NP_AUTO(np_record_done) struct np_session_record record = {0};
+    NP_AUTO(np_freep)
+    char *path = np_xasprintf("sub-%s/anat/sub-%s_desc-iqm_T1w.json", participant, participant);
+    NP_AUTO(np_freep) char *whole = np_path_join(output, path);
+    NP_AUTO(np_freep) char *folder = np_path_directory(whole);
+
+    np_record_place_session(&place, output, participant, NULL, "unnamed");
+    ok_int(np_record_read(place.status, &record, NULL), 0);
+    np_file_record_output(&record.file[0], path)->n_bytes = (int64_t)strlen(metrics);
+    ok_int(np_record_write(place.status, &record, NULL), 0);
+    ok_int(np_directory_make(folder, NULL), 0);
+    ok_int(np_file_write_atomic(whole, metrics, strlen(metrics), NULL), 0);
+}
+
+static char *fresh_output(const char *name)
+{
+    return np_path_join(tap_directory(), name);
+}
+
+TEST(a_row_for_each_complete_image_and_none_for_others)
+{
+    NP_AUTO(np_freep) char *output = fresh_output("rows");
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
+    NP_AUTO(np_idps_done) struct np_idps idps;
+
+    put(output, "01", NULL, NP_STATE_SUCCESS, 1.25e6);
+    put(output, "02", "pre", NP_STATE_SUCCESS, 1.5e6);
+    put(output, "03", NULL, NP_STATE_FAILED, 0);
+    ok_int(np_survey_read(output, &survey, NULL), 0);
+    np_idps_collect(output, &survey, &idps);
+    ok_int((int64_t)idps.n_rows, 2);
+    ok_int((int64_t)idps.n_sessions, 2);
+    NP_AUTO(np_freep) char *text = np_idps_tsv(&idps);
+    ok_str(text, "participant_id\tbids_participant_id\tsession_id\tbids_session_id\tmodality\t"
+                 "source_file\tskull_strip_volume\tduration_load_file\tduration_skull_strip\t"
+                 "duration\n"
+                 "01\tsub-01\tunnamed\tn/a\tT1w\tsub-01/anat/x_T1w.nii\t1250000\t0.5\t1.5\t2\n"
+                 "02\tsub-02\tpre\tses-pre\tT1w\tsub-02/anat/x_T1w.nii\t1500000\t0.5\t1.5\t2\n");
+}
+
+TEST(numbers_of_the_quality_metrics_join_and_what_is_missing_is_na)
+{
+    NP_AUTO(np_freep) char *output = fresh_output("metrics");
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
+    NP_AUTO(np_idps_done) struct np_idps idps;
+
+    put(output, "01", NULL, NP_STATE_SUCCESS, 1e6);
+    put(output, "02", NULL, NP_STATE_SUCCESS, 1e6);
+    put_metrics(output, "02", "{\"cjv\": 0.25, \"provenance\": {\"x\": 1}, \"name\": \"y\"}");
+    ok_int(np_survey_read(output, &survey, NULL), 0);
+    np_idps_collect(output, &survey, &idps);
+    ok_int((int64_t)idps.n_columns, 5);
+    ok_str(idps.column[4].name, "iqm_cjv");
+    NP_AUTO(np_freep) char *text = np_idps_tsv(&idps);
+    ok_contains(text, "\t0.5\t1.5\t2\tn/a\n");
+    ok_contains(text, "\t0.5\t1.5\t2\t0.25\n");
+}
+
+TEST(metrics_that_cannot_be_read_are_left_out)
+{
+    static const char *const broken[] = {"", "[1]", "{\"cjv\": ", "{\"cjv\": null}"};
+
+    for (size_t i = 0; i < NP_COUNT(broken); i++) {
+        NP_AUTO(np_freep) char *name = np_xasprintf("broken-%zu", i);
+        NP_AUTO(np_freep) char *output = fresh_output(name);
+        NP_AUTO(np_survey_done) struct np_survey survey = {0};
+        NP_AUTO(np_idps_done) struct np_idps idps;
+        put(output, "01", NULL, NP_STATE_SUCCESS, 1e6);
+        put_metrics(output, "01", broken[i]);
+        ok_int(np_survey_read(output, &survey, NULL), 0);
+        np_idps_collect(output, &survey, &idps);
+        ok_int((int64_t)idps.n_columns, 4);
+    }
+}
+
+TEST(the_dictionary_describes_every_column_with_its_unit)
+{
+    NP_AUTO(np_freep) char *output = fresh_output("dictionary");
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
+    NP_AUTO(np_idps_done) struct np_idps idps;
+
+    put(output, "01", NULL, NP_STATE_SUCCESS, 1e6);
+    ok_int(np_survey_read(output, &survey, NULL), 0);
+    np_idps_collect(output, &survey, &idps);
+    NP_AUTO(np_freep) char *text = np_idps_json(&idps);
+    json_t *json = json_loads(text, 0, NULL);
+    ok_int((int64_t)json_object_size(json), 10);
+    const json_t *volume = json_object_get(json, "skull_strip_volume");
+    ok_str(json_string_value(json_object_get(volume, "Units")), "mm3");
+    ok_str(json_string_value(json_object_get(volume, "Description")), "Volume of the brain mask.");
+    ok(json_object_get(json, "participant_id") != NULL);
+    json_decref(json);
+}
+
+TEST(no_output_gives_no_rows)
+{
+    struct np_survey survey = {0};
+    NP_AUTO(np_idps_done) struct np_idps idps;
+
+    np_idps_collect("/nowhere", &survey, &idps);
+    ok_int((int64_t)idps.n_rows, 0);
+    ok_int((int64_t)idps.n_columns, 0);
+}
+
+TAP_MAIN
