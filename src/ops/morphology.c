@@ -240,7 +240,7 @@ static bool next_run(const uint8_t *row, int64_t nx, int64_t x, uint8_t value, s
 
     if (!from)
         return false;
-    const uint8_t *to = memchr(from, !value, (size_t)(row + nx - from));
+    const uint8_t *to = memchr(from, value ? 0 : 1, (size_t)(row + nx - from));
     run->from = (int32_t)(from - row);
     run->to = (int32_t)(to ? to - row : nx);
     return true;

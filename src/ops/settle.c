@@ -40,11 +40,10 @@ static void settling_done(struct settling *s)
     free(s->next);
 }
 
-static int for_vertices(const struct settling *s, const struct np_exec *exec, np_task_fn *fn,
+static int for_vertices(struct settling *s, const struct np_exec *exec, np_task_fn *fn,
                         struct np_error *err)
 {
-    np_exec_run(exec, (s->mesh->n_vertices + VERTICES_PER_TASK - 1) / VERTICES_PER_TASK, fn,
-                (void *)(uintptr_t)s);
+    np_exec_run(exec, (s->mesh->n_vertices + VERTICES_PER_TASK - 1) / VERTICES_PER_TASK, fn, s);
     return np_exec_check(exec, err);
 }
 

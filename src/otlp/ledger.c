@@ -355,7 +355,7 @@ static int append(struct np_otlp_ledger *ledger, const struct np_otlp_entry *ent
         return np_error_set(err, NP_ENOMEM, "'%s': no memory for a line", ledger->path);
     size_t skip = ledger->is_torn ? 0 : 1;
     line[0] = '\n';
-    memcpy(line + 1, text, n);
+    memcpy(line + 1, text, n + 1);
     line[n + 1] = '\n';
     return np_otlp_append(ledger->fd, ledger->path, line + skip, n + 2 - skip, &ledger->is_torn,
                           NULL, err);

@@ -162,8 +162,8 @@ static void begin_line(struct np_otlp_buffer *out, const struct series *series,
 static void bound_text(double bound, char *text, size_t size)
 {
     snprintf(text, size, "%.15g", bound);
-    if (!strpbrk(text, ".e") && strlen(text) + 2 < size)
-        strcat(text, ".0");
+    if (!strpbrk(text, ".e"))
+        snprintf(text, size, "%.15g.0", bound);
 }
 
 static void add_buckets(struct np_otlp_buffer *out, const char *name,

@@ -131,10 +131,12 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
         # Other ids: the first eight digits of each span's.
         sed -E "s/\"(spanId|parentSpanId)\":\"[0-9a-f]{8}/\"\1\":\"$(printf '%08x' "$i")/g" "$record" >"${record%/*}/20260101T000000Z_$i.otlp.jsonl"
     done
+    local replays=()
     for _ in $(seq 10); do
         neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT" >/dev/null 2>&1 3>&- &
+        replays+=($!)
     done
-    wait $(jobs -p | grep -v "^$SINK_PID$")
+    wait "${replays[@]}" || true # some find that others send already
     run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
     equal "$(arrived)" "$(recorded)"
 }

@@ -13,7 +13,7 @@ find_tools()
     if [[ -z ${NP_COLLECTOR_BIN:-} ]]; then
         output=$("$TOP/scripts/collector.sh" 2>"$BATS_TEST_TMPDIR/collector.err") || status=$?
         if ((status == 77)) && [[ ${CI:-} != true ]]; then
-            skip "$(tail -n 1 "$BATS_TEST_TMPDIR/collector.err")"
+            skip "$(tail -n 1 "$BATS_TEST_TMPDIR/collector.err" | sed 's/^skipped: //')"
         fi
         ((status == 0)) || { cat "$BATS_TEST_TMPDIR/collector.err" >&2; return 1; }
         NP_COLLECTOR_BIN=$output
