@@ -218,6 +218,31 @@ void np_utf8_cut(char *text, size_t most)
         text[lead - 1] = '\0';
 }
 
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c ? strchr(digits, c) : NULL;
+
+    return at ? (int)(at - digits) % 16 : -1;
+}
+
+bool np_str_add_percent_decoded(struct np_str *str, const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] != '%') {
+            np_str_add_char(str, text[i]);
+            continue;
+        }
+        int high = i + 2 < n ? hex_digit(text[i + 1]) : -1;
+        int low = high < 0 ? -1 : hex_digit(text[i + 2]);
+        if (low < 0 || high + low == 0)
+            return false;
+        np_str_add_char(str, (char)(high << 4 | low));
+        i += 2;
+    }
+    return true;
+}
+
 bool np_starts_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

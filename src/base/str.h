@@ -65,6 +65,10 @@ char *np_utf8_clean(const char *text);
 /* Cut a terminated buffer to at most `most` bytes without splitting a character that was valid. */
 void np_utf8_cut(char *text, size_t most);
 
+/* Add `n` bytes at `text`, "%2C" decoded. False, with nothing or part of it added, when an escape
+ * is broken or stands for NUL. */
+bool np_str_add_percent_decoded(struct np_str *str, const char *text, size_t n);
+
 bool np_starts_with(const char *text, const char *prefix);
 bool np_ends_with(const char *text, const char *suffix);
 

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "cli/commands.h"
+#include "cli/observation.h"
 #include "cli/telemetry.h"
 #include "otlp/owed.h"
 #include "pipeline/console.h"
@@ -32,7 +33,7 @@ static const double BUSY_PATIENCE_S = 60;
 struct replay {
     const struct np_config *config;
     struct np_console console;
-    struct np_otlp_settings settings;
+    struct np_observation observation; /* of which the settings count */
     struct np_otlp_outlets outlets;
     struct np_otlp_network *network; /* NULL in a rehearsal */
     struct np_strings records;
@@ -45,10 +46,6 @@ struct replay {
     size_t n_elsewhere;    /* that another process sends */
     struct np_error first; /* a record that could not be sent */
 };
-
-static const enum np_otlp_naming namings[] = {[NP_TELEMETRY_LABEL] = NP_OTLP_NAME_LABEL,
-                                              [NP_TELEMETRY_HASH] = NP_OTLP_NAME_HASH,
-                                              [NP_TELEMETRY_NONE] = NP_OTLP_NAME_NONE};
 
 /* Which records. */
 
@@ -115,7 +112,8 @@ static void find_records(const char *folder, int depth, struct np_strings *recor
     }
     for (size_t i = 0; i < names.n; i++) {
         NP_AUTO(np_freep) char *path = np_path_join(folder, names.item[i]);
-        if (np_path_is_real_directory(path))
+        bool is_marks = np_ends_with(folder, "logs/telemetry"); /* empty files of the same names */
+        if (!is_marks && np_path_is_real_directory(path))
             find_records(path, depth + 1, records);
     }
 }
@@ -241,7 +239,7 @@ static void tell_progress(struct replay *replay)
 /* How long it may go on without a server taking anything. */
 static int64_t patience_ns(const struct replay *replay)
 {
-    double patience_s = replay->settings.deadline_s;
+    double patience_s = replay->observation.settings.deadline_s;
     bool is_busy = np_otlp_outlets_are_well(&replay->outlets);
 
     if (is_busy && patience_s < BUSY_PATIENCE_S)
@@ -314,8 +312,8 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
     struct np_otlp_delivery_options options = {
         .life = NP_OTLP_AT_REST,
         .scope = replay->config->replay_all ? NP_OTLP_NOT_HERE : NP_OTLP_OWED,
-        .naming = namings[replay->config->telemetry_id],
-        .holds_undecided = replay->settings.sampler != NP_OTLP_SAMPLE_ALL,
+        .naming = replay->observation.naming,
+        .holds_undecided = replay->observation.settings.sampler != NP_OTLP_SAMPLE_ALL,
         .is_rehearsal = replay->config->dry_run};
     int64_t before[NP_OTLP_N_SIGNALS];
     enum np_otlp_life life;
@@ -391,17 +389,18 @@ static int replay_run(struct replay *replay, struct np_error *err)
 {
     struct np_otlp_post post = {.send = rehearse, .now_ns = now_ns};
 
-    if (!np_otlp_settings_sends(&replay->settings))
-        return np_error_set(err, NP_EUSAGE,
-                            "replay: expected a destination, found none: pass --endpoint URL or "
-                            "set OTEL_EXPORTER_OTLP_ENDPOINT%s",
-                            replay->settings.is_disabled ? " (and not OTEL_SDK_DISABLED)" : "");
+    if (!np_otlp_settings_sends(&replay->observation.settings))
+        return np_error_set(
+            err, NP_EUSAGE,
+            "replay: expected a destination, found none: pass --endpoint URL or "
+            "set OTEL_EXPORTER_OTLP_ENDPOINT%s",
+            replay->observation.settings.is_disabled ? " (and not OTEL_SDK_DISABLED)" : "");
     NP_TRY(gather(replay, err));
     if (!replay->config->dry_run) {
         replay->network = np_otlp_network_new(replay->signals);
         post = np_otlp_network_post(replay->network);
     }
-    np_otlp_outlets_init(&replay->outlets, &replay->settings, &post,
+    np_otlp_outlets_init(&replay->outlets, &replay->observation.settings, &post,
                          (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
     replay->told_ns = replay->well_ns = np_clock_mono_ns();
     send_all(replay);
@@ -409,31 +408,18 @@ static int replay_run(struct replay *replay, struct np_error *err)
     return 0;
 }
 
-static void read_settings(struct replay *replay)
-{
-    const double timeout_s = replay->config->otel_timeout_s;
-    const struct np_otlp_overrides flags = {.endpoint = replay->config->otel_endpoint,
-                                            .deadline_s = timeout_s > 0 ? timeout_s : -1};
-    NP_AUTO(np_str_done) struct np_str warnings = {0};
-
-    np_otlp_settings_read(&flags, &replay->settings, &warnings);
-    for (const char *line = np_str_text(&warnings); *line;) {
-        int n = (int)strcspn(line, "\n");
-        np_console_say(&replay->console, 0, "warning: %.*s", n, line);
-        line += n + (line[n] == '\n');
-    }
-}
-
 int np_command_replay(const struct np_config *config)
 {
     struct replay replay = {.config = config, .signals = listen_to_signals()};
+    NP_AUTO(np_str_done) struct np_str warnings = {0};
     struct np_error err = {0};
 
     np_console_init(&replay.console, config->verbosity);
-    read_settings(&replay);
+    np_observation_read(config, &replay.observation, &warnings);
+    np_command_warn(np_str_text(&warnings), &replay.console);
     int code = replay_run(&replay, &err);
     int status = code < 0 ? np_command_fail(&err) : report(&replay);
-    np_otlp_settings_done(&replay.settings);
+    np_observation_done(&replay.observation);
     np_strings_done(&replay.records);
     if (replay.signals >= 0)
         close(replay.signals);

@@ -110,8 +110,7 @@ static void detect_resource(const struct np_config *config, const struct np_plan
     np_resource_detect(&facts, resource, warning);
 }
 
-/* One a line. */
-static void say_warnings(const char *text, struct np_console *console)
+void np_command_warn(const char *text, struct np_console *console)
 {
     for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
         np_console_say(console, 0, "warning: %.*s", (int)strcspn(text, "\n"), text);
@@ -143,7 +142,7 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     run.trace = np_trace_new(&resource);
     np_observation_begin(&observation, config, &run);
     open_telemetry(config, &run, &resource, &observation, &sink, &telemetry);
-    say_warnings(np_str_text(&warning), console);
+    np_command_warn(np_str_text(&warning), console);
     say_plan(&run);
     np_run_execute(&run);
     np_trace_flush(run.trace);

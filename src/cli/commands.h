@@ -4,6 +4,7 @@
 
 #include "base/exec.h"
 #include "config/config.h"
+#include "pipeline/console.h"
 
 /* participant, process, batch */
 int np_command_run(const struct np_config *config, const struct np_cancel *cancel);
@@ -18,5 +19,8 @@ void np_command_libraries(struct np_strings *libraries);
 
 /* Say an error on stderr as one valid UTF-8 line with its remedy, and give its exit status. */
 int np_command_fail(const struct np_error *err);
+
+/* Say warnings, one a line in `text`. */
+void np_command_warn(const char *text, struct np_console *console);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "otlp/buffer.h"
+#include "trace/names.h"
 
 struct console {
     int fd;
@@ -153,8 +154,11 @@ static const char *level(enum np_severity severity)
 static void on_log(void *self, const struct np_log_record *record)
 {
     struct console *console = self;
+    const struct np_attr *event = np_attrs_find(&record->attrs, NP_KEY_EVENT_NAME);
     char time[NP_CLOCK_TEXT];
 
+    if (event && strcmp(event->value.string, NP_EVENT_SAMPLING) == 0)
+        return; /* for those who read the record */
     say(&console->line, "log %s %s ", np_clock_iso8601(record->time_ns, time),
         level(record->severity));
     say_text(console, NULL, record->body);

@@ -23,6 +23,10 @@
 /* The most that one request may hold: gRPC servers take 4 MiB unless told otherwise. */
 enum { MOST_BYTES_GRPC = 3584 << 10, MOST_BYTES_HTTP = 16 << 20, LEAST_MOST_BYTES = 64 << 10 };
 
+/* What a ledger calls one batch was one, but for a protocol that says the same in more bytes. What
+ * is larger is no batch of ours and not read into memory. */
+enum { MOST_BYTES_PENDING = 2 * MOST_BYTES_HTTP };
+
 /* A record being read for one signal. */
 struct tail {
     int fd;
@@ -197,8 +201,9 @@ static int load_line(struct np_otlp_delivery *delivery, enum np_otlp_signal sign
         return code;
     if (what == NP_OTLP_LINE_WAITS)
         *end = END_WAITS;
-    else if (np_otlp_batch_count(lane->batch) > before && before > 0 && !is_exact &&
-             lane_is_full(outlet, lane))
+    else if (is_exact ? np_otlp_batch_bytes(lane->batch) > MOST_BYTES_PENDING
+                      : np_otlp_batch_count(lane->batch) > before && before > 0 &&
+                            lane_is_full(outlet, lane))
         *end = END_FULL;
     if (*end == END_WAITS || *end == END_FULL) {
         np_otlp_lines_put_back(&lane->tail.lines);
@@ -537,15 +542,16 @@ static int prepare(struct np_otlp_delivery *delivery, enum np_otlp_signal signal
         *step = back_off(delivery, signal, -1, when_ns);
         return 0;
     }
-    if (lane->n_items > 0) {
+    bool is_foreign = is_pending && (end == END_FULL || lane->n_items == 0);
+    if (lane->n_items > 0 && !is_foreign) {
         if (is_pending || note(delivery, signal, NP_OTLP_MARK_SENDING, NULL) == 0)
             return 1;
         lane->range = (struct np_otlp_range){0, 0};
         *step = back_off(delivery, signal, -1, when_ns);
         return 0;
     }
-    if (is_pending) /* a ledger that does not belong to this record */
-        note(delivery, signal, NP_OTLP_MARK_SPLIT, "nothing in it");
+    if (is_foreign) /* a ledger that does not belong to this record */
+        note(delivery, signal, NP_OTLP_MARK_SPLIT, "no batch");
     else if (lane->range.to > lane->cursor)
         lane->cursor = lane->range.to;
     lane->range = (struct np_otlp_range){0, 0};

@@ -55,28 +55,12 @@ static char *lower(const char *text, size_t n)
     return copy;
 }
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = c ? strchr(digits, c) : NULL;
-
-    return at ? (int)(at - digits) % 16 : -1;
-}
-
 /* NULL when an escape is broken or stands for NUL. */
 static char *percent_decode(const char *text, size_t n)
 {
     NP_AUTO(np_str_done) struct np_str out = {0};
 
-    for (size_t i = 0; i < n; i++) {
-        int high = text[i] == '%' && i + 2 < n ? hex_digit(text[i + 1]) : -1;
-        int low = high < 0 ? -1 : hex_digit(text[i + 2]);
-        if (text[i] == '%' && (low < 0 || high + low == 0))
-            return NULL;
-        np_str_add_char(&out, text[i] == '%' ? (char)(high << 4 | low) : text[i]);
-        i += text[i] == '%' ? 2 : 0;
-    }
-    return np_str_take(&out);
+    return np_str_add_percent_decoded(&out, text, n) ? np_str_take(&out) : NULL;
 }
 
 /* Printable ASCII without blanks: all that a URL can hold. */

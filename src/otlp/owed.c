@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,17 +47,19 @@ void np_otlp_owed_clear(const char *record_path)
     unlink(path);
 }
 
-void np_otlp_owed_list(const char *folder, struct np_strings *records)
+void np_otlp_owed_list(const char *folder, size_t most, uint64_t from, struct np_strings *records)
 {
     NP_AUTO(np_freep) char *marks = np_path_join(folder, FOLDER);
     NP_AUTO(np_strings_done) struct np_strings names = {0};
 
     if (np_directory_list(marks, &names, NULL) < 0)
         return;
-    for (size_t i = 0; i < names.n; i++) { /* sorted: a name begins with its run's start */
-        if (!np_ends_with(names.item[i], SUFFIX))
+    size_t n = names.n < most ? names.n : most, first = names.n > most ? from % names.n : 0;
+    for (size_t i = 0; i < n; i++) { /* sorted: a name begins with its run's start */
+        const char *name = names.item[(first + i) % names.n];
+        if (!np_ends_with(name, SUFFIX))
             continue;
-        NP_AUTO(np_freep) char *path = np_path_join(folder, names.item[i]);
+        NP_AUTO(np_freep) char *path = np_path_join(folder, name);
         if (np_path_exists(path))
             np_strings_add(records, path);
         else
@@ -131,6 +134,16 @@ static bool may_grow_elsewhere(const char *record_path)
     if (stat(record_path, &status) != 0)
         return false; /* who opens it next says why */
     return time(NULL) - status.st_mtime < QUIET_S && !is_of_this_host(record_path);
+}
+
+bool np_otlp_owed_is_growing(const char *record_path)
+{
+    int fd = open(record_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool is_locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+
+    if (fd >= 0)
+        close(fd);
+    return is_locked || may_grow_elsewhere(record_path);
 }
 
 int np_otlp_owed_settle(const char *record_path, enum np_otlp_life *life, struct np_error *err)

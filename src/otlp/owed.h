@@ -15,9 +15,17 @@
 int np_otlp_owed_mark(const char *record_path, struct np_error *err);
 void np_otlp_owed_clear(const char *record_path);
 
-/* Add the paths of the records in `folder` that are marked, oldest first; marks of records that are
- * gone are removed. Never an error. */
-void np_otlp_owed_list(const char *folder, struct np_strings *records);
+/*
+ * Add the paths of records in `folder` that are marked, oldest first; marks of records that are
+ * gone are removed. Of more than `most` marks, which ten thousand living runs can have, `most` from
+ * the `from`-th on (modulo their number, and round the end): runs that start together had better
+ * not all begin with the same one. Never an error.
+ */
+void np_otlp_owed_list(const char *folder, size_t most, uint64_t from, struct np_strings *records);
+
+/* A look that disturbs nobody: whether a record's run is known to go on (see np_otlp_owed_settle,
+ * which has the last word). */
+bool np_otlp_owed_is_growing(const char *record_path);
 
 /*
  * Make a record fit to be sent: if its run is dead, the spans that it left open are closed and it

@@ -18,7 +18,6 @@
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -181,16 +180,6 @@ static void serve(struct server *server, int client)
         send_page(client, server->page, n_bytes, until_ns);
 }
 
-static void close_from(int first)
-{
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0)
-        return;
-#endif
-    for (long fd = first, most = sysconf(_SC_OPEN_MAX); fd < most && fd < 65536; fd++)
-        close((int)fd);
-}
-
 /* The child: never returns. It keeps its three descriptors and no others: a lock on a record ends
  * with its last descriptor. */
 static void be_server(int listener, int talk, int page, pid_t parent)
@@ -213,7 +202,7 @@ static void be_server(int listener, int talk, int page, pid_t parent)
     int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd < LISTENER && nowhere >= 0; fd++)
         dup2(nowhere, fd); /* nobody who reads the run's output waits for this process */
-    close_from(FIRST_OTHER);
+    np_fd_close_from(FIRST_OTHER);
     for (;;) {
         int client = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (client < 0 && errno != EINTR && errno != ECONNABORTED && errno != EMFILE)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,10 +305,10 @@ static size_t closing_quote(struct text text, size_t from)
     return text.n;
 }
 
+/* A message that was cut may end within its quotes: what is left of them counts as quoted. */
 static bool is_opening_quote(struct text text, size_t at)
 {
-    return text.at[at] == '\'' && (at == 0 || !is_letter(text.at[at - 1])) &&
-           closing_quote(text, at + 1) < text.n;
+    return text.at[at] == '\'' && (at == 0 || !is_letter(text.at[at - 1])) && at + 1 < text.n;
 }
 
 static bool ends_word(char c)
@@ -330,8 +331,8 @@ static void add_text(const struct np_otlp_redactor *redactor, struct text text,
                 add_labels_replaced(redactor, inner, out);
             else
                 add_path(redactor, inner, out);
-            add(out, part_of(text, end, end + 1));
-            i = end + 1;
+            i = end < text.n ? end + 1 : end;
+            add(out, part_of(text, end, i));
             continue;
         }
         while (i < text.n && !ends_word(text.at[i]) && (i == from || !is_opening_quote(text, i)))
@@ -451,14 +452,18 @@ static int random_key(uint8_t key[KEY_BYTES], struct np_error *err)
 }
 
 /* A whole key or none: written beside its place, then linked to it, which fails when another
- * process was first. */
+ * process was first. In containers many processes of one folder have the same number, so the name
+ * beside is random. */
 static int make_salt(const char *path, struct np_error *err)
 {
-    NP_AUTO(np_freep) char *beside = np_xasprintf("%s.%ld.tmp", path, (long)getpid());
-    uint8_t key[KEY_BYTES];
+    uint8_t key[KEY_BYTES], name[KEY_BYTES];
+    uint64_t number;
 
     NP_TRY(random_key(key, err));
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    NP_TRY(random_key(name, err));
+    memcpy(&number, name, sizeof(number));
+    NP_AUTO(np_freep) char *beside = np_xasprintf("%s.%016" PRIx64 ".tmp", path, number);
+    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot make a key", beside);
     int code = np_fd_write_all(fd, key, sizeof(key));

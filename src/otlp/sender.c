@@ -18,7 +18,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +27,9 @@
 
 static const int64_t MS = INT64_C(1000000);
 /* Between the byte on `cancel` and the kill. */
-enum { LAST_WAIT_MS = 30, MOST_SLEEP_MS = 1000, MOST_SETTLE_TRIES = 10 };
+enum { LAST_WAIT_MS = 30, MOST_SLEEP_MS = 1000, MOST_SETTLE_TRIES = 10, LOCK_WAIT_MS = 20 };
+/* Earlier records that a run looks at: there may be as many as there are tasks in a cluster. */
+enum { MOST_EARLIER = 64 };
 
 enum counter { EXPORTED, REJECTED, DROPPED, REQUESTS, FAILED, BYTES, N_COUNTERS };
 
@@ -63,6 +64,7 @@ struct child {
     struct np_otlp_delivery *earlier; /* of records.item[next_record], or NULL */
     bool is_finishing, is_orphan, is_cancelled;
     bool is_left_open; /* a killed run's spans could not be ended: somebody else must */
+    bool is_cleared;   /* the own record owes nothing any more */
 };
 
 /* The board. */
@@ -159,31 +161,43 @@ enum progress {
     TO_GO_ON, /* at some later time */
 };
 
-/* Go on with a record until there is nothing to do for now; `*when_ns` is lowered to when there may
- * be more. */
-static enum progress serve(struct child *child, struct np_otlp_delivery *delivery, int64_t *when_ns)
+/* A step of each signal in `*busy`; those that have nothing to do for now leave it, and `*when_ns`
+ * is lowered to when there may be more. */
+static enum progress step_each(struct child *child, struct np_otlp_delivery *delivery,
+                               unsigned *busy, int64_t *when_ns)
 {
     static const enum progress of[] = {[NP_OTLP_STEP_DONE] = ALL_DONE,
                                        [NP_OTLP_STEP_OVER] = TIME_IS_UP,
                                        [NP_OTLP_STEP_LATER] = TO_GO_ON};
-    unsigned busy = (1u << NP_OTLP_N_SIGNALS) - 1;
+    enum progress progress = ALL_DONE;
+
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        int64_t again_ns;
+        if (!(*busy & 1u << i))
+            continue;
+        enum np_otlp_step step = np_otlp_delivery_step(delivery, (enum np_otlp_signal)i, &again_ns);
+        publish(child); /* the next request may hang */
+        if (step == NP_OTLP_STEP_ON)
+            continue;
+        *busy &= ~(1u << i);
+        progress = of[step] > progress ? of[step] : progress;
+        if (again_ns < *when_ns)
+            *when_ns = again_ns;
+    }
+    return progress;
+}
+
+static const unsigned ALL_SIGNALS = (1u << NP_OTLP_N_SIGNALS) - 1;
+
+/* Go on with the own record until there is nothing to do for now. */
+static enum progress serve_own(struct child *child, int64_t *when_ns)
+{
+    unsigned busy = ALL_SIGNALS;
     enum progress progress = ALL_DONE;
 
     while (busy && !child->is_cancelled) {
-        for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-            int64_t again_ns;
-            if (!(busy & 1u << i))
-                continue;
-            enum np_otlp_step step =
-                np_otlp_delivery_step(delivery, (enum np_otlp_signal)i, &again_ns);
-            publish(child); /* the next request may hang */
-            if (step == NP_OTLP_STEP_ON)
-                continue;
-            busy &= ~(1u << i);
-            progress = of[step] > progress ? of[step] : progress;
-            if (again_ns < *when_ns)
-                *when_ns = again_ns;
-        }
+        enum progress now = step_each(child, child->own, &busy, when_ns);
+        progress = now > progress ? now : progress;
         listen_until(child, 0);
         finish_if_told(child);
     }
@@ -199,46 +213,59 @@ static void list_earlier(struct child *child)
     const char *own = np_path_name(child->options->record_path);
 
     child->has_listed = true;
-    np_otlp_owed_list(folder, &found);
+    np_otlp_owed_list(folder, MOST_EARLIER, (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid(),
+                      &found);
     for (size_t i = 0; i < found.n; i++)
         if (strcmp(np_path_name(found.item[i]), own) != 0)
             np_strings_add(&child->records, found.item[i]);
 }
 
-/* The next record that is nobody else's and whose run is dead; false when there is none. */
-static bool open_earlier(struct child *child)
+/* Whether a record is nobody else's and its run is dead; child->earlier is then open. */
+static bool open_earlier(struct child *child, const char *path)
 {
-    for (; child->next_record < child->records.n; child->next_record++) {
-        const char *path = child->records.item[child->next_record];
-        struct np_otlp_delivery_options options = {
-            .life = NP_OTLP_AT_REST, .scope = NP_OTLP_OWED, .naming = child->options->naming};
-        enum np_otlp_life life;
-        /* The ledger's lock first: who has it may close the spans. */
-        if (np_otlp_delivery_open(path, &child->outlets, &options, &child->earlier, NULL) < 0)
-            continue;
-        if (np_otlp_owed_settle(path, &life, NULL) == 0 && life == NP_OTLP_AT_REST)
-            return true;
-        np_otlp_delivery_freep(&child->earlier);
-    }
+    struct np_otlp_delivery_options options = {
+        .life = NP_OTLP_AT_REST, .scope = NP_OTLP_OWED, .naming = child->options->naming};
+    enum np_otlp_life life;
+
+    /* A living run's ledger is its sender's: even to try it for a moment would be in the way. */
+    if (np_otlp_owed_is_growing(path))
+        return false;
+    /* The ledger's lock first: who has it may close the spans. */
+    if (np_otlp_delivery_open(path, &child->outlets, &options, &child->earlier, NULL) < 0)
+        return false;
+    if (np_otlp_owed_settle(path, &life, NULL) == 0 && life == NP_OTLP_AT_REST)
+        return true;
+    np_otlp_delivery_freep(&child->earlier);
     return false;
 }
 
-/* Send what earlier runs owe, as long as servers are well. */
+/* One step, or one look, at what earlier runs owe, as long as servers are well: the own record
+ * comes first, again and again. */
 static enum progress serve_earlier(struct child *child, int64_t *when_ns)
 {
+    unsigned busy = ALL_SIGNALS;
+
+    if (!np_otlp_outlets_are_well(&child->outlets))
+        return TIME_IS_UP;
     if (!child->has_listed)
         list_earlier(child);
-    while (np_otlp_outlets_are_well(&child->outlets)) {
-        if (!child->earlier && !open_earlier(child))
-            return ALL_DONE;
-        enum progress progress = serve(child, child->earlier, when_ns);
-        if (progress != ALL_DONE)
-            return progress;
-        np_otlp_delivery_freep(&child->earlier);
-        np_otlp_owed_clear(child->records.item[child->next_record++]);
+    if (child->next_record == child->records.n)
+        return ALL_DONE;
+    const char *path = child->records.item[child->next_record];
+    bool is_open = child->earlier || open_earlier(child, path);
+    enum progress progress = is_open ? step_each(child, child->earlier, &busy, when_ns) : ALL_DONE;
+    if (busy == 0 && progress != ALL_DONE)
+        return progress;
+    *when_ns = 0; /* at once */
+    if (is_open && busy)
+        return TO_GO_ON;
+    if (is_open) {
+        np_otlp_owed_clear(path);
         child->board->n_caught_up++;
     }
-    return TIME_IS_UP;
+    np_otlp_delivery_freep(&child->earlier);
+    child->next_record++;
+    return TO_GO_ON;
 }
 
 static void serve_all(struct child *child)
@@ -248,9 +275,11 @@ static void serve_all(struct child *child)
 
         finish_if_told(child);
         bool is_finishing = child->outlets.finish_ns != 0;
-        enum progress own = serve(child, child->own, &when_ns);
-        if (is_finishing && own == ALL_DONE && !child->is_left_open)
+        enum progress own = serve_own(child, &when_ns);
+        if (is_finishing && own == ALL_DONE && !child->is_left_open && !child->is_cleared) {
             np_otlp_owed_clear(child->options->record_path);
+            child->is_cleared = true;
+        }
         enum progress earlier = child->is_cancelled ? TO_GO_ON : serve_earlier(child, &when_ns);
         if (is_finishing && own != TO_GO_ON && earlier != TO_GO_ON)
             return;
@@ -258,17 +287,6 @@ static void serve_all(struct child *child)
         if (is_finishing == (child->outlets.finish_ns != 0)) /* else the end was just told */
             listen_until(child, when_ns);
     }
-}
-
-static void close_from(int first)
-{
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0)
-        return;
-#endif
-    long most = sysconf(_SC_OPEN_MAX);
-    for (int fd = first; fd < (most > 0 && most < 65536 ? most : 65536); fd++)
-        close(fd);
 }
 
 /* Keep `control` and `cancel` alone, as descriptors 3, 4 and 5; the standard ones lead nowhere, so
@@ -285,7 +303,7 @@ static void let_go(int *control, int cancel[2])
         dup2(nowhere, fd);
     for (int i = 0; i < 3; i++)
         dup2(high[i], 3 + i);
-    close_from(6);
+    np_fd_close_from(6);
     *control = 3;
     cancel[0] = 4;
     cancel[1] = 5;
@@ -301,6 +319,21 @@ static void be_deaf(void)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_NAME, "np-telemetry");
+}
+
+/* Somebody else may be looking at the ledger, or replaying what there is so far: that passes. */
+static int open_own(struct child *child, const struct np_otlp_delivery_options *own,
+                    struct np_error *err)
+{
+    for (;;) {
+        bool is_last = child->is_finishing;
+        int code = np_otlp_delivery_open(child->options->record_path, &child->outlets, own,
+                                         &child->own, err);
+        if (code != NP_EBUSY || is_last)
+            return code;
+        *err = (struct np_error){0};
+        listen_until(child, np_clock_mono_ns() + LOCK_WAIT_MS * MS);
+    }
 }
 
 /* Never returns. */
@@ -327,9 +360,11 @@ static void live(const struct np_otlp_sender_options *options, struct board *boa
     np_otlp_outlets_init(&child.outlets, options->settings, &post,
                          (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
     child.outlets.greets = true;
-    if (np_otlp_delivery_open(options->record_path, &child.outlets, &own, &child.own, &err) < 0) {
+    if (open_own(&child, &own, &err) < 0) {
         np_utf8_cut(err.text, sizeof(board->trouble) - 1);
         memcpy(board->trouble, err.text, strlen(err.text) + 1);
+        struct stat status;
+        board->owed_bytes = stat(options->record_path, &status) == 0 ? status.st_size : 0;
         _exit(1);
     }
     serve_all(&child);

@@ -549,19 +549,3 @@ bool np_otlp_settings_sends(const struct np_otlp_settings *settings)
             return true;
     return false;
 }
-
-int np_otlp_destination_make(const char *endpoint, enum np_otlp_signal signal,
-                             struct np_otlp_destination *out, struct np_error *err)
-{
-    struct np_otlp_destination made = {.signal = signal};
-
-    read_details(&made, NULL);
-    int code = np_otlp_destination_resolve(endpoint, NP_OTLP_ENDPOINT_FLAG,
-                                           read_protocol(signal, NULL), false, &made, err);
-    if (code < 0) {
-        np_otlp_destination_done(&made);
-        return code;
-    }
-    *out = made;
-    return 0;
-}

@@ -119,14 +119,6 @@ void np_otlp_settings_done(struct np_otlp_settings *settings);
 /* True when anything is to be sent over the network. */
 bool np_otlp_settings_sends(const struct np_otlp_settings *settings);
 
-/*
- * Make `out` the destination of `signal` at `endpoint`, a base URL as of --otel-endpoint: without a
- * scheme, port 4317 means gRPC and others http; with a path, /v1/<signal> is appended for HTTP.
- * What the environment says of headers, compression, timeout and certificates applies. Returns 0,
- * NP_EUSAGE (no such URL); on failure `out` is untouched.
- */
-int np_otlp_destination_make(const char *endpoint, enum np_otlp_signal signal,
-                             struct np_otlp_destination *out, struct np_error *err);
 void np_otlp_destination_done(struct np_otlp_destination *destination);
 
 /* "traces", "logs", "metrics"; "http/protobuf", "http/json", "grpc". */

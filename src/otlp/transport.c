@@ -294,6 +294,15 @@ static bool add_header(struct np_otlp_transport *transport, const char *header)
     return grown;
 }
 
+/* gRPC allows eight digits: 27 hours in ms, which stand for "any time". */
+static void format_timeout(double timeout_s, char *header, size_t size)
+{
+    const double most_ms = 99999999;
+    double timeout_ms = timeout_s * 1000;
+
+    snprintf(header, size, "grpc-timeout: %.0fm", timeout_ms < most_ms ? timeout_ms : most_ms);
+}
+
 static bool set_headers(struct np_otlp_transport *transport, const char *batch_id, double timeout_s)
 {
     static const char *const types[] = {[NP_OTLP_HTTP_PROTOBUF] = "application/x-protobuf",
@@ -306,7 +315,7 @@ static bool set_headers(struct np_otlp_transport *transport, const char *batch_i
     transport->curl->slist_free_all(transport->headers);
     transport->headers = NULL;
     snprintf(type, sizeof(type), "Content-Type: %s", types[to->protocol]);
-    snprintf(timeout, sizeof(timeout), "grpc-timeout: %.0fm", timeout_s * 1000);
+    format_timeout(timeout_s, timeout, sizeof(timeout));
     bool is_whole = add_header(transport, type) && add_header(transport, "Expect:");
     if (is_gzip)
         is_whole = is_whole && add_header(transport, is_grpc ? "grpc-encoding: gzip"

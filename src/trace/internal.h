@@ -30,6 +30,9 @@ struct np_trace {
     size_t n_series, capacity;
 };
 
+/* Tell the sinks of a record that no limit of a user's shortens. */
+void np_trace_log_unlimited(struct np_trace *trace, const struct np_log_record *record);
+
 void np_series_freep(struct np_series **series);
 
 /* Count a value > 0 (trace/exponential.c). */

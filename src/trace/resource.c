@@ -137,14 +137,6 @@ static void add_slurm(struct np_attrs *out)
         np_attrs_string(out, table[i].key, environment(table[i].variable));
 }
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = c ? strchr(digits, c) : NULL;
-
-    return at ? (int)(at - digits) % 16 : -1;
-}
-
 /* `n` bytes at `text` without the blanks around them, "%2C" decoded; false when it is malformed. */
 static bool percent_decode(const char *text, size_t n, struct np_str *out)
 {
@@ -154,19 +146,7 @@ static bool percent_decode(const char *text, size_t n, struct np_str *out)
     }
     while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
         n--;
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] != '%') {
-            np_str_add_char(out, text[i]);
-            continue;
-        }
-        int high = i + 2 < n ? hex_digit(text[i + 1]) : -1;
-        int low = high < 0 ? -1 : hex_digit(text[i + 2]);
-        if (low < 0 || high + low == 0) /* %00 cannot stand in a C string */
-            return false;
-        np_str_add_char(out, (char)(high << 4 | low));
-        i += 2;
-    }
-    return true;
+    return np_str_add_percent_decoded(out, text, n);
 }
 
 static bool parse_pair(const char *text, size_t n, struct np_attrs *out)
@@ -223,10 +203,11 @@ void np_resource_detect(const struct np_resource_facts *facts, struct np_attrs *
     np_attrs_string(out, NP_KEY_SERVICE_INSTANCE_ID, facts->instance_id);
     np_attrs_string(out, NP_KEY_VCS_REF_HEAD_REVISION, facts->revision);
     np_attrs_string(out, NP_KEY_NEURO_DATASET_NAME, facts->dataset_name);
-    np_attrs_string(out, NP_KEY_NEURO_TELEMETRY_ID, facts->telemetry_id);
     add_host(out);
     add_process(out);
     add_container(out);
     add_slurm(out);
     add_environment(out, warning);
+    /* Whoever sends the record later goes by it: no variable makes a run more open than it was. */
+    np_attrs_string(out, NP_KEY_NEURO_TELEMETRY_ID, facts->telemetry_id);
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "trace/internal.h"
 #include "trace/names.h"
 
 enum { RANDOM_BYTES = 7 };
@@ -46,5 +47,5 @@ void np_trace_tell_sampling(struct np_trace *trace, const struct np_trace_id *tr
 
     np_attrs_string(&record.attrs, NP_KEY_EVENT_NAME, NP_EVENT_SAMPLING);
     np_attrs_bool(&record.attrs, NP_KEY_NEURO_SAMPLED, sampled);
-    np_trace_log_record(trace, &record);
+    np_trace_log_unlimited(trace, &record); /* it is for us to read */
 }

@@ -153,7 +153,7 @@ void np_trace_span_end(struct np_trace *trace, const struct np_span *span)
         tell_span(trace, span, trace->sink[i].span_end, trace->sink[i].self);
 }
 
-static void tell_log(struct np_trace *trace, const struct np_log_record *record)
+void np_trace_log_unlimited(struct np_trace *trace, const struct np_log_record *record)
 {
     for (size_t i = 0; i < trace->n_sinks; i++)
         if (trace->sink[i].log)
@@ -165,14 +165,14 @@ void np_trace_log_record(struct np_trace *trace, const struct np_log_record *rec
     const struct np_trace_limits *limits = &trace->limits;
 
     if (fits(&record->attrs, limits->log_attributes, limits->log_characters)) {
-        tell_log(trace, record);
+        np_trace_log_unlimited(trace, record);
         return;
     }
     struct np_log_record copy = *record;
     copy.attrs = (struct np_attrs){0};
     np_attrs_copy_limited(&record->attrs, limits->log_attributes, limits->log_characters,
                           &copy.attrs);
-    tell_log(trace, &copy);
+    np_trace_log_unlimited(trace, &copy);
     np_attrs_done(&copy.attrs);
 }
 

@@ -38,6 +38,19 @@ endpoint() { if [[ $1 == grpc ]]; then echo "${2:-http}://127.0.0.1:$COLLECTOR_G
     done
 }
 
+@test "a timeout of 0 or of weeks is none that a server cannot read" {
+    start_collector
+    for timeout in 0 2000000000; do
+        for protocol in http/protobuf grpc; do
+            rm -rf "$OUT"
+            : >"$COLLECTOR_FILE"
+            OTEL_EXPORTER_OTLP_TIMEOUT=$timeout OTEL_EXPORTER_OTLP_PROTOCOL=$protocol OTEL_EXPORTER_OTLP_ENDPOINT=$(endpoint $protocol) run_cohort
+            run otlp same "$OUT" -- "$COLLECTOR_FILE"
+            ((status == 0)) || fail "$protocol $timeout: $output"
+        done
+    done
+}
+
 @test "TLS with a private authority and a client certificate, over HTTP and gRPC" {
     export COLLECTOR_TLS=$BATS_TEST_TMPDIR/tls
     "$NP_COLLECTOR_BIN/sink" --tls "$COLLECTOR_TLS"

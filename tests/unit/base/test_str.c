@@ -75,6 +75,19 @@ TEST(a_cut_never_splits_a_character)
     }
 }
 
+TEST(percent_escapes_are_decoded_and_broken_ones_refused)
+{
+    static const char *const broken[] = {"%", "a%2", "%2", "%g0", "%0g", "%00", "x%%41"};
+    NP_AUTO(np_str_done) struct np_str str = {0};
+
+    ok(np_str_add_percent_decoded(&str, "a%2C%c3%A9+%25", 14));
+    ok_str(np_str_text(&str), "a,\xc3\xa9+%");
+    ok(np_str_add_percent_decoded(&str, "%41", 0));
+    ok(!np_str_add_percent_decoded(&str, "%41", 2)); /* what stands behind is not looked at */
+    for (size_t i = 0; i < NP_COUNT(broken); i++)
+        ok(!np_str_add_percent_decoded(&str, broken[i], strlen(broken[i])));
+}
+
 TEST(near_words_have_small_distances)
 {
     ok_int((int64_t)np_edit_distance("participant", "participant"), 0);

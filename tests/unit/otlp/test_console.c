@@ -3,6 +3,7 @@
 
 #include "otlp/console.h"
 #include "requests.h"
+#include "trace/sampler.h"
 
 /* What a sink for these signals writes of a span, a log record and the metrics; the caller frees.
  */
@@ -27,6 +28,7 @@ static char *written(unsigned traces, unsigned logs, unsigned metrics,
     np_attrs_string(&span->attrs, "bids.participant", "SECRET");
     np_error_set(&err, NP_EMETHOD, "no \"brain\"\n");
     np_span_fail(span, &err);
+    np_trace_tell_sampling(trace, &span->trace_id, true); /* is not for people */
     np_trace_log(trace, span, NP_WARN, NULL, "a sentence on sub-SECRET");
     np_span_end(trace, &span);
     np_metric_add(trace, &def, 3, NULL, NULL);

@@ -542,6 +542,40 @@ TEST(a_ledger_that_lies_is_survived)
     }
 }
 
+/* No request may be larger than 16 MiB, and nothing larger is put together. */
+TEST(a_ledger_that_calls_a_large_record_one_batch_is_not_believed)
+{
+    enum { N = 48, BYTES = 1 << 20 };
+    NP_AUTO(bench_done) struct bench bench;
+    NP_AUTO(np_freep) char *filler = np_xmalloc(BYTES + 1);
+
+    memset(filler, 'x', BYTES);
+    filler[BYTES] = '\0';
+    bench_open(&bench, "huge", "A", 0);
+    np_otlp_delivery_freep(&bench.delivery);
+    FILE *file = fopen(bench.record, "ae");
+    for (int i = 0; i < N; i++)
+        fprintf(file,
+                "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"span-%d\","
+                "\"traceState\":\"%s\"}]}]}]}\n",
+                i, filler);
+    int64_t n_bytes = ftell(file);
+    fclose(file);
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", bench.record);
+    file = fopen(path, "we");
+    fprintf(file,
+            "{\"destination\":\"%s\",\"signal\":\"traces\",\"from\":0,\"to\":%lld,"
+            "\"outcome\":\"sending\"}\n",
+            bench.settings.to[0].id, (long long)n_bytes);
+    fclose(file);
+    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", N), N);
+    NP_AUTO(np_str_done) struct np_str ledger = {0};
+    ok_int(np_file_read(path, 1 << 20, &ledger, NULL), 0);
+    ok_contains(np_str_text(&ledger), "no batch");
+}
+
 /* A span of a trace of its own, named kind-number, and what was decided of the trace. */
 static void put_traced(const char *path, const char *kind, int number)
 {
@@ -652,12 +686,36 @@ TEST(a_marked_record_is_found_until_it_is_cleared)
     ok_int(np_otlp_owed_mark(record, NULL), 0);
     ok_int(np_otlp_owed_mark(record, NULL), 0);
     ok_int(np_otlp_owed_mark(gone, NULL), 0);
-    np_otlp_owed_list(folder, &found);
+    np_otlp_owed_list(folder, 100, 7, &found);
     ok_int((int64_t)found.n, 1);
     ok_str(found.item[0], record);
     np_otlp_owed_clear(record);
-    np_otlp_owed_list(folder, &left);
+    np_otlp_owed_list(folder, 100, 7, &left);
     ok_int((int64_t)left.n, 0);
+}
+
+TEST(of_many_marks_each_is_found_from_somewhere_and_never_more_than_asked_for)
+{
+    enum { N = 10, MOST = 3 };
+    NP_AUTO(np_freep) char *record = fresh_record("many");
+    NP_AUTO(np_freep) char *folder = np_path_directory(record);
+    bool is_found[N] = {false};
+
+    for (int i = 0; i < N; i++) {
+        NP_AUTO(np_freep)
+        char *path = np_xasprintf("%s/2026010%dT000000Z_many.otlp.jsonl", folder, i);
+        put_record(path, 0, 1);
+        np_otlp_owed_mark(path, NULL);
+    }
+    for (uint64_t from = 0; from < N; from++) {
+        NP_AUTO(np_strings_done) struct np_strings found = {0};
+        np_otlp_owed_list(folder, MOST, from + UINT64_C(1000000) * N, &found);
+        ok_int((int64_t)found.n, MOST);
+        for (size_t i = 0; i < found.n; i++)
+            is_found[np_path_name(found.item[i])[7] - '0'] = true;
+    }
+    for (int i = 0; i < N; i++)
+        ok(is_found[i]);
 }
 
 /* A run with one span open, in a process of its own. */

@@ -161,6 +161,8 @@ TEST(names_of_files_that_are_not_bids_go_too)
         {NULL, "sub-01_DoeJohn_T1w.nii.gz"},
         {NULL, "/scratch/proj/nipoppy/scratch/sub-DoeJohn_ses-1-abc/x"},
         {"file.path", "/data/DoeJohn/anat/../T1w.nii.gz"},
+        {NULL, "'study/Doe John/more DoeJohn/Do"}, /* a message that was cut */
+        {NULL, "'DoeJohn"},
     };
 
     for (size_t i = 0; i < NP_COUNT(table); i++) {

@@ -18,8 +18,10 @@
 #include "trace/names.h"
 
 /* A server in a file: bodies are appended, or whatever `answers` says happens (as of post.h, and
- * H: it hangs, deaf even to a cancel). The sender keeps no descriptor of ours, so the file is
- * opened anew each time. */
+ * H: it hangs, deaf even to a cancel; W: accepted, after SLOW_MS). The sender keeps no descriptor
+ * of ours, so the file is opened anew each time. */
+enum { SLOW_MS = 10 };
+
 struct sink {
     char *path;
     const char *answers;
@@ -46,11 +48,14 @@ static void sink_send(void *self, const struct np_otlp_parcel *parcel, int64_t d
     (void)deadline_ns;
     if (sink->answers[1])
         sink->answers++;
-    while (answer == 'H')
-        poll(NULL, 0, 1000);
+    if (answer == 'H')
+        for (;;)
+            poll(NULL, 0, 1000);
+    if (answer == 'W')
+        poll(NULL, 0, SLOW_MS);
     *reply = (struct np_otlp_reply){
         .outcome = NP_OTLP_UNREACHABLE, .grpc_status = -1, .retry_after_s = -1};
-    if (answer != 'A')
+    if (answer != 'A' && answer != 'W')
         return;
     reply->outcome = NP_OTLP_ACCEPTED;
     reply->http_status = 200;
@@ -349,6 +354,93 @@ TEST(what_a_killed_run_owes_the_next_one_sends)
     ok_int(times(&next.script, "log", 0), 1);
     ok(!is_owed(dead.record));
     ok(!is_owed(next.record));
+}
+
+TEST(whoever_looks_into_the_ledger_for_a_moment_does_not_end_the_sender)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    struct np_otlp_ledger *ledger = NULL;
+
+    bench_open(&bench, "looked-at", "A");
+    put_record(bench.record, 0, 5);
+    ok_int(np_otlp_ledger_open(bench.record, &ledger, NULL), 0);
+    start(&bench);
+    poll(NULL, 0, 100);
+    np_otlp_ledger_freep(&ledger);
+    ok_int(wait_for_exported(&bench, 5), 5);
+    finish(&bench);
+    ok_str(bench.health.trouble, "");
+    ok(!is_owed(bench.record));
+}
+
+TEST(a_ledger_that_stays_locked_leaves_the_record_owed_and_says_so)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    struct np_otlp_ledger *ledger = NULL;
+
+    bench_open(&bench, "locked", "A");
+    put_record(bench.record, 0, 5);
+    ok_int(np_otlp_ledger_open(bench.record, &ledger, NULL), 0);
+    start(&bench);
+    finish(&bench);
+    np_otlp_ledger_freep(&ledger);
+    ok_below(bench.end_s, 0.2, "end, s");
+    ok_contains(bench.health.trouble, "another process");
+    ok(bench.health.owed_bytes > 0);
+    ok(is_owed(bench.record));
+}
+
+/* Sixty records of two requests each are 1.2 s to a slow server: more than there is time. */
+TEST(what_earlier_runs_owe_does_not_stand_before_the_own_record)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    const struct timespec long_ago[2] = {{0}};
+
+    bench_open(&bench, "crowd", "W");
+    NP_AUTO(np_freep) char *folder = np_path_directory(bench.record);
+    for (int i = 0; i < 60; i++) {
+        NP_AUTO(np_freep)
+        char *path = np_xasprintf("%s/20250101T0000%02dZ_crowd.otlp.jsonl", folder, i);
+        put_record(path, 1000 + i, 1001 + i);
+        utimensat(AT_FDCWD, path, long_ago, 0);
+        ok_int(np_otlp_owed_mark(path, NULL), 0);
+    }
+    bench.settings.deadline_s = 0.4;
+    put_record(bench.record, 0, 1);
+    start(&bench);
+    wait_for_exported(&bench, 3); /* it is at the others now */
+    put_record(bench.record, 1, 20);
+    finish(&bench);
+    ok_int(n_once(&bench.script, "span", 20), 20);
+    ok_int(n_once(&bench.script, "log", 20), 20);
+    ok(!is_owed(bench.record));
+    ok_above((double)bench.health.n_caught_up, 0, "records caught up");
+    ok_below((double)bench.health.n_caught_up, 60, "records caught up");
+    ok_below(bench.end_s, 0.5, "end, s");
+}
+
+/* Ten thousand tasks of an array have their marks in one folder. */
+TEST(records_of_living_runs_are_left_alone)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "alive", "A");
+    NP_AUTO(np_freep) char *folder = np_path_directory(bench.record);
+    NP_AUTO(np_freep) char *other = np_xasprintf("%s/20250101T000000Z_alive.otlp.jsonl", folder);
+    NP_AUTO(np_freep) char *ledger = np_xasprintf("%s.ledger", other);
+    struct np_trace_sink sink;
+    ok_int(np_otlp_record_open(other, NULL, NULL, &sink, NULL), 0);
+    put_record(other, 100, 101);
+    ok_int(np_otlp_owed_mark(other, NULL), 0);
+    put_record(bench.record, 0, 1);
+    start(&bench);
+    wait_for_exported(&bench, 1);
+    finish(&bench);
+    sink.close(sink.self);
+    ok_int(times(&bench.script, "span", 0), 1);
+    ok_int(times(&bench.script, "span", 100), 0);
+    ok(is_owed(other));
+    ok(!np_path_exists(ledger));
 }
 
 /* Killed at any moment: together with the next one, everything arrives, once or under one name. */

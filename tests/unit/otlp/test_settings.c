@@ -371,20 +371,4 @@ TEST(auto_is_what_the_lease_file_says_and_else_nothing)
     ok_str(open, "-");
 }
 
-TEST(a_destination_can_be_made_of_an_endpoint_alone)
-{
-    struct np_otlp_destination to = {0};
-    struct np_error err = {0};
-
-    set_environment(E "HEADERS=a=b " E "TIMEOUT=1000");
-    ok_int(np_otlp_destination_make("h:4317", NP_OTLP_TRACES, &to, &err), 0);
-    ok_str(to.id, "grpc http://h:4317" TRACE_SERVICE);
-    ok_str(to.headers.item[0], "a: b");
-    ok(to.timeout_s == 1);
-    np_otlp_destination_done(&to);
-    ok_int(np_otlp_destination_make("h:port", NP_OTLP_TRACES, &to, &err), NP_EUSAGE);
-    ok_contains(err.text, "expected a URL");
-    ok(!to.url);
-}
-
 TAP_MAIN

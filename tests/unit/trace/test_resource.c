@@ -91,9 +91,11 @@ TEST(the_users_attributes_win_and_are_percent_decoded)
 
     forget_environment();
     setenv("OTEL_RESOURCE_ATTRIBUTES",
-           "service.name=mine, host.name = h%2C1%3d ,deployment.environment.name=test,a%20b=c=d,e=",
+           "service.name=mine, host.name = h%2C1%3d ,deployment.environment.name=test,a%20b=c=d,e=,"
+           "neuro.telemetry.id=label",
            1);
     detect(&attrs, &warning);
+    ok_str(text_of(&attrs, "neuro.telemetry.id"), "hash"); /* but not more open than was asked */
     ok_str(np_str_text(&warning), "");
     ok_str(text_of(&attrs, "service.name"), "mine");
     ok_str(text_of(&attrs, "host.name"), "h,1=");

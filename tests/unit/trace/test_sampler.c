@@ -120,6 +120,9 @@ TEST(the_decision_is_a_log_record_of_the_trace)
     NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
     struct np_trace_id id = np_trace_id_new(), seen = {0};
 
+    const struct np_trace_limits none = {0};
+
+    np_trace_set_limits(trace, &none); /* which are for what users add */
     np_trace_add_sink(trace, (struct np_trace_sink){.self = &seen, .log = see});
     np_trace_tell_sampling(trace, &id, false);
     ok(memcmp(&id, &seen, sizeof(id)) == 0);
