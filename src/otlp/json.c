@@ -192,33 +192,31 @@ static size_t digits_of(uint64_t value, char text[MOST_DIGITS_64])
     return n;
 }
 
-static void add_digits(struct np_otlp_buffer *out, const char *quote, const char *sign,
-                       uint64_t value)
+/* `quote` and `sign` are NUL where there is none. */
+static void add_digits(struct np_otlp_buffer *out, char quote, char sign, uint64_t value)
 {
-    char text[MOST_DIGITS_64 + 3]; /* quotes and sign */
-    char *first = text + 2;
-    size_t n = digits_of(value, first);
+    char text[2 + MOST_DIGITS_64 + 1], *end = text + 2 + MOST_DIGITS_64;
+    char *first = end - digits_of(value, text + 2);
 
-    first += MOST_DIGITS_64 - n;
-    if (*sign)
-        *--first = *sign, n++;
-    if (*quote) {
-        first[n++] = *quote;
-        *--first = *quote, n++;
+    if (sign)
+        *--first = sign;
+    if (quote) {
+        *--first = quote;
+        *end++ = quote;
     }
-    np_otlp_buffer_add(out, first, n);
+    np_otlp_buffer_add(out, first, (size_t)(end - first));
 }
 
-static void add_integer(struct np_otlp_buffer *out, const char *quote, int64_t value)
+static void add_integer(struct np_otlp_buffer *out, char quote, int64_t value)
 {
     uint64_t size = (uint64_t)value;
 
-    add_digits(out, quote, value < 0 ? "-" : "", value < 0 ? 0 - size : size);
+    add_digits(out, quote, value < 0 ? '-' : '\0', value < 0 ? 0 - size : size);
 }
 
-static void add_unsigned(struct np_otlp_buffer *out, const char *quote, uint64_t value)
+static void add_unsigned(struct np_otlp_buffer *out, char quote, uint64_t value)
 {
-    add_digits(out, quote, "", value);
+    add_digits(out, quote, '\0', value);
 }
 
 /* `digits` / 10^places, without zeros at the end. */
@@ -329,7 +327,7 @@ static void add_list(struct np_otlp_buffer *out, const struct np_otlp_field *fie
         if (field->type == NP_OTLP_DOUBLE_LIST)
             add_number(out, value->as.number_list[i]);
         else
-            add_unsigned(out, "\"", value->as.fixed_list[i]);
+            add_unsigned(out, '"', value->as.fixed_list[i]);
     }
     add_char(out, ']');
 }
@@ -355,18 +353,18 @@ static void scalar(struct np_otlp_writer *writer, const struct np_otlp_field *fi
         break;
     case NP_OTLP_ENUM:
     case NP_OTLP_SINT32:
-        add_integer(out, "", value->as.integer);
+        add_integer(out, '\0', value->as.integer);
         break;
     case NP_OTLP_INT64:
     case NP_OTLP_SFIXED64:
-        add_integer(out, "\"", value->as.integer);
+        add_integer(out, '"', value->as.integer);
         break;
     case NP_OTLP_UINT32:
     case NP_OTLP_FIXED32:
-        add_unsigned(out, "", value->as.fixed);
+        add_unsigned(out, '\0', value->as.fixed);
         break;
     case NP_OTLP_FIXED64:
-        add_unsigned(out, "\"", value->as.fixed);
+        add_unsigned(out, '"', value->as.fixed);
         break;
     case NP_OTLP_DOUBLE:
         add_number(out, value->as.number);

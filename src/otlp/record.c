@@ -32,6 +32,7 @@ struct record {
     int fd;
     bool is_torn; /* the last write left part of a line */
     bool is_told;
+    bool is_synced;             /* nothing was written since */
     struct np_otlp_buffer held; /* a line feed, then the lines */
     struct held_line line[MOST_HELD];
     size_t n_held;
@@ -87,6 +88,7 @@ static void write_held(struct record *record)
             lose(record, record->line[i].what, &why);
     }
     record->health.n_bytes += (int64_t)n_whole;
+    record->is_synced = record->is_synced && n_whole == 0;
     record->n_held = 0;
     np_otlp_buffer_cut(&record->held, 0);
 }
@@ -171,6 +173,9 @@ static void on_flush(void *self)
     struct np_error why = {0};
 
     write_held(record);
+    if (record->is_synced)
+        return;
+    record->is_synced = true;
     if (fdatasync(record->fd) == 0 || errno == EINVAL || errno == EROFS)
         return;
     np_error_errno(&why, errno, NP_EIO, "'%s': cannot write telemetry to the disk", record->path);

@@ -2,7 +2,7 @@
 
 usage: bench.py --build DIR [--data DIR] [--peers LIST] [--only PART...] [--repeat N] [--threads N] [--seeds N] [--keep] [--write]
 
-Parts: speed, masks, normalization, n4 (one fit on equal terms), bias (simulated fields; slow, so only when asked for).
+Parts: speed, masks, normalization, n4 (one fit on equal terms), telemetry, bias (simulated fields; slow, so only when asked for).
 --write puts the tables into docs/benchmarks.md and the ratios into tests/bench/history.tsv. The exit status is 1 when something got
 worse by 1.3 against the median of the history.
 """
@@ -24,6 +24,7 @@ import masks
 import peers
 import repeat
 import speed
+import telemetry
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 # A mask is as good as its error is small: the history keeps how many times smaller than this it is.
@@ -89,7 +90,19 @@ def part_bias(options, work):
     return bias.table(rows), ratios
 
 
-PARTS = {"speed": part_speed, "masks": part_masks, "normalization": part_normalization, "n4": part_n4, "bias": part_bias}
+def part_telemetry(options, work):
+    found = telemetry.measured(options, work.resolve())
+    return telemetry.table(found), telemetry.ratios(found)
+
+
+PARTS = {
+    "speed": part_speed,
+    "masks": part_masks,
+    "normalization": part_normalization,
+    "n4": part_n4,
+    "telemetry": part_telemetry,
+    "bias": part_bias,
+}
 
 
 def write_section(path, part, text):

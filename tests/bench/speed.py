@@ -22,9 +22,9 @@ def best(repeat, function):
     return min(function() for _ in range(repeat))
 
 
-def make_head(build, work, seed=1):
-    stem = pathlib.Path(work, f"head256-{seed}")
-    subprocess.run([pathlib.Path(build, "release", "bench", "phantom"), stem, str(seed), "256", "30", "3"], check=True)
+def make_head(build, work, seed=1, size=256):
+    stem = pathlib.Path(work, f"head{size}-{seed}")
+    subprocess.run([pathlib.Path(build, "release", "bench", "phantom"), stem, str(seed), str(size), "30", "3"], check=True)
     return pathlib.Path(f"{stem}_T1w.nii.gz")
 
 

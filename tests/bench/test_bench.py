@@ -8,6 +8,7 @@ import masks
 import measure
 import numpy
 import repeat
+import sink
 
 
 def ball(radius, n=40, middle=20):
@@ -61,6 +62,16 @@ class Modes(unittest.TestCase):
         grey, white = repeat.tissue_modes(numpy.concatenate([random.normal(5, 1, 50000), random.normal(10, 1, 50000)]))
         self.assertAlmostEqual(grey, 5, delta=0.2)
         self.assertAlmostEqual(white, 10, delta=0.2)
+
+
+class Spans(unittest.TestCase):
+    def test_the_sink_counts_spans_and_nothing_else(self):
+        part = lambda number, body: bytes([number << 3 | 2, len(body)]) + body
+        span = part(1, b"0123456789abcdef") + b"\x39" + bytes(8) + b"\x30\x01" + b"\x85\x01" + bytes(4)
+        scope = part(1, b"scope") + part(2, span) + part(2, b"") + part(3, b"url")
+        request = part(1, part(1, part(2, b"resource")) + part(2, scope) + part(2, part(2, span)) + part(3, b"url"))
+        self.assertEqual(sink.spans_in(request + request), 6)
+        self.assertEqual(sink.spans_in(b""), 0)
 
 
 class History(unittest.TestCase):
