@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# Real heads, where NP_DATA names a folder of NAME_T1w.nii.gz: bosh, Apptainer and Nipoppy give each of them the same mask.
+# bosh, Apptainer and Nipoppy give each head the same mask: real heads where NP_DATA names a folder of NAME_T1w.nii.gz, else drawn ones.
 load helper
 
 setup()
 {
     needs_packaging
     HEADS=("${NP_DATA:-$NP_DIR/none}"/*_T1w.nii.gz)
-    [[ -r ${HEADS[0]} ]] || skip "NP_DATA names no folder with NAME_T1w.nii.gz"
+    [[ -r ${HEADS[0]} ]] || HEADS=("$NP_DEMO"/sub-*/ses-01/anat/*_T1w.nii.gz)
     VERSION_NOW=$(awk '/^VERSION := / { print $3 }' "$TOP/Makefile")
     as_user mkdir data
     as_user cp "$NP_DEMO/dataset_description.json" "$NP_DEMO/README.md" data/
@@ -18,7 +18,7 @@ setup()
 
 masks() { (cd "$1" && sha256sum sub-*/anat/*_desc-brain_mask.nii.gz); }
 
-@test "real heads: bosh, Apptainer and Nipoppy preprocess each of them to the same mask" {
+@test "bosh, Apptainer and Nipoppy preprocess each head to the same mask" {
     run -0 container run --containall --cleanenv -B "$WORK:/w" "$NP_SIF" /w/data /w/out-apptainer participant
     equal "$(masks out-apptainer | wc -l)" ${#HEADS[@]}
 
