@@ -250,7 +250,8 @@ nipoppy_study()
     S=$WORK/study OUT=$WORK/study/derivatives/neuro-preprocess/$version/output
     as_user cp -r "$NP_DEMO" data
     as_user rm -r data/sub-02
-    as_user cp -r "$TOP/nipoppy/neuro-preprocess-$version" bundle
+    as_user mkdir bundle # through a pipe: the tree may be where that user cannot look
+    tar -C "$TOP/nipoppy/neuro-preprocess-$version" -c . | as_user tar -C bundle -x
     nipoppy init --study "$S" --bids-source "$WORK/data"
     as_user cp "$NP_SIF" "$S/containers/neuro-preprocess_$version.sif"
     nipoppy pipeline install --study "$S" bundle
