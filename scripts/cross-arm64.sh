@@ -45,6 +45,7 @@ fi
 make --no-print-directory -s -j"$(nproc)" BUILD="$build" CC="aarch64-linux-gnu-gcc --sysroot=$sysroot" AR=aarch64-linux-gnu-ar \
     CPPFLAGS="-isystem $sysroot/usr/include/nifti" all unit
 
+export NP_TEST_LAUNCHER="qemu-aarch64 -L $sysroot" # for a test that starts itself anew
 emulate() { timeout --kill-after=10 1800 qemu-aarch64 -L "$sysroot" "$@"; }
 
 emulate "$build/neuro-preprocess" --version | head -n 2
