@@ -449,6 +449,12 @@ static void write_known(const struct np_otlp_batch *batch, struct np_otlp_writer
                           &(struct np_otlp_value){.as.string = bytes, .n = known->n_bytes});
 }
 
+/* An item's bytes; where every item is empty there is nothing to point into. */
+static const char *item_bytes(const struct np_otlp_batch *batch, const struct item *item)
+{
+    return item->n > 0 ? batch->bytes.bytes + item->at : "";
+}
+
 /* Items [first, …) of one scope; returns how many. */
 static size_t write_scope(const struct np_otlp_batch *batch, struct np_otlp_writer *w, size_t first,
                           size_t end)
@@ -460,7 +466,7 @@ static size_t write_scope(const struct np_otlp_batch *batch, struct np_otlp_writ
     write_known(batch, w, item[first].source.scope);
     w->format->list_begin(w, batch->shape->items);
     for (; i < end && same_source(&item[first], &item[i]); i++)
-        w->format->ready(w, batch->shape->items, batch->bytes.bytes + item[i].at, item[i].n);
+        w->format->ready(w, batch->shape->items, item_bytes(batch, &item[i]), item[i].n);
     w->format->list_end(w);
     write_known(batch, w, item[first].source.scope_url);
     w->format->message_end(w);

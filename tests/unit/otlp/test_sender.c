@@ -1,10 +1,12 @@
 /* The sender's process: what arrives, what stays owed, how long the end takes, what outlives whom.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -322,24 +324,16 @@ TEST(a_killed_run_is_sent_to_its_end_by_the_sender_that_outlives_it)
 TEST(what_a_killed_run_owes_the_next_one_sends)
 {
     NP_AUTO(bench_done) struct bench dead, next;
-    bool is_first = true;
 
     bench_open(&dead, "owes", "U");
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* its sender, which outlives it, becomes ours */
     pid_t pid = fork();
     if (pid == 0)
         be_killed(&dead);
-    waitpid(pid, NULL, 0);
+    while (wait(NULL) > 0 || errno == EINTR)
+        ;
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
     ok(is_owed(dead.record));
-    /* Its sender lives a moment longer; then nobody holds the ledger. */
-    for (int i = 0; i < 300; i++) {
-        struct np_otlp_ledger *ledger = NULL;
-        if (np_otlp_ledger_open(dead.record, &ledger, NULL) == 0)
-            is_first = false;
-        np_otlp_ledger_freep(&ledger);
-        if (!is_first)
-            break;
-        poll(NULL, 0, 10);
-    }
     bench_open(&next, "owes", "A");
     free(next.record);
     next.record = np_xasprintf("%s", dead.record);
