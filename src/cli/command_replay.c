@@ -313,7 +313,8 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
         .life = NP_OTLP_AT_REST,
         .scope = replay->config->replay_all ? NP_OTLP_NOT_HERE : NP_OTLP_OWED,
         .naming = replay->observation.naming,
-        .holds_undecided = replay->observation.settings.sampler != NP_OTLP_SAMPLE_ALL,
+        .decisions = replay->observation.settings.keeps_all_traces ? NP_OTLP_HEED_DECISIONS
+                                                                   : NP_OTLP_AWAIT_DECISIONS,
         .is_rehearsal = replay->config->dry_run};
     int64_t before[NP_OTLP_N_SIGNALS];
     enum np_otlp_life life;

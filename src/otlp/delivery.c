@@ -263,7 +263,7 @@ static int load(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
     np_otlp_batch_clear(lane->batch);
     lane->n_items = lane->n_lines = lane->n_lost = lane->at = 0;
     lane->range = (struct np_otlp_range){0, 0};
-    if (signal == NP_OTLP_TRACES)
+    if (signal == NP_OTLP_TRACES && delivery->options.decisions != NP_OTLP_PASS_DECISIONS)
         NP_TRY(read_decisions(delivery, err));
     NP_TRY(read_range(delivery, signal, range, is_exact, end, err));
     int64_t to = tail_at(&lane->tail);
@@ -631,7 +631,8 @@ static enum np_otlp_verdict judge(void *context, const struct np_trace_id *trace
     case NP_OTLP_UNDECIDED:
         break;
     }
-    bool waits = delivery->options.holds_undecided && delivery->options.life == NP_OTLP_GROWING;
+    bool waits = delivery->options.decisions == NP_OTLP_AWAIT_DECISIONS &&
+                 delivery->options.life == NP_OTLP_GROWING;
     return waits ? NP_OTLP_WAIT : NP_OTLP_KEEP;
 }
 

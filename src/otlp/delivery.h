@@ -95,14 +95,19 @@ enum np_otlp_life {
     NP_OTLP_AT_REST, /* nothing more will come */
 };
 
+/* What becomes of spans by the record's decisions which traces are sent. */
+enum np_otlp_decisions {
+    NP_OTLP_HEED_DECISIONS,  /* they go, unless it was decided against them */
+    NP_OTLP_AWAIT_DECISIONS, /* in a growing record they wait for the decision */
+    NP_OTLP_PASS_DECISIONS,  /* they go: it is known that none is left out; nothing is looked up */
+};
+
 struct np_otlp_delivery_options {
     enum np_otlp_life life;
     enum np_otlp_scope scope;
     /* How participants are named; what the record asks for counts when it is stricter. */
     enum np_otlp_naming naming;
-    /* In a growing record, spans wait until it is decided whether their trace is sent; without it
-     * they go at once, unless it was decided against them. */
-    bool holds_undecided;
+    enum np_otlp_decisions decisions;
     bool is_rehearsal; /* nothing is written, to the ledger or elsewhere */
 };
 

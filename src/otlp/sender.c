@@ -345,7 +345,8 @@ static void live(const struct np_otlp_sender_options *options, struct board *boa
         .life = NP_OTLP_GROWING,
         .scope = NP_OTLP_OWED,
         .naming = options->naming,
-        .holds_undecided = options->settings->sampler != NP_OTLP_SAMPLE_ALL,
+        .decisions =
+            options->settings->keeps_all_traces ? NP_OTLP_PASS_DECISIONS : NP_OTLP_AWAIT_DECISIONS,
     };
     struct np_otlp_post post = options->post;
     struct np_error err = {0};

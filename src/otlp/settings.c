@@ -12,6 +12,7 @@
 
 #include "base/path.h"
 #include "otlp/destination.h"
+#include "trace/trace.h"
 
 /* Variables. */
 
@@ -234,24 +235,43 @@ static void read_ratio(struct np_otlp_settings *out, struct np_str *warnings)
 
 static void read_sampler(struct np_otlp_settings *out, struct np_str *warnings)
 {
-    enum { PARENT = 8 };
+    enum { ALL, NONE, RATIO, PARENT = 8 };
     static const struct word samplers[] = {
-        {"always_on", NP_OTLP_SAMPLE_ALL},
-        {"always_off", NP_OTLP_SAMPLE_NONE},
-        {"traceidratio", NP_OTLP_SAMPLE_RATIO},
-        {"parentbased_always_on", PARENT | NP_OTLP_SAMPLE_ALL},
-        {"parentbased_always_off", PARENT | NP_OTLP_SAMPLE_NONE},
-        {"parentbased_traceidratio", PARENT | NP_OTLP_SAMPLE_RATIO},
+        {"always_on", ALL},
+        {"always_off", NONE},
+        {"traceidratio", RATIO},
+        {"parentbased_always_on", PARENT | ALL},
+        {"parentbased_always_off", PARENT | NONE},
+        {"parentbased_traceidratio", PARENT | RATIO},
     };
     NP_AUTO(np_freep) char *value = variable("OTEL_TRACES_SAMPLER");
-    int chosen = PARENT | NP_OTLP_SAMPLE_ALL;
+    int chosen = PARENT | ALL;
 
     read_word("OTEL_TRACES_SAMPLER", value, samplers, NP_COUNT(samplers), &chosen, warnings);
     out->is_parent_based = chosen & PARENT;
-    out->sampler = (enum np_otlp_sampler)(chosen & ~PARENT);
-    out->sample_ratio = out->sampler == NP_OTLP_SAMPLE_NONE ? 0 : 1;
-    if (out->sampler == NP_OTLP_SAMPLE_RATIO)
+    out->sample_ratio = (chosen & ~PARENT) == NONE ? 0 : 1;
+    if ((chosen & ~PARENT) == RATIO)
         read_ratio(out, warnings);
+}
+
+static bool has_unsampled_parent(void)
+{
+    enum { SAMPLED = 1 }; /* W3C trace flags */
+    NP_AUTO(np_freep) char *parent = variable("TRACEPARENT");
+    struct np_trace_id trace_id;
+    struct np_span_id span_id;
+    uint32_t flags;
+
+    return parent && np_traceparent_parse(parent, &trace_id, &span_id, &flags) &&
+           !(flags & SAMPLED);
+}
+
+/* After sampler and propagators. */
+static void note_what_is_kept(struct np_otlp_settings *out)
+{
+    bool follows = out->is_parent_based && out->propagators & NP_OTLP_TRACE_CONTEXT;
+
+    out->keeps_all_traces = out->sample_ratio == 1 && !(follows && has_unsampled_parent());
 }
 
 static void read_log_level(struct np_otlp_settings *out, struct np_str *warnings)
@@ -526,6 +546,7 @@ void np_otlp_settings_read(const struct np_otlp_overrides *flags, struct np_otlp
     read_metric_choices(out, warnings);
     read_sampler(out, warnings);
     read_propagators(out, warnings);
+    note_what_is_kept(out);
     read_log_level(out, warnings);
     read_prometheus(out, warnings);
     read_destinations(flags ? flags->endpoint : NULL, out, warnings);

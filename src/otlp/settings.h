@@ -68,8 +68,6 @@ enum np_otlp_histogram { NP_OTLP_EXPLICIT_BUCKETS, NP_OTLP_EXPONENTIAL_BUCKETS }
 
 enum np_otlp_exemplars { NP_OTLP_EXEMPLARS_TRACED, NP_OTLP_EXEMPLARS_ALL, NP_OTLP_EXEMPLARS_NONE };
 
-enum np_otlp_sampler { NP_OTLP_SAMPLE_ALL, NP_OTLP_SAMPLE_NONE, NP_OTLP_SAMPLE_RATIO };
-
 enum np_otlp_propagator {
     NP_OTLP_TRACE_CONTEXT = 1 << 0, /* TRACEPARENT, TRACESTATE */
     NP_OTLP_BAGGAGE = 1 << 1,
@@ -97,11 +95,11 @@ struct np_otlp_settings {
     enum np_otlp_exemplars exemplars;
     struct np_otlp_limits limits;
 
-    enum np_otlp_sampler sampler;
     bool is_parent_based;
-    double sample_ratio;  /* of NP_OTLP_SAMPLE_RATIO; 1 and 0 for the other two */
-    unsigned propagators; /* bits of enum np_otlp_propagator */
-    int log_severity;     /* OTEL_LOG_LEVEL: the least severity number of our own diagnostics */
+    double sample_ratio;   /* 1 and 0 for always_on and always_off */
+    bool keeps_all_traces; /* neither the ratio nor a parent elsewhere leaves any out */
+    unsigned propagators;  /* bits of enum np_otlp_propagator */
+    int log_severity;      /* OTEL_LOG_LEVEL: the least severity number of our own diagnostics */
 
     char *prometheus_host;
     int prometheus_port;

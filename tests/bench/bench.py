@@ -126,7 +126,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))
     parser.add_argument("--seeds", type=int, default=2, help="of the simulated fields")
     parser.add_argument("--heads", nargs="*", help="real heads for the simulated fields; all when not given")
-    parser.add_argument("--corrected-by", choices=["ours", "SimpleITK"], default="ours", help="who corrected them before")
+    parser.add_argument("--corrected-by", choices=["ours", "SimpleITK", "both"], default="ours", help="who corrected them before")
     parser.add_argument("--percents", type=int, nargs="+", default=[20, 40, 60])
     parser.add_argument("--keep", action="store_true", help="use the peers' masks of earlier runs")
     parser.add_argument("--write", action="store_true")

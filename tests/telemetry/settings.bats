@@ -15,7 +15,7 @@ setup()
 }
 teardown() { end_processes; }
 
-# with VARIABLE=VALUE… [-- OPTION…]: a run with these; what it printed is in $stderr.
+# with VARIABLE=VALUE… [-- OPTION…]: a run with these, one session of which fails unless $STATUS says otherwise; what it printed is in $stderr.
 with()
 {
     local variables=()
@@ -23,7 +23,7 @@ with()
     : >"$SINK_LOG"
     while (($#)) && [[ $1 != -- ]]; do variables+=("$1") && shift; done
     run --separate-stderr env "${variables[@]}" neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip "${@:2}"
-    ((status == 1)) || fail "status $status: $stderr"
+    ((status == ${STATUS:-1})) || fail "status $status: $stderr"
 }
 paths() { sent '[.[] | .transport + " " + .path] | unique | join(", ")'; }
 spans() { sent -c "[.[] | select(.signal == \"traces\").request.resourceSpans[].scopeSpans[].spans[]] | $1"; }
@@ -131,6 +131,14 @@ E=OTEL_EXPORTER_OTLP
     equal "$(spans '.[] | select(.name == "preprocess_run") | .traceId + " " + .parentSpanId')" "$parent b7ad6b7169203331"
     with ${E}_ENDPOINT="$HTTP" TRACEPARENT=00-$parent-b7ad6b7169203331-01 OTEL_PROPAGATORS=none
     lacks "$(spans 'map(.traceId)')" $parent
+}
+
+@test "the trace of a caller who does not sample is not sent, none of its spans; sessions, which are roots, are" {
+    parent=0af7651916cd43dd8448eb211c80319c
+    STATUS=0 with ${E}_ENDPOINT="$HTTP" OTEL_BSP_SCHEDULE_DELAY=1 TRACEPARENT=00-$parent-b7ad6b7169203331-00 -- --participant-label 001
+    equal "$(spans "[.[] | select(.traceId == \"$parent\")] | length")" 0
+    equal "$(spans '[.[] | select(.name == "preprocess_session")] | length')" 1
+    grep -q "$parent" "$OUT"/logs/telemetry/*.otlp.jsonl
 }
 
 @test "temporality, exponential histograms and exemplars as asked for" {

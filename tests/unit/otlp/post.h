@@ -218,7 +218,8 @@ static inline struct np_otlp_settings test_settings(void)
     struct np_otlp_settings settings = {.deadline_s = 5,
                                         .spans = {.schedule_delay_s = 5, .most_in_batch = 512},
                                         .logs = {.schedule_delay_s = 1, .most_in_batch = 512},
-                                        .metric_interval_s = 60};
+                                        .metric_interval_s = 60,
+                                        .keeps_all_traces = true};
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
         settings.exporters[i] = NP_OTLP_TO_OTLP;

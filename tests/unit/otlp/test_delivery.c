@@ -605,7 +605,7 @@ static void put_decision(const char *path, int number, bool is_sampled)
 static void open_holding(struct bench *bench, const char *name)
 {
     const struct np_otlp_delivery_options options = {.life = NP_OTLP_GROWING,
-                                                     .holds_undecided = true};
+                                                     .decisions = NP_OTLP_AWAIT_DECISIONS};
 
     bench_open(bench, name, "A", 0);
     np_otlp_delivery_freep(&bench->delivery);

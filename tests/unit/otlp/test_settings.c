@@ -185,7 +185,7 @@ static double number(const struct np_otlp_settings *s, const char *name)
         {"link.attributes", (double)s->limits.link_attributes},
         {"log.attributes", (double)s->limits.log_attributes},
         {"log.bytes", (double)s->limits.log_attribute_bytes},
-        {"sampler", s->sampler},
+        {"keeps all", s->keeps_all_traces},
         {"parent", s->is_parent_based},
         {"ratio", s->sample_ratio},
         {"propagators", s->propagators},
@@ -203,6 +203,8 @@ static double number(const struct np_otlp_settings *s, const char *name)
     tap_check(false, __FILE__, __LINE__, "no member '%s'", name);
     return -1;
 }
+
+#define UNSAMPLED "TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 /* A variable, a member, and its value; with a warning or without. */
 static const struct {
@@ -251,9 +253,15 @@ static const struct {
     {"OTEL_SPAN_LINK_COUNT_LIMIT=2", "span.links", 2, false},
     {"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT=3", "event.attributes", 3, false},
     {"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT=4", "link.attributes", 4, false},
-    {"", "sampler", NP_OTLP_SAMPLE_ALL, false},
+    {"", "keeps all", true, false},
+    {"TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "keeps all", true,
+     false},
+    {UNSAMPLED, "keeps all", false, false},
+    {UNSAMPLED " OTEL_PROPAGATORS=none", "keeps all", true, false},
+    {UNSAMPLED " OTEL_TRACES_SAMPLER=always_on", "keeps all", true, false},
+    {"OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0.5", "keeps all", false, false},
     {"", "parent", true, false},
-    {"OTEL_TRACES_SAMPLER=always_off", "sampler", NP_OTLP_SAMPLE_NONE, false},
+    {"OTEL_TRACES_SAMPLER=always_off", "keeps all", false, false},
     {"OTEL_TRACES_SAMPLER=always_off", "parent", false, false},
     {"OTEL_TRACES_SAMPLER=always_off", "ratio", 0, false},
     {"OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0.25", "ratio", 0.25, false},
@@ -261,7 +269,7 @@ static const struct {
     {"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "parent", true, false},
     {"OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=2", "ratio", 1, true},
     {"OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=nan", "ratio", 1, true},
-    {"OTEL_TRACES_SAMPLER=xray", "sampler", NP_OTLP_SAMPLE_ALL, true},
+    {"OTEL_TRACES_SAMPLER=xray", "keeps all", true, true},
     {"", "propagators", NP_OTLP_TRACE_CONTEXT | NP_OTLP_BAGGAGE, false},
     {"OTEL_PROPAGATORS=tracecontext", "propagators", NP_OTLP_TRACE_CONTEXT, false},
     {"OTEL_PROPAGATORS=b3,tracecontext", "propagators", NP_OTLP_TRACE_CONTEXT, true},
