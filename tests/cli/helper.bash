@@ -87,6 +87,17 @@ status_path()
 record() { jq -r "${3:-.}" "$(status_path "$1" "$2")"; }
 running_stage() { record "$1" "$2" '[.files[].stages[] | select(.state == "running").name][0] // ""' 2>/dev/null; }
 
+# wait_until SECONDS CONDITION: until the condition, one word that bash reads or a command of several, holds.
+wait_until()
+{
+    local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+    shift
+    until if (($# > 1)); then "$@"; else eval "$1"; fi >/dev/null 2>&1; do
+        ((${EPOCHREALTIME/[.,]/} < deadline)) || { fail "not within the time: $*"; return 1; }
+        sleep 0.02
+    done
+}
+
 # Assertions: each says what it found.
 fail() { printf '%s\n' "$*" >&2; return 1; }
 equal() { [[ $1 == "$2" ]] || fail "found '$1', expected '$2'${3:+ ($3)}"; }

@@ -23,16 +23,6 @@ empty_sessions()
     for n in $(seq "$1"); do mkdir -p "$BIDS/sub-$n/anat"; done
 }
 
-wait_for()
-{
-    local deadline=$((SECONDS + $1))
-    shift
-    until eval "$*"; do
-        ((SECONDS < deadline)) || fail "not within the time: $*"
-        sleep 0.05
-    done
-}
-
 @test "stdout, stderr and stdin closed: the run completes, and no line ends in a file" {
     make_dataset "$BIDS" 01
     run -0 bash -c 'neuro-preprocess "$0" "$1" participant -vvv >&-' "$BIDS" "$OUT"
@@ -94,7 +84,7 @@ wait_for()
     make_dataset "$BIDS" 01
     neuro-preprocess "$BIDS" "$OUT" participant --slow-stage skull_strip:20 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- 4>&- &
     pid=$!
-    wait_for 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
     kill -TERM $pid
     kill -TERM $pid $(pgrep -P $pid) || true
     code=0
@@ -109,11 +99,11 @@ wait_for()
     make_dataset "$BIDS" 01
     # a launcher that dies of TERM at once, and leaves us with a broken pipe
     setsid bash -c 'neuro-preprocess "$0" "$1" participant --slow-stage skull_strip:20 -vvv 2>&1 | cat >/dev/null' "$BIDS" "$OUT" 3>&- 4>&- &
-    wait_for 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
     pid=$(record "$OUT" 01 .process.pid)
     kill -TERM -- "-$(ps -o pgid= -p "$pid" | tr -d ' ')"
     kill -TERM "$pid" 2>/dev/null || true
-    wait_for 10 '[[ ! -d /proc/$pid || $(record "$OUT" 01 .state) != running ]]'
+    wait_until 10 '[[ ! -d /proc/$pid || $(record "$OUT" 01 .state) != running ]]'
     state_is "$OUT" 01 interrupted
     no_leftovers "$OUT"
 }
@@ -122,7 +112,7 @@ wait_for()
     empty_sessions 80
     launch deaf neuro-preprocess "$BIDS" "$OUT" participant --slow-stage skull_strip:20 >"$BATS_TEST_TMPDIR/log" 3>&- 4>&- &
     launcher=$!
-    wait_for 30 '[[ $(running_stage "$OUT" zz) == skull_strip ]]'
+    wait_until 30 '[[ $(running_stage "$OUT" zz) == skull_strip ]]'
     kill -TERM "$(record "$OUT" zz .process.pid)"
     wait $launcher
     contains "$(cat "$BATS_TEST_TMPDIR/log")" 'status 143'

@@ -13,17 +13,6 @@ start()
     pid=$!
 }
 
-# wait_for SECONDS CONDITION…: until the condition holds.
-wait_for()
-{
-    local deadline=$((SECONDS + $1))
-    shift
-    until eval "$*"; do
-        ((SECONDS < deadline)) || fail "not within the time: $*"
-        sleep 0.05
-    done
-}
-
 # The stamps of everything in the output, to see what a run touched.
 stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | LC_ALL=C sort); }
 
@@ -154,7 +143,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
 @test "TERM: the record says interrupted, the code is 143, a rerun completes" {
     make_dataset "$BIDS" 01 02
     start --slow-stage skull_strip:20 --parallel 1
-    wait_for 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
     kill -TERM $pid
     began=$SECONDS
     code=0
@@ -176,7 +165,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
         # a background job of a shell without job control ignores INT: start through env, which restores it
         env --default-signal=INT neuro-preprocess "$BIDS" "$OUT" participant --slow-stage skull_strip:20 >/dev/null 2>&1 3>&- 4>&- &
         pid=$!
-        wait_for 20 '[[ -f $(status_path "$OUT" 01) ]]'
+        wait_until 20 '[[ -f $(status_path "$OUT" 01) ]]'
         kill -"${signal%:*}" $pid
         code=0
         wait $pid || code=$?
@@ -188,7 +177,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
 @test "the same run twice at once: one works, the other says 75 and who holds it" {
     make_dataset "$BIDS" 01
     start --slow-stage skull_strip:4
-    wait_for 20 '[[ -f $(status_path "$OUT" 01) ]]'
+    wait_until 20 '[[ -f $(status_path "$OUT" 01) ]]'
     run -75 --separate-stderr preprocess --slow-stage skull_strip:4
     contains "$output$stderr" "$pid"
     wait $pid
@@ -202,7 +191,7 @@ workers() { pgrep -P "$1"; }
 @test "a worker that is killed is a failed session with its signal and stage; the others go on" {
     make_dataset "$BIDS" 01 02
     start --slow-stage skull_strip:5 --parallel 1
-    wait_for 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
     kill -KILL "$(workers $pid | head -n 1)"
     code=0
     wait $pid || code=$?
@@ -216,11 +205,11 @@ workers() { pgrep -P "$1"; }
 @test "killed supervisor: its worker ends too, status says lost, a rerun takes over and completes" {
     make_dataset "$BIDS" 01
     start --slow-stage skull_strip:30
-    wait_for 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
     worker=$(workers $pid | head -n 1)
     kill -KILL $pid
     wait $pid || true
-    wait_for 10 "! kill -0 $worker 2>/dev/null || grep -q '^State:.*Z' /proc/$worker/status"
+    wait_until 10 "! kill -0 $worker 2>/dev/null || grep -q '^State:.*Z' /proc/$worker/status"
     run -0 neuro-preprocess status "$OUT"
     contains "$output" lost
     run -0 preprocess --rerun all
@@ -237,7 +226,7 @@ workers() { pgrep -P "$1"; }
         sleep "0.$((RANDOM % 8))$((RANDOM % 10))"
         if ((try % 2)); then kill -KILL $pid 2>/dev/null || true; else kill -KILL $(workers $pid) 2>/dev/null || true; fi
         wait $pid || true
-        wait_for 10 '! pgrep -f "participant .*$OUT " >/dev/null'
+        wait_until 10 '! pgrep -f "participant .*$OUT " >/dev/null'
         run -0 preprocess
         complete "$OUT" 01
         complete "$OUT" 02

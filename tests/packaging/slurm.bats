@@ -31,17 +31,8 @@ as_slurm() { as_user SLURM_CONF="$SLURM_CONF" TMPDIR="$WORK" PATH="$NP_VENV/bin:
 np_slurm() { as_slurm "$NP_SLURM" "$@"; }
 submit() { np_slurm submit "$NP_DEMO" "$OUT" --program "$NP_PROGRAM" "$@"; }
 
-wait_for()
-{
-    local deadline=$((SECONDS + $1))
-    shift
-    until eval "$*"; do
-        ((SECONDS < deadline)) || fail "not within the time: $* ($(squeue --noheader | tr -s ' \n' ' ;'))"
-        sleep 0.2
-    done
-}
 queue_is_empty() { local jobs && jobs=$(squeue --noheader) && [[ -z $jobs ]]; }
-finish() { wait_for "${1:-60}" queue_is_empty; }
+finish() { wait_until "${1:-60}" queue_is_empty || fail "still in the queue: $(squeue --noheader)"; }
 job_of() { cat "$OUT/logs/slurm/$1/job"; }
 log_of() { cat "$OUT/logs/slurm/$1/task-$2.log"; }
 job_field() { scontrol show job "$1" | grep -oE "(^| )$2=[^ ]*" | head -n 1 | cut -d= -f2; }
@@ -98,7 +89,7 @@ one_session() { printf '01\t01\n' | as_user tee "$WORK/list.tsv" >/dev/null; }
 
 @test "scancel: TERM reaches the tool, the record says interrupted, the last line is in the log; resubmit does the rest" {
     run -0 submit --chunk 1 --concurrency 1 --participant-label 01 -- --slow-stage skull_strip:60
-    wait_for 30 stage_is 01/01 skull_strip
+    wait_until 30 stage_is 01/01 skull_strip
     run -75 np_slurm resubmit "$OUT"
     contains "$output" 'still in the queue'
     as_slurm scancel "$(job_of 0001)"
@@ -150,7 +141,7 @@ one_session() { printf '01\t01\n' | as_user tee "$WORK/list.tsv" >/dev/null; }
 @test "a task that is killed without a word is lost, and closed by the next" {
     one_session
     run -0 submit --session-list list.tsv -- --slow-stage skull_strip:60
-    wait_for 30 stage_is 01/01 skull_strip
+    wait_until 30 stage_is 01/01 skull_strip
     pid=$(record "$OUT" 01/01 .process.pid)
     as_user kill -KILL "$pid" $(pgrep -P "$pid")
     finish
@@ -164,14 +155,14 @@ one_session() { printf '01\t01\n' | as_user tee "$WORK/list.tsv" >/dev/null; }
 
 @test "a requeued task goes on in the same log, skips what is complete, and completes" {
     run -0 submit --participant-label 01 --cpus 1 -- --slow-stage skull_strip:4
-    wait_for 60 stage_is 01/02 skull_strip
+    wait_until 60 stage_is 01/02 skull_strip
     state_is "$OUT" 01/01 success
     id=$(job_of 0001)_0
     before=$(stat -c %Y.%i "$OUT"/sub-01/ses-01/anat/*preproc_T1w.nii.gz)
     as_slurm scontrol requeue "$id"
-    wait_for 30 '[[ $(job_field "$id" Restarts) == 1 ]]'
+    wait_until 30 '[[ $(job_field "$id" Restarts) == 1 ]]'
     # Slurm lets a requeued job wait for two minutes. It can be asked for less, but not within the second of its revocation
-    wait_for 30 '[[ $(job_field "$id" JobState) == PENDING ]]'
+    wait_until 30 '[[ $(job_field "$id" JobState) == PENDING ]]'
     sleep 2
     scontrol update jobid="$id" StartTime=now
     finish
@@ -274,7 +265,7 @@ nipoppy_submit() { nipoppy process --study "$S" --pipeline neuro-preprocess --hp
 @test "scancel through Nipoppy: the record and the last lines are there, and its subcohort is the session that is left" {
     nipoppy_study 'export APPTAINERENV_NEURO_PREPROCESS_SLOW_STAGE=skull_strip:8'
     run -0 nipoppy_submit
-    wait_for 60 stage_is 01/01 skull_strip
+    wait_until 60 stage_is 01/01 skull_strip
     as_slurm scancel "$(squeue --noheader --format=%F | head -n 1)_1"
     finish 120
     state_is "$OUT" 01/01 interrupted

@@ -35,17 +35,6 @@ print(*(one.getsockname()[1] for one in sockets))
 END
 }
 
-# wait_until SECONDS COMMAND…: until it succeeds.
-wait_until()
-{
-    local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((${EPOCHREALTIME/[.,]/} < deadline)) || { fail "in vain: $*"; return 1; }
-        sleep 0.02
-    done
-}
-
 # --- processes of ours --------------------------------------------------------------------------------------------------
 remember() { echo "$1" >>"$BATS_TEST_TMPDIR/processes"; }
 alive() { kill -0 "$1" 2>/dev/null; }

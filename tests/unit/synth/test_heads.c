@@ -3,31 +3,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "draw.h"
 #include "synth/heads.h"
-#include "tap.h"
 
-static struct np_synth_options coarse(uint64_t seed)
+/* Without what the features add. */
+static struct np_synth_options plain(uint64_t seed)
 {
-    struct np_synth_options options;
+    struct np_synth_options options = coarse(seed);
 
-    np_synth_options_init(&options);
-    options.seed = seed;
-    options.atrophy = 0;
-    options.bias_percent = 0;
-    options.noise_percent = 0;
-    for (int i = 0; i < 3; i++)
-        options.spacing_mm[i] = 3;
+    options.atrophy = options.bias_percent = options.noise_percent = 0;
     return options;
-}
-
-static struct np_synth_head draw(const struct np_synth_options *options)
-{
-    struct np_synth_head head = {0};
-    struct np_error err = {0};
-
-    tap_check(np_synth_head(options, NULL, &head, &err) == 0, __FILE__, __LINE__, "drawn: %s",
-              err.text);
-    return head;
 }
 
 /* A named head, at least 3 mm a voxel. */
@@ -36,16 +21,11 @@ static struct np_synth_head draw_named(const char *name)
     struct np_synth_options options = np_synth_case_find(name)->options;
 
     for (int i = 0; i < 3; i++) {
-        double coarser = fmax(options.spacing_mm[i], 3);
+        double coarser = fmax(options.spacing_mm[i], COARSE_MM);
         options.shape[i] = (int64_t)((double)options.shape[i] * options.spacing_mm[i] / coarser);
         options.spacing_mm[i] = coarser;
     }
     return draw(&options);
-}
-
-static size_t n_voxels(const struct np_synth_head *head)
-{
-    return np_grid_voxels(&head->image->grid);
 }
 
 static double brain_ml(const struct np_synth_head *head)
@@ -99,7 +79,7 @@ TEST(the_hardest_heads_have_whole_brains_of_plausible_size)
 
 TEST(a_turned_head_is_the_same_head)
 {
-    struct np_synth_options options = coarse(21);
+    struct np_synth_options options = plain(21);
     NP_AUTO(np_synth_head_done) struct np_synth_head upright = draw(&options);
 
     options.tilt_deg[0] = -24;
@@ -112,7 +92,7 @@ TEST(a_turned_head_is_the_same_head)
 
 TEST(an_oblique_grid_holds_the_same_voxels_and_says_so)
 {
-    struct np_synth_options options = coarse(22);
+    struct np_synth_options options = plain(22);
     NP_AUTO(np_synth_head_done) struct np_synth_head straight = draw(&options);
 
     options.oblique_deg[0] = 18;
@@ -130,7 +110,7 @@ TEST(an_oblique_grid_holds_the_same_voxels_and_says_so)
 
 TEST(a_cropped_image_ends_within_the_brain)
 {
-    struct np_synth_options options = coarse(23);
+    struct np_synth_options options = plain(23);
     NP_AUTO(np_synth_head_done) struct np_synth_head whole = draw(&options);
 
     options.crop_top_mm = 12;
@@ -149,7 +129,7 @@ TEST(a_cropped_image_ends_within_the_brain)
 
 TEST(shoulders_widen_the_lowest_slice)
 {
-    struct np_synth_options options = coarse(24);
+    struct np_synth_options options = plain(24);
 
     options.neck_mm = 150;
     options.shape[0] = 100;
@@ -170,7 +150,7 @@ TEST(shoulders_widen_the_lowest_slice)
 
 TEST(thickness_options_change_what_they_name)
 {
-    struct np_synth_options options = coarse(25);
+    struct np_synth_options options = plain(25);
 
     for (int i = 0; i < 3; i++)
         options.spacing_mm[i] = 1.5; /* one sample a voxel, so that labels are exact */
@@ -197,7 +177,7 @@ TEST(thickness_options_change_what_they_name)
 
 TEST(lesions_and_veins_are_part_of_the_brain_and_leave_its_truth_alone)
 {
-    struct np_synth_options options = coarse(26);
+    struct np_synth_options options = plain(26);
 
     options.level[NP_SYNTH_LESION] = 333;
     NP_AUTO(np_synth_head_done) struct np_synth_head sound = draw(&options);
@@ -219,7 +199,7 @@ TEST(lesions_and_veins_are_part_of_the_brain_and_leave_its_truth_alone)
 
 TEST(a_ghost_is_a_copy_half_the_image_away)
 {
-    struct np_synth_options options = coarse(27);
+    struct np_synth_options options = plain(27);
     NP_AUTO(np_synth_head_done) struct np_synth_head clean = draw(&options);
 
     options.ghost_percent = 20;
@@ -239,7 +219,7 @@ TEST(a_ghost_is_a_copy_half_the_image_away)
 
 TEST(cutting_k_space_off_rings_and_keeps_the_sum)
 {
-    struct np_synth_options options = coarse(28);
+    struct np_synth_options options = plain(28);
     NP_AUTO(np_synth_head_done) struct np_synth_head clean = draw(&options);
 
     options.kspace_share = 1;
@@ -263,7 +243,7 @@ TEST(cutting_k_space_off_rings_and_keeps_the_sum)
 
 TEST(every_allocation_of_a_ringing_head_may_fail)
 {
-    struct np_synth_options options = coarse(1);
+    struct np_synth_options options = plain(1);
     int code = NP_ENOMEM;
     int64_t nth = 0;
 
