@@ -55,7 +55,6 @@ void np_telemetry_start(struct np_telemetry *telemetry, const struct np_otlp_set
         np_console_say(console, 0, "warning: telemetry is not sent: %s", err.text);
 }
 
-/* Of metrics, these are counted and not, as the convention has it, their data points. */
 static void measure(void *self, struct np_trace *trace)
 {
     static const struct np_metric_def *const exported[NP_OTLP_N_SIGNALS] = {
@@ -99,7 +98,7 @@ void np_telemetry_observe(struct np_telemetry *telemetry, struct np_trace *trace
 char *np_telemetry_counts(const int64_t n_items[NP_OTLP_N_SIGNALS])
 {
     static const char *const names[NP_OTLP_N_SIGNALS] = {
-        [NP_OTLP_TRACES] = "span", [NP_OTLP_LOGS] = "log record", [NP_OTLP_METRICS] = "metric"};
+        [NP_OTLP_TRACES] = "span", [NP_OTLP_LOGS] = "log record", [NP_OTLP_METRICS] = "data point"};
     struct np_str out = {0};
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)

@@ -27,7 +27,8 @@ struct source {
 };
 
 struct item {
-    size_t at, n; /* in np_otlp_batch.bytes */
+    size_t at, n;    /* in np_otlp_batch.bytes */
+    size_t n_points; /* of a metric; 1 of a span and of a log record */
     struct source source;
 };
 
@@ -100,6 +101,15 @@ void np_otlp_batch_clear(struct np_otlp_batch *batch)
 size_t np_otlp_batch_count(const struct np_otlp_batch *batch)
 {
     return batch->n_items;
+}
+
+size_t np_otlp_batch_points(const struct np_otlp_batch *batch, size_t first, size_t n)
+{
+    size_t n_points = 0;
+
+    for (size_t i = first; i < first + n; i++)
+        n_points += batch->item[i].n_points;
+    return n_points;
 }
 
 /* The list with room for one more; NULL when memory is gone, and the list stays as it was. */
@@ -257,8 +267,10 @@ static bool read_item(struct np_otlp_batch *batch)
     batch->format->end(&w);
     if (batch->bytes.failed)
         return false;
+    size_t n_points = has_facts ? 1 : batch->translator.n_points;
     if (is_kept)
-        item[batch->n_items++] = (struct item){.at = at, .n = batch->bytes.length - at};
+        item[batch->n_items++] =
+            (struct item){.at = at, .n = batch->bytes.length - at, .n_points = n_points};
     else
         np_otlp_buffer_cut(&batch->bytes, at);
     return true;

@@ -56,6 +56,9 @@ int np_otlp_batch_add_line(struct np_otlp_batch *batch, const char *line, size_t
 /* Items so far: spans, log records or metrics. */
 size_t np_otlp_batch_count(const struct np_otlp_batch *batch);
 
+/* What servers count of items [first, first + n): spans, log records, data points. */
+size_t np_otlp_batch_points(const struct np_otlp_batch *batch, size_t first, size_t n);
+
 /* Bytes that one request with all items would have, or somewhat more (before compression). */
 size_t np_otlp_batch_bytes(const struct np_otlp_batch *batch);
 

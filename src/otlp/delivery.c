@@ -20,12 +20,12 @@
 #include "otlp/owed.h"
 #include "otlp/sampling.h"
 
-/* The most that one request may hold: gRPC servers take 4 MiB unless told otherwise. */
-enum { MOST_BYTES_GRPC = 3584 << 10, MOST_BYTES_HTTP = 16 << 20, LEAST_MOST_BYTES = 64 << 10 };
+/* What a request that was too large may shrink to by halves. */
+enum { LEAST_MOST_BYTES = 64 << 10 };
 
 /* What a ledger calls one batch was one, but for a protocol that says the same in more bytes. What
  * is larger is no batch of ours and not read into memory. */
-enum { MOST_BYTES_PENDING = 2 * MOST_BYTES_HTTP };
+enum { MOST_BYTES_PENDING = 2 * NP_OTLP_MOST_BYTES_HTTP };
 
 /* A record being read for one signal. */
 struct tail {
@@ -42,7 +42,7 @@ struct lane {
     struct np_otlp_range range; /* of the lines in the batch; to 0 = nothing is loaded */
     size_t n_items, n_lines;    /* of the range */
     size_t at, n;               /* items that are sent next */
-    size_t n_lost;              /* items of the range that were rejected or dropped */
+    size_t n_points, n_lost;    /* of the range, in spans, log records, data points */
     size_t most_lines;          /* 0 = any number; fewer after a split */
     int64_t cursor;             /* everything before it is done */
     int64_t due_ns;             /* the next look at a growing record */
@@ -57,93 +57,6 @@ struct np_otlp_delivery {
     struct np_otlp_sampling sampling;
     struct lane lane[NP_OTLP_N_SIGNALS];
 };
-
-/* Outlets. */
-
-void np_otlp_outlets_init(struct np_otlp_outlets *outlets, const struct np_otlp_settings *settings,
-                          const struct np_otlp_post *post, uint64_t seed)
-{
-    const struct {
-        double delay_s;
-        int64_t most_items;
-    } of[NP_OTLP_N_SIGNALS] = {
-        [NP_OTLP_TRACES] = {settings->spans.schedule_delay_s, settings->spans.most_in_batch},
-        [NP_OTLP_LOGS] = {settings->logs.schedule_delay_s, settings->logs.most_in_batch},
-        [NP_OTLP_METRICS] = {settings->logs.schedule_delay_s, 0}, /* the interval made them rare */
-    };
-
-    *outlets = (struct np_otlp_outlets){.post = *post, .deadline_s = settings->deadline_s};
-    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        struct np_otlp_outlet *outlet = &outlets->outlet[i];
-        bool sends = !settings->is_disabled && settings->to[i].url &&
-                     (settings->exporters[i] & NP_OTLP_TO_OTLP);
-        outlet->to = sends ? &settings->to[i] : NULL;
-        outlet->delay_s = of[i].delay_s;
-        outlet->most_items = of[i].most_items > 0 ? (size_t)of[i].most_items : SIZE_MAX;
-        outlet->most_bytes =
-            settings->to[i].protocol == NP_OTLP_GRPC ? MOST_BYTES_GRPC : MOST_BYTES_HTTP;
-        np_random_seed(&outlet->retry.random, seed, (uint64_t)i);
-    }
-}
-
-void np_otlp_outlets_finish(struct np_otlp_outlets *outlets, int64_t now_ns)
-{
-    if (outlets->finish_ns)
-        return;
-    outlets->finish_ns = now_ns;
-    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        np_otlp_retry_reset(&outlets->outlet[i].retry);
-        outlets->outlet[i].not_before_ns = 0;
-    }
-}
-
-/* "grpc http://host:4317" of "grpc http://host:4317/": the server, whatever the path. */
-static size_t server_length(const char *id)
-{
-    const char *host = strstr(id, "://");
-
-    return host ? (size_t)(host - id) + 3 + strcspn(host + 3, "/") : strlen(id);
-}
-
-static bool same_server(const struct np_otlp_outlet *a, const struct np_otlp_outlet *b)
-{
-    if (!a->to || !b->to)
-        return false;
-    size_t n = server_length(a->to->id);
-    return n == server_length(b->to->id) && memcmp(a->to->id, b->to->id, n) == 0;
-}
-
-/* The server has answered, this signal or another. */
-static bool is_known(const struct np_otlp_outlets *outlets, const struct np_otlp_outlet *outlet)
-{
-    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        if (outlets->outlet[i].has_answered && same_server(outlet, &outlets->outlet[i]))
-            return true;
-    return false;
-}
-
-int64_t np_otlp_outlet_limit_ns(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal)
-{
-    const struct np_otlp_outlet *outlet = &outlets->outlet[signal];
-
-    if (!outlets->finish_ns)
-        return INT64_MAX;
-    if (outlet->is_down || !is_known(outlets, outlet))
-        return outlets->finish_ns + NP_OTLP_MOMENT_NS;
-    return outlets->finish_ns + (int64_t)(outlets->deadline_s * 1e9);
-}
-
-bool np_otlp_outlets_are_well(const struct np_otlp_outlets *outlets)
-{
-    bool some = false;
-
-    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        if (outlets->outlet[i].is_down)
-            return false;
-        some = some || outlets->outlet[i].has_answered;
-    }
-    return some;
-}
 
 /* Reading. */
 
@@ -261,7 +174,7 @@ static int load(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
     struct lane *lane = &delivery->lane[signal];
 
     np_otlp_batch_clear(lane->batch);
-    lane->n_items = lane->n_lines = lane->n_lost = lane->at = 0;
+    lane->n_items = lane->n_points = lane->n_lines = lane->n_lost = lane->at = 0;
     lane->range = (struct np_otlp_range){0, 0};
     if (signal == NP_OTLP_TRACES && delivery->options.decisions != NP_OTLP_PASS_DECISIONS)
         NP_TRY(read_decisions(delivery, err));
@@ -269,18 +182,11 @@ static int load(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
     int64_t to = tail_at(&lane->tail);
     lane->range = (struct np_otlp_range){range.from, is_exact ? range.to : to};
     lane->n = lane->n_items;
+    lane->n_points = np_otlp_batch_points(lane->batch, 0, lane->n_items);
     return 0;
 }
 
 /* Sending. */
-
-static void complain(struct np_otlp_outlet *outlet, const char *what, const char *text)
-{
-    NP_AUTO(np_freep) char *all = np_xasprintf("%s%s%s", what, *text ? ": " : "", text);
-
-    np_utf8_cut(all, sizeof(outlet->trouble) - 1);
-    memcpy(outlet->trouble, all, strlen(all) + 1);
-}
 
 static int note(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
                 enum np_otlp_mark mark, const char *text)
@@ -292,7 +198,7 @@ static int note(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
         .signal = signal,
         .range = lane->range,
         .mark = mark,
-        .n_items = (int64_t)lane->n_items,
+        .n_items = (int64_t)lane->n_points,
         .n_rejected = mark == NP_OTLP_MARK_PARTIAL ? (int64_t)lane->n_lost : 0,
         .text = text,
     };
@@ -300,7 +206,7 @@ static int note(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
     int code = np_otlp_ledger_note(delivery->ledger, &entry, &err);
 
     if (code < 0)
-        complain(outlet, "the ledger cannot be written", err.text);
+        np_otlp_outlet_complain(outlet, "the ledger cannot be written", err.text);
     return code;
 }
 
@@ -329,9 +235,9 @@ static enum np_otlp_step advance(struct np_otlp_delivery *delivery, enum np_otlp
     if (lane->n > 0)
         return NP_OTLP_STEP_ON;
     note(delivery, signal,
-         lane->n_lost == 0               ? NP_OTLP_MARK_ACCEPTED
-         : lane->n_lost == lane->n_items ? NP_OTLP_MARK_DROPPED
-                                         : NP_OTLP_MARK_PARTIAL,
+         lane->n_lost == 0                ? NP_OTLP_MARK_ACCEPTED
+         : lane->n_lost == lane->n_points ? NP_OTLP_MARK_DROPPED
+                                          : NP_OTLP_MARK_PARTIAL,
          text);
     lane->cursor = lane->range.to;
     lane->range = (struct np_otlp_range){0, 0};
@@ -345,16 +251,17 @@ static enum np_otlp_step accepted(struct np_otlp_delivery *delivery, enum np_otl
     struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
     struct lane *lane = &delivery->lane[signal];
     int64_t n_rejected = reply->outcome == NP_OTLP_PARTIAL ? reply->n_rejected : 0;
+    int64_t n_points = (int64_t)np_otlp_batch_points(lane->batch, lane->at, lane->n);
 
-    if (n_rejected < 0 || n_rejected > (int64_t)lane->n)
-        n_rejected = (int64_t)lane->n; /* metrics count points here, and servers may lie */
+    if (n_rejected < 0 || n_rejected > n_points)
+        n_rejected = n_points; /* servers may lie */
     np_otlp_retry_reset(&outlet->retry);
-    outlet->tally.n_exported += (int64_t)lane->n - n_rejected;
+    outlet->tally.n_exported += n_points - n_rejected;
     outlet->tally.n_rejected += n_rejected;
     outlet->tally.n_bytes += (int64_t)lane->body.length;
     lane->n_lost += (size_t)n_rejected;
     if (n_rejected > 0)
-        complain(outlet, "accepted in part", reply->text);
+        np_otlp_outlet_complain(outlet, "accepted in part", reply->text);
     return advance(delivery, signal, reply->text);
 }
 
@@ -366,9 +273,10 @@ static enum np_otlp_step dropped(struct np_otlp_delivery *delivery, enum np_otlp
 
     np_otlp_retry_reset(&outlet->retry);
     outlet->tally.n_failed++;
-    outlet->tally.n_dropped += (int64_t)lane->n;
-    lane->n_lost += lane->n;
-    complain(outlet, "refused", reply->text);
+    size_t n_points = np_otlp_batch_points(lane->batch, lane->at, lane->n);
+    outlet->tally.n_dropped += (int64_t)n_points;
+    lane->n_lost += n_points;
+    np_otlp_outlet_complain(outlet, "refused", reply->text);
     return advance(delivery, signal, reply->text);
 }
 
@@ -395,40 +303,18 @@ static enum np_otlp_step too_large(struct np_otlp_delivery *delivery, enum np_ot
     return dropped(delivery, signal, reply);
 }
 
-/* It is us who are refused, or the server is not what we take it for: not this batch's fault. */
-static bool is_closed_door(const struct np_otlp_reply *reply)
-{
-    if (reply->grpc_status >= 0)
-        return reply->grpc_status == 7 || reply->grpc_status == 16;
-    return reply->http_status == 0 || (reply->http_status >= 200 && reply->http_status < 300) ||
-           reply->http_status == 401 || reply->http_status == 403 || reply->http_status == 407;
-}
-
 static enum np_otlp_step failed(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
                                 const struct np_otlp_reply *reply, int64_t *when_ns)
 {
     struct np_otlp_outlet *outlet = &delivery->outlets->outlet[signal];
 
     outlet->tally.n_failed++;
-    complain(outlet,
-             reply->outcome == NP_OTLP_UNREACHABLE ? "not reachable"
-             : reply->outcome == NP_OTLP_REFUSED   ? "not let in"
-                                                   : "to be sent again",
-             reply->text);
+    np_otlp_outlet_complain(outlet,
+                            reply->outcome == NP_OTLP_UNREACHABLE ? "not reachable"
+                            : reply->outcome == NP_OTLP_REFUSED   ? "not let in"
+                                                                  : "to be sent again",
+                            reply->text);
     return back_off(delivery, signal, reply->retry_after_s, when_ns);
-}
-
-/* What an answer says of the server; true when it lets us in. */
-static bool heed(struct np_otlp_outlet *outlet, const struct np_otlp_reply *reply)
-{
-    bool taken = reply->outcome == NP_OTLP_ACCEPTED || reply->outcome == NP_OTLP_PARTIAL;
-    bool answered = taken || reply->http_status > 0 || reply->grpc_status >= 0;
-    bool closed = reply->outcome == NP_OTLP_REFUSED && is_closed_door(reply);
-
-    outlet->has_answered = outlet->has_answered || (answered && !closed);
-    outlet->is_down = reply->outcome == NP_OTLP_UNREACHABLE || closed ||
-                      (reply->outcome == NP_OTLP_RETRY && !answered);
-    return !closed;
 }
 
 static enum np_otlp_step settle(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
@@ -440,7 +326,7 @@ static enum np_otlp_step settle(struct np_otlp_delivery *delivery, enum np_otlp_
         *when_ns = 0;
         return NP_OTLP_STEP_LATER;
     }
-    bool lets_in = heed(outlet, reply);
+    bool lets_in = np_otlp_outlet_heed(outlet, reply);
     outlet->tally.n_requests++;
     switch (reply->outcome) {
     case NP_OTLP_ACCEPTED:
@@ -470,7 +356,7 @@ static enum np_otlp_step send_items(struct np_otlp_delivery *delivery, enum np_o
     char id[NP_OTLP_BATCH_ID];
 
     np_otlp_buffer_cut(&lane->body, 0);
-    lane->body.most = outlet->to->protocol == NP_OTLP_GRPC ? MOST_BYTES_GRPC : MOST_BYTES_HTTP;
+    lane->body.most = np_otlp_most_bytes(outlet->to->protocol);
     int code = np_otlp_batch_encode(lane->batch, lane->at, lane->n, &lane->body);
     if (code == NP_EVALUE) {
         snprintf(reply.text, sizeof(reply.text), "more than %zu bytes in one request",
@@ -478,7 +364,7 @@ static enum np_otlp_step send_items(struct np_otlp_delivery *delivery, enum np_o
         return too_large(delivery, signal, &reply);
     }
     if (code < 0) {
-        complain(outlet, "no memory for a request", "");
+        np_otlp_outlet_complain(outlet, "no memory for a request", "");
         return back_off(delivery, signal, -1, when_ns);
     }
     np_otlp_batch_id(delivery->path, signal, &lane->range, is_whole ? 0 : lane->at,
@@ -506,7 +392,7 @@ static enum np_otlp_step greet(struct np_otlp_delivery *delivery, enum np_otlp_s
         *when_ns = 0;
         return NP_OTLP_STEP_LATER;
     }
-    bool lets_in = heed(outlet, &reply);
+    bool lets_in = np_otlp_outlet_heed(outlet, &reply);
     if (lets_in && reply.outcome != NP_OTLP_RETRY && reply.outcome != NP_OTLP_UNREACHABLE)
         return NP_OTLP_STEP_ON;
     outlet->tally.n_requests++;
@@ -538,7 +424,7 @@ static int prepare(struct np_otlp_delivery *delivery, enum np_otlp_signal signal
         range = np_otlp_ledger_gap(delivery->ledger, outlet->to->id, signal,
                                    delivery->options.scope, lane->cursor);
     if (load(delivery, signal, range, is_pending, &end, &err) < 0) {
-        complain(outlet, "the record cannot be read", err.text);
+        np_otlp_outlet_complain(outlet, "the record cannot be read", err.text);
         *step = back_off(delivery, signal, -1, when_ns);
         return 0;
     }
@@ -583,7 +469,7 @@ enum np_otlp_step np_otlp_delivery_step(struct np_otlp_delivery *delivery,
         *when_ns = outlet->not_before_ns;
         return NP_OTLP_STEP_LATER;
     }
-    if (outlets->greets && !is_known(outlets, outlet))
+    if (outlets->greets && !np_otlp_outlet_is_known(outlets, signal))
         return greet(delivery, signal, when_ns);
     bool is_looking = lane->range.to == 0;
     if (is_looking && now_ns < lane->due_ns && delivery->options.life == NP_OTLP_GROWING) {

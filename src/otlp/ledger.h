@@ -42,8 +42,8 @@ struct np_otlp_entry {
     enum np_otlp_signal signal;
     struct np_otlp_range range;
     enum np_otlp_mark mark;
-    int64_t n_items, n_rejected;
-    const char *text; /* what the server said, "" or NULL = nothing; borrowed */
+    int64_t n_items, n_rejected; /* spans, log records, data points */
+    const char *text;            /* what the server said, "" or NULL = nothing; borrowed */
 };
 
 struct np_otlp_ledger;

@@ -281,6 +281,8 @@ static bool messages(struct np_otlp_translator *translator, const struct np_otlp
     while ((step = np_otlp_text_element(&translator->text, &n)) == NP_OTLP_STEP_NEXT)
         if (!one_message(translator, member, w))
             return false;
+    if (member->field == FIELD(DATA_POINTS))
+        translator->n_points += n;
     w->format->list_end(w);
     return step == NP_OTLP_STEP_END;
 }
@@ -389,5 +391,6 @@ bool np_otlp_translate(struct np_otlp_translator *translator, enum np_otlp_messa
                        struct np_otlp_writer *w, struct np_otlp_facts *facts)
 {
     translator->key[0] = '\0';
+    translator->n_points = 0;
     return fields(translator, message, w, facts);
 }

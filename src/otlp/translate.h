@@ -18,6 +18,7 @@ struct np_otlp_translator {
     struct np_otlp_text text;
     const struct np_otlp_redactor *redactor; /* borrowed; NULL = none */
     struct np_otlp_buffer redacted, list;    /* working memory */
+    size_t n_points;                         /* data points in what was translated last */
     char key[64]; /* of the attribute whose value is being read, cut to fit; "" = none. Only with a
                      redactor. */
 };

@@ -272,8 +272,7 @@ bool np_attr_is_registered(const char *key);
       "Log records whose sending is over: acknowledged, or refused for good (error.type)")         \
     X(sdk_metric_exported, "otel.sdk.exporter.metric_data_point.exported", OBSERVED_COUNTER,       \
       "{data_point}", INT, none, "otel.component.type otel.component.name error.type?",            \
-      "Metrics, each with all its data points, whose sending is over: acknowledged, or refused "   \
-      "for good (error.type)")                                                                     \
+      "Data points whose sending is over: acknowledged, or refused for good (error.type)")         \
     X(sdk_span_processed, "otel.sdk.processor.span.processed", OBSERVED_COUNTER, "{span}", INT,    \
       none, "otel.component.type otel.component.name error.type?",                                 \
       "Spans that ended: written to the record, or lost (error.type)")                             \

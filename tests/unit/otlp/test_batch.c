@@ -279,6 +279,26 @@ TEST(no_label_passes_a_redactor_wherever_it_stands)
     json_decref(root);
 }
 
+TEST(of_metrics_data_points_are_counted_as_servers_do)
+{
+    NP_AUTO(np_otlp_batch_freep)
+    struct np_otlp_batch *batch = new_batch(NP_OTLP_METRICS, NP_OTLP_HTTP_JSON);
+    NP_AUTO(np_otlp_batch_freep)
+    struct np_otlp_batch *spans = new_batch(NP_OTLP_TRACES, NP_OTLP_HTTP_JSON);
+
+    add_text(batch,
+             "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":["
+             "{\"name\":\"a\",\"gauge\":{\"dataPoints\":[{\"asInt\":\"1\"},{\"asInt\":\"2\"}]}},"
+             "{\"name\":\"none\",\"gauge\":{\"dataPoints\":[]}},"
+             "{\"name\":\"b\",\"histogram\":{\"dataPoints\":[{\"count\":\"3\"}]}}]}]}]}");
+    ok_int(np_otlp_batch_count(batch), 3);
+    ok_int(np_otlp_batch_points(batch, 0, 3), 3);
+    ok_int(np_otlp_batch_points(batch, 0, 2), 2);
+    ok_int(np_otlp_batch_points(batch, 2, 1), 1);
+    add_text(spans, "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"a\"},{}]}]}]}");
+    ok_int(np_otlp_batch_points(spans, 0, 2), 2);
+}
+
 TEST(what_is_no_otlp_json_is_refused_and_leaves_nothing)
 {
     static const char *const items[] = {

@@ -1,0 +1,99 @@
+/*
+ * Ways out of a process: for each signal where it goes, what the server there was last seen to do,
+ * and how long it is worth waiting for. Network and clock come in through struct np_otlp_post, so
+ * that tests can script both.
+ */
+#ifndef NP_OTLP_OUTLET_H
+#define NP_OTLP_OUTLET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "otlp/retry.h"
+#include "otlp/settings.h"
+#include "otlp/transport.h"
+
+/* One request; without a batch id it is a greeting, with nothing in it. Borrowed. */
+struct np_otlp_parcel {
+    const struct np_otlp_destination *to;
+    const char *batch_id;
+    const void *body;
+    size_t n_bytes;
+};
+
+/* The network and the clock. */
+struct np_otlp_post {
+    void *self;
+    void (*send)(void *self, const struct np_otlp_parcel *parcel, int64_t deadline_ns,
+                 struct np_otlp_reply *reply);
+    int64_t (*now_ns)(void *self); /* as np_clock_mono_ns */
+};
+
+/* What became of spans, log records and data points, in this process. */
+struct np_otlp_tally {
+    int64_t n_exported;           /* accepted */
+    int64_t n_rejected;           /* by a partial success: lost */
+    int64_t n_dropped;            /* refused for good, or too large one by one: lost */
+    int64_t n_requests, n_failed; /* of the requests, those that brought nothing */
+    int64_t n_bytes;              /* of accepted bodies, before compression */
+};
+
+/* One signal's way out. */
+struct np_otlp_outlet {
+    const struct np_otlp_destination *to; /* borrowed; NULL = this signal is not sent */
+    double delay_s;                       /* between looks at a growing record */
+    size_t most_items, most_bytes;        /* of one request; bytes shrink when they are too many */
+    struct np_otlp_retry retry;
+    int64_t not_before_ns; /* after a failure */
+    bool has_answered;     /* somebody was there, once */
+    bool is_down;          /* the last request had no answer, or a closed door */
+    struct np_otlp_tally tally;
+    char trouble[256]; /* the last one, "" = none */
+};
+
+/* All ways out of a process. */
+struct np_otlp_outlets {
+    struct np_otlp_post post;
+    struct np_otlp_outlet outlet[NP_OTLP_N_SIGNALS];
+    double deadline_s;
+    int64_t finish_ns; /* when the end was announced, 0 = not yet */
+    /* A server is sent an empty request before anything else: what is broken off because nobody
+     * answers in time is then no batch that the server may have taken all the same. */
+    bool greets;
+};
+
+/* The most that one request may hold: gRPC servers take 4 MiB unless told otherwise. */
+enum { NP_OTLP_MOST_BYTES_GRPC = 3584 << 10, NP_OTLP_MOST_BYTES_HTTP = 16 << 20 };
+size_t np_otlp_most_bytes(enum np_otlp_protocol protocol);
+
+/* `settings` is borrowed; `seed` is for the jitter. */
+void np_otlp_outlets_init(struct np_otlp_outlets *outlets, const struct np_otlp_settings *settings,
+                          const struct np_otlp_post *post, uint64_t seed);
+
+/*
+ * From now on there is an end: an outlet whose server has answered has `deadline_s`, the others
+ * have a moment (NP_OTLP_MOMENT_NS). Waits between retries begin anew.
+ */
+void np_otlp_outlets_finish(struct np_otlp_outlets *outlets, int64_t now_ns);
+
+/* When an outlet's time is over; INT64_MAX before the end was announced. */
+int64_t np_otlp_outlet_limit_ns(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal);
+
+/* A server that refuses, cannot be reached or never answered costs this much at the end of a run,
+ * 0.12 s: with what a process needs to end it is less than 0.2 s. */
+static const int64_t NP_OTLP_MOMENT_NS = INT64_C(120) * 1000000;
+
+/* Whether some server has taken something and none was down since: time for more. */
+bool np_otlp_outlets_are_well(const struct np_otlp_outlets *outlets);
+
+/* The server has answered, this signal or another. */
+bool np_otlp_outlet_is_known(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal);
+
+/* Note what an answer says of the server. True when it lets us in; when not, it is us who are
+ * refused, or the server is not what we take it for: not the batch's fault. */
+bool np_otlp_outlet_heed(struct np_otlp_outlet *outlet, const struct np_otlp_reply *reply);
+
+/* Remember trouble: "what: text". */
+void np_otlp_outlet_complain(struct np_otlp_outlet *outlet, const char *what, const char *text);
+
+#endif
