@@ -52,6 +52,9 @@ void np_active_close(struct np_active *active, int wait_status, int64_t peak_rss
 /* Fail the session as a whole, before np_active_close. */
 void np_active_fail(struct np_active *active, const struct np_error *why);
 
+/* A trace is complete but for the end of its root: whether it is sent is decided, and told. */
+void np_active_settle_trace(struct np_active *active, struct np_span *root);
+
 /* Participant and session labels, where there are any. */
 void np_active_identity(const struct np_active *active, struct np_attrs *attrs);
 
