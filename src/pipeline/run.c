@@ -83,8 +83,9 @@ struct supervisor {
     struct np_active *active; /* n_slots; a free one has job NULL */
     size_t n_slots;
     size_t next_job;
-    bool stop;       /* --stop-on-first-crash saw one */
-    bool forwarded;  /* the signal went to the workers */
+    bool stop;      /* --stop-on-first-crash saw one */
+    bool forwarded; /* the signal went to the workers, at forwarded_ns (monotonic) */
+    int64_t forwarded_ns;
     sigset_t open;   /* the signal mask that lets signals in */
     sigset_t closed; /* and the one that holds them back */
     int64_t beat_ns;
@@ -241,11 +242,26 @@ static void forward_signal(struct supervisor *s)
     if (!s->run->cancel->signal || s->forwarded)
         return;
     s->forwarded = true;
+    s->forwarded_ns = np_clock_mono_ns();
     for (size_t i = 0; i < s->n_slots; i++)
         if (s->active[i].pid > 0)
             kill(s->active[i].pid, (int)s->run->cancel->signal);
     np_console_say(s->run->console, 0, "signal %d: stopping %zu sessions",
                    (int)s->run->cancel->signal, n_active(s));
+}
+
+/* A worker that hangs, in a file system that does not answer or in a bug of ours, must not keep the
+ * others' ends from being told before whoever sent the signal kills us all. */
+static void kill_the_deaf(struct supervisor *s)
+{
+    bool is_over = s->forwarded &&
+                   np_clock_mono_ns() - s->forwarded_ns > NP_STOP_GRACE_S * INT64_C(1000000000);
+
+    for (size_t i = 0; is_over && i < s->n_slots; i++) {
+        struct np_active *active = &s->active[i];
+        if (active->pid > 0 && !active->was_deaf && kill(active->pid, SIGKILL) == 0)
+            active->was_deaf = true;
+    }
 }
 
 static void heartbeats(struct supervisor *s)
@@ -319,6 +335,7 @@ static void supervise(struct supervisor *s)
         np_console_progress(s->run->console);
         wait_for_news(s);
         forward_signal(s);
+        kill_the_deaf(s);
         heartbeats(s);
         collect_at_times(s);
         begin_more(s);

@@ -10,11 +10,15 @@
 #include "record/lock.h"
 #include "record/record.h"
 
+/* What a worker has to stop in; Slurm's KillWait is 30 s. */
+enum { NP_STOP_GRACE_S = 20 };
+
 struct np_active {
     struct np_run *run;
     const struct np_job *job;
-    pid_t pid; /* 0 = no worker */
-    int fd;    /* read end of its pipe; -1 = closed */
+    pid_t pid;     /* 0 = no worker */
+    int fd;        /* read end of its pipe; -1 = closed */
+    bool was_deaf; /* it did not stop in time, and was killed for it */
     struct np_str inbox;
     struct np_session_record record;
     struct np_lock lock;

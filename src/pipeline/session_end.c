@@ -65,7 +65,11 @@ static void settle_file(struct np_active *active, struct np_file_record *file, i
     }
     bool died = WIFSIGNALED(wait_status) || WEXITSTATUS(wait_status) != 0;
     bool by_that = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == stopped;
-    if (stopped && (!died || by_that))
+    if (stopped && active->was_deaf)
+        np_error_set(&why, NP_ECANCELED,
+                     "'%s': it did not stop within %d s of signal %d and was killed", file->path,
+                     NP_STOP_GRACE_S, stopped);
+    else if (stopped && (!died || by_that))
         np_error_set(&why, NP_ECANCELED, "'%s': stopped by signal %d before it was done",
                      file->path, stopped);
     else

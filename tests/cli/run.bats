@@ -140,6 +140,25 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     record "$OUT" 01 '.files[0].stages[] | select(.name == "skull_strip") | .wall_s' | awk '{ exit !($1 >= 1.2 && $1 < 6) }'
 }
 
+@test "a worker that does not stop is killed after 20 s; the session is interrupted, a rerun completes" {
+    make_dataset "$BIDS" 01
+    start --slow-stage skull_strip:60
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
+    worker=$(pgrep -P $pid | while read -r child; do grep -q np-telemetry "/proc/$child/comm" || echo "$child"; done)
+    kill -STOP $worker
+    kill -TERM $pid
+    began=$SECONDS
+    code=0
+    wait $pid || code=$?
+    equal $code 143
+    ((SECONDS - began >= 19 && SECONDS - began < 30)) || fail "$((SECONDS - began)) s"
+    state_is "$OUT" 01 interrupted
+    contains "$(record "$OUT" 01 '.files[0].failure.sentence')" 'did not stop within 20 s of signal 15'
+    no_leftovers "$OUT"
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant
+    state_is "$OUT" 01 success
+}
+
 @test "TERM: the record says interrupted, the code is 143, a rerun completes" {
     make_dataset "$BIDS" 01 02
     start --slow-stage skull_strip:20 --parallel 1
