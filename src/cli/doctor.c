@@ -14,6 +14,8 @@
 
 #include "base/path.h"
 #include "bids/dataset.h"
+#include "cli/observation.h"
+#include "cli/telemetry.h"
 #include "image/nifti.h"
 #include "pipeline/resources.h"
 
@@ -170,18 +172,22 @@ static void check_surroundings(struct visit *visit)
 
 static void check_telemetry(struct visit *visit)
 {
-    const char *endpoint = visit->config->otel_endpoint;
+    NP_AUTO(np_observation_done) struct np_observation observation = {0};
+    NP_AUTO(np_str_done) struct np_str warnings = {0};
 
-    if (!endpoint)
-        endpoint = getenv("OTEL_EXPORTER_OTLP_ENDPOINT");
+    np_observation_read(visit->config, &observation, &warnings);
+    NP_AUTO(np_freep) char *places = np_telemetry_places(&observation.settings);
     if (visit->config->no_telemetry)
         say(visit, "ok", NULL, "telemetry: off (--no-telemetry)");
-    else if (endpoint && *endpoint)
-        /* The address itself is not printed: it may hold a password. */
-        say(visit, "warn", "leave the setting, or import the files below logs/telemetry",
-            "telemetry: an endpoint is set, but this version writes to files only");
+    else if (*places)
+        say(visit, "ok", NULL, "telemetry: to files below OUTPUT_DIR/logs/telemetry; sent: %s",
+            places);
     else
         say(visit, "ok", NULL, "telemetry: to files below OUTPUT_DIR/logs/telemetry only");
+    char *rest = NULL;
+    for (char *line = warnings.text ? strtok_r(warnings.text, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest))
+        say(visit, "warn", "correct or unset it", "telemetry: %s", line);
 }
 
 /* What one session writes: two packed images of floats, a mask, pages and records. */

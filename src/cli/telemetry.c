@@ -12,9 +12,8 @@ static bool sends(const struct np_otlp_settings *settings, int signal)
            settings->to[signal].url;
 }
 
-/* "traces to grpc http://host:4317/, logs to …"; signals that go to one place together. The caller
- * frees. */
-static char *places(const struct np_otlp_settings *settings)
+/* Signals that go to one place stand together. */
+char *np_telemetry_places(const struct np_otlp_settings *settings)
 {
     struct np_str out = {0};
     bool is_told[NP_OTLP_N_SIGNALS] = {false};
@@ -49,7 +48,7 @@ void np_telemetry_start(struct np_telemetry *telemetry, const struct np_otlp_set
         np_console_say(console, 0, "traces, metrics, logs: %s; nothing leaves this machine", shown);
         return;
     }
-    NP_AUTO(np_freep) char *where = places(settings);
+    NP_AUTO(np_freep) char *where = np_telemetry_places(settings);
     np_console_say(console, 0, "traces, metrics, logs: %s; sent: %s", shown, where);
     if (np_otlp_sender_start(&options, &telemetry->sender, &err) < 0)
         np_console_say(console, 0, "warning: telemetry is not sent: %s", err.text);

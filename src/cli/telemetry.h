@@ -14,6 +14,10 @@ struct np_telemetry {
     struct np_trace *trace;                  /* that is told of it; borrowed */
 };
 
+/* "traces to grpc http://host:4317/; logs, metrics to …", without secrets; "" when nothing is sent.
+ * The caller frees. */
+char *np_telemetry_places(const struct np_otlp_settings *settings);
+
 /*
  * One line on where each signal goes, and the sender, when there is anywhere to send to; that it
  * cannot be started is said. `shown` is the record's path as it is to be shown. Fork nothing that
@@ -31,7 +35,7 @@ void np_telemetry_observe(struct np_telemetry *telemetry, struct np_trace *trace
 void np_telemetry_finish(struct np_telemetry *telemetry, const char *output_dir,
                          struct np_console *console);
 
-/* "12 spans, 3 log records, 1 metric"; the caller frees. */
+/* "12 spans, 3 log records, 1 data point"; the caller frees. */
 char *np_telemetry_counts(const int64_t n_items[NP_OTLP_N_SIGNALS]);
 
 #endif

@@ -121,8 +121,8 @@ static const struct application idps_app = {
     .commands = BIT(IDPS),
     .name = "neuro-preprocess-idps",
     .description = "Imaging-derived phenotypes from the output of neuro-preprocess: brain volume, "
-                   "tissue intensities, quality metrics and durations of every image as a table, "
-                   "with a data dictionary.",
+                   "tissue intensities and durations of every image as a table, with a data "
+                   "dictionary.",
     .call = "exec neuro-preprocess idps",
     .place = idps_places,
     .product = idps_products,

@@ -354,6 +354,13 @@ static int (*const setters[])(const struct setting *) = {
     [NP_OPT_COMMAND] = set_command,
 };
 
+/* The word that the default is printed as. */
+static int set_auto(const struct setting *set)
+{
+    np_option_reset(set->option, set->config);
+    return 0;
+}
+
 int np_option_set(const struct np_option *option, const char *value, const struct np_origin *origin,
                   struct np_config *config, struct np_error *err)
 {
@@ -361,6 +368,8 @@ int np_option_set(const struct np_option *option, const char *value, const struc
 
     if (!value && np_option_takes_value(option))
         return wrong(&set, option->argument);
+    if (value && (option->traits & NP_OPT_ZERO_IS_AUTO) && strcmp(value, "auto") == 0)
+        return set_auto(&set);
     return setters[option->type](&set);
 }
 

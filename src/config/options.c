@@ -160,7 +160,8 @@ const struct np_option np_options[] = {
     {"mem", NULL, 0, NP_OPT_MEMORY, NP_GROUP_RESOURCES, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_ZERO_IS_AUTO, FIELD(mem_bytes), .argument = "SIZE",
      .help = "Memory for the whole run, with a suffix: 8G, 8000M (powers of 1024); auto: the "
-             "cgroup's limit. What does not fit is refused before any work."},
+             "least of the cgroup's limit, Slurm's, and 90 % of what is free. What does not fit is "
+             "refused before any work."},
     {"mem-gb", NULL, 0, NP_OPT_MEMORY, NP_GROUP_RESOURCES, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_ANOTHER_WAY | NP_OPT_ZERO_IS_AUTO, FIELD(mem_bytes), .argument = "N",
      .unit_bytes = 1073741824.0, .help = "The same in GB: --mem-gb 8."},
@@ -215,9 +216,9 @@ const struct np_option np_options[] = {
     /* telemetry */
     {"otel-endpoint", "endpoint", 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, PLANNED | BIT(REPLAY),
      NP_OPT_IN_FILE, FIELD(otel_endpoint), .argument = "URL",
-     .help = "Send telemetry there; without it, and without OTEL_EXPORTER_OTLP_ENDPOINT, nothing "
-             "leaves the machine. Port 4317 means grpc when the URL has no scheme; auto is what a "
-             "stack on this node has left word of."},
+     .help = "Send telemetry there; without it, and without an OTEL_EXPORTER_OTLP_..._ENDPOINT, "
+             "nothing leaves the machine. Port 4317 means grpc when the URL has no scheme; auto is "
+             "what a stack on this node has left word of, else nowhere."},
     {"otel-timeout", NULL, 0, NP_OPT_DOUBLE, NP_GROUP_TELEMETRY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
      FIELD(otel_timeout_s), .argument = "SECONDS", .least = 0, .most = 86400,
      .help = "How long the end of a run may wait for a server that answers (one that does not "

@@ -203,7 +203,6 @@ bool np_attr_is_registered(const char *key);
 #define NP_SPAN_PROCESS_IMAGE "process_image"
 #define NP_EVENT_EXCEPTION "exception"
 #define NP_EVENT_VALIDATION_PASSED "validation_passed"
-#define NP_EVENT_QUALITY_CHECK_COMPLETED "quality_check_completed"
 #define NP_EVENT_SESSION_SUMMARY "neuro.session.summary"
 #define NP_EVENT_SPAN_START "neuro.span.start" /* in the record only */
 #define NP_EVENT_SAMPLING "neuro.sampling"     /* in the record only */

@@ -107,8 +107,24 @@ TEST(an_endpoint_is_reported_without_its_secrets)
     setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:secret@collector:4318", 1);
     ok_int(visit(NULL, NULL, &text), 0);
     unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT");
-    ok_contains(text, "files only");
+    ok_contains(text, "sent: traces to http/protobuf https://collector:4318/v1/traces");
     ok(!strstr(text, "secret"));
+}
+
+TEST(one_signals_endpoint_is_reported_too_and_none_is)
+{
+    NP_AUTO(np_freep) char *text = NULL;
+    NP_AUTO(np_freep) char *text_2 = NULL;
+
+    ok_int(visit(NULL, NULL, &text), 0);
+    ok_contains(text, "logs/telemetry only");
+    setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4318/v1/traces", 1);
+    setenv("OTEL_BSP_SCHEDULE_DELAY", "soon", 1);
+    visit(NULL, NULL, &text_2);
+    unsetenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+    unsetenv("OTEL_BSP_SCHEDULE_DELAY");
+    ok_contains(text_2, "sent: traces to http/protobuf http://collector:4318/v1/traces");
+    ok_contains(text_2, "OTEL_BSP_SCHEDULE_DELAY");
 }
 
 TEST(the_job_that_it_runs_in_is_named)

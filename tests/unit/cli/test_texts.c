@@ -347,6 +347,7 @@ TEST(the_usage_document_names_every_option_and_command)
     for (size_t i = 0; i < np_n_options; i++) {
         NP_AUTO(np_freep) char *name = np_xasprintf("`--%s", np_options[i].name);
         ok_contains(text, name);
+        ok_contains(text, np_options[i].help);
         NP_AUTO(np_freep)
         char *aliases = np_xstrdup(np_options[i].aliases ? np_options[i].aliases : "");
         char *state = NULL;
