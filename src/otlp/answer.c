@@ -297,10 +297,12 @@ static void read_http(const struct np_otlp_answer *answer, struct np_otlp_reply 
     int status = answer->http_status;
 
     find_in_body(answer, &finding);
-    /* A portal or a proxy that answers everything with a page has taken nothing. */
-    if (status / 100 == 2 && is_type(answer, "text/html")) {
-        np_otlp_reply_set(reply, NP_OTLP_UNREACHABLE,
-                          "HTTP %d with a web page: no collector answers there", status);
+    /* A portal or a proxy has taken nothing, and speaks for no collector. */
+    bool is_page =
+        is_type(answer, "text/html") && http_outcome(status, &finding) == NP_OTLP_REFUSED;
+    if (is_page || status / 100 == 3) {
+        np_otlp_reply_set(reply, NP_OTLP_UNREACHABLE, "HTTP %d%s: no collector answers there",
+                          status, is_page ? " with a web page" : ", which leads elsewhere");
     } else if (status / 100 == 2) {
         set_taken(reply, &finding);
     } else {
@@ -473,15 +475,14 @@ static int grpc_status(const struct np_otlp_answer *answer)
     return answer->http_status == 200 ? -1 : grpc_of_http(answer->http_status);
 }
 
-/* One message and nothing after it. */
-static bool is_whole_message(const struct np_otlp_answer *answer)
+bool np_otlp_answer_is_message(const void *body, size_t n_body)
 {
-    const uint8_t *bytes = answer->body;
+    const uint8_t *bytes = body;
 
-    if (answer->n_body < GRPC_PREFIX || bytes[0] > 1)
+    if (n_body < GRPC_PREFIX || bytes[0] > 1)
         return false;
     size_t n = (size_t)bytes[1] << 24 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 8 | bytes[4];
-    return n == answer->n_body - GRPC_PREFIX;
+    return n == n_body - GRPC_PREFIX;
 }
 
 static void read_grpc(const struct np_otlp_answer *answer, struct np_otlp_reply *reply)
@@ -492,14 +493,21 @@ static void read_grpc(const struct np_otlp_answer *answer, struct np_otlp_reply 
     /* libcurl before 8.0 does not hand on the trailers when the server has said that it will stop
      * (GOAWAY). A unary call that failed has no message, so one that stands there says it went
      * well; to send the batch again would store it twice. */
-    if (status < 0 && is_type(answer, "application/grpc") && is_whole_message(answer))
+    if (status < 0 && is_type(answer, "application/grpc") &&
+        np_otlp_answer_is_message(answer->body, answer->n_body))
         status = GRPC_OK;
+    bool is_foreign = !*answer->headers->grpc_status && !is_type(answer, "application/grpc") &&
+                      grpc_outcome(status, &finding) == NP_OTLP_REFUSED;
     if (status == GRPC_OK) {
         find_in_grpc_body(answer, &finding);
         set_taken(reply, &finding);
     } else if (status < 0 && !is_type(answer, "application/grpc")) {
         np_otlp_reply_set(reply, NP_OTLP_UNREACHABLE,
                           "the answer is not gRPC: is it the port of OTLP over HTTP?");
+    } else if (is_foreign) {
+        np_otlp_reply_set(reply, NP_OTLP_UNREACHABLE,
+                          "HTTP %d, which is no answer of gRPC: no collector answers there",
+                          answer->http_status);
     } else if (status < 0) {
         np_otlp_reply_set(reply, NP_OTLP_RETRY, "the answer broke off before its gRPC status");
     } else {

@@ -29,6 +29,9 @@ struct np_otlp_answer {
     int64_t now_unix_ns; /* for a Retry-After that is a date */
 };
 
+/* One message of gRPC and nothing after it. */
+bool np_otlp_answer_is_message(const void *body, size_t n_body);
+
 /* Fill `reply`. Any bytes may stand in the answer. */
 void np_otlp_answer_read(const struct np_otlp_answer *answer, struct np_otlp_reply *reply);
 

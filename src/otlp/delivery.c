@@ -40,6 +40,7 @@ struct lane {
     struct np_otlp_batch *batch;
     struct np_otlp_buffer body;
     struct np_otlp_range range; /* of the lines in the batch; to 0 = nothing is loaded */
+    bool is_pending;            /* somebody sent it before: gaps may lie before it */
     size_t n_items, n_lines;    /* of the range */
     size_t at, n;               /* items that are sent next */
     size_t n_points, n_lost;    /* of the range, in spans, log records, data points */
@@ -219,6 +220,7 @@ static enum np_otlp_step back_off(struct np_otlp_delivery *delivery, enum np_otl
 
     outlet->not_before_ns =
         outlets->post.now_ns(outlets->post.self) + np_otlp_retry_wait_ns(&outlet->retry, asked_s);
+    outlet->asked_ns = asked_s >= 0 ? outlet->not_before_ns : 0;
     *when_ns = outlet->not_before_ns;
     bool in_time = *when_ns < np_otlp_outlet_limit_ns(outlets, signal);
     return in_time ? NP_OTLP_STEP_LATER : NP_OTLP_STEP_OVER;
@@ -239,7 +241,8 @@ static enum np_otlp_step advance(struct np_otlp_delivery *delivery, enum np_otlp
          : lane->n_lost == lane->n_points ? NP_OTLP_MARK_DROPPED
                                           : NP_OTLP_MARK_PARTIAL,
          text);
-    lane->cursor = lane->range.to;
+    if (!lane->is_pending)
+        lane->cursor = lane->range.to;
     lane->range = (struct np_otlp_range){0, 0};
     lane->most_lines = 0;
     return NP_OTLP_STEP_ON;
@@ -401,11 +404,16 @@ static enum np_otlp_step greet(struct np_otlp_delivery *delivery, enum np_otlp_s
 
 /* Steps. */
 
+/* However short the delay that was asked for, a growing record is not looked at without a pause. */
 static int64_t next_look_ns(const struct np_otlp_delivery *delivery, enum np_otlp_signal signal)
 {
+    static const double SHORTEST_S = 0.02;
     const struct np_otlp_post *post = &delivery->outlets->post;
+    double delay_s = delivery->outlets->outlet[signal].delay_s;
 
-    return post->now_ns(post->self) + (int64_t)(delivery->outlets->outlet[signal].delay_s * 1e9);
+    if (delay_s < SHORTEST_S)
+        delay_s = SHORTEST_S;
+    return post->now_ns(post->self) + (int64_t)(delay_s * 1e9);
 }
 
 /* Load what comes next and note that it leaves. Returns 1, 0 (`*step` says what instead). */
@@ -426,6 +434,13 @@ static int prepare(struct np_otlp_delivery *delivery, enum np_otlp_signal signal
     if (load(delivery, signal, range, is_pending, &end, &err) < 0) {
         np_otlp_outlet_complain(outlet, "the record cannot be read", err.text);
         *step = back_off(delivery, signal, -1, when_ns);
+        return 0;
+    }
+    lane->is_pending = is_pending;
+    if (is_pending && end == END_WAITS) { /* it was made when nothing waited: later, whole */
+        lane->range = (struct np_otlp_range){0, 0};
+        *when_ns = lane->due_ns = next_look_ns(delivery, signal);
+        *step = NP_OTLP_STEP_DONE;
         return 0;
     }
     bool is_foreign = is_pending && (end == END_FULL || lane->n_items == 0);
@@ -469,7 +484,7 @@ enum np_otlp_step np_otlp_delivery_step(struct np_otlp_delivery *delivery,
         *when_ns = outlet->not_before_ns;
         return NP_OTLP_STEP_LATER;
     }
-    if (outlets->greets && !np_otlp_outlet_is_known(outlets, signal))
+    if (outlets->greets && np_otlp_outlet_is_stranger(outlets, signal))
         return greet(delivery, signal, when_ns);
     bool is_looking = lane->range.to == 0;
     if (is_looking && now_ns < lane->due_ns && delivery->options.life == NP_OTLP_GROWING) {

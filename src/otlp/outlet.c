@@ -41,7 +41,7 @@ void np_otlp_outlets_finish(struct np_otlp_outlets *outlets, int64_t now_ns)
     outlets->finish_ns = now_ns;
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
         np_otlp_retry_reset(&outlets->outlet[i].retry);
-        outlets->outlet[i].not_before_ns = 0;
+        outlets->outlet[i].not_before_ns = outlets->outlet[i].asked_ns;
     }
 }
 
@@ -61,7 +61,7 @@ static bool same_server(const struct np_otlp_outlet *a, const struct np_otlp_out
     return n == server_length(b->to->id) && memcmp(a->to->id, b->to->id, n) == 0;
 }
 
-bool np_otlp_outlet_is_known(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal)
+static bool is_known(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal)
 {
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         if (outlets->outlet[i].has_answered &&
@@ -70,13 +70,16 @@ bool np_otlp_outlet_is_known(const struct np_otlp_outlets *outlets, enum np_otlp
     return false;
 }
 
+bool np_otlp_outlet_is_stranger(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal)
+{
+    return !is_known(outlets, signal) || (outlets->finish_ns && outlets->outlet[signal].is_down);
+}
+
 int64_t np_otlp_outlet_limit_ns(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal)
 {
-    const struct np_otlp_outlet *outlet = &outlets->outlet[signal];
-
     if (!outlets->finish_ns)
         return INT64_MAX;
-    if (outlet->is_down || !np_otlp_outlet_is_known(outlets, signal))
+    if (np_otlp_outlet_is_stranger(outlets, signal))
         return outlets->finish_ns + NP_OTLP_MOMENT_NS;
     return outlets->finish_ns + (int64_t)(outlets->deadline_s * 1e9);
 }
@@ -104,7 +107,8 @@ static bool is_closed_door(const struct np_otlp_reply *reply)
 bool np_otlp_outlet_heed(struct np_otlp_outlet *outlet, const struct np_otlp_reply *reply)
 {
     bool taken = reply->outcome == NP_OTLP_ACCEPTED || reply->outcome == NP_OTLP_PARTIAL;
-    bool answered = taken || reply->http_status > 0 || reply->grpc_status >= 0;
+    bool answered = reply->outcome != NP_OTLP_UNREACHABLE &&
+                    (taken || reply->http_status > 0 || reply->grpc_status >= 0);
     bool closed = reply->outcome == NP_OTLP_REFUSED && is_closed_door(reply);
 
     outlet->has_answered = outlet->has_answered || (answered && !closed);

@@ -45,8 +45,9 @@ struct np_otlp_outlet {
     size_t most_items, most_bytes;        /* of one request; bytes shrink when they are too many */
     struct np_otlp_retry retry;
     int64_t not_before_ns; /* after a failure */
-    bool has_answered;     /* somebody was there, once */
-    bool is_down;          /* the last request had no answer, or a closed door */
+    int64_t asked_ns;  /* as the server asked for itself; the end of a run does not change that */
+    bool has_answered; /* somebody was there, once */
+    bool is_down;      /* the last request had no answer, or a closed door */
     struct np_otlp_tally tally;
     char trouble[256]; /* the last one, "" = none */
 };
@@ -57,7 +58,7 @@ struct np_otlp_outlets {
     struct np_otlp_outlet outlet[NP_OTLP_N_SIGNALS];
     double deadline_s;
     int64_t finish_ns; /* when the end was announced, 0 = not yet */
-    /* A server is sent an empty request before anything else: what is broken off because nobody
+    /* A stranger is sent an empty request before anything else: what is broken off because nobody
      * answers in time is then no batch that the server may have taken all the same. */
     bool greets;
 };
@@ -72,7 +73,8 @@ void np_otlp_outlets_init(struct np_otlp_outlets *outlets, const struct np_otlp_
 
 /*
  * From now on there is an end: an outlet whose server has answered has `deadline_s`, the others
- * have a moment (NP_OTLP_MOMENT_NS). Waits between retries begin anew.
+ * have a moment (NP_OTLP_MOMENT_NS). Waits between retries begin anew, but for those that a server
+ * asked for.
  */
 void np_otlp_outlets_finish(struct np_otlp_outlets *outlets, int64_t now_ns);
 
@@ -86,8 +88,9 @@ static const int64_t NP_OTLP_MOMENT_NS = INT64_C(120) * 1000000;
 /* Whether some server has taken something and none was down since: time for more. */
 bool np_otlp_outlets_are_well(const struct np_otlp_outlets *outlets);
 
-/* The server has answered, this signal or another. */
-bool np_otlp_outlet_is_known(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal);
+/* The server has not answered yet, neither this signal nor another; or the end has come, which has
+ * but a moment for a server that was not there the last time. */
+bool np_otlp_outlet_is_stranger(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal);
 
 /* Note what an answer says of the server. True when it lets us in; when not, it is us who are
  * refused, or the server is not what we take it for: not the batch's fault. */

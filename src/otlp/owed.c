@@ -47,6 +47,13 @@ void np_otlp_owed_clear(const char *record_path)
     unlink(path);
 }
 
+bool np_otlp_owed_is_marked(const char *record_path)
+{
+    NP_AUTO(np_freep) char *path = mark_path(record_path);
+
+    return np_path_exists(path);
+}
+
 void np_otlp_owed_list(const char *folder, size_t most, uint64_t from, struct np_strings *records)
 {
     NP_AUTO(np_freep) char *marks = np_path_join(folder, FOLDER);
@@ -60,9 +67,10 @@ void np_otlp_owed_list(const char *folder, size_t most, uint64_t from, struct np
         if (!np_ends_with(name, SUFFIX))
             continue;
         NP_AUTO(np_freep) char *path = np_path_join(folder, name);
-        if (np_path_exists(path))
+        struct stat status;
+        if (stat(path, &status) == 0)
             np_strings_add(records, path);
-        else
+        else if (errno == ENOENT) /* else it may only be out of reach for now */
             np_otlp_owed_clear(path);
     }
 }

@@ -14,6 +14,7 @@
 /* Returns 0, NP_ECREATE, NP_ESPACE. */
 int np_otlp_owed_mark(const char *record_path, struct np_error *err);
 void np_otlp_owed_clear(const char *record_path);
+bool np_otlp_owed_is_marked(const char *record_path);
 
 /*
  * Add the paths of records in `folder` that are marked, oldest first; marks of records that are

@@ -205,10 +205,13 @@ static void be_server(int listener, int talk, int page, pid_t parent)
     np_fd_close_from(FIRST_OTHER);
     for (;;) {
         int client = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (client < 0 && errno != EINTR && errno != ECONNABORTED && errno != EMFILE)
+        if (client < 0 && (errno == EBADF || errno == EINVAL || errno == ENOTSOCK))
             _exit(EXIT_FAILURE);
-        if (client < 0)
+        if (client < 0) {
+            if (errno != EINTR && errno != ECONNABORTED)
+                poll(NULL, 0, 100); /* descriptors or memory may be had again */
             continue;
+        }
         serve(&server, client);
         shutdown(client, SHUT_WR);
         close(client);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,19 @@ static void copy_source(struct record *record, const struct np_attrs *resource,
         record->source.ready_resource = &record->ready_resource;
 }
 
+/* The lock is the sign of life; a file system without locks has none. Whoever looks for it holds it
+ * for a moment himself. */
+static void show_life(int fd)
+{
+    enum { TRIES = 20, PAUSE_MS = 5 };
+
+    for (int i = 0; i < TRIES && flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return;
+        poll(NULL, 0, PAUSE_MS);
+    }
+}
+
 int np_otlp_record_open(const char *path, const struct np_attrs *resource,
                         const struct np_instrumentation *scope, struct np_trace_sink *sink,
                         struct np_error *err)
@@ -241,7 +255,7 @@ int np_otlp_record_open(const char *path, const struct np_attrs *resource,
         close(fd);
         return code;
     }
-    flock(fd, LOCK_EX | LOCK_NB); /* the sign of life; a file system without locks has none */
+    show_life(fd);
     struct record *record = np_xcalloc(1, sizeof(*record));
     record->path = np_xstrdup(path);
     record->fd = fd;

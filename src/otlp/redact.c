@@ -126,13 +126,19 @@ static const char *const entities[] = {
     "inv", "label", "mod",   "mt",    "part", "proc", "rec",  "recording", "res",
     "run", "seg",   "space", "split", "stat", "task", "trc",  "tracksys"};
 
+/* What a label consists of, in BIDS and in what users write. */
+static bool is_of_label(char c)
+{
+    return is_letter(c) || c == '+';
+}
+
 /* "sub-" or "ses-" at `from`, whatever its case, after no letter and before a label. */
 static bool is_entity_at(struct text text, size_t from, enum kind *kind)
 {
     enum { PREFIX = 4 };
 
     if (text.n - from <= PREFIX || (from > 0 && is_letter(text.at[from - 1])) ||
-        !is_letter(text.at[from + PREFIX]))
+        !is_of_label(text.at[from + PREFIX]))
         return false;
     if (strncasecmp(text.at + from, "sub-", PREFIX) == 0)
         *kind = PARTICIPANT;
@@ -151,9 +157,9 @@ static size_t label_end(struct text text, size_t from)
 
     for (; at < text.n; at++) {
         char c = text.at[at];
-        bool joins = c == '-' || c == '.' || c == '+' || c == '@' || c == '~';
-        bool goes_on = at + 1 < text.n && is_letter(text.at[at + 1]);
-        if (!is_letter(c) && !(joins && goes_on && extension_at(text, at) == 0))
+        bool joins = c == '-' || c == '.' || c == '@' || c == '~';
+        bool goes_on = at + 1 < text.n && is_of_label(text.at[at + 1]);
+        if (!is_of_label(c) && !(joins && goes_on && extension_at(text, at) == 0))
             break;
     }
     return at;
@@ -283,7 +289,7 @@ static void add_one_word(const struct np_otlp_redactor *redactor, struct text wo
 {
     size_t end = word.n; /* without the sentence's own marks */
 
-    while (end > 0 && strchr(".:!?", word.at[end - 1]))
+    while (end > 0 && strchr(".:!?'", word.at[end - 1]))
         end--;
     struct text bare = part_of(word, 0, end);
     if (looks_like_path(bare))

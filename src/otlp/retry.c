@@ -14,14 +14,11 @@ static double doubled_s(int n_failures)
 int64_t np_otlp_retry_wait_ns(struct np_otlp_retry *retry, double asked_s)
 {
     double uniform = np_random_uniform(&retry->random);
-    double wait_s;
-
     if (retry->n_failures < 1000)
         retry->n_failures++;
-    if (asked_s >= 0)
+    double wait_s = doubled_s(retry->n_failures) * (0.5 + 0.5 * uniform);
+    if (asked_s > wait_s)
         wait_s = (asked_s < LONGEST_ASKED_S ? asked_s : LONGEST_ASKED_S) + ASKED_JITTER_S * uniform;
-    else
-        wait_s = doubled_s(retry->n_failures) * (0.5 + 0.5 * uniform);
     return (int64_t)(wait_s * 1e9);
 }
 

@@ -1,5 +1,5 @@
-/* When to try again: waits that double, with jitter, within bounds; what the server asks for counts
- * more. */
+/* When to try again: waits that double, with jitter, within bounds, and are no shorter than what
+ * the server asks for. */
 #ifndef NP_OTLP_RETRY_H
 #define NP_OTLP_RETRY_H
 
@@ -16,8 +16,8 @@ struct np_otlp_retry {
 /*
  * Another failure: how long to wait, in ns. 1 s, 2 s, 4 s … 30 s, each times a factor from [0.5, 1)
  * so that the tasks of an array do not come back together. `asked_s` is what the server asked for
- * (negative = nothing): it is waited for in full and a little jitter more, but no longer than 300
- * s.
+ * (negative = nothing): where that is longer it is waited for in full and a little jitter more, but
+ * no longer than 300 s. A server that asks for nothing at all is not believed.
  */
 int64_t np_otlp_retry_wait_ns(struct np_otlp_retry *retry, double asked_s);
 

@@ -43,6 +43,7 @@ struct board {
 };
 
 struct np_otlp_sender {
+    char *record_path;
     pid_t pid;
     int control, cancel;
     double deadline_s;
@@ -364,10 +365,9 @@ static void live(const struct np_otlp_sender_options *options, struct board *boa
     if (open_own(&child, &own, &err) < 0) {
         np_utf8_cut(err.text, sizeof(board->trouble) - 1);
         memcpy(board->trouble, err.text, strlen(err.text) + 1);
-        struct stat status;
-        board->owed_bytes = stat(options->record_path, &status) == 0 ? status.st_size : 0;
         _exit(1);
     }
+    publish(&child); /* what is owed, before a first request may hang */
     serve_all(&child);
     publish(&child);
     if (!child.is_cancelled) /* says good-bye to the servers */
@@ -403,7 +403,8 @@ static int fork_sender(const struct np_otlp_sender_options *options, struct boar
         live(options, board, control[1], cancel, supervisor);
     close(control[1]);
     close(cancel[0]);
-    *made = (struct np_otlp_sender){.pid = pid,
+    *made = (struct np_otlp_sender){.record_path = np_xstrdup(options->record_path),
+                                    .pid = pid,
                                     .control = control[0],
                                     .cancel = cancel[1],
                                     .deadline_s = options->settings->deadline_s,
@@ -467,6 +468,15 @@ static void break_off(const struct np_otlp_sender *sender)
         kill(sender->pid, SIGKILL);
 }
 
+/* At most all of the record, when it is owed at all. */
+static void note_owed(const struct np_otlp_sender *sender, struct np_otlp_sender_health *health)
+{
+    struct stat status;
+
+    if (np_otlp_owed_is_marked(sender->record_path) && stat(sender->record_path, &status) == 0)
+        health->owed_bytes = status.st_size;
+}
+
 void np_otlp_sender_finish(struct np_otlp_sender **address, struct np_otlp_sender_health *health)
 {
     struct np_otlp_sender *sender = *address;
@@ -484,15 +494,19 @@ void np_otlp_sender_finish(struct np_otlp_sender **address, struct np_otlp_sende
         is_gone = wait_until(sender, end_ns);
     if (!is_gone)
         break_off(sender);
-    while (waitpid(sender->pid, NULL, 0) < 0 && errno == EINTR)
+    int ended = -1;
+    while (waitpid(sender->pid, &ended, 0) < 0 && errno == EINTR)
         ;
     if (health) {
         read_board(sender->board, health);
+        if (ended != 0 && health->owed_bytes == 0) /* it could not begin, or was killed early */
+            note_owed(sender, health);
         memcpy(health->trouble, sender->board->trouble, sizeof(health->trouble));
         health->trouble[sizeof(health->trouble) - 1] = '\0';
     }
     close(sender->control);
     close(sender->cancel);
     munmap(sender->board, sizeof(*sender->board));
+    free(sender->record_path);
     np_freep(address);
 }

@@ -1,6 +1,7 @@
 #include "otlp/settings.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -30,19 +31,26 @@ static char *variable(const char *name)
     return n > 0 ? np_xstrndup(value, n) : NULL;
 }
 
-/* "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", or "OTEL_EXPORTER_OTLP_TIMEOUT" without a signal's own.
- * `name` gets which one it was. */
-static char *signal_variable(enum np_otlp_signal signal, const char *what, char name[64])
+enum whose { OWN, GENERIC, N_WHOSE };
+
+/* "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", a signal's own, or "OTEL_EXPORTER_OTLP_TIMEOUT". `name` gets
+ * the name. */
+static char *variable_of(enum np_otlp_signal signal, enum whose whose, const char *what,
+                         char name[64])
 {
     static const char *const parts[] = {
-        [NP_OTLP_TRACES] = "TRACES", [NP_OTLP_LOGS] = "LOGS", [NP_OTLP_METRICS] = "METRICS"};
+        [NP_OTLP_TRACES] = "TRACES_", [NP_OTLP_LOGS] = "LOGS_", [NP_OTLP_METRICS] = "METRICS_"};
 
-    snprintf(name, 64, "OTEL_EXPORTER_OTLP_%s_%s", parts[signal], what);
-    char *value = variable(name);
-    if (value)
-        return value;
-    snprintf(name, 64, "OTEL_EXPORTER_OTLP_%s", what);
+    snprintf(name, 64, "OTEL_EXPORTER_OTLP_%s%s", whose == OWN ? parts[signal] : "", what);
     return variable(name);
+}
+
+/* The signal's own, else the generic one. `name` gets which one it was. */
+static char *signal_variable(enum np_otlp_signal signal, const char *what, char name[64])
+{
+    char *value = variable_of(signal, OWN, what, name);
+
+    return value ? value : variable_of(signal, GENERIC, what, name);
 }
 
 /* A sentence a line; the same one comes once. */
@@ -88,6 +96,19 @@ static bool read_word(const char *name, const char *value, const struct word *wo
     warn(warnings, "%s: expected one of %s, found '%.60s'; it is ignored", name,
          np_str_text(&known), value);
     return false;
+}
+
+/* A signal's own word, else the generic one, also where the own one is none that is known. */
+static void read_signal_word(enum np_otlp_signal signal, const char *what, const struct word *words,
+                             size_t n, int *out, struct np_str *warnings)
+{
+    bool is_read = false;
+
+    for (enum whose whose = OWN; whose < N_WHOSE && !is_read; whose++) {
+        char name[64];
+        NP_AUTO(np_freep) char *value = variable_of(signal, whose, what, name);
+        is_read = read_word(name, value, words, n, out, warnings);
+    }
 }
 
 static bool read_bool(const char *name, struct np_str *warnings)
@@ -336,23 +357,40 @@ static int read_protocol(enum np_otlp_signal signal, struct np_str *warnings)
     static const struct word words[] = {{"http/protobuf", NP_OTLP_HTTP_PROTOBUF},
                                         {"http/json", NP_OTLP_HTTP_JSON},
                                         {"grpc", NP_OTLP_GRPC}};
-    char name[64];
-    NP_AUTO(np_freep) char *value = signal_variable(signal, "PROTOCOL", name);
     int chosen = -1;
 
-    read_word(name, value, words, NP_COUNT(words), &chosen, warnings);
+    read_signal_word(signal, "PROTOCOL", words, NP_COUNT(words), &chosen, warnings);
     return chosen;
 }
 
 static bool read_insecure(enum np_otlp_signal signal, struct np_str *warnings)
 {
     static const struct word words[] = {{"true", 1}, {"false", 0}};
-    char name[64];
-    NP_AUTO(np_freep) char *value = signal_variable(signal, "INSECURE", name);
     int chosen = 0;
 
-    read_word(name, value, words, NP_COUNT(words), &chosen, warnings);
+    read_signal_word(signal, "INSECURE", words, NP_COUNT(words), &chosen, warnings);
     return chosen;
+}
+
+/* 0 stands for no limit: a very long time, so that no process hangs for ever. */
+static double limited_s(int64_t milliseconds)
+{
+    enum { LONGEST_S = 600 };
+
+    return milliseconds > 0 ? (double)milliseconds / 1000 : LONGEST_S;
+}
+
+static double read_timeout_s(enum np_otlp_signal signal, struct np_str *warnings)
+{
+    int64_t milliseconds = 10000;
+    bool is_read = false;
+
+    for (enum whose whose = OWN; whose < N_WHOSE && !is_read; whose++) {
+        char name[64];
+        NP_AUTO(np_freep) char *value = variable_of(signal, whose, "TIMEOUT", name);
+        is_read = read_integer(name, value, 0, INT32_MAX, &milliseconds, warnings);
+    }
+    return limited_s(milliseconds);
 }
 
 /* All but the endpoint itself. */
@@ -370,14 +408,10 @@ static void read_details(struct np_otlp_destination *to, struct np_str *warnings
              "%s: expected name=value pairs separated by commas, values percent-encoded; %d of "
              "them cannot be used and are ignored",
              name, n_unusable);
-    NP_AUTO(np_freep) char *compression = signal_variable(signal, "COMPRESSION", name);
     int chosen = NP_OTLP_GZIP;
-    read_word(name, compression, words, NP_COUNT(words), &chosen, warnings);
+    read_signal_word(signal, "COMPRESSION", words, NP_COUNT(words), &chosen, warnings);
     to->compression = (enum np_otlp_compression)chosen;
-    NP_AUTO(np_freep) char *timeout = signal_variable(signal, "TIMEOUT", name);
-    int64_t timeout_ms = 10000;
-    read_integer(name, timeout, 0, INT32_MAX, &timeout_ms, warnings);
-    to->timeout_s = (double)timeout_ms / 1000;
+    to->timeout_s = read_timeout_s(signal, warnings);
     to->ca_certificate = signal_variable(signal, "CERTIFICATE", name);
     to->client_key = signal_variable(signal, "CLIENT_KEY", name);
     to->client_certificate = signal_variable(signal, "CLIENT_CERTIFICATE", name);
@@ -430,15 +464,20 @@ static char *leased_endpoint(struct np_str *warnings)
         path = np_path_join(folder, "neuro-preprocess/lease");
     if (!path)
         path = np_xasprintf("/tmp/neuro-preprocess-%u/lease", (unsigned)geteuid());
-    if (stat(path, &status) != 0)
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
         return NULL;
-    if (status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH))) {
+    bool is_ours = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+                   status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH));
+    if (!is_ours)
         warn(warnings,
              "'%s': expected a file of your own that nobody else can write; it is ignored", path);
-        return NULL;
-    }
-    if (np_file_read(path, MOST_BYTES, &content, NULL) < 0)
-        return NULL;
+    char bytes[4096];
+    ssize_t n = 0;
+    while (is_ours && content.length < MOST_BYTES && (n = read(fd, bytes, sizeof(bytes))) > 0)
+        np_str_add_bytes(&content, bytes, (size_t)n);
+    if (fd >= 0)
+        close(fd);
     char *rest = NULL;
     for (char *line = content.text ? strtok_r(content.text, "\r\n", &rest) : NULL; line;
          line = strtok_r(NULL, "\r\n", &rest))
@@ -524,7 +563,7 @@ static void read_deadline(const struct np_otlp_overrides *flags, struct np_otlp_
     if (flags && flags->deadline_s > 0)
         out->deadline_s = flags->deadline_s;
     else if (read_integer("", value, 0, INT32_MAX, &milliseconds, NULL))
-        out->deadline_s = (double)milliseconds / 1000;
+        out->deadline_s = limited_s(milliseconds);
 }
 
 static void disable(const struct np_otlp_overrides *flags, struct np_otlp_settings *out,

@@ -413,6 +413,11 @@ static enum np_otlp_outcome outcome_of(CURLcode code, bool is_connected_, size_t
     }
 }
 
+static bool is_grpc(const struct np_otlp_transport *transport)
+{
+    return transport->to.protocol == NP_OTLP_GRPC;
+}
+
 static void read_answer(const struct np_otlp_transport *transport, CURLcode code,
                         struct np_otlp_reply *reply)
 {
@@ -421,7 +426,7 @@ static void read_answer(const struct np_otlp_transport *transport, CURLcode code
         .http_status = http_status(transport),
         .headers = &transport->answer_headers,
         .body = transport->answer.bytes,
-        .n_body = code == CURLE_OK ? transport->answer.length : 0,
+        .n_body = code == CURLE_OK || is_grpc(transport) ? transport->answer.length : 0,
         .now_unix_ns = np_clock_unix_ns(),
     };
 
@@ -434,7 +439,11 @@ static bool has_answer(const struct np_otlp_transport *transport, CURLcode code)
 {
     if (code == CURLE_OK || *transport->answer_headers.grpc_status)
         return true;
-    return http_status(transport) > 0 && transport->to.protocol != NP_OTLP_GRPC &&
+    /* Before 8.0 libcurl may break off where GOAWAY comes with the answer. */
+    if (is_grpc(transport))
+        return http_status(transport) == 200 &&
+               np_otlp_answer_is_message(transport->answer.bytes, transport->answer.length);
+    return http_status(transport) > 0 &&
            (code == CURLE_WRITE_ERROR || code == CURLE_BAD_CONTENT_ENCODING);
 }
 

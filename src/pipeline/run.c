@@ -83,8 +83,9 @@ struct supervisor {
     struct np_active *active; /* n_slots; a free one has job NULL */
     size_t n_slots;
     size_t next_job;
-    bool stop;      /* --stop-on-first-crash saw one */
-    bool forwarded; /* the signal went to the workers, at forwarded_ns (monotonic) */
+    bool stop;        /* --stop-on-first-crash saw one */
+    bool watch_ended; /* nobody is at the other end of run->watch any more */
+    bool forwarded;   /* the signal went to the workers, at forwarded_ns (monotonic) */
     int64_t forwarded_ns;
     sigset_t open;   /* the signal mask that lets signals in */
     sigset_t closed; /* and the one that holds them back */
@@ -305,12 +306,15 @@ static void wait_for_news(struct supervisor *s)
 
     for (size_t i = 0; i < s->n_slots; i++)
         fds[i] = (struct pollfd){.fd = s->active[i].job ? s->active[i].fd : -1, .events = POLLIN};
-    fds[s->n_slots] = (struct pollfd){.fd = watch->ready ? watch->fd : -1, .events = POLLIN};
+    bool is_watching = watch->ready && !s->watch_ended;
+    fds[s->n_slots] = (struct pollfd){.fd = is_watching ? watch->fd : -1, .events = POLLIN};
     np_trace_settle(s->run->trace);
     int n = s->run->cancel->signal && !s->forwarded
                 ? 0
                 : ppoll(fds, (nfds_t)s->n_slots + 1, &timeout, &s->open);
-    if (n > 0 && fds[s->n_slots].revents & POLLIN)
+    if (n > 0 && fds[s->n_slots].revents & (POLLHUP | POLLERR | POLLNVAL))
+        s->watch_ended = true; /* it would be ready for ever */
+    else if (n > 0 && fds[s->n_slots].revents & POLLIN)
         watch->ready(watch->self);
     for (size_t i = 0; n > 0 && i < s->n_slots; i++)
         if (fds[i].revents && !np_active_read(&s->active[i]))

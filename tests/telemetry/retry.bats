@@ -189,7 +189,14 @@ delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && 
         fresh
         plan "$step" ok
         replay
-        delivered || fail "after '$step'"
+        if [[ $step == goaway-first ]]; then
+            # libcurl before 8.0 can lose an answer that comes together with GOAWAY: then the batch comes again, under its name.
+            otlp accounted "$OUT" -- "$SINK_LOG" || fail "after '$step'"
+            equal "$(sent '[.[] | select(.items > 0)] | group_by(.signal) | map(map(.headers."x-neuro-batch-id") | unique | length) | max')" 1
+            equal "$(otlp owes "$OUT")" 0
+        else
+            delivered || fail "after '$step'"
+        fi
     done
 }
 
@@ -279,6 +286,6 @@ delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && 
         plan "status $code location http://127.0.0.1:$SINK_HTTP_PORT/v1/elsewhere" ok
         replay
         equal "$(sent 'map(select(.path | endswith("elsewhere"))) | length')" 0
-        otlp whole "$SINK_LOG"
+        delivered || fail "after $code: what was sent elsewhere is still to be delivered here"
     done
 }

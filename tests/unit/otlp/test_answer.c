@@ -69,7 +69,10 @@ TEST(an_http_answer_means_what_the_specification_says)
          "3 rejected: why"},
         {200, PROTOBUF, BODY("\x0a\x7f\x08"), NP_OTLP_ACCEPTED, 0, -1, ""},
         {200, "content-type: text/html", BODY("<html>"), NP_OTLP_UNREACHABLE, 0, -1, "web page"},
-        {301, "location: http://x", BODY(""), NP_OTLP_REFUSED, 0, -1, "HTTP 301"},
+        {301, "location: http://x", BODY(""), NP_OTLP_UNREACHABLE, 0, -1, "HTTP 301"},
+        {404, "content-type: text/html", BODY("<html>"), NP_OTLP_UNREACHABLE, 0, -1, "web page"},
+        {500, "content-type: text/html", BODY("<html>"), NP_OTLP_UNREACHABLE, 0, -1, "web page"},
+        {503, "content-type: text/html", BODY("<html>"), NP_OTLP_RETRY, 0, -1, "HTTP 503"},
         {400, JSON, BODY("{\"code\":3,\"message\":\"bad id\"}"), NP_OTLP_REFUSED, 0, -1,
          "HTTP 400: bad id"},
         {400, PROTOBUF,
@@ -156,9 +159,11 @@ TEST(a_grpc_answer_means_what_the_specification_says)
         {200, GRPC "grpc-status: 99", BODY(""), NP_OTLP_REFUSED, 99, 0, "unknown status"},
         {200, GRPC "grpc-status: x", BODY(""), NP_OTLP_REFUSED, 2, 0, ""},
         {503, "", BODY(""), NP_OTLP_RETRY, 14, 0, "UNAVAILABLE"},
-        {404, "", BODY(""), NP_OTLP_REFUSED, 12, 0, ""},
-        {401, "", BODY(""), NP_OTLP_REFUSED, 16, 0, ""},
-        {418, "", BODY(""), NP_OTLP_REFUSED, 2, 0, ""},
+        {404, "", BODY(""), NP_OTLP_UNREACHABLE, 12, 0, "HTTP 404"},
+        {404, GRPC, BODY(""), NP_OTLP_REFUSED, 12, 0, ""},
+        {401, "", BODY(""), NP_OTLP_UNREACHABLE, 16, 0, ""},
+        {418, "", BODY(""), NP_OTLP_UNREACHABLE, 2, 0, ""},
+        {418, "grpc-status: 3", BODY(""), NP_OTLP_REFUSED, 3, 0, ""},
     };
 
     for (size_t i = 0; i < NP_COUNT(table); i++) {

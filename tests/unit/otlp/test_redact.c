@@ -92,6 +92,8 @@ TEST(labels_are_replaced_wherever_they_stand)
         {NULL, "sub-01 sub-01.", "sub-{P} sub-{P}.", "01", ""},
         {NULL, "sub-01-02: begun", "sub-{P}: begun", "01-02", ""},
         {NULL, "(sub-john.doe)", "(sub-{P})", "john.doe", ""},
+        {NULL, "sub-+John: success", "sub-{P}: success", "+John", ""},
+        {NULL, "https://x/sub-a++b", "https://x/sub-{P}", "a++b", ""},
         {NULL, "sub-J\xc3\xbcrgen,", "sub-{P},", "J\xc3\xbcrgen", ""},
         {"file.path", "sub-01/ses-BL/anat/sub-01_ses-BL_run-1_T1w.nii.gz",
          "sub-{P}/ses-{S}/anat/sub-{P}_ses-{S}_run-1_T1w.nii.gz", "01", "BL"},
@@ -163,6 +165,7 @@ TEST(names_of_files_that_are_not_bids_go_too)
         {"file.path", "/data/DoeJohn/anat/../T1w.nii.gz"},
         {NULL, "'study/Doe John/more DoeJohn/Do"}, /* a message that was cut */
         {NULL, "'DoeJohn"},
+        {NULL, "'/data/James' scans/DoeJohn.nii.gz': cannot read"},
     };
 
     for (size_t i = 0; i < NP_COUNT(table); i++) {

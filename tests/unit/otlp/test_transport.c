@@ -119,7 +119,7 @@ TEST(each_http_answer_has_its_outcome)
     } table[] = {
         {"/ok", NP_OTLP_ACCEPTED, 200, 0, -1},        {"/partial", NP_OTLP_PARTIAL, 200, 3, -1},
         {"/again", NP_OTLP_RETRY, 429, 0, 7},         {"/down", NP_OTLP_RETRY, 503, 0, -1},
-        {"/large", NP_OTLP_TOO_LARGE, 413, 0, -1},    {"/moved", NP_OTLP_REFUSED, 307, 0, -1},
+        {"/large", NP_OTLP_TOO_LARGE, 413, 0, -1},    {"/moved", NP_OTLP_UNREACHABLE, 307, 0, -1},
         {"/continue", NP_OTLP_RETRY, 503, 0, -1},     {"/none", NP_OTLP_REFUSED, 404, 0, -1},
         {"/half", NP_OTLP_RETRY, 0, 0, -1},           {"/bad-gzip", NP_OTLP_ACCEPTED, 200, 0, -1},
         {"/nonsense", NP_OTLP_UNREACHABLE, 0, 0, -1}, {"/close", NP_OTLP_RETRY, 0, 0, -1},
