@@ -255,6 +255,25 @@ static void set_type(json_t *input, const struct np_option *option)
         json_object_set_new(input, "value-choices", choice_words(option->choices));
 }
 
+/* Options that the program refuses beside another one. */
+static const struct {
+    const char *option, *disables[3];
+} refused_beside[] = {
+    {"session-list", {"participant_label", "session_label"}},
+};
+
+static void add_disabled(json_t *input, const struct np_option *option)
+{
+    for (size_t i = 0; i < NP_COUNT(refused_beside); i++) {
+        if (strcmp(refused_beside[i].option, option->name) != 0)
+            continue;
+        json_t *ids = json_array();
+        for (const char *const *id = refused_beside[i].disables; *id; id++)
+            json_array_append_new(ids, json_string(*id));
+        json_object_set_new(input, "disables-inputs", ids);
+    }
+}
+
 static json_t *option_input(const struct np_option *option, const struct np_config *defaults)
 {
     NP_AUTO(np_freep) char *id = id_of(option->name), *title = title_of(option->name);
@@ -266,6 +285,7 @@ static json_t *option_input(const struct np_option *option, const struct np_conf
     json_object_set_new(input, "optional", json_boolean(strcmp(option->name, "output-dir") != 0));
     json_object_set_new(input, "command-line-flag", json_string(flag));
     json_object_set_new(input, "value-key", json_string(key));
+    add_disabled(input, option);
     return input;
 }
 

@@ -270,7 +270,8 @@ static bool failed_before(const struct np_job *job)
            record.state != NP_STATE_SUCCESS && record.state != NP_STATE_NOTHING_TO_DO;
 }
 
-static void decide(const struct np_config *config, struct np_plan *plan, struct np_job *job)
+enum np_completeness np_plan_completeness(const struct np_plan *plan, const char *output_dir,
+                                          const struct np_job *job, char **why)
 {
     struct np_complete_input *input = np_xcalloc(job->n_files, sizeof(*input));
     const struct np_complete_key key = {
@@ -279,9 +280,14 @@ static void decide(const struct np_config *config, struct np_plan *plan, struct 
     for (size_t i = 0; i < job->n_files; i++)
         input[i] = (struct np_complete_input){job->file[i].path, job->file[i].recorded,
                                               job->file[i].method};
-    enum np_completeness found =
-        np_complete_check(&job->place, config->output_dir, &key, &job->why);
+    enum np_completeness found = np_complete_check(&job->place, output_dir, &key, why);
     free(input);
+    return found;
+}
+
+static void decide(const struct np_config *config, struct np_plan *plan, struct np_job *job)
+{
+    enum np_completeness found = np_plan_completeness(plan, config->output_dir, job, &job->why);
     /* Without a dataset around it a file is known by its name alone: another image of that name
      * must not quietly take the place of the first. */
     bool differs = found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD ||

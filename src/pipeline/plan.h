@@ -40,6 +40,10 @@ void np_plan_freep(struct np_plan **plan);
 /* Peak memory of one file with a grid of so many voxels, when `n_threads` work on it. */
 int64_t np_plan_file_bytes(int64_t n_voxels, int n_threads);
 
+/* How complete a job is now, as np_complete_check. */
+enum np_completeness np_plan_completeness(const struct np_plan *plan, const char *output_dir,
+                                          const struct np_job *job, char **why);
+
 /* --dry-run: the plan as JSON; the caller frees. */
 char *np_plan_json(const struct np_plan *plan);
 

@@ -131,6 +131,15 @@ static void refuse(struct supervisor *s, const struct np_job *job, const struct 
                  job->session ? "%s: not begun: %s" : "'%s': not begun: %s", job->label, err->text);
 }
 
+static void pass_over(struct supervisor *s, const struct np_job *job)
+{
+    s->run->n_skipped++;
+    s->run->console->n_done++;
+    np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
+    np_console_say(s->run->console, 1, "%s: another run has completed it meanwhile, kept",
+                   job->label);
+}
+
 static void count_result(struct supervisor *s, const struct np_active *active)
 {
     struct np_run *run = s->run;
@@ -177,10 +186,14 @@ static void finish(struct supervisor *s, struct np_active *active)
 static void begin(struct supervisor *s, const struct np_job *job, struct np_active *slot)
 {
     struct np_error err = {0};
+    int opened = np_active_open(slot, s->run, job, s->span, &err);
 
-    if (np_active_open(slot, s->run, job, s->span, &err) < 0) {
+    if (opened != 0) {
         *slot = (struct np_active){.fd = -1};
-        refuse(s, job, &err);
+        if (opened < 0)
+            refuse(s, job, &err);
+        else
+            pass_over(s, job);
         return;
     }
     np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);

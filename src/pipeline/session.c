@@ -253,6 +253,16 @@ static int remove_completion(const struct np_active *active, struct np_error *er
                           path);
 }
 
+/* Without images there is nothing that another run can have done better. */
+static bool is_done_meanwhile(const struct np_active *active)
+{
+    const struct np_run *run = active->run;
+
+    return active->job->n_files > 0 && run->config->rerun != NP_RERUN_ALL &&
+           np_plan_completeness(run->plan, run->config->output_dir, active->job, NULL) ==
+               NP_COMPLETE;
+}
+
 int np_active_open(struct np_active *active, struct np_run *run, const struct np_job *job,
                    const struct np_span *run_span, struct np_error *err)
 {
@@ -260,6 +270,10 @@ int np_active_open(struct np_active *active, struct np_run *run, const struct np
         .run = run, .job = job, .fd = -1, .journal = {.fd = -1}, .start_ns = np_clock_mono_ns()};
     NP_TRY(np_directory_make(job->place.directory, err));
     NP_TRY(np_lock_take(&active->lock, job->place.lock, err));
+    if (is_done_meanwhile(active)) {
+        np_lock_release(&active->lock);
+        return 1;
+    }
     describe(active);
     sweep(active);
     int code = inherit(active, err);

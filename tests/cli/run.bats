@@ -140,6 +140,17 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     record "$OUT" 01 '.files[0].stages[] | select(.name == "skull_strip") | .wall_s' | awk '{ exit !($1 >= 1.2 && $1 < 6) }'
 }
 
+@test "what another run completed meanwhile is kept, not done again" {
+    make_dataset "$BIDS" 01 02
+    start --parallel 1 --slow-stage load_file:3
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == load_file ]]'
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant --participant-label 02
+    before=$(stamps | grep sub-02)
+    wait $pid
+    equal "$(stamps | grep sub-02)" "$before"
+    state_is "$OUT" 01 success
+}
+
 @test "a worker that does not stop is killed after 20 s; the session is interrupted, a rerun completes" {
     make_dataset "$BIDS" 01
     start --slow-stage skull_strip:60

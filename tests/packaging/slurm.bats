@@ -87,6 +87,32 @@ one_session() { printf '01\t01\n' | as_user tee "$WORK/list.tsv" >/dev/null; }
     equal "$(squeue --noheader)" ''
 }
 
+# Let go what --hold holds.
+release() { as_slurm scontrol release "$(squeue --noheader --format=%A | sort -u | paste -sd,)"; }
+
+@test "what changes while tasks wait: sessions submitted twice, a session withdrawn, a program that is gone" {
+    as_user cp -r "$NP_DEMO" bids
+    as_user cp "$NP_PROGRAM" np
+    printf '{"skull-strip": "skip"}\n' | as_user tee cfg.json >/dev/null
+    run -0 np_slurm submit bids "$OUT" --program ./np --chunk 2 --mem none --sbatch=--hold -- --config-file cfg.json
+    run -0 np_slurm submit bids "$OUT" --program ./np -- --config-file cfg.json
+    contains "$output" '4 sessions are in the queue already'
+    run -1 np_slurm summary "$OUT"
+    contains "$output" '4 not done yet; tasks are in the queue'
+    as_user rm -r bids/sub-01/ses-02
+    release
+    finish 90
+    equal "$(states)" '3 success'
+    contains "$(log_of 0001 0)" 'sub-01 ses-02 is not in'
+    contains "$(cat "$OUT/logs/slurm/0001/summary.log")" '4 sessions submitted, 0 to run again'
+    contains "$(record "$OUT" 01/01 .configuration.options)" '"skull-strip":"skip"'
+    run -0 np_slurm submit bids "$WORK/out-2" --program ./np --participant-label 01 --sbatch=--hold
+    as_user rm np
+    release
+    finish
+    equal "$(job_field "$(cat "$WORK/out-2/logs/slurm/0001/job")" ExitCode)" 127:0
+}
+
 @test "scancel: TERM reaches the tool, the record says interrupted, the last line is in the log; resubmit does the rest" {
     run -0 submit --chunk 1 --concurrency 1 --participant-label 01 -- --slow-stage skull_strip:60
     wait_until 30 stage_is 01/01 skull_strip
