@@ -105,7 +105,7 @@ release() { as_slurm scontrol release "$(squeue --noheader --format=%A | sort -u
     equal "$(states)" '3 success'
     contains "$(log_of 0001 0)" 'sub-01 ses-02 is not in'
     contains "$(cat "$OUT/logs/slurm/0001/summary.log")" '4 sessions submitted, 0 to run again'
-    contains "$(record "$OUT" 01/01 .configuration.options)" '"skull-strip":"skip"'
+    equal "$(record "$OUT" 01/01 '.configuration.options["skull-strip"]')" skip
     run -0 np_slurm submit bids "$WORK/out-2" --program ./np --participant-label 01 --sbatch=--hold
     as_user rm np
     release
