@@ -41,12 +41,14 @@ int np_folder_list(const char *root, const char *relative, struct np_strings *na
 
     if (!dir)
         return errno;
-    for (struct dirent *entry; (entry = readdir(dir));)
+    errno = 0;
+    for (struct dirent *entry; (entry = readdir(dir)); errno = 0)
         if (entry->d_name[0] != '.')
             np_strings_add(names, entry->d_name);
+    int failed = errno;
     closedir(dir);
     np_strings_sort(names);
-    return 0;
+    return failed;
 }
 
 void np_scan_done(struct np_scan *scan)

@@ -19,6 +19,9 @@ static const int64_t BYTES_PER_THREAD = 8 << 20;
 
 enum { DEEPEST = 64 };
 
+/* Each session takes two, a pipe and a log; this is for the rest. */
+enum { OTHER_DESCRIPTORS = 48 };
+
 /* Two float32 images and a mask, before compression to about a third. */
 static const int64_t OUTPUT_BYTES_PER_VOXEL = 9;
 
@@ -170,9 +173,19 @@ static void collect_batch(struct np_plan *plan, const char *output_dir, const ch
     NP_AUTO(np_freep) char *directory = np_path_join(root, relative);
     NP_AUTO(np_strings_done) struct np_strings names = {0};
 
-    if (depth > DEEPEST || np_path_is_below(directory, output_dir) ||
-        np_directory_list(directory, &names, NULL) < 0)
+    struct np_error why = {0};
+
+    if (np_path_is_below(directory, output_dir))
         return;
+    if (depth > DEEPEST) {
+        np_strings_give(&plan->warnings, np_xasprintf("'%s': more than %d folders deep, left out",
+                                                      directory, (int)DEEPEST));
+        return;
+    }
+    if (np_directory_list(directory, &names, &why) < 0) {
+        np_strings_give(&plan->warnings, np_xasprintf("%s; left out", why.text));
+        return;
+    }
     for (size_t i = 0; i < names.n; i++) {
         if (names.item[i][0] == '.')
             continue;
@@ -190,37 +203,83 @@ static void collect_batch(struct np_plan *plan, const char *output_dir, const ch
     }
 }
 
-/* What a file of `process` or `batch` will write. */
+/* What a file of `process` or `batch` may write. */
 struct target {
     char *output;
-    const char *input; /* borrowed */
+    const struct np_job *job;
 };
+
+struct targets {
+    struct target *item;
+    size_t n;
+};
+
+static void targets_done(struct targets *targets)
+{
+    for (size_t i = 0; i < targets->n; i++)
+        free(targets->item[i].output);
+    free(targets->item);
+}
 
 static int by_output(const void *a, const void *b)
 {
     const struct target *x = a, *y = b;
     int order = strcmp(x->output, y->output);
 
-    return order ? order : strcmp(x->input, y->input);
+    return order ? order : strcmp(x->job->file[0].path, y->job->file[0].path);
 }
 
-static int check_same_outputs(const struct np_plan *plan, struct np_error *err)
+static void list_targets(const struct np_plan *plan, struct targets *targets)
 {
-    NP_AUTO(np_freep) struct target *target = np_xcalloc(plan->n_jobs, sizeof(*target));
-    int code = 0;
+    static const enum np_derivative kinds[] = {NP_DERIVATIVE_PREPROC, NP_DERIVATIVE_NORM,
+                                               NP_DERIVATIVE_MASK, NP_DERIVATIVE_BIASFIELD};
 
+    targets->item = np_xcalloc(plan->n_jobs * NP_COUNT(kinds), sizeof(*targets->item));
     for (size_t i = 0; i < plan->n_jobs; i++)
-        target[i] = (struct target){np_job_output(&plan->job[i].file[0], NP_DERIVATIVE_PREPROC),
-                                    plan->job[i].file[0].path};
-    qsort(target, plan->n_jobs, sizeof(*target), by_output);
-    for (size_t i = 1; i < plan->n_jobs && code == 0; i++)
-        if (strcmp(target[i - 1].output, target[i].output) == 0)
-            code = np_error_set(err, NP_EUSAGE,
+        for (size_t k = 0; k < NP_COUNT(kinds); k++)
+            targets->item[targets->n++] =
+                (struct target){np_job_output(&plan->job[i].file[0], kinds[k]), &plan->job[i]};
+    qsort(targets->item, targets->n, sizeof(*targets->item), by_output);
+}
+
+/* An output must be nobody's file but that of an earlier run: never an input, nor another
+ * program's. */
+static int check_target(const char *output_dir, const struct target *target, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(output_dir, target->output);
+    struct stat output, input;
+
+    if (stat(path, &output) != 0)
+        return 0;
+    const char *from = target->job->file[0].path;
+    if (stat(from, &input) == 0 && input.st_dev == output.st_dev && input.st_ino == output.st_ino)
+        return np_error_set(err, NP_ECREATE,
+                            "'%s': would be replaced by its own result '%s'; choose another output "
+                            "folder",
+                            from, target->output);
+    if (np_path_exists(target->job->place.status))
+        return 0;
+    return np_error_set(err, NP_ECREATE,
+                        "'%s' exists and no record of ours names it: expected a place of our own "
+                        "for the results of '%s'; choose another output folder, or remove it",
+                        path, from);
+}
+
+static int check_targets(const struct np_plan *plan, const char *output_dir, struct np_error *err)
+{
+    NP_AUTO(targets_done) struct targets targets = {0};
+
+    list_targets(plan, &targets);
+    for (size_t i = 1; i < targets.n; i++) {
+        const struct target *one = &targets.item[i - 1], *other = &targets.item[i];
+        if (one->job != other->job && strcmp(one->output, other->output) == 0)
+            return np_error_set(err, NP_EUSAGE,
                                 "'%s' and '%s' would both write '%s'; give them separate outputs",
-                                target[i - 1].input, target[i].input, target[i].output);
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        free(target[i].output);
-    return code;
+                                one->job->file[0].path, other->job->file[0].path, one->output);
+    }
+    for (size_t i = 0; i < targets.n; i++)
+        NP_TRY(check_target(output_dir, &targets.item[i], err));
+    return 0;
 }
 
 static int find_batch(const struct np_config *config, struct np_plan *plan, struct np_error *err)
@@ -259,7 +318,7 @@ static int plan_files(const struct np_config *config, struct np_plan *plan, stru
         np_record_place_file(&job->place, config->output_dir, stem);
         add_file(job, plan->paths.item[i], name, NULL, plain_modality(config, name));
     }
-    return check_same_outputs(plan, err);
+    return check_targets(plan, config->output_dir, err);
 }
 
 static bool failed_before(const struct np_job *job)
@@ -399,7 +458,9 @@ static void share_out(const struct np_config *config, struct np_plan *plan)
     int64_t largest = estimate_all(plan);
     int64_t by_memory = plan->memory_bytes / largest;
 
-    parallel = max_int(min_int(min_int(parallel, cpus), n_work), 1);
+    parallel =
+        min_int(min_int(parallel, cpus), (np_resources_descriptors() - OTHER_DESCRIPTORS) / 2);
+    parallel = max_int(min_int(parallel, n_work), 1);
     plan->n_parallel = by_memory < parallel ? max_int((int)by_memory, 1) : parallel;
     int64_t spare = plan->memory_bytes / plan->n_parallel - largest;
     int64_t more = spare > 0 ? spare / BYTES_PER_THREAD : 0;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/path.h"
 #include "base/str.h"
@@ -13,6 +14,22 @@ static const char CGROUP_ROOT[] = "/sys/fs/cgroup";
 static const int64_t MIB = 1 << 20;
 /* cgroup v1 says "no limit" with a number near 2^63 */
 static const int64_t NO_LIMIT_BYTES = INT64_C(1) << 60;
+
+int np_resources_descriptors(void)
+{
+    enum { ENOUGH = 65536 };
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 1024;
+    rlim_t most = limit.rlim_max < ENOUGH ? limit.rlim_max : ENOUGH;
+    if (limit.rlim_cur < most) {
+        struct rlimit more = {.rlim_cur = most, .rlim_max = limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+            limit = more;
+    }
+    return limit.rlim_cur < ENOUGH ? (int)limit.rlim_cur : ENOUGH;
+}
 
 static int affinity_cpus(void)
 {

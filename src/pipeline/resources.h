@@ -20,4 +20,7 @@ struct np_resources {
 
 void np_resources_detect(struct np_resources *resources);
 
+/* Descriptors that this process may have, after raising its own limit as far as it may. */
+int np_resources_descriptors(void);
+
 #endif

@@ -211,6 +211,7 @@ static void begin(struct supervisor *s, const struct np_job *job, struct np_acti
     if (np_active_fork(slot, s->span, s->active, s->n_slots, &err) < 0) {
         np_active_fail(slot, &err);
         finish(s, slot);
+        s->stop = true; /* the next ones would fare no better, and lose their completion */
     }
 }
 
@@ -367,6 +368,7 @@ static int exit_status(const struct supervisor *s)
     const struct np_run *run = s->run;
     size_t n_bad = run->n_failed + run->n_interrupted;
     size_t n_tried = n_bad + run->n_success + run->n_skipped;
+    size_t n_selected = n_tried + run->n_not_started;
 
     if (run->cancel->signal)
         return 128 + (int)run->cancel->signal;
@@ -375,7 +377,7 @@ static int exit_status(const struct supervisor *s)
         return np_outcome_info(nothing ? NP_OUTCOME_NOTHING_SELECTED : NP_OUTCOME_OK)->exit_status;
     }
     enum np_outcome outcome = np_error_outcome(s->first.code);
-    bool all_alike = s->same_reason && n_bad == n_tried;
+    bool all_alike = s->same_reason && n_bad == n_selected;
     if (all_alike && outcome == NP_OUTCOME_INTERRUPTED && s->first.signal)
         return 128 + s->first.signal;
     if (all_alike && outcome != NP_OUTCOME_KILLED)

@@ -188,13 +188,32 @@ static void note_kept(struct np_file_record *file, const struct np_file_record *
         np_strings_add(&file->kept, old->kept.item[i]);
 }
 
+/* The selected file that writes what `old` wrote: the same image under another name (.nii, and now
+ * .nii.gz). NULL when there is none. */
+static struct np_file_record *successor(struct np_active *active, const struct np_file_record *old)
+{
+    for (size_t i = 0; i < active->job->n_files; i++) {
+        NP_AUTO(np_freep)
+        char *preproc = np_job_output(&active->job->file[i], NP_DERIVATIVE_PREPROC);
+        for (size_t k = 0; k < old->n_outputs; k++)
+            if (strcmp(old->output[k].path, preproc) == 0)
+                return &active->record.file[i];
+        if (np_strings_have(&old->kept, preproc))
+            return &active->record.file[i];
+    }
+    return NULL;
+}
+
 /* A file that is complete and was not asked for this time stays in the session's record. */
 static int carry(struct np_active *active, struct np_file_record *old,
                  const struct np_session_record *old_record, struct np_error *err)
 {
     struct np_session_record *record = &active->record;
+    struct np_file_record *heir = successor(active, old);
 
-    if (old->state != NP_STATE_SUCCESS)
+    if (heir)
+        note_kept(heir, old, old_record);
+    if (heir || old->state != NP_STATE_SUCCESS)
         return 0;
     if (!old_record->config || strcmp(old_record->config, record->config) != 0)
         return np_error_set(err, NP_ECONFIG,
@@ -253,14 +272,23 @@ static int remove_completion(const struct np_active *active, struct np_error *er
                           path);
 }
 
-/* Without images there is nothing that another run can have done better. */
-static bool is_done_meanwhile(const struct np_active *active)
+/* What became of the job since it was planned: 1 when another run has completed it, NP_ECONFIG when
+ * it did with other options. Without images there is nothing that another can have done better. */
+static int look_again(const struct np_active *active, struct np_error *err)
 {
     const struct np_run *run = active->run;
 
-    return active->job->n_files > 0 && run->config->rerun != NP_RERUN_ALL &&
-           np_plan_completeness(run->plan, run->config->output_dir, active->job, NULL) ==
-               NP_COMPLETE;
+    if (active->job->n_files == 0 || run->config->rerun == NP_RERUN_ALL)
+        return 0;
+    enum np_completeness found =
+        np_plan_completeness(run->plan, run->config->output_dir, active->job, NULL);
+    if ((found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD) &&
+        run->config->rerun != NP_RERUN_OUTDATED)
+        return np_error_set(err, NP_ECONFIG,
+                            "'%s': another run has completed it meanwhile, with other options; "
+                            "give the two different output folders",
+                            active->job->label);
+    return found == NP_COMPLETE;
 }
 
 int np_active_open(struct np_active *active, struct np_run *run, const struct np_job *job,
@@ -270,13 +298,14 @@ int np_active_open(struct np_active *active, struct np_run *run, const struct np
         .run = run, .job = job, .fd = -1, .journal = {.fd = -1}, .start_ns = np_clock_mono_ns()};
     NP_TRY(np_directory_make(job->place.directory, err));
     NP_TRY(np_lock_take(&active->lock, job->place.lock, err));
-    if (is_done_meanwhile(active)) {
+    int code = look_again(active, err);
+    if (code != 0) {
         np_lock_release(&active->lock);
-        return 1;
+        return code;
     }
     describe(active);
     sweep(active);
-    int code = inherit(active, err);
+    code = inherit(active, err);
     if (code == 0)
         code = remove_completion(active, err);
     if (code == 0) {

@@ -95,3 +95,29 @@ nibabel.Nifti1Pair(image.dataobj.get_unscaled(), image.affine, image.header).to_
 a, b = (nibabel.load(p).get_fdata() for p in sys.argv[1:])
 assert numpy.allclose(a, b, rtol=1e-6), "without bias correction the head is the input"' "$IN/scan.nii.gz" "$OUT.2/scan_desc-preproc.nii.gz"
 }
+
+@test "an input is never replaced by its own result, nor another program's derivatives by ours" {
+    mv "$IN/scan.nii.gz" "$IN/sub-01_desc-preproc_T1w.nii.gz"
+    echo '{"by": "another program"}' >"$IN/sub-01_desc-preproc_T1w.json"
+    before=$(fingerprint "$IN")
+    run -73 neuro-preprocess process "$IN/sub-01_desc-preproc_T1w.nii.gz" -o "$IN"
+    contains "$output" 'replaced by its own result'
+    cp "$(head_image)" "$BATS_TEST_TMPDIR/sub-01_T1w.nii.gz"
+    run -73 neuro-preprocess process "$BATS_TEST_TMPDIR/sub-01_T1w.nii.gz" -o "$IN"
+    contains "$output" 'no record of ours names it'
+    equal "$(fingerprint "$IN")" "$before"
+}
+
+@test "two inputs whose masks would be one file are refused, both named" {
+    cp "$IN/scan.nii.gz" "$IN/sub-01_T2w.nii.gz"
+    mv "$IN/scan.nii.gz" "$IN/sub-01_space-T2w_T1w.nii.gz"
+    run -64 neuro-preprocess batch "$IN" -o "$OUT"
+    contains "$output" sub-01_T2w.nii.gz
+    contains "$output" sub-01_space-T2w_T1w.nii.gz
+}
+
+@test "folders that are left out because they lie too deep are named" {
+    mkdir -p "$IN/$(printf 'd/%.0s' {1..70})"
+    run -0 neuro-preprocess batch "$IN" -o "$OUT"
+    contains "$output" 'more than 64 folders deep'
+}

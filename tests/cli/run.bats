@@ -105,8 +105,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
 @test "--stop-on-first-crash leaves the rest not started" {
     make_dataset "$BIDS" 01 02 03
     truncate -s 20000 "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
-    run preprocess --stop-on-first-crash --parallel 1
-    ((status == 65 || status == 1))
+    run -1 preprocess --stop-on-first-crash --parallel 1 # not 65: the rest might do
     state_is "$OUT" 01 failed
     [[ ! -d $OUT/sub-03 ]]
     run -0 neuro-preprocess status "$OUT" --format json
@@ -149,6 +148,48 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     wait $pid
     equal "$(stamps | grep sub-02)" "$before"
     state_is "$OUT" 01 success
+}
+
+@test "what another run completed meanwhile with other options is not redone: the later one says so" {
+    make_dataset "$BIDS" 01 02
+    start --parallel 1 --slow-stage load_file:3
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == load_file ]]'
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant --participant-label 02 --normalize percentile
+    before=$(stamps | grep sub-02)
+    code=0
+    wait $pid || code=$?
+    equal $code 1
+    equal "$(stamps | grep sub-02)" "$before"
+    contains "$(cat "$BATS_TEST_TMPDIR/log")" 'with other options'
+}
+
+@test "an image that is compressed now is one image, and can be made anew with other options" {
+    make_dataset "$BIDS" 01
+    image=$BIDS/sub-01/anat/sub-01_T1w.nii
+    gunzip "$image.gz"
+    run -0 preprocess
+    gzip "$image"
+    run -0 preprocess
+    equal "$(record "$OUT" 01 '[.files[].input.path] | join(" ")')" sub-01/anat/sub-01_T1w.nii.gz
+    run -0 preprocess --rerun outdated --normalize percentile
+    complete "$OUT" 01
+}
+
+@test "an input that cannot be looked at now does not take its session's completion" {
+    make_dataset "$BIDS" 01
+    image=$BIDS/sub-01/anat/sub-01_T1w.nii.gz
+    mv "$image" "$BATS_TEST_TMPDIR/store"
+    ln -s "$BATS_TEST_TMPDIR/store" "$image"
+    run -0 preprocess
+    mv "$BATS_TEST_TMPDIR/store" "$BATS_TEST_TMPDIR/away"
+    run -0 preprocess
+    complete "$OUT" 01
+}
+
+@test "with few descriptors fewer sessions run at once, and all of them complete" {
+    make_dataset "$BIDS" 01 02 03 04 05 06
+    run -0 bash -c 'ulimit -n 60 && exec neuro-preprocess "$0" "$1" participant --nprocs 20 --parallel 20' "$BIDS" "$OUT"
+    contains "$output" '6 complete'
 }
 
 @test "a worker that does not stop is killed after 20 s; the session is interrupted, a rerun completes" {
