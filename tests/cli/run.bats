@@ -197,7 +197,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     start --slow-stage skull_strip:60
     wait_until 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
     worker=$(pgrep -P $pid | while read -r child; do grep -q np-telemetry "/proc/$child/comm" || echo "$child"; done)
-    kill -STOP $worker
+    kill -STOP "$worker"
     kill -TERM $pid
     began=$SECONDS
     code=0
