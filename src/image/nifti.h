@@ -28,6 +28,11 @@ struct np_nifti_info {
     int64_t file_bytes; /* of the data file as it lies on disk */
 };
 
+/* The file that holds the voxels: of a pair the .img, whichever half `path` names. The caller
+ * frees.
+ */
+char *np_nifti_data_path(const char *path);
+
 /*
  * Read and check a header; no voxel is read and nothing is allocated by what it says.
  * Geometry: sform when its code > 0, else qform when its code > 0, else NP_EGEOMETRY. A singular or

@@ -59,6 +59,14 @@ static char *member_path(const char *path, size_t n_stem, enum member wanted)
     return name;
 }
 
+char *np_nifti_data_path(const char *path)
+{
+    size_t n_stem;
+
+    return member_of(path, &n_stem) == MEMBER_HEADER ? member_path(path, n_stem, MEMBER_IMAGE)
+                                                     : np_xstrdup(path);
+}
+
 /* The header's bytes, as many as its kind has, or as there are. */
 static int read_header(struct np_source *source, uint8_t header[NP_NIFTI2_BYTES], size_t *n_header,
                        struct np_error *err)
@@ -127,9 +135,7 @@ static int open_image(const char *path, struct opened *file, struct np_error *er
     NP_AUTO(np_freep)
     char *header_path =
         member == MEMBER_IMAGE ? member_path(path, n_stem, MEMBER_HEADER) : np_xstrdup(path);
-    NP_AUTO(np_freep)
-    char *data_path =
-        member == MEMBER_HEADER ? member_path(path, n_stem, MEMBER_IMAGE) : np_xstrdup(path);
+    NP_AUTO(np_freep) char *data_path = np_nifti_data_path(path);
 
     NP_TRY(np_source_open(header_path, &file->source, err));
     NP_TRY(parse_header(header_path, file, err));

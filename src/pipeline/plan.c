@@ -333,13 +333,19 @@ enum np_completeness np_plan_completeness(const struct np_plan *plan, const char
                                           const struct np_job *job, char **why)
 {
     struct np_complete_input *input = np_xcalloc(job->n_files, sizeof(*input));
+    char **data_path = np_xcalloc(job->n_files, sizeof(*data_path));
     const struct np_complete_key key = {
         .config = plan->config, .input = input, .n_inputs = job->n_files};
 
-    for (size_t i = 0; i < job->n_files; i++)
-        input[i] = (struct np_complete_input){job->file[i].path, job->file[i].recorded,
-                                              job->file[i].method};
+    for (size_t i = 0; i < job->n_files; i++) {
+        data_path[i] = np_nifti_data_path(job->file[i].path);
+        input[i] =
+            (struct np_complete_input){data_path[i], job->file[i].recorded, job->file[i].method};
+    }
     enum np_completeness found = np_complete_check(&job->place, output_dir, &key, why);
+    for (size_t i = 0; i < job->n_files; i++)
+        free(data_path[i]);
+    free(data_path);
     free(input);
     return found;
 }

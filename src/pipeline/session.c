@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "codec/deflate.h"
 #include "codec/sha256.h"
+#include "image/nifti.h"
 #include "pipeline/fault.h"
 #include "pipeline/wire.h"
 #include "pipeline/worker.h"
@@ -71,15 +72,12 @@ static void describe_files(struct np_active *active)
     active->record.n_files = job->n_files;
     for (size_t i = 0; i < job->n_files; i++) {
         struct np_file_record *file = &active->record.file[i];
-        struct stat status;
+        NP_AUTO(np_freep) char *data_path = np_nifti_data_path(job->file[i].path);
         file->path = np_xstrdup(job->file[i].recorded);
         file->modality = np_xstrdup(job->file[i].modality);
         file->method = np_xstrdup(job->file[i].method);
         file->state = NP_STATE_NOT_STARTED;
-        if (stat(job->file[i].path, &status) == 0) {
-            file->n_bytes = status.st_size;
-            file->mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
-        }
+        np_file_record_look(file, data_path);
     }
 }
 

@@ -281,17 +281,14 @@ static int run_stages(struct file_run *run, struct np_error *err)
 /* All stages stand in the record from the start, so that what was not reached can be seen. */
 static void open_record(struct file_run *run)
 {
-    struct stat status;
+    NP_AUTO(np_freep) char *data_path = np_nifti_data_path(run->file->path);
     struct np_file_record *record = &run->record;
 
     record->path = np_xstrdup(run->file->recorded);
     record->modality = np_xstrdup(run->file->modality);
     record->method = np_xstrdup(run->file->method);
     record->state = NP_STATE_RUNNING;
-    if (stat(run->file->path, &status) == 0) {
-        record->n_bytes = status.st_size;
-        record->mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
-    }
+    np_file_record_look(record, data_path);
     for (const struct np_stage *const *stage = run->file->recipe->stage; *stage; stage++)
         np_file_record_stage(record, (*stage)->name);
     np_file_record_stage(record, WRITE_OUTPUT);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/path.h"
 
@@ -137,6 +138,16 @@ void np_record_done(struct np_session_record *record)
     for (size_t i = 0; i < NP_COUNT(owned); i++)
         free(*owned[i]);
     *record = (struct np_session_record){0};
+}
+
+void np_file_record_look(struct np_file_record *file, const char *data_path)
+{
+    struct stat status;
+
+    if (stat(data_path, &status) != 0)
+        return;
+    file->n_bytes = status.st_size;
+    file->mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
 }
 
 struct np_stage_record *np_file_record_stage(struct np_file_record *file, const char *name)

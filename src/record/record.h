@@ -149,6 +149,9 @@ void np_failure_done(struct np_failure *failure);
 /* "bad-data at load_file: 'x.nii.gz': …"; the caller frees. */
 char *np_failure_text(const struct np_failure *failure);
 
+/* Note size and mtime of an input's data file, as far as it can be looked at. */
+void np_file_record_look(struct np_file_record *file, const char *data_path);
+
 struct np_stage_record *np_file_record_stage(struct np_file_record *file, const char *name);
 struct np_output_record *np_file_record_output(struct np_file_record *file, const char *path);
 /* Forget the outputs: what was to be written was not put in place. */

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "trace/internal.h"
+#include "trace/names.h"
 #include "trace/trace.h"
 
 /* The exemplars of an exponential histogram; an explicit one keeps one a bucket, others one. */
@@ -32,6 +33,7 @@ struct np_series {
     struct np_exemplar *exemplar; /* n_slots; time_ns 0 = free */
     size_t n_slots;
     uint64_t n_offered; /* measurements that could have become one since the last collection */
+    int n_idle;         /* collections since it was set */
 };
 
 static void tally_done(struct tally *tally)
@@ -265,6 +267,7 @@ void np_metric_set(struct np_trace *trace, const struct np_metric_def *def, doub
         return;
     series->since.value += value - series->total.value;
     series->total.value = value;
+    series->n_idle = 0;
 }
 
 static bool as_difference(const struct np_metric_def *def, enum np_temporality_preference wish)
@@ -371,6 +374,33 @@ static void begin_again(struct np_series *series)
     series->n_offered = 0;
 }
 
+/*
+ * What one session left at its end: in a cohort of thousands, all of them in each collection would
+ * be most of what is recorded. Two collections tell of it, so that whoever looks once in between
+ * has seen it.
+ */
+static bool is_past(struct np_series *series)
+{
+    enum { COLLECTIONS = 2 };
+    bool is_of_session = series->def->kind == NP_METRIC_GAUGE &&
+                         np_attrs_find(&series->attrs, NP_KEY_BIDS_PARTICIPANT);
+
+    return is_of_session && ++series->n_idle >= COLLECTIONS;
+}
+
+static void drop_past(struct np_trace *trace)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < trace->n_series; i++) {
+        if (is_past(trace->series[i]))
+            np_series_freep(&trace->series[i]);
+        else
+            trace->series[n++] = trace->series[i];
+    }
+    trace->n_series = n;
+}
+
 static void observe_all(struct np_trace *trace)
 {
     for (size_t i = 0; i < trace->n_observers; i++)
@@ -393,6 +423,7 @@ void np_trace_collect(struct np_trace *trace)
     }
     for (size_t i = 0; i < trace->n_series; i++)
         begin_again(trace->series[i]);
+    drop_past(trace);
     trace->last_collection_ns = now_ns;
 }
 

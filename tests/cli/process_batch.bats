@@ -121,3 +121,29 @@ assert numpy.allclose(a, b, rtol=1e-6), "without bias correction the head is the
     run -0 neuro-preprocess batch "$IN" -o "$OUT"
     contains "$output" 'more than 64 folders deep'
 }
+
+# pair IMAGE STEM: the image as STEM.hdr and STEM.img.
+pair()
+{
+    python3 - "$@" <<'END'
+import gzip
+import struct
+import sys
+
+data = gzip.open(sys.argv[1]).read()
+header, offset = bytearray(data[:348]), int(struct.unpack("<f", data[108:112])[0])
+header[344:348], header[108:112] = b"ni1\0", struct.pack("<f", 0)
+open(sys.argv[2] + ".hdr", "wb").write(header)
+open(sys.argv[2] + ".img", "wb").write(data[offset:])
+END
+}
+
+@test "of a pair of header and image it is the image that counts as the input" {
+    pair "$IN/scan.nii.gz" "$IN/pair"
+    run -0 neuro-preprocess process "$IN/pair.hdr" -o "$OUT"
+    touch "$IN/pair.hdr" "$IN/pair.img"
+    run -0 neuro-preprocess process "$IN/pair.hdr" -o "$OUT"
+    contains "$output" '1 were complete already'
+    printf 'other voxels' | dd of="$IN/pair.img" conv=notrunc bs=1 seek=100000 status=none
+    run -78 neuro-preprocess process "$IN/pair.hdr" -o "$OUT"
+}

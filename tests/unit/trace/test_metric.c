@@ -161,6 +161,27 @@ TEST(a_gauge_keeps_the_last_value_and_has_no_beginning)
     np_str_done(&seen.text);
 }
 
+TEST(what_a_session_left_is_told_twice_and_other_gauges_for_ever)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs session = {0};
+    struct seen seen = {0};
+    struct np_trace *trace = trace_seen_by(&seen);
+
+    np_attrs_string(&session, NP_KEY_BIDS_PARTICIPANT, "01");
+    np_metric_set(trace, &np_metric_sessions_planned, 3, NULL);
+    np_metric_set(trace, &np_metric_session_duration, 1.5, &session);
+    for (int i = 0; i < 3; i++) {
+        np_trace_collect(trace);
+        ok_contains(np_str_text(&seen.text), "neuro.sessions.planned{}=3;");
+        ok((strstr(np_str_text(&seen.text), "neuro.session.duration") != NULL) == (i < 2));
+    }
+    np_metric_set(trace, &np_metric_session_duration, 2.5, &session);
+    np_trace_collect(trace);
+    ok_contains(np_str_text(&seen.text), "neuro.session.duration{bids.participant=01,}=2.5;");
+    np_trace_freep(&trace);
+    np_str_done(&seen.text);
+}
+
 TEST(each_bucket_keeps_the_latest_exemplar_with_its_span)
 {
     struct seen seen = {0};
