@@ -335,7 +335,12 @@ enum np_completeness np_plan_completeness(const struct np_plan *plan, const char
     struct np_complete_input *input = np_xcalloc(job->n_files, sizeof(*input));
     char **data_path = np_xcalloc(job->n_files, sizeof(*data_path));
     const struct np_complete_key key = {
-        .config = plan->config, .input = input, .n_inputs = job->n_files};
+        .config = plan->config,
+        .input = input,
+        .n_inputs = job->n_files,
+        /* a store that is not mounted takes nothing from a dataset's sessions; a file that was
+         * named is expected to be there */
+        .may_be_away = job->session != NULL};
 
     for (size_t i = 0; i < job->n_files; i++) {
         data_path[i] = np_nifti_data_path(job->file[i].path);

@@ -31,13 +31,12 @@ static const struct np_file_record *find_file(const struct np_session_record *re
     return NULL;
 }
 
-static bool input_same(const struct np_file_record *file, const char *path)
+static bool input_same(const struct np_file_record *file, const char *path, bool may_be_away)
 {
     struct stat status;
 
-    /* What cannot be looked at now is no reason to give up what was made of it. */
     if (stat(path, &status) != 0)
-        return true;
+        return may_be_away;
     if (status.st_size != file->n_bytes)
         return false;
     if (status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec == file->mtime_ns)
@@ -90,7 +89,8 @@ static char *option_differences(const char *now, const char *before)
  */
 static enum np_completeness compare_input(const struct np_session_record *record,
                                           const char *output_dir,
-                                          const struct np_complete_input *input, char **difference)
+                                          const struct np_complete_input *input, bool may_be_away,
+                                          char **difference)
 {
     const struct np_file_record *file = find_file(record, input->recorded);
 
@@ -104,7 +104,7 @@ static enum np_completeness compare_input(const struct np_session_record *record
     if (!outputs_present(file, output_dir))
         return say(difference, NP_INCOMPLETE,
                    np_xasprintf("an output of '%s' is missing or was changed", input->recorded));
-    if (!input_same(file, input->path))
+    if (!input_same(file, input->path, may_be_away))
         return say(difference, NP_INPUT_CHANGED,
                    np_xasprintf("'%s' is not the image that was recorded", input->recorded));
     return NP_COMPLETE;
@@ -118,7 +118,8 @@ static enum np_completeness compare(const struct np_session_record *record, cons
         return say(difference, NP_OTHER_CONFIG,
                    option_differences(key->config, record->config ? record->config : "{}"));
     for (size_t i = 0; i < key->n_inputs; i++) {
-        enum np_completeness found = compare_input(record, output_dir, &key->input[i], difference);
+        enum np_completeness found =
+            compare_input(record, output_dir, &key->input[i], key->may_be_away, difference);
         if (found != NP_COMPLETE)
             return found;
     }

@@ -147,3 +147,12 @@ END
     printf 'other voxels' | dd of="$IN/pair.img" conv=notrunc bs=1 seek=100000 status=none
     run -78 neuro-preprocess process "$IN/pair.hdr" -o "$OUT"
 }
+
+@test "a file that was named and is gone is no success, whatever was made of it" {
+    run -0 neuro-preprocess process "$IN/scan.nii.gz" -o "$OUT"
+    before=$(fingerprint "$OUT")
+    mv "$IN/scan.nii.gz" "$IN/away.nii.gz"
+    run -78 neuro-preprocess process "$IN/scan.nii.gz" -o "$OUT"
+    contains "$output" 'is not the image that was recorded'
+    equal "$(fingerprint "$OUT")" "$before"
+}

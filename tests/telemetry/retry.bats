@@ -183,13 +183,16 @@ delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && 
     done
 }
 
+# The major version of the library that the program loads.
+libcurl_major() { "$PYTHON" -c 'import ctypes; say = ctypes.CDLL("libcurl.so.4").curl_version; say.restype = ctypes.c_char_p; print(say().split(b"/")[1].split(b".")[0].decode())'; }
+
 @test "gRPC: GOAWAY before and after the answer, a refused stream, a stream without status" {
     use grpc
     for step in goaway goaway-first goaway-after 'rst 7' 'rst 2' no-status; do
         fresh
         plan "$step" ok
         replay
-        if [[ $step == goaway-?* ]]; then
+        if [[ $step == goaway-?* && $(libcurl_major) -lt 8 ]]; then
             # libcurl before 8.0 can lose an answer that comes together with GOAWAY: then the batch comes again, under its name.
             otlp accounted "$OUT" -- "$SINK_LOG" || fail "after '$step'"
             equal "$(sent '[.[] | select(.items > 0)] | group_by(.signal) | map(map(.headers."x-neuro-batch-id") | unique | length) | max')" 1
