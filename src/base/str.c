@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 static void reserve(struct np_str *str, size_t more)
 {
     size_t need = str->length + more + 1;
@@ -187,10 +189,41 @@ static bool is_control(const char *text, size_t n)
     return n == 1 ? s[0] < 0x20 || s[0] == 0x7f : n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
 }
 
+/* High bits where a byte is below 0x20, 0x7f, or above; the lowest that shows is a true one. */
+static uint64_t not_printable(const char *at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t eight = np_load_little_endian(at);
+
+    return (eight | (eight - ones * 0x20) | (eight + ones)) & high;
+}
+
+/* Eight at a time; the last eight may overlap those before. */
+size_t np_printable_prefix(const char *text, size_t n)
+{
+    size_t at = 0;
+
+    for (; n - at >= 8; at += 8) {
+        uint64_t found = not_printable(text + at);
+        if (found)
+            return at + (size_t)__builtin_ctzll(found) / 8;
+    }
+    if (n >= 8 && !not_printable(text + n - 8))
+        return n;
+    while (at < n && (unsigned char)(text[at] - 0x20) < 0x7f - 0x20)
+        at++;
+    return at;
+}
+
 char *np_utf8_clean(const char *text)
 {
     struct np_str out = {0};
+    size_t length = strlen(text), plain = np_printable_prefix(text, length);
 
+    if (plain == length)
+        return np_xstrndup(text, length);
+    np_str_add_bytes(&out, text, plain);
+    text += plain;
     while (*text) {
         size_t n = np_utf8_sequence(text);
         if (n == 0)

@@ -1,14 +1,18 @@
 #include "ops/normalize.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "ops/histogram.h"
 #include "ops/lanes.h"
+#include "ops/smooth.h"
 
 enum { N_BINS = 256 };
 static const double PEAK_SD_BINS = 3;       /* smoothing of the histogram */
 static const double LEAST_PEAK = 0.2;       /* of the largest: lower ones are the right tail */
 static const double STRIPE_QUANTILE = 0.05; /* on each side of the peak */
+static const double PERCENTILE_FWHM_MM = 4;
+static const double LEAST_SPREAD = 1e-5; /* of the larger end: less is rounding */
 
 static int check_scale(const struct np_normalization *found, const char *method,
                        struct np_error *err)
@@ -35,19 +39,73 @@ int np_normalize_zscore(const struct np_image *image, const struct np_mask *mask
     return 0;
 }
 
+struct inside_job {
+    const struct np_image *image;
+    const struct np_mask *mask;
+    struct np_image *value, *weight;
+};
+
+/* The image and 1 in the mask, 0 outside. */
+static void keep_inside(void *context, int64_t z)
+{
+    const struct inside_job *job = context;
+    size_t n = (size_t)(job->image->grid.n[0] * job->image->grid.n[1]), begin = n * (size_t)z;
+
+    for (size_t i = begin; i < begin + n; i++) {
+        bool is_inside = job->mask->voxel[i] != 0;
+        job->value->voxel[i] = is_inside ? job->image->voxel[i] : 0;
+        job->weight->voxel[i] = is_inside ? 1 : 0;
+    }
+}
+
+static void divide_inside(void *context, int64_t z)
+{
+    const struct inside_job *job = context;
+    size_t n = (size_t)(job->image->grid.n[0] * job->image->grid.n[1]), end = n * (size_t)(z + 1);
+
+    for (size_t i = end - n; (i = np_next_inside(job->mask->voxel, i, end)) < end; i++)
+        job->value->voxel[i] /= job->weight->voxel[i];
+}
+
+/* In the mask, the mean of the mask's voxels around, weighted by a Gaussian. */
+static int smooth_inside(const struct np_image *image, const struct np_mask *mask, double fwhm_mm,
+                         const struct np_exec *exec, struct np_image **out, struct np_error *err)
+{
+    NP_AUTO(np_image_freep) struct np_image *value = np_image_new(&image->grid);
+    NP_AUTO(np_image_freep) struct np_image *weight = np_image_new(&image->grid);
+
+    if (!value || !weight)
+        return np_error_set(err, NP_ENOMEM, "percentiles: no memory for another %zu MiB",
+                            2 * np_grid_mib(&image->grid));
+    struct inside_job job = {image, mask, value, weight};
+    np_exec_run(exec, image->grid.n[2], keep_inside, &job);
+    NP_TRY(np_smooth_gaussian(value, fwhm_mm, exec, value, err));
+    NP_TRY(np_smooth_gaussian(weight, fwhm_mm, exec, weight, err));
+    np_exec_run(exec, image->grid.n[2], divide_inside, &job);
+    *out = value;
+    value = NULL;
+    return 0;
+}
+
 int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
                             const struct np_exec *exec, struct np_normalization *found,
                             struct np_error *err)
 {
     static const double p[] = {0.01, 0.99};
     double range[NP_COUNT(p)];
+    NP_AUTO(np_image_freep) struct np_image *smooth = NULL;
 
-    NP_TRY(np_image_quantiles(image, mask, p, (int)NP_COUNT(p), exec, range, err));
+    if (memcmp(image->grid.n, mask->grid.n, sizeof(image->grid.n)) != 0)
+        return np_error_set(err, NP_EGEOMETRY, "percentiles: image and mask differ in size");
+    NP_TRY(smooth_inside(image, mask, PERCENTILE_FWHM_MM, exec, &smooth, err));
+    NP_TRY(np_image_quantiles(smooth, mask, p, (int)NP_COUNT(p), exec, range, err));
     struct np_normalization made = {.offset = range[0],
                                     .scale = range[1] - range[0],
                                     .low = range[0],
                                     .high = range[1],
                                     .n_voxels = np_mask_count(mask)};
+    if (made.scale < LEAST_SPREAD * fmax(fabs(made.low), fabs(made.high)))
+        made.scale = 0;
     NP_TRY(check_scale(&made, "percentiles", err));
     *found = made;
     return 0;

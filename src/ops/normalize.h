@@ -26,7 +26,11 @@ int np_normalize_zscore(const struct np_image *image, const struct np_mask *mask
                         const struct np_exec *exec, struct np_normalization *found,
                         struct np_error *err);
 
-/* p1 becomes 0, p99 becomes 1. */
+/*
+ * The 1 % quantile becomes 0, the 99 % quantile 1, both of the brain smoothed by a Gaussian of 4 mm
+ * (full width at half maximum) over the mask's voxels alone: noise and the voxels' size would set
+ * the tails otherwise.
+ */
 int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
                             const struct np_exec *exec, struct np_normalization *found,
                             struct np_error *err);

@@ -57,6 +57,8 @@ struct np_otlp_delivery {
     struct np_otlp_redactor *redactor; /* NULL = labels stay */
     struct np_otlp_sampling sampling;
     struct lane lane[NP_OTLP_N_SIGNALS];
+    /* A stretch of the record without a line of the signal, as another lane has seen. */
+    struct np_otlp_range without[NP_OTLP_N_SIGNALS];
 };
 
 /* Reading. */
@@ -95,6 +97,42 @@ static bool lane_is_full(const struct np_otlp_outlet *outlet, const struct lane 
            (lane->most_lines && lane->n_lines >= lane->most_lines);
 }
 
+/* Lines [from, to) are of the signal `of`: who looks for others need not read them. A stretch is
+ * kept until its lane is past it. */
+static void note_stretch(struct np_otlp_delivery *delivery, enum np_otlp_signal of,
+                         struct np_otlp_range line)
+{
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        struct np_otlp_range *known = &delivery->without[i];
+        if (i == (int)of)
+            continue;
+        if (known->to == line.from)
+            known->to = line.to;
+        else if (known->to <= tail_at(&delivery->lane[i].tail))
+            *known = line;
+    }
+}
+
+/* Where a lane that wants `range` begins to look. */
+static int64_t first_worth_reading(const struct np_otlp_delivery *delivery,
+                                   enum np_otlp_signal signal, struct np_otlp_range range)
+{
+    enum { WORTH_A_SEEK = 64 << 10 };
+    struct np_otlp_range known = delivery->without[signal];
+    int64_t to = known.to < range.to ? known.to : range.to;
+
+    return known.from <= range.from && to > range.from + WORTH_A_SEEK ? to : range.from;
+}
+
+/* What is left of the lane's items, as many as a request may have: one line can have more. */
+static size_t next_items(const struct np_otlp_delivery *delivery, enum np_otlp_signal signal)
+{
+    const struct lane *lane = &delivery->lane[signal];
+    size_t left = lane->n_items - lane->at, most = delivery->outlets->outlet[signal].most_items;
+
+    return left < most ? left : most;
+}
+
 /* How reading a range ended. */
 enum end { END_OF_RANGE, END_OF_RECORD, END_FULL, END_WAITS };
 
@@ -108,8 +146,13 @@ static int load_line(struct np_otlp_delivery *delivery, enum np_otlp_signal sign
     enum np_otlp_line what = NP_OTLP_LINE_NOTHING;
     enum np_otlp_signal of;
 
-    if (np_otlp_line_signal(line, length, &of) && of != signal)
-        return 0;
+    if (np_otlp_line_signal(line, length, &of)) {
+        note_stretch(delivery, of,
+                     (struct np_otlp_range){lane->tail.base + lane->tail.lines.offset,
+                                            tail_at(&lane->tail)});
+        if (of != signal)
+            return 0;
+    }
     int code = np_otlp_batch_add_line(lane->batch, line, length, &what);
     if (code < 0)
         return code;
@@ -138,8 +181,12 @@ static int read_range(struct np_otlp_delivery *delivery, enum np_otlp_signal sig
     size_t length;
     int more;
 
-    NP_TRY(tail_seek(&lane->tail, range.from, err));
-    *end = END_OF_RECORD;
+    int64_t from = is_exact ? range.from : first_worth_reading(delivery, signal, range);
+
+    NP_TRY(tail_seek(&lane->tail, from, err));
+    *end = from > range.from ? END_FULL : END_OF_RECORD;
+    if (*end == END_FULL) /* let who has read so far read on, too */
+        return 0;
     while ((more = np_otlp_lines_next(lines, &line, &length, err)) > 0) {
         bool is_half = !lines->ends_in_newline && delivery->options.life == NP_OTLP_GROWING;
         if (is_half || lane->tail.base + lines->offset >= range.to) {
@@ -150,6 +197,9 @@ static int read_range(struct np_otlp_delivery *delivery, enum np_otlp_signal sig
         int code = load_line(delivery, signal, is_exact, line, length, end);
         if (code < 0)
             return np_error_set(err, code, "no memory for a batch of telemetry");
+        if (!is_exact &&
+            np_otlp_batch_count(lane->batch) == delivery->outlets->outlet[signal].most_items)
+            *end = END_FULL; /* nothing more fits: the next line need not be tried */
         if (*end != END_OF_RECORD)
             break;
     }
@@ -182,7 +232,7 @@ static int load(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
     NP_TRY(read_range(delivery, signal, range, is_exact, end, err));
     int64_t to = tail_at(&lane->tail);
     lane->range = (struct np_otlp_range){range.from, is_exact ? range.to : to};
-    lane->n = lane->n_items;
+    lane->n = next_items(delivery, signal);
     lane->n_points = np_otlp_batch_points(lane->batch, 0, lane->n_items);
     return 0;
 }
@@ -233,7 +283,7 @@ static enum np_otlp_step advance(struct np_otlp_delivery *delivery, enum np_otlp
     struct lane *lane = &delivery->lane[signal];
 
     lane->at += lane->n;
-    lane->n = lane->n_items - lane->at;
+    lane->n = next_items(delivery, signal);
     if (lane->n > 0)
         return NP_OTLP_STEP_ON;
     note(delivery, signal,

@@ -69,33 +69,31 @@ static void put_span_id(struct np_otlp_writer *w, const struct np_otlp_field *fi
 
 /* Attributes. */
 
-static void any_value(struct np_otlp_writer *w, const struct np_attr *attr)
-{
-    switch (attr->type) {
-    case NP_ATTR_STRING:
-        put_string(w, FIELD(ANY_STRING), attr->value.string);
-        break;
-    case NP_ATTR_INT:
-        put_integer(w, FIELD(ANY_INT), attr->value.integer);
-        break;
-    case NP_ATTR_DOUBLE:
-        put_number(w, FIELD(ANY_DOUBLE), attr->value.number);
-        break;
-    case NP_ATTR_BOOL:
-        put_bool(w, FIELD(ANY_BOOL), attr->value.boolean);
-        break;
-    }
-}
-
 static void key_value(struct np_otlp_writer *w, const struct np_otlp_field *list,
                       const struct np_attr *attr)
 {
-    w->format->message_begin(w, list);
-    put_string(w, FIELD(KEY), attr->key);
-    w->format->message_begin(w, FIELD(VALUE));
-    any_value(w, attr);
-    w->format->message_end(w);
-    w->format->message_end(w);
+    struct np_otlp_attribute one = {.key = attr->key, .n_key = attr->key_length};
+
+    switch (attr->type) {
+    case NP_ATTR_STRING:
+        one.member = FIELD(ANY_STRING);
+        one.value.as.string = attr->value.string;
+        one.value.n = strlen(attr->value.string);
+        break;
+    case NP_ATTR_INT:
+        one.member = FIELD(ANY_INT);
+        one.value.as.integer = attr->value.integer;
+        break;
+    case NP_ATTR_DOUBLE:
+        one.member = FIELD(ANY_DOUBLE);
+        one.value.as.number = attr->value.number;
+        break;
+    case NP_ATTR_BOOL:
+        one.member = FIELD(ANY_BOOL);
+        one.value.as.boolean = attr->value.boolean;
+        break;
+    }
+    w->format->attribute(w, list, &one);
 }
 
 static void key_string(struct np_otlp_writer *w, const struct np_otlp_field *list, const char *key,
@@ -103,12 +101,13 @@ static void key_string(struct np_otlp_writer *w, const struct np_otlp_field *lis
 {
     if (!text || !*text)
         return;
-    w->format->message_begin(w, list);
-    put_string(w, FIELD(KEY), key);
-    w->format->message_begin(w, FIELD(VALUE));
-    put_string(w, FIELD(ANY_STRING), text);
-    w->format->message_end(w);
-    w->format->message_end(w);
+    w->format->attribute(w, list,
+                         &(struct np_otlp_attribute){
+                             .key = key,
+                             .n_key = strlen(key),
+                             .member = FIELD(ANY_STRING),
+                             .value = {.as.string = text, .n = strlen(text)},
+                         });
 }
 
 static void attributes(struct np_otlp_writer *w, const struct np_otlp_field *field,
@@ -128,9 +127,17 @@ struct envelope {
     const struct np_otlp_field *request, *scopes, *items;
 };
 
-static void envelope_begin(struct np_otlp_writer *w, const struct envelope *envelope,
+static const struct envelope envelopes[NP_OTLP_N_SIGNALS] = {
+    [NP_OTLP_TRACES] = {FIELD(REQUEST_SPANS), FIELD(SCOPE_SPANS), FIELD(SPANS)},
+    [NP_OTLP_LOGS] = {FIELD(REQUEST_LOGS), FIELD(SCOPE_LOGS), FIELD(LOG_RECORDS)},
+    [NP_OTLP_METRICS] = {FIELD(REQUEST_METRICS), FIELD(SCOPE_METRICS), FIELD(METRICS)},
+};
+
+static void envelope_begin(struct np_otlp_writer *w, enum np_otlp_signal signal,
                            const struct np_otlp_source *source)
 {
+    const struct envelope *envelope = &envelopes[signal];
+
     w->format->begin(w);
     w->format->list_begin(w, envelope->request);
     w->format->message_begin(w, envelope->request);
@@ -153,8 +160,7 @@ static void envelope_begin(struct np_otlp_writer *w, const struct envelope *enve
     w->format->list_begin(w, envelope->items);
 }
 
-static int envelope_end(struct np_otlp_writer *w, const struct np_otlp_source *source,
-                        size_t length_before)
+static void envelope_end(struct np_otlp_writer *w, const struct np_otlp_source *source)
 {
     const char *schema_url = source->scope ? source->scope->schema_url : NULL;
 
@@ -166,9 +172,15 @@ static int envelope_end(struct np_otlp_writer *w, const struct np_otlp_source *s
     w->format->message_end(w);
     w->format->list_end(w); /* resources */
     w->format->end(w);
-    int code = w->out->failed;
+}
+
+/* What came of it; on failure nothing is left of it. */
+static int finish(struct np_otlp_buffer *out, size_t length_before)
+{
+    int code = out->failed;
+
     if (code)
-        np_otlp_buffer_cut(w->out, length_before);
+        np_otlp_buffer_cut(out, length_before);
     return code;
 }
 
@@ -181,10 +193,7 @@ int np_otlp_encode_resource(const struct np_otlp_format *format, const struct np
     format->begin(&w);
     attributes(&w, FIELD(RESOURCE_ATTRIBUTES), resource);
     format->end(&w);
-    int code = out->failed;
-    if (code)
-        np_otlp_buffer_cut(out, before);
-    return code;
+    return finish(out, before);
 }
 
 /* Traces. */
@@ -263,21 +272,17 @@ static void span(struct np_otlp_writer *w, const struct np_span *span_)
 int np_otlp_encode_spans(const struct np_otlp_format *format, const struct np_otlp_source *source,
                          const struct np_span *const *spans, size_t n, struct np_otlp_buffer *out)
 {
-    static const struct envelope envelope = {FIELD(REQUEST_SPANS), FIELD(SCOPE_SPANS),
-                                             FIELD(SPANS)};
     struct np_otlp_writer w = {.format = format, .out = out};
     size_t before = out->length;
 
-    envelope_begin(&w, &envelope, source);
+    envelope_begin(&w, NP_OTLP_TRACES, source);
     for (size_t i = 0; i < n; i++)
         span(&w, spans[i]);
-    return envelope_end(&w, source, before);
+    envelope_end(&w, source);
+    return finish(out, before);
 }
 
 /* Logs. */
-
-static const struct envelope log_envelope = {FIELD(REQUEST_LOGS), FIELD(SCOPE_LOGS),
-                                             FIELD(LOG_RECORDS)};
 
 static const char *severity_text(enum np_severity severity)
 {
@@ -349,10 +354,11 @@ int np_otlp_encode_logs(const struct np_otlp_format *format, const struct np_otl
     struct np_otlp_writer w = {.format = format, .out = out};
     size_t before = out->length;
 
-    envelope_begin(&w, &log_envelope, source);
+    envelope_begin(&w, NP_OTLP_LOGS, source);
     for (size_t i = 0; i < n; i++)
         log_record(&w, records[i]);
-    return envelope_end(&w, source, before);
+    envelope_end(&w, source);
+    return finish(out, before);
 }
 
 /* Sessions have one link, to their run; more than eight are not told at the start. */
@@ -392,25 +398,19 @@ static void start_attributes(struct np_otlp_writer *w, const struct np_span *spa
     w->format->list_end(w);
 }
 
-int np_otlp_encode_span_start(const struct np_otlp_format *format,
-                              const struct np_otlp_source *source, const struct np_span *span_,
-                              struct np_otlp_buffer *out)
+static void span_start(struct np_otlp_writer *w, const struct np_span *span_)
 {
-    struct np_otlp_writer w = {.format = format, .out = out};
-    size_t before = out->length;
     char body[256];
 
     snprintf(body, sizeof(body), "span started: %s", span_->name);
     np_utf8_cut(body, sizeof(body) - 1);
-    envelope_begin(&w, &log_envelope, source);
-    format->message_begin(&w, FIELD(LOG_RECORDS));
-    log_head(&w, span_->start_ns, NP_DEBUG, body);
-    start_attributes(&w, span_);
-    put_fixed(&w, FIELD(LOG_DROPPED), span_->attrs.n_dropped);
-    put_fixed(&w, FIELD(LOG_FLAGS), span_->flags);
-    log_tail(&w, &span_->trace_id, &span_->span_id, span_->start_ns, NP_EVENT_SPAN_START);
-    format->message_end(&w);
-    return envelope_end(&w, source, before);
+    w->format->message_begin(w, FIELD(LOG_RECORDS));
+    log_head(w, span_->start_ns, NP_DEBUG, body);
+    start_attributes(w, span_);
+    put_fixed(w, FIELD(LOG_DROPPED), span_->attrs.n_dropped);
+    put_fixed(w, FIELD(LOG_FLAGS), span_->flags);
+    log_tail(w, &span_->trace_id, &span_->span_id, span_->start_ns, NP_EVENT_SPAN_START);
+    w->format->message_end(w);
 }
 
 /* Metrics. */
@@ -556,17 +556,50 @@ int np_otlp_encode_metrics(const struct np_otlp_format *format, const struct np_
                            const struct np_metric_point *point, size_t n,
                            struct np_otlp_buffer *out)
 {
-    static const struct envelope envelope = {FIELD(REQUEST_METRICS), FIELD(SCOPE_METRICS),
-                                             FIELD(METRICS)};
     struct np_otlp_writer w = {.format = format, .out = out};
     size_t before = out->length;
 
-    envelope_begin(&w, &envelope, source);
+    envelope_begin(&w, NP_OTLP_METRICS, source);
     for (size_t i = 0, run; i < n; i += run) {
         run = 1;
         while (i + run < n && strcmp(point[i + run].def->name, point[i].def->name) == 0)
             run++;
         metric(&w, &point[i], run);
     }
-    return envelope_end(&w, source, before);
+    envelope_end(&w, source);
+    return finish(out, before);
+}
+
+/* One by one. */
+
+void np_otlp_request_begin(struct np_otlp_request *request, const struct np_otlp_format *format,
+                           const struct np_otlp_source *source, enum np_otlp_signal signal,
+                           struct np_otlp_buffer *out)
+{
+    request->writer = (struct np_otlp_writer){.format = format, .out = out};
+    request->source = source;
+    envelope_begin(&request->writer, signal, source);
+}
+
+void np_otlp_request_span(struct np_otlp_request *request, const struct np_span *span_)
+{
+    span(&request->writer, span_);
+}
+
+void np_otlp_request_log(struct np_otlp_request *request, const struct np_log_record *record)
+{
+    log_record(&request->writer, record);
+}
+
+void np_otlp_request_span_start(struct np_otlp_request *request, const struct np_span *span_)
+{
+    span_start(&request->writer, span_);
+}
+
+/* With a copy of the writer: the request's stays inside its list of items. */
+void np_otlp_request_end(const struct np_otlp_request *request)
+{
+    struct np_otlp_writer w = request->writer;
+
+    envelope_end(&w, request->source);
 }

@@ -1,11 +1,11 @@
 /*
  * The one encoder of OTLP export requests: walks the model and names the fields; a format writes
- * them (otlp/writer.h). One call makes one request: an ExportTraceServiceRequest, an
- * ExportLogsServiceRequest or an ExportMetricsServiceRequest, with one resource and one scope.
+ * them (otlp/writer.h). A request is an ExportTraceServiceRequest, an ExportLogsServiceRequest or
+ * an ExportMetricsServiceRequest, with one resource and one scope.
  *
- * Each function appends to `out` and returns 0, NP_ENOMEM, or NP_EVALUE (the request would be
- * longer than out->most). On failure `out` holds what it held before. Strings that are no valid
- * UTF-8 are sent with U+FFFD in place of the broken bytes.
+ * Each function that returns a code appends to `out` and returns 0, NP_ENOMEM, or NP_EVALUE (it
+ * would be longer than out->most). On failure `out` holds what it held before. Strings that are no
+ * valid UTF-8 are sent with U+FFFD in place of the broken bytes.
  */
 #ifndef NP_OTLP_ENCODE_H
 #define NP_OTLP_ENCODE_H
@@ -42,19 +42,34 @@ int np_otlp_encode_logs(const struct np_otlp_format *format, const struct np_otl
                         const struct np_log_record *const *record, size_t n,
                         struct np_otlp_buffer *out);
 
+/* Points of one metric must be neighbours, as np_trace_collect gives them. */
+int np_otlp_encode_metrics(const struct np_otlp_format *format, const struct np_otlp_source *source,
+                           const struct np_metric_point *point, size_t n,
+                           struct np_otlp_buffer *out);
+
+/*
+ * A request that grows by one span or log record at a time: begun, given its items, ended. What it
+ * appends while memory or room is missing shows in out->failed. In JSON it can be given more after
+ * the end, once `out` is cut back to where the end began, and be ended again.
+ */
+struct np_otlp_request {
+    struct np_otlp_writer writer;
+    const struct np_otlp_source *source; /* borrowed */
+};
+
+/* `signal`: traces or logs. */
+void np_otlp_request_begin(struct np_otlp_request *request, const struct np_otlp_format *format,
+                           const struct np_otlp_source *source, enum np_otlp_signal signal,
+                           struct np_otlp_buffer *out);
+void np_otlp_request_span(struct np_otlp_request *request, const struct np_span *span);
+void np_otlp_request_log(struct np_otlp_request *request, const struct np_log_record *record);
 /*
  * A span that has begun and not ended, as a log record, since OTLP has no message for it: eventName
  * "neuro.span.start", severity DEBUG, the span's start, ids and flags, body "span started: NAME".
  * Its attributes are neuro.span.name, .parent_id, .trace_state, .links (those that apply), then the
  * span's own; a span attribute that begins with "neuro.span." is left out.
  */
-int np_otlp_encode_span_start(const struct np_otlp_format *format,
-                              const struct np_otlp_source *source, const struct np_span *span,
-                              struct np_otlp_buffer *out);
-
-/* Points of one metric must be neighbours, as np_trace_collect gives them. */
-int np_otlp_encode_metrics(const struct np_otlp_format *format, const struct np_otlp_source *source,
-                           const struct np_metric_point *point, size_t n,
-                           struct np_otlp_buffer *out);
+void np_otlp_request_span_start(struct np_otlp_request *request, const struct np_span *span);
+void np_otlp_request_end(const struct np_otlp_request *request);
 
 #endif

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum np_otlp_signal { NP_OTLP_TRACES, NP_OTLP_LOGS, NP_OTLP_METRICS, NP_OTLP_N_SIGNALS };
+
 enum np_otlp_type {
     NP_OTLP_MESSAGE,
     NP_OTLP_STRING,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/str.h"
 #include "otlp/writer.h"
 #include "trace/trace.h"
@@ -90,20 +91,29 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* The first byte that is not plain. Eight at a time: what is below 0x20, or equal after the XOR,
- * shows as a borrow. */
-static const char *plain_end(const char *at, const char *end)
+/* High bits where a byte is not plain: what is below 0x20, or equal after the XOR, shows as a
+ * borrow. The lowest that shows is a true one. */
+static uint64_t not_plain(const char *at)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t eight = np_load_little_endian(at);
+    uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
 
-    while (end - at >= 8) {
-        uint64_t eight;
-        memcpy(&eight, at, sizeof(eight));
-        uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
-        if ((eight | (eight - ones * 0x20) | (quote - ones) | (backslash - ones)) & high)
-            break;
-        at += sizeof(eight);
+    return (eight | (eight - ones * 0x20) | (quote - ones) | (backslash - ones)) & high;
+}
+
+/* The first byte that is not plain. The last eight may overlap those before. */
+static const char *plain_end(const char *at, const char *end)
+{
+    bool is_long = end - at >= 8;
+
+    for (; end - at >= 8; at += 8) {
+        uint64_t found = not_plain(at);
+        if (found)
+            return at + __builtin_ctzll(found) / 8;
     }
+    if (is_long && !not_plain(end - 8))
+        return end;
     while (at < end && is_plain((unsigned char)*at))
         at++;
     return at;
@@ -124,7 +134,15 @@ static void add_escaped(struct np_otlp_buffer *out, unsigned char c)
 static void add_string(struct np_otlp_buffer *out, const char *text, size_t length)
 {
     const char *end = text + length;
+    char *at = np_otlp_buffer_room(out, length + 2);
 
+    if (at && plain_end(text, end) == end) { /* as nearly all are */
+        *at = '"';
+        memcpy(at + 1, text, length);
+        at[length + 1] = '"';
+        out->length += length + 2;
+        return;
+    }
     add_char(out, '"');
     while (text < end) {
         const char *run = text;
@@ -184,11 +202,22 @@ enum { MOST_DIGITS_64 = 20 };
 /* Its digits, from the end of `text` backwards; returns how many. */
 static size_t digits_of(uint64_t value, char text[MOST_DIGITS_64])
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
     size_t n = 0;
 
-    do
-        text[MOST_DIGITS_64 - ++n] = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
+    for (; value >= 100; value /= 100) {
+        n += 2;
+        memcpy(text + MOST_DIGITS_64 - n, &pairs[2 * (value % 100)], 2);
+    }
+    if (value >= 10) {
+        n += 2;
+        memcpy(text + MOST_DIGITS_64 - n, &pairs[2 * value], 2);
+    } else {
+        text[MOST_DIGITS_64 - ++n] = (char)('0' + value);
+    }
     return n;
 }
 
@@ -270,6 +299,10 @@ static bool add_number_fast(struct np_otlp_buffer *out, double value)
 
     if (!(size >= 1e-4 && size < 1e15))
         return false;
+    if (size == (double)(uint64_t)size) {
+        add_integer(out, '\0', (int64_t)value);
+        return true;
+    }
     while (whole_digits < FEWEST && size >= (double)tens[whole_digits])
         whole_digits++;
     for (int scale = 1; whole_digits == 1 && size * (double)tens[scale] < 1; scale++)
@@ -332,12 +365,10 @@ static void add_list(struct np_otlp_buffer *out, const struct np_otlp_field *fie
     add_char(out, ']');
 }
 
-static void scalar(struct np_otlp_writer *writer, const struct np_otlp_field *field,
-                   const struct np_otlp_value *value)
+/* The value of a field, behind its key. */
+static void add_value(struct np_otlp_buffer *out, const struct np_otlp_field *field,
+                      const struct np_otlp_value *value)
 {
-    struct np_otlp_buffer *out = writer->out;
-
-    key(out, field);
     switch (field->type) {
     case NP_OTLP_STRING:
         add_string(out, value->as.string, value->n);
@@ -380,6 +411,43 @@ static void scalar(struct np_otlp_writer *writer, const struct np_otlp_field *fi
     }
 }
 
+static void scalar(struct np_otlp_writer *writer, const struct np_otlp_field *field,
+                   const struct np_otlp_value *value)
+{
+    key(writer->out, field);
+    add_value(writer->out, field, value);
+}
+
+static char *put(char *at, const char *text, size_t n)
+{
+    memcpy(at, text, n);
+    return at + n;
+}
+
+/* Keys are plain, nearly always. */
+static void attribute(struct np_otlp_writer *writer, const struct np_otlp_field *field,
+                      const struct np_otlp_attribute *one)
+{
+    static const char begin_key[] = ",{\"key\":\"", begin_value[] = "\",\"value\":{";
+    struct np_otlp_buffer *out = writer->out;
+    const char *key_end = one->key + one->n_key, *name = one->member->json_key + 1;
+    size_t skip = is_first(out), n_name = one->member->name_length + sizeof("\"\":") - 1;
+    char *at =
+        np_otlp_buffer_room(out, sizeof(begin_key) + one->n_key + sizeof(begin_value) + n_name);
+
+    if (!at || one->n_key == 0 || plain_end(one->key, key_end) < key_end) {
+        np_otlp_write_attribute(writer, field, one);
+        return;
+    }
+    at = put(at, begin_key + skip, sizeof(begin_key) - 1 - skip);
+    at = put(at, one->key, one->n_key);
+    at = put(at, begin_value, sizeof(begin_value) - 1);
+    at = put(at, name, n_name);
+    out->length = (size_t)(at - out->bytes);
+    add_value(out, one->member, &one->value);
+    np_otlp_buffer_add(out, "}}", 2);
+}
+
 static void ready(struct np_otlp_writer *writer, const struct np_otlp_field *field,
                   const void *bytes, size_t n)
 {
@@ -398,5 +466,6 @@ const struct np_otlp_format np_otlp_json = {
     .message_begin = message_begin,
     .message_end = message_end,
     .scalar = scalar,
+    .attribute = attribute,
     .ready = ready,
 };

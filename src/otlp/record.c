@@ -12,55 +12,45 @@
 
 #include "base/path.h"
 #include "otlp/append.h"
+#include "otlp/burst.h"
 #include "otlp/lines.h"
 #include "trace/names.h"
 
 /* A cohort has thousands of series; 512 points are well under a line's limit. */
 enum { MOST_POINTS = 512 };
 
-/* Lines are held back until there are so many, or they are asked for. */
-enum { MOST_HELD_BYTES = 60 << 10, MOST_HELD = 256 };
-
-enum observation { OTHER, SPAN, LOG };
-
-struct held_line {
-    size_t end; /* in record.held */
-    enum observation what;
-};
-
 struct record {
     char *path;
     int fd;
     bool is_torn; /* the last write left part of a line */
     bool is_told;
-    bool is_synced;             /* nothing was written since */
-    struct np_otlp_buffer held; /* a line feed, then the lines */
-    struct held_line line[MOST_HELD];
-    size_t n_held;
+    bool is_synced; /* nothing was written since */
+    struct np_otlp_burst held;
     struct np_attrs resource;
     char *scope_text[3];                  /* name, version, schema URL */
     struct np_instrumentation scope;      /* of the texts above */
     struct np_otlp_buffer ready_resource; /* encoded once: it is longer than most of what follows */
-    struct np_otlp_source source;         /* of the above */
     struct np_otlp_health health;
 };
 
-static void count(struct record *record, enum observation what)
+static void count(struct record *record, const struct np_otlp_observed *what)
 {
     record->health.n_lines++;
-    record->health.n_spans += what == SPAN;
-    record->health.n_logs += what == LOG;
+    record->health.n_spans += what->n_spans;
+    record->health.n_logs += what->n_logs;
 }
 
-static void lose(struct record *record, enum observation what, const struct np_error *why)
+static void lose(struct record *record, const struct np_otlp_observed *what,
+                 const struct np_error *why)
 {
-    if (record->health.n_lost++ == 0)
+    if (record->health.n_lost == 0)
         record->health.first_loss = *why;
-    record->health.n_spans_lost += what == SPAN;
-    record->health.n_logs_lost += what == LOG;
+    record->health.n_lost += what->n_starts + what->n_spans + what->n_logs + what->n_metrics;
+    record->health.n_spans_lost += what->n_spans;
+    record->health.n_logs_lost += what->n_logs;
 }
 
-static void lose_unencoded(struct record *record, enum observation what, int code)
+static void lose_unencoded(struct record *record, const struct np_otlp_observed *what, int code)
 {
     struct np_error why = {0};
 
@@ -72,82 +62,76 @@ static void lose_unencoded(struct record *record, enum observation what, int cod
     lose(record, what, &why);
 }
 
+/* The lines of the burst, after the line feed that a torn line needs; `*n_whole` counts them alone.
+ */
+static void append(struct record *record, size_t *n_whole, struct np_error *why)
+{
+    const struct np_otlp_buffer *lines = &record->held.lines;
+    size_t n_feed = 0;
+
+    *n_whole = 0;
+    if (record->is_torn &&
+        np_otlp_append(record->fd, record->path, "\n", 1, &record->is_torn, &n_feed, why) < 0)
+        return;
+    record->health.n_bytes += (int64_t)n_feed;
+    np_otlp_append(record->fd, record->path, lines->bytes, lines->length, &record->is_torn, n_whole,
+                   why);
+}
+
 static void write_held(struct record *record)
 {
+    struct np_otlp_burst *held = &record->held;
     struct np_error why = {0};
-    size_t skip = record->is_torn ? 0 : 1; /* the line feed before is for torn lines alone */
+    struct np_otlp_observed unencoded = {0};
     size_t n_whole;
+    int code = np_otlp_burst_finish(held, &unencoded.n_starts);
 
-    if (record->n_held == 0)
+    if (code)
+        lose_unencoded(record, &unencoded, code);
+    if (held->n_lines == 0)
         return;
-    np_otlp_append(record->fd, record->path, record->held.bytes + skip, record->held.length - skip,
-                   &record->is_torn, &n_whole, &why);
-    for (size_t i = 0; i < record->n_held; i++) {
-        if (record->line[i].end <= skip + n_whole)
-            count(record, record->line[i].what);
+    append(record, &n_whole, &why);
+    for (size_t i = 0; i < held->n_lines; i++) {
+        if (held->line[i].end <= n_whole)
+            count(record, &held->line[i].holds);
         else
-            lose(record, record->line[i].what, &why);
+            lose(record, &held->line[i].holds, &why);
     }
     record->health.n_bytes += (int64_t)n_whole;
     record->is_synced = record->is_synced && n_whole == 0;
-    record->n_held = 0;
-    np_otlp_buffer_cut(&record->held, 0);
+    np_otlp_burst_clear(held);
 }
 
-/* The limit of a line counts from where it begins. */
-static struct np_otlp_buffer *fresh_line(struct record *record)
+/* `code` is what came of adding `what` to the burst. */
+static void held(struct record *record, const struct np_otlp_observed *what, int code)
 {
-    struct np_otlp_buffer *held = &record->held;
-
-    if (record->n_held == 0) {
-        np_otlp_buffer_cut(held, 0);
-        np_otlp_buffer_add(held, "\n", 1);
-    }
-    held->most = held->length + NP_OTLP_LINE_MOST;
-    return held;
-}
-
-/* `code` is the encoder's answer for the line at the end of record->held. */
-static void hold(struct record *record, enum observation what, int code)
-{
-    size_t start = record->n_held ? record->line[record->n_held - 1].end : 1;
-
-    if (!code) {
-        np_otlp_buffer_add(&record->held, "\n", 1);
-        code = record->held.failed;
-    }
-    if (code) {
-        np_otlp_buffer_cut(&record->held, start);
+    if (code)
         lose_unencoded(record, what, code);
-        return;
-    }
-    record->line[record->n_held++] = (struct held_line){record->held.length, what};
-    if (record->n_held == MOST_HELD || record->held.length > MOST_HELD_BYTES)
+    if (np_otlp_burst_is_full(&record->held))
         write_held(record);
 }
 
 static void on_span_start(void *self, const struct np_span *span)
 {
     struct record *record = self;
-    struct np_otlp_buffer *line = fresh_line(record);
 
-    hold(record, OTHER, np_otlp_encode_span_start(&np_otlp_json, &record->source, span, line));
+    np_otlp_burst_span_start(&record->held, span);
+    held(record, &(struct np_otlp_observed){0}, 0);
 }
 
 static void on_span_end(void *self, const struct np_span *span)
 {
     struct record *record = self;
-    struct np_otlp_buffer *line = fresh_line(record);
 
-    hold(record, SPAN, np_otlp_encode_spans(&np_otlp_json, &record->source, &span, 1, line));
+    held(record, &(struct np_otlp_observed){.n_spans = 1},
+         np_otlp_burst_span_end(&record->held, span));
 }
 
 static void on_log(void *self, const struct np_log_record *log)
 {
     struct record *record = self;
-    struct np_otlp_buffer *line = fresh_line(record);
 
-    hold(record, LOG, np_otlp_encode_logs(&np_otlp_json, &record->source, &log, 1, line));
+    held(record, &(struct np_otlp_observed){.n_logs = 1}, np_otlp_burst_log(&record->held, log));
 }
 
 static void on_metrics(void *self, const struct np_metric_point *point, size_t n_points)
@@ -156,9 +140,8 @@ static void on_metrics(void *self, const struct np_metric_point *point, size_t n
 
     for (size_t i = 0; i < n_points; i += MOST_POINTS) {
         size_t n = n_points - i < MOST_POINTS ? n_points - i : MOST_POINTS;
-        struct np_otlp_buffer *line = fresh_line(record);
-        hold(record, OTHER,
-             np_otlp_encode_metrics(&np_otlp_json, &record->source, &point[i], n, line));
+        held(record, &(struct np_otlp_observed){.n_metrics = 1},
+             np_otlp_burst_metrics(&record->held, &point[i], n));
     }
 }
 
@@ -180,7 +163,7 @@ static void on_flush(void *self)
     if (fdatasync(record->fd) == 0 || errno == EINVAL || errno == EROFS)
         return;
     np_error_errno(&why, errno, NP_EIO, "'%s': cannot write telemetry to the disk", record->path);
-    lose(record, OTHER, &why);
+    lose(record, &(struct np_otlp_observed){.n_starts = 1}, &why); /* how much, nobody knows */
 }
 
 static void on_close(void *self)
@@ -193,7 +176,7 @@ static void on_close(void *self)
     for (size_t i = 0; i < NP_COUNT(record->scope_text); i++)
         free(record->scope_text[i]);
     np_attrs_done(&record->resource);
-    np_otlp_buffer_done(&record->held);
+    np_otlp_burst_done(&record->held);
     np_otlp_buffer_done(&record->ready_resource);
     free(record);
 }
@@ -218,11 +201,11 @@ static void copy_source(struct record *record, const struct np_attrs *resource,
         .version = record->scope_text[1],
         .schema_url = record->scope_text[2],
     };
-    record->source =
+    record->held.source =
         (struct np_otlp_source){.resource = &record->resource, .scope = &record->scope};
     if (record->resource.n > 0 &&
         np_otlp_encode_resource(&np_otlp_json, &record->resource, &record->ready_resource) == 0)
-        record->source.ready_resource = &record->ready_resource;
+        record->held.source.ready_resource = &record->ready_resource;
 }
 
 /* The lock is the sign of life; a file system without locks has none. Whoever looks for it holds it

@@ -4,15 +4,17 @@
  *
  * Format. Each line is one complete request in OTLP/JSON and ends in a line feed: {"resourceSpans":
  * …}, {"resourceLogs": …} or {"resourceMetrics": …}; every OTLP reader that takes the Collector's
- * file format takes it. A span that ends is one line. A span that begins is one line too, as a log
- * record with eventName "neuro.span.start" (otlp/encode.h): OTLP has no message for an open span,
- * and a span without an end time would mislead its readers. Whoever finds the record of a dead run
- * closes what was left open with np_otlp_record_close_open_spans.
+ * file format takes it. A span stands there when it has ended. One that has begun stands there too,
+ * as a log record with eventName "neuro.span.start" (otlp/encode.h), unless it had ended before
+ * anything was written: OTLP has no message for an open span, and a span without an end time would
+ * mislead its readers. Whoever finds the record of a dead run closes what was left open with
+ * np_otlp_record_close_open_spans.
  *
  * Lines are appended by single writes to a file opened with O_APPEND, so that a kill leaves at most
  * the last line torn; who appends after that puts a line feed first. What comes at once is written
  * at once: lines are held back until np_trace_settle, which is called before each wait and each
- * fork, or until there are 60 KiB or 256 of them. Lines are at most NP_OTLP_LINE_MOST bytes
+ * fork, or until there are 60 KiB or 256 of them; spans, or log records, that follow each other
+ * share lines of about 8 KiB (otlp/burst.h). Lines are at most NP_OTLP_LINE_MOST bytes
  * (otlp/lines.h); metrics are split to fit.
  */
 #ifndef NP_OTLP_RECORD_H
@@ -26,8 +28,9 @@
 struct np_otlp_health {
     int64_t n_lines; /* written */
     int64_t n_bytes;
-    int64_t n_lost; /* lines that could not be written: disk full, no memory, too long */
-    int64_t n_spans, n_spans_lost; /* ended spans; of n_lines and n_lost */
+    int64_t n_lost; /* that could not be written: disk full, no memory, too long; starts, ended
+                       spans, log records, lines of metrics */
+    int64_t n_spans, n_spans_lost; /* ended spans, written and lost */
     int64_t n_logs, n_logs_lost;   /* log records, without span starts */
     struct np_error first_loss;
 };

@@ -33,12 +33,20 @@ enum { MOST_EARLIER = 64 };
 
 enum counter { EXPORTED, REJECTED, DROPPED, REQUESTS, FAILED, BYTES, N_COUNTERS };
 
+/* Whether the deadline counts at the end, or a moment. Both sides decide it here, so that nothing
+ * leaves any more once the supervisor has given up: its answer would be lost. */
+enum standing {
+    NOBODY,   /* no server has answered, or it is down */
+    ANSWERED, /* the sender's word: the supervisor waits */
+    GIVEN_UP  /* the supervisor's word, final: the sender ends */
+};
+
 /* Written by the sender, read by the supervisor; the text only once the sender is gone. */
 struct board {
     _Atomic int64_t counter[NP_OTLP_N_SIGNALS][N_COUNTERS];
     _Atomic int64_t owed_bytes, n_caught_up;
     _Atomic int is_down;
-    _Atomic int is_answered; /* a server has answered and is not down: the deadline counts */
+    _Atomic int standing; /* enum standing */
     char trouble[256];
 };
 
@@ -88,7 +96,9 @@ static void publish(struct child *child)
             memcpy(board->trouble, outlet->trouble, sizeof(board->trouble));
     }
     board->is_down = is_down;
-    board->is_answered = is_answered;
+    int standing = is_answered ? NOBODY : ANSWERED, now = is_answered ? ANSWERED : NOBODY;
+    if (!atomic_compare_exchange_strong(&board->standing, &standing, now) && standing == GIVEN_UP)
+        child->is_cancelled = true;
     if (child->own)
         board->owed_bytes = np_otlp_delivery_owed_bytes(child->own);
 }
@@ -172,7 +182,7 @@ static enum progress step_each(struct child *child, struct np_otlp_delivery *del
                                        [NP_OTLP_STEP_LATER] = TO_GO_ON};
     enum progress progress = ALL_DONE;
 
-    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+    for (int i = 0; i < NP_OTLP_N_SIGNALS && !child->is_cancelled; i++) {
         int64_t again_ns;
         if (!(*busy & 1u << i))
             continue;
@@ -490,7 +500,8 @@ void np_otlp_sender_finish(struct np_otlp_sender **address, struct np_otlp_sende
     int64_t moment_ns = start_ns + NP_OTLP_MOMENT_NS;
     tell(sender, 'F');
     bool is_gone = wait_until(sender, moment_ns < end_ns ? moment_ns : end_ns);
-    if (!is_gone && sender->board->is_answered)
+    int standing = NOBODY;
+    if (!is_gone && !atomic_compare_exchange_strong(&sender->board->standing, &standing, GIVEN_UP))
         is_gone = wait_until(sender, end_ns);
     if (!is_gone)
         break_off(sender);

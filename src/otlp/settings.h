@@ -15,8 +15,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-
-enum np_otlp_signal { NP_OTLP_TRACES, NP_OTLP_LOGS, NP_OTLP_METRICS, NP_OTLP_N_SIGNALS };
+#include "otlp/fields.h"
 
 enum np_otlp_protocol { NP_OTLP_HTTP_PROTOBUF, NP_OTLP_HTTP_JSON, NP_OTLP_GRPC };
 

@@ -1,10 +1,12 @@
 #include "otlp/text.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 void np_otlp_text_done(struct np_otlp_text *text)
@@ -38,20 +40,20 @@ bool np_otlp_text_word(struct np_otlp_text *text, const char *word)
 /* Strings. */
 
 /* The first byte from `at` that ends a run of plain ones: a quote, a backslash, a control character
- * or the end. Eight at a time: below 0x20, or equal after the XOR, shows as a borrow. */
+ * or the end. Eight at a time: below 0x20, or equal after the XOR, shows as a borrow, and the
+ * lowest that shows is a true one. */
 static const char *run_end(const char *at, const char *end)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
 
-    while (end - at >= 8) {
-        uint64_t eight;
-        memcpy(&eight, at, sizeof(eight));
+    for (; end - at >= 8; at += 8) {
+        uint64_t eight = np_load_little_endian(at);
         uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
-        if ((((eight - ones * 0x20) & ~eight) | ((quote - ones) & ~quote) |
-             ((backslash - ones) & ~backslash)) &
-            high)
-            break;
-        at += sizeof(eight);
+        uint64_t stops = (((eight - ones * 0x20) & ~eight) | ((quote - ones) & ~quote) |
+                          ((backslash - ones) & ~backslash)) &
+                         high;
+        if (stops)
+            return at + __builtin_ctzll(stops) / 8;
     }
     while (at < end && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
         at++;
@@ -194,10 +196,15 @@ static bool digits(const char *at, size_t n, uint64_t *out)
 
     if (n == 0 || (n > 1 && at[0] == '0'))
         return false;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && i < ALWAYS_FIT; i++) {
         unsigned digit = (unsigned)at[i] - '0';
-        bool may_be_too_much = i >= ALWAYS_FIT;
-        if (digit > 9 || (may_be_too_much && value > (UINT64_MAX - digit) / 10))
+        if (digit > 9)
+            return false;
+        value = value * 10 + digit;
+    }
+    for (size_t i = ALWAYS_FIT; i < n; i++) {
+        unsigned digit = (unsigned)at[i] - '0';
+        if (digit > 9 || value > (UINT64_MAX - digit) / 10)
             return false;
         value = value * 10 + digit;
     }
@@ -227,35 +234,57 @@ bool np_otlp_text_int64(struct np_otlp_text *text, int64_t *out)
     return true;
 }
 
-/*
- * Decimals of up to 15 digits with a power of ten that a double holds exactly: one division or
- * product, rounded once, is then the nearest double (Clinger 1990, doi:10.1145/93542.93557). False
- * for all others.
- */
-static bool short_decimal(struct np_otlp_slice token, double *out)
-{
-    enum { MOST_DIGITS = 15 };
-    static const double power[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    uint64_t value = 0;
-    size_t n_digits = 0, n_fraction = 0, i = 0;
-    bool has_point = false, is_negative = token.text[0] == '-';
+/* Powers of ten that a long double of 64 bits holds exactly, as doubles do up to the 15th. */
+static const long double power[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,
+                                    1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
+                                    1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L};
 
-    for (i = is_negative; i < token.n; i++) {
-        unsigned digit = (unsigned)token.text[i] - '0';
-        if (token.text[i] == '.' && !has_point && n_digits > 0) {
-            has_point = true;
-        } else if (digit <= 9 && n_digits < MOST_DIGITS) {
-            value = value * 10 + digit;
-            n_digits++;
-            n_fraction += has_point;
-        } else {
-            return false;
-        }
+/*
+ * The double nearest to value / 10^places; false when that is in doubt. With up to 15 digits one
+ * division of doubles, rounded once, is the nearest (Clinger 1990, doi:10.1145/93542.93557). With
+ * more, a longer division is, unless its own rounding, a bit or two up or down, might decide.
+ */
+static bool nearest_double(uint64_t value, size_t n_digits, size_t places, double *out)
+{
+    enum { MOST_EXACT = 15 };
+    const long double slack = 0x1p-62L;
+
+    if (n_digits <= MOST_EXACT) {
+        *out = (double)value / (double)power[places];
+        return true;
     }
-    if (n_digits == 0 || (has_point && n_fraction == 0))
+    long double quotient = (long double)value / power[places];
+    *out = (double)quotient;
+    return LDBL_MANT_DIG >= 64 && (double)(quotient * (1 - slack)) == *out &&
+           (double)(quotient * (1 + slack)) == *out;
+}
+
+/* A decimal of up to 19 digits without exponent, as json.c writes nearly all: `*end` is behind it,
+ * and it is for the caller to see whether it ends there. False for others. */
+static bool short_decimal(const char *at, const char *limit, const char **end, double *out)
+{
+    enum { MOST_DIGITS = 19 };
+    bool is_negative = at < limit && *at == '-';
+    const char *first = at + is_negative, *point = NULL;
+    uint64_t value = 0;
+    double size;
+
+    for (at = first; at < limit; at++) {
+        unsigned digit = (unsigned)*at - '0';
+        if (digit <= 9)
+            value = value * 10 + digit;
+        else if (*at == '.' && !point && at > first)
+            point = at;
+        else
+            break;
+    }
+    size_t n_digits = (size_t)(at - first) - (point != NULL);
+    size_t n_fraction = point ? (size_t)(at - point) - 1 : 0;
+    *end = at;
+    /* Of more digits `value` may have overflowed: it is not used. */
+    if (n_digits == 0 || n_digits > MOST_DIGITS || (point && n_fraction == 0) ||
+        !nearest_double(value, n_digits, n_fraction, &size))
         return false;
-    double size = (double)value / power[n_fraction];
     *out = is_negative ? -size : size;
     return true;
 }
@@ -264,12 +293,17 @@ bool np_otlp_text_double(struct np_otlp_text *text, double *out)
 {
     struct np_otlp_slice token;
     char copy[400]; /* the longest useful one, 1e-308 in digits, is shorter */
+    const char *end;
     char *rest;
 
+    np_otlp_text_peek(text);
+    if (short_decimal(text->at, text->end, &end, out) &&
+        (end == text->end || !is_of_number(*end))) {
+        text->at = end;
+        return true;
+    }
     if (!number_token(text, &token))
         return false;
-    if (short_decimal(token, out))
-        return true;
     if (token.n >= sizeof(copy) || memchr(token.text, '\0', token.n))
         return false;
     memcpy(copy, token.text, token.n);

@@ -55,13 +55,12 @@ static bool read_string(struct np_otlp_translator *translator, const struct np_o
 
 /* Ids and bytes. */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* One more than the digit's value; 0 = no digit. */
+static const uint8_t hex_digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 /* An id that is empty stands for none. */
 static bool read_id(struct np_otlp_translator *translator, const struct np_otlp_field *field,
@@ -74,10 +73,11 @@ static bool read_id(struct np_otlp_translator *translator, const struct np_otlp_
     if (!np_otlp_text_string(&translator->text, &hex) || (hex.n != 0 && hex.n != 2 * n_bytes))
         return false;
     for (size_t i = 0; i < hex.n / 2; i++) {
-        int high = hex_digit(hex.text[2 * i]), low = hex_digit(hex.text[2 * i + 1]);
-        if (high < 0 || low < 0)
+        unsigned high = hex_digits[(uint8_t)hex.text[2 * i]];
+        unsigned low = hex_digits[(uint8_t)hex.text[2 * i + 1]];
+        if (high == 0 || low == 0)
             return false;
-        id[i] = (uint8_t)(high << 4 | low);
+        id[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
     value->as.id = id;
     value->n = hex.n / 2;
@@ -263,9 +263,159 @@ static bool one_message(struct np_otlp_translator *translator, const struct np_o
     return is_whole;
 }
 
+/* Fields come in the order in which they are written: the next one is tried first. */
+static size_t nth(const struct np_otlp_message *message, size_t next, size_t i)
+{
+    return next + i < message->n ? next + i : next + i - message->n;
+}
+
+static const struct np_otlp_member *found(const struct np_otlp_message *message, size_t at,
+                                          size_t *next)
+{
+    *next = at + 1 < message->n ? at + 1 : 0;
+    return &message->member[at];
+}
+
+static const struct np_otlp_member *find(const struct np_otlp_message *message, size_t *next,
+                                         struct np_otlp_slice name)
+{
+    for (size_t i = 0; i < message->n; i++) {
+        size_t at = nth(message, *next, i);
+        const struct np_otlp_field *field = message->member[at].field;
+        if (field->name_length == name.n && memcmp(field->json_name, name.text, name.n) == 0)
+            return found(message, at, next);
+    }
+    return NULL;
+}
+
+/* Names are short: at most three steps of eight bytes, which may overlap, and no call. */
+static bool is_same(const char *a, const char *b, size_t n)
+{
+    enum { WORD = sizeof(uint64_t) };
+    uint64_t x, y;
+
+    if (n < WORD)
+        return memcmp(a, b, n) == 0;
+    for (size_t at = 0;; at += WORD) {
+        at = at + WORD < n ? at : n - WORD;
+        memcpy(&x, a + at, WORD);
+        memcpy(&y, b + at, WORD);
+        if (x != y || at + WORD == n)
+            return x == y;
+    }
+}
+
+/*
+ * The same for a member whose name stands there just as json.c writes it, without blanks: then it
+ * is taken, and one comparison was enough. `n_before` as for np_otlp_text_member.
+ */
+static const struct np_otlp_member *take(struct np_otlp_text *text,
+                                         const struct np_otlp_message *message, size_t *n_before,
+                                         size_t *next)
+{
+    size_t skip = *n_before == 0; /* the comma */
+    size_t left = (size_t)(text->end - text->at);
+
+    if (left < sizeof(",\"a\":") || *text->at != (skip ? '"' : ','))
+        return NULL;
+    char first = text->at[2 - skip];
+    for (size_t i = 0, at = *next; i < message->n; i++, at = at + 1 < message->n ? at + 1 : 0) {
+        const struct np_otlp_field *field = message->member[at].field;
+        if (field->json_key[2] != first)
+            continue;
+        size_t n = field->name_length + sizeof(",\"\":") - 1 - skip;
+        if (n > left || !is_same(text->at, field->json_key + skip, n))
+            continue;
+        text->at += n;
+        (*n_before)++;
+        return found(message, at, next);
+    }
+    return NULL;
+}
+
+static bool take_literal(struct np_otlp_text *text, const char *literal, size_t n)
+{
+    if (n > (size_t)(text->end - text->at) || memcmp(text->at, literal, n) != 0)
+        return false;
+    text->at += n;
+    return true;
+}
+
+#define TAKE(text, literal) take_literal(text, literal, sizeof(literal) - 1)
+
+static const char PLAIN_KEY[] = "{\"key\":\"";
+
+/* An attribute up to its value, as json.c writes it: of a key without escapes and a scalar. */
+static bool take_head(struct np_otlp_text *text, struct np_otlp_attribute *one)
+{
+    const char *start = text->at;
+    const struct np_otlp_member *member;
+    struct np_otlp_slice key;
+    size_t n_before = 0, next = 0;
+
+    if (!TAKE(text, "{\"key\":") || !np_otlp_text_string(text, &key) ||
+        key.text != start + sizeof(PLAIN_KEY) - 1 || !TAKE(text, ",\"value\":{"))
+        return false;
+    member = take(text, &np_otlp_messages[NP_MESSAGE_ANY_VALUE], &n_before, &next);
+    if (!member || member->holds)
+        return false;
+    one->key = key.text;
+    one->n_key = key.n;
+    one->member = member->field;
+    return true;
+}
+
+static void remember_head(struct np_otlp_plain_head *head, const char *start, size_t n,
+                          const struct np_otlp_attribute *one)
+{
+    if (n > sizeof(head->text))
+        return;
+    memcpy(head->text, start, n);
+    head->n = (uint8_t)n;
+    head->n_key = (uint8_t)one->n_key;
+    head->member = one->member;
+}
+
+/* The same as the last time, in one comparison. */
+static bool take_known_head(struct np_otlp_text *text, const struct np_otlp_plain_head *head,
+                            struct np_otlp_attribute *one)
+{
+    if (head->n == 0 || !take_literal(text, head->text, head->n))
+        return false;
+    one->key = text->at - head->n + sizeof(PLAIN_KEY) - 1;
+    one->n_key = head->n_key;
+    one->member = head->member;
+    return true;
+}
+
+/* The attribute at place `i` of a list, all in one step. False, and nothing taken, when it is not
+ * written as json.c writes one. */
+static bool plain_attribute(struct np_otlp_translator *translator, const struct np_otlp_field *list,
+                            size_t i, struct np_otlp_writer *w)
+{
+    struct np_otlp_text *text = &translator->text;
+    struct np_otlp_plain_head *head = &translator->head[i % NP_OTLP_PLAIN_HEADS];
+    const char *start = text->at;
+    struct np_otlp_attribute one = {0};
+    uint8_t id[NP_TRACE_ID_BYTES];
+    bool is_plain = take_known_head(text, head, &one);
+
+    if (!is_plain && (is_plain = take_head(text, &one)))
+        remember_head(head, start, (size_t)(text->at - start), &one);
+    if (is_plain && np_otlp_text_peek(text) != 'n' &&
+        read_scalar(translator, one.member, id, &one.value) && TAKE(text, "}}")) {
+        w->format->attribute(w, list, &one);
+        return true;
+    }
+    text->at = start;
+    return false;
+}
+
 static bool messages(struct np_otlp_translator *translator, const struct np_otlp_member *member,
                      struct np_otlp_writer *w)
 {
+    /* With a redactor the key matters to what is in the value: step by step. */
+    bool may_be_plain = member->holds == NP_MESSAGE_KEY_VALUE && !translator->redactor;
     /* A list, its element, and within that another list. */
     enum { ROOM = 3 };
     size_t n = 0;
@@ -279,27 +429,13 @@ static bool messages(struct np_otlp_translator *translator, const struct np_otlp
         return false;
     w->format->list_begin(w, member->field);
     while ((step = np_otlp_text_element(&translator->text, &n)) == NP_OTLP_STEP_NEXT)
-        if (!one_message(translator, member, w))
+        if (!(may_be_plain && plain_attribute(translator, member->field, n, w)) &&
+            (np_otlp_translator_failed(translator) || !one_message(translator, member, w)))
             return false;
     if (member->field == FIELD(DATA_POINTS))
         translator->n_points += n;
     w->format->list_end(w);
     return step == NP_OTLP_STEP_END;
-}
-
-/* Fields come in the order in which they are written: the next one is tried first. */
-static const struct np_otlp_member *find(const struct np_otlp_message *message, size_t *next,
-                                         struct np_otlp_slice name)
-{
-    for (size_t i = 0; i < message->n; i++) {
-        size_t at = *next + i < message->n ? *next + i : *next + i - message->n;
-        const struct np_otlp_field *field = message->member[at].field;
-        if (field->name_length == name.n && memcmp(field->json_name, name.text, name.n) == 0) {
-            *next = at + 1 < message->n ? at + 1 : 0;
-            return &message->member[at];
-        }
-    }
-    return NULL;
 }
 
 /* What of a message was there already; false when `member` cannot come any more. */
@@ -351,11 +487,17 @@ static bool members(struct np_otlp_translator *translator, const struct np_otlp_
     struct np_otlp_slice name;
     size_t n = 0, next = 0;
     uint32_t seen = 0;
-    enum np_otlp_step step;
+    enum np_otlp_step step = NP_OTLP_STEP_NEXT;
 
-    while ((step = np_otlp_text_member(text, &n, &name)) == NP_OTLP_STEP_NEXT) {
-        const struct np_otlp_member *member = find(message, &next, name);
+    for (;;) {
+        const struct np_otlp_member *member = take(text, message, &n, &next);
         bool is_whole;
+        if (!member) {
+            step = np_otlp_text_member(text, &n, &name);
+            if (step != NP_OTLP_STEP_NEXT)
+                break;
+            member = find(message, &next, name);
+        }
         if (!member || np_otlp_text_peek(text) == 'n')
             is_whole = np_otlp_text_skip(text);
         else if (!note_seen(message, member, &seen))

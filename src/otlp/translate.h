@@ -14,11 +14,22 @@
 
 struct np_otlp_redactor;
 
+/* How the attribute at one place of a list began the last time, up to its value: the next span's is
+ * nearly always the same. */
+struct np_otlp_plain_head {
+    char text[96]; /* {"key":"…","value":{"…": */
+    uint8_t n, n_key;
+    const struct np_otlp_field *member; /* of AnyValue */
+};
+
+enum { NP_OTLP_PLAIN_HEADS = 24 };
+
 struct np_otlp_translator {
     struct np_otlp_text text;
     const struct np_otlp_redactor *redactor; /* borrowed; NULL = none */
     struct np_otlp_buffer redacted, list;    /* working memory */
-    size_t n_points;                         /* data points in what was translated last */
+    struct np_otlp_plain_head head[NP_OTLP_PLAIN_HEADS];
+    size_t n_points; /* data points in what was translated last */
     char key[64]; /* of the attribute whose value is being read, cut to fit; "" = none. Only with a
                      redactor. */
 };

@@ -512,6 +512,10 @@ void np_otlp_transport_send(struct np_otlp_transport *transport, const void *bod
         np_otlp_reply_set(reply, NP_OTLP_RETRY, "no time was left to send");
         return;
     }
+    if (is_canceled(cancel_fd)) { /* what left now would have no answer, and come again */
+        np_otlp_reply_set(reply, NP_OTLP_CANCELED, "canceled");
+        return;
+    }
     if (pack(transport, body, n_bytes) < 0 || !set_headers(transport, batch_id, left_s)) {
         np_otlp_reply_set(reply, NP_OTLP_RETRY, "no memory to send");
         return;

@@ -33,30 +33,17 @@ static char *reserve(struct np_attrs *attrs, size_t n)
     return room;
 }
 
-/* Length of `text` when it is printable ASCII throughout, else SIZE_MAX. */
-static size_t plain_length(const char *text)
-{
-    size_t n = 0;
-
-    for (; text[n]; n++)
-        if ((unsigned char)(text[n] - 0x20) >= 0x7f - 0x20)
-            return SIZE_MAX;
-    return n;
-}
-
-/* A copy in the list's memory, made UTF-8 where it is not. */
+/* A copy of `*length` bytes in the list's memory, made UTF-8 where they are not. */
 static const char *keep(struct np_attrs *attrs, const char *text, size_t *length)
 {
     NP_AUTO(np_freep) char *clean = NULL;
-    size_t n = plain_length(text);
 
-    if (n == SIZE_MAX) {
+    if (np_printable_prefix(text, *length) < *length) {
         clean = np_utf8_clean(text);
         text = clean;
-        n = strlen(clean);
+        *length = strlen(clean);
     }
-    *length = n;
-    return memcpy(reserve(attrs, n + 1), text, n + 1);
+    return memcpy(reserve(attrs, *length + 1), text, *length + 1);
 }
 
 static struct np_attr *find(const struct np_attrs *attrs, const char *key, size_t length)
@@ -70,8 +57,8 @@ static struct np_attr *find(const struct np_attrs *attrs, const char *key, size_
 /* The attribute of this key, or a new one at the end. */
 static struct np_attr *slot(struct np_attrs *attrs, const char *key, enum np_attr_type type)
 {
-    struct np_attr *attr = find(attrs, key, strlen(key));
-    size_t length;
+    size_t length = strlen(key);
+    struct np_attr *attr = find(attrs, key, length);
 
     if (!attr) {
         if (attrs->n == attrs->capacity) {
@@ -89,10 +76,9 @@ static struct np_attr *slot(struct np_attrs *attrs, const char *key, enum np_att
 
 void np_attrs_string(struct np_attrs *attrs, const char *key, const char *value)
 {
-    size_t length;
-
     if (!value)
         return;
+    size_t length = strlen(value);
     const char *copy = keep(attrs, value, &length);
     slot(attrs, key, NP_ATTR_STRING)->value.string = copy;
 }

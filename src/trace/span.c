@@ -12,6 +12,15 @@ static char *copy_or_null(const char *text)
     return text ? np_xstrdup(text) : NULL;
 }
 
+/* A copy of `link`. */
+static void add_link(struct np_span *span, const struct np_span_link *link)
+{
+    span->link = np_xrealloc(span->link, (span->n_links + 1) * sizeof(*span->link));
+    struct np_span_link *added = &span->link[span->n_links++];
+    *added = *link;
+    added->trace_state = copy_or_null(link->trace_state);
+}
+
 struct np_span *np_span_new(const char *name, const struct np_span *parent)
 {
     struct np_span *span = np_xcalloc(1, sizeof(*span));
@@ -31,6 +40,25 @@ struct np_span *np_span_new(const char *name, const struct np_span *parent)
     return span;
 }
 
+struct np_span *np_span_copy(const struct np_span *span)
+{
+    struct np_span *copy = np_xmalloc(sizeof(*copy));
+
+    *copy = *span;
+    copy->name = np_xstrdup(span->name);
+    copy->trace_state = copy_or_null(span->trace_state);
+    copy->status_message = copy_or_null(span->status_message);
+    copy->attrs = (struct np_attrs){0};
+    np_attrs_copy(&span->attrs, &copy->attrs);
+    copy->event = NULL;
+    copy->n_events = 0;
+    copy->link = NULL;
+    copy->n_links = 0;
+    for (size_t i = 0; i < span->n_links; i++)
+        add_link(copy, &span->link[i]);
+    return copy;
+}
+
 void np_span_begin(struct np_trace *trace, struct np_span *span)
 {
     np_trace_span_start(trace, span);
@@ -47,12 +75,11 @@ void np_span_event(struct np_span *span, const char *name, const struct np_attrs
 
 void np_span_link(struct np_span *span, const struct np_span *other)
 {
-    span->link = np_xrealloc(span->link, (span->n_links + 1) * sizeof(*span->link));
-    span->link[span->n_links++] = (struct np_span_link){
-        .trace_id = other->trace_id,
-        .span_id = other->span_id,
-        .trace_state = copy_or_null(other->trace_state),
-    };
+    add_link(span, &(struct np_span_link){
+                       .trace_id = other->trace_id,
+                       .span_id = other->span_id,
+                       .trace_state = other->trace_state,
+                   });
 }
 
 void np_span_fail(struct np_span *span, const struct np_error *err)

@@ -263,6 +263,9 @@ void np_span_export_environment(const struct np_span *span);
  * set.
  */
 struct np_span *np_span_new(const char *name, const struct np_span *parent);
+
+/* A copy of its own, without its events; released by np_span_freep. */
+struct np_span *np_span_copy(const struct np_span *span);
 void np_span_begin(struct np_trace *trace, struct np_span *span);
 void np_span_event(struct np_span *span, const char *name, const struct np_attrs *attrs);
 void np_span_link(struct np_span *span, const struct np_span *other);

@@ -147,7 +147,7 @@ cohort()
 # preprocess BIDS OUT [OPTION…]: a quick run; also what the program is told in each test that runs it.
 preprocess() { neuro-preprocess "$1" "$2" participant --bias-correction none --skull-strip skip "${@:3}"; }
 
-records() { find "$1" -path '*/logs/telemetry/*.otlp.jsonl' | LC_ALL=C sort; }
+records() { find "$1" -path '*/logs/telemetry/*.otlp.jsonl' ! -path '*/owed/*' | LC_ALL=C sort; }
 
 # A record's sender is gone when nobody holds the lock of its ledger.
 sender_gone()

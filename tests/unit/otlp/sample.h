@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "otlp/encode.h"
 #include "trace/trace.h"
 
 /* at(root, "resourceSpans.0.scopeSpans.0"): digits are indices. NULL when there is none. */
@@ -69,6 +70,18 @@ static inline struct np_span *sample_span(void)
     np_span_freep(&run);
     np_span_freep(&session);
     return span;
+}
+
+/* A request of one span's start. */
+static inline int request_of_start(const struct np_otlp_source *source, const struct np_span *span,
+                                   struct np_otlp_buffer *out)
+{
+    struct np_otlp_request request;
+
+    np_otlp_request_begin(&request, &np_otlp_json, source, NP_OTLP_LOGS, out);
+    np_otlp_request_span_start(&request, span);
+    np_otlp_request_end(&request);
+    return out->failed;
 }
 
 #endif

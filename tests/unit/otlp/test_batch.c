@@ -1,4 +1,5 @@
 /* Batches: lines of a record become request bodies, and any bytes that are no line are refused. */
+#include "base/random.h"
 #include "otlp/redact.h"
 #include "otlp/text.h"
 #include "requests.h"
@@ -179,7 +180,7 @@ TEST(what_only_the_record_needs_is_left_out)
     const struct np_otlp_source source = {.scope = &SAMPLE_SCOPE};
     enum np_otlp_line result;
 
-    ok_int(np_otlp_encode_span_start(&np_otlp_json, &source, span, &line), 0);
+    ok_int(request_of_start(&source, span, &line), 0);
     ok_int(np_otlp_batch_add_line(batch, line.bytes, line.length, &result), 0);
     ok_int(result, NP_OTLP_LINE_NOTHING);
     ok_int(add_text(batch, "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":["
@@ -473,6 +474,38 @@ TEST(doubles_are_the_nearest_ones)
         tap_check(memcmp(&read, &expected, sizeof(read)) == 0, __FILE__, __LINE__, "%s: %.17g",
                   texts[i], read);
     }
+}
+
+/* Up to 21 digits with the point anywhere, and some that lie just between two doubles. */
+TEST(decimals_of_any_length_are_read_as_the_c_library_reads_them)
+{
+    enum { N_RANDOM = 200000 };
+    struct np_random random;
+    int n_wrong = 0;
+
+    np_random_seed(&random, 5, 0);
+    for (int i = 0; i < N_RANDOM; i++) {
+        char digits[32], token[64];
+        int n = 1 + (int)(np_random_uniform(&random) * 21);
+        int point = (int)(np_random_uniform(&random) * n);
+        double read = -1;
+        for (int k = 0; k < n; k++)
+            digits[k] = (char)('0' + (int)(np_random_uniform(&random) * 10));
+        digits[n] = '\0';
+        if (i % 4 == 0) { /* halfway between neighbours */
+            double low =
+                ldexp(1 + np_random_uniform(&random), (int)(np_random_uniform(&random) * 8));
+            snprintf(token, sizeof(token), "%.19g", (low + nextafter(low, INFINITY)) / 2);
+        } else {
+            snprintf(token, sizeof(token), "%s%.*s%s%s", i % 3 ? "" : "-", point + 1, digits,
+                     point + 1 < n ? "." : "", digits + point + 1);
+        }
+        struct np_otlp_text text = {.at = token, .end = token + strlen(token)};
+        bool is_read = np_otlp_text_double(&text, &read);
+        double expected = strtod(token, NULL);
+        n_wrong += !is_read || memcmp(&read, &expected, sizeof(read)) != 0;
+    }
+    ok_int(n_wrong, 0);
 }
 
 TEST(a_batch_can_be_used_again)

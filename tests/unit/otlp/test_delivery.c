@@ -295,6 +295,50 @@ TEST(a_line_that_is_too_large_is_taken_apart)
     ok_int(total(&bench).n_dropped, 0);
 }
 
+TEST(a_line_of_more_items_than_a_request_may_have_goes_in_several)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "several", "ASA", 0);
+    put_long_line(bench.record);
+    put_record(bench.record, 0, 3);
+    bench.settings.spans.most_in_batch = 4;
+    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 3), 3);
+    ok_int(n_once(&bench.script, "long", 9), 9);
+    ok_int(bench.script.n_requests, 3 + 1 + 1 + 1); /* 4, 4 and 1; one again; the others */
+    ok_int(bench.script.n_renamed, 0);
+    ok_int(total(&bench).n_dropped, 0);
+}
+
+TEST(of_what_another_signal_has_passed_nothing_is_missed)
+{
+    enum { N_SPANS = 4000, EACH = 800 }; /* 230 bytes each */
+    NP_AUTO(bench_done) struct bench bench;
+    bool is_over[NP_OTLP_N_SIGNALS] = {false};
+    int n_steps = 0;
+
+    bench_open(&bench, "passed", "A", 0);
+    FILE *file = fopen(bench.record, "ae");
+    for (int i = 0; i < N_SPANS; i++) {
+        put_span(file, i);
+        if (i % EACH == EACH / 2)
+            put_log(file, i / EACH);
+    }
+    fclose(file);
+    for (int i = 0; !is_over[0] || !is_over[1] || !is_over[2]; i = (i + 1) % NP_OTLP_N_SIGNALS) {
+        int64_t when_ns;
+        is_over[i] = np_otlp_delivery_step(bench.delivery, (enum np_otlp_signal)i, &when_ns) ==
+                     NP_OTLP_STEP_DONE;
+        if (++n_steps > 1000)
+            break;
+    }
+    ok_below(n_steps, 1000, "steps");
+    ok_int(n_once(&bench.script, "span", N_SPANS), N_SPANS);
+    ok_int(n_once(&bench.script, "log", N_SPANS / EACH), N_SPANS / EACH);
+}
+
 TEST(an_item_that_is_too_large_alone_is_dropped_and_the_rest_goes_on)
 {
     NP_AUTO(bench_done) struct bench bench;
