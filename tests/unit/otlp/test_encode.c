@@ -461,21 +461,14 @@ static void ok_quick_is_slow(const struct np_otlp_attribute *one)
 
 TEST(an_attribute_in_one_step_is_the_same_bytes)
 {
+    static const char long_text[] =
+        "01234567890123456789012345678901234567890123456789012345678901234567890123456789"
+        "01234567890123456789012345678901234567890123456789012345678901234567890123456789";
     static const char *const texts[] = {
-        "",
-        "a",
-        "plain.key",
-        "seven c",
-        "eight ch",
-        "quote\" here",
-        "back\\slash",
-        "tab\there",
-        "M\xc3\xbc"
-        "nchen",
-        "broken \xff",
-        "\xc3",
-        "0123456789012345678901234567890123456789012345678901234567890123456789"
-        "01234567890123456789012345678901234567890123456789012345678901234567890123456789"};
+        "",          "a",           "plain.key", "seven c",        "eight ch",
+        "a quote\"", "back\\slash", "a\ttab",    "M\303\274nchen", "broken \377",
+        "\303",      long_text,
+    };
     static const int64_t integers[] = {0, 1, -1, 127, 128, 99, 100, INT64_MAX, INT64_MIN};
     static const double numbers[] = {0,    -0.0,    1,       0.25, 0.1,   1e15,     123456789012345,
                                      1e-4, 9.99e-5, 1.0 / 3, -2.5, 1e300, INFINITY, NAN};
