@@ -18,6 +18,7 @@ import sys
 
 import agreement
 import bias
+import colin
 import history
 import itk
 import masks
@@ -53,7 +54,7 @@ def part_masks(options, work):
     if make_heads.exists():
         heads.mkdir(exist_ok=True)
         subprocess.run([make_heads, heads], check=True)
-    for title, folder in (("real heads", options.data), ("synthetic heads", heads)):
+    for title, folder in (("real heads", options.data), ("Colin 27", colin.heads(work)), ("synthetic heads", heads)):
         rows = masks.measured(bench, folder) if folder and pathlib.Path(folder).is_dir() else []
         if rows:
             tables.append(masks.table(bench, title, rows))
