@@ -62,6 +62,8 @@ static void open_telemetry(const struct np_config *config, const struct np_run *
         return;
     }
     sink->temporality = np_observation_temporality(observation);
+    np_otlp_record_share(sink, observation->settings.spans.most_in_batch);
+    np_otlp_record_share(sink, observation->settings.logs.most_in_batch);
     np_trace_add_sink(run->trace, *sink);
     np_otlp_record_observe(sink, run->trace);
     NP_AUTO(np_freep) char *shown = np_path_relative(path, config->output_dir);

@@ -5,9 +5,8 @@
 #include "base/error.h"
 #include "otlp/lines.h"
 
-/* A kill or a full disk costs the last line: a shared one stays short. A power of two fills
- * requests of 512 items without a rest. */
-enum { MOST_SHARED_BYTES = 16 << 10, MOST_SHARED = 16 };
+/* A kill or a full disk costs the last line: a shared one stays short. */
+enum { MOST_SHARED_BYTES = 16 << 10 };
 
 enum { MOST_BYTES = 60 << 10 };
 
@@ -55,8 +54,9 @@ static bool share_line(struct np_otlp_burst *burst, const struct item *item)
     char tail[512];
     size_t n_tail = end - burst->items_end;
 
-    if (burst->items_end == 0 || burst->signal != item->signal || burst->n_items >= MOST_SHARED ||
-        burst->items_end - start > MOST_SHARED_BYTES || n_tail > sizeof(tail))
+    if (burst->items_end == 0 || burst->signal != item->signal ||
+        burst->n_items >= burst->most_shared || burst->items_end - start > MOST_SHARED_BYTES ||
+        n_tail > sizeof(tail))
         return false;
     memcpy(tail, burst->lines.bytes + burst->items_end, n_tail);
     np_otlp_buffer_cut(&burst->lines, burst->items_end);

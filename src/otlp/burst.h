@@ -9,8 +9,8 @@
 
 #include "otlp/encode.h"
 
-/* Lines, or starts, or both together. */
-enum { NP_OTLP_BURST_MOST = 256 };
+/* Lines, or starts, or both together; spans or log records of a line. */
+enum { NP_OTLP_BURST_MOST = 256, NP_OTLP_BURST_SHARED = 16 };
 
 /* How many of them. */
 struct np_otlp_observed {
@@ -23,9 +23,10 @@ struct np_otlp_burst_line {
     struct np_otlp_observed holds;
 };
 
-/* {.source = …} is empty. Read `lines` and `line` freely. */
+/* {.source = …, .most_shared = …} is empty. Read `lines` and `line` freely. */
 struct np_otlp_burst {
     struct np_otlp_source source; /* borrows */
+    size_t most_shared;           /* spans or log records of a line */
     struct np_otlp_buffer lines;
     struct np_otlp_burst_line line[NP_OTLP_BURST_MOST];
     size_t n_lines;

@@ -124,15 +124,6 @@ static int64_t first_worth_reading(const struct np_otlp_delivery *delivery,
     return known.from <= range.from && to > range.from + WORTH_A_SEEK ? to : range.from;
 }
 
-/* What is left of the lane's items, as many as a request may have: one line can have more. */
-static size_t next_items(const struct np_otlp_delivery *delivery, enum np_otlp_signal signal)
-{
-    const struct lane *lane = &delivery->lane[signal];
-    size_t left = lane->n_items - lane->at, most = delivery->outlets->outlet[signal].most_items;
-
-    return left < most ? left : most;
-}
-
 /* How reading a range ended. */
 enum end { END_OF_RANGE, END_OF_RECORD, END_FULL, END_WAITS };
 
@@ -232,7 +223,7 @@ static int load(struct np_otlp_delivery *delivery, enum np_otlp_signal signal,
     NP_TRY(read_range(delivery, signal, range, is_exact, end, err));
     int64_t to = tail_at(&lane->tail);
     lane->range = (struct np_otlp_range){range.from, is_exact ? range.to : to};
-    lane->n = next_items(delivery, signal);
+    lane->n = lane->n_items;
     lane->n_points = np_otlp_batch_points(lane->batch, 0, lane->n_items);
     return 0;
 }
@@ -283,7 +274,7 @@ static enum np_otlp_step advance(struct np_otlp_delivery *delivery, enum np_otlp
     struct lane *lane = &delivery->lane[signal];
 
     lane->at += lane->n;
-    lane->n = next_items(delivery, signal);
+    lane->n = lane->n_items - lane->at;
     if (lane->n > 0)
         return NP_OTLP_STEP_ON;
     note(delivery, signal,

@@ -244,6 +244,7 @@ int np_otlp_record_open(const char *path, const struct np_attrs *resource,
     record->fd = fd;
     record->is_torn = is_torn;
     copy_source(record, resource, scope);
+    record->held.most_shared = NP_OTLP_BURST_SHARED;
     *sink = (struct np_trace_sink){
         .self = record,
         .span_start = on_span_start,
@@ -255,6 +256,14 @@ int np_otlp_record_open(const char *path, const struct np_attrs *resource,
         .close = on_close,
     };
     return 0;
+}
+
+void np_otlp_record_share(const struct np_trace_sink *sink, int64_t most)
+{
+    struct record *record = sink->self;
+
+    if (most > 0 && most < NP_OTLP_BURST_SHARED)
+        record->held.most_shared = (size_t)most;
 }
 
 static void set_processed(struct np_trace *trace, const struct np_metric_def *def, int64_t n_good,

@@ -14,8 +14,8 @@
  * the last line torn; who appends after that puts a line feed first. What comes at once is written
  * at once: lines are held back until np_trace_settle, which is called before each wait and each
  * fork, or until there are 60 KiB or 256 of them; spans, or log records, that follow each other
- * share lines of about 8 KiB (otlp/burst.h). Lines are at most NP_OTLP_LINE_MOST bytes
- * (otlp/lines.h); metrics are split to fit.
+ * share lines, at most 16 and about 16 KiB (otlp/burst.h). Lines are at most NP_OTLP_LINE_MOST
+ * bytes (otlp/lines.h); metrics are split to fit.
  */
 #ifndef NP_OTLP_RECORD_H
 #define NP_OTLP_RECORD_H
@@ -48,6 +48,10 @@ struct np_otlp_health {
 int np_otlp_record_open(const char *path, const struct np_attrs *resource,
                         const struct np_instrumentation *scope, struct np_trace_sink *sink,
                         struct np_error *err);
+
+/* Let fewer share a line: a line is sent in one request, and a request may have `most` of them (0 =
+ * any number). Before anything is observed. */
+void np_otlp_record_share(const struct np_trace_sink *sink, int64_t most);
 
 /* Let otel.sdk.processor.* of the trace say what became of spans and log records. */
 void np_otlp_record_observe(const struct np_trace_sink *sink, struct np_trace *trace);

@@ -295,23 +295,6 @@ TEST(a_line_that_is_too_large_is_taken_apart)
     ok_int(total(&bench).n_dropped, 0);
 }
 
-TEST(a_line_of_more_items_than_a_request_may_have_goes_in_several)
-{
-    NP_AUTO(bench_done) struct bench bench;
-
-    bench_open(&bench, "several", "ASA", 0);
-    put_long_line(bench.record);
-    put_record(bench.record, 0, 3);
-    bench.settings.spans.most_in_batch = 4;
-    ok_int(open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED), 0);
-    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
-    ok_int(n_once(&bench.script, "span", 3), 3);
-    ok_int(n_once(&bench.script, "long", 9), 9);
-    ok_int(bench.script.n_requests, 3 + 1 + 1 + 1); /* 4, 4 and 1; one again; the others */
-    ok_int(bench.script.n_renamed, 0);
-    ok_int(total(&bench).n_dropped, 0);
-}
-
 TEST(of_what_another_signal_has_passed_nothing_is_missed)
 {
     enum { N_SPANS = 4000, EACH = 800 }; /* 230 bytes each */

@@ -254,6 +254,12 @@ TEST(spans_in_a_row_share_lines_that_stay_short)
     const struct np_otlp_health *health = np_otlp_record_health(&sink);
     ok_int(health->n_spans, N_SPANS);
     ok_int(health->n_lines, (N_SPANS + MOST_SHARED - 1) / MOST_SHARED);
+    int64_t n_lines = health->n_lines;
+    np_otlp_record_share(&sink, 0);
+    np_otlp_record_share(&sink, 1000); /* neither asks for less */
+    np_otlp_record_share(&sink, 3);
+    log_numbers(trace, 0, 7);
+    ok_int(np_otlp_record_health(&sink)->n_lines, n_lines + 3);
     NP_AUTO(census_done) struct census census = census_of(path);
     ok_int(census.n_ends, N_SPANS);
     ok_int(census.n_unreadable, 0);
