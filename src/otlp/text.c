@@ -188,6 +188,27 @@ static bool number_token(struct np_otlp_text *text, struct np_otlp_slice *out)
     return out->n > 0;
 }
 
+/* A number in quotes from 0 to INT64_MAX, as json.c writes 64-bit integers; false, and nothing
+ * taken, for all else. */
+static bool quoted_number(struct np_otlp_text *text, uint64_t *out)
+{
+    enum { ALWAYS_FIT = 19 };
+    uint64_t value = 0;
+
+    if (text->at == text->end || *text->at != '"')
+        return false;
+    const char *first = text->at + 1, *at = first;
+    for (; at < text->end && (unsigned)*at - '0' <= 9; at++)
+        value = value * 10 + ((unsigned)*at - '0');
+    size_t n = (size_t)(at - first);
+    if (at == text->end || *at != '"' || n == 0 || n > ALWAYS_FIT || (n > 1 && *first == '0') ||
+        value > (uint64_t)INT64_MAX)
+        return false;
+    text->at = at + 1;
+    *out = value;
+    return true;
+}
+
 /* All of `n` digits, without a superfluous zero. */
 static bool digits(const char *at, size_t n, uint64_t *out)
 {
@@ -216,6 +237,8 @@ bool np_otlp_text_uint64(struct np_otlp_text *text, uint64_t *out)
 {
     struct np_otlp_slice token;
 
+    if (quoted_number(text, out))
+        return true;
     return number_token(text, &token) && digits(token.text, token.n, out);
 }
 
@@ -224,6 +247,10 @@ bool np_otlp_text_int64(struct np_otlp_text *text, int64_t *out)
     struct np_otlp_slice token;
     uint64_t size;
 
+    if (quoted_number(text, &size)) {
+        *out = (int64_t)size;
+        return true;
+    }
     if (!number_token(text, &token))
         return false;
     bool is_negative = token.text[0] == '-';

@@ -62,26 +62,39 @@ static const uint8_t hex_digits[256] = {
     ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
 
+static bool hex_bytes(const char *hex, size_t n_bytes, uint8_t *byte)
+{
+    unsigned all = 1;
+
+    for (size_t i = 0; i < n_bytes; i++) {
+        unsigned high = hex_digits[(uint8_t)hex[2 * i]], low = hex_digits[(uint8_t)hex[2 * i + 1]];
+        all &= high > 0 && low > 0;
+        byte[i] = (uint8_t)((high - 1) << 4 | (low - 1));
+    }
+    return all;
+}
+
 /* An id that is empty stands for none. */
 static bool read_id(struct np_otlp_translator *translator, const struct np_otlp_field *field,
                     uint8_t id[NP_TRACE_ID_BYTES], struct np_otlp_value *value)
 {
+    struct np_otlp_text *text = &translator->text;
     bool is_trace = strcmp(field->json_name, "traceId") == 0;
-    size_t n_bytes = is_trace ? NP_TRACE_ID_BYTES : NP_SPAN_ID_BYTES;
+    size_t n_bytes = is_trace ? NP_TRACE_ID_BYTES : NP_SPAN_ID_BYTES, n = 2 * n_bytes;
+    const char *at = text->at;
     struct np_otlp_slice hex;
 
-    if (!np_otlp_text_string(&translator->text, &hex) || (hex.n != 0 && hex.n != 2 * n_bytes))
-        return false;
-    for (size_t i = 0; i < hex.n / 2; i++) {
-        unsigned high = hex_digits[(uint8_t)hex.text[2 * i]];
-        unsigned low = hex_digits[(uint8_t)hex.text[2 * i + 1]];
-        if (high == 0 || low == 0)
-            return false;
-        id[i] = (uint8_t)((high - 1) << 4 | (low - 1));
-    }
     value->as.id = id;
+    value->n = n_bytes;
+    if ((size_t)(text->end - at) >= n + 2 && at[0] == '"' && at[n + 1] == '"' &&
+        hex_bytes(at + 1, n_bytes, id)) { /* no blank, no escape: as json.c writes it */
+        text->at += n + 2;
+        return true;
+    }
+    if (!np_otlp_text_string(text, &hex) || (hex.n != 0 && hex.n != n))
+        return false;
     value->n = hex.n / 2;
-    return true;
+    return hex_bytes(hex.text, value->n, id);
 }
 
 /* base64, also of the alphabet for URLs, with or without padding. */
