@@ -356,7 +356,8 @@ static bool take_literal(struct np_otlp_text *text, const char *literal, size_t 
 
 #define TAKE(text, literal) take_literal(text, literal, sizeof(literal) - 1)
 
-static const char PLAIN_KEY[] = "{\"key\":\"";
+/* Where the key begins in {"key":"…". */
+enum { KEY_AT = sizeof("{\"key\":\"") - 1 };
 
 /* An attribute up to its value, as json.c writes it: of a key without escapes and a scalar. */
 static bool take_head(struct np_otlp_text *text, struct np_otlp_attribute *one)
@@ -367,7 +368,7 @@ static bool take_head(struct np_otlp_text *text, struct np_otlp_attribute *one)
     size_t n_before = 0, next = 0;
 
     if (!TAKE(text, "{\"key\":") || !np_otlp_text_string(text, &key) ||
-        key.text != start + sizeof(PLAIN_KEY) - 1 || !TAKE(text, ",\"value\":{"))
+        key.text != start + KEY_AT || !TAKE(text, ",\"value\":{"))
         return false;
     member = take(text, &np_otlp_messages[NP_MESSAGE_ANY_VALUE], &n_before, &next);
     if (!member || member->holds)
@@ -395,7 +396,7 @@ static bool take_known_head(struct np_otlp_text *text, const struct np_otlp_plai
 {
     if (head->n == 0 || !take_literal(text, head->text, head->n))
         return false;
-    one->key = text->at - head->n + sizeof(PLAIN_KEY) - 1;
+    one->key = text->at - head->n + KEY_AT;
     one->n_key = head->n_key;
     one->member = head->member;
     return true;
