@@ -112,7 +112,7 @@ static void find_records(const char *folder, int depth, struct np_strings *recor
     }
     for (size_t i = 0; i < names.n; i++) {
         NP_AUTO(np_freep) char *path = np_path_join(folder, names.item[i]);
-        bool is_marks = np_ends_with(folder, "logs/telemetry"); /* empty files of the same names */
+        bool is_marks = np_ends_with(folder, "logs/telemetry"); /* files of the same names */
         if (!is_marks && np_path_is_real_directory(path))
             find_records(path, depth + 1, records);
     }

@@ -263,7 +263,7 @@ static enum np_otlp_step back_off(struct np_otlp_delivery *delivery, enum np_otl
         outlets->post.now_ns(outlets->post.self) + np_otlp_retry_wait_ns(&outlet->retry, asked_s);
     outlet->asked_ns = asked_s >= 0 ? outlet->not_before_ns : 0;
     *when_ns = outlet->not_before_ns;
-    bool in_time = *when_ns < np_otlp_outlet_limit_ns(outlets, signal);
+    bool in_time = *when_ns < np_otlp_outlet_last_ns(outlets, signal);
     return in_time ? NP_OTLP_STEP_LATER : NP_OTLP_STEP_OVER;
 }
 
@@ -414,8 +414,7 @@ static enum np_otlp_step send_items(struct np_otlp_delivery *delivery, enum np_o
     np_otlp_batch_id(delivery->path, signal, &lane->range, is_whole ? 0 : lane->at,
                      is_whole ? 0 : lane->n, id);
     const struct np_otlp_parcel parcel = {outlet->to, id, lane->body.bytes, lane->body.length};
-    outlets->post.send(outlets->post.self, &parcel, np_otlp_outlet_limit_ns(outlets, signal),
-                       &reply);
+    np_otlp_outlet_send(outlets, signal, &parcel, &reply);
     return settle(delivery, signal, &reply, when_ns);
 }
 
@@ -430,8 +429,7 @@ static enum np_otlp_step greet(struct np_otlp_delivery *delivery, enum np_otlp_s
     const struct np_otlp_parcel parcel = {
         .to = outlet->to, .body = empty, .n_bytes = strlen(empty)};
 
-    outlets->post.send(outlets->post.self, &parcel, np_otlp_outlet_limit_ns(outlets, signal),
-                       &reply);
+    np_otlp_outlet_send(outlets, signal, &parcel, &reply);
     if (reply.outcome == NP_OTLP_CANCELED) {
         *when_ns = 0;
         return NP_OTLP_STEP_LATER;
@@ -518,8 +516,8 @@ enum np_otlp_step np_otlp_delivery_step(struct np_otlp_delivery *delivery,
     if (!outlet->to)
         return NP_OTLP_STEP_DONE;
     int64_t now_ns = outlets->post.now_ns(outlets->post.self);
-    int64_t limit_ns = np_otlp_outlet_limit_ns(outlets, signal);
-    if (now_ns >= limit_ns || outlet->not_before_ns >= limit_ns)
+    int64_t last_ns = np_otlp_outlet_last_ns(outlets, signal);
+    if (now_ns >= last_ns || outlet->not_before_ns >= last_ns)
         return NP_OTLP_STEP_OVER;
     if (now_ns < outlet->not_before_ns) {
         *when_ns = outlet->not_before_ns;

@@ -75,13 +75,58 @@ bool np_otlp_outlet_is_stranger(const struct np_otlp_outlets *outlets, enum np_o
     return !is_known(outlets, signal) || (outlets->finish_ns && outlets->outlet[signal].is_down);
 }
 
-int64_t np_otlp_outlet_limit_ns(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal)
+/* When an outlet's time is over. */
+static int64_t limit_ns(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal)
 {
     if (!outlets->finish_ns)
         return INT64_MAX;
     if (np_otlp_outlet_is_stranger(outlets, signal))
         return outlets->finish_ns + NP_OTLP_MOMENT_NS;
     return outlets->finish_ns + (int64_t)(outlets->deadline_s * 1e9);
+}
+
+int64_t np_otlp_outlet_last_ns(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal)
+{
+    int64_t limit = limit_ns(outlets, signal);
+    bool is_greeting = outlets->greets && np_otlp_outlet_is_stranger(outlets, signal);
+
+    return outlets->finish_ns && !is_greeting ? limit - 2 * outlets->answer_ns : limit;
+}
+
+/* One slow answer is soon forgotten over quick ones. */
+static void note_answer(struct np_otlp_outlets *outlets, int64_t took_ns)
+{
+    int64_t before_ns = outlets->answer_ns / 2;
+
+    outlets->answer_ns = took_ns > before_ns ? took_ns : before_ns;
+}
+
+static bool is_answer(const struct np_otlp_reply *reply)
+{
+    bool taken = reply->outcome == NP_OTLP_ACCEPTED || reply->outcome == NP_OTLP_PARTIAL;
+
+    return reply->outcome != NP_OTLP_CANCELED && reply->outcome != NP_OTLP_UNREACHABLE &&
+           (taken || reply->http_status > 0 || reply->grpc_status >= 0);
+}
+
+void np_otlp_outlet_send(struct np_otlp_outlets *outlets, enum np_otlp_signal signal,
+                         const struct np_otlp_parcel *parcel, struct np_otlp_reply *reply)
+{
+    const struct np_otlp_post *post = &outlets->post;
+    int64_t start_ns = post->now_ns(post->self);
+
+    post->send(post->self, parcel, limit_ns(outlets, signal), reply);
+    if (is_answer(reply))
+        note_answer(outlets, post->now_ns(post->self) - start_ns);
+}
+
+bool np_otlp_outlets_have_answer(const struct np_otlp_outlets *outlets)
+{
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        if (outlets->outlet[i].to && !outlets->outlet[i].is_down &&
+            is_known(outlets, (enum np_otlp_signal)i))
+            return true;
+    return false;
 }
 
 bool np_otlp_outlets_are_well(const struct np_otlp_outlets *outlets)
@@ -106,9 +151,7 @@ static bool is_closed_door(const struct np_otlp_reply *reply)
 
 bool np_otlp_outlet_heed(struct np_otlp_outlet *outlet, const struct np_otlp_reply *reply)
 {
-    bool taken = reply->outcome == NP_OTLP_ACCEPTED || reply->outcome == NP_OTLP_PARTIAL;
-    bool answered = reply->outcome != NP_OTLP_UNREACHABLE &&
-                    (taken || reply->http_status > 0 || reply->grpc_status >= 0);
+    bool answered = is_answer(reply);
     bool closed = reply->outcome == NP_OTLP_REFUSED && is_closed_door(reply);
 
     outlet->has_answered = outlet->has_answered || (answered && !closed);

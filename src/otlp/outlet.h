@@ -58,6 +58,7 @@ struct np_otlp_outlets {
     struct np_otlp_outlet outlet[NP_OTLP_N_SIGNALS];
     double deadline_s;
     int64_t finish_ns; /* when the end was announced, 0 = not yet */
+    int64_t answer_ns; /* what an answer takes of late */
     /* A stranger is sent an empty request before anything else: what is broken off because nobody
      * answers in time is then no batch that the server may have taken all the same. */
     bool greets;
@@ -78,12 +79,23 @@ void np_otlp_outlets_init(struct np_otlp_outlets *outlets, const struct np_otlp_
  */
 void np_otlp_outlets_finish(struct np_otlp_outlets *outlets, int64_t now_ns);
 
-/* When an outlet's time is over; INT64_MAX before the end was announced. */
-int64_t np_otlp_outlet_limit_ns(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal);
+/*
+ * When the last request may leave; INT64_MAX before the end was announced. That is before the
+ * outlet's time is over by twice of what an answer takes of late: a batch whose answer comes too
+ * late to be noted would be sent again.
+ */
+int64_t np_otlp_outlet_last_ns(const struct np_otlp_outlets *outlets, enum np_otlp_signal signal);
+
+/* Send, and wait for the answer until the outlet's time is over. */
+void np_otlp_outlet_send(struct np_otlp_outlets *outlets, enum np_otlp_signal signal,
+                         const struct np_otlp_parcel *parcel, struct np_otlp_reply *reply);
 
 /* A server that refuses, cannot be reached or never answered costs this much at the end of a run,
  * 0.12 s: with what a process needs to end it is less than 0.2 s. */
 static const int64_t NP_OTLP_MOMENT_NS = INT64_C(120) * 1000000;
+
+/* Whether some server is there: it has answered, and a signal that goes to it is not down. */
+bool np_otlp_outlets_have_answer(const struct np_otlp_outlets *outlets);
 
 /* Whether some server has taken something and none was down since: time for more. */
 bool np_otlp_outlets_are_well(const struct np_otlp_outlets *outlets);

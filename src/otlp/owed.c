@@ -26,16 +26,25 @@ static char *mark_path(const char *record_path)
     return np_xasprintf("%s/%s/%s", folder, FOLDER, np_path_name(record_path));
 }
 
+static char *mark_text(void)
+{
+    return np_xasprintf("%s\n", np_host_name());
+}
+
 int np_otlp_owed_mark(const char *record_path, struct np_error *err)
 {
+    NP_AUTO(np_freep) char *text = mark_text();
     NP_AUTO(np_freep) char *path = mark_path(record_path);
     NP_AUTO(np_freep) char *folder = np_path_directory(path);
 
     NP_TRY(np_directory_make(folder, err));
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
     if (fd < 0)
         return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot note that telemetry is owed",
                               path);
+    if (write(fd, text, strlen(text)) < 0) {
+        /* on a full disk it stays empty, and marks the record all the same */
+    }
     close(fd);
     return 0;
 }
@@ -112,9 +121,19 @@ static json_t *first_request(const char *record_path)
     return request;
 }
 
-/* Whether the record says that it was written on this machine. */
+/* Whether the record was written on this machine. A mark says it even of a record that was never
+ * begun, or whose user calls the machine something else; records that are sent nowhere have none.
+ */
 static bool is_of_this_host(const char *record_path)
 {
+    enum { MOST_BYTES = 4096 };
+    NP_AUTO(np_freep) char *path = mark_path(record_path);
+    NP_AUTO(np_str_done) struct np_str mark = {0};
+
+    if (np_file_read(path, MOST_BYTES, &mark, NULL) == 0 && *np_str_text(&mark)) {
+        NP_AUTO(np_freep) char *ours = mark_text();
+        return strcmp(np_str_text(&mark), ours) == 0;
+    }
     json_t *request = first_request(record_path);
     const char *host = request ? resource_text(request, NP_KEY_HOST_NAME) : NULL;
     bool is_ours = host && strcmp(host, np_host_name()) == 0;

@@ -1,7 +1,7 @@
 /*
- * Records whose delivery is not complete: "owed/<record>" beside the records, an empty file for
- * each, there from the moment that a record is to be sent until all of it was. So the next run
- * finds what dead runs owe without looking at ten thousand records.
+ * Records whose delivery is not complete: "owed/<record>" beside the records, a file for each with
+ * the name of the host that writes it, there from the moment that a record is to be sent until all
+ * of it was. So the next run finds what dead runs owe without looking at ten thousand records.
  */
 #ifndef NP_OTLP_OWED_H
 #define NP_OTLP_OWED_H

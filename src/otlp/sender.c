@@ -81,7 +81,7 @@ struct child {
 static void publish(struct child *child)
 {
     struct board *board = child->board;
-    bool is_down = false, is_answered = false;
+    bool is_down = false, is_answered = np_otlp_outlets_have_answer(&child->outlets);
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
         const struct np_otlp_outlet *outlet = &child->outlets.outlet[i];
@@ -91,7 +91,6 @@ static void publish(struct child *child)
         for (int k = 0; k < N_COUNTERS; k++)
             board->counter[i][k] = now[k];
         is_down = is_down || (outlet->to && outlet->is_down);
-        is_answered = is_answered || (outlet->to && outlet->has_answered && !outlet->is_down);
         if (outlet->trouble[0])
             memcpy(board->trouble, outlet->trouble, sizeof(board->trouble));
     }

@@ -11,8 +11,11 @@
 
 /* A spline reaches about one span of its finest level (25 mm) past the voxels it was fitted to. */
 static const double PASSAGE_MM = 20;
-/* Later iterations carve anatomy into the field (docs/methods/bias.md has the numbers). */
+/* Later iterations, finer spans and fewer samples carve more of the anatomy into the field
+ * (docs/methods/bias.md has the numbers). */
 static const double STOP = 5e-4;
+static const double MESH_MM = 220;
+static const double SAMPLE_MM = 3;
 
 static void report_fit(struct np_work *work, const struct np_n4_report *fit,
                        const double log_range[2])
@@ -39,6 +42,8 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     if (config->bias_correction == NP_BIAS_NONE)
         return 0;
     options.stop = STOP;
+    options.mesh_mm = MESH_MM;
+    options.shrink_mm = SAMPLE_MM;
     NP_TRY(np_n4_estimate(work->raw, work->brain, &options, exec, field, &fit, err));
     NP_TRY(np_bias_blend(field, work->brain, work->field, PASSAGE_MM, exec, err));
     NP_TRY(np_image_moments(field, work->brain, exec, &moments, err));
@@ -53,7 +58,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 
 const struct np_stage np_stage_bias_refinement = {
     .name = "bias_refinement",
-    .version = 1,
+    .version = 2,
     .needs = NP_SLOT_RAW | NP_SLOT_FLAT | NP_SLOT_FIELD | NP_SLOT_BRAIN,
     .gives = NP_SLOT_FLAT | NP_SLOT_FIELD,
     .run = run,

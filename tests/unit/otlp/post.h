@@ -21,6 +21,8 @@ struct script {
     const char *answers;
     size_t most_items; /* larger requests are too large; 0 = any */
     int64_t now_ns;
+    int64_t takes_ns; /* until an answer is there, 0 = a millisecond; one that comes after the
+                         deadline is not heard, what it accepts was taken all the same */
     int64_t n_requests;
     json_t *seen;      /* item -> how often it was accepted */
     json_t *batches;   /* batch id -> the items of it, as text */
@@ -100,11 +102,15 @@ static inline void script_send(void *self, const struct np_otlp_parcel *parcel, 
     if (script->most_items && json_array_size(items) > script->most_items)
         answer = 'L';
     script->n_requests++;
-    script->now_ns += 1000000;
+    script->now_ns += script->takes_ns ? script->takes_ns : 1000000;
     script->last_deadline_ns = deadline_ns;
     if (parcel->batch_id)
         note_batch(script, parcel->batch_id, items);
     *reply = (struct np_otlp_reply){.grpc_status = -1, .retry_after_s = -1};
+    if (script->takes_ns && script->now_ns > deadline_ns && answer == 'A') {
+        take_items(script, items);
+        answer = 'T';
+    }
     switch (answer) {
     case 'P':
         reply->n_rejected = 1;

@@ -373,6 +373,28 @@ TEST(the_end_is_short_when_nobody_answers_and_bounded_when_somebody_does)
     end_below(end_s("end8", "A", "SA"), 2.1, "busy once, s");
 }
 
+/* Its answers are slow: none of them comes after the deadline, for want of which a batch would be
+ * sent again. */
+TEST(what_leaves_at_the_end_has_time_to_be_answered)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "slow", "A", 12);
+    bench.settings.spans.most_in_batch = bench.settings.logs.most_in_batch = 1;
+    open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED);
+    bench.script.takes_ns = 9 * SECOND / 10;
+    int64_t when_ns;
+    np_otlp_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns);
+    int64_t start_ns = bench.script.now_ns;
+    np_otlp_outlets_finish(&bench.outlets, start_ns);
+    ok_int(settle(&bench), NP_OTLP_STEP_OVER);
+    ok(bench.script.now_ns - start_ns > 3 * SECOND && bench.script.now_ns - start_ns < 5 * SECOND);
+    open_again(&bench, NP_OTLP_AT_REST, NP_OTLP_OWED);
+    ok_int(settle(&bench), NP_OTLP_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 12), 12);
+    ok_int(n_once(&bench.script, "log", 12), 12);
+}
+
 /* It was there, was away, and is back: it is not given but a moment for a batch. */
 TEST(a_server_that_is_back_at_the_end_has_the_whole_deadline)
 {
@@ -877,6 +899,21 @@ TEST(a_fresh_record_of_another_host_counts_as_growing)
     utimensat(AT_FDCWD, record, old, 0);
     ok_int(np_otlp_owed_settle(record, &life, NULL), 0);
     ok_int(life, NP_OTLP_AT_REST);
+}
+
+/* What a run leaves that was killed before its first line: nobody need wait for it. */
+TEST(an_empty_record_that_was_marked_here_is_at_rest)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("empty");
+    enum np_otlp_life life = NP_OTLP_GROWING;
+
+    close(open(record, O_WRONLY | O_CREAT, 0666));
+    ok_int(np_otlp_owed_settle(record, &life, NULL), 0);
+    ok_int(life, NP_OTLP_GROWING); /* whose it is nobody says */
+    ok_int(np_otlp_owed_mark(record, NULL), 0);
+    ok_int(np_otlp_owed_settle(record, &life, NULL), 0);
+    ok_int(life, NP_OTLP_AT_REST);
+    np_otlp_owed_clear(record);
 }
 
 TEST(without_memory_nothing_is_lost_but_time)
