@@ -379,46 +379,88 @@ static bool take_head(struct np_otlp_text *text, struct np_otlp_attribute *one)
     return true;
 }
 
-static void remember_head(struct np_otlp_plain_head *head, const char *start, size_t n,
-                          const struct np_otlp_attribute *one)
+/* What was read from `start` on up to the value, and all that was written for it, up to where both
+ * are now. */
+static void remember(struct np_otlp_plain *plain, const struct np_otlp_text *text,
+                     const char *start, size_t n_head, const struct np_otlp_attribute *one)
 {
-    if (n > sizeof(head->text))
+    size_t n = (size_t)(text->at - start);
+
+    plain->n_head = plain->n_text = 0;
+    if (n_head > sizeof(plain->text))
         return;
-    memcpy(head->text, start, n);
-    head->n = (uint8_t)n;
-    head->n_key = (uint8_t)one->n_key;
-    head->member = one->member;
+    memcpy(plain->text, start, n < sizeof(plain->text) ? n : n_head);
+    plain->n_head = (uint8_t)n_head;
+    plain->n_key = (uint8_t)one->n_key;
+    plain->n_text = n < sizeof(plain->text) ? (uint8_t)n : 0;
+    plain->member = one->member;
+}
+
+static void remember_written(struct np_otlp_plain *plain, const struct np_otlp_field *list,
+                             const struct np_otlp_writer *w, size_t before)
+{
+    size_t n = w->out->length - before;
+
+    if (w->out->failed || n > sizeof(plain->written)) {
+        plain->n_text = 0;
+        return;
+    }
+    memcpy(plain->written, w->out->bytes + before, n);
+    plain->n_written = (uint8_t)n;
+    plain->list = list;
+    plain->format = w->format;
 }
 
 /* The same as the last time, in one comparison. */
-static bool take_known_head(struct np_otlp_text *text, const struct np_otlp_plain_head *head,
-                            struct np_otlp_attribute *one)
+static bool take_known(struct np_otlp_text *text, const struct np_otlp_plain *plain,
+                       const struct np_otlp_field *list, struct np_otlp_writer *w)
 {
-    if (head->n == 0 || !take_literal(text, head->text, head->n))
+    if (plain->n_text == 0 || plain->list != list || plain->format != w->format ||
+        !take_literal(text, plain->text, plain->n_text))
         return false;
-    one->key = text->at - head->n + KEY_AT;
-    one->n_key = head->n_key;
-    one->member = head->member;
+    np_otlp_buffer_add(w->out, plain->written, plain->n_written);
     return true;
 }
 
-/* The attribute at place `i` of a list, all in one step. False, and nothing taken, when it is not
- * written as json.c writes one. */
+static bool take_known_head(struct np_otlp_text *text, const struct np_otlp_plain *plain,
+                            struct np_otlp_attribute *one)
+{
+    if (plain->n_head == 0 || !take_literal(text, plain->text, plain->n_head))
+        return false;
+    one->key = text->at - plain->n_head + KEY_AT;
+    one->n_key = plain->n_key;
+    one->member = plain->member;
+    return true;
+}
+
+/* The attribute at place `i`, from 1, of a list, all in one step. False, and nothing taken, when it
+ * is not written as json.c writes one. */
 static bool plain_attribute(struct np_otlp_translator *translator, const struct np_otlp_field *list,
                             size_t i, struct np_otlp_writer *w)
 {
+    enum { SELDOM = 16 };
     struct np_otlp_text *text = &translator->text;
-    struct np_otlp_plain_head *head = &translator->head[i % NP_OTLP_PLAIN_HEADS];
+    /* What is written at one place is the same whatever stands before, but for the first. */
+    struct np_otlp_plain *plain = &translator->plain[i < NP_OTLP_PLAIN_PLACES ? i : 0];
     const char *start = text->at;
     struct np_otlp_attribute one = {0};
     uint8_t id[NP_TRACE_ID_BYTES];
-    bool is_plain = take_known_head(text, head, &one);
+    size_t before = w->out->length;
 
-    if (!is_plain && (is_plain = take_head(text, &one)))
-        remember_head(head, start, (size_t)(text->at - start), &one);
+    if (take_known(text, plain, list, w))
+        return true;
+    bool is_known = take_known_head(text, plain, &one),
+         is_plain = is_known || take_head(text, &one);
+    size_t n_head = (size_t)(text->at - start);
     if (is_plain && np_otlp_text_peek(text) != 'n' &&
         read_scalar(translator, one.member, id, &one.value) && TAKE(text, "}}")) {
         w->format->attribute(w, list, &one);
+        if (is_known && ++plain->n_other % SELDOM != 0) {
+            plain->n_text = 0;
+            return true;
+        }
+        remember(plain, text, start, n_head, &one);
+        remember_written(plain, list, w, before);
         return true;
     }
     text->at = start;

@@ -36,14 +36,11 @@ static char *reserve(struct np_attrs *attrs, size_t n)
 /* A copy of `*length` bytes in the list's memory, made UTF-8 where they are not. */
 static const char *keep(struct np_attrs *attrs, const char *text, size_t *length)
 {
-    NP_AUTO(np_freep) char *clean = NULL;
-
-    if (np_printable_prefix(text, *length) < *length) {
-        clean = np_utf8_clean(text);
-        text = clean;
-        *length = strlen(clean);
-    }
-    return memcpy(reserve(attrs, *length + 1), text, *length + 1);
+    if (np_printable_prefix(text, *length) == *length)
+        return memcpy(reserve(attrs, *length + 1), text, *length + 1);
+    NP_AUTO(np_freep) char *clean = np_utf8_clean(text);
+    *length = strlen(clean);
+    return memcpy(reserve(attrs, *length + 1), clean, *length + 1);
 }
 
 static struct np_attr *find(const struct np_attrs *attrs, const char *key, size_t length)

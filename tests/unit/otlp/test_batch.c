@@ -86,6 +86,89 @@ TEST(the_line_with_every_field_has_every_field)
     "},\"scopeSpans\":[{\"scope\":{\"name\":\"" scope "\"},\"spans\":[" spans \
     "],\"schemaUrl\":\"u\"}],\"schemaUrl\":\"v\"}]}"
 
+/* Attributes of few keys and values, so that many stand where the same one stood before. */
+static void add_attributes(struct np_str *line, struct np_random *random)
+{
+#define TEN "0123456789"
+    static const char *const keys[] = {"a", "bids.participant", "\\u0061", "\xc3\xa9",
+                                       TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN};
+    static const char *const values[] = {
+        "{\"stringValue\":\"01\"}",
+        "{\"stringValue\":\"02\"}",
+        "{\"stringValue\":\"\"}",
+        "{\"intValue\":\"7\"}",
+        "{\"intValue\":7}",
+        "{\"doubleValue\":0.1}",
+        "{\"boolValue\":false}",
+        " { \"boolValue\" : true }",
+        "{\"intValue\":null}",
+        "{\"arrayValue\":{\"values\":[{\"stringValue\":\"01\"}]}}",
+        "{\"stringValue\":\"" TEN TEN TEN TEN TEN TEN TEN "\"}",
+        "{\"stringValue\":\"" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "\"}",
+    };
+    uint64_t n = np_random_bits(random) % (np_random_bits(random) % 8 ? 6 : 40);
+
+    np_str_add(line, "\"attributes\":[");
+    for (uint64_t i = 0; i < n; i++)
+        np_str_addf(line, "%s{\"key\":\"%s%s\",\"value\":%s}", i ? "," : "",
+                    keys[np_random_bits(random) % NP_COUNT(keys)], i % 3 ? "" : "x",
+                    values[np_random_bits(random) % NP_COUNT(values)]);
+    np_str_add_char(line, ']');
+}
+
+static char *random_line(struct np_random *random)
+{
+    struct np_str line = {0};
+
+    np_str_add(&line, "{\"resourceSpans\":[{\"resource\":{");
+    add_attributes(&line, random);
+    np_str_add(&line, "},\"scopeSpans\":[{\"scope\":{");
+    add_attributes(&line, random);
+    np_str_add(&line, "},\"spans\":[{\"traceId\":\"0102030405060708090a0b0c0d0e0f10\",");
+    add_attributes(&line, random);
+    np_str_add(&line, ",\"events\":[{");
+    add_attributes(&line, random);
+    np_str_add(&line, "}],\"links\":[{");
+    add_attributes(&line, random);
+    np_str_add(&line, "}]}]}]}]}");
+    return np_str_take(&line);
+}
+
+/* The same with a blank where json.c writes none: it is read step by step. */
+static char *with_blanks(const char *line)
+{
+    static const char begin[] = "{\"key\"";
+    struct np_str out = {0};
+
+    for (const char *at; (at = strstr(line, begin)); line = at + sizeof(begin) - 1) {
+        np_str_add_bytes(&out, line, (size_t)(at - line));
+        np_str_add(&out, "{ \"key\"");
+    }
+    np_str_add(&out, line);
+    return np_str_take(&out);
+}
+
+TEST(what_was_read_before_does_not_change_what_is_written)
+{
+    static const enum np_otlp_protocol protocols[] = {NP_OTLP_GRPC, NP_OTLP_HTTP_JSON};
+    struct np_random random;
+
+    np_random_seed(&random, 9, 0);
+    for (size_t k = 0; k < NP_COUNT(protocols); k++) {
+        NP_AUTO(np_otlp_batch_freep)
+        struct np_otlp_batch *all = new_batch(NP_OTLP_TRACES, protocols[k]);
+        for (size_t i = 0; i < 400; i++) {
+            NP_AUTO(np_freep) char *line = random_line(&random), *blank = with_blanks(line);
+            NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer found = {0}, alone = {0};
+            ok_int(add_text(all, line), NP_OTLP_LINE_ADDED);
+            ok_int(np_otlp_batch_encode(all, i, 1, &found), 0);
+            ok_int(through_batch(NP_OTLP_TRACES, protocols[k], blank, strlen(blank), &alone),
+                   NP_OTLP_LINE_ADDED);
+            ok(same_bytes(&alone, &found));
+        }
+    }
+}
+
 TEST(neighbours_of_one_resource_and_scope_stand_together)
 {
     NP_AUTO(np_otlp_batch_freep)
