@@ -15,7 +15,7 @@ static const double PASSAGE_MM = 20;
  * (docs/methods/bias.md has the numbers). */
 static const double STOP = 5e-4;
 static const double MESH_MM = 220;
-static const double SAMPLE_MM = 3;
+static const double SAMPLE_MM = 3.6;
 
 static void report_fit(struct np_work *work, const struct np_n4_report *fit,
                        const double log_range[2])
