@@ -6,7 +6,8 @@
 #include <nifti1.h>
 #include <string.h>
 
-enum { SLAB = 1 << 16, MOST_SLABS = NP_NIFTI_MOST_CONVERT / SLAB };
+/* Voxels that stay in the cache from one look at them to the next. */
+enum { PIECE = 1 << 14 };
 
 typedef void convert_fn(const void *raw, int64_t n, double slope, double inter, float *out);
 
@@ -99,48 +100,31 @@ static void range_of_finite(float *voxel, int64_t n, struct np_nifti_seen *seen)
     }
 }
 
-struct conversion {
-    const struct np_nifti_info *info;
-    convert_fn *convert;
-    uint8_t *raw;
-    float *out;
-    int64_t n;
-    struct np_nifti_seen seen[MOST_SLABS];
-};
-
-static void convert_slab(void *context, int64_t task)
+static void convert_piece(const struct np_nifti_info *info, convert_fn *convert, uint8_t *raw,
+                          int64_t n, float *out, struct np_nifti_seen *seen)
 {
-    struct conversion *job = context;
-    int64_t begin = task * SLAB, n = job->n - begin < SLAB ? job->n - begin : SLAB;
-    uint8_t *raw = job->raw + begin * job->info->bytes_per_voxel;
-    float *out = job->out + begin;
-    struct np_nifti_seen *seen = &job->seen[task];
-
-    if (job->info->swapped)
-        swap_bytes(raw, n, job->info->bytes_per_voxel);
-    job->convert(raw, n, job->info->scl_slope, job->info->scl_inter, out);
-    *seen = (struct np_nifti_seen){count_nonfinite(out, n), INFINITY, -INFINITY};
-    if (seen->n_nonfinite == 0)
+    if (info->swapped)
+        swap_bytes(raw, n, info->bytes_per_voxel);
+    convert(raw, n, info->scl_slope, info->scl_inter, out);
+    int64_t n_nonfinite = count_nonfinite(out, n);
+    seen->n_nonfinite += n_nonfinite;
+    if (n_nonfinite == 0)
         range(out, n, seen);
     else
         range_of_finite(out, n, seen);
 }
 
 void np_nifti_convert(const struct np_nifti_info *info, void *raw, int64_t n, float *out,
-                      const struct np_exec *exec, struct np_nifti_seen *seen)
+                      struct np_nifti_seen *seen)
 {
-    struct conversion job = {.info = info, .raw = raw, .out = out, .n = n};
-    int64_t n_slabs = (n + SLAB - 1) / SLAB;
+    convert_fn *convert = NULL;
+    uint8_t *bytes = raw;
 
-    assert(n <= NP_NIFTI_MOST_CONVERT);
     for (size_t i = 0; i < NP_COUNT(converters); i++)
         if (converters[i].datatype == info->datatype)
-            job.convert = converters[i].convert;
-    assert(job.convert);
-    np_exec_run(exec, n_slabs, convert_slab, &job);
-    for (int64_t i = 0; i < n_slabs; i++) {
-        seen->n_nonfinite += job.seen[i].n_nonfinite;
-        seen->minimum = fminf(seen->minimum, job.seen[i].minimum);
-        seen->maximum = fmaxf(seen->maximum, job.seen[i].maximum);
-    }
+            convert = converters[i].convert;
+    assert(convert);
+    for (int64_t done = 0; done < n; done += PIECE)
+        convert_piece(info, convert, bytes + done * info->bytes_per_voxel,
+                      n - done < PIECE ? n - done : PIECE, out + done, seen);
 }

@@ -12,14 +12,11 @@ struct np_nifti_seen {
 
 /*
  * out[i] = raw[i] × slope + intercept, in double, then rounded to float; what is not finite then is
- * counted and becomes 0. In parallel, `raw` being changed when its byte order is not ours.
+ * counted and becomes 0. `raw` is changed when its byte order is not ours.
  *   raw  n voxels of info->datatype, aligned to 8 bytes
  * Adds to `seen`.
  */
 void np_nifti_convert(const struct np_nifti_info *info, void *raw, int64_t n, float *out,
-                      const struct np_exec *exec, struct np_nifti_seen *seen);
-
-/* Voxels a call of np_nifti_convert may have: its room for what the tasks saw is fixed. */
-enum { NP_NIFTI_MOST_CONVERT = 1 << 22 };
+                      struct np_nifti_seen *seen);
 
 #endif

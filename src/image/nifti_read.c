@@ -11,7 +11,7 @@
 #include "image/nifti_convert.h"
 #include "image/nifti_header.h"
 
-enum { CHUNK = 4 << 20 };
+enum { CHUNK = 2 << 20 };
 
 struct opened {
     struct np_source *source; /* of the voxels */
@@ -203,28 +203,87 @@ static int skip_to_voxels(const char *path, struct opened *file, const struct np
     return n < gap ? refuse_short(path, file, file->position, err) : 0;
 }
 
+/*
+ * Inflating has no parallel form, so it must not wait: while one chunk is read, another task
+ * converts the chunk before it.
+ */
+enum { TASK_READ, TASK_CONVERT, N_TASKS };
+
+struct reading {
+    struct opened *file;
+    uint8_t *raw[2]; /* in turns */
+    int64_t n_voxels, n_chunk;
+    int64_t step; /* chunk `step` is read, the one before converted */
+    size_t n_read;
+    float *voxel;
+    struct np_nifti_seen *seen;
+    struct np_error error; /* of the read */
+};
+
+/* Voxels of a chunk: 0 for those before the first and after the last. */
+static int64_t chunk_voxels(const struct reading *r, int64_t chunk)
+{
+    int64_t left = r->n_voxels - chunk * r->n_chunk;
+
+    if (chunk < 0 || left <= 0)
+        return 0;
+    return left < r->n_chunk ? left : r->n_chunk;
+}
+
+static size_t chunk_bytes(const struct reading *r, int64_t chunk)
+{
+    return (size_t)(chunk_voxels(r, chunk) * r->file->info.bytes_per_voxel);
+}
+
+static void read_step(void *context, int64_t task)
+{
+    struct reading *r = context;
+    int64_t before = r->step - 1, n_before = chunk_voxels(r, before);
+
+    if (task == TASK_READ && chunk_bytes(r, r->step) > 0)
+        np_source_read(r->file->source, r->raw[r->step % 2], chunk_bytes(r, r->step), &r->n_read,
+                       &r->error);
+    if (task == TASK_CONVERT && n_before > 0)
+        np_nifti_convert(&r->file->info, r->raw[before % 2], n_before,
+                         r->voxel + before * r->n_chunk, r->seen);
+}
+
+static int read_steps(const char *path, struct reading *r, const struct np_exec *exec,
+                      struct np_error *err)
+{
+    int64_t n_steps = (r->n_voxels + r->n_chunk - 1) / r->n_chunk + 1;
+
+    for (r->step = 0; r->step < n_steps; r->step++) {
+        NP_TRY(np_exec_check(exec, err));
+        r->n_read = 0;
+        np_exec_run(exec, N_TASKS, read_step, r);
+        if (r->error.code < 0)
+            return np_error_set(err, r->error.code, "%s", r->error.text);
+        r->file->position += (int64_t)r->n_read;
+        if (r->n_read < chunk_bytes(r, r->step))
+            return refuse_short(path, r->file, r->file->position, err);
+    }
+    return 0;
+}
+
 static int read_voxels(const char *path, struct opened *file, const struct np_exec *exec,
                        float *voxel, struct np_nifti_seen *seen, struct np_error *err)
 {
-    const struct np_nifti_info *info = &file->info;
-    int64_t n_voxels = (int64_t)np_grid_voxels(&info->grid), size = info->bytes_per_voxel;
+    int64_t n_voxels = (int64_t)np_grid_voxels(&file->info.grid);
+    int64_t size = file->info.bytes_per_voxel;
     int64_t n_chunk = CHUNK / size < n_voxels ? CHUNK / size : n_voxels;
-    NP_AUTO(np_freep) uint8_t *raw = np_try_malloc((size_t)n_chunk, (size_t)size);
+    NP_AUTO(np_freep) uint8_t *raw = np_try_malloc(2 * (size_t)n_chunk, (size_t)size);
 
     if (!raw)
         return np_error_set(err, NP_ENOMEM, "'%s': no memory for a buffer of %d MiB", path,
-                            CHUNK >> 20);
-    for (int64_t done = 0; done < n_voxels; done += n_chunk) {
-        int64_t n = n_voxels - done < n_chunk ? n_voxels - done : n_chunk;
-        size_t n_bytes = (size_t)n * (size_t)size, n_read = 0;
-        NP_TRY(np_exec_check(exec, err));
-        NP_TRY(np_source_read(file->source, raw, n_bytes, &n_read, err));
-        file->position += (int64_t)n_read;
-        if (n_read < n_bytes)
-            return refuse_short(path, file, file->position, err);
-        np_nifti_convert(info, raw, n, voxel + done, exec, seen);
-    }
-    return 0;
+                            2 * CHUNK >> 20);
+    struct reading reading = {.file = file,
+                              .raw = {raw, raw + n_chunk * size},
+                              .n_voxels = n_voxels,
+                              .n_chunk = n_chunk,
+                              .voxel = voxel,
+                              .seen = seen};
+    return read_steps(path, &reading, exec, err);
 }
 
 int np_nifti_read_volume(const char *path, const struct np_exec *exec, struct np_nifti_info *info,

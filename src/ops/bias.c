@@ -225,11 +225,11 @@ int np_bias_blend(struct np_image *inner, const struct np_mask *mask, const stru
 {
     NP_AUTO(blend_job_done)
     struct blend_job job = {.inner = inner, .mask = mask, .outer = outer};
-    struct np_moments of_inner, of_outer;
+    double of_inner, of_outer;
 
-    NP_TRY(np_image_moments(inner, mask, exec, &of_inner, err));
-    NP_TRY(np_image_moments(outer, mask, exec, &of_outer, err));
-    job.level = (float)(of_inner.mean - of_outer.mean);
+    NP_TRY(np_image_mean(inner, mask, exec, &of_inner, err));
+    NP_TRY(np_image_mean(outer, mask, exec, &of_outer, err));
+    job.level = (float)(of_inner - of_outer);
     NP_TRY(make_weights(&job, width_mm, exec, err));
     NP_TRY(np_exec_check(exec, err));
     np_exec_run(exec, inner->grid.n[2], blend_plane, &job);

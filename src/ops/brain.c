@@ -187,6 +187,29 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+struct layers_job {
+    const struct search *search;
+    double dark;
+    double (*normal)[3];
+    double *layer;
+};
+
+static void measure_layer(void *context, int64_t k)
+{
+    const struct layers_job *job = context;
+    const struct np_mesh *mesh = job->search->surface;
+    NP_AUTO(np_freep) double *value = np_xcalloc((size_t)mesh->n_vertices, sizeof(*value));
+    int n = 0, from_mm = k == 0 ? -6 : 2 * (int)k - 1, to_mm = k == 0 ? -2 : 2 * (int)k;
+
+    for (int v = 0; v < mesh->n_vertices; v++) {
+        value[n] = mean_along(job->search->head.fine, mesh->position_mm[v], job->normal[v], from_mm,
+                              to_mm);
+        n += isfinite(value[n]) != 0;
+    }
+    qsort(value, (size_t)n, sizeof(*value), compare_doubles);
+    job->layer[k] = 10 * n < mesh->n_vertices ? NAN : value[n / 2] - job->dark;
+}
+
 /*
  * Medians over the surface: layer[0] of what lies 2 … 6 mm inside, layer[k] of what lies 2 k - 1
  * and 2 k mm outside, each above `dark`. NAN where less than a tenth of the surface has that layer
@@ -197,19 +220,11 @@ static void measure_layers(const struct search *s, double dark, double layer[N_L
     const struct np_mesh *mesh = s->surface;
     NP_AUTO(np_freep)
     double(*normal)[3] = np_xcalloc((size_t)mesh->n_vertices, sizeof(*normal));
-    NP_AUTO(np_freep) double *value = np_xcalloc((size_t)mesh->n_vertices, sizeof(*value));
+    struct layers_job job = {s, dark, normal, layer};
 
     for (int v = 0; v < mesh->n_vertices; v++)
         np_mesh_normal(mesh, v, normal[v]);
-    for (int k = 0; k < N_LAYERS; k++) {
-        int n = 0, from_mm = k == 0 ? -6 : 2 * k - 1, to_mm = k == 0 ? -2 : 2 * k;
-        for (int v = 0; v < mesh->n_vertices; v++) {
-            value[n] = mean_along(s->head.fine, mesh->position_mm[v], normal[v], from_mm, to_mm);
-            n += isfinite(value[n]) != 0;
-        }
-        qsort(value, (size_t)n, sizeof(*value), compare_doubles);
-        layer[k] = 10 * n < mesh->n_vertices ? NAN : value[n / 2] - dark;
-    }
+    np_exec_run(s->exec, N_LAYERS, measure_layer, &job);
 }
 
 /* The darkest layer outside, over the inside; NAN when there is none. */

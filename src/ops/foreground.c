@@ -45,26 +45,37 @@ static int otsu_threshold(const struct np_image *image, const struct np_mask *po
     return 0;
 }
 
-/* Every so many voxels, so that they lie about SAMPLE_MM apart; NULL when memory is short. */
-static struct np_image *sample(const struct np_image *image)
-{
-    const int64_t *n = image->grid.n;
+struct sample_job {
+    const struct np_image *image;
     int64_t step[3];
+    struct np_image *few;
+};
+
+static void sample_plane(void *context, int64_t z)
+{
+    const struct sample_job *job = context;
+    const int64_t *n = job->image->grid.n, *n_few = job->few->grid.n, *step = job->step;
+    float *out = job->few->voxel + n_few[0] * n_few[1] * z;
+
+    for (int64_t y = 0; y < n[1]; y += step[1])
+        for (int64_t x = 0; x < n[0]; x += step[0])
+            *out++ = job->image->voxel[x + n[0] * (y + n[1] * step[2] * z)];
+}
+
+/* Every so many voxels, so that they lie about SAMPLE_MM apart; NULL when memory is short. */
+static struct np_image *sample(const struct np_image *image, const struct np_exec *exec)
+{
+    struct sample_job job = {.image = image};
     struct np_grid grid = image->grid;
 
     for (int a = 0; a < 3; a++) {
-        step[a] = (int64_t)fmax(1, floor(SAMPLE_MM / image->grid.spacing_mm[a]));
-        grid.n[a] = (n[a] + step[a] - 1) / step[a];
+        job.step[a] = (int64_t)fmax(1, floor(SAMPLE_MM / grid.spacing_mm[a]));
+        grid.n[a] = (grid.n[a] + job.step[a] - 1) / job.step[a];
     }
-    struct np_image *few = np_image_new(&grid);
-    if (!few)
-        return NULL;
-    float *out = few->voxel;
-    for (int64_t z = 0; z < n[2]; z += step[2])
-        for (int64_t y = 0; y < n[1]; y += step[1])
-            for (int64_t x = 0; x < n[0]; x += step[0])
-                *out++ = image->voxel[x + n[0] * (y + n[1] * z)];
-    return few;
+    job.few = np_image_new(&grid);
+    if (job.few)
+        np_exec_run(exec, grid.n[2], sample_plane, &job);
+    return job.few;
 }
 
 static int find_threshold(const struct np_image *image, const struct np_exec *exec,
@@ -99,7 +110,7 @@ int np_foreground_mask(const struct np_image *image, const struct np_exec *exec,
                        struct np_error *err)
 {
     struct np_foreground_report found = {0};
-    NP_AUTO(np_image_freep) struct np_image *few = sample(image);
+    NP_AUTO(np_image_freep) struct np_image *few = sample(image, exec);
     NP_AUTO(np_mask_freep) struct np_mask *made = np_mask_new(&image->grid);
 
     if (!few || !made)

@@ -158,35 +158,86 @@ int np_head_measure(const struct np_image *flat, double head_height_mm, const st
     return 0;
 }
 
+struct ball_job {
+    const struct np_head *head;
+    double centre_mm[3], radius2_mm2;
+    int64_t begin[3], end[3]; /* voxels that may lie in it */
+    struct np_mask *mask;
+};
+
+static double ball_mm(const struct ball_job *job, int axis, int64_t i)
+{
+    return ((double)i + 0.5) * job->mask->grid.spacing_mm[axis] - job->centre_mm[axis];
+}
+
+static void draw_ball_plane(void *context, int64_t task)
+{
+    const struct ball_job *job = context;
+    const struct np_head *head = job->head;
+    const int64_t *n = job->mask->grid.n;
+    int64_t z = job->begin[2] + task;
+    double z_mm = ball_mm(job, 2, z);
+
+    for (int64_t y = job->begin[1]; y < job->end[1]; y++) {
+        double y_mm = ball_mm(job, 1, y);
+        for (int64_t x = job->begin[0]; x < job->end[0]; x++) {
+            int64_t i = (z * n[1] + y) * n[0] + x;
+            double x_mm = ball_mm(job, 0, x), value = (double)head->coarse->voxel[i];
+            job->mask->voxel[i] = x_mm * x_mm + y_mm * y_mm + z_mm * z_mm < job->radius2_mm2 &&
+                                  value > head->dark && value < head->bright;
+        }
+    }
+}
+
+/* Voxels of the ball that are neither background nor the brightest. */
+static void draw_ball(const struct np_head *head, const double centre_mm[3], double radius_mm,
+                      const struct np_exec *exec, struct np_mask *mask)
+{
+    struct ball_job job = {.head = head, .radius2_mm2 = radius_mm * radius_mm, .mask = mask};
+
+    for (int a = 0; a < 3; a++) {
+        double n = (double)mask->grid.n[a], spacing_mm = mask->grid.spacing_mm[a];
+        job.centre_mm[a] = centre_mm[a];
+        /* A voxel more on both sides, for rounding. */
+        job.begin[a] =
+            (int64_t)fmin(fmax(floor((centre_mm[a] - radius_mm) / spacing_mm) - 1, 0), n);
+        job.end[a] = (int64_t)fmin(fmax(ceil((centre_mm[a] + radius_mm) / spacing_mm) + 1, 0), n);
+    }
+    if (job.end[2] > job.begin[2])
+        np_exec_run(exec, job.end[2] - job.begin[2], draw_ball_plane, &job);
+}
+
 int np_head_ball_median(const struct np_head *head, const double centre_mm[3], double radius_mm,
                         const struct np_exec *exec, double *median, struct np_error *err)
 {
     static const double half[1] = {0.5};
-    const struct np_image *image = head->coarse;
-    const int64_t *n = image->grid.n;
-    NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(&image->grid);
-    int64_t count = 0;
+    NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(&head->coarse->grid);
 
     if (!mask)
-        return no_memory(&image->grid, err);
-    for (int64_t z = 0, i = 0; z < n[2]; z++)
-        for (int64_t y = 0; y < n[1]; y++)
-            for (int64_t x = 0; x < n[0]; x++, i++) {
-                const double at[3] = {(double)x, (double)y, (double)z};
-                double value = (double)image->voxel[i], mm2 = 0;
-                for (int a = 0; a < 3; a++) {
-                    double d = (at[a] + 0.5) * image->grid.spacing_mm[a] - centre_mm[a];
-                    mm2 += d * d;
-                }
-                mask->voxel[i] =
-                    mm2 < radius_mm * radius_mm && value > head->dark && value < head->bright;
-                count += mask->voxel[i];
-            }
-    if (count == 0) {
+        return no_memory(&head->coarse->grid, err);
+    draw_ball(head, centre_mm, radius_mm, exec, mask);
+    if (np_mask_count(mask) == 0) {
         *median = (head->dark + head->bright) / 2;
         return 0;
     }
-    return np_image_quantiles(image, mask, half, 1, exec, median, err);
+    return np_image_quantiles(head->coarse, mask, half, 1, exec, median, err);
+}
+
+struct shell_job {
+    const struct np_image *depth_mm2;
+    float from_mm2, to_mm2;
+    struct np_mask *mask;
+};
+
+static void draw_shell_plane(void *context, int64_t z)
+{
+    const struct shell_job *job = context;
+    size_t n = (size_t)(job->mask->grid.n[0] * job->mask->grid.n[1]);
+    const float *mm2 = job->depth_mm2->voxel + n * (size_t)z;
+    uint8_t *out = job->mask->voxel + n * (size_t)z;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = mm2[i] >= job->from_mm2 && mm2[i] <= job->to_mm2;
 }
 
 int np_head_shell(const struct np_head *head, const struct np_mesh *surface, double from_mm,
@@ -197,16 +248,14 @@ int np_head_shell(const struct np_head *head, const struct np_mesh *surface, dou
     const struct np_grid *grid = &head->coarse->grid;
     NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(grid);
     NP_AUTO(np_image_freep) struct np_image *depth_mm2 = np_image_new(grid);
-    size_t n = np_grid_voxels(grid);
     double q[2];
 
     if (!mask || !depth_mm2)
         return no_memory(grid, err);
     NP_TRY(np_mesh_voxelise(surface, exec, mask, err));
     NP_TRY(np_distance_mm2(mask, NP_DISTANCE_TO_ZERO, exec, depth_mm2, err));
-    float from = (float)(from_mm * from_mm), to = (float)(to_mm * to_mm);
-    for (size_t i = 0; i < n; i++)
-        mask->voxel[i] = depth_mm2->voxel[i] >= from && depth_mm2->voxel[i] <= to;
+    struct shell_job job = {depth_mm2, (float)(from_mm * from_mm), (float)(to_mm * to_mm), mask};
+    np_exec_run(exec, grid->n[2], draw_shell_plane, &job);
     NP_TRY(np_image_quantiles(head->coarse, mask, p, 2, exec, q, err));
     *median = q[0];
     *low = q[1];

@@ -38,6 +38,60 @@ static int check_grids(const struct np_image *image, const struct np_mask *mask,
     return 0;
 }
 
+/* --- range ------------------------------------------------------------------------------------ */
+
+struct range_job {
+    const struct np_image *image;
+    struct np_range part[N_SLABS];
+};
+
+/* In lanes, so that no comparison waits for the one before. */
+static void range_slab(void *context, int64_t task)
+{
+    enum { LANES = 8 };
+    struct range_job *job = context;
+    struct slab slab = slab_of(job->image, task);
+    const float *value = job->image->voxel;
+    struct np_range found = {INFINITY, -INFINITY, 0};
+    float low[LANES], high[LANES];
+    int64_t negative[LANES] = {0};
+
+    for (int j = 0; j < LANES; j++) {
+        low[j] = INFINITY;
+        high[j] = -INFINITY;
+    }
+    for (size_t i = slab.begin; i < slab.end; i += LANES)
+        for (size_t j = 0; j < LANES && i + j < slab.end; j++) {
+            float v = value[i + j];
+            low[j] = v < low[j] ? v : low[j];
+            high[j] = v > high[j] ? v : high[j];
+            negative[j] += v < 0;
+        }
+    for (int j = 0; j < LANES; j++) {
+        found.minimum = fmin(found.minimum, (double)low[j]);
+        found.maximum = fmax(found.maximum, (double)high[j]);
+        found.n_negative += negative[j];
+    }
+    job->part[task] = found;
+}
+
+int np_image_range(const struct np_image *image, const struct np_exec *exec, struct np_range *range,
+                   struct np_error *err)
+{
+    struct range_job job = {.image = image};
+    struct np_range found = {INFINITY, -INFINITY, 0};
+
+    np_exec_run(exec, N_SLABS, range_slab, &job);
+    for (int i = 0; i < N_SLABS; i++) {
+        found.minimum = fmin(found.minimum, job.part[i].minimum);
+        found.maximum = fmax(found.maximum, job.part[i].maximum);
+        found.n_negative += job.part[i].n_negative;
+    }
+    NP_TRY(np_exec_check(exec, err));
+    *range = found;
+    return 0;
+}
+
 /* --- moments ---------------------------------------------------------------------------------- */
 
 struct moments_job {
@@ -88,25 +142,45 @@ static void sum_squares_slab(void *context, int64_t task)
     job->part[task].square = square;
 }
 
+/* The first pass: all but the standard deviation. */
+static int sum_up(struct moments_job *job, const struct np_exec *exec, struct np_moments *found,
+                  struct np_error *err)
+{
+    double sum = 0;
+
+    NP_TRY(check_grids(job->image, job->mask, err));
+    np_exec_run(exec, N_SLABS, sum_slab, job);
+    for (int i = 0; i < N_SLABS; i++) {
+        found->n += job->part[i].n;
+        sum += job->part[i].sum;
+        found->minimum = fmin(found->minimum, (double)job->part[i].minimum);
+        found->maximum = fmax(found->maximum, (double)job->part[i].maximum);
+    }
+    if (found->n == 0)
+        return np_error_set(err, NP_EDOMAIN, "statistics: the mask holds no voxel");
+    found->mean = job->mean = sum / (double)found->n;
+    return np_exec_check(exec, err);
+}
+
+int np_image_mean(const struct np_image *image, const struct np_mask *mask,
+                  const struct np_exec *exec, double *mean, struct np_error *err)
+{
+    struct moments_job job = {.image = image, .mask = mask};
+    struct np_moments found = {.minimum = INFINITY, .maximum = -INFINITY};
+
+    NP_TRY(sum_up(&job, exec, &found, err));
+    *mean = found.mean;
+    return 0;
+}
+
 int np_image_moments(const struct np_image *image, const struct np_mask *mask,
                      const struct np_exec *exec, struct np_moments *moments, struct np_error *err)
 {
     struct moments_job job = {.image = image, .mask = mask};
     struct np_moments found = {.minimum = INFINITY, .maximum = -INFINITY};
-    double sum = 0, square = 0;
+    double square = 0;
 
-    NP_TRY(check_grids(image, mask, err));
-    np_exec_run(exec, N_SLABS, sum_slab, &job);
-    for (int i = 0; i < N_SLABS; i++) {
-        found.n += job.part[i].n;
-        sum += job.part[i].sum;
-        found.minimum = fmin(found.minimum, (double)job.part[i].minimum);
-        found.maximum = fmax(found.maximum, (double)job.part[i].maximum);
-    }
-    if (found.n == 0)
-        return np_error_set(err, NP_EDOMAIN, "statistics: the mask holds no voxel");
-    NP_TRY(np_exec_check(exec, err));
-    found.mean = job.mean = sum / (double)found.n;
+    NP_TRY(sum_up(&job, exec, &found, err));
     np_exec_run(exec, N_SLABS, sum_squares_slab, &job);
     for (int i = 0; i < N_SLABS; i++)
         square += job.part[i].square;

@@ -10,6 +10,15 @@
 #include "base/exec.h"
 #include "image/image.h"
 
+struct np_range {
+    double minimum, maximum;
+    int64_t n_negative; /* voxels below 0 */
+};
+
+/* Of every voxel, in one pass. Returns 0 or NP_ECANCELED; then `range` is untouched. */
+int np_image_range(const struct np_image *image, const struct np_exec *exec, struct np_range *range,
+                   struct np_error *err);
+
 struct np_moments {
     int64_t n;
     double mean;
@@ -23,6 +32,10 @@ struct np_moments {
  */
 int np_image_moments(const struct np_image *image, const struct np_mask *mask,
                      const struct np_exec *exec, struct np_moments *moments, struct np_error *err);
+
+/* The mean alone, in one pass; the same number, and returns as above. */
+int np_image_mean(const struct np_image *image, const struct np_mask *mask,
+                  const struct np_exec *exec, double *mean, struct np_error *err);
 
 enum { NP_MOST_QUANTILES = 8 };
 

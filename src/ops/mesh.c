@@ -142,27 +142,44 @@ struct np_mesh *np_mesh_new_sphere(int level, const double centre_mm[3], double 
 
 /* ---- measuring and moving ------------------------------------------------------------------ */
 
-void np_mesh_normal(const struct np_mesh *mesh, int v, double normal[3])
+void np_mesh_look(const struct np_mesh *mesh, int v, double normal[3], double mean_mm[3])
 {
     /* Around a closed ring the sum of p_k × p_k+1 is twice its area vector, wherever v is. Taken
      * relative to v all the same: smaller numbers, less rounding. */
     const double *o = mesh->position_mm[v];
+    const int *ring = mesh->neighbour[v];
     int n = mesh->n_neighbours[v];
-    double sum[3] = {0}, a[3];
+    const double *last = mesh->position_mm[ring[n - 1]];
+    double ax = last[0] - o[0], ay = last[1] - o[1], az = last[2] - o[2];
+    double area_x = 0, area_y = 0, area_z = 0, sum_x = 0, sum_y = 0, sum_z = 0;
 
-    for (int i = 0; i < 3; i++)
-        a[i] = mesh->position_mm[mesh->neighbour[v][n - 1]][i] - o[i];
     for (int k = 0; k < n; k++) {
-        const double *q = mesh->position_mm[mesh->neighbour[v][k]];
-        double b[3] = {q[0] - o[0], q[1] - o[1], q[2] - o[2]};
-        sum[0] += a[1] * b[2] - a[2] * b[1];
-        sum[1] += a[2] * b[0] - a[0] * b[2];
-        sum[2] += a[0] * b[1] - a[1] * b[0];
-        memcpy(a, b, sizeof(a));
+        const double *q = mesh->position_mm[ring[k]];
+        double bx = q[0] - o[0], by = q[1] - o[1], bz = q[2] - o[2];
+        area_x += ay * bz - az * by;
+        area_y += az * bx - ax * bz;
+        area_z += ax * by - ay * bx;
+        sum_x += q[0];
+        sum_y += q[1];
+        sum_z += q[2];
+        ax = bx;
+        ay = by;
+        az = bz;
     }
-    double length = sqrt(sum[0] * sum[0] + sum[1] * sum[1] + sum[2] * sum[2]);
-    for (int i = 0; i < 3; i++)
-        normal[i] = length > 0 ? sum[i] / length : 0;
+    double length = sqrt(area_x * area_x + area_y * area_y + area_z * area_z);
+    normal[0] = length > 0 ? area_x / length : 0;
+    normal[1] = length > 0 ? area_y / length : 0;
+    normal[2] = length > 0 ? area_z / length : 0;
+    mean_mm[0] = sum_x / n;
+    mean_mm[1] = sum_y / n;
+    mean_mm[2] = sum_z / n;
+}
+
+void np_mesh_normal(const struct np_mesh *mesh, int v, double normal[3])
+{
+    double ignored[3];
+
+    np_mesh_look(mesh, v, normal, ignored);
 }
 
 double np_mesh_mean_edge_mm(const struct np_mesh *mesh)

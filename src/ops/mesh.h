@@ -38,6 +38,9 @@ void np_mesh_freep(struct np_mesh **mesh);
  * ring has no area. */
 void np_mesh_normal(const struct np_mesh *mesh, int v, double normal[3]);
 
+/* The same, and the mean of the neighbours, mm. */
+void np_mesh_look(const struct np_mesh *mesh, int v, double normal[3], double mean_mm[3]);
+
 /* Mean distance between neighbours, mm. */
 double np_mesh_mean_edge_mm(const struct np_mesh *mesh);
 

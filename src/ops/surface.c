@@ -19,7 +19,9 @@
 
 enum {
     VERTICES_PER_TASK = 161, /* 642 vertices are four tasks */
-    EDGE_EVERY = 50          /* iterations between measurements of the mean edge */
+    EDGE_EVERY = 50,         /* iterations between measurements of the mean edge */
+    AHEAD = 8,               /* vertices looked at before one is moved */
+    MOST_SAMPLES = 64
 };
 
 struct evolution {
@@ -41,73 +43,87 @@ static bool inside(const struct np_grid *grid, const float p_voxel[3])
     return true;
 }
 
+/* What is known of a vertex before the image is asked. */
+struct look {
+    double normal[3], mean_mm[3];
+    bool samples;             /* lie in the image */
+    int64_t at[MOST_SAMPLES]; /* voxels */
+};
+
 /*
- * Lowest and highest of the samples, each a voxel further inwards. Single precision: this is where
- * the time goes, and a place between two voxels needs no more.
+ * Samples of one vertex, each a voxel further inwards. Single precision: a place between two voxels
+ * needs no more. Most of the time goes in waiting for those voxels: they are asked for now and
+ * used when some more vertices have been looked at.
  */
-static void sample_inwards(const struct evolution *e, const float first_voxel[3],
-                           const float step_voxel[3], float *lowest, float *highest)
+static void place_samples(const struct evolution *e, const float first_voxel[3],
+                          const float step_voxel[3], int64_t at[MOST_SAMPLES])
 {
-    const float *voxel = e->image->voxel;
     int nx = (int)e->image->grid.n[0], ny = (int)e->image->grid.n[1];
-    float too_bright = (float)e->forces->too_bright, dark = (float)e->forces->dark;
     float x = first_voxel[0], y = first_voxel[1], z = first_voxel[2];
-    float low = *lowest, high = *highest;
 
     for (int k = 0; k < e->n_min; k++) {
-        float value = voxel[((int64_t)(int)z * ny + (int)y) * nx + (int)x];
-        value = value > too_bright ? dark : value;
-        low = value < low ? value : low;
-        if (k < e->n_max)
-            high = value > high ? value : high;
+        at[k] = ((int64_t)(int)z * ny + (int)y) * nx + (int)x;
+        __builtin_prefetch(e->image->voxel + at[k]);
         x += step_voxel[0];
         y += step_voxel[1];
         z += step_voxel[2];
     }
-    *lowest = low;
-    *highest = high;
 }
 
-/* f3 of step 5: positive pushes outwards. `v` in mm. */
-static double image_force(const struct evolution *e, const double v[3], const double normal[3])
+static void look_at_vertex(const struct evolution *e, int v, struct look *look)
 {
-    const struct np_surface_forces *f = e->forces;
-    float first[3], last[3], step[3], low = (float)f->middle, high = (float)f->head;
+    const double *p = e->mesh->position_mm[v];
+    float first[3], last[3], step[3];
 
+    np_mesh_look(e->mesh, v, look->normal, look->mean_mm);
     for (int i = 0; i < 3; i++) {
-        step[i] = (float)-normal[i];
-        first[i] = (float)(v[i] * e->per_mm) + step[i];
+        step[i] = (float)-look->normal[i];
+        first[i] = (float)(p[i] * e->per_mm) + step[i];
         /* One further than the last: sums of steps may round outwards. */
         last[i] = first[i] + step[i] * (float)e->n_min;
     }
     /* The grid is convex: with both ends inside, so is what lies between. */
-    if (!inside(&e->image->grid, first) || !inside(&e->image->grid, last))
+    look->samples = inside(&e->image->grid, first) && inside(&e->image->grid, last);
+    if (look->samples)
+        place_samples(e, first, step, look->at);
+}
+
+/* f3 of step 5: positive pushes outwards. */
+static double image_force(const struct evolution *e, const struct look *look)
+{
+    const struct np_surface_forces *f = e->forces;
+    const float *voxel = e->image->voxel;
+    float too_bright = (float)f->too_bright, dark = (float)f->dark;
+    float low = (float)f->middle, high = (float)f->head;
+
+    if (!look->samples)
         return 0;
-    sample_inwards(e, first, step, &low, &high);
+    for (int k = 0; k < e->n_min; k++) {
+        float value = voxel[look->at[k]];
+        value = value > too_bright ? dark : value;
+        low = value < low ? value : low;
+        if (k < e->n_max)
+            high = value > high ? value : high;
+    }
     double lowest = fmax((double)low, f->dark), highest = fmin((double)high, f->middle);
     double range = highest - f->dark;
     return range > 0 ? 2 * (lowest - f->dark - f->share * range) / range : 0;
 }
 
-static void move_vertex(const struct evolution *e, int v)
+static void move_vertex(const struct evolution *e, int v, const struct look *look)
 {
-    const double *p = e->mesh->position_mm[v];
-    int n = e->mesh->n_neighbours[v];
-    double normal[3], s[3] = {0}, along = 0;
+    const double *p = e->mesh->position_mm[v], *normal = look->normal;
+    double s[3], along = 0;
 
-    np_mesh_normal(e->mesh, v, normal);
-    for (int k = 0; k < n; k++)
-        for (int i = 0; i < 3; i++)
-            s[i] += e->mesh->position_mm[e->mesh->neighbour[v][k]][i];
     for (int i = 0; i < 3; i++) {
-        s[i] = s[i] / n - p[i];
+        s[i] = look->mean_mm[i] - p[i];
         along += s[i] * normal[i];
     }
     double curvature = 2 * fabs(along) / (e->edge_mm * e->edge_mm);
     /* (1 + tanh(x)) / 2 = 1 / (1 + exp(-2 x)); single precision is plenty for a weight. */
     float x = (float)(e->curve_slope * (curvature - e->curve_middle));
     double f2 = 1 / (1 + (double)np_expf(-2 * x));
-    double push = f2 * along + 0.05 * e->edge_mm * image_force(e, p, normal);
+    double push = f2 * along + 0.05 * e->edge_mm * image_force(e, look);
     for (int i = 0; i < 3; i++)
         e->next[v][i] = p[i] + 0.5 * (s[i] - along * normal[i]) + push * normal[i];
 }
@@ -115,10 +131,16 @@ static void move_vertex(const struct evolution *e, int v)
 static void move_some(void *context, int64_t task)
 {
     const struct evolution *e = context;
-    int from = (int)task * VERTICES_PER_TASK, to = from + VERTICES_PER_TASK;
+    int from = (int)task * VERTICES_PER_TASK, end = from + VERTICES_PER_TASK;
+    struct look look[AHEAD];
 
-    for (int v = from; v < to && v < e->mesh->n_vertices; v++)
-        move_vertex(e, v);
+    end = end < e->mesh->n_vertices ? end : e->mesh->n_vertices;
+    for (int v = from; v < end + AHEAD; v++) {
+        if (v - AHEAD >= from)
+            move_vertex(e, v - AHEAD, &look[(v - from) % AHEAD]);
+        if (v < end)
+            look_at_vertex(e, v, &look[(v - from) % AHEAD]);
+    }
 }
 
 int np_surface_evolve(struct np_mesh *mesh, const struct np_image *image,
@@ -135,7 +157,7 @@ int np_surface_evolve(struct np_mesh *mesh, const struct np_image *image,
                           .curve_middle = (low + high) / 2,
                           .curve_slope = 6 / (high - low),
                           .per_mm = 1 / image->grid.spacing_mm[0]};
-    e.n_min = (int)(forces->reach_min_mm * e.per_mm + 0.5);
+    e.n_min = (int)fmin(forces->reach_min_mm * e.per_mm + 0.5, MOST_SAMPLES);
     e.n_max = (int)(forces->reach_max_mm * e.per_mm + 0.5);
     int64_t n_tasks = (mesh->n_vertices + VERTICES_PER_TASK - 1) / VERTICES_PER_TASK;
 

@@ -17,7 +17,7 @@ struct np_surface_forces {
     double middle;       /* tm: a typical value in the brain; brighter counts as this */
     double share;        /* b: the border lies at this share between dark and the local maximum */
     double too_bright;   /* samples above it count as dark (fat, vessels); INFINITY = none do */
-    double reach_min_mm; /* how far inwards the local minimum is sought (d1) … */
+    double reach_min_mm; /* how far inwards the local minimum is sought (d1), ≤ 64 voxels … */
     double reach_max_mm; /* … and the local maximum (d2), not more than d1 */
     double curve_min_mm; /* radii of curvature between which smoothing sets in */
     double curve_max_mm;

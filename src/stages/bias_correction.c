@@ -47,8 +47,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     struct np_foreground_report threshold;
     struct np_n4_options options = np_n4_options_default();
     struct np_n4_report fit;
-    struct np_moments moments;
-    double log_range[2];
+    double mean, log_range[2];
 
     if (config->bias_correction == NP_BIAS_NONE)
         return leave_as_it_is(work, err);
@@ -60,8 +59,8 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     options.stop = STOP;
     NP_TRY(np_foreground_mask(work->raw, exec, &foreground, &threshold, err));
     NP_TRY(np_n4_estimate(work->raw, foreground, &options, exec, field, &fit, err));
-    NP_TRY(np_image_moments(field, foreground, exec, &moments, err));
-    np_bias_shift(field, -moments.mean, exec);
+    NP_TRY(np_image_mean(field, foreground, exec, &mean, err));
+    np_bias_shift(field, -mean, exec);
     NP_TRY(np_image_quantiles(field, foreground, tails, 2, exec, log_range, err));
     np_bias_divide(work->raw, field, exec, flat);
     work->flat = flat;

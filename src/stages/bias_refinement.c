@@ -33,8 +33,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     static const double tails[] = {0.05, 0.95};
     struct np_n4_options options = np_n4_options_default();
     struct np_n4_report fit;
-    struct np_moments moments;
-    double log_range[2];
+    double mean, log_range[2];
     /* The new field takes the place of the old image, the new image that of the old field: pages
      * that were never touched are dear. A failure leaves neither; the file has failed then. */
     struct np_image *field = work->flat;
@@ -46,8 +45,8 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     options.shrink_mm = SAMPLE_MM;
     NP_TRY(np_n4_estimate(work->raw, work->brain, &options, exec, field, &fit, err));
     NP_TRY(np_bias_blend(field, work->brain, work->field, PASSAGE_MM, exec, err));
-    NP_TRY(np_image_moments(field, work->brain, exec, &moments, err));
-    np_bias_shift(field, -moments.mean, exec);
+    NP_TRY(np_image_mean(field, work->brain, exec, &mean, err));
+    np_bias_shift(field, -mean, exec);
     NP_TRY(np_image_quantiles(field, work->brain, tails, 2, exec, log_range, err));
     np_bias_divide(work->raw, field, exec, work->field);
     work->flat = work->field;

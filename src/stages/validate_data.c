@@ -79,39 +79,29 @@ static int check_finite(struct np_work *work, struct np_error *err)
     return 0;
 }
 
-static int64_t count_negative(const struct np_image *image)
-{
-    size_t n = np_grid_voxels(&image->grid);
-    int64_t count = 0;
-
-    for (size_t i = 0; i < n; i++)
-        count += image->voxel[i] < 0;
-    return count;
-}
-
 static int check_values(struct np_work *work, const struct np_exec *exec, struct np_error *err)
 {
-    struct np_moments moments;
+    struct np_range range;
 
-    NP_TRY(np_image_moments(work->raw, NULL, exec, &moments, err));
-    np_work_measure(work, "validate_data.minimum", moments.minimum, "1");
-    np_work_measure(work, "validate_data.maximum", moments.maximum, "1");
-    if (moments.minimum == 0 && moments.maximum == 0)
+    NP_TRY(np_image_range(work->raw, exec, &range, err));
+    np_work_measure(work, "validate_data.minimum", range.minimum, "1");
+    np_work_measure(work, "validate_data.maximum", range.maximum, "1");
+    if (range.minimum == 0 && range.maximum == 0)
         return np_error_set(err, NP_EVALUE,
                             "'%s': all voxels are 0, expected an image of a head; convert or fetch "
                             "the image again",
                             work->path);
-    if (!(moments.maximum > moments.minimum))
+    if (!(range.maximum > range.minimum))
         return np_error_set(err, NP_EVALUE,
                             "'%s': all voxels are %g, expected an image of a head; convert or "
                             "fetch the image again",
-                            work->path, moments.minimum);
-    if (moments.maximum <= 0)
+                            work->path, range.minimum);
+    if (range.maximum <= 0)
         return np_error_set(err, NP_EVALUE,
                             "'%s': the largest value is %g, expected positive intensities; check "
                             "the header's scl_slope and scl_inter",
-                            work->path, moments.maximum);
-    double negative = (double)count_negative(work->raw) / (double)np_grid_voxels(&work->raw->grid);
+                            work->path, range.maximum);
+    double negative = (double)range.n_negative / (double)np_grid_voxels(&work->raw->grid);
     np_work_measure(work, "validate_data.negative_share", negative, "1");
     if (negative > FEW_NEGATIVE)
         np_work_warn(work,

@@ -165,7 +165,7 @@ static void gzip_file(const char *from, const char *to)
 {
     NP_AUTO(np_str_done) struct np_str content = {0};
 
-    ok_int(np_file_read(from, 1 << 20, &content, NULL), 0);
+    ok_int(np_file_read(from, 16 << 20, &content, NULL), 0);
     gzFile out = gzopen(to, "wb");
     ok(out && gzwrite(out, content.text, (unsigned)content.length) == (int)content.length);
     ok_int(gzclose(out), Z_OK);
@@ -610,39 +610,79 @@ TEST(half_a_pair_and_links_without_content_are_named)
     ok_refused(odd_path("annex.nii.gz"), NP_ECONTENT, "git-annex link to content that is not here");
 }
 
-TEST(the_result_is_the_same_for_any_number_of_threads)
-{
-    static const int threads[] = {1, 2, 3, 8};
-    enum { NX = 130, NY = 120, NZ = 110, N = NX * NY * NZ };
-    NP_AUTO(np_freep) int16_t *voxel = np_xmalloc(N * sizeof(*voxel));
-    NP_AUTO(np_image_freep) struct np_image *first = NULL;
-    struct odd odd = odd_make(1);
-    int64_t n_different = 0;
+/* 6.5 MiB: read in several chunks, the last of them short. */
+enum { NX = 130, NY = 120, NZ = 218, N_LARGE = NX * NY * NZ };
 
-    for (int i = 0; i < N; i++)
-        voxel[i] = (int16_t)((int64_t)i * 7919 % 64000 - 32000);
+static int16_t large_voxel(int64_t i)
+{
+    return (int16_t)(i * 7919 % 64000 - 32000);
+}
+
+static const char *write_large(const char *name)
+{
+    NP_AUTO(np_freep) int16_t *voxel = np_xmalloc(N_LARGE * sizeof(*voxel));
+    struct odd odd = odd_make(1);
+
+    for (int64_t i = 0; i < N_LARGE; i++)
+        voxel[i] = large_voxel(i);
     odd.datatype = 4;
     odd.slope = 0.1;
     odd.dim[1] = NX;
     odd.dim[2] = NY;
     odd.dim[3] = NZ;
-    const char *path = odd_write("threads.nii", &odd, voxel, N * sizeof(*voxel));
-    for (size_t i = 0; i < NP_COUNT(threads); i++) {
-        NP_AUTO(np_team_freep) struct np_team *team = np_team_new(threads[i]);
+    return odd_write(name, &odd, voxel, N_LARGE * sizeof(*voxel));
+}
+
+TEST(any_number_of_threads_reads_every_voxel)
+{
+    static const int threads[] = {1, 2, 3, 8};
+    char names[2][1000];
+
+    snprintf(names[0], sizeof(names[0]), "%s", write_large("threads.nii"));
+    snprintf(names[1], sizeof(names[1]), "%s", odd_path("threads.nii.gz"));
+    gzip_file(names[0], names[1]);
+    for (size_t i = 0; i < 2 * NP_COUNT(threads); i++) {
+        NP_AUTO(np_team_freep) struct np_team *team = np_team_new(threads[i / 2]);
         NP_AUTO(np_image_freep) struct np_image *image = NULL;
         struct np_exec exec = {.team = team};
         struct np_nifti_content content;
-        ok_int(np_nifti_read_volume(path, &exec, NULL, &content, &image, NULL), 0);
-        if (!first) {
-            first = image;
-            image = NULL;
-            continue;
-        }
-        for (int v = 0; image && v < N; v++)
-            n_different += image->voxel[v] != first->voxel[v];
+        int64_t n_wrong = 0;
+        ok_int(np_nifti_read_volume(names[i % 2], &exec, NULL, &content, &image, NULL), 0);
+        /* scaled in double */
+        for (int64_t v = 0; image && v < N_LARGE; v++)
+            n_wrong += image->voxel[v] != (float)((double)large_voxel(v) * (double)0.1f);
+        ok(image != NULL);
+        ok_int(n_wrong, 0);
+        ok_near(content.minimum, (float)(-32000 * (double)0.1f), 0, "minimum");
+        ok_near(content.maximum, (float)(31999 * (double)0.1f), 0, "maximum");
     }
-    ok_int(n_different, 0);
-    ok_near(first->voxel[1], (float)((7919 - 32000) * (double)0.1f), 0, "scaled in double");
+}
+
+TEST(a_large_file_cut_or_damaged_in_any_chunk_is_refused)
+{
+    NP_AUTO(np_team_freep) struct np_team *team = np_team_new(2);
+    NP_AUTO(np_str_done) struct np_str file = {0};
+    struct np_exec exec = {.team = team};
+    const char *gz = odd_path("large.nii.gz");
+
+    gzip_file(write_large("large.nii"), gz);
+    ok_int(np_file_read(gz, 16 << 20, &file, NULL), 0);
+    for (int tenth = 1; tenth < 10; tenth++) {
+        size_t at = file.length * (size_t)tenth / 10;
+        struct np_nifti_content content;
+        struct np_image *image = NULL;
+        struct np_error err = {0};
+        const char *cut = odd_write_bytes("part.nii.gz", file.text, at);
+        ok_int(np_nifti_read_volume(cut, &exec, NULL, &content, &image, &err), NP_ETRUNCATED);
+        ok_contains(err.text, "expected the end of its gzip stream");
+        file.text[at] ^= 0x55;
+        err = (struct np_error){0};
+        const char *bad = odd_write_bytes("part.nii.gz", file.text, file.length);
+        ok_int(np_nifti_read_volume(bad, &exec, NULL, &content, &image, &err), NP_EFORMAT);
+        ok_contains(err.text, "expected sound gzip data");
+        ok(!image);
+        file.text[at] ^= 0x55;
+    }
 }
 
 TEST(a_signal_stops_it)

@@ -105,6 +105,44 @@ TEST(moments_are_those_of_the_definition)
     ok_near(moments.sd, (double)sqrtl(square / (n - 1)), 1e-11, "sd");
 }
 
+TEST(the_mean_alone_is_that_of_the_moments)
+{
+    NP_AUTO(np_image_freep) struct np_image *image = draw_image(20, 3);
+    NP_AUTO(np_mask_freep) struct np_mask *mask = third_mask(image);
+    struct np_moments moments;
+    double mean;
+
+    ok_int(np_image_moments(image, mask, NULL, &moments, NULL), 0);
+    ok_int(np_image_mean(image, mask, NULL, &mean, NULL), 0);
+    ok(mean == moments.mean);
+    ok_int(np_image_moments(image, NULL, NULL, &moments, NULL), 0);
+    ok_int(np_image_mean(image, NULL, NULL, &mean, NULL), 0);
+    ok(mean == moments.mean);
+}
+
+/* Sizes that are and are not whole slabs and lanes. */
+TEST(the_range_is_that_of_every_voxel)
+{
+    for (int size = 1; size <= 12; size++) {
+        NP_AUTO(np_image_freep) struct np_image *image = draw_image(size, (uint64_t)size);
+        size_t n = np_grid_voxels(&image->grid);
+        double minimum = INFINITY, maximum = -INFINITY;
+        struct np_range range;
+        int64_t n_negative = 0;
+
+        image->voxel[n - 1] = size % 2 ? -1e6f : 1e6f;
+        image->voxel[n / 2] = -0.0f;
+        for (size_t i = 0; i < n; i++) {
+            minimum = fmin(minimum, (double)image->voxel[i]);
+            maximum = fmax(maximum, (double)image->voxel[i]);
+            n_negative += image->voxel[i] < 0;
+        }
+        ok_int(np_image_range(image, NULL, &range, NULL), 0);
+        ok(range.minimum == minimum && range.maximum == maximum);
+        ok_int(range.n_negative, n_negative);
+    }
+}
+
 TEST(an_empty_mask_and_another_grid_are_errors)
 {
     NP_AUTO(np_image_freep) struct np_image *image = draw_image(4, 4);
@@ -117,8 +155,10 @@ TEST(an_empty_mask_and_another_grid_are_errors)
 
     ok_int(np_image_quantiles(image, empty, &p, 1, NULL, &out, NULL), NP_EDOMAIN);
     ok_int(np_image_moments(image, empty, NULL, &moments, NULL), NP_EDOMAIN);
+    ok_int(np_image_mean(image, empty, NULL, &out, NULL), NP_EDOMAIN);
     ok_int(np_image_quantiles(image, wrong, &p, 1, NULL, &out, NULL), NP_EGEOMETRY);
     ok_int(np_image_moments(image, wrong, NULL, &moments, NULL), NP_EGEOMETRY);
+    ok_int(np_image_mean(image, wrong, NULL, &out, NULL), NP_EGEOMETRY);
     ok_int(np_histogram_make(image, wrong, 0, 1, 4, NULL, &histogram, NULL), NP_EGEOMETRY);
 }
 
@@ -191,7 +231,10 @@ TEST(results_are_the_same_bits_for_any_number_of_threads)
         struct np_exec exec = {team, NULL};
         struct np_moments moments;
         ok_int(np_image_quantiles(image, mask, p, 3, &exec, found, NULL), 0);
+        struct np_range range;
         ok_int(np_image_moments(image, mask, &exec, &moments, NULL), 0);
+        ok_int(np_image_range(image, &exec, &range, NULL), 0);
+        ok(range.minimum <= moments.minimum && range.maximum >= moments.maximum);
         found[3] = moments.mean;
         found[4] = moments.sd;
         if (t == 0)
@@ -223,6 +266,9 @@ TEST(no_memory_and_cancelling_are_reported)
     ok_contains(err.text, "4 bins");
     ok_int(np_image_quantiles(image, NULL, &p, 1, &exec, &out, NULL), NP_ECANCELED);
     ok_int(np_image_moments(image, NULL, &exec, &moments, NULL), NP_ECANCELED);
+    ok_int(np_image_mean(image, NULL, &exec, &out, NULL), NP_ECANCELED);
+    struct np_range range;
+    ok_int(np_image_range(image, &exec, &range, NULL), NP_ECANCELED);
     ok_int(np_histogram_make(image, NULL, 0, 1, 4, &exec, &histogram, NULL), NP_ECANCELED);
 }
 
