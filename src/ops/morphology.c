@@ -74,14 +74,23 @@ static void scan_plane(void *context, int64_t z)
 /*
  * out[i * stride] = min over j of f[j] + (s (i - j))². `foot` and `from` hold n and n + 1 values:
  * where each parabola of the envelope stands, and from where on it is the lowest. Parabolas of
- * infinite height have no part in it.
+ * infinite height have no part in it. Of the zeros that a line begins and ends with, which stay,
+ * the rest of the line feels only the nearest: most lines of a head's image are done by that.
  */
 static void lower_envelope(const double *f, int64_t n, double s, double *foot, double *from,
                            float *out, int64_t stride)
 {
-    int64_t last = -1;
+    int64_t last = -1, begin = 0, end = n;
 
-    for (int64_t j = 0; j < n; j++) {
+    while (begin < end && f[begin] == 0)
+        begin++;
+    while (end > begin && f[end - 1] == 0)
+        end--;
+    if (begin == end)
+        return;
+    begin -= begin > 0;
+    end += end < n;
+    for (int64_t j = begin; j < end; j++) {
         double x = (double)j * s, cut = -INFINITY;
         if (isinf(f[j]))
             continue;
@@ -95,7 +104,7 @@ static void lower_envelope(const double *f, int64_t n, double s, double *foot, d
         foot[last] = (double)j;
         from[last] = last == 0 ? -INFINITY : cut;
     }
-    for (int64_t i = 0, k = 0; i < n; i++) {
+    for (int64_t i = begin, k = 0; i < end; i++) {
         double x = (double)i * s;
         while (k < last && from[k + 1] < x)
             k++;

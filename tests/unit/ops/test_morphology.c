@@ -40,7 +40,8 @@ static struct np_mask *ball(const struct np_grid *grid, double radius_mm)
     return mask;
 }
 
-static double brute_force_mm2(const struct np_mask *mask, int64_t x, int64_t y, int64_t z)
+static double brute_force_mm2(const struct np_mask *mask, int target, int64_t x, int64_t y,
+                              int64_t z)
 {
     const struct np_grid *grid = &mask->grid;
     double best = INFINITY;
@@ -48,7 +49,7 @@ static double brute_force_mm2(const struct np_mask *mask, int64_t x, int64_t y, 
     for (int64_t c = 0; c < grid->n[2]; c++)
         for (int64_t b = 0; b < grid->n[1]; b++)
             for (int64_t a = 0; a < grid->n[0]; a++) {
-                if (!mask->voxel[at(grid, a, b, c)])
+                if (mask->voxel[at(grid, a, b, c)] != target)
                     continue;
                 double dx = (double)(x - a) * grid->spacing_mm[0];
                 double dy = (double)(y - b) * grid->spacing_mm[1];
@@ -58,24 +59,39 @@ static double brute_force_mm2(const struct np_mask *mask, int64_t x, int64_t y, 
     return best;
 }
 
+static void ok_distances(const struct np_mask *mask, enum np_distance_to to)
+{
+    const struct np_grid *grid = &mask->grid;
+    NP_AUTO(np_image_freep) struct np_image *distance = np_image_new(grid);
+    double worst = 0;
+
+    ok_int(np_distance_mm2(mask, to, NULL, distance, NULL), 0);
+    for (int64_t z = 0; z < grid->n[2]; z++)
+        for (int64_t y = 0; y < grid->n[1]; y++)
+            for (int64_t x = 0; x < grid->n[0]; x++)
+                worst = fmax(worst, fabs((double)distance->voxel[at(grid, x, y, z)] -
+                                         brute_force_mm2(mask, to == NP_DISTANCE_TO_ONE, x, y, z)));
+    /* Values up to 2000 mm² in single precision. */
+    ok_below(worst, 5e-4, "distance error, mm2");
+}
+
+/* Specks, and balls that touch no border, some and all. */
 TEST(distances_are_those_of_brute_force_on_anisotropic_grids)
 {
     const struct np_grid grids[] = {np_grid_make(13, 11, 9, 1, 1, 1),
                                     np_grid_make(17, 14, 6, 0.5, 0.7, 4),
                                     np_grid_make(5, 19, 12, 3.3, 0.9, 1.1)};
+    static const double radius_mm[] = {3, 4.5, 6, 9};
 
     for (size_t g = 0; g < NP_COUNT(grids); g++) {
-        NP_AUTO(np_mask_freep) struct np_mask *mask = random_mask(&grids[g], 0.01, g);
-        NP_AUTO(np_image_freep) struct np_image *distance = np_image_new(&grids[g]);
-        double worst = 0;
-        ok_int(np_distance_mm2(mask, NP_DISTANCE_TO_ONE, NULL, distance, NULL), 0);
-        for (int64_t z = 0; z < grids[g].n[2]; z++)
-            for (int64_t y = 0; y < grids[g].n[1]; y++)
-                for (int64_t x = 0; x < grids[g].n[0]; x++)
-                    worst = fmax(worst, fabs((double)distance->voxel[at(&grids[g], x, y, z)] -
-                                             brute_force_mm2(mask, x, y, z)));
-        /* Values up to 2000 mm² in single precision. */
-        ok_below(worst, 5e-4, "distance error, mm2");
+        NP_AUTO(np_mask_freep) struct np_mask *specks = random_mask(&grids[g], 0.01, g);
+        ok_distances(specks, NP_DISTANCE_TO_ONE);
+        ok_distances(specks, NP_DISTANCE_TO_ZERO);
+        for (size_t r = 0; r < NP_COUNT(radius_mm); r++) {
+            NP_AUTO(np_mask_freep) struct np_mask *one = ball(&grids[g], radius_mm[r]);
+            ok_distances(one, NP_DISTANCE_TO_ONE);
+            ok_distances(one, NP_DISTANCE_TO_ZERO);
+        }
     }
 }
 
