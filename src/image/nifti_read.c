@@ -217,7 +217,8 @@ struct reading {
     size_t n_read;
     float *voxel;
     struct np_nifti_seen *seen;
-    struct np_error error; /* of the read */
+    int code; /* of the read */
+    struct np_error error;
 };
 
 /* Voxels of a chunk: 0 for those before the first and after the last. */
@@ -241,8 +242,8 @@ static void read_step(void *context, int64_t task)
     int64_t before = r->step - 1, n_before = chunk_voxels(r, before);
 
     if (task == TASK_READ && chunk_bytes(r, r->step) > 0)
-        np_source_read(r->file->source, r->raw[r->step % 2], chunk_bytes(r, r->step), &r->n_read,
-                       &r->error);
+        r->code = np_source_read(r->file->source, r->raw[r->step % 2], chunk_bytes(r, r->step),
+                                 &r->n_read, &r->error);
     if (task == TASK_CONVERT && n_before > 0)
         np_nifti_convert(&r->file->info, r->raw[before % 2], n_before,
                          r->voxel + before * r->n_chunk, r->seen);
@@ -257,8 +258,8 @@ static int read_steps(const char *path, struct reading *r, const struct np_exec 
         NP_TRY(np_exec_check(exec, err));
         r->n_read = 0;
         np_exec_run(exec, N_TASKS, read_step, r);
-        if (r->error.code < 0)
-            return np_error_set(err, r->error.code, "%s", r->error.text);
+        if (r->code < 0)
+            return np_error_set(err, r->code, "%s", r->error.text);
         r->file->position += (int64_t)r->n_read;
         if (r->n_read < chunk_bytes(r, r->step))
             return refuse_short(path, r->file, r->file->position, err);

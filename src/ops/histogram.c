@@ -88,6 +88,8 @@ int np_image_range(const struct np_image *image, const struct np_exec *exec, str
         found.n_negative += job.part[i].n_negative;
     }
     NP_TRY(np_exec_check(exec, err));
+    found.minimum += 0.0; /* -0 and 0 are equal, and which comes first depends on the slabs */
+    found.maximum += 0.0;
     *range = found;
     return 0;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/lanes.h"
+
 /* Output voxel i is the sum over k < count[i] of weight[i * most + k] × input[first[i] + k]. */
 struct axis_table {
     int64_t *first;
@@ -23,6 +25,7 @@ struct resample_job {
     const struct np_exec *exec;
     const struct axis_table *axis; /* three */
     float *row;                    /* one input row per output plane */
+    float *weight;                 /* of rows along y, per output plane */
 };
 
 static void tables_done(struct axis_table (*axis)[3])
@@ -126,11 +129,21 @@ static int make_table(int64_t n_in, int64_t n_out, double scale, double shift,
     return 0;
 }
 
-/* Apart, so that the compiler knows the two do not overlap. */
-static void add_weighted(float *restrict sum, const float *restrict in, float w, int64_t n)
+/* sum[x] += weight[0] in[0][x], then the next row's, and so on; rows of n lie one after another. */
+static void add_weighted(float *sum, const float *in, const float *weight, int64_t n_rows,
+                         int64_t n)
 {
-    for (int64_t x = 0; x < n; x++)
-        sum[x] += w * in[x];
+    int64_t x = 0;
+
+    for (; x + NP_LANES <= n; x += NP_LANES) {
+        np_lanes value = np_lanes_load(sum + x);
+        for (int64_t row = 0; row < n_rows; row++)
+            value += np_lanes_load(in + row * n + x) * weight[row];
+        np_lanes_store(sum + x, value);
+    }
+    for (; x < n; x++)
+        for (int64_t row = 0; row < n_rows; row++)
+            sum[x] += weight[row] * in[row * n + x];
 }
 
 static void resample_plane(void *context, int64_t z)
@@ -144,13 +157,13 @@ static void resample_plane(void *context, int64_t z)
         return;
     for (int64_t y = 0; y < m[1]; y++) {
         memset(row, 0, (size_t)n[0] * sizeof(*row));
-        for (int64_t c = 0; c < az->count[z]; c++)
-            for (int64_t b = 0; b < ay->count[y]; b++) {
-                float w = az->weight[z * az->most + c] * ay->weight[y * ay->most + b];
-                const float *in =
-                    job->in->voxel + ((az->first[z] + c) * n[1] + ay->first[y] + b) * n[0];
-                add_weighted(row, in, w, n[0]);
-            }
+        for (int64_t c = 0; c < az->count[z]; c++) {
+            float *weight = job->weight + z * ay->most;
+            for (int64_t b = 0; b < ay->count[y]; b++)
+                weight[b] = az->weight[z * az->most + c] * ay->weight[y * ay->most + b];
+            add_weighted(row, job->in->voxel + ((az->first[z] + c) * n[1] + ay->first[y]) * n[0],
+                         weight, ay->count[y], n[0]);
+        }
         float *out = job->out->voxel + (z * m[1] + y) * m[0];
         for (int64_t x = 0; x < m[0]; x++) {
             const float *in = row + ax->first[x], *weight = ax->weight + x * ax->most;
@@ -192,15 +205,19 @@ int np_resample(const struct np_image *in, const struct np_grid *grid, const str
     NP_AUTO(np_image_freep) struct np_image *image = np_image_new(grid);
     NP_AUTO(np_freep)
     float *row = np_try_malloc((size_t)(in->grid.n[0] * grid->n[2]), sizeof(*row));
+    NP_AUTO(np_freep) float *weight = NULL;
     bool fits = image && row;
     for (int i = 0; i < 3 && fits; i++)
         fits = make_table(in->grid.n[i], grid->n[i], scale[i], shift[i], &axis[i]) == 0;
-    if (!fits)
+    if (fits)
+        weight = np_try_malloc((size_t)(axis[1].most * grid->n[2]), sizeof(*weight));
+    if (!weight)
         return np_error_set(err, NP_ENOMEM, "resampling: no memory for %zu MiB", np_grid_mib(grid));
     bool same = is_identity(&axis[0], in->grid.n[0], grid->n[0]) &&
                 is_identity(&axis[1], in->grid.n[1], grid->n[1]) &&
                 is_identity(&axis[2], in->grid.n[2], grid->n[2]);
-    struct resample_job job = {.in = in, .out = image, .exec = exec, .axis = axis, .row = row};
+    struct resample_job job = {
+        .in = in, .out = image, .exec = exec, .axis = axis, .row = row, .weight = weight};
     np_exec_run(exec, grid->n[2], same ? copy_plane : resample_plane, &job);
     NP_TRY(np_exec_check(exec, err));
     *out = image;

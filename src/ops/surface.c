@@ -58,11 +58,16 @@ struct look {
 static void place_samples(const struct evolution *e, const float first_voxel[3],
                           const float step_voxel[3], int64_t at[MOST_SAMPLES])
 {
-    int nx = (int)e->image->grid.n[0], ny = (int)e->image->grid.n[1];
+    const int64_t *n = e->image->grid.n;
+    int last_x = (int)n[0] - 1, last_y = (int)n[1] - 1, last_z = (int)n[2] - 1;
     float x = first_voxel[0], y = first_voxel[1], z = first_voxel[2];
 
     for (int k = 0; k < e->n_min; k++) {
-        at[k] = ((int64_t)(int)z * ny + (int)y) * nx + (int)x;
+        /* Sums of steps may round outwards. */
+        int ix = (int)x < last_x ? (int)x : last_x;
+        int iy = (int)y < last_y ? (int)y : last_y;
+        int iz = (int)z < last_z ? (int)z : last_z;
+        at[k] = (iz * n[1] + iy) * n[0] + ix;
         __builtin_prefetch(e->image->voxel + at[k]);
         x += step_voxel[0];
         y += step_voxel[1];
@@ -79,7 +84,6 @@ static void look_at_vertex(const struct evolution *e, int v, struct look *look)
     for (int i = 0; i < 3; i++) {
         step[i] = (float)-look->normal[i];
         first[i] = (float)(p[i] * e->per_mm) + step[i];
-        /* One further than the last: sums of steps may round outwards. */
         last[i] = first[i] + step[i] * (float)e->n_min;
     }
     /* The grid is convex: with both ends inside, so is what lies between. */
@@ -157,8 +161,8 @@ int np_surface_evolve(struct np_mesh *mesh, const struct np_image *image,
                           .curve_middle = (low + high) / 2,
                           .curve_slope = 6 / (high - low),
                           .per_mm = 1 / image->grid.spacing_mm[0]};
-    e.n_min = (int)fmin(forces->reach_min_mm * e.per_mm + 0.5, MOST_SAMPLES);
-    e.n_max = (int)(forces->reach_max_mm * e.per_mm + 0.5);
+    e.n_min = (int)fmin(fmax(forces->reach_min_mm * e.per_mm + 0.5, 0), MOST_SAMPLES);
+    e.n_max = (int)fmin(fmax(forces->reach_max_mm * e.per_mm + 0.5, 0), MOST_SAMPLES);
     int64_t n_tasks = (mesh->n_vertices + VERTICES_PER_TASK - 1) / VERTICES_PER_TASK;
 
     for (int i = 0; i < n_iterations; i++) {
