@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "ops/elementary.h"
-#include "ops/histogram.h"
 #include "ops/lanes.h"
 #include "ops/morphology.h"
 
 static const double BLOCK_MM = 4;
+
+/* Cut by the image alone, so that sums come out the same for any team. */
+enum { N_SLABS = 16 };
 
 struct shift_job {
     struct np_image *field;
@@ -38,6 +40,23 @@ void np_bias_shift(struct np_image *log_field, double shift, const struct np_exe
     np_exec_run(exec, log_field->grid.n[2], shift_plane, &job);
 }
 
+static void divide_row(const float *in, const float *log_field, size_t n, float *out)
+{
+    enum { CHUNK = 256 };
+    float factor[CHUNK];
+
+    for (size_t done = 0; done < n; done += CHUNK) {
+        size_t count = n - done < CHUNK ? n - done : CHUNK, i = 0;
+
+        np_expf_n(log_field + done, factor, count);
+        for (; i + NP_LANES <= count; i += NP_LANES)
+            np_lanes_store(out + done + i,
+                           np_lanes_load(in + done + i) / np_lanes_load(factor + i));
+        for (; i < count; i++)
+            out[done + i] = in[done + i] / factor[i];
+    }
+}
+
 struct divide_job {
     const struct np_image *in, *field;
     struct np_image *out;
@@ -45,23 +64,10 @@ struct divide_job {
 
 static void divide_plane(void *context, int64_t z)
 {
-    enum { CHUNK = 256 };
     const struct divide_job *job = context;
     size_t n = plane_voxels(&job->in->grid), begin = n * (size_t)z;
 
-    for (size_t done = 0; done < n; done += CHUNK) {
-        size_t at = begin + done, count = n - done < CHUNK ? n - done : CHUNK;
-        float factor[CHUNK];
-
-        np_expf_n(job->field->voxel + at, factor, count);
-        const float *in = job->in->voxel + at;
-        float *out = job->out->voxel + at;
-        size_t i = 0;
-        for (; i + NP_LANES <= count; i += NP_LANES)
-            np_lanes_store(out + i, np_lanes_load(in + i) / np_lanes_load(factor + i));
-        for (; i < count; i++)
-            out[i] = in[i] / factor[i];
-    }
+    divide_row(job->in->voxel + begin, job->field->voxel + begin, n, job->out->voxel + begin);
 }
 
 void np_bias_divide(const struct np_image *in, const struct np_image *log_field,
@@ -70,6 +76,51 @@ void np_bias_divide(const struct np_image *in, const struct np_image *log_field,
     struct divide_job job = {in, log_field, out};
 
     np_exec_run(exec, in->grid.n[2], divide_plane, &job);
+}
+
+struct divide_fit_job {
+    const struct np_image *in;
+    const struct np_bspline_field *field;
+    float *scratch; /* [nz][scratch of the field] */
+    struct np_image *out;
+};
+
+static void divide_fit_plane(void *context, int64_t z)
+{
+    const struct divide_fit_job *job = context;
+    const int64_t *n = job->in->grid.n;
+    float *scratch = job->scratch + np_bspline_field_scratch(job->field) * (size_t)z;
+
+    np_bspline_field_plane(job->field, z, scratch);
+    for (int64_t y = 0; y < n[1]; y++) {
+        int64_t begin = n[0] * (y + n[1] * z);
+        divide_row(job->in->voxel + begin, np_bspline_field_row(job->field, y, scratch),
+                   (size_t)n[0], job->out->voxel + begin);
+    }
+}
+
+/* One set a plane of `grid`. */
+static float *scratch_new(const struct np_bspline_field *field, const struct np_grid *grid,
+                          struct np_error *err)
+{
+    float *scratch =
+        np_try_calloc(np_bspline_field_scratch(field) * (size_t)grid->n[2], sizeof(*scratch));
+
+    if (!scratch)
+        np_error_set(err, NP_ENOMEM, "bias field: no memory to evaluate it");
+    return scratch;
+}
+
+int np_bias_divide_by_fit(const struct np_image *in, const struct np_bspline_field *log_field,
+                          const struct np_exec *exec, struct np_image *out, struct np_error *err)
+{
+    NP_AUTO(np_freep) float *scratch = scratch_new(log_field, &in->grid, err);
+    struct divide_fit_job job = {in, log_field, scratch, out};
+
+    if (!scratch)
+        return NP_ENOMEM;
+    np_exec_run(exec, in->grid.n[2], divide_fit_plane, &job);
+    return 0;
 }
 
 /* --- blending --------------------------------------------------------------------------------- */
@@ -87,8 +138,13 @@ struct between {
 struct blend_job {
     struct np_image *inner;
     const struct np_mask *mask;
-    const struct np_image *outer;
-    float level; /* of inner over outer */
+    const struct np_bspline_field *outer;
+    float *scratch; /* [nz][scratch of outer] */
+    float level;    /* of inner over outer */
+    struct {
+        int64_t n;
+        double sum;
+    } part[N_SLABS];
     int64_t block[3];
     struct np_mask *near;    /* blocks that hold a voxel of the mask */
     struct np_image *weight; /* of inner, per block */
@@ -102,6 +158,53 @@ static void blend_job_done(struct blend_job *job)
     np_image_freep(&job->weight);
     free(job->at_x);
     free(job->row);
+    free(job->scratch);
+}
+
+/* How far inner lies above outer in the mask, summed over a slab of planes. */
+static void sum_slab(void *context, int64_t task)
+{
+    struct blend_job *job = context;
+    const int64_t *n = job->mask->grid.n;
+    int64_t z_end = n[2] * (task + 1) / N_SLABS, count = 0;
+    size_t nx = (size_t)n[0];
+    double sum = 0;
+
+    for (int64_t z = n[2] * task / N_SLABS; z < z_end; z++) {
+        float *scratch = job->scratch + np_bspline_field_scratch(job->outer) * (size_t)z;
+        bool mixed = false;
+        for (int64_t y = 0; y < n[1]; y++) {
+            const uint8_t *inside = job->mask->voxel + n[0] * (y + n[1] * z);
+            const float *inner = job->inner->voxel + n[0] * (y + n[1] * z);
+            size_t x = np_next_inside(inside, 0, nx);
+            if (x == nx)
+                continue;
+            if (!mixed)
+                np_bspline_field_plane(job->outer, z, scratch);
+            mixed = true;
+            const float *outer = np_bspline_field_row(job->outer, y, scratch);
+            for (; x < nx; x = np_next_inside(inside, x + 1, nx), count++)
+                sum += (double)inner[x] - (double)outer[x];
+        }
+    }
+    job->part[task].n = count;
+    job->part[task].sum = sum;
+}
+
+static int find_level(struct blend_job *job, const struct np_exec *exec, struct np_error *err)
+{
+    int64_t n = 0;
+    double sum = 0;
+
+    np_exec_run(exec, N_SLABS, sum_slab, job);
+    for (int i = 0; i < N_SLABS; i++) {
+        n += job->part[i].n;
+        sum += job->part[i].sum;
+    }
+    if (n == 0)
+        return np_error_set(err, NP_EDOMAIN, "bias field: the mask holds no voxel");
+    job->level = (float)(sum / (double)n);
+    return np_exec_check(exec, err);
 }
 
 static void find_near_blocks(void *context, int64_t bz)
@@ -161,14 +264,16 @@ static void blend_plane(void *context, int64_t z)
     struct blend_job *job = context;
     const int64_t *n = job->inner->grid.n, *blocks = job->weight->grid.n;
     float *row = job->row + blocks[0] * z;
+    float *scratch = job->scratch + np_bspline_field_scratch(job->outer) * (size_t)z;
     struct between at_z = find_between(z, job->block[2], blocks[2]);
 
+    np_bspline_field_plane(job->outer, z, scratch);
     for (int64_t y = 0; y < n[1]; y++) {
         float *inner = job->inner->voxel + n[0] * (y + n[1] * z);
-        const float *outer = job->outer->voxel + n[0] * (y + n[1] * z);
 
         if (!mix_weights(job, find_between(y, job->block[1], blocks[1]), at_z, row))
             continue;
+        const float *outer = np_bspline_field_row(job->outer, y, scratch);
         for (int64_t x = 0; x < n[0]; x++) {
             struct between at = job->at_x[x];
             float weight = row[at.low] + at.share * (row[at.high] - row[at.low]);
@@ -220,16 +325,17 @@ static int make_weights(struct blend_job *job, double width_mm, const struct np_
     return 0;
 }
 
-int np_bias_blend(struct np_image *inner, const struct np_mask *mask, const struct np_image *outer,
-                  double width_mm, const struct np_exec *exec, struct np_error *err)
+int np_bias_blend(struct np_image *inner, const struct np_mask *mask,
+                  const struct np_bspline_field *outer, double width_mm, const struct np_exec *exec,
+                  struct np_error *err)
 {
     NP_AUTO(blend_job_done)
     struct blend_job job = {.inner = inner, .mask = mask, .outer = outer};
-    double of_inner, of_outer;
 
-    NP_TRY(np_image_mean(inner, mask, exec, &of_inner, err));
-    NP_TRY(np_image_mean(outer, mask, exec, &of_outer, err));
-    job.level = (float)(of_inner - of_outer);
+    job.scratch = scratch_new(outer, &inner->grid, err);
+    if (!job.scratch)
+        return NP_ENOMEM;
+    NP_TRY(find_level(&job, exec, err));
     NP_TRY(make_weights(&job, width_mm, exec, err));
     NP_TRY(np_exec_check(exec, err));
     np_exec_run(exec, inner->grid.n[2], blend_plane, &job);

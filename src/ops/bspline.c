@@ -337,3 +337,41 @@ const float *np_bspline_row_evaluate(const struct np_bspline_axis axis[3], const
     }
     return out;
 }
+
+/* --- fields ----------------------------------------------------------------------------------- */
+
+void np_bspline_field_freep(struct np_bspline_field **address)
+{
+    struct np_bspline_field *field = *address;
+
+    if (!field)
+        return;
+    for (int a = 0; a < 3; a++)
+        np_bspline_axis_done(&field->axis[a]);
+    np_lattice_freep(&field->lattice);
+    np_freep(address);
+}
+
+void np_bspline_field_shift(struct np_bspline_field *field, double shift)
+{
+    size_t n = np_lattice_size(field->lattice);
+
+    for (size_t i = 0; i < n; i++)
+        field->lattice->value[i] += shift;
+}
+
+size_t np_bspline_field_scratch(const struct np_bspline_field *field)
+{
+    return np_bspline_plane_size(field->axis) + np_bspline_row_size(field->axis);
+}
+
+void np_bspline_field_plane(const struct np_bspline_field *field, int64_t z, float *scratch)
+{
+    np_bspline_plane_mix(field->axis, field->lattice, z, scratch);
+}
+
+const float *np_bspline_field_row(const struct np_bspline_field *field, int64_t y, float *scratch)
+{
+    return np_bspline_row_evaluate(field->axis, scratch, y,
+                                   scratch + np_bspline_plane_size(field->axis));
+}

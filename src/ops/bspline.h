@@ -120,4 +120,24 @@ size_t np_bspline_row_size(const struct np_bspline_axis axis[3]);
 const float *np_bspline_row_evaluate(const struct np_bspline_axis axis[3], const float *plane,
                                      int64_t y, float *scratch);
 
+/* A field over all voxels of a grid, kept as its control points: some KB in place of a volume. */
+struct np_bspline_field {
+    struct np_bspline_axis axis[3];
+    struct np_lattice *lattice;
+};
+
+/* Add to the field everywhere: the weights at a voxel sum to 1. */
+void np_bspline_field_shift(struct np_bspline_field *field, double shift);
+
+/* Accepts a pointer to NULL; nulls the pointer. */
+void np_bspline_field_freep(struct np_bspline_field **field);
+
+/*
+ * The field at the voxels of row y of plane z: each plane is mixed before its rows are asked for.
+ *   scratch  [np_bspline_field_scratch] floats, one set a task; what is returned is a part of it
+ */
+size_t np_bspline_field_scratch(const struct np_bspline_field *field);
+void np_bspline_field_plane(const struct np_bspline_field *field, int64_t z, float *scratch);
+const float *np_bspline_field_row(const struct np_bspline_field *field, int64_t y, float *scratch);
+
 #endif

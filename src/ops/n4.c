@@ -22,6 +22,7 @@
 #include "ops/bspline.h"
 #include "ops/elementary.h"
 #include "ops/fft.h"
+#include "ops/histogram.h"
 
 static const double PI = 3.14159265358979323846;
 
@@ -571,49 +572,38 @@ static int run_level(struct fit *fit, int level, const struct np_exec *exec,
 /* --- the field at every voxel ----------------------------------------------------------------- */
 
 struct evaluate_job {
-    struct np_bspline_axis axis[3];
-    const struct np_lattice *field;
+    const struct np_bspline_field *field;
     struct np_image *out;
-    float *scratch; /* [slab][plane and row] */
+    float *scratch; /* [slab][scratch of the field] */
     int64_t n_slabs;
 };
-
-static void evaluate_job_done(struct evaluate_job *job)
-{
-    axes_done(job->axis);
-    free(job->scratch);
-}
 
 static void evaluate_slab(void *context, int64_t task)
 {
     struct evaluate_job *job = context;
-    size_t plane_size = np_bspline_plane_size(job->axis);
-    float *plane = job->scratch + (plane_size + np_bspline_row_size(job->axis)) * (size_t)task;
+    float *scratch = job->scratch + np_bspline_field_scratch(job->field) * (size_t)task;
     const int64_t *n = job->out->grid.n;
 
     for (int64_t z = n[2] * task / job->n_slabs; z < n[2] * (task + 1) / job->n_slabs; z++) {
-        np_bspline_plane_mix(job->axis, job->field, z, plane);
+        np_bspline_field_plane(job->field, z, scratch);
         for (int64_t y = 0; y < n[1]; y++)
             memcpy(job->out->voxel + n[0] * (y + n[1] * z),
-                   np_bspline_row_evaluate(job->axis, plane, y, plane + plane_size),
-                   (size_t)n[0] * sizeof(float));
+                   np_bspline_field_row(job->field, y, scratch), (size_t)n[0] * sizeof(float));
     }
 }
 
-static int evaluate(const struct np_lattice *field, double mesh_mm, int n_parts,
-                    const struct np_exec *exec, struct np_image *out, struct np_error *err)
+static int evaluate(const struct np_bspline_field *field, const struct np_exec *exec,
+                    struct np_image *out, struct np_error *err)
 {
-    NP_AUTO(evaluate_job_done)
     struct evaluate_job job = {.field = field, .out = out};
-    struct samples every = {.step = {1, 1, 1},
-                            .n = {out->grid.n[0], out->grid.n[1], out->grid.n[2]}};
 
-    NP_TRY(remake_axes(job.axis, &out->grid, &every, mesh_mm, n_parts, err));
     job.n_slabs = out->grid.n[2] < MOST_SLABS ? out->grid.n[2] : MOST_SLABS;
-    size_t size = np_bspline_plane_size(job.axis) + np_bspline_row_size(job.axis);
-    job.scratch = np_try_calloc(size * (size_t)job.n_slabs, sizeof(*job.scratch));
-    if (!job.scratch)
+    NP_AUTO(np_freep)
+    float *scratch =
+        np_try_calloc(np_bspline_field_scratch(field) * (size_t)job.n_slabs, sizeof(*scratch));
+    if (!scratch)
         return np_error_set(err, NP_ENOMEM, "bias field: no memory to evaluate it");
+    job.scratch = scratch;
     np_exec_run(exec, job.n_slabs, evaluate_slab, &job);
     return 0;
 }
@@ -630,16 +620,52 @@ static int check_grid(const struct np_grid *grid, const struct np_grid *other, c
     return 0;
 }
 
-int np_n4_estimate(const struct np_image *in, const struct np_mask *mask,
-                   const struct np_n4_options *options, const struct np_exec *exec,
-                   struct np_image *log_field, struct np_n4_report *report, struct np_error *err)
+/* The field at the samples. */
+static int describe_field(struct fit *fit, const struct np_exec *exec, struct np_n4_report *report,
+                          struct np_error *err)
+{
+    static const double tails[] = {0.05, 0.95};
+    struct np_image at_points = {np_grid_make(fit->points.n, 1, 1, 1, 1, 1), fit->scratch};
+    double quantile[2];
+
+    for (int64_t i = 0; i < fit->points.n; i++)
+        fit->scratch[i] = fit->v[i] - fit->u[i];
+    NP_TRY(np_image_mean(&at_points, NULL, exec, &report->mean, err));
+    NP_TRY(np_image_quantiles(&at_points, NULL, tails, 2, exec, quantile, err));
+    report->low = quantile[0];
+    report->high = quantile[1];
+    return 0;
+}
+
+/* The lattice of `fit`, which gives it up, with the tables of every voxel. */
+static int keep_field(struct fit *fit, const struct np_grid *grid,
+                      const struct np_n4_options *options, struct np_bspline_field **field,
+                      struct np_error *err)
+{
+    NP_AUTO(np_bspline_field_freep)
+    struct np_bspline_field *made = np_try_calloc(1, sizeof(*made));
+    struct samples every = {.step = {1, 1, 1}, .n = {grid->n[0], grid->n[1], grid->n[2]}};
+
+    if (!made)
+        return np_error_set(err, NP_ENOMEM, "bias field: no memory to keep it");
+    NP_TRY(
+        remake_axes(made->axis, grid, &every, options->mesh_mm, 1 << (options->n_levels - 1), err));
+    made->lattice = fit->field;
+    fit->field = NULL;
+    *field = made;
+    made = NULL;
+    return 0;
+}
+
+int np_n4_fit(const struct np_image *in, const struct np_mask *mask,
+              const struct np_n4_options *options, const struct np_exec *exec,
+              struct np_bspline_field **field, struct np_n4_report *report, struct np_error *err)
 {
     NP_AUTO(samples_done) struct samples samples = {0};
     NP_AUTO(fit_done) struct fit fit = {0};
     struct np_n4_report found = {.n_levels = options->n_levels, .converged = true};
 
     NP_TRY(check_grid(&in->grid, &mask->grid, "mask", err));
-    NP_TRY(check_grid(&in->grid, &log_field->grid, "field", err));
     NP_TRY(samples_init(&samples, in, mask, options->shrink_mm, exec, err));
     NP_TRY(np_exec_check(exec, err));
     NP_TRY(fit_init(&fit, &samples, options, err));
@@ -650,9 +676,23 @@ int np_n4_estimate(const struct np_image *in, const struct np_mask *mask,
     found.n_points = fit.points.n;
     memcpy(found.shrink, samples.step, sizeof(found.shrink));
     memcpy(found.n_control, fit.field->n, sizeof(found.n_control));
-    NP_TRY(np_exec_check(exec, err));
-    NP_TRY(
-        evaluate(fit.field, options->mesh_mm, 1 << (options->n_levels - 1), exec, log_field, err));
+    NP_TRY(describe_field(&fit, exec, &found, err));
+    NP_TRY(keep_field(&fit, &in->grid, options, field, err));
+    if (report)
+        *report = found;
+    return 0;
+}
+
+int np_n4_estimate(const struct np_image *in, const struct np_mask *mask,
+                   const struct np_n4_options *options, const struct np_exec *exec,
+                   struct np_image *log_field, struct np_n4_report *report, struct np_error *err)
+{
+    NP_AUTO(np_bspline_field_freep) struct np_bspline_field *field = NULL;
+    struct np_n4_report found;
+
+    NP_TRY(check_grid(&in->grid, &log_field->grid, "field", err));
+    NP_TRY(np_n4_fit(in, mask, options, exec, &field, &found, err));
+    NP_TRY(evaluate(field, exec, log_field, err));
     if (report)
         *report = found;
     return 0;

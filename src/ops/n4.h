@@ -8,6 +8,7 @@
 
 #include "base/exec.h"
 #include "image/image.h"
+#include "ops/bspline.h"
 
 enum { NP_N4_MOST_LEVELS = 8, NP_N4_LEAST_POINTS = 100 };
 
@@ -35,18 +36,27 @@ struct np_n4_report {
     int shrink[3];                     /* voxels from one sample to the next */
     int n_control[3];                  /* control points at the last level */
     int64_t n_points;                  /* samples the fit was made on */
+    double mean, low, high;            /* of the field at them: mean, 5 % and 95 % quantiles */
 };
 
 /*
  *   in         arbitrary intensity units; voxels <= 0 take no part
  *   mask       same grid; voxels used for the estimate
- *   log_field  same grid; out: the natural logarithm of the field at every voxel, also outside the
- *              mask, where it is extrapolated; its level is arbitrary: shift it as you need
+ *   field      out, owned by the caller: the natural logarithm of the field at every voxel, also
+ *              outside the mask, where it is extrapolated; its level is arbitrary
  *   report     out, may be NULL
  * Reaching the iteration limit is not an error. An image that is constant in the mask has a field
  * of 0. Returns 0, NP_EGEOMETRY (grids differ in size), NP_EDOMAIN (fewer than NP_N4_LEAST_POINTS
- * samples), NP_ENOMEM, NP_ECANCELED; on failure `log_field` and `report` are untouched. Cost: per
- * iteration about 10 ns a sample; the field 1 ns a voxel.
+ * samples), NP_ENOMEM, NP_ECANCELED; on failure `field` and `report` are untouched. Cost: per
+ * iteration about 10 ns a sample.
+ */
+int np_n4_fit(const struct np_image *in, const struct np_mask *mask,
+              const struct np_n4_options *options, const struct np_exec *exec,
+              struct np_bspline_field **field, struct np_n4_report *report, struct np_error *err);
+
+/*
+ * The same with the field at every voxel, 1 ns each.
+ *   log_field  same grid; out, untouched on failure: shift its level as you need
  */
 int np_n4_estimate(const struct np_image *in, const struct np_mask *mask,
                    const struct np_n4_options *options, const struct np_exec *exec,

@@ -27,6 +27,15 @@ static void report_fit(struct np_work *work, const struct np_n4_report *fit,
                     "1");
 }
 
+/* FLAT stays RAW's copy, FIELD is zero. */
+static int leave_as_it_is(struct np_work *work, struct np_error *err)
+{
+    work->field = np_image_new(&work->flat->grid);
+    return work->field ? 0
+                       : np_error_set(err, NP_ENOMEM, "'%s': no memory for another %zu MiB",
+                                      work->path, np_grid_mib(&work->flat->grid));
+}
+
 static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
                struct np_error *err)
 {
@@ -34,22 +43,23 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     struct np_n4_options options = np_n4_options_default();
     struct np_n4_report fit;
     double mean, log_range[2];
-    /* The new field takes the place of the old image, the new image that of the old field: pages
-     * that were never touched are dear. A failure leaves neither; the file has failed then. */
+    /* The new field takes the place of the old image, the new image that of the raw one: pages that
+     * were never touched are dear. A failure leaves neither; the file has failed then. */
     struct np_image *field = work->flat;
 
     if (config->bias_correction == NP_BIAS_NONE)
-        return 0;
+        return leave_as_it_is(work, err);
     options.stop = STOP;
     options.mesh_mm = MESH_MM;
     options.shrink_mm = SAMPLE_MM;
     NP_TRY(np_n4_estimate(work->raw, work->brain, &options, exec, field, &fit, err));
-    NP_TRY(np_bias_blend(field, work->brain, work->field, PASSAGE_MM, exec, err));
+    NP_TRY(np_bias_blend(field, work->brain, work->head_field, PASSAGE_MM, exec, err));
     NP_TRY(np_image_mean(field, work->brain, exec, &mean, err));
     np_bias_shift(field, -mean, exec);
     NP_TRY(np_image_quantiles(field, work->brain, tails, 2, exec, log_range, err));
-    np_bias_divide(work->raw, field, exec, work->field);
-    work->flat = work->field;
+    np_bias_divide(work->raw, field, exec, work->raw);
+    work->flat = work->raw;
+    work->raw = NULL;
     work->field = field;
     report_fit(work, &fit, log_range);
     return 0;
@@ -58,8 +68,9 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 const struct np_stage np_stage_bias_refinement = {
     .name = "bias_refinement",
     .version = 2,
-    .needs = NP_SLOT_RAW | NP_SLOT_FLAT | NP_SLOT_FIELD | NP_SLOT_BRAIN,
+    .needs = NP_SLOT_RAW | NP_SLOT_FLAT | NP_SLOT_HEAD_FIELD | NP_SLOT_BRAIN,
     .gives = NP_SLOT_FLAT | NP_SLOT_FIELD,
+    .takes = NP_SLOT_RAW,
     .run = run,
     .doi = "10.1109/TMI.2010.2046908",
 };

@@ -36,7 +36,7 @@ int np_recipe_check(const struct np_recipe *recipe, struct np_error *err)
             return np_error_set(err, NP_EINTERNAL,
                                 "%s: stage '%s' needs slots that no earlier stage gives (0x%x)",
                                 recipe->modality, (*stage)->name, (*stage)->needs & ~have);
-        have |= (*stage)->gives;
+        have = (have & ~(*stage)->takes) | (*stage)->gives;
     }
     return 0;
 }

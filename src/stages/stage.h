@@ -14,6 +14,7 @@ struct np_stage {
     int version;      /* changes when its results do */
     unsigned needs;   /* bits of np_slot that must be filled before */
     unsigned gives;   /* bits that are filled after */
+    unsigned takes;   /* bits that may be empty after */
     int (*run)(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
                struct np_error *err);
     const char *doi; /* of the method, or NULL */
@@ -22,10 +23,10 @@ struct np_stage {
 extern const struct np_stage np_stage_load_file; /* stages/load_file.c: reads, to RAS; gives RAW */
 extern const struct np_stage
     np_stage_validate_data; /* stages/validate_data.c: values fit for the methods */
-extern const struct np_stage np_stage_bias_correction; /* gives FLAT, FIELD */
+extern const struct np_stage np_stage_bias_correction; /* gives FLAT, HEAD_FIELD */
 extern const struct np_stage np_stage_skull_strip;     /* gives BRAIN */
 extern const struct np_stage
-    np_stage_bias_refinement; /* second N4, inside the brain; renews FLAT, FIELD */
+    np_stage_bias_refinement; /* second N4, inside the brain; renews FLAT, gives FIELD, takes RAW */
 extern const struct np_stage np_stage_normalization; /* gives NORM (unless --normalize none) */
 
 /* exp of each voxel, in place: the FIELD slot's logarithm as the factor that was divided out. */

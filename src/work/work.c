@@ -16,6 +16,7 @@ void np_work_done(struct np_work *work)
     np_image_freep(&work->flat);
     np_image_freep(&work->norm);
     np_image_freep(&work->field);
+    np_bspline_field_freep(&work->head_field);
     np_mask_freep(&work->brain);
     for (size_t i = 0; i < work->n_measures; i++) {
         free(work->measure[i].key);
@@ -36,7 +37,7 @@ unsigned np_work_slots(const struct np_work *work)
 {
     return (work->raw ? NP_SLOT_RAW : 0u) | (work->flat ? NP_SLOT_FLAT : 0u) |
            (work->brain ? NP_SLOT_BRAIN : 0u) | (work->norm ? NP_SLOT_NORM : 0u) |
-           (work->field ? NP_SLOT_FIELD : 0u);
+           (work->field ? NP_SLOT_FIELD : 0u) | (work->head_field ? NP_SLOT_HEAD_FIELD : 0u);
 }
 
 void np_work_measure(struct np_work *work, const char *key, double value, const char *unit)

@@ -11,13 +11,16 @@
 #include "bids/dataset.h"
 #include "image/image.h"
 #include "image/nifti.h"
+#include "ops/bspline.h"
 
 enum np_slot {
     NP_SLOT_RAW = 1 << 0,  /* as read, finite, arbitrary units */
     NP_SLOT_FLAT = 1 << 1, /* bias-corrected */
     NP_SLOT_BRAIN = 1 << 2,
-    NP_SLOT_NORM = 1 << 3, /* normalized, 0 outside the brain */
-    NP_SLOT_FIELD = 1 << 4 /* natural logarithm of the multiplicative field that was divided out */
+    NP_SLOT_NORM = 1 << 3,      /* normalized, 0 outside the brain */
+    NP_SLOT_FIELD = 1 << 4,     /* natural logarithm of the multiplicative field that was divided
+                                   out */
+    NP_SLOT_HEAD_FIELD = 1 << 5 /* the first one, fitted to the whole head; as its control points */
 };
 
 /* A scalar that a stage found out. Keys are "stage.word", units UCUM ("mm3", "1", "s"). */
@@ -43,6 +46,7 @@ struct np_work {
 
     /* slots; RAS order; owned */
     struct np_image *raw, *flat, *norm, *field;
+    struct np_bspline_field *head_field;
     struct np_mask *brain;
     bool already_stripped; /* the input held no skull: its mask is its support */
 

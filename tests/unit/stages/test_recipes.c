@@ -31,6 +31,18 @@ TEST(a_stage_before_what_it_needs_is_named)
     ok_contains(err.text, "'normalization'");
 }
 
+TEST(a_stage_after_its_slot_was_taken_is_named)
+{
+    static const struct np_stage *const wrong[] = {
+        &np_stage_load_file,       &np_stage_bias_correction, &np_stage_skull_strip,
+        &np_stage_bias_refinement, &np_stage_validate_data,   NULL};
+    const struct np_recipe recipe = {"T1w", wrong};
+    struct np_error err = {0};
+
+    ok_int(np_recipe_check(&recipe, &err), NP_EINTERNAL);
+    ok_contains(err.text, "'validate_data'");
+}
+
 TEST(the_version_of_a_recipe_names_stages_and_versions_in_order)
 {
     static const struct np_stage *const two[] = {&np_stage_load_file, &np_stage_skull_strip, NULL};

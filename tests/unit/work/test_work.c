@@ -15,6 +15,8 @@ TEST(slots_say_what_is_filled)
     work.field = np_image_new(&grid);
     np_image_freep(&work.raw);
     ok_int(np_work_slots(&work), NP_SLOT_FIELD | NP_SLOT_BRAIN);
+    work.head_field = np_xcalloc(1, sizeof(*work.head_field));
+    ok_int(np_work_slots(&work), NP_SLOT_FIELD | NP_SLOT_BRAIN | NP_SLOT_HEAD_FIELD);
 }
 
 TEST(a_measure_taken_again_replaces_the_first)
