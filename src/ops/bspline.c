@@ -340,6 +340,31 @@ const float *np_bspline_row_evaluate(const struct np_bspline_axis axis[3], const
 
 /* --- fields ----------------------------------------------------------------------------------- */
 
+static int init_one_span(struct np_bspline_axis *axis, int64_t n)
+{
+    NP_AUTO(np_freep) double *position = np_try_malloc((size_t)n, sizeof(*position));
+
+    if (!position)
+        return NP_ENOMEM;
+    for (int64_t i = 0; i < n; i++)
+        position[i] = n > 1 ? (double)i / (double)(n - 1) : 0;
+    return np_bspline_axis_init(axis, position, n, 1);
+}
+
+struct np_bspline_field *np_bspline_field_zero(const int64_t n[3])
+{
+    struct np_bspline_field *field = np_try_calloc(1, sizeof(*field));
+    bool fits = field != NULL;
+
+    for (int a = 0; a < 3 && fits; a++)
+        fits = init_one_span(&field->axis[a], n[a]) == 0;
+    if (fits)
+        field->lattice = np_lattice_new(4, 4, 4);
+    if (!fits || !field->lattice)
+        np_bspline_field_freep(&field);
+    return field;
+}
+
 void np_bspline_field_freep(struct np_bspline_field **address)
 {
     struct np_bspline_field *field = *address;

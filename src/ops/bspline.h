@@ -126,6 +126,9 @@ struct np_bspline_field {
     struct np_lattice *lattice;
 };
 
+/* 0 everywhere: one span along each axis of `n` voxels. NULL when memory does not suffice. */
+struct np_bspline_field *np_bspline_field_zero(const int64_t n[3]);
+
 /* Add to the field everywhere: the weights at a voxel sum to 1. */
 void np_bspline_field_shift(struct np_bspline_field *field, double shift);
 

@@ -11,13 +11,20 @@
 /* The head's many tissues give later iterations much to carve into the field. */
 static const double STOP = 1e-3;
 
-/* FLAT is a copy of RAW. */
+/* FLAT is a copy of RAW, HEAD_FIELD is 0. */
 static int leave_as_it_is(struct np_work *work, struct np_error *err)
 {
-    work->flat = np_image_copy(work->raw);
-    if (!work->flat)
+    NP_AUTO(np_image_freep) struct np_image *flat = np_image_copy(work->raw);
+    NP_AUTO(np_bspline_field_freep)
+    struct np_bspline_field *field = np_bspline_field_zero(work->raw->grid.n);
+
+    if (!flat || !field)
         return np_error_set(err, NP_ENOMEM, "'%s': no memory for another %zu MiB", work->path,
                             np_grid_mib(&work->raw->grid));
+    work->flat = flat;
+    work->head_field = field;
+    flat = NULL;
+    field = NULL;
     np_work_fact(work, "bias.method", "none");
     return 0;
 }

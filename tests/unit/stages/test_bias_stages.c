@@ -132,6 +132,9 @@ TEST(no_bias_correction_leaves_the_image_as_it_is)
     init(&work, &config);
     config.bias_correction = NP_BIAS_NONE;
     ok_int(np_stage_bias_correction.run(&work, &config, NULL, NULL), 0);
+    ok_int(np_stage_bias_refinement.needs & ~np_work_slots(&work), 0);
+    NP_AUTO(np_image_freep) struct np_image *first = head_field(&work);
+    ok(inconsistency(&work, first, work.raw) == 0);
     ok_int(np_stage_bias_refinement.run(&work, &config, NULL, NULL), 0);
     ok(memcmp(work.flat->voxel, work.raw->voxel, np_grid_voxels(&work.raw->grid) * sizeof(float)) ==
        0);
