@@ -351,7 +351,7 @@ static int init_one_span(struct np_bspline_axis *axis, int64_t n)
     return np_bspline_axis_init(axis, position, n, 1);
 }
 
-struct np_bspline_field *np_bspline_field_zero(const int64_t n[3])
+struct np_bspline_field *np_bspline_field_new(const int64_t n[3])
 {
     struct np_bspline_field *field = np_try_calloc(1, sizeof(*field));
     bool fits = field != NULL;

@@ -12,7 +12,7 @@
  * their values.
  *
  * The pieces are those that a caller's tasks work on: planes of voxels (one z). Only functions
- * named _new and _init allocate.
+ * named _new, _init and _refine allocate.
  */
 #ifndef NP_OPS_BSPLINE_H
 #define NP_OPS_BSPLINE_H
@@ -54,7 +54,7 @@ struct np_bspline_axis {
 
 /*
  * Tables for voxels at `position` [n], in spans, ascending, within [0, n_spans] (what lies beyond
- * is moved to the end). False when memory does not suffice.
+ * is moved to the end). Returns 0 or NP_ENOMEM.
  */
 int np_bspline_axis_init(struct np_bspline_axis *axis, const double *position, int64_t n,
                          int n_spans);
@@ -127,7 +127,7 @@ struct np_bspline_field {
 };
 
 /* 0 everywhere: one span along each axis of `n` voxels. NULL when memory does not suffice. */
-struct np_bspline_field *np_bspline_field_zero(const int64_t n[3]);
+struct np_bspline_field *np_bspline_field_new(const int64_t n[3]);
 
 /* Add to the field everywhere: the weights at a voxel sum to 1. */
 void np_bspline_field_shift(struct np_bspline_field *field, double shift);
@@ -137,7 +137,8 @@ void np_bspline_field_freep(struct np_bspline_field **field);
 
 /*
  * The field at the voxels of row y of plane z: each plane is mixed before its rows are asked for.
- *   scratch  [np_bspline_field_scratch] floats, one set a task; what is returned is a part of it
+ *   scratch  [np_bspline_field_scratch] floats, zeroed once, one set a task; what is returned is a
+ *            part of it
  */
 size_t np_bspline_field_scratch(const struct np_bspline_field *field);
 void np_bspline_field_plane(const struct np_bspline_field *field, int64_t z, float *scratch);

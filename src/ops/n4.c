@@ -9,7 +9,7 @@
  *        sharp value of each bin is E(u) = ((x U) * F)(u) / (U * F)(u);
  *     d. fit a B-spline to the residual u - E(u); add its lattice to the field's.
  *     The next level begins with the same field on spans of half the length.
- *  3. Evaluate the field at every voxel.
+ *  3. Keep the control points; np_n4_estimate evaluates them at every voxel.
  * Steps 2a, 2b and 2d run over slabs of planes; sums are combined in the slabs' order.
  */
 #include "ops/n4.h"
@@ -297,7 +297,7 @@ struct fit {
     float *scratch;     /* changes, then residuals */
     float *planes;      /* [nz][plane size] */
     float *denominator; /* [n_control z][plane size] */
-    float *collected;   /* [n_control z][plane size] numerators */
+    float *collected;   /* [plane size] numerators */
     double *counts;     /* [slab][n_bins + 1] */
     float *slab_scratch;
     struct slab slab[MOST_SLABS];

@@ -10,8 +10,8 @@
 
 /*
  * Memory of one session's worker, measured with /proc/self/status over images of 1 to 60 million
- * voxels: see docs/benchmarks.md. Five float volumes live at once at the widest place, with masks
- * and the packer's buffers.
+ * voxels. Up to five float volumes live at once, with masks and the packer's buffers: an image of
+ * other voxels than 1 mm, not in RAS order, whose field is saved.
  */
 static const int64_t BYTES_PER_VOXEL = 20;
 static const int64_t BYTES_FIXED = 48 << 20;

@@ -16,7 +16,7 @@ static int leave_as_it_is(struct np_work *work, struct np_error *err)
 {
     NP_AUTO(np_image_freep) struct np_image *flat = np_image_copy(work->raw);
     NP_AUTO(np_bspline_field_freep)
-    struct np_bspline_field *field = np_bspline_field_zero(work->raw->grid.n);
+    struct np_bspline_field *field = np_bspline_field_new(work->raw->grid.n);
 
     if (!flat || !field)
         return np_error_set(err, NP_ENOMEM, "'%s': no memory for another %zu MiB", work->path,

@@ -44,7 +44,8 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     struct np_n4_report fit;
     double mean, log_range[2];
     /* The new field takes the place of the old image, the new image that of the raw one: pages that
-     * were never touched are dear. A failure leaves neither; the file has failed then. */
+     * were never touched are dear. A failure may spoil FLAT, never RAW; the file has failed then.
+     */
     struct np_image *field = work->flat;
 
     if (config->bias_correction == NP_BIAS_NONE)
@@ -67,7 +68,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 
 const struct np_stage np_stage_bias_refinement = {
     .name = "bias_refinement",
-    .version = 2,
+    .version = 3,
     .needs = NP_SLOT_RAW | NP_SLOT_FLAT | NP_SLOT_HEAD_FIELD | NP_SLOT_BRAIN,
     .gives = NP_SLOT_FLAT | NP_SLOT_FIELD,
     .takes = NP_SLOT_RAW,

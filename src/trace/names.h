@@ -142,42 +142,40 @@ NP_ATTRIBUTES(X)
  * stands before them when a session has more than one file. X(key, type, unit, meaning); unit in
  * UCUM, "" for words.
  */
-#define NP_MEASURES(X)                                                                         \
-    X("validate_data.nonfinite", DOUBLE, "1", "voxels that were not finite")                   \
-    X("validate_data.minimum", DOUBLE, "1", "smallest intensity")                              \
-    X("validate_data.maximum", DOUBLE, "1", "largest intensity")                               \
-    X("validate_data.negative_share", DOUBLE, "1", "share of the voxels below zero")           \
-    X("bias.method", STRING, "", "n4 or none")                                                 \
-    X("bias.foreground_threshold", DOUBLE, "1", "intensity above which voxels are head")       \
-    X("bias.points", DOUBLE, "1", "voxels that the field was fitted to")                       \
-    X("bias.iterations", DOUBLE, "1", "iterations of the fit")                                 \
-    X("bias.change", DOUBLE, "1", "change of the field in the last iteration")                 \
-    X("bias.field_range", DOUBLE, "1", "largest less smallest value of the field in the head") \
-    X("bias.refinement_points", DOUBLE, "1", "voxels of the refinement")                       \
-    X("bias.refinement_iterations", DOUBLE, "1", "iterations of the refinement")               \
-    X("bias.refinement_change", DOUBLE, "1", "change in the refinement's last iteration")      \
-    X("bias.brain_field_range", DOUBLE, "1",                                                   \
-      "largest less smallest value of the field in the "                                       \
-      "brain")                                                                                 \
-    X("skull_strip.method", STRING, "", "how the brain was found")                             \
-    X("skull_strip.volume", DOUBLE, "mm3", "volume of the brain mask")                         \
-    X("skull_strip.restarts", DOUBLE, "1", "starts that were tried")                           \
-    X("skull_strip.border_level", DOUBLE, "1", "intensity at which the surface stops")         \
-    X("skull_strip.rim", DOUBLE, "1", "contrast across the surface")                           \
-    X("skull_strip.border_contact", DOUBLE, "1",                                               \
-      "share of the mask that touches the image's "                                            \
-      "border")                                                                                \
-    X("skull_strip.centre_x", DOUBLE, "mm", "centre of the brain")                             \
-    X("skull_strip.centre_y", DOUBLE, "mm", "centre of the brain")                             \
-    X("skull_strip.centre_z", DOUBLE, "mm", "centre of the brain")                             \
-    X("normalization.method", STRING, "", "zscore, whitestripe, percentile or none")           \
-    X("normalization.offset", DOUBLE, "1", "what was subtracted")                              \
-    X("normalization.scale", DOUBLE, "1", "what was divided by")                               \
-    X("normalization.voxels", DOUBLE, "1", "voxels that these were found in")                  \
-    X("normalization.mean", DOUBLE, "1", "mean of the brain (zscore)")                         \
-    X("normalization.sd", DOUBLE, "1", "standard deviation of the brain (zscore)")             \
-    X("normalization.low", DOUBLE, "1", "intensity that became 0 (percentile)")                \
-    X("normalization.high", DOUBLE, "1", "intensity that became 1 (percentile)")               \
+#define NP_MEASURES(X)                                                                           \
+    X("validate_data.nonfinite", DOUBLE, "1", "voxels that were not finite")                     \
+    X("validate_data.minimum", DOUBLE, "1", "smallest intensity")                                \
+    X("validate_data.maximum", DOUBLE, "1", "largest intensity")                                 \
+    X("validate_data.negative_share", DOUBLE, "1", "share of the voxels below zero")             \
+    X("bias.method", STRING, "", "n4 or none")                                                   \
+    X("bias.foreground_threshold", DOUBLE, "1", "intensity above which voxels are head")         \
+    X("bias.points", DOUBLE, "1", "voxels that the field was fitted to")                         \
+    X("bias.iterations", DOUBLE, "1", "iterations of the fit")                                   \
+    X("bias.change", DOUBLE, "1", "change of the field in the last iteration")                   \
+    X("bias.field_range", DOUBLE, "1", "95 % less 5 % quantile of the field in the head")        \
+    X("bias.refinement_points", DOUBLE, "1", "voxels of the refinement")                         \
+    X("bias.refinement_iterations", DOUBLE, "1", "iterations of the refinement")                 \
+    X("bias.refinement_change", DOUBLE, "1", "change in the refinement's last iteration")        \
+    X("bias.brain_field_range", DOUBLE, "1", "95 % less 5 % quantile of the field in the brain") \
+    X("skull_strip.method", STRING, "", "how the brain was found")                               \
+    X("skull_strip.volume", DOUBLE, "mm3", "volume of the brain mask")                           \
+    X("skull_strip.restarts", DOUBLE, "1", "starts that were tried")                             \
+    X("skull_strip.border_level", DOUBLE, "1", "intensity at which the surface stops")           \
+    X("skull_strip.rim", DOUBLE, "1", "contrast across the surface")                             \
+    X("skull_strip.border_contact", DOUBLE, "1",                                                 \
+      "share of the mask that touches the image's "                                              \
+      "border")                                                                                  \
+    X("skull_strip.centre_x", DOUBLE, "mm", "centre of the brain")                               \
+    X("skull_strip.centre_y", DOUBLE, "mm", "centre of the brain")                               \
+    X("skull_strip.centre_z", DOUBLE, "mm", "centre of the brain")                               \
+    X("normalization.method", STRING, "", "zscore, whitestripe, percentile or none")             \
+    X("normalization.offset", DOUBLE, "1", "what was subtracted")                                \
+    X("normalization.scale", DOUBLE, "1", "what was divided by")                                 \
+    X("normalization.voxels", DOUBLE, "1", "voxels that these were found in")                    \
+    X("normalization.mean", DOUBLE, "1", "mean of the brain (zscore)")                           \
+    X("normalization.sd", DOUBLE, "1", "standard deviation of the brain (zscore)")               \
+    X("normalization.low", DOUBLE, "1", "intensity that became 0 (percentile)")                  \
+    X("normalization.high", DOUBLE, "1", "intensity that became 1 (percentile)")                 \
     X("normalization.mode", DOUBLE, "1", "peak of white matter (whitestripe)")
 
 /* The same as data, for documentation and tests. */
@@ -251,7 +249,7 @@ bool np_attr_is_registered(const char *key);
       "bids.participant? bids.session? neuro.site? bids.suffix", "Volume of the brain mask")       \
     X(qc_bias_field_range, "neuro.qc.bias_field_range", GAUGE, "1", DOUBLE, none,                  \
       "bids.participant? bids.session? neuro.site? bids.suffix",                                   \
-      "Largest less smallest value of the bias field in the brain")                                \
+      "95 % less 5 % quantile of the bias field in the brain")                                     \
     X(qc_border_contact, "neuro.qc.border_contact", GAUGE, "1", DOUBLE, none,                      \
       "bids.participant? bids.session? neuro.site? bids.suffix",                                   \
       "Share of the brain mask that touches the border of the image")                              \

@@ -186,7 +186,7 @@ TEST(no_normalization_leaves_the_slot_empty)
     done(&work, &config);
 }
 
-/* Each request for memory fails in turn; what was there before stays. */
+/* Each request for memory fails in turn; the slots and the raw image stay. */
 static void fail_each_allocation(const struct np_stage *stage)
 {
     struct np_work work;
@@ -198,12 +198,15 @@ static void fail_each_allocation(const struct np_stage *stage)
         ok_int(np_stage_bias_correction.run(&work, &config, NULL, NULL), 0);
     unsigned before = np_work_slots(&work);
     const struct np_image *field = work.field;
+    NP_AUTO(np_image_freep) struct np_image *raw = np_image_copy(work.raw);
+    size_t n_bytes = np_grid_voxels(&raw->grid) * sizeof(float);
     while (code == NP_ENOMEM && n_failed < 1000) {
         np_alloc_fail_at(n_failed + 1);
         code = stage->run(&work, &config, NULL, NULL);
         n_failed += code == NP_ENOMEM;
         if (code != 0)
-            ok(np_work_slots(&work) == before && work.field == field);
+            ok(np_work_slots(&work) == before && work.field == field &&
+               memcmp(work.raw->voxel, raw->voxel, n_bytes) == 0);
     }
     np_alloc_fail_at(0);
     ok_int(code, 0);
