@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/* "a/b" from "a" and "b"; "b" when `directory` is empty; one slash between them. The caller frees.
- */
+/* "a/b" from "a" and "b"; "b" when `directory` is empty; one slash between them.
+ * The caller frees. */
 char *np_path_join(const char *directory, const char *name);
 
 /* What follows the last slash; borrowed from `path`. */
@@ -63,8 +63,8 @@ struct np_atomic_file {
     int fd; /* -1 = none */
 };
 
-/* Open the temporary. Returns 0, NP_ECREATE, NP_ESPACE; on failure there is nothing to throw away.
- */
+/* Open the temporary. Returns 0, NP_ECREATE, NP_ESPACE;
+ * on failure there is nothing to throw away. */
 int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_error *err);
 int np_atomic_write(struct np_atomic_file *file, const void *bytes, size_t n_bytes,
                     struct np_error *err);

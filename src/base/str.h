@@ -62,8 +62,8 @@ size_t np_utf8_sequence(const char *text);
  * characters (C0, DEL, C1) as spaces: nothing in it moves a cursor or ends a cell of a table. */
 char *np_utf8_clean(const char *text);
 
-/* How many of the `n` bytes at `text` come before the first that is not printable ASCII or a space.
- */
+/* How many of the `n` bytes at `text` come before the first that is not
+ * printable ASCII or a space. */
 size_t np_printable_prefix(const char *text, size_t n);
 
 /* Cut a terminated buffer to at most `most` bytes without splitting a character that was valid. */

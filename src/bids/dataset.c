@@ -327,8 +327,8 @@ static bool has_session(const struct np_finder *finder, const char *participant,
     return np_strings_have(&known, unnamed);
 }
 
-/* The sessions asked for. `was_found[i]` is set when this participant has finder->sessions.item[i].
- */
+/* The sessions asked for.
+ * `was_found[i]` is set when this participant has finder->sessions.item[i]. */
 static void visit_asked_sessions(struct np_finder *finder, struct np_dataset *dataset,
                                  const char *participant, bool *was_found)
 {

@@ -11,12 +11,12 @@
 #include "base/str.h"
 #include "bids/entities.h"
 
-/* What to look for. All lists are borrowed; empty or NULL = no restriction. Labels without prefix.
- */
+/* What to look for. All lists are borrowed; empty or NULL = no restriction.
+ * Labels without prefix. */
 struct np_selection {
     const struct np_strings *participants;
-    const struct np_strings
-        *sessions; /* "unnamed": no session entity, unless a folder ses-unnamed exists */
+    /* "unnamed" = images without a session entity, unless a folder ses-unnamed exists */
+    const struct np_strings *sessions;
     const struct np_strings *modalities; /* suffixes: T1w, T2w, FLAIR */
     const struct np_strings *runs;
     const struct np_strings *echoes;
@@ -51,8 +51,7 @@ struct np_dataset {
     struct np_session *session; /* sorted by participant, session; sessions without matching images
                                    are kept, n_scans 0 */
     size_t n_sessions;
-    struct np_strings
-        warnings; /* what was odd but no failure, one sentence each, naming the file */
+    struct np_strings warnings; /* oddities that are no failure: one sentence each, with the file */
 };
 
 /*
@@ -70,9 +69,9 @@ struct np_dataset {
  *
  * Never looks into derivatives/, sourcedata/, code/, stimuli/ or hidden folders; what is asked for
  * by label costs the listing of its own folder only.
- * A label that was asked for and does not exist (a session: with none of the selected participants;
- * in a session list: with its own)
- * is NP_ESELECT, and the sentence names it and what there is (did-you-mean).
+ * A label that was asked for and does not exist is NP_ESELECT; the sentence names it and the
+ * labels that exist (did-you-mean). A session must exist with at least one of the selected
+ * participants; a session of a session list, with its own participant.
  * Returns 0, NP_ENOINPUT (no such folder; not a BIDS dataset: no sub-* folder), NP_ESELECT (also:
  * the filter leaves no session), NP_ECONFIG (filter file, session list), NP_EUSAGE (a session list
  * beside lists of labels).

@@ -7,8 +7,8 @@
 enum np_derivative {
     NP_DERIVATIVE_PREPROC, /* …_desc-preproc_T1w.nii.gz */
     NP_DERIVATIVE_NORM,    /* …_desc-norm_T1w.nii.gz */
-    NP_DERIVATIVE_MASK, /* …_desc-brain_mask.nii.gz; T2w, FLAIR: …_space-T2w_desc-brain_mask.nii.gz
-                         */
+    /* …_desc-brain_mask.nii.gz; of T2w and FLAIR …_space-T2w_desc-brain_mask.nii.gz */
+    NP_DERIVATIVE_MASK,
     NP_DERIVATIVE_BIASFIELD, /* …_mod-T1w_biasfield.nii.gz */
 };
 

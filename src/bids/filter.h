@@ -3,12 +3,13 @@
  * write them:
  *     {"t1w": {"datatype": "anat", "session": "01", "acquisition": null, "run": [1, 2]}}
  * A query restricts images of its own kind only. Its members are entities by their long or short
- * names, "suffix", "extension" and "datatype"; values are
- *     text                      the label; indices ("run", "echo", …) whatever their padding
- *     a number                  an index, whatever its padding
+ * names, "suffix", "extension" and "datatype". Values are
+ *     text                      the label; an index ("run", "echo", …) matches with any padding
+ *     a number                  an index; it matches with any padding
  *     null or "Query.NONE"      the entity must be absent
- *     "*" or "Query.ANY"        … present ("Query.REQUIRED" too); "Query.OPTIONAL" restricts
- * nothing a list of these           any of them
+ *     "*" or "Query.ANY"        the entity must be present ("Query.REQUIRED" too)
+ *     "Query.OPTIONAL"          no restriction
+ *     a list of these           any of them
  */
 #ifndef NP_BIDS_FILTER_H
 #define NP_BIDS_FILTER_H

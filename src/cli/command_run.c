@@ -43,8 +43,8 @@ static char *record_path(const char *output_dir, const char *run_id)
     return np_xasprintf("%s/logs/telemetry/%s_%s.otlp.jsonl", output_dir, start, run_id);
 }
 
-/* `sink` is empty without telemetry. Records that cannot be kept are no reason to keep no results.
- */
+/* `sink` is empty without telemetry.
+ * Records that cannot be kept are no reason to keep no results. */
 static void open_telemetry(const struct np_config *config, const struct np_run *run,
                            const struct np_attrs *resource,
                            const struct np_observation *observation, struct np_trace_sink *sink,

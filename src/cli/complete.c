@@ -106,8 +106,8 @@ static void print_bash(FILE *out)
             commands, commands);
 }
 
-/* Text inside single quotes of zsh and fish; in zsh's option descriptions [ ] and : mean something.
- */
+/* Text inside single quotes of zsh and fish; in zsh's option descriptions [ ] and :
+ * mean something. */
 static void put_quoted(FILE *out, const char *text, const char *special)
 {
     for (; *text; text++) {

@@ -288,8 +288,8 @@ static int probe_fsync(const char *path, int flags)
     return bad ? -1 : 0;
 }
 
-/* What publishing needs, tried in a folder of our own; the name of the first that fails, or NULL.
- */
+/* What publishing needs, tried in a folder of our own;
+ * the name of the first that fails, or NULL. */
 static const char *probe_operations(const char *folder)
 {
     NP_AUTO(np_freep) char *a = np_path_join(folder, "a");

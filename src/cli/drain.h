@@ -9,8 +9,8 @@
  * their number, and lines meant for people. To be called first. */
 void np_open_output(void);
 
-/* Flush stdout and stderr, then wait, 1 s at most, until their pipes have been read,
- * and a moment longer. */
+/* Flush stdout and stderr, then wait until their pipes have been read (1 s at most) and a moment
+ * longer. */
 void np_drain_output(void);
 
 /* True when what was printed to a file did not get there (a full disk). A reader that went away is

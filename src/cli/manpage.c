@@ -6,8 +6,8 @@
 #include "cli/version.h"
 #include "config/config_file.h"
 
-/* Text in which nothing is roff: a "-" stays one that can be copied, and no line starts a request.
- */
+/* Text in which nothing is roff:
+ * a "-" stays one that can be copied, and no line starts a request. */
 static void put(FILE *out, const char *text)
 {
     if (*text == '.' || *text == '\'')

@@ -20,8 +20,8 @@ struct np_observation {
     struct np_trace *trace;            /* borrowed */
 };
 
-/* Read settings; `warnings` gets a sentence a line. Needs np_observation_done whatever was found.
- */
+/* Read settings; `warnings` gets a sentence a line.
+ * Needs np_observation_done whatever was found. */
 void np_observation_read(const struct np_config *config, struct np_observation *observation,
                          struct np_str *warnings);
 

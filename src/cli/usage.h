@@ -13,8 +13,8 @@
  */
 void np_cli_print_help(FILE *out, const struct np_config *defaults, enum np_command topic);
 
-/* "--work-dir DIR", "--participant-label LABEL...", "--normalize {zscore|none}"; the caller frees.
- */
+/* "--work-dir DIR", "--participant-label LABEL...", "--normalize {zscore|none}";
+ * the caller frees. */
 char *np_cli_option_form(const struct np_option *option);
 
 /* The default as help shows it, "" when there is nothing to show; the caller frees. */

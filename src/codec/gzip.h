@@ -67,7 +67,8 @@ struct np_packed {
 /*
  * Write `head`, then `body`, to `fd`. Gzip: one member, its header without time, name or system;
  * the head and each MiB of the body are deflated on their own, in parallel, so that the bytes are
- * the same for any number of threads. Needs 8 MiB of memory a thread. path  what errors name
+ * the same for any number of threads. Needs 8 MiB of memory a thread.
+ *   path  the file's name in errors
  * Returns 0, NP_ENOMEM, NP_ESPACE, NP_EIO, NP_ECANCELED; what was written by then stays.
  */
 int np_packed_write(int fd, const char *path, enum np_packing packing, const struct np_bytes *head,

@@ -28,20 +28,19 @@ struct np_nifti_info {
     int64_t file_bytes; /* of the data file as it lies on disk */
 };
 
-/* The file that holds the voxels: of a pair the .img, whichever half `path` names. The caller
- * frees.
- */
+/* The file that holds the voxels: of a pair the .img, whichever half `path` names.
+ * The caller frees. */
 char *np_nifti_data_path(const char *path);
 
 /*
  * Read and check a header; no voxel is read and nothing is allocated by what it says.
  * Geometry: sform when its code > 0, else qform when its code > 0, else NP_EGEOMETRY. A singular or
  * non-finite one is NP_EGEOMETRY (a singular sform beside a good qform too: the file contradicts
- * itself). Trailing axes of length 1 do not count; nt is n[3]. Returns 0, NP_ENOINPUT, NP_ECONTENT
- * (link to content that is not here), NP_EFORMAT (not NIfTI: says what it looks like, DICOM, HTML,
- * gzip of something else …), NP_ETRUNCATED, NP_EHEADER, NP_EDATATYPE (complex, RGB), NP_EDIMENSION,
- * NP_EGEOMETRY, NP_EIO. Each sentence names the file, what was expected, what was found, what to
- * do.
+ * itself). Trailing axes of length 1 do not count; nt is n[3].
+ * Returns 0, NP_ENOINPUT, NP_ECONTENT (link to content that is not here), NP_EFORMAT (not NIfTI:
+ * says what it looks like, DICOM, HTML, gzip of something else …), NP_ETRUNCATED, NP_EHEADER,
+ * NP_EDATATYPE (complex, RGB), NP_EDIMENSION, NP_EGEOMETRY, NP_EIO. Each sentence names the file,
+ * what was expected, what was found, what to do.
  */
 int np_nifti_read_info(const char *path, struct np_nifti_info *info, struct np_error *err);
 
@@ -49,15 +48,14 @@ int np_nifti_read_info(const char *path, struct np_nifti_info *info, struct np_e
 struct np_nifti_content {
     int64_t n_nonfinite;     /* voxels that were NaN or infinite; they are 0 in the image */
     double minimum, maximum; /* of the finite voxels, scaled */
-    int64_t
-        n_extra_bytes; /* content after the last voxel: padding, or a header that says too little */
-    char sha256[65];   /* of the data file's bytes on disk, hex */
+    int64_t n_extra_bytes;   /* after the last voxel: padding, or a header that says too little */
+    char sha256[65];         /* of the data file's bytes on disk, hex */
 };
 
 /*
  * Read the (only) volume as float, scaled by slope and intercept, in the file's axis order.
- *   info  out, may be NULL
- *   image out, owned by the caller
+ *   info   out, may be NULL
+ *   image  out, owned by the caller
  * 3-D images only: more than one volume is NP_EDIMENSION, fewer than 3 axes with more than one
  * voxel too. Returns the above and NP_ENOMEM (says how much), NP_EVALUE (NaN slope), NP_ECANCELED.
  */
@@ -67,9 +65,8 @@ int np_nifti_read_volume(const char *path, const struct np_exec *exec, struct np
 
 /* How to write. */
 struct np_nifti_output {
-    const struct np_nifti_info
-        *like;               /* codes, slice order, units and version come from here; may be NULL */
-    const char *description; /* header's descrip, at most 79 bytes; may be NULL */
+    const struct np_nifti_info *like; /* gives codes, slice order, units, version; may be NULL */
+    const char *description;          /* header's descrip, at most 79 bytes; may be NULL */
 };
 
 /* What was written: for records. */

@@ -218,8 +218,8 @@ static int check_layout(const char *path, const struct np_nifti_info *info,
     return 0;
 }
 
-/* mm for one of the header's units of length; codes that mean none are taken as mm, as others do.
- */
+/* mm for one of the header's units of length;
+ * codes that mean none are taken as mm, as others do. */
 static double mm_per_unit(int xyzt_units)
 {
     switch (XYZT_TO_SPACE(xyzt_units)) {
@@ -270,8 +270,7 @@ static void read_sform(const nifti_2_header *h, struct np_affine *a)
 static int read_qform(const char *path, const nifti_2_header *h, struct np_affine *a,
                       struct np_error *err)
 {
-    static const double MOST_NORM =
-        1.001; /* of a unit quaternion stored in floats, and then some */
+    static const double MOST_NORM = 1.001; /* of a unit quaternion in floats, with some room */
     double b = h->quatern_b, c = h->quatern_c, d = h->quatern_d;
 
     for (int i = 1; i <= 3; i++)

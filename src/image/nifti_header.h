@@ -8,8 +8,7 @@
 enum {
     NP_NIFTI1_BYTES = 348,
     NP_NIFTI2_BYTES = 540,
-    NP_NIFTI1_OFFSET =
-        352, /* least place of the voxels in a single file: four extension bytes more */
+    NP_NIFTI1_OFFSET = 352, /* first place for voxels in a single file: header, 4 bytes more */
     NP_NIFTI2_OFFSET = 544,
     NP_NIFTI_MOST_AXIS1 = 32767 /* an axis of NIfTI-1 is a short */
 };
@@ -21,8 +20,8 @@ struct np_nifti_layout {
     int64_t n_data_bytes; /* of all volumes; offset + n_data_bytes does not overflow */
 };
 
-/* Bytes that a header of this beginning has: 348 or 540; 0 when `bytes` (at least 4) begins none.
- */
+/* Bytes that a header of this beginning has: 348 or 540;
+ * 0 when `bytes` (at least 4) begins none. */
 size_t np_nifti_header_bytes(const uint8_t *bytes, size_t n_bytes);
 
 /*

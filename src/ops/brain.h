@@ -19,9 +19,8 @@ enum np_contrast {
 
 struct np_brain_options {
     enum np_contrast contrast;
-    double
-        fraction; /* of the start: larger is tighter; 0.6; T2w 0.4, rising in voxels above 1.2 mm */
-    int most_restarts;        /* coarse rounds that look for the centre; 4 */
+    double fraction;   /* of the start; larger is tighter; 0.6; T2w 0.4, more above 1.2 mm voxels */
+    int most_restarts; /* coarse rounds that look for the centre; 4 */
     double restart_shift_mm;  /* a centre that moves less ends them; 1 */
     double head_height_mm;    /* what lies deeper below the top of the head is neck; 165 */
     double least_mm3;         /* a smaller mask is no brain; 300 000 */

@@ -34,8 +34,8 @@ double np_cos(double x);
 
 double np_tanh(double x);
 
-/* x^y for x >= 0; NaN for x < 0 (whatever y is). Up to 4 units where the result is near overflow.
- */
+/* x^y for x >= 0; NaN for x < 0 (whatever y is).
+ * Up to 4 units where the result is near overflow. */
 double np_pow(double x, double y);
 
 /* Real cube root, also of negative x. */

@@ -21,9 +21,10 @@ struct np_head {
 };
 
 /*
- * Resample `flat` (any spacing, axes closest to RAS+; it is borrowed for as long as `head` is used)
- * and measure. What lies more than
- * `head_height_mm` below the top of the head is neck and takes no part in centre and radius.
+ * Resample the head and measure it.
+ *   flat            any spacing, axes closest to RAS+; borrowed for as long as `head` is used
+ *   head_height_mm  voxels deeper than this below the top of the head are neck; centre and radius
+ *                   leave them out
  * Returns 0, NP_EMETHOD (no contrast at all), NP_ENOMEM, NP_ECANCELED; on failure `head` is
  * untouched.
  */

@@ -5,7 +5,7 @@
 #include "base/exec.h"
 #include "image/image.h"
 
-/* What was seen; each is NAN when an earlier one decided already. */
+/* The findings, in the order of the tests; those after the test that decided are NAN. */
 struct np_stripped_report {
     double support_mm3;   /* of the largest connected part that is not background, holes filled */
     double outside_share; /* something outside that part, as a share of it */
@@ -15,10 +15,13 @@ struct np_stripped_report {
 };
 
 /*
- * Recognise an image of a brain alone: nearly nothing outside a compact support, of a brain's
- * volume, without a dark layer below a bright one (the skull under the scalp). A defaced head does
- * not match. image   any units; background is about 0 brain   out: the filled support on the
- * image's grid, owned by the caller, when it is one; NULL when it is not report  out; may be NULL
+ * Recognise an image from which the skull was removed: nearly nothing outside a compact support
+ * of a brain's volume, and no dark layer below a bright one (the skull under the scalp).
+ * A defaced head does not match.
+ *   image   any units; the background is about 0
+ *   brain   out: the filled support on the image's grid, owned by the caller; NULL when the image
+ *           still shows a skull
+ *   report  out; may be NULL
  * Returns 0, NP_ENOMEM, NP_ECANCELED; on failure the outputs are untouched.
  */
 int np_stripped_detect(const struct np_image *image, const struct np_exec *exec,

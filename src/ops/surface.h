@@ -12,14 +12,13 @@
 
 /* What drives the surface; intensities in the image's units. */
 struct np_surface_forces {
-    double dark;       /* t2: what counts as nothing */
-    double head;       /* t: above it is head, not background */
-    double middle;     /* tm: a typical value in the brain; brighter counts as this */
-    double share;      /* b: the border lies at this share between dark and the local maximum */
-    double too_bright; /* samples above it count as dark (fat, vessels); INFINITY = none do */
-    double
-        reach_min_mm; /* how far inwards, at most 64 voxels, the local minimum is sought (d1) … */
-    double reach_max_mm; /* … and the local maximum (d2), not more than d1 */
+    double dark;         /* t2: what counts as nothing */
+    double head;         /* t: above it is head, not background */
+    double middle;       /* tm: a typical value in the brain; brighter counts as this */
+    double share;        /* b: the border lies at this share between dark and the local maximum */
+    double too_bright;   /* samples above it count as dark (fat, vessels); INFINITY = none do */
+    double reach_min_mm; /* d1: the local minimum is sought so far inwards; at most 64 voxels */
+    double reach_max_mm; /* d2: the local maximum is sought so far inwards; at most d1 */
     double curve_min_mm; /* radii of curvature between which smoothing sets in */
     double curve_max_mm;
 };

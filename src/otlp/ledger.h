@@ -3,8 +3,8 @@
  * ever appended. Each tells of one batch, a range of the record's bytes that went to one
  * destination in one request:
  *
- *     {"time": "…", "destination": "grpc http://host:4317/", "signal": "traces", "batch": "<32
- * hex>", "from": 0, "to": 8190, "outcome": "sending", "items": 12}
+ *     {"time": "…", "destination": "grpc http://host:4317/", "signal": "traces",
+ *      "batch": "<32 hex digits>", "from": 0, "to": 8190, "outcome": "sending", "items": 12}
  *
  * "sending" is written before a batch leaves, so that a sender that takes over from one that was
  * killed sends the very same batch again, under the same id, and never one that overlaps it. The

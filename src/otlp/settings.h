@@ -84,8 +84,7 @@ struct np_otlp_settings {
     unsigned exporters[NP_OTLP_N_SIGNALS]; /* bits of enum np_otlp_exporter; TO_OTLP only with an
                                               endpoint */
     struct np_otlp_destination to[NP_OTLP_N_SIGNALS];
-    double
-        deadline_s; /* for what is left at the end of a run: 5 s, OTEL_BSP_EXPORT_TIMEOUT, flag */
+    double deadline_s; /* of the last flush: 5 s, OTEL_BSP_EXPORT_TIMEOUT or the flag */
 
     struct np_otlp_batching spans, logs;
     double metric_interval_s, metric_timeout_s;

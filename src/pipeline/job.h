@@ -15,9 +15,8 @@ struct np_job_file {
     const struct np_scan *scan; /* NULL for `process` */
     const char *modality;       /* "T1w"; borrowed */
     const struct np_recipe *recipe;
-    char *method; /* np_recipe_version */
-    int64_t
-        need_bytes; /* peak memory while it is processed, estimated from its header; 0 = unknown */
+    char *method;              /* np_recipe_version */
+    int64_t need_bytes;        /* peak memory, estimated from its header; 0 = unknown */
     int64_t output_bytes;      /* upper bound of what it writes */
     struct np_error too_large; /* set when it does not fit the memory that is allowed */
 };

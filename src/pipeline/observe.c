@@ -73,8 +73,8 @@ static void measure_file(const struct np_active *active, const struct np_file_re
                 (pairs){{NP_KEY_NEURO_STAGE, file->failure.stage}, {NP_KEY_ERROR_TYPE, error}});
 }
 
-/* A session can fail without any of its files: its folder cannot be read, its record not written.
- */
+/* A session can fail without any of its files:
+ * its folder cannot be read, its record not written. */
 static void measure_session_failure(const struct np_active *active)
 {
     const struct np_session_record *record = &active->record;

@@ -47,9 +47,8 @@ void np_run_id(char id[40]);
 int np_run_prepare(const struct np_run *run, struct np_error *err);
 
 /*
- * Do it. Sets the results. Returns 0 whatever became of the sessions; their failures stand in their
- * records, and the exit status says what docs/exit-codes.md does. The last line of a run that
- * failed says stage, reason and remedy.
+ * Run the plan's jobs and set the results. Failures of sessions are in their records; exit_status
+ * follows docs/exit-codes.md. The last line of a run that failed names stage, reason and remedy.
  */
 void np_run_execute(struct np_run *run);
 

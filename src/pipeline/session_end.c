@@ -120,8 +120,8 @@ static void close_open_stages(struct np_session_record *record)
                 record->file[f].stage[s].state = record->file[f].state;
 }
 
-/* Spans that a dead worker left open end here, as killed. Youngest first: children before parents.
- */
+/* Spans that a dead worker left open end here, as killed. Youngest first:
+ * children before parents. */
 static void close_open_spans(struct np_active *active)
 {
     for (size_t i = active->n_open; i-- > 0;) {

@@ -85,8 +85,8 @@ static char *option_differences(const char *now, const char *before)
     return np_str_take(&out);
 }
 
-/* What is asked for may be a part of what was recorded: a narrower selection leaves the rest alone.
- */
+/* What is asked for may be a part of what was recorded:
+ * a narrower selection leaves the rest alone. */
 static enum np_completeness compare_input(const struct np_session_record *record,
                                           const char *output_dir,
                                           const struct np_complete_input *input, bool may_be_away,

@@ -15,8 +15,7 @@ struct np_complete_key {
         const char *method;
     } const *input;
     size_t n_inputs;
-    bool
-        may_be_away; /* an input that cannot be looked at now counts as the one that was recorded */
+    bool may_be_away; /* an input that cannot be read now counts as unchanged */
 };
 
 enum np_completeness {

@@ -9,13 +9,12 @@ struct np_record_place {
     char *directory; /* logs/sub-01 */
     char *status;    /* …/sub-01[_ses-1]_status.json */
     char *log;       /* …/sub-01[_ses-1]_log.jsonl */
-    char *complete; /* …/sub-01_ses-1_complete.json, with the session label as requested ("unnamed")
-                     */
-    char *lock;     /* …/.sub-01[_ses-1].lock */
+    char *complete;  /* …/sub-01_ses-1_complete.json, the session's label as it was requested */
+    char *lock;      /* …/.sub-01[_ses-1].lock */
 };
 
-/* `session` may be NULL; `requested` is the label for the completion record. Labels without prefix.
- */
+/* `session` may be NULL; `requested` is the label for the completion record.
+ * Labels without prefix. */
 void np_record_place_session(struct np_record_place *place, const char *output_dir,
                              const char *participant, const char *session, const char *requested);
 

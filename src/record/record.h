@@ -86,8 +86,8 @@ struct np_file_record {
     size_t n_outputs;
     struct np_strings warnings;
     struct np_failure failure;
-    /* After a failure: outputs of an earlier success that are still in place, and what they are of.
-     */
+    /* After a failure:
+     * outputs of an earlier success that are still in place, and what they are of. */
     struct np_strings kept; /* paths */
     char kept_input_sha256[65];
     char kept_config_sha256[65];

@@ -20,14 +20,12 @@ struct np_stage {
     const char *doi; /* of the method, or NULL */
 };
 
-extern const struct np_stage np_stage_load_file; /* stages/load_file.c: reads, to RAS; gives RAW */
-extern const struct np_stage
-    np_stage_validate_data; /* stages/validate_data.c: values fit for the methods */
+extern const struct np_stage np_stage_load_file;       /* reads, to RAS order; gives RAW */
+extern const struct np_stage np_stage_validate_data;   /* are the values fit for the methods? */
 extern const struct np_stage np_stage_bias_correction; /* gives FLAT, HEAD_FIELD */
 extern const struct np_stage np_stage_skull_strip;     /* gives BRAIN */
-extern const struct np_stage
-    np_stage_bias_refinement; /* second N4, inside the brain; renews FLAT, gives FIELD, takes RAW */
-extern const struct np_stage np_stage_normalization; /* gives NORM (unless --normalize none) */
+extern const struct np_stage np_stage_bias_refinement; /* N4 in the brain; FLAT, FIELD, takes RAW */
+extern const struct np_stage np_stage_normalization;   /* gives NORM (unless --normalize none) */
 
 /* exp of each voxel, in place: the FIELD slot's logarithm as the factor that was divided out. */
 void np_field_to_factor(struct np_image *log_field);
@@ -41,8 +39,8 @@ struct np_recipe {
 /* The recipe of "T1w", "T2w", "FLAIR"; NULL when there is none. */
 const struct np_recipe *np_recipe_find(const char *modality);
 
-/* 0 when every stage's needs are given by earlier ones; NP_EINTERNAL names the first that is not.
- */
+/* 0 when every stage's needs are given by earlier ones;
+ * NP_EINTERNAL names the first that is not. */
 int np_recipe_check(const struct np_recipe *recipe, struct np_error *err);
 
 /* "load_file:1 validate_data:1 …": the method version of a recipe; the caller frees. */

@@ -80,8 +80,8 @@ void np_anatomy_make(const struct np_synth_options *options, struct np_anatomy *
 void np_anatomy_at(const struct np_anatomy *anatomy, const double world_mm[3],
                    float field[NP_N_FIELDS]);
 
-/* Box that holds the head, world mm; its lower end is the brain's lowest point (of the stem's cut).
- */
+/* Box that holds the head, world mm;
+ * its lower end is the brain's lowest point (of the stem's cut). */
 void np_anatomy_box(const struct np_anatomy *anatomy, double low_mm[3], double high_mm[3]);
 
 /* The brain's highest point, about (the visit's shift is left out). */

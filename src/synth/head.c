@@ -171,8 +171,8 @@ static int check_options(const struct np_synth_options *o, struct np_error *err)
     return 0;
 }
 
-/* Where the voxels lie: centred on the head left to right and back to front, its top just inside.
- */
+/* Where the voxels lie:
+ * centred on the head left to right and back to front, its top just inside. */
 static void place_frame(const struct np_synth_options *o, const struct np_anatomy *anatomy,
                         struct frame *frame)
 {

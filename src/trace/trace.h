@@ -314,8 +314,8 @@ void np_trace_remove_observer(struct np_trace *trace, const void *self);
 /* Send the state of all series to the sinks. */
 void np_trace_collect(struct np_trace *trace);
 
-/* Give the state of all series to `use`, cumulative, and change nothing: for who asks in between.
- */
+/* Give the state of all series to `use`, cumulative, and change nothing:
+ * for who asks in between. */
 void np_trace_snapshot(struct np_trace *trace,
                        void (*use)(void *self, const struct np_metric_point *point,
                                    size_t n_points),

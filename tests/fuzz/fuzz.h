@@ -14,8 +14,8 @@ static inline void fuzz_remove(void)
     unlink(fuzz_path);
 }
 
-/* The path of a file with this content; the same file again and again, gone when the process ends.
- */
+/* The path of a file with this content;
+ * the same file again and again, gone when the process ends. */
 static inline const char *fuzz_file(const char *suffix, const uint8_t *bytes, size_t n_bytes)
 {
     static FILE *file;

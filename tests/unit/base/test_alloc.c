@@ -1,5 +1,5 @@
-/* Memory for voxels: zeroed whatever it held before, aligned, refused rather than wrapped around.
- */
+/* Memory for voxels:
+ * zeroed whatever it held before, aligned, refused rather than wrapped around. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* Brains alone, whole heads, defaced heads and heads with a blank background, drawn as ellipsoids.
- */
+/* Brains alone, whole heads, defaced heads and heads with a blank background,
+ * drawn as ellipsoids. */
 #include <math.h>
 #include <string.h>
 
@@ -9,8 +9,8 @@
 
 enum kind { BRAIN, HEAD, HEAD_BLANK, DEFACED };
 
-/* Semi-axes 66, 84, 60 mm; fluid to 3, skull to 10, scalp to 16 mm outside; a face in front below.
- */
+/* Semi-axes 66, 84, 60 mm; fluid to 3, skull to 10, scalp to 16 mm outside;
+ * a face in front below. */
 static double paint(enum kind kind, const double p[3], double noise)
 {
     double r2 = p[0] * p[0] / (66 * 66) + p[1] * p[1] / (84 * 84) + p[2] * p[2] / (60 * 60);
