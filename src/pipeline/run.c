@@ -1,13 +1,10 @@
 #include "pipeline/run.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -168,18 +165,15 @@ static void count_result(struct supervisor *s, const struct np_active *active)
 /* The kernel's count of a worker's memory covers the stage that it died in. */
 static void finish(struct supervisor *s, struct np_active *active)
 {
-    struct rusage used = {0};
-    int status = 0;
+    struct np_child_end end;
 
     np_trace_settle(s->run->trace);
-    while (active->pid > 0 && wait4(active->pid, &status, 0, &used) < 0 && errno == EINTR)
-        ;
-    active->pid = 0; /* its number may be another's by now */
-    np_active_close(active, status, (int64_t)used.ru_maxrss * 1024);
+    np_child_wait(&active->worker, INT64_MAX, &end);
+    np_active_close(active, &end);
     np_metric_add(s->run->trace, &np_metric_sessions_active, -1, NULL, NULL);
     count_result(s, active);
     np_record_done(&active->record);
-    *active = (struct np_active){.fd = -1};
+    *active = (struct np_active){.worker = {.fd = -1}};
 }
 
 /* A session without images has no worker: its record says so at once. */
@@ -189,7 +183,7 @@ static void begin(struct supervisor *s, const struct np_job *job, struct np_acti
     int opened = np_active_open(slot, s->run, job, s->span, &err);
 
     if (opened != 0) {
-        *slot = (struct np_active){.fd = -1};
+        *slot = (struct np_active){.worker = {.fd = -1}};
         if (opened < 0)
             refuse(s, job, &err);
         else
@@ -208,7 +202,7 @@ static void begin(struct supervisor *s, const struct np_job *job, struct np_acti
     }
     np_console_say(s->run->console, 1, "%s: begun", job->label);
     np_trace_settle(s->run->trace);
-    if (np_active_fork(slot, s->span, s->active, s->n_slots, &err) < 0) {
+    if (np_active_fork(slot, s->span, &err) < 0) {
         np_active_fail(slot, &err);
         finish(s, slot);
         s->stop = true; /* the next ones would fare no better, and lose their completion */
@@ -259,8 +253,8 @@ static void forward_signal(struct supervisor *s)
     s->forwarded = true;
     s->forwarded_ns = np_clock_mono_ns();
     for (size_t i = 0; i < s->n_slots; i++)
-        if (s->active[i].pid > 0)
-            kill(s->active[i].pid, (int)s->run->cancel->signal);
+        if (s->active[i].worker.pid > 0)
+            kill(s->active[i].worker.pid, (int)s->run->cancel->signal);
     np_console_say(s->run->console, 0, "signal %d: stopping %zu sessions",
                    (int)s->run->cancel->signal, n_active(s));
 }
@@ -274,7 +268,7 @@ static void kill_the_deaf(struct supervisor *s)
 
     for (size_t i = 0; is_over && i < s->n_slots; i++) {
         struct np_active *active = &s->active[i];
-        if (active->pid > 0 && !active->was_deaf && kill(active->pid, SIGKILL) == 0)
+        if (active->worker.pid > 0 && !active->was_deaf && kill(active->worker.pid, SIGKILL) == 0)
             active->was_deaf = true;
     }
 }
@@ -295,7 +289,7 @@ static void observe(void *self, struct np_trace *trace)
     struct supervisor *s = self;
 
     for (size_t i = 0; i < s->n_slots; i++)
-        s->worker[i] = s->active[i].pid;
+        s->worker[i] = s->active[i].worker.pid;
     np_process_measure(trace, s->worker, s->n_slots);
     np_metric_set(trace, &np_metric_memory_limit, (double)s->run->plan->memory_bytes, NULL);
 }
@@ -319,7 +313,8 @@ static void wait_for_news(struct supervisor *s)
     const struct timespec timeout = {.tv_sec = POLL_S};
 
     for (size_t i = 0; i < s->n_slots; i++)
-        fds[i] = (struct pollfd){.fd = s->active[i].job ? s->active[i].fd : -1, .events = POLLIN};
+        fds[i] =
+            (struct pollfd){.fd = s->active[i].job ? s->active[i].worker.fd : -1, .events = POLLIN};
     bool is_watching = watch->ready && !s->watch_ended;
     fds[s->n_slots] = (struct pollfd){.fd = is_watching ? watch->fd : -1, .events = POLLIN};
     np_trace_settle(s->run->trace);
@@ -496,7 +491,7 @@ void np_run_execute(struct np_run *run)
     s.active = np_xcalloc(s.n_slots, sizeof(*s.active));
     s.worker = np_xcalloc(s.n_slots, sizeof(*s.worker));
     for (size_t i = 0; i < s.n_slots; i++)
-        s.active[i].fd = -1;
+        s.active[i].worker.fd = -1;
     run->console->n_total = run->plan->n_run + run->plan->n_nothing;
     open_run_span(&s);
     begin_metrics(&s);

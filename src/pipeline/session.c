@@ -1,12 +1,10 @@
 #include "pipeline/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -292,8 +290,11 @@ static int look_again(const struct np_active *active, struct np_error *err)
 int np_active_open(struct np_active *active, struct np_run *run, const struct np_job *job,
                    const struct np_span *run_span, struct np_error *err)
 {
-    *active = (struct np_active){
-        .run = run, .job = job, .fd = -1, .journal = {.fd = -1}, .start_ns = np_clock_mono_ns()};
+    *active = (struct np_active){.run = run,
+                                 .job = job,
+                                 .worker = {.fd = -1},
+                                 .journal = {.fd = -1},
+                                 .start_ns = np_clock_mono_ns()};
     NP_TRY(np_directory_make(job->place.directory, err));
     NP_TRY(np_lock_take(&active->lock, job->place.lock, err));
     int code = look_again(active, err);
@@ -320,63 +321,48 @@ int np_active_open(struct np_active *active, struct np_run *run, const struct np
     return 0;
 }
 
-/* The worker's side of the fork: never returns. */
-static void be_worker(const struct np_active *active, const struct np_span *run_span,
-                      const struct np_active *others, size_t n_others, int fd)
+/* What the worker's process gets. */
+struct start {
+    const struct np_active *active;
+    const struct np_span *run_span;
+};
+
+/* The worker's side of the fork. */
+static int be_worker(void *context, int fd)
 {
+    const struct start *start = context;
+    const struct np_active *active = start->active;
     const struct np_worker_task task = {
         .config = active->run->config,
         .plan = active->run->plan,
         .job = active->job,
         .resource = np_trace_resource(active->run->trace),
         .session = active->span,
-        .run = run_span,
+        .run = start->run_span,
         .cancel = active->run->cancel,
         .fd = fd,
     };
-    sigset_t none;
 
-    /* A worker without its supervisor would publish what nobody records. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != active->record.pid)
-        _exit(EXIT_FAILURE);
-    for (size_t i = 0; i < n_others; i++) {
-        if (others[i].fd >= 0)
-            close(others[i].fd);
-        if (others[i].journal.fd >= 0)
-            close(others[i].journal.fd);
-    }
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    np_span_export_environment(active->span ? active->span : run_span);
+    np_span_export_environment(active->span ? active->span : start->run_span);
     np_worker_run(&task);
-    _exit(EXIT_SUCCESS);
+    return EXIT_SUCCESS;
 }
 
-int np_active_fork(struct np_active *active, const struct np_span *run_span,
-                   const struct np_active *others, size_t n_others, struct np_error *err)
+int np_active_fork(struct np_active *active, const struct np_span *run_span, struct np_error *err)
 {
-    int ends[2];
+    struct start start = {.active = active, .run_span = run_span};
+    const struct np_child_options worker = {
+        .channel = NP_CHILD_PIPE,
+        .signals = NP_CHILD_INHERITS_HANDLERS,
+        .death_signal = SIGKILL, /* without its supervisor it would publish what nobody records */
+        .run = be_worker,
+        .context = &start,
+    };
 
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return np_error_errno(err, errno, NP_EBUSY, "cannot make a pipe to a worker");
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid < 0) {
-        int reason = errno;
-        close(ends[0]);
-        close(ends[1]);
-        return np_error_errno(err, reason, NP_EBUSY, "cannot start a worker process");
-    }
-    if (pid == 0) {
-        close(ends[0]);
-        be_worker(active, run_span, others, n_others, ends[1]);
-    }
-    close(ends[1]);
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    active->fd = ends[0];
-    active->pid = pid;
-    return 0;
+    int code = np_child_start(&worker, &active->worker, err);
+    if (code < 0)
+        np_error_context(err, "'%s': no worker", active->job->label);
+    return code;
 }
 
 static void remember_open(struct np_active *active, struct np_span *span)
@@ -473,14 +459,13 @@ bool np_active_read(struct np_active *active)
     char buffer[65536];
 
     for (;;) {
-        ssize_t n = read(active->fd, buffer, sizeof(buffer));
+        ssize_t n = read(active->worker.fd, buffer, sizeof(buffer));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             return true;
         if (n <= 0) {
-            close(active->fd);
-            active->fd = -1;
+            np_child_close(&active->worker);
             return false;
         }
         np_str_add_bytes(&active->inbox, buffer, (size_t)n);

@@ -3,8 +3,7 @@
 #ifndef NP_PIPELINE_SESSION_H
 #define NP_PIPELINE_SESSION_H
 
-#include <sys/types.h>
-
+#include "base/child.h"
 #include "pipeline/journal.h"
 #include "pipeline/run.h"
 #include "record/lock.h"
@@ -16,8 +15,7 @@ enum { NP_STOP_GRACE_S = 20 };
 struct np_active {
     struct np_run *run;
     const struct np_job *job;
-    pid_t pid;     /* 0 = no worker */
-    int fd;        /* read end of its pipe; -1 = closed */
+    struct np_child worker;
     bool was_deaf; /* it did not stop in time, and was killed for it */
     struct np_str inbox;
     struct np_session_record record;
@@ -39,10 +37,8 @@ struct np_active {
 int np_active_open(struct np_active *active, struct np_run *run, const struct np_job *job,
                    const struct np_span *run_span, struct np_error *err);
 
-/* Fork the worker. `others` are the sessions whose descriptors it must not keep. Returns 0,
- * NP_EBUSY (no process). */
-int np_active_fork(struct np_active *active, const struct np_span *run_span,
-                   const struct np_active *others, size_t n_others, struct np_error *err);
+/* Start the worker. Returns 0, NP_EBUSY (no process). */
+int np_active_fork(struct np_active *active, const struct np_span *run_span, struct np_error *err);
 
 /* Take what the worker has said; false once it has closed its end. */
 bool np_active_read(struct np_active *active);
@@ -50,9 +46,9 @@ bool np_active_read(struct np_active *active);
 /* Write the record as it stands, with a new heartbeat. A failure is kept for the end. */
 void np_active_heartbeat(struct np_active *active);
 
-/* The worker is gone with this wait status, having used so much memory at its last (0 and 0 when
- * none was started): settle the record, the spans, the completion. */
-void np_active_close(struct np_active *active, int wait_status, int64_t peak_rss_bytes);
+/* The worker has ended so (zeroed when none was started): settle the record, the spans, the
+ * completion. */
+void np_active_close(struct np_active *active, const struct np_child_end *end);
 
 /* Fail the session as a whole, before np_active_close. */
 void np_active_fail(struct np_active *active, const struct np_error *why);

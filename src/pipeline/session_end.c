@@ -228,11 +228,11 @@ static void say_outcome(struct np_active *active)
     np_console_say(active->run->console, 0, "%s: %s", active->job->label, np_str_text(&text));
 }
 
-void np_active_close(struct np_active *active, int wait_status, int64_t peak_rss_bytes)
+void np_active_close(struct np_active *active, const struct np_child_end *end)
 {
-    sum_up(active, peak_rss_bytes); /* before the death is explained: it names the peak */
+    sum_up(active, end->peak_rss_bytes); /* before the death is explained: it names the peak */
     for (size_t f = 0; f < active->record.n_files; f++)
-        settle_file(active, &active->record.file[f], wait_status);
+        settle_file(active, &active->record.file[f], end->wait_status);
     close_open_stages(&active->record);
     for (size_t f = 0; f < active->record.n_files; f++)
         if (active->record.file[f].state == NP_STATE_SUCCESS)
