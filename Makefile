@@ -57,7 +57,7 @@ MAIN_OBJ := $(OUT)/src/cli/main.o
 LIBRARY  := $(OUT)/libnp.a
 
 # OTLP's messages, as protobuf-c makes them from proto/; answers are read with them, and tests compare.
-PROTOS     := $(if $(filter otlp *,$(MODULES)),$(wildcard proto/*.proto))
+PROTOS     := $(if $(filter otlp send *,$(MODULES)),$(wildcard proto/*.proto))
 PROTO_SRC  := $(patsubst proto/%.proto,$(OUT)/proto/%.pb-c.c,$(PROTOS))
 LIB_OBJS   += $(PROTO_SRC:.c=.o)
 
@@ -91,7 +91,7 @@ $(OUT)/proto/%.pb-c.c: proto/%.proto
 	protoc-c --proto_path=proto --c_out=$(@D) $<
 $(OUT)/proto/%.o: $(OUT)/proto/%.c $(OUT)/flags
 	$(COMPILE) -w -c -o $@ $<
-$(filter $(OUT)/proto/% $(OUT)/src/otlp/%,$(LIB_OBJS)) $(patsubst %.c,$(OUT)/%.o,$(filter tests/unit/otlp/%,$(UNIT_SRC)) tests/fuzz/fuzz_otlp_batch.c): | $(PROTO_SRC)
+$(filter $(OUT)/proto/% $(OUT)/src/send/%,$(LIB_OBJS)) $(patsubst %.c,$(OUT)/%.o,$(filter tests/unit/otlp/% tests/unit/send/%,$(UNIT_SRC)) tests/fuzz/fuzz_otlp_batch.c): | $(PROTO_SRC)
 
 # Objects are made anew when the flags change, version.o alone when the commit does.
 quote        = '$(subst ','\'',$(1))'

@@ -19,8 +19,8 @@
 #include "cli/commands.h"
 #include "cli/observation.h"
 #include "cli/telemetry.h"
-#include "otlp/owed.h"
 #include "pipeline/console.h"
+#include "spool/owed.h"
 
 static const char SUFFIX[] = ".otlp.jsonl";
 static const int64_t SECOND_NS = INT64_C(1000000000), PROGRESS_NS = INT64_C(5000000000);
@@ -34,8 +34,8 @@ struct replay {
     const struct np_config *config;
     struct np_console console;
     struct np_observation observation; /* of which the settings count */
-    struct np_otlp_outlets outlets;
-    struct np_otlp_network *network; /* NULL in a rehearsal */
+    struct np_send_outlets outlets;
+    struct np_send_network *network; /* NULL in a rehearsal */
     struct np_strings records;
     int signals; /* readable when somebody wants us to stop */
     int stopped_by;
@@ -147,14 +147,14 @@ static int gather(struct replay *replay, struct np_error *err)
 /* Sending. */
 
 /* A server that takes everything and does not exist. */
-static void rehearse(void *self, const struct np_otlp_parcel *parcel, int64_t deadline_ns,
-                     struct np_otlp_reply *reply)
+static void rehearse(void *self, const struct np_send_parcel *parcel, int64_t deadline_ns,
+                     struct np_send_reply *reply)
 {
     (void)self;
     (void)parcel;
     (void)deadline_ns;
-    *reply = (struct np_otlp_reply){
-        .outcome = NP_OTLP_ACCEPTED, .http_status = 200, .grpc_status = -1, .retry_after_s = -1};
+    *reply = (struct np_send_reply){
+        .outcome = NP_SEND_ACCEPTED, .http_status = 200, .grpc_status = -1, .retry_after_s = -1};
 }
 
 static int64_t now_ns(void *self)
@@ -240,7 +240,7 @@ static void tell_progress(struct replay *replay)
 static int64_t patience_ns(const struct replay *replay)
 {
     double patience_s = replay->observation.settings.deadline_s;
-    bool is_busy = np_otlp_outlets_are_well(&replay->outlets);
+    bool is_busy = np_send_outlets_are_well(&replay->outlets);
 
     if (is_busy && patience_s < BUSY_PATIENCE_S)
         patience_s = BUSY_PATIENCE_S;
@@ -248,7 +248,7 @@ static int64_t patience_ns(const struct replay *replay)
 }
 
 /* All signals of a record; true when all of it is done. */
-static bool deliver(struct replay *replay, struct np_otlp_delivery *delivery)
+static bool deliver(struct replay *replay, struct np_send_delivery *delivery)
 {
     unsigned busy = (1u << NP_OTLP_N_SIGNALS) - 1;
     while (busy) {
@@ -258,10 +258,10 @@ static bool deliver(struct replay *replay, struct np_otlp_delivery *delivery)
         for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
             if (!(busy & 1u << i))
                 continue;
-            enum np_otlp_step step =
-                np_otlp_delivery_step(delivery, (enum np_otlp_signal)i, &when_ns);
-            is_moving = is_moving || step == NP_OTLP_STEP_ON;
-            if (step == NP_OTLP_STEP_DONE)
+            enum np_send_step step =
+                np_send_delivery_step(delivery, (enum np_otlp_signal)i, &when_ns);
+            is_moving = is_moving || step == NP_SEND_STEP_ON;
+            if (step == NP_SEND_STEP_DONE)
                 busy &= ~(1u << i);
             else if (when_ns < again_ns)
                 again_ns = when_ns;
@@ -282,7 +282,7 @@ static bool deliver(struct replay *replay, struct np_otlp_delivery *delivery)
 }
 
 static void say_record(struct replay *replay, const char *path,
-                       const int64_t before[NP_OTLP_N_SIGNALS], enum np_otlp_life life)
+                       const int64_t before[NP_OTLP_N_SIGNALS], enum np_spool_life life)
 {
     int64_t n_items[NP_OTLP_N_SIGNALS], sum = 0;
     bool is_rehearsal = replay->config->dry_run;
@@ -293,36 +293,36 @@ static void say_record(struct replay *replay, const char *path,
     NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);
     np_console_say(&replay->console, sum ? 0 : 1, "%s: %s%s%s", path,
                    is_rehearsal ? "would send " : "sent ", counts,
-                   life == NP_OTLP_GROWING ? "; its run is still going on" : "");
+                   life == NP_SPOOL_GROWING ? "; its run is still going on" : "");
 }
 
 /* What a rehearsal takes for granted: that it may look. */
-static int settle(const struct replay *replay, const char *path, enum np_otlp_life *life,
+static int settle(const struct replay *replay, const char *path, enum np_spool_life *life,
                   struct np_error *err)
 {
     if (!replay->config->dry_run)
-        return np_otlp_owed_settle(path, life, err);
-    *life = NP_OTLP_AT_REST;
+        return np_spool_owed_settle(path, life, err);
+    *life = NP_SPOOL_AT_REST;
     return 0;
 }
 
 static int send_record(struct replay *replay, const char *path, struct np_error *err)
 {
-    NP_AUTO(np_otlp_delivery_freep) struct np_otlp_delivery *delivery = NULL;
-    struct np_otlp_delivery_options options = {
-        .life = NP_OTLP_AT_REST,
-        .scope = replay->config->replay_all ? NP_OTLP_NOT_HERE : NP_OTLP_OWED,
+    NP_AUTO(np_send_delivery_freep) struct np_send_delivery *delivery = NULL;
+    struct np_send_delivery_options options = {
+        .life = NP_SPOOL_AT_REST,
+        .scope = replay->config->replay_all ? NP_SPOOL_NOT_HERE : NP_SPOOL_OWED,
         .naming = replay->observation.naming,
-        .decisions = replay->observation.settings.keeps_all_traces ? NP_OTLP_HEED_DECISIONS
-                                                                   : NP_OTLP_AWAIT_DECISIONS,
+        .decisions = replay->observation.settings.keeps_all_traces ? NP_SEND_HEED_DECISIONS
+                                                                   : NP_SEND_AWAIT_DECISIONS,
         .is_rehearsal = replay->config->dry_run};
     int64_t before[NP_OTLP_N_SIGNALS];
-    enum np_otlp_life life;
+    enum np_spool_life life;
 
     n_exported(replay, before);
     NP_TRY(settle(replay, path, &life, err));
     options.life = life;
-    int code = np_otlp_delivery_open(path, &replay->outlets, &options, &delivery, err);
+    int code = np_send_delivery_open(path, &replay->outlets, &options, &delivery, err);
     if (code == NP_EBUSY) {
         np_console_say(&replay->console, 0, "%s: another process is sending it", path);
         *err = (struct np_error){0};
@@ -332,8 +332,8 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
     NP_TRY(code);
     bool is_whole = deliver(replay, delivery);
     replay->n_whole += is_whole;
-    if (is_whole && life == NP_OTLP_AT_REST && !replay->config->dry_run)
-        np_otlp_owed_clear(path);
+    if (is_whole && life == NP_SPOOL_AT_REST && !replay->config->dry_run)
+        np_spool_owed_clear(path);
     say_record(replay, path, before, life);
     return 0;
 }
@@ -388,9 +388,9 @@ static int report(struct replay *replay)
 
 static int replay_run(struct replay *replay, struct np_error *err)
 {
-    struct np_otlp_post post = {.send = rehearse, .now_ns = now_ns};
+    struct np_send_post post = {.send = rehearse, .now_ns = now_ns};
 
-    if (!np_otlp_settings_sends(&replay->observation.settings))
+    if (!np_send_settings_sends(&replay->observation.settings))
         return np_error_set(
             err, NP_EUSAGE,
             "replay: expected a destination, found none: pass --endpoint URL or "
@@ -398,14 +398,14 @@ static int replay_run(struct replay *replay, struct np_error *err)
             replay->observation.settings.is_disabled ? " (and not OTEL_SDK_DISABLED)" : "");
     NP_TRY(gather(replay, err));
     if (!replay->config->dry_run) {
-        replay->network = np_otlp_network_new(replay->signals);
-        post = np_otlp_network_post(replay->network);
+        replay->network = np_send_network_new(replay->signals);
+        post = np_send_network_post(replay->network);
     }
-    np_otlp_outlets_init(&replay->outlets, &replay->observation.settings, &post,
+    np_send_outlets_init(&replay->outlets, &replay->observation.settings, &post,
                          (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
     replay->told_ns = replay->well_ns = np_clock_mono_ns();
     send_all(replay);
-    np_otlp_network_freep(&replay->network);
+    np_send_network_freep(&replay->network);
     return 0;
 }
 

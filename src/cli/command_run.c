@@ -10,8 +10,8 @@
 #include "cli/observation.h"
 #include "cli/telemetry.h"
 #include "cli/version.h"
-#include "otlp/record.h"
 #include "pipeline/run.h"
+#include "spool/record.h"
 #include "trace/names.h"
 #include "trace/resource.h"
 
@@ -57,15 +57,15 @@ static void open_telemetry(const struct np_config *config, const struct np_run *
     if (config->no_telemetry)
         return;
     NP_AUTO(np_freep) char *path = record_path(config->output_dir, run->id);
-    if (np_otlp_record_open(path, resource, &scope, sink, &err) < 0) {
+    if (np_spool_record_open(path, resource, &scope, sink, &err) < 0) {
         np_console_say(run->console, 0, "warning: no telemetry: %s", err.text);
         return;
     }
     sink->temporality = np_observation_temporality(observation);
-    np_otlp_record_share(sink, observation->settings.spans.most_in_batch);
-    np_otlp_record_share(sink, observation->settings.logs.most_in_batch);
+    np_spool_record_share(sink, observation->settings.spans.most_in_batch);
+    np_spool_record_share(sink, observation->settings.logs.most_in_batch);
     np_trace_add_sink(run->trace, *sink);
-    np_otlp_record_observe(sink, run->trace);
+    np_spool_record_observe(sink, run->trace);
     NP_AUTO(np_freep) char *shown = np_path_relative(path, config->output_dir);
     np_telemetry_start(telemetry, &observation->settings, observation->naming, path, shown,
                        run->console);
@@ -76,7 +76,7 @@ static void say_health(const struct np_trace_sink *sink, struct np_console *cons
 {
     struct np_error trouble = {0};
 
-    if (sink->self && np_otlp_record_trouble(sink, &trouble))
+    if (sink->self && np_spool_record_trouble(sink, &trouble))
         np_console_say(console, 0, "warning: %s", trouble.text);
 }
 

@@ -4,8 +4,8 @@
 
 #include "base/path.h"
 #include "cli/commands.h"
-#include "otlp/record.h"
 #include "pipeline/group.h"
+#include "spool/record.h"
 
 static char *formatted(const struct np_survey *survey, enum np_format format,
                        enum np_survey_rows rows)
@@ -56,7 +56,7 @@ static void close_telemetry(const char *output_dir, const struct np_strings *run
             if (!np_ends_with(names.item[i], ending))
                 continue;
             NP_AUTO(np_freep) char *path = np_path_join(folder, names.item[i]);
-            np_otlp_record_close_open_spans(path, NULL, NULL);
+            np_spool_record_close_open_spans(path, NULL, NULL);
             break;
         }
 }

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "base/path.h"
-#include "otlp/console.h"
-#include "otlp/prometheus.h"
+#include "show/console.h"
+#include "show/prometheus.h"
 
 static const enum np_otlp_naming namings[] = {
     [NP_TELEMETRY_LABEL] = NP_OTLP_NAME_LABEL,
@@ -16,12 +16,12 @@ static const enum np_otlp_naming namings[] = {
 void np_observation_read(const struct np_config *config, struct np_observation *observation,
                          struct np_str *warnings)
 {
-    const struct np_otlp_overrides flags = {
+    const struct np_send_overrides flags = {
         .endpoint = config->otel_endpoint,
         .deadline_s = config->otel_timeout_s > 0 ? config->otel_timeout_s : -1};
 
     *observation = (struct np_observation){.naming = namings[config->telemetry_id]};
-    np_otlp_settings_read(&flags, &observation->settings, warnings);
+    np_send_settings_read(&flags, &observation->settings, warnings);
 }
 
 /* A label that cannot be hashed the same way each time is not shown at all. */
@@ -39,9 +39,9 @@ static void open_redactor(struct np_observation *observation, const struct np_co
     np_otlp_redactor_open(NP_OTLP_NAME_NONE, folder, &observation->redactor, NULL);
 }
 
-static void settle_trace(const struct np_otlp_settings *settings, struct np_trace *trace)
+static void settle_trace(const struct np_send_settings *settings, struct np_trace *trace)
 {
-    const struct np_otlp_limits *found = &settings->limits;
+    const struct np_send_limits *found = &settings->limits;
     const struct np_trace_limits limits = {
         .span_attributes = found->span_attributes,
         .span_characters = found->span_attribute_bytes,
@@ -52,14 +52,14 @@ static void settle_trace(const struct np_otlp_settings *settings, struct np_trac
         .log_characters = found->log_attribute_bytes,
     };
     static const enum np_exemplar_filter filters[] = {
-        [NP_OTLP_EXEMPLARS_TRACED] = NP_EXEMPLARS_TRACED,
-        [NP_OTLP_EXEMPLARS_ALL] = NP_EXEMPLARS_ALL,
-        [NP_OTLP_EXEMPLARS_NONE] = NP_EXEMPLARS_NONE,
+        [NP_SEND_EXEMPLARS_TRACED] = NP_EXEMPLARS_TRACED,
+        [NP_SEND_EXEMPLARS_ALL] = NP_EXEMPLARS_ALL,
+        [NP_SEND_EXEMPLARS_NONE] = NP_EXEMPLARS_NONE,
     };
 
     np_trace_set_limits(trace, &limits);
     np_trace_set_metrics(trace,
-                         settings->histogram == NP_OTLP_EXPONENTIAL_BUCKETS
+                         settings->histogram == NP_SEND_EXPONENTIAL_BUCKETS
                              ? NP_HISTOGRAM_EXPONENTIAL
                              : NP_HISTOGRAM_EXPLICIT,
                          filters[settings->exemplars]);
@@ -73,9 +73,9 @@ static void open_console(const struct np_observation *observation, struct np_run
     struct np_error err = {0};
 
     if (!((exporters[NP_OTLP_TRACES] | exporters[NP_OTLP_LOGS] | exporters[NP_OTLP_METRICS]) &
-          NP_OTLP_TO_CONSOLE))
+          NP_SEND_TO_CONSOLE))
         return;
-    if (np_otlp_console_open(STDOUT_FILENO, &observation->settings, observation->redactor, &sink,
+    if (np_show_console_open(STDOUT_FILENO, &observation->settings, observation->redactor, &sink,
                              &err) < 0)
         np_console_say(run->console, 0, "warning: %s", err.text);
     else
@@ -87,10 +87,10 @@ static void answer(void *self, const struct np_metric_point *point, size_t n_poi
     struct np_observation *observation = self;
     NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
 
-    np_otlp_prometheus_text(point, n_points, np_trace_resource(observation->trace),
+    np_show_prometheus_text(point, n_points, np_trace_resource(observation->trace),
                             observation->redactor, &text);
     if (!text.failed)
-        np_otlp_pull_answer(observation->pull, text.bytes, text.length);
+        np_show_pull_answer(observation->pull, text.bytes, text.length);
 }
 
 static void someone_asks(void *self)
@@ -102,26 +102,26 @@ static void someone_asks(void *self)
 
 static void open_pull(struct np_observation *observation, struct np_run *run)
 {
-    const struct np_otlp_settings *settings = &observation->settings;
+    const struct np_send_settings *settings = &observation->settings;
     struct np_error err = {0};
 
-    if (!(settings->exporters[NP_OTLP_METRICS] & NP_OTLP_TO_PROMETHEUS))
+    if (!(settings->exporters[NP_OTLP_METRICS] & NP_SEND_TO_PROMETHEUS))
         return;
-    if (np_otlp_pull_start(settings->prometheus_host, settings->prometheus_port, &observation->pull,
+    if (np_show_pull_start(settings->prometheus_host, settings->prometheus_port, &observation->pull,
                            &err) < 0) {
         np_console_say(run->console, 0, "warning: %s", err.text);
         return;
     }
     run->watch = (struct np_run_watch){
-        .fd = np_otlp_pull_fd(observation->pull), .ready = someone_asks, .self = observation};
+        .fd = np_show_pull_fd(observation->pull), .ready = someone_asks, .self = observation};
     np_console_say(run->console, 0, "metrics: http://%s:%d/metrics while the run lasts",
-                   settings->prometheus_host, np_otlp_pull_port(observation->pull));
+                   settings->prometheus_host, np_show_pull_port(observation->pull));
 }
 
 void np_observation_begin(struct np_observation *observation, const struct np_config *config,
                           struct np_run *run)
 {
-    const struct np_otlp_settings *settings = &observation->settings;
+    const struct np_send_settings *settings = &observation->settings;
 
     observation->trace = run->trace;
     open_redactor(observation, config, run->console);
@@ -129,10 +129,10 @@ void np_observation_begin(struct np_observation *observation, const struct np_co
     run->sampler = (struct np_sampler){.ratio = settings->sample_ratio,
                                        .is_parent_based = settings->is_parent_based};
     run->metric_interval_s = settings->metric_interval_s;
-    run->joins_no_parent = !(settings->propagators & NP_OTLP_TRACE_CONTEXT);
+    run->joins_no_parent = !(settings->propagators & NP_SEND_TRACE_CONTEXT);
     if (config->metrics_textfile) {
         observation->textfile =
-            np_otlp_textfile_sink(config->metrics_textfile, observation->redactor);
+            np_show_textfile_sink(config->metrics_textfile, observation->redactor);
         np_trace_add_sink(run->trace, observation->textfile);
     }
     open_console(observation, run);
@@ -143,29 +143,29 @@ void np_observation_say(const struct np_observation *observation, struct np_cons
 {
     struct np_error trouble = {0};
 
-    if (observation->textfile.self && np_otlp_textfile_trouble(&observation->textfile, &trouble))
+    if (observation->textfile.self && np_show_textfile_trouble(&observation->textfile, &trouble))
         np_console_say(console, 0, "warning: %s", trouble.text);
 }
 
 void np_observation_end(struct np_observation *observation)
 {
-    np_otlp_pull_stop(&observation->pull);
+    np_show_pull_stop(&observation->pull);
 }
 
 void np_observation_done(struct np_observation *observation)
 {
     np_otlp_redactor_freep(&observation->redactor);
-    np_otlp_settings_done(&observation->settings);
+    np_send_settings_done(&observation->settings);
 }
 
 enum np_temporality_preference np_observation_temporality(const struct np_observation *observation)
 {
     switch (observation->settings.temporality) {
-    case NP_OTLP_DELTA:
+    case NP_SEND_DELTA:
         return NP_PREFER_DELTA;
-    case NP_OTLP_LOW_MEMORY:
+    case NP_SEND_LOW_MEMORY:
         return NP_PREFER_LOW_MEMORY;
-    case NP_OTLP_CUMULATIVE:
+    case NP_SEND_CUMULATIVE:
         break;
     }
     return NP_PREFER_CUMULATIVE;

@@ -6,17 +6,17 @@
 #define NP_CLI_OBSERVATION_H
 
 #include "config/config.h"
-#include "otlp/pull.h"
 #include "otlp/redact.h"
-#include "otlp/settings.h"
 #include "pipeline/run.h"
+#include "send/settings.h"
+#include "show/pull.h"
 
 struct np_observation {
-    struct np_otlp_settings settings;
+    struct np_send_settings settings;
     enum np_otlp_naming naming;        /* what holds: hash becomes none when there is no key */
     struct np_otlp_redactor *redactor; /* NULL = labels stay */
     struct np_trace_sink textfile;     /* self NULL = none */
-    struct np_otlp_pull *pull;         /* NULL = none */
+    struct np_show_pull *pull;         /* NULL = none */
     struct np_trace *trace;            /* borrowed */
 };
 

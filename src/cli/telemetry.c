@@ -6,14 +6,14 @@
 
 #include "trace/names.h"
 
-static bool sends(const struct np_otlp_settings *settings, int signal)
+static bool sends(const struct np_send_settings *settings, int signal)
 {
-    return !settings->is_disabled && (settings->exporters[signal] & NP_OTLP_TO_OTLP) &&
+    return !settings->is_disabled && (settings->exporters[signal] & NP_SEND_TO_OTLP) &&
            settings->to[signal].url;
 }
 
 /* Signals that go to one place stand together. */
-char *np_telemetry_places(const struct np_otlp_settings *settings)
+char *np_telemetry_places(const struct np_send_settings *settings)
 {
     struct np_str out = {0};
     bool is_told[NP_OTLP_N_SIGNALS] = {false};
@@ -35,22 +35,22 @@ char *np_telemetry_places(const struct np_otlp_settings *settings)
     return np_str_take(&out);
 }
 
-void np_telemetry_start(struct np_telemetry *telemetry, const struct np_otlp_settings *settings,
+void np_telemetry_start(struct np_telemetry *telemetry, const struct np_send_settings *settings,
                         enum np_otlp_naming naming, const char *record_path, const char *shown,
                         struct np_console *console)
 {
-    const struct np_otlp_sender_options options = {
+    const struct np_send_sender_options options = {
         .record_path = record_path, .settings = settings, .naming = naming};
     struct np_error err = {0};
 
     telemetry->settings = settings;
-    if (!np_otlp_settings_sends(settings)) {
+    if (!np_send_settings_sends(settings)) {
         np_console_say(console, 0, "traces, metrics, logs: %s; nothing leaves this machine", shown);
         return;
     }
     NP_AUTO(np_freep) char *where = np_telemetry_places(settings);
     np_console_say(console, 0, "traces, metrics, logs: %s; sent: %s", shown, where);
-    if (np_otlp_sender_start(&options, &telemetry->sender, &err) < 0)
+    if (np_send_sender_start(&options, &telemetry->sender, &err) < 0)
         np_console_say(console, 0, "warning: telemetry is not sent: %s", err.text);
 }
 
@@ -65,9 +65,9 @@ static void measure(void *self, struct np_trace *trace)
                                         [NP_OTLP_HTTP_JSON] = "otlp_http_json_exporter",
                                         [NP_OTLP_GRPC] = "otlp_grpc_exporter"};
     const struct np_telemetry *telemetry = self;
-    struct np_otlp_sender_health health;
+    struct np_send_sender_health health;
 
-    np_otlp_sender_look(telemetry->sender, &health);
+    np_send_sender_look(telemetry->sender, &health);
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
         struct np_attrs attrs = {0};
         if (!sends(telemetry->settings, i))
@@ -106,7 +106,7 @@ char *np_telemetry_counts(const int64_t n_items[NP_OTLP_N_SIGNALS])
     return np_str_take(&out);
 }
 
-static void add_losses(const struct np_otlp_sender_health *health, struct np_str *line)
+static void add_losses(const struct np_send_sender_health *health, struct np_str *line)
 {
     int64_t n_dropped = 0, n_rejected = 0, n_failed = 0;
 
@@ -126,7 +126,7 @@ static void add_losses(const struct np_otlp_sender_health *health, struct np_str
 void np_telemetry_finish(struct np_telemetry *telemetry, const char *output_dir,
                          struct np_console *console)
 {
-    struct np_otlp_sender_health health;
+    struct np_send_sender_health health;
     NP_AUTO(np_str_done) struct np_str line = {0};
     int64_t n_items[NP_OTLP_N_SIGNALS];
 
@@ -134,7 +134,7 @@ void np_telemetry_finish(struct np_telemetry *telemetry, const char *output_dir,
         return;
     if (telemetry->trace)
         np_trace_remove_observer(telemetry->trace, telemetry);
-    np_otlp_sender_finish(&telemetry->sender, &health);
+    np_send_sender_finish(&telemetry->sender, &health);
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         n_items[i] = health.tally[i].n_exported;
     NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);

@@ -2,28 +2,28 @@
 #ifndef NP_CLI_TELEMETRY_H
 #define NP_CLI_TELEMETRY_H
 
-#include "otlp/sender.h"
-#include "otlp/settings.h"
 #include "pipeline/console.h"
+#include "send/sender.h"
+#include "send/settings.h"
 #include "trace/trace.h"
 
 /* {0} is a run that sends nothing. */
 struct np_telemetry {
-    const struct np_otlp_settings *settings; /* borrowed */
-    struct np_otlp_sender *sender;           /* NULL = nothing is sent */
+    const struct np_send_settings *settings; /* borrowed */
+    struct np_send_sender *sender;           /* NULL = nothing is sent */
     struct np_trace *trace;                  /* that is told of it; borrowed */
 };
 
 /* "traces to grpc http://host:4317/; logs, metrics to …", without secrets; "" when nothing is sent.
  * The caller frees. */
-char *np_telemetry_places(const struct np_otlp_settings *settings);
+char *np_telemetry_places(const struct np_send_settings *settings);
 
 /*
  * One line on where each signal goes, and the sender, when there is anywhere to send to; that it
  * cannot be started is said. `shown` is the record's path as it is to be shown. Fork nothing that
  * lives longer than the run after this.
  */
-void np_telemetry_start(struct np_telemetry *telemetry, const struct np_otlp_settings *settings,
+void np_telemetry_start(struct np_telemetry *telemetry, const struct np_send_settings *settings,
                         enum np_otlp_naming naming, const char *record_path, const char *shown,
                         struct np_console *console);
 

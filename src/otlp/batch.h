@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "otlp/buffer.h"
-#include "otlp/settings.h"
+#include "otlp/signal.h"
 #include "trace/trace.h"
 
 struct np_otlp_redactor; /* otlp/redact.h */

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum np_otlp_signal { NP_OTLP_TRACES, NP_OTLP_LOGS, NP_OTLP_METRICS, NP_OTLP_N_SIGNALS };
+#include "otlp/signal.h"
 
 enum np_otlp_type {
     NP_OTLP_MESSAGE,

@@ -16,8 +16,8 @@
 
 #include "base/clock.h"
 #include "otlp/encode.h"
-#include "otlp/record.h"
-#include "otlp/sender.h"
+#include "send/sender.h"
+#include "spool/record.h"
 #include "trace/names.h"
 
 enum { ROUNDS = 9 };
@@ -98,7 +98,7 @@ static struct np_trace *recording(struct np_trace_sink *sink)
     struct np_error err = {0};
 
     add_resource(&resource);
-    if (np_otlp_record_open(RECORD, &resource, &scope, sink, &err) < 0) {
+    if (np_spool_record_open(RECORD, &resource, &scope, sink, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         exit(EXIT_FAILURE);
     }
@@ -141,17 +141,17 @@ static double cpu_us(int who)
 
 static int send_all(int count, const char *endpoint)
 {
-    const struct np_otlp_overrides flags = {.endpoint = endpoint, .deadline_s = 60};
-    struct np_otlp_settings settings;
-    struct np_otlp_sender_options options = {.record_path = RECORD, .settings = &settings};
-    struct np_otlp_sender *sender = NULL;
-    struct np_otlp_sender_health health;
+    const struct np_send_overrides flags = {.endpoint = endpoint, .deadline_s = 60};
+    struct np_send_settings settings;
+    struct np_send_sender_options options = {.record_path = RECORD, .settings = &settings};
+    struct np_send_sender *sender = NULL;
+    struct np_send_sender_health health;
     struct np_trace_sink sink;
     struct np_error err = {0};
 
-    np_otlp_settings_read(&flags, &settings, NULL);
+    np_send_settings_read(&flags, &settings, NULL);
     struct np_trace *trace = recording(&sink);
-    if (np_otlp_sender_start(&options, &sender, &err) < 0) {
+    if (np_send_sender_start(&options, &sender, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return EXIT_FAILURE;
     }
@@ -160,13 +160,13 @@ static int send_all(int count, const char *endpoint)
         one_span(trace, parent, i);
     np_span_end(trace, &parent);
     np_trace_flush(trace);
-    np_otlp_sender_finish(&sender, &health);
+    np_send_sender_finish(&sender, &health);
     np_trace_freep(&trace);
     printf("own\t%.3f\nsender\t%.3f\nspans\t%lld\n", cpu_us(RUSAGE_SELF) / count,
            cpu_us(RUSAGE_CHILDREN) / count, (long long)health.tally[NP_OTLP_TRACES].n_exported);
     if (health.trouble[0])
         fprintf(stderr, "%s\n", health.trouble);
-    np_otlp_settings_done(&settings);
+    np_send_settings_done(&settings);
     unlink(RECORD);
     unlink("./spans.otlp.jsonl.ledger");
     return EXIT_SUCCESS;

@@ -4,51 +4,51 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "otlp/ledger.h"
+#include "spool/ledger.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 static const char DESTINATION[] = "grpc http://a:4317/";
 
 /* Walk the gaps; each is followed by something that is done, and they come in order. */
-static void walk(const struct np_otlp_ledger *ledger, enum np_otlp_signal signal,
-                 enum np_otlp_scope scope)
+static void walk(const struct np_spool_ledger *ledger, enum np_otlp_signal signal,
+                 enum np_spool_scope scope)
 {
     int64_t at = 0;
 
     for (int i = 0; i < 10000; i++) {
-        struct np_otlp_range gap = np_otlp_ledger_gap(ledger, DESTINATION, signal, scope, at);
+        struct np_spool_range gap = np_spool_ledger_gap(ledger, DESTINATION, signal, scope, at);
         if (gap.from < at || gap.to <= gap.from)
             abort();
         if (gap.to == INT64_MAX)
             return;
         at = gap.to;
-        if (np_otlp_ledger_gap(ledger, DESTINATION, signal, scope, at).from == at)
+        if (np_spool_ledger_gap(ledger, DESTINATION, signal, scope, at).from == at)
             abort();
     }
 }
 
-static void ask(struct np_otlp_ledger *ledger)
+static void ask(struct np_spool_ledger *ledger)
 {
     for (int signal = 0; signal < NP_OTLP_N_SIGNALS; signal++)
-        for (int scope = NP_OTLP_OWED; scope <= NP_OTLP_NOT_HERE; scope++) {
-            struct np_otlp_range range;
-            walk(ledger, (enum np_otlp_signal)signal, (enum np_otlp_scope)scope);
-            if (np_otlp_ledger_accepted(ledger, DESTINATION, (enum np_otlp_signal)signal) < 0)
+        for (int scope = NP_SPOOL_OWED; scope <= NP_SPOOL_NOT_HERE; scope++) {
+            struct np_spool_range range;
+            walk(ledger, (enum np_otlp_signal)signal, (enum np_spool_scope)scope);
+            if (np_spool_ledger_accepted(ledger, DESTINATION, (enum np_otlp_signal)signal) < 0)
                 abort();
-            if (!np_otlp_ledger_pending(ledger, DESTINATION, (enum np_otlp_signal)signal,
-                                        (enum np_otlp_scope)scope, &range))
+            if (!np_spool_ledger_pending(ledger, DESTINATION, (enum np_otlp_signal)signal,
+                                         (enum np_spool_scope)scope, &range))
                 continue;
             if (range.from < 0 || range.to <= range.from)
                 abort();
-            const struct np_otlp_entry entry = {.destination = DESTINATION,
-                                                .signal = (enum np_otlp_signal)signal,
-                                                .range = range,
-                                                .mark = NP_OTLP_MARK_ACCEPTED};
-            struct np_otlp_range again;
-            np_otlp_ledger_note(ledger, &entry, NULL);
-            if (np_otlp_ledger_pending(ledger, DESTINATION, (enum np_otlp_signal)signal,
-                                       (enum np_otlp_scope)scope, &again) &&
+            const struct np_spool_entry entry = {.destination = DESTINATION,
+                                                 .signal = (enum np_otlp_signal)signal,
+                                                 .range = range,
+                                                 .mark = NP_SPOOL_MARK_ACCEPTED};
+            struct np_spool_range again;
+            np_spool_ledger_note(ledger, &entry, NULL);
+            if (np_spool_ledger_pending(ledger, DESTINATION, (enum np_otlp_signal)signal,
+                                        (enum np_spool_scope)scope, &again) &&
                 again.from == range.from)
                 abort();
         }
@@ -57,17 +57,17 @@ static void ask(struct np_otlp_ledger *ledger)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
     static char record[256];
-    struct np_otlp_ledger *ledger = NULL;
+    struct np_spool_ledger *ledger = NULL;
 
     const char *path = fuzz_file(".ledger", bytes, n_bytes);
     snprintf(record, sizeof(record), "%.*s", (int)(strlen(path) - strlen(".ledger")), path);
-    if (np_otlp_ledger_read(record, &ledger, NULL) < 0)
+    if (np_spool_ledger_read(record, &ledger, NULL) < 0)
         abort();
     ask(ledger);
-    np_otlp_ledger_freep(&ledger);
-    if (np_otlp_ledger_open(record, &ledger, NULL) < 0)
+    np_spool_ledger_freep(&ledger);
+    if (np_spool_ledger_open(record, &ledger, NULL) < 0)
         abort();
     ask(ledger);
-    np_otlp_ledger_freep(&ledger);
+    np_spool_ledger_freep(&ledger);
     return 0;
 }

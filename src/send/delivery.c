@@ -1,0 +1,663 @@
+/*
+ * One step of one signal:
+ *   1. Which bytes are next: the batch that a killed sender left half done, else the first gap.
+ *   2. Read their lines into a batch, as many as fit one request.
+ *   3. Note in the ledger that it leaves, send it, note what came of it.
+ */
+#include "send/delivery.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "spool/lines.h"
+#include "spool/owed.h"
+#include "spool/sampling.h"
+
+/* What a request that was too large may shrink to by halves. */
+enum { LEAST_MOST_BYTES = 64 << 10 };
+
+/* What a ledger calls one batch was one, but for a protocol that says the same in more bytes. What
+ * is larger is no batch of ours and not read into memory. */
+enum { MOST_BYTES_PENDING = 2 * NP_SEND_MOST_BYTES_HTTP };
+
+/* A record being read for one signal. */
+struct tail {
+    int fd;
+    struct np_spool_lines lines;
+    int64_t base; /* where in the file the lines' offset 0 is */
+};
+
+/* One signal of the record. */
+struct lane {
+    struct tail tail;
+    struct np_otlp_batch *batch;
+    struct np_otlp_buffer body;
+    struct np_spool_range range; /* of the lines in the batch; to 0 = nothing is loaded */
+    bool is_pending;             /* somebody sent it before: gaps may lie before it */
+    size_t n_items, n_lines;     /* of the range */
+    size_t at, n;                /* items that are sent next */
+    size_t n_points, n_lost;     /* of the range, in spans, log records, data points */
+    size_t most_lines;           /* 0 = any number; fewer after a split */
+    int64_t cursor;              /* everything before it is done */
+    int64_t due_ns;              /* the next look at a growing record */
+};
+
+struct np_send_delivery {
+    char *path;
+    struct np_send_outlets *outlets;
+    struct np_send_delivery_options options;
+    struct np_spool_ledger *ledger;
+    struct np_otlp_redactor *redactor; /* NULL = labels stay */
+    struct np_spool_sampling sampling;
+    struct lane lane[NP_OTLP_N_SIGNALS];
+    /* A stretch of the record without a line of the signal, as another lane has seen. */
+    struct np_spool_range without[NP_OTLP_N_SIGNALS];
+};
+
+/* Reading. */
+
+static int64_t tail_at(const struct tail *tail)
+{
+    return tail->base + tail->lines.next_offset;
+}
+
+static int tail_seek(struct tail *tail, int64_t at, struct np_error *err)
+{
+    if (tail->lines.buffer && tail_at(tail) == at) {
+        np_spool_lines_go_on(&tail->lines);
+        return 0;
+    }
+    if (tail->lines.buffer)
+        np_spool_lines_done(&tail->lines);
+    if (lseek(tail->fd, at, SEEK_SET) < 0)
+        return np_error_errno(err, errno, NP_EIO, "cannot read telemetry lines");
+    tail->base = at;
+    return np_spool_lines_open(&tail->lines, tail->fd, err);
+}
+
+static void tail_done(struct tail *tail)
+{
+    if (tail->lines.buffer)
+        np_spool_lines_done(&tail->lines);
+    if (tail->fd >= 0)
+        close(tail->fd);
+}
+
+static bool lane_is_full(const struct np_send_outlet *outlet, const struct lane *lane)
+{
+    return np_otlp_batch_count(lane->batch) > outlet->most_items ||
+           np_otlp_batch_bytes(lane->batch) > outlet->most_bytes ||
+           (lane->most_lines && lane->n_lines >= lane->most_lines);
+}
+
+/* Lines [from, to) are of the signal `of`: who looks for others need not read them. A stretch is
+ * kept until its lane is past it. */
+static void note_stretch(struct np_send_delivery *delivery, enum np_otlp_signal of,
+                         struct np_spool_range line)
+{
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        struct np_spool_range *known = &delivery->without[i];
+        if (i == (int)of)
+            continue;
+        if (known->to == line.from)
+            known->to = line.to;
+        else if (known->to <= tail_at(&delivery->lane[i].tail))
+            *known = line;
+    }
+}
+
+/* Where a lane that wants `range` begins to look. */
+static int64_t first_worth_reading(const struct np_send_delivery *delivery,
+                                   enum np_otlp_signal signal, struct np_spool_range range)
+{
+    enum { WORTH_A_SEEK = 64 << 10 };
+    struct np_spool_range known = delivery->without[signal];
+    int64_t to = known.to < range.to ? known.to : range.to;
+
+    return known.from <= range.from && to > range.from + WORTH_A_SEEK ? to : range.from;
+}
+
+/* How reading a range ended. */
+enum end { END_OF_RANGE, END_OF_RECORD, END_FULL, END_WAITS };
+
+/* Add one line. Sets `*end` when it is not to be part of the batch, and puts it back. */
+static int load_line(struct np_send_delivery *delivery, enum np_otlp_signal signal, bool is_exact,
+                     const char *line, size_t length, enum end *end)
+{
+    const struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+    size_t before = np_otlp_batch_count(lane->batch);
+    enum np_otlp_line what = NP_OTLP_LINE_NOTHING;
+    enum np_otlp_signal of;
+
+    if (np_otlp_line_signal(line, length, &of)) {
+        note_stretch(delivery, of,
+                     (struct np_spool_range){lane->tail.base + lane->tail.lines.offset,
+                                             tail_at(&lane->tail)});
+        if (of != signal)
+            return 0;
+    }
+    int code = np_otlp_batch_add_line(lane->batch, line, length, &what);
+    if (code < 0)
+        return code;
+    if (what == NP_OTLP_LINE_WAITS)
+        *end = END_WAITS;
+    else if (is_exact ? np_otlp_batch_bytes(lane->batch) > MOST_BYTES_PENDING
+                      : np_otlp_batch_count(lane->batch) > before && before > 0 &&
+                            lane_is_full(outlet, lane))
+        *end = END_FULL;
+    if (*end == END_WAITS || *end == END_FULL) {
+        np_spool_lines_put_back(&lane->tail.lines);
+        return 0;
+    }
+    lane->n_lines += np_otlp_batch_count(lane->batch) > before;
+    lane->n_items = np_otlp_batch_count(lane->batch);
+    return 0;
+}
+
+static int read_range(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                      struct np_spool_range range, bool is_exact, enum end *end,
+                      struct np_error *err)
+{
+    struct lane *lane = &delivery->lane[signal];
+    struct np_spool_lines *lines = &lane->tail.lines;
+    const char *line;
+    size_t length;
+    int more;
+
+    int64_t from = is_exact ? range.from : first_worth_reading(delivery, signal, range);
+
+    NP_TRY(tail_seek(&lane->tail, from, err));
+    *end = from > range.from ? END_FULL : END_OF_RECORD;
+    if (*end == END_FULL) /* let who has read so far read on, too */
+        return 0;
+    while ((more = np_spool_lines_next(lines, &line, &length, err)) > 0) {
+        bool is_half = !lines->ends_in_newline && delivery->options.life == NP_SPOOL_GROWING;
+        if (is_half || lane->tail.base + lines->offset >= range.to) {
+            np_spool_lines_put_back(lines);
+            *end = is_half ? END_OF_RECORD : END_OF_RANGE;
+            break;
+        }
+        int code = load_line(delivery, signal, is_exact, line, length, end);
+        if (code < 0)
+            return np_error_set(err, code, "no memory for a batch of telemetry");
+        if (!is_exact &&
+            np_otlp_batch_count(lane->batch) == delivery->outlets->outlet[signal].most_items)
+            *end = END_FULL; /* nothing more fits: the next line need not be tried */
+        if (*end != END_OF_RECORD)
+            break;
+    }
+    return more < 0 ? more : 0;
+}
+
+/* Through the lane's descriptor, which is put back to where it stood. */
+static int read_decisions(struct np_send_delivery *delivery, struct np_error *err)
+{
+    struct tail *tail = &delivery->lane[NP_OTLP_TRACES].tail;
+    off_t at = lseek(tail->fd, 0, SEEK_CUR);
+
+    NP_TRY(np_spool_sampling_read(&delivery->sampling, tail->fd, err));
+    if (at < 0 || lseek(tail->fd, at, SEEK_SET) < 0)
+        return np_error_errno(err, errno, NP_EIO, "cannot read telemetry lines");
+    return 0;
+}
+
+/* Fill the lane's batch from `range`, all of it or (not exact) as much as one request takes. */
+static int load(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                struct np_spool_range range, bool is_exact, enum end *end, struct np_error *err)
+{
+    struct lane *lane = &delivery->lane[signal];
+
+    np_otlp_batch_clear(lane->batch);
+    lane->n_items = lane->n_points = lane->n_lines = lane->n_lost = lane->at = 0;
+    lane->range = (struct np_spool_range){0, 0};
+    if (signal == NP_OTLP_TRACES && delivery->options.decisions != NP_SEND_PASS_DECISIONS)
+        NP_TRY(read_decisions(delivery, err));
+    NP_TRY(read_range(delivery, signal, range, is_exact, end, err));
+    int64_t to = tail_at(&lane->tail);
+    lane->range = (struct np_spool_range){range.from, is_exact ? range.to : to};
+    lane->n = lane->n_items;
+    lane->n_points = np_otlp_batch_points(lane->batch, 0, lane->n_items);
+    return 0;
+}
+
+/* Sending. */
+
+static int note(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                enum np_spool_mark mark, const char *text)
+{
+    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+    const struct lane *lane = &delivery->lane[signal];
+    const struct np_spool_entry entry = {
+        .destination = outlet->to->id,
+        .signal = signal,
+        .range = lane->range,
+        .mark = mark,
+        .n_items = (int64_t)lane->n_points,
+        .n_rejected = mark == NP_SPOOL_MARK_PARTIAL ? (int64_t)lane->n_lost : 0,
+        .text = text,
+    };
+    struct np_error err = {0};
+    int code = np_spool_ledger_note(delivery->ledger, &entry, &err);
+
+    if (code < 0)
+        np_send_outlet_complain(outlet, "the ledger cannot be written", err.text);
+    return code;
+}
+
+/* A failure that may pass: when to come again. */
+static enum np_send_step back_off(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                                  double asked_s, int64_t *when_ns)
+{
+    struct np_send_outlets *outlets = delivery->outlets;
+    struct np_send_outlet *outlet = &outlets->outlet[signal];
+
+    outlet->not_before_ns =
+        outlets->post.now_ns(outlets->post.self) + np_send_retry_wait_ns(&outlet->retry, asked_s);
+    outlet->asked_ns = asked_s >= 0 ? outlet->not_before_ns : 0;
+    *when_ns = outlet->not_before_ns;
+    bool in_time = *when_ns < np_send_outlet_last_ns(outlets, signal);
+    return in_time ? NP_SEND_STEP_LATER : NP_SEND_STEP_OVER;
+}
+
+/* The items [at, at + n) are settled: on to the next ones, or to the next range. */
+static enum np_send_step advance(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                                 const char *text)
+{
+    struct lane *lane = &delivery->lane[signal];
+
+    lane->at += lane->n;
+    lane->n = lane->n_items - lane->at;
+    if (lane->n > 0)
+        return NP_SEND_STEP_ON;
+    note(delivery, signal,
+         lane->n_lost == 0                ? NP_SPOOL_MARK_ACCEPTED
+         : lane->n_lost == lane->n_points ? NP_SPOOL_MARK_DROPPED
+                                          : NP_SPOOL_MARK_PARTIAL,
+         text);
+    if (!lane->is_pending)
+        lane->cursor = lane->range.to;
+    lane->range = (struct np_spool_range){0, 0};
+    lane->most_lines = 0;
+    return NP_SEND_STEP_ON;
+}
+
+static enum np_send_step accepted(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                                  const struct np_send_reply *reply)
+{
+    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+    int64_t n_rejected = reply->outcome == NP_SEND_PARTIAL ? reply->n_rejected : 0;
+    int64_t n_points = (int64_t)np_otlp_batch_points(lane->batch, lane->at, lane->n);
+
+    if (n_rejected < 0 || n_rejected > n_points)
+        n_rejected = n_points; /* servers may lie */
+    np_send_retry_reset(&outlet->retry);
+    outlet->tally.n_exported += n_points - n_rejected;
+    outlet->tally.n_rejected += n_rejected;
+    outlet->tally.n_bytes += (int64_t)lane->body.length;
+    lane->n_lost += (size_t)n_rejected;
+    if (n_rejected > 0)
+        np_send_outlet_complain(outlet, "accepted in part", reply->text);
+    return advance(delivery, signal, reply->text);
+}
+
+static enum np_send_step dropped(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                                 const struct np_send_reply *reply)
+{
+    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+
+    np_send_retry_reset(&outlet->retry);
+    outlet->tally.n_failed++;
+    size_t n_points = np_otlp_batch_points(lane->batch, lane->at, lane->n);
+    outlet->tally.n_dropped += (int64_t)n_points;
+    lane->n_lost += n_points;
+    np_send_outlet_complain(outlet, "refused", reply->text);
+    return advance(delivery, signal, reply->text);
+}
+
+/* Half of the lines the next time; of one line, half of its items; one item alone is dropped. */
+static enum np_send_step too_large(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                                   const struct np_send_reply *reply)
+{
+    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+
+    if (lane->n_lines > 1) {
+        size_t half = np_otlp_batch_bytes(lane->batch) / 2;
+        if (half < outlet->most_bytes)
+            outlet->most_bytes = half > LEAST_MOST_BYTES ? half : LEAST_MOST_BYTES;
+        lane->most_lines = lane->n_lines / 2;
+        note(delivery, signal, NP_SPOOL_MARK_SPLIT, reply->text);
+        lane->range = (struct np_spool_range){0, 0};
+        return NP_SEND_STEP_ON;
+    }
+    if (lane->n > 1) {
+        lane->n = (lane->n + 1) / 2;
+        return NP_SEND_STEP_ON;
+    }
+    return dropped(delivery, signal, reply);
+}
+
+static enum np_send_step failed(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                                const struct np_send_reply *reply, int64_t *when_ns)
+{
+    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+
+    outlet->tally.n_failed++;
+    np_send_outlet_complain(outlet,
+                            reply->outcome == NP_SEND_UNREACHABLE ? "not reachable"
+                            : reply->outcome == NP_SEND_REFUSED   ? "not let in"
+                                                                  : "to be sent again",
+                            reply->text);
+    return back_off(delivery, signal, reply->retry_after_s, when_ns);
+}
+
+static enum np_send_step settle(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                                const struct np_send_reply *reply, int64_t *when_ns)
+{
+    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+
+    if (reply->outcome == NP_SEND_CANCELED) { /* time ran out, or the caller looks after us */
+        *when_ns = 0;
+        return NP_SEND_STEP_LATER;
+    }
+    bool lets_in = np_send_outlet_heed(outlet, reply);
+    outlet->tally.n_requests++;
+    switch (reply->outcome) {
+    case NP_SEND_ACCEPTED:
+    case NP_SEND_PARTIAL:
+        return accepted(delivery, signal, reply);
+    case NP_SEND_TOO_LARGE:
+        return too_large(delivery, signal, reply);
+    case NP_SEND_REFUSED:
+        if (lets_in)
+            return dropped(delivery, signal, reply);
+        break;
+    default:
+        break;
+    }
+    return failed(delivery, signal, reply, when_ns);
+}
+
+/* Encode the lane's next items and send them. */
+static enum np_send_step send_items(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                                    int64_t *when_ns)
+{
+    struct np_send_outlets *outlets = delivery->outlets;
+    struct np_send_outlet *outlet = &outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+    struct np_send_reply reply = {.grpc_status = -1, .retry_after_s = -1};
+    bool is_whole = lane->n == lane->n_items;
+    char id[NP_SPOOL_BATCH_ID];
+
+    np_otlp_buffer_cut(&lane->body, 0);
+    lane->body.most = np_send_most_bytes(outlet->to->protocol);
+    int code = np_otlp_batch_encode(lane->batch, lane->at, lane->n, &lane->body);
+    if (code == NP_EVALUE) {
+        snprintf(reply.text, sizeof(reply.text), "more than %zu bytes in one request",
+                 lane->body.most);
+        return too_large(delivery, signal, &reply);
+    }
+    if (code < 0) {
+        np_send_outlet_complain(outlet, "no memory for a request", "");
+        return back_off(delivery, signal, -1, when_ns);
+    }
+    np_spool_batch_id(delivery->path, signal, &lane->range, is_whole ? 0 : lane->at,
+                      is_whole ? 0 : lane->n, id);
+    const struct np_send_parcel parcel = {outlet->to, id, lane->body.bytes, lane->body.length};
+    np_send_outlet_send(outlets, signal, &parcel, &reply);
+    return settle(delivery, signal, &reply, when_ns);
+}
+
+/* Ask whether anybody is there. Any answer but "not now" and "not you" will do. */
+static enum np_send_step greet(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                               int64_t *when_ns)
+{
+    struct np_send_outlets *outlets = delivery->outlets;
+    struct np_send_outlet *outlet = &outlets->outlet[signal];
+    struct np_send_reply reply = {.grpc_status = -1, .retry_after_s = -1};
+    const char *empty = outlet->to->protocol == NP_OTLP_HTTP_JSON ? "{}" : "";
+    const struct np_send_parcel parcel = {
+        .to = outlet->to, .body = empty, .n_bytes = strlen(empty)};
+
+    np_send_outlet_send(outlets, signal, &parcel, &reply);
+    if (reply.outcome == NP_SEND_CANCELED) {
+        *when_ns = 0;
+        return NP_SEND_STEP_LATER;
+    }
+    bool lets_in = np_send_outlet_heed(outlet, &reply);
+    if (lets_in && reply.outcome != NP_SEND_RETRY && reply.outcome != NP_SEND_UNREACHABLE)
+        return NP_SEND_STEP_ON;
+    outlet->tally.n_requests++;
+    return failed(delivery, signal, &reply, when_ns);
+}
+
+/* Steps. */
+
+/* However short the delay that was asked for, a growing record is not looked at without a pause. */
+static int64_t next_look_ns(const struct np_send_delivery *delivery, enum np_otlp_signal signal)
+{
+    static const double SHORTEST_S = 0.02;
+    const struct np_send_post *post = &delivery->outlets->post;
+    double delay_s = delivery->outlets->outlet[signal].delay_s;
+
+    if (delay_s < SHORTEST_S)
+        delay_s = SHORTEST_S;
+    return post->now_ns(post->self) + (int64_t)(delay_s * 1e9);
+}
+
+/* Load what comes next and note that it leaves. Returns 1, 0 (`*step` says what instead). */
+static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal, int64_t *when_ns,
+                   enum np_send_step *step)
+{
+    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+    struct np_spool_range range;
+    struct np_error err = {0};
+    enum end end;
+    bool is_pending = np_spool_ledger_pending(delivery->ledger, outlet->to->id, signal,
+                                              delivery->options.scope, &range);
+
+    if (!is_pending)
+        range = np_spool_ledger_gap(delivery->ledger, outlet->to->id, signal,
+                                    delivery->options.scope, lane->cursor);
+    if (load(delivery, signal, range, is_pending, &end, &err) < 0) {
+        np_send_outlet_complain(outlet, "the record cannot be read", err.text);
+        *step = back_off(delivery, signal, -1, when_ns);
+        return 0;
+    }
+    lane->is_pending = is_pending;
+    if (is_pending && end == END_WAITS) { /* it was made when nothing waited: later, whole */
+        lane->range = (struct np_spool_range){0, 0};
+        *when_ns = lane->due_ns = next_look_ns(delivery, signal);
+        *step = NP_SEND_STEP_DONE;
+        return 0;
+    }
+    bool is_foreign = is_pending && (end == END_FULL || lane->n_items == 0);
+    if (lane->n_items > 0 && !is_foreign) {
+        if (is_pending || note(delivery, signal, NP_SPOOL_MARK_SENDING, NULL) == 0)
+            return 1;
+        lane->range = (struct np_spool_range){0, 0};
+        *step = back_off(delivery, signal, -1, when_ns);
+        return 0;
+    }
+    if (is_foreign) /* a ledger that does not belong to this record */
+        note(delivery, signal, NP_SPOOL_MARK_SPLIT, "no batch");
+    else if (lane->range.to > lane->cursor)
+        lane->cursor = lane->range.to;
+    lane->range = (struct np_spool_range){0, 0};
+    bool is_end = !is_pending && (end == END_OF_RECORD || end == END_WAITS);
+    *step = is_end ? NP_SEND_STEP_DONE : NP_SEND_STEP_ON;
+    if (*step == NP_SEND_STEP_DONE) {
+        lane->due_ns = next_look_ns(delivery, signal);
+        *when_ns = lane->due_ns;
+    }
+    return 0;
+}
+
+enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
+                                        enum np_otlp_signal signal, int64_t *when_ns)
+{
+    struct np_send_outlets *outlets = delivery->outlets;
+    const struct np_send_outlet *outlet = &outlets->outlet[signal];
+    struct lane *lane = &delivery->lane[signal];
+    enum np_send_step step = NP_SEND_STEP_ON;
+
+    *when_ns = INT64_MAX;
+    if (!outlet->to)
+        return NP_SEND_STEP_DONE;
+    int64_t now_ns = outlets->post.now_ns(outlets->post.self);
+    int64_t last_ns = np_send_outlet_last_ns(outlets, signal);
+    if (now_ns >= last_ns || outlet->not_before_ns >= last_ns)
+        return NP_SEND_STEP_OVER;
+    if (now_ns < outlet->not_before_ns) {
+        *when_ns = outlet->not_before_ns;
+        return NP_SEND_STEP_LATER;
+    }
+    if (outlets->greets && np_send_outlet_is_stranger(outlets, signal))
+        return greet(delivery, signal, when_ns);
+    bool is_looking = lane->range.to == 0;
+    if (is_looking && now_ns < lane->due_ns && delivery->options.life == NP_SPOOL_GROWING) {
+        *when_ns = lane->due_ns;
+        return NP_SEND_STEP_LATER;
+    }
+    if (is_looking && !prepare(delivery, signal, when_ns, &step))
+        return step;
+    return send_items(delivery, signal, when_ns);
+}
+
+void np_send_delivery_at_rest(struct np_send_delivery *delivery)
+{
+    delivery->options.life = NP_SPOOL_AT_REST;
+}
+
+int64_t np_send_delivery_owed_bytes(const struct np_send_delivery *delivery)
+{
+    struct stat status;
+    int64_t done = INT64_MAX;
+
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        if (delivery->outlets->outlet[i].to && delivery->lane[i].cursor < done)
+            done = delivery->lane[i].cursor;
+    if (done == INT64_MAX || stat(delivery->path, &status) != 0 || status.st_size < done)
+        return 0;
+    return status.st_size - done;
+}
+
+/* Life. */
+
+/* In a record at rest no decision is still to come. */
+static enum np_otlp_verdict judge(void *context, const struct np_trace_id *trace_id,
+                                  uint32_t *flags)
+{
+    enum { SAMPLED = 1 }; /* W3C trace flags */
+    const struct np_send_delivery *delivery = context;
+
+    switch (np_spool_sampling_of(&delivery->sampling, trace_id)) {
+    case NP_SPOOL_SAMPLED:
+        *flags |= SAMPLED;
+        return NP_OTLP_KEEP;
+    case NP_SPOOL_NOT_SAMPLED:
+        return NP_OTLP_LEAVE_OUT;
+    case NP_SPOOL_UNDECIDED:
+        break;
+    }
+    bool waits = delivery->options.decisions == NP_SEND_AWAIT_DECISIONS &&
+                 delivery->options.life == NP_SPOOL_GROWING;
+    return waits ? NP_OTLP_WAIT : NP_OTLP_KEEP;
+}
+
+static int open_lane(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                     struct np_error *err)
+{
+    struct lane *lane = &delivery->lane[signal];
+    const struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+    const struct np_otlp_batch_options options = {
+        .signal = signal,
+        .protocol = outlet->to->protocol,
+        .redactor = delivery->redactor,
+        .judge = judge,
+        .context = delivery,
+    };
+    struct stat status;
+
+    lane->tail.fd = open(delivery->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (lane->tail.fd < 0 || fstat(lane->tail.fd, &status) != 0)
+        return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot open the telemetry record",
+                              delivery->path);
+    if (!S_ISREG(status.st_mode))
+        return np_error_set(err, NP_ENOINPUT, "'%s': expected a telemetry record, found no file",
+                            delivery->path);
+    lane->batch = np_otlp_batch_new(&options);
+    if (!lane->batch)
+        return np_error_set(err, NP_ENOMEM, "'%s': no memory to send it", delivery->path);
+    return 0;
+}
+
+void np_send_delivery_freep(struct np_send_delivery **address)
+{
+    struct np_send_delivery *delivery = *address;
+
+    if (!delivery)
+        return;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        tail_done(&delivery->lane[i].tail);
+        np_otlp_batch_freep(&delivery->lane[i].batch);
+        np_otlp_buffer_done(&delivery->lane[i].body);
+    }
+    np_spool_sampling_done(&delivery->sampling);
+    np_otlp_redactor_freep(&delivery->redactor);
+    np_spool_ledger_freep(&delivery->ledger);
+    free(delivery->path);
+    np_freep(address);
+}
+
+static int open_redactor(struct np_send_delivery *delivery, struct np_error *err)
+{
+    enum np_otlp_naming naming = np_spool_record_naming(delivery->path);
+    NP_AUTO(np_freep) char *folder = np_path_directory(delivery->path);
+
+    if (delivery->options.is_rehearsal)
+        return 0;
+    if (delivery->options.naming > naming)
+        naming = delivery->options.naming;
+    int code = np_otlp_redactor_open(naming, folder, &delivery->redactor, NULL);
+    if (code < 0 && code != NP_ENOMEM)
+        code = np_otlp_redactor_open(NP_OTLP_NAME_NONE, folder, &delivery->redactor, NULL);
+    if (code < 0)
+        return np_error_set(err, code, "'%s': cannot take names out of it, so it is not sent",
+                            delivery->path);
+    return 0;
+}
+
+int np_send_delivery_open(const char *record_path, struct np_send_outlets *outlets,
+                          const struct np_send_delivery_options *options,
+                          struct np_send_delivery **out, struct np_error *err)
+{
+    NP_AUTO(np_send_delivery_freep)
+    struct np_send_delivery *delivery = np_xcalloc(1, sizeof(*delivery));
+
+    delivery->path = np_xstrdup(record_path);
+    delivery->outlets = outlets;
+    delivery->options = *options;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        delivery->lane[i].tail.fd = -1;
+    NP_TRY(open_redactor(delivery, err));
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        if (outlets->outlet[i].to)
+            NP_TRY(open_lane(delivery, (enum np_otlp_signal)i, err));
+    NP_TRY(options->is_rehearsal ? np_spool_ledger_read(record_path, &delivery->ledger, err)
+                                 : np_spool_ledger_open(record_path, &delivery->ledger, err));
+    *out = delivery;
+    delivery = NULL;
+    return 0;
+}

@@ -1,0 +1,66 @@
+/* struct np_send_post as the network and the clock are. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "send/sender.h"
+
+struct np_send_network {
+    int cancel_fd;
+    struct np_send_transport *transport[NP_OTLP_N_SIGNALS];
+};
+
+static int64_t now_ns(void *self)
+{
+    (void)self;
+    return np_clock_mono_ns();
+}
+
+/* Without a transport nothing can be reached: libcurl is missing, or a certificate. */
+static void cannot(const struct np_error *err, struct np_send_reply *reply)
+{
+    *reply = (struct np_send_reply){
+        .outcome = NP_SEND_UNREACHABLE, .grpc_status = -1, .retry_after_s = -1};
+    NP_AUTO(np_freep) char *text = np_utf8_clean(err->text);
+    np_utf8_cut(text, sizeof(reply->text) - 1);
+    memcpy(reply->text, text, strlen(text) + 1);
+}
+
+static void send_parcel(void *self, const struct np_send_parcel *parcel, int64_t deadline_ns,
+                        struct np_send_reply *reply)
+{
+    struct np_send_network *network = self;
+    struct np_send_transport **transport = &network->transport[parcel->to->signal];
+    struct np_error err = {0};
+
+    if (!*transport && np_send_transport_open(parcel->to, transport, &err) < 0) {
+        cannot(&err, reply);
+        return;
+    }
+    np_send_transport_send(*transport, parcel->body, parcel->n_bytes, parcel->batch_id, deadline_ns,
+                           network->cancel_fd, reply);
+}
+
+struct np_send_network *np_send_network_new(int cancel_fd)
+{
+    struct np_send_network *network = np_xcalloc(1, sizeof(*network));
+
+    network->cancel_fd = cancel_fd;
+    return network;
+}
+
+struct np_send_post np_send_network_post(struct np_send_network *network)
+{
+    return (struct np_send_post){.self = network, .send = send_parcel, .now_ns = now_ns};
+}
+
+void np_send_network_freep(struct np_send_network **address)
+{
+    if (!*address)
+        return;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        np_send_transport_freep(&(*address)->transport[i]);
+    np_freep(address);
+}

@@ -1,0 +1,118 @@
+/*
+ * Where telemetry goes and how: the flags and the OTEL_* variables of the OpenTelemetry
+ * specification, read once. Semantics are the specification's: an empty variable is an unset one, a
+ * value that cannot be parsed is ignored with a warning, a signal's own variable beats the generic
+ * one, and flags beat both.
+ *
+ * One rule is ours: nothing is sent unless an endpoint is set. The specification's default
+ * (localhost:4318) might be somebody else's collector on a shared machine.
+ */
+#ifndef NP_SEND_SETTINGS_H
+#define NP_SEND_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "otlp/signal.h"
+
+enum np_send_compression { NP_SEND_PLAIN, NP_SEND_GZIP };
+
+/* Bits of a signal's list of exporters; the file is always written. */
+enum np_send_exporter {
+    NP_SEND_TO_OTLP = 1 << 0,
+    NP_SEND_TO_CONSOLE = 1 << 1,
+    NP_SEND_TO_PROMETHEUS = 1 << 2, /* metrics: the pull endpoint */
+};
+
+/* One signal's resolved endpoint. */
+struct np_send_destination {
+    enum np_otlp_signal signal;
+    enum np_otlp_protocol protocol;
+    enum np_send_compression compression;
+    char *url;  /* what is requested, path included; no user, password or fragment; NULL = nothing
+                   is sent */
+    char *user; /* "user:password" that stood in the URL, decoded; NULL. Secret. */
+    char *id;   /* "<protocol> <scheme>://<host>:<port>/<path>": stable, without secrets */
+    struct np_strings headers; /* "name: value". Secret. */
+    double timeout_s;          /* of one request */
+    /* PEM files; NULL = the system's, none, none */
+    char *ca_certificate, *client_key, *client_certificate;
+};
+
+/* Flags of the program; NULL and 0 = not given. Borrowed. */
+struct np_send_overrides {
+    const char *endpoint; /* --otel-endpoint: for all signals; wins over the per-signal variables */
+    double deadline_s;    /* --otel-timeout */
+};
+
+/* OTEL_BSP_*, OTEL_BLRP_*. */
+struct np_send_batching {
+    double schedule_delay_s;
+    double export_timeout_s;
+    int64_t most_queued; /* nothing is queued in memory here: it bounds nothing */
+    int64_t most_in_batch;
+};
+
+enum np_send_temporality {
+    NP_SEND_CUMULATIVE,
+    NP_SEND_DELTA,
+    NP_SEND_LOW_MEMORY, /* delta for counters and histograms, cumulative for up-down counters */
+};
+
+enum np_send_histogram { NP_SEND_EXPLICIT_BUCKETS, NP_SEND_EXPONENTIAL_BUCKETS };
+
+enum np_send_exemplars { NP_SEND_EXEMPLARS_TRACED, NP_SEND_EXEMPLARS_ALL, NP_SEND_EXEMPLARS_NONE };
+
+enum np_send_propagator {
+    NP_SEND_TRACE_CONTEXT = 1 << 0, /* TRACEPARENT, TRACESTATE */
+    NP_SEND_BAGGAGE = 1 << 1,
+};
+
+/* The most that is kept of what a user can add; -1 = any number. */
+struct np_send_limits {
+    int64_t span_attributes, span_attribute_bytes; /* counts; characters of a string value */
+    int64_t span_events, span_links, event_attributes, link_attributes;
+    int64_t log_attributes, log_attribute_bytes;
+};
+
+struct np_send_settings {
+    bool is_disabled; /* OTEL_SDK_DISABLED: nothing goes anywhere but to the file */
+    unsigned exporters[NP_OTLP_N_SIGNALS]; /* bits of enum np_send_exporter; TO_OTLP only with an
+                                              endpoint */
+    struct np_send_destination to[NP_OTLP_N_SIGNALS];
+    double deadline_s; /* of the last flush: 5 s, OTEL_BSP_EXPORT_TIMEOUT or the flag */
+
+    struct np_send_batching spans, logs;
+    double metric_interval_s, metric_timeout_s;
+    enum np_send_temporality temporality;
+    enum np_send_histogram histogram;
+    enum np_send_exemplars exemplars;
+    struct np_send_limits limits;
+
+    bool is_parent_based;
+    double sample_ratio;   /* 1 and 0 for always_on and always_off */
+    bool keeps_all_traces; /* neither the ratio nor a parent elsewhere leaves any out */
+    unsigned propagators;  /* bits of enum np_send_propagator */
+    int log_severity;      /* OTEL_LOG_LEVEL: the least severity number of our own diagnostics */
+
+    char *prometheus_host;
+    int prometheus_port;
+};
+
+/*
+ * Read flags and environment. Never fails: what cannot be used is left at its default, and
+ * `warnings` (may be NULL) gets a sentence a line, without secrets. `flags` may be NULL. `out`
+ * needs np_send_settings_done whatever was found.
+ */
+void np_send_settings_read(const struct np_send_overrides *flags, struct np_send_settings *out,
+                           struct np_str *warnings);
+void np_send_settings_done(struct np_send_settings *settings);
+
+/* True when anything is to be sent over the network. */
+bool np_send_settings_sends(const struct np_send_settings *settings);
+
+void np_send_destination_done(struct np_send_destination *destination);
+
+#endif

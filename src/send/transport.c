@@ -1,0 +1,531 @@
+/*
+ * Requests by libcurl. One "multi" holds the connections of all transports and waits for the
+ * network and for the caller's cancel at once; each transport has an easy handle with what does not
+ * change between its requests.
+ *
+ * gRPC is unary and needs little: a POST over HTTP/2 whose body is one flag byte, a length of four
+ * bytes and the message, and an answer whose status comes in trailers, or, when there is no body,
+ * in the first block of headers.
+ */
+#include "send/transport.h"
+
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "codec/deflate.h"
+#include "otlp/buffer.h"
+#include "send/answer.h"
+#include "send/destination.h"
+#include "send/libcurl.h"
+
+enum {
+    MOST_ANSWER = 4 << 20, /* bytes that are read; the rest is not waited for */
+    GRPC_PREFIX = 5,
+    /* libcurl before 8.0 fails the second request on a kept connection of HTTP/2 without TLS. */
+    REUSES_H2C = 0x080000,
+};
+
+struct np_send_transport {
+    const struct np_libcurl *curl;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct np_send_destination to; /* its strings are owned */
+    bool is_secure, is_fresh_each_time;
+
+    /* Of the request that is on its way. */
+    struct np_otlp_buffer packed, answer;
+    struct np_send_answer_headers answer_headers;
+    bool is_cut; /* the answer was longer than is read */
+    char trouble[CURL_ERROR_SIZE];
+};
+
+/* The connections of the process. */
+static struct {
+    CURLM *multi;
+    int n_users;
+} shared;
+
+static bool join_shared(const struct np_libcurl *curl)
+{
+    if (!shared.multi)
+        shared.multi = curl->multi_init();
+    shared.n_users += shared.multi != NULL;
+    return shared.multi;
+}
+
+static void leave_shared(const struct np_libcurl *curl)
+{
+    if (--shared.n_users > 0)
+        return;
+    curl->multi_cleanup(shared.multi);
+    shared.multi = NULL;
+}
+
+/* Opening. */
+
+static char *copy(const char *text)
+{
+    return text ? np_xstrdup(text) : NULL;
+}
+
+static void copy_destination(const struct np_send_destination *from, struct np_send_destination *to)
+{
+    *to = *from;
+    to->url = copy(from->url);
+    to->user = copy(from->user);
+    to->id = copy(from->id);
+    to->ca_certificate = copy(from->ca_certificate);
+    to->client_key = copy(from->client_key);
+    to->client_certificate = copy(from->client_certificate);
+    to->headers = (struct np_strings){0};
+    for (size_t i = 0; i < from->headers.n; i++)
+        np_strings_add(&to->headers, from->headers.item[i]);
+}
+
+static int check_file(const char *path, const char *what, struct np_error *err)
+{
+    if (!path || access(path, R_OK) == 0)
+        return 0;
+    return np_error_set(err, NP_ENOINPUT, "'%s': expected a readable file with the %s in PEM", path,
+                        what);
+}
+
+static int check_destination(const struct np_libcurl *curl, const struct np_send_destination *to,
+                             struct np_error *err)
+{
+    int features = curl->version->features;
+
+    if (np_starts_with(to->url, "https:") && !(features & CURL_VERSION_SSL))
+        return np_error_set(err, NP_EUSAGE, "this libcurl cannot do https");
+    if (to->protocol == NP_OTLP_GRPC && !(features & CURL_VERSION_HTTP2))
+        return np_error_set(err, NP_EUSAGE,
+                            "this libcurl cannot do HTTP/2, which gRPC needs: use http/protobuf");
+    NP_TRY(check_file(to->ca_certificate, "certificates to trust", err));
+    NP_TRY(check_file(to->client_certificate, "client's certificate", err));
+    return check_file(to->client_key, "client's key", err);
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *self)
+{
+    struct np_send_transport *transport = self;
+    size_t n_bytes = size * n;
+
+    np_otlp_buffer_add(&transport->answer, bytes, n_bytes);
+    transport->is_cut = transport->answer.failed != 0;
+    /* gRPC's status comes last: what is too long is passed over until there. */
+    return transport->is_cut && transport->to.protocol != NP_OTLP_GRPC ? 0 : n_bytes;
+}
+
+/* Trailers come here too, after the body. */
+static size_t on_header(char *line, size_t size, size_t n, void *self)
+{
+    struct np_send_transport *transport = self;
+
+    np_send_answer_header(&transport->answer_headers, line, size * n);
+    return size * n;
+}
+
+#define SET(option, value) transport->curl->easy_setopt(transport->easy, CURLOPT_##option, value)
+
+static void set_tls(struct np_send_transport *transport)
+{
+    const struct np_send_destination *to = &transport->to;
+    const char *ca = to->ca_certificate ? to->ca_certificate : getenv("SSL_CERT_FILE");
+
+    if (ca && *ca)
+        SET(CAINFO, ca);
+    if (to->client_certificate)
+        SET(SSLCERT, to->client_certificate);
+    if (to->client_key)
+        SET(SSLKEY, to->client_key);
+}
+
+static void set_http_version(struct np_send_transport *transport)
+{
+    bool is_old = transport->curl->version->version_num < REUSES_H2C;
+
+    if (transport->to.protocol != NP_OTLP_GRPC)
+        return;
+    SET(HTTP_VERSION, transport->is_secure ? (long)CURL_HTTP_VERSION_2TLS
+                                           : (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+    SET(HTTPPROXYTUNNEL, 1L); /* a proxy that does not tunnel speaks HTTP/1 */
+    transport->is_fresh_each_time = is_old && !transport->is_secure;
+}
+
+/* Proxies are those of http_proxy, https_proxy and no_proxy; never for this machine itself. */
+static void set_proxy(struct np_send_transport *transport)
+{
+    struct np_send_url url;
+
+    if (np_send_url_parse(transport->to.url, &url) && np_send_url_is_local(&url))
+        SET(NOPROXY, "*");
+    np_send_url_done(&url);
+}
+
+static void set_options(struct np_send_transport *transport)
+{
+    SET(URL, transport->to.url);
+    SET(POST, 1L);
+    SET(NOSIGNAL, 1L);
+    SET(FOLLOWLOCATION, 0L); /* headers with secrets would go along */
+    SET(SUPPRESS_CONNECT_HEADERS, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    SET(QUICK_EXIT, 1L); /* a name server that is silent does not hold up the end */
+#endif
+    SET(WRITEFUNCTION, on_body);
+    SET(WRITEDATA, transport);
+    SET(HEADERFUNCTION, on_header);
+    SET(HEADERDATA, transport);
+    SET(ERRORBUFFER, transport->trouble);
+    SET(USERAGENT, "neuro-preprocess/" NP_VERSION " OTel-OTLP-Exporter-C/" NP_VERSION);
+    if (transport->to.protocol != NP_OTLP_GRPC &&
+        (transport->curl->version->features & CURL_VERSION_LIBZ))
+        SET(ACCEPT_ENCODING, "gzip");
+    if (transport->to.user) {
+        SET(HTTPAUTH, (long)CURLAUTH_BASIC);
+        SET(USERPWD, transport->to.user);
+    }
+    set_http_version(transport);
+    set_proxy(transport);
+    set_tls(transport);
+}
+
+int np_send_transport_open(const struct np_send_destination *destination,
+                           struct np_send_transport **out, struct np_error *err)
+{
+    const struct np_libcurl *curl = np_libcurl_load(err);
+
+    if (!curl)
+        return NP_ENOINPUT;
+    NP_TRY(check_destination(curl, destination, err));
+    NP_AUTO(np_send_transport_freep)
+    struct np_send_transport *transport = np_try_calloc(1, sizeof(*transport));
+    if (!transport || !join_shared(curl))
+        return np_error_set(err, NP_ENOMEM, "no memory to send telemetry");
+    transport->curl = curl;
+    transport->answer.most = MOST_ANSWER;
+    copy_destination(destination, &transport->to);
+    transport->is_secure = np_starts_with(transport->to.url, "https:");
+    transport->easy = curl->easy_init();
+    if (!transport->easy)
+        return np_error_set(err, NP_ENOMEM, "no memory to send telemetry");
+    set_options(transport);
+    *out = transport;
+    transport = NULL;
+    return 0;
+}
+
+void np_send_transport_freep(struct np_send_transport **address)
+{
+    struct np_send_transport *transport = *address;
+
+    if (!transport)
+        return;
+    if (transport->curl) {
+        transport->curl->slist_free_all(transport->headers);
+        if (transport->easy)
+            transport->curl->easy_cleanup(transport->easy);
+        leave_shared(transport->curl);
+    }
+    np_send_destination_done(&transport->to);
+    np_otlp_buffer_done(&transport->packed);
+    np_otlp_buffer_done(&transport->answer);
+    free(transport);
+    *address = NULL;
+}
+
+/* The request. */
+
+/* A gzip member (RFC 1952) with `n` bytes, appended to `out`. */
+static int gzip(const void *bytes, size_t n, struct np_otlp_buffer *out)
+{
+    static const char head[10] = {'\x1f', '\x8b', 8, 0, 0, 0, 0, 0, 0, '\xff'};
+    NP_AUTO(np_freep) void *part = np_try_malloc(np_deflate_bound(n), 1);
+    size_t n_part = 0;
+    uint8_t tail[8];
+
+    if (!part || np_deflate_part(bytes, n, part, &n_part, NULL) < 0)
+        return NP_ENOMEM;
+    uint32_t crc = np_crc32(0, bytes, n);
+    for (size_t i = 0; i < 4; i++) {
+        tail[i] = (uint8_t)(crc >> 8 * i);
+        tail[4 + i] = (uint8_t)(n >> 8 * i);
+    }
+    np_otlp_buffer_add(out, head, sizeof(head));
+    np_otlp_buffer_add(out, part, n_part);
+    np_otlp_buffer_add(out, NP_DEFLATE_END, NP_DEFLATE_END_BYTES);
+    np_otlp_buffer_add(out, tail, sizeof(tail));
+    return out->failed;
+}
+
+/* What goes over the wire: compressed or not, with gRPC's prefix or without. */
+static int pack(struct np_send_transport *transport, const void *body, size_t n)
+{
+    struct np_otlp_buffer *out = &transport->packed;
+    bool is_gzip = transport->to.compression == NP_SEND_GZIP;
+    bool is_grpc = transport->to.protocol == NP_OTLP_GRPC;
+
+    np_otlp_buffer_cut(out, 0);
+    if (is_grpc)
+        np_otlp_buffer_add(out, (const char[GRPC_PREFIX]){is_gzip}, GRPC_PREFIX);
+    if (is_gzip && gzip(body, n, out) < 0)
+        return NP_ENOMEM;
+    if (!is_gzip)
+        np_otlp_buffer_add(out, body, n);
+    if (out->failed)
+        return NP_ENOMEM;
+    size_t length = out->length - GRPC_PREFIX;
+    for (int i = 0; is_grpc && i < 4; i++)
+        out->bytes[1 + i] = (char)(length >> (24 - 8 * i));
+    return 0;
+}
+
+static bool add_header(struct np_send_transport *transport, const char *header)
+{
+    struct curl_slist *grown = transport->curl->slist_append(transport->headers, header);
+
+    transport->headers = grown ? grown : transport->headers;
+    return grown;
+}
+
+/* gRPC allows eight digits: 27 hours in ms, which stand for "any time". */
+static void format_timeout(double timeout_s, char *header, size_t size)
+{
+    const double most_ms = 99999999;
+    double timeout_ms = timeout_s * 1000;
+
+    snprintf(header, size, "grpc-timeout: %.0fm", timeout_ms < most_ms ? timeout_ms : most_ms);
+}
+
+static bool set_headers(struct np_send_transport *transport, const char *batch_id, double timeout_s)
+{
+    static const char *const types[] = {[NP_OTLP_HTTP_PROTOBUF] = "application/x-protobuf",
+                                        [NP_OTLP_HTTP_JSON] = "application/json",
+                                        [NP_OTLP_GRPC] = "application/grpc"};
+    const struct np_send_destination *to = &transport->to;
+    bool is_grpc = to->protocol == NP_OTLP_GRPC, is_gzip = to->compression == NP_SEND_GZIP;
+    char type[64], timeout[48], batch[96];
+
+    transport->curl->slist_free_all(transport->headers);
+    transport->headers = NULL;
+    snprintf(type, sizeof(type), "Content-Type: %s", types[to->protocol]);
+    format_timeout(timeout_s, timeout, sizeof(timeout));
+    bool is_whole = add_header(transport, type) && add_header(transport, "Expect:");
+    if (is_gzip)
+        is_whole = is_whole && add_header(transport, is_grpc ? "grpc-encoding: gzip"
+                                                             : "Content-Encoding: gzip");
+    if (is_grpc)
+        is_whole = is_whole && add_header(transport, "te: trailers") &&
+                   add_header(transport, "grpc-accept-encoding: identity,gzip") &&
+                   add_header(transport, timeout);
+    if (batch_id) {
+        snprintf(batch, sizeof(batch), "x-neuro-batch-id: %s", batch_id);
+        is_whole = is_whole && add_header(transport, batch);
+    }
+    for (size_t i = 0; i < to->headers.n; i++)
+        is_whole = is_whole && add_header(transport, to->headers.item[i]);
+    return is_whole;
+}
+
+/* The exchange. */
+
+static bool is_canceled(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+    return fd >= 0 && poll(&poll_fd, 1, 0) > 0;
+}
+
+enum exchange { EXCHANGE_ENDED, EXCHANGE_LATE, EXCHANGE_CANCELED };
+
+/* Run the transfer to its end, the deadline or a cancel; `*code` is libcurl's word on an end. */
+static enum exchange exchange(struct np_send_transport *transport, int64_t deadline_ns,
+                              int cancel_fd, CURLcode *code)
+{
+    enum { LONGEST_WAIT_MS = 1000 };
+    const struct np_libcurl *curl = transport->curl;
+    struct curl_waitfd wait = {.fd = cancel_fd, .events = CURL_WAIT_POLLIN};
+    int n_running = 1, n_left;
+
+    *code = CURLE_FAILED_INIT;
+    for (;;) {
+        if (curl->multi_perform(shared.multi, &n_running) != CURLM_OK)
+            return EXCHANGE_ENDED;
+        CURLMsg *message;
+        while ((message = curl->multi_info_read(shared.multi, &n_left)))
+            if (message->msg == CURLMSG_DONE && message->easy_handle == transport->easy)
+                *code = message->data.result;
+        if (n_running == 0)
+            return EXCHANGE_ENDED;
+        if (is_canceled(cancel_fd))
+            return EXCHANGE_CANCELED;
+        int64_t left_ms = (deadline_ns - np_clock_mono_ns()) / 1000000;
+        if (left_ms <= 0)
+            return EXCHANGE_LATE;
+        int wait_ms = left_ms < LONGEST_WAIT_MS ? (int)left_ms : LONGEST_WAIT_MS;
+        curl->multi_poll(shared.multi, &wait, cancel_fd >= 0, wait_ms, NULL);
+    }
+}
+
+/* How far it came. */
+static bool is_connected(const struct np_send_transport *transport)
+{
+    curl_off_t until_us = 0;
+
+    transport->curl->easy_getinfo(transport->easy, CURLINFO_PRETRANSFER_TIME_T, &until_us);
+    return until_us > 0;
+}
+
+static int http_status(const struct np_send_transport *transport)
+{
+    long status = 0;
+
+    transport->curl->easy_getinfo(transport->easy, CURLINFO_RESPONSE_CODE, &status);
+    return (int)status;
+}
+
+/* What an error of the exchange is called, when there is no answer to go by. */
+static enum np_send_outcome outcome_of(CURLcode code, bool is_connected_, size_t n_bytes)
+{
+    /* A server that finds a message too large may reset the stream without a word. */
+    enum { SUSPICIOUSLY_LARGE = 1 << 20 };
+
+    switch (code) {
+    case CURLE_HTTP2_STREAM:
+        return n_bytes > SUSPICIOUSLY_LARGE ? NP_SEND_TOO_LARGE : NP_SEND_RETRY;
+    case CURLE_HTTP2:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_OUT_OF_MEMORY:
+        return NP_SEND_RETRY;
+    case CURLE_OPERATION_TIMEDOUT:
+        return is_connected_ ? NP_SEND_RETRY : NP_SEND_UNREACHABLE;
+    default:
+        return NP_SEND_UNREACHABLE;
+    }
+}
+
+static bool is_grpc(const struct np_send_transport *transport)
+{
+    return transport->to.protocol == NP_OTLP_GRPC;
+}
+
+static void read_answer(const struct np_send_transport *transport, CURLcode code,
+                        struct np_send_reply *reply)
+{
+    const struct np_send_answer answer = {
+        .protocol = transport->to.protocol,
+        .http_status = http_status(transport),
+        .headers = &transport->answer_headers,
+        .body = transport->answer.bytes,
+        .n_body = code == CURLE_OK || is_grpc(transport) ? transport->answer.length : 0,
+        .now_unix_ns = np_clock_unix_ns(),
+    };
+
+    np_send_answer_read(&answer, reply);
+}
+
+/* An answer counts when it came whole, or as far as its status: a body that is too long or broken
+ * is none. */
+static bool has_answer(const struct np_send_transport *transport, CURLcode code)
+{
+    if (code == CURLE_OK || *transport->answer_headers.grpc_status)
+        return true;
+    /* Before 8.0 libcurl may break off where GOAWAY comes with the answer. */
+    if (is_grpc(transport))
+        return http_status(transport) == 200 &&
+               np_send_answer_is_message(transport->answer.bytes, transport->answer.length);
+    return http_status(transport) > 0 &&
+           (code == CURLE_WRITE_ERROR || code == CURLE_BAD_CONTENT_ENCODING);
+}
+
+/* A kept connection that the server had closed meanwhile, or was about to (GOAWAY). */
+static bool was_stale(const struct np_send_transport *transport, CURLcode code)
+{
+    long n_new = 1;
+
+    transport->curl->easy_getinfo(transport->easy, CURLINFO_NUM_CONNECTS, &n_new);
+    return n_new == 0 && http_status(transport) == 0 &&
+           (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+            code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM);
+}
+
+static enum exchange attempt(struct np_send_transport *transport, bool is_fresh,
+                             int64_t deadline_ns, int cancel_fd, CURLcode *code)
+{
+    const struct np_libcurl *curl = transport->curl;
+
+    np_otlp_buffer_cut(&transport->answer, 0);
+    transport->answer_headers = (struct np_send_answer_headers){0};
+    transport->is_cut = false;
+    transport->trouble[0] = '\0';
+    SET(FRESH_CONNECT, (long)is_fresh);
+    SET(FORBID_REUSE, (long)transport->is_fresh_each_time);
+    if (curl->multi_add_handle(shared.multi, transport->easy) != CURLM_OK) {
+        *code = CURLE_OUT_OF_MEMORY;
+        return EXCHANGE_ENDED;
+    }
+    enum exchange how = exchange(transport, deadline_ns, cancel_fd, code);
+    curl->multi_remove_handle(shared.multi, transport->easy);
+    return how;
+}
+
+static void conclude(const struct np_send_transport *transport, enum exchange how, CURLcode code,
+                     size_t n_bytes, struct np_send_reply *reply)
+{
+    const char *trouble =
+        *transport->trouble ? transport->trouble : transport->curl->easy_strerror(code);
+
+    if (how == EXCHANGE_CANCELED)
+        np_send_reply_set(reply, NP_SEND_CANCELED, "canceled");
+    else if (how == EXCHANGE_LATE)
+        np_send_reply_set(reply,
+                          outcome_of(CURLE_OPERATION_TIMEDOUT, is_connected(transport), n_bytes),
+                          is_connected(transport) ? "no answer in time" : "no connection in time");
+    else if (has_answer(transport, code))
+        read_answer(transport, code, reply);
+    else
+        np_send_reply_set(reply, outcome_of(code, is_connected(transport), n_bytes), "%s", trouble);
+}
+
+void np_send_transport_send(struct np_send_transport *transport, const void *body, size_t n_bytes,
+                            const char *batch_id, int64_t deadline_ns, int cancel_fd,
+                            struct np_send_reply *reply)
+{
+    int64_t now_ns = np_clock_mono_ns();
+    double left_s = (double)(deadline_ns - now_ns) / 1e9;
+    CURLcode code;
+
+    if (transport->to.timeout_s > 0 && transport->to.timeout_s < left_s) {
+        left_s = transport->to.timeout_s;
+        deadline_ns = now_ns + (int64_t)(left_s * 1e9);
+    }
+    if (left_s <= 0) {
+        np_send_reply_set(reply, NP_SEND_RETRY, "no time was left to send");
+        return;
+    }
+    if (is_canceled(cancel_fd)) { /* what left now would have no answer, and come again */
+        np_send_reply_set(reply, NP_SEND_CANCELED, "canceled");
+        return;
+    }
+    if (pack(transport, body, n_bytes) < 0 || !set_headers(transport, batch_id, left_s)) {
+        np_send_reply_set(reply, NP_SEND_RETRY, "no memory to send");
+        return;
+    }
+    SET(HTTPHEADER, transport->headers);
+    SET(POSTFIELDS, transport->packed.bytes);
+    SET(POSTFIELDSIZE_LARGE, (curl_off_t)transport->packed.length);
+    enum exchange how =
+        attempt(transport, transport->is_fresh_each_time, deadline_ns, cancel_fd, &code);
+    if (how == EXCHANGE_ENDED && was_stale(transport, code))
+        how = attempt(transport, true, deadline_ns, cancel_fd, &code);
+    conclude(transport, how, code, n_bytes, reply);
+}

@@ -1,0 +1,219 @@
+#include "show/console.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "otlp/buffer.h"
+#include "trace/names.h"
+
+struct console {
+    int fd;
+    const struct np_otlp_redactor *redactor;
+    struct np_otlp_buffer line, redacted;
+};
+
+static void say(struct np_otlp_buffer *line, const char *format, ...) NP_PRINTF(2, 3);
+static void say(struct np_otlp_buffer *line, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    np_otlp_buffer_text(line, text);
+}
+
+/* In quotes; a control character stands as a blank, and a byte that is no UTF-8 as '?'. */
+static void say_clean(struct np_otlp_buffer *line, const char *text)
+{
+    np_otlp_buffer_add(line, "\"", 1);
+    for (const char *c = text ? text : ""; *c;) {
+        size_t n = np_utf8_sequence(c);
+        bool is_control = n == 1 && ((unsigned char)*c < 0x20 || *c == 0x7f);
+        if (*c == '"' || *c == '\\')
+            np_otlp_buffer_add(line, "\\", 1);
+        np_otlp_buffer_add(line, n == 0 ? "?" : is_control ? " " : c, n ? n : 1);
+        c += n ? n : 1;
+    }
+    np_otlp_buffer_add(line, "\"", 1);
+}
+
+/* The value of `key`; NULL for other texts. */
+static void say_text(struct console *console, const char *key, const char *text)
+{
+    struct np_otlp_buffer *redacted = &console->redacted;
+
+    if (!text || !console->redactor) {
+        say_clean(&console->line, text);
+        return;
+    }
+    np_otlp_buffer_cut(redacted, 0);
+    np_otlp_redact(console->redactor, key, text, strlen(text), redacted);
+    np_otlp_buffer_add(redacted, "", 1);
+    say_clean(&console->line, redacted->failed ? NULL : redacted->bytes);
+}
+
+static void say_attributes(struct console *console, const struct np_attrs *attrs)
+{
+    struct np_otlp_buffer *line = &console->line;
+
+    for (size_t i = 0; i < attrs->n; i++) {
+        const struct np_attr *attr = &attrs->item[i];
+        say(line, " %s=", attr->key);
+        switch (attr->type) {
+        case NP_ATTR_STRING:
+            say_text(console, attr->key, attr->value.string);
+            break;
+        case NP_ATTR_INT:
+            say(line, "%" PRId64, attr->value.integer);
+            break;
+        case NP_ATTR_DOUBLE:
+            say(line, "%.6g", attr->value.number);
+            break;
+        case NP_ATTR_BOOL:
+            say(line, "%s", attr->value.boolean ? "true" : "false");
+            break;
+        }
+    }
+}
+
+static void say_ids(struct np_otlp_buffer *line, const struct np_trace_id *trace_id,
+                    const struct np_span_id *span_id)
+{
+    char trace[NP_TRACE_ID_HEX], span[NP_SPAN_ID_HEX];
+
+    if (np_trace_id_is_zero(trace_id))
+        return;
+    np_trace_id_hex(trace_id, trace);
+    np_span_id_hex(span_id, span);
+    say(line, ", trace %s, span %s", trace, span);
+}
+
+/* End the line and write it whole. */
+static void put(struct console *console)
+{
+    np_otlp_buffer_add(&console->line, "\n", 1);
+    if (!console->line.failed)
+        (void)np_fd_write_all(console->fd, console->line.bytes, console->line.length);
+    np_otlp_buffer_cut(&console->line, 0);
+}
+
+/* Spans. */
+
+static void say_parent(struct np_otlp_buffer *line, const struct np_span *span)
+{
+    char parent[NP_SPAN_ID_HEX];
+
+    if (np_span_id_is_zero(&span->parent_id))
+        return;
+    np_span_id_hex(&span->parent_id, parent);
+    say(line, ", parent %s", parent);
+}
+
+static void on_span_end(void *self, const struct np_span *span)
+{
+    struct console *console = self;
+    struct np_otlp_buffer *line = &console->line;
+    char time[NP_CLOCK_TEXT];
+
+    say(line, "span %s %.3f s", span->name, (double)(span->end_ns - span->start_ns) / 1e9);
+    if (span->status == NP_STATUS_ERROR) {
+        say(line, ", error ");
+        say_text(console, NULL, span->status_message);
+    }
+    say_ids(line, &span->trace_id, &span->span_id);
+    say_parent(line, span);
+    say_attributes(console, &span->attrs);
+    put(console);
+    for (size_t i = 0; i < span->n_events; i++) {
+        say(line, "  event %s %s", span->event[i].name,
+            np_clock_iso8601(span->event[i].time_ns, time));
+        say_attributes(console, &span->event[i].attrs);
+        put(console);
+    }
+}
+
+/* Logs. */
+
+static const char *level(enum np_severity severity)
+{
+    return severity >= NP_FATAL         ? "FATAL"
+           : severity >= NP_ERROR_LEVEL ? "ERROR"
+           : severity >= NP_WARN        ? "WARN"
+           : severity >= NP_INFO        ? "INFO"
+                                        : "DEBUG";
+}
+
+static void on_log(void *self, const struct np_log_record *record)
+{
+    struct console *console = self;
+    const struct np_attr *event = np_attrs_find(&record->attrs, NP_KEY_EVENT_NAME);
+    char time[NP_CLOCK_TEXT];
+
+    if (event && strcmp(event->value.string, NP_EVENT_SAMPLING) == 0)
+        return; /* for those who read the record */
+    say(&console->line, "log %s %s ", np_clock_iso8601(record->time_ns, time),
+        level(record->severity));
+    say_text(console, NULL, record->body);
+    say_ids(&console->line, &record->trace_id, &record->span_id);
+    say_attributes(console, &record->attrs);
+    put(console);
+}
+
+/* Metrics. */
+
+static void on_metrics(void *self, const struct np_metric_point *point, size_t n)
+{
+    struct console *console = self;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct np_metric_point *p = &point[i];
+        say(&console->line, "metric %s ", p->def->name);
+        if (p->def->kind != NP_METRIC_HISTOGRAM)
+            say(&console->line, "%.15g", p->value);
+        else if (p->count == 0)
+            say(&console->line, "count 0");
+        else
+            say(&console->line, "count %" PRIu64 ", sum %.6g, min %.6g, max %.6g", p->count, p->sum,
+                p->minimum, p->maximum);
+        say(&console->line, " %s", p->def->unit);
+        say_attributes(console, &p->attrs);
+        put(console);
+    }
+}
+
+static void on_close(void *self)
+{
+    struct console *console = self;
+
+    np_otlp_buffer_done(&console->line);
+    np_otlp_buffer_done(&console->redacted);
+    free(console);
+}
+
+int np_show_console_open(int fd, const struct np_send_settings *settings,
+                         const struct np_otlp_redactor *redactor, struct np_trace_sink *sink,
+                         struct np_error *err)
+{
+    struct console *console = np_try_calloc(1, sizeof(*console));
+
+    if (!console)
+        return np_error_set(err, NP_ENOMEM, "no memory for the console exporter");
+    console->fd = fd;
+    console->redactor = redactor;
+    *sink = (struct np_trace_sink){.self = console, .close = on_close};
+    if (settings->exporters[NP_OTLP_TRACES] & NP_SEND_TO_CONSOLE)
+        sink->span_end = on_span_end;
+    if (settings->exporters[NP_OTLP_LOGS] & NP_SEND_TO_CONSOLE)
+        sink->log = on_log;
+    if (settings->exporters[NP_OTLP_METRICS] & NP_SEND_TO_CONSOLE)
+        sink->metrics = on_metrics;
+    return 0;
+}

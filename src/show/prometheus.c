@@ -1,0 +1,301 @@
+#include "show/prometheus.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/str.h"
+
+/* UCUM -> the word in a name. */
+static const struct {
+    const char *unit, *word;
+} units[] = {{"s", "seconds"}, {"By", "bytes"}, {"mm", "millimeters"}};
+
+static bool is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':';
+}
+
+/* What is allowed in names, the rest as single underscores. */
+static void add_name(struct np_str *name, const char *text)
+{
+    for (; *text; text++) {
+        bool after_underscore = name->length > 0 && name->text[name->length - 1] == '_';
+        if (is_name_char(*text))
+            np_str_add_char(name, *text);
+        else if (!after_underscore)
+            np_str_add_char(name, '_');
+    }
+}
+
+static const char *unit_word(const struct np_metric_def *def)
+{
+    if (*def->unit == '{' || !*def->unit)
+        return NULL;
+    if (strcmp(def->unit, "1") == 0)
+        return def->kind == NP_METRIC_GAUGE ? "ratio" : NULL;
+    for (size_t i = 0; i < NP_COUNT(units); i++)
+        if (strcmp(def->unit, units[i].unit) == 0)
+            return units[i].word;
+    return def->unit;
+}
+
+char *np_show_prometheus_name(const struct np_metric_def *def)
+{
+    struct np_str name = {0};
+    const char *unit = unit_word(def);
+
+    add_name(&name, def->name);
+    if (unit) {
+        np_str_add_char(&name, '_');
+        add_name(&name, unit);
+    }
+    if (def->kind == NP_METRIC_COUNTER)
+        np_str_add(&name, "_total");
+    return np_str_take(&name);
+}
+
+static void add_number(struct np_otlp_buffer *out, double value)
+{
+    char text[40];
+
+    if (isinf(value)) {
+        np_otlp_buffer_text(out, value > 0 ? "+Inf" : "-Inf");
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) { /* the fewest that read back the same */
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    np_otlp_buffer_text(out, text);
+}
+
+static void add_count(struct np_otlp_buffer *out, uint64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRIu64, value);
+    np_otlp_buffer_text(out, text);
+}
+
+static void add_escaped(struct np_otlp_buffer *out, const char *text, size_t n, const char *special)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '\n')
+            np_otlp_buffer_add(out, "\\n", 2);
+        else if (strchr(special, text[i]) && text[i])
+            np_otlp_buffer_add(out, (const char[]){'\\', text[i]}, 2);
+        else
+            np_otlp_buffer_add(out, &text[i], 1);
+    }
+}
+
+static void add_value(struct np_otlp_buffer *out, const struct np_attr *attr,
+                      const struct np_otlp_redactor *redactor)
+{
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
+    char number[32];
+
+    switch (attr->type) {
+    case NP_ATTR_STRING:
+        if (redactor)
+            np_otlp_redact(redactor, attr->key, attr->value.string, strlen(attr->value.string),
+                           &text);
+        else
+            np_otlp_buffer_text(&text, attr->value.string);
+        if (text.failed) /* rather nothing than a label that should not be seen */
+            out->failed = text.failed;
+        else
+            add_escaped(out, text.bytes, text.length, "\\\"");
+        return;
+    case NP_ATTR_INT:
+        snprintf(number, sizeof(number), "%" PRId64, attr->value.integer);
+        np_otlp_buffer_text(out, number);
+        return;
+    case NP_ATTR_DOUBLE:
+        add_number(out, attr->value.number);
+        return;
+    case NP_ATTR_BOOL:
+        np_otlp_buffer_text(out, attr->value.boolean ? "true" : "false");
+        return;
+    }
+}
+
+/* A line's beginning: name, suffix and labels; `bound` is the bucket's, NULL = none. */
+struct series {
+    const char *name, *suffix, *bound;
+    const struct np_attrs *attrs;
+};
+
+static void begin_line(struct np_otlp_buffer *out, const struct series *series,
+                       const struct np_otlp_redactor *redactor)
+{
+    const char *separator = "{";
+
+    np_otlp_buffer_text(out, series->name);
+    np_otlp_buffer_text(out, series->suffix);
+    for (size_t i = 0; i < series->attrs->n; i++) {
+        NP_AUTO(np_str_done) struct np_str label = {0};
+        add_name(&label, series->attrs->item[i].key);
+        np_otlp_buffer_text(out, separator);
+        np_otlp_buffer_text(out, np_str_text(&label));
+        np_otlp_buffer_text(out, "=\"");
+        add_value(out, &series->attrs->item[i], redactor);
+        np_otlp_buffer_text(out, "\"");
+        separator = ",";
+    }
+    if (series->bound) {
+        np_otlp_buffer_text(out, separator);
+        np_otlp_buffer_text(out, "le=\"");
+        np_otlp_buffer_text(out, series->bound);
+        np_otlp_buffer_text(out, "\"");
+        separator = ",";
+    }
+    np_otlp_buffer_text(out, *separator == ',' ? "} " : " ");
+}
+
+/* "60.0", as client libraries write a bound. */
+static void bound_text(double bound, char *text, size_t size)
+{
+    snprintf(text, size, "%.15g", bound);
+    if (!strpbrk(text, ".e"))
+        snprintf(text, size, "%.15g.0", bound);
+}
+
+static void add_buckets(struct np_otlp_buffer *out, const char *name,
+                        const struct np_metric_point *point,
+                        const struct np_otlp_redactor *redactor)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; point->bucket && i < point->def->n_bounds; i++) {
+        char bound[32];
+        bound_text(point->def->bound[i], bound, sizeof(bound));
+        sum += point->bucket[i];
+        begin_line(out, &(struct series){name, "_bucket", bound, &point->attrs}, redactor);
+        add_count(out, sum);
+        np_otlp_buffer_text(out, "\n");
+    }
+    begin_line(out, &(struct series){name, "_bucket", "+Inf", &point->attrs}, redactor);
+    add_count(out, point->count);
+    np_otlp_buffer_text(out, "\n");
+}
+
+static void add_point(struct np_otlp_buffer *out, const char *name,
+                      const struct np_metric_point *point, const struct np_otlp_redactor *redactor)
+{
+    bool is_histogram = point->def->kind == NP_METRIC_HISTOGRAM;
+
+    if (is_histogram)
+        add_buckets(out, name, point, redactor);
+    begin_line(out, &(struct series){name, is_histogram ? "_sum" : "", NULL, &point->attrs},
+               redactor);
+    add_number(out, is_histogram ? point->sum : point->value);
+    np_otlp_buffer_text(out, "\n");
+    if (!is_histogram)
+        return;
+    begin_line(out, &(struct series){name, "_count", NULL, &point->attrs}, redactor);
+    add_count(out, point->count);
+    np_otlp_buffer_text(out, "\n");
+}
+
+static void add_head(struct np_otlp_buffer *out, const char *name, const char *help,
+                     const char *type)
+{
+    np_otlp_buffer_text(out, "# HELP ");
+    np_otlp_buffer_text(out, name);
+    np_otlp_buffer_text(out, " ");
+    add_escaped(out, help, strlen(help), "\\");
+    np_otlp_buffer_text(out, "\n# TYPE ");
+    np_otlp_buffer_text(out, name);
+    np_otlp_buffer_text(out, " ");
+    np_otlp_buffer_text(out, type);
+    np_otlp_buffer_text(out, "\n");
+}
+
+static void add_target(struct np_otlp_buffer *out, const struct np_attrs *resource,
+                       const struct np_otlp_redactor *redactor)
+{
+    add_head(out, "target_info", "Attributes of the resource", "gauge");
+    begin_line(out, &(struct series){"target_info", "", NULL, resource}, redactor);
+    np_otlp_buffer_text(out, "1\n");
+}
+
+void np_show_prometheus_text(const struct np_metric_point *point, size_t n_points,
+                             const struct np_attrs *resource,
+                             const struct np_otlp_redactor *redactor, struct np_otlp_buffer *out)
+{
+    static const char *const types[] = {
+        [NP_METRIC_COUNTER] = "counter",
+        [NP_METRIC_UPDOWN] = "gauge",
+        [NP_METRIC_GAUGE] = "gauge",
+        [NP_METRIC_HISTOGRAM] = "histogram",
+    };
+
+    if (resource)
+        add_target(out, resource, redactor);
+    for (size_t i = 0; i < n_points; i++) {
+        const struct np_metric_def *def = point[i].def;
+        NP_AUTO(np_freep) char *name = np_show_prometheus_name(def);
+        if (i == 0 || strcmp(point[i - 1].def->name, def->name) != 0)
+            add_head(out, name, def->description, types[def->kind]);
+        add_point(out, name, &point[i], redactor);
+    }
+}
+
+/* The file. */
+
+struct textfile {
+    char *path;
+    const struct np_otlp_redactor *redactor;
+    struct np_error trouble;
+    bool is_told;
+};
+
+static void write_file(void *self, const struct np_metric_point *point, size_t n_points)
+{
+    struct textfile *file = self;
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
+    struct np_error err = {0};
+
+    np_show_prometheus_text(point, n_points, NULL, file->redactor, &text);
+    if (text.failed)
+        np_error_set(&err, text.failed, "'%s': no memory to write metrics", file->path);
+    else
+        np_file_replace(file->path, text.bytes, text.length, &err);
+    if (err.code < 0 && file->trouble.code == 0)
+        file->trouble = err;
+}
+
+static void close_file(void *self)
+{
+    struct textfile *file = self;
+
+    free(file->path);
+    free(file);
+}
+
+struct np_trace_sink np_show_textfile_sink(const char *path,
+                                           const struct np_otlp_redactor *redactor)
+{
+    struct textfile *file = np_xcalloc(1, sizeof(*file));
+
+    file->path = np_xstrdup(path);
+    file->redactor = redactor;
+    return (struct np_trace_sink){.self = file, .metrics = write_file, .close = close_file};
+}
+
+bool np_show_textfile_trouble(const struct np_trace_sink *sink, struct np_error *what)
+{
+    struct textfile *file = sink->self;
+
+    if (file->trouble.code == 0 || file->is_told)
+        return false;
+    file->is_told = true;
+    *what = file->trouble;
+    return true;
+}

@@ -1,0 +1,446 @@
+#include "spool/ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "codec/sha256.h"
+#include "spool/append.h"
+#include "spool/lines.h"
+
+/* A ledger of ours has a handful of destinations and one growing range for each signal. More than
+ * this is not ours, and is not followed: it counts as not sent. */
+enum { MOST_ACCOUNTS = 256, MOST_RANGES = 4096 };
+
+/* Ascending, apart from each other by at least one byte. */
+struct ranges {
+    struct np_spool_range *item;
+    size_t n, capacity;
+};
+
+/* One signal at one destination. */
+struct account {
+    char *destination;
+    enum np_otlp_signal signal;
+    struct ranges accepted, dropped;
+    struct np_spool_range pending; /* to 0 = none */
+    int64_t n_accepted;
+};
+
+struct np_spool_ledger {
+    char *path;
+    char *record_name;
+    int fd; /* -1: to look at only */
+    bool is_torn;
+    struct account *account;
+    size_t n_accounts;
+};
+
+static const char *const mark_names[NP_SPOOL_N_MARKS] = {
+    [NP_SPOOL_MARK_SENDING] = "sending", [NP_SPOOL_MARK_ACCEPTED] = "accepted",
+    [NP_SPOOL_MARK_PARTIAL] = "partial", [NP_SPOOL_MARK_DROPPED] = "dropped",
+    [NP_SPOOL_MARK_SPLIT] = "split",
+};
+
+/* Put `added` in, joined with what it touches. Returns 0, NP_ENOMEM. */
+static int ranges_add(struct ranges *ranges, struct np_spool_range added)
+{
+    size_t first = ranges->n; /* from the end: nearly always it continues the last one */
+
+    while (first > 0 && ranges->item[first - 1].to >= added.from)
+        first--;
+    size_t last = first;
+    for (; last < ranges->n && ranges->item[last].from <= added.to; last++) {
+        if (ranges->item[last].from < added.from)
+            added.from = ranges->item[last].from;
+        if (ranges->item[last].to > added.to)
+            added.to = ranges->item[last].to;
+    }
+    if (last > first) { /* [first, last) become one */
+        ranges->item[first] = added;
+        memmove(&ranges->item[first + 1], &ranges->item[last],
+                (ranges->n - last) * sizeof(*ranges->item));
+        ranges->n -= last - first - 1;
+        return 0;
+    }
+    if (ranges->n == MOST_RANGES)
+        return 0;
+    if (ranges->n == ranges->capacity) {
+        size_t capacity = ranges->capacity ? ranges->capacity * 2 : 4;
+        struct np_spool_range *item = np_try_realloc(ranges->item, capacity, sizeof(*item));
+        if (!item)
+            return NP_ENOMEM;
+        ranges->item = item;
+        ranges->capacity = capacity;
+    }
+    memmove(&ranges->item[first + 1], &ranges->item[first],
+            (ranges->n - first) * sizeof(*ranges->item));
+    ranges->item[first] = added;
+    ranges->n++;
+    return 0;
+}
+
+/* If `at` is inside a range, that range's end, else `at`; `*next` is lowered to the next start. */
+static int64_t ranges_skip(const struct ranges *ranges, int64_t at, int64_t *next)
+{
+    for (size_t i = 0; i < ranges->n; i++) {
+        if (ranges->item[i].to <= at)
+            continue;
+        if (ranges->item[i].from <= at)
+            at = ranges->item[i].to;
+        else {
+            if (ranges->item[i].from < *next)
+                *next = ranges->item[i].from;
+            break;
+        }
+    }
+    return at;
+}
+
+static struct account *find_account(const struct np_spool_ledger *ledger, const char *destination,
+                                    enum np_otlp_signal signal)
+{
+    for (size_t i = 0; i < ledger->n_accounts; i++)
+        if (ledger->account[i].signal == signal &&
+            strcmp(ledger->account[i].destination, destination) == 0)
+            return &ledger->account[i];
+    return NULL;
+}
+
+/* NULL when memory is gone or there are too many. */
+static struct account *make_account(struct np_spool_ledger *ledger, const char *destination,
+                                    enum np_otlp_signal signal)
+{
+    struct account *found = find_account(ledger, destination, signal);
+
+    if (found || ledger->n_accounts == MOST_ACCOUNTS)
+        return found;
+    size_t n = strlen(destination) + 1;
+    char *copy = np_try_malloc(n, 1);
+    struct account *account =
+        copy ? np_try_realloc(ledger->account, ledger->n_accounts + 1, sizeof(*account)) : NULL;
+    if (!account) {
+        free(copy);
+        return NULL;
+    }
+    memcpy(copy, destination, n);
+    ledger->account = account;
+    account[ledger->n_accounts] = (struct account){.destination = copy, .signal = signal};
+    return &account[ledger->n_accounts++];
+}
+
+static bool is_same(const struct np_spool_range *a, const struct np_spool_range *b)
+{
+    return a->from == b->from && a->to == b->to;
+}
+
+/* A batch that was split is nobody's any more. */
+static void forget_pending(const struct np_spool_ledger *ledger, const struct np_spool_entry *entry)
+{
+    for (size_t i = 0; i < ledger->n_accounts; i++) {
+        struct account *account = &ledger->account[i];
+        if (account->signal == entry->signal && is_same(&account->pending, &entry->range))
+            account->pending = (struct np_spool_range){0, 0};
+    }
+}
+
+static int remember(struct np_spool_ledger *ledger, const struct np_spool_entry *entry)
+{
+    struct account *account = make_account(ledger, entry->destination, entry->signal);
+
+    if (!account)
+        return ledger->n_accounts == MOST_ACCOUNTS ? 0 : NP_ENOMEM;
+    if (entry->mark == NP_SPOOL_MARK_SENDING) {
+        account->pending = entry->range;
+        return 0;
+    }
+    if (entry->mark == NP_SPOOL_MARK_SPLIT)
+        forget_pending(ledger, entry);
+    else if (is_same(&account->pending, &entry->range))
+        account->pending = (struct np_spool_range){0, 0};
+    switch (entry->mark) {
+    case NP_SPOOL_MARK_ACCEPTED:
+    case NP_SPOOL_MARK_PARTIAL:
+        account->n_accepted += entry->n_items - entry->n_rejected;
+        return ranges_add(&account->accepted, entry->range);
+    case NP_SPOOL_MARK_DROPPED:
+        return ranges_add(&account->dropped, entry->range);
+    default:
+        return 0;
+    }
+}
+
+/* Reading. */
+
+static bool signal_of(const char *name, enum np_otlp_signal *signal)
+{
+    for (int i = 0; name && i < NP_OTLP_N_SIGNALS; i++)
+        if (strcmp(name, np_otlp_signal_name((enum np_otlp_signal)i)) == 0) {
+            *signal = (enum np_otlp_signal)i;
+            return true;
+        }
+    return false;
+}
+
+static bool mark_of(const char *name, enum np_spool_mark *mark)
+{
+    for (int i = 0; name && i < NP_SPOOL_N_MARKS; i++)
+        if (strcmp(name, mark_names[i]) == 0) {
+            *mark = (enum np_spool_mark)i;
+            return true;
+        }
+    return false;
+}
+
+static int64_t count_at(const json_t *object, const char *key)
+{
+    enum { MOST = 1 << 30 };
+    json_int_t n = json_integer_value(json_object_get(object, key));
+
+    return n < 0 ? 0 : n > MOST ? MOST : n;
+}
+
+/* False when it is no entry. What it borrows is the object's. */
+static bool entry_of(const json_t *object, struct np_spool_entry *entry)
+{
+    const json_t *from = json_object_get(object, "from"), *to = json_object_get(object, "to");
+
+    *entry = (struct np_spool_entry){
+        .destination = json_string_value(json_object_get(object, "destination")),
+        .range = {json_integer_value(from), json_integer_value(to)},
+        .n_items = count_at(object, "items"),
+        .n_rejected = count_at(object, "rejected"),
+    };
+    if (entry->n_rejected > entry->n_items)
+        entry->n_rejected = entry->n_items;
+    return entry->destination && json_is_integer(from) && json_is_integer(to) &&
+           entry->range.from >= 0 && entry->range.from < entry->range.to &&
+           entry->range.to < INT64_MAX &&
+           signal_of(json_string_value(json_object_get(object, "signal")), &entry->signal) &&
+           mark_of(json_string_value(json_object_get(object, "outcome")), &entry->mark);
+}
+
+static int read_lines(struct np_spool_ledger *ledger, int fd, struct np_error *err)
+{
+    NP_AUTO(np_spool_lines_done) struct np_spool_lines lines = {.fd = -1};
+    const char *line;
+    size_t length;
+    int more;
+
+    NP_TRY(np_spool_lines_open(&lines, fd, err));
+    while ((more = np_spool_lines_next(&lines, &line, &length, err)) > 0) {
+        struct np_spool_entry entry;
+        json_t *object = json_loadb(line, length, 0, NULL);
+        int code = object && entry_of(object, &entry) ? remember(ledger, &entry) : 0;
+        json_decref(object);
+        if (code < 0)
+            return np_error_set(err, code, "'%s': no memory for the ledger", ledger->path);
+    }
+    return more;
+}
+
+static struct np_spool_ledger *empty_ledger(const char *record_path)
+{
+    struct np_spool_ledger *ledger = np_xcalloc(1, sizeof(*ledger));
+
+    ledger->path = np_xasprintf("%s.ledger", record_path);
+    ledger->record_name = np_xstrdup(np_path_name(record_path));
+    ledger->fd = -1;
+    return ledger;
+}
+
+void np_spool_ledger_freep(struct np_spool_ledger **address)
+{
+    struct np_spool_ledger *ledger = *address;
+
+    if (!ledger)
+        return;
+    if (ledger->fd >= 0)
+        close(ledger->fd); /* the lock goes with it */
+    for (size_t i = 0; i < ledger->n_accounts; i++) {
+        free(ledger->account[i].destination);
+        free(ledger->account[i].accepted.item);
+        free(ledger->account[i].dropped.item);
+    }
+    free(ledger->account);
+    free(ledger->path);
+    free(ledger->record_name);
+    np_freep(address);
+}
+
+static int lock(const struct np_spool_ledger *ledger, struct np_error *err)
+{
+    int failed;
+
+    do
+        failed = flock(ledger->fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    while (failed == EINTR);
+    if (failed == EWOULDBLOCK)
+        return np_error_set(err, NP_EBUSY, "'%s': another process is sending this telemetry",
+                            ledger->path);
+    return 0; /* no locks here: better sent twice, under the same names, than never */
+}
+
+int np_spool_ledger_open(const char *record_path, struct np_spool_ledger **out,
+                         struct np_error *err)
+{
+    NP_AUTO(np_spool_ledger_freep) struct np_spool_ledger *ledger = empty_ledger(record_path);
+
+    ledger->fd = open(ledger->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+    if (ledger->fd < 0)
+        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot open the telemetry ledger",
+                              ledger->path);
+    NP_TRY(lock(ledger, err));
+    NP_TRY(np_spool_ends_torn(ledger->fd, ledger->path, &ledger->is_torn, err));
+    NP_TRY(read_lines(ledger, ledger->fd, err));
+    *out = ledger;
+    ledger = NULL;
+    return 0;
+}
+
+int np_spool_ledger_read(const char *record_path, struct np_spool_ledger **out,
+                         struct np_error *err)
+{
+    NP_AUTO(np_spool_ledger_freep) struct np_spool_ledger *ledger = empty_ledger(record_path);
+    int fd = open(ledger->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 && errno != ENOENT)
+        return np_error_errno(err, errno, NP_EIO, "'%s': cannot read the telemetry ledger",
+                              ledger->path);
+    if (fd >= 0) {
+        int code = read_lines(ledger, fd, err);
+        close(fd);
+        NP_TRY(code);
+    }
+    *out = ledger;
+    ledger = NULL;
+    return 0;
+}
+
+/* Writing. */
+
+static json_t *entry_json(const struct np_spool_ledger *ledger, const struct np_spool_entry *entry)
+{
+    char id[NP_SPOOL_BATCH_ID], time[NP_CLOCK_TEXT];
+
+    np_spool_batch_id(ledger->record_name, entry->signal, &entry->range, 0, 0, id);
+    json_t *object = json_pack(
+        "{ss ss ss ss sI sI ss sI}", "time", np_clock_iso8601(np_clock_unix_ns(), time),
+        "destination", entry->destination, "signal", np_otlp_signal_name(entry->signal), "batch",
+        id, "from", (json_int_t)entry->range.from, "to", (json_int_t)entry->range.to, "outcome",
+        mark_names[entry->mark], "items", (json_int_t)entry->n_items);
+    if (object && entry->n_rejected)
+        json_object_set_new(object, "rejected", json_integer(entry->n_rejected));
+    if (object && entry->text && *entry->text)
+        json_object_set_new(object, "said", json_string(entry->text));
+    return object;
+}
+
+static int append(struct np_spool_ledger *ledger, const struct np_spool_entry *entry,
+                  struct np_error *err)
+{
+    json_t *object = entry_json(ledger, entry);
+    NP_AUTO(np_freep) char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+    json_decref(object);
+    size_t n = text ? strlen(text) : 0;
+    NP_AUTO(np_freep) char *line = text ? np_try_malloc(n + 3, 1) : NULL;
+    if (!line)
+        return np_error_set(err, NP_ENOMEM, "'%s': no memory for a line", ledger->path);
+    size_t skip = ledger->is_torn ? 0 : 1;
+    line[0] = '\n';
+    memcpy(line + 1, text, n + 1);
+    line[n + 1] = '\n';
+    return np_spool_append(ledger->fd, ledger->path, line + skip, n + 2 - skip, &ledger->is_torn,
+                           NULL, err);
+}
+
+int np_spool_ledger_note(struct np_spool_ledger *ledger, const struct np_spool_entry *entry,
+                         struct np_error *err)
+{
+    bool is_intent = entry->mark == NP_SPOOL_MARK_SENDING;
+
+    if (is_intent && ledger->fd >= 0)
+        NP_TRY(append(ledger, entry, err));
+    if (remember(ledger, entry) < 0)
+        return np_error_set(err, NP_ENOMEM, "'%s': no memory for the ledger", ledger->path);
+    return is_intent || ledger->fd < 0 ? 0 : append(ledger, entry, err);
+}
+
+/* Asking. */
+
+struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,
+                                          const char *destination, enum np_otlp_signal signal,
+                                          enum np_spool_scope scope, int64_t at)
+{
+    int64_t start, next;
+
+    do {
+        start = at;
+        next = INT64_MAX;
+        for (size_t i = 0; i < ledger->n_accounts; i++) {
+            const struct account *account = &ledger->account[i];
+            bool here = strcmp(account->destination, destination) == 0;
+            if (account->signal != signal || (!here && scope == NP_SPOOL_NOT_HERE))
+                continue;
+            at = ranges_skip(&account->accepted, at, &next);
+            if (here && scope == NP_SPOOL_OWED)
+                at = ranges_skip(&account->dropped, at, &next);
+        }
+    } while (at != start); /* what one account ends, another may go on with */
+    return (struct np_spool_range){at, next};
+}
+
+bool np_spool_ledger_pending(const struct np_spool_ledger *ledger, const char *destination,
+                             enum np_otlp_signal signal, enum np_spool_scope scope,
+                             struct np_spool_range *range)
+{
+    bool is_found = false;
+
+    for (size_t i = 0; i < ledger->n_accounts; i++) {
+        const struct account *account = &ledger->account[i];
+        const struct np_spool_range *pending = &account->pending;
+        bool here = strcmp(account->destination, destination) == 0;
+        if (account->signal != signal || (!here && scope == NP_SPOOL_NOT_HERE) || pending->to == 0)
+            continue;
+        struct np_spool_range gap =
+            np_spool_ledger_gap(ledger, destination, signal, scope, pending->from);
+        if (gap.from != pending->from || gap.to < pending->to ||
+            (is_found && range->from <= pending->from))
+            continue;
+        *range = *pending;
+        is_found = true;
+    }
+    return is_found;
+}
+
+int64_t np_spool_ledger_accepted(const struct np_spool_ledger *ledger, const char *destination,
+                                 enum np_otlp_signal signal)
+{
+    const struct account *account = find_account(ledger, destination, signal);
+
+    return account ? account->n_accepted : 0;
+}
+
+void np_spool_batch_id(const char *record_path, enum np_otlp_signal signal,
+                       const struct np_spool_range *range, size_t first, size_t n,
+                       char id[NP_SPOOL_BATCH_ID])
+{
+    char hex[NP_SHA256_HEX];
+    NP_AUTO(np_freep)
+    char *text = np_xasprintf("%s\n%s\n%lld-%lld\n%zu+%zu", np_path_name(record_path),
+                              np_otlp_signal_name(signal), (long long)range->from,
+                              (long long)range->to, first, n);
+
+    np_sha256_of(text, strlen(text), hex);
+    memcpy(id, hex, NP_SPOOL_BATCH_ID - 1);
+    id[NP_SPOOL_BATCH_ID - 1] = '\0';
+}

@@ -1,0 +1,949 @@
+/* Bringing a record to a server that accepts, fails, refuses, finds things too large, or dies: each
+ * item arrives once, or is owed, or was dropped and said to be. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "post.h"
+#include "spool/owed.h"
+#include "spool/record.h"
+#include "tap.h"
+#include "trace/names.h"
+
+static const int64_t SECOND = INT64_C(1000000000);
+
+/* A record, a server, and what lies between them. */
+struct bench {
+    char *record;
+    struct script script;
+    struct np_send_settings settings;
+    struct np_send_outlets outlets;
+    struct np_send_delivery *delivery;
+};
+
+static void bench_done(struct bench *bench)
+{
+    np_send_delivery_freep(&bench->delivery);
+    script_done(&bench->script);
+    free(bench->record);
+}
+
+static int open_again(struct bench *bench, enum np_spool_life life, enum np_spool_scope scope)
+{
+    const struct np_send_delivery_options options = {.life = life, .scope = scope};
+    const struct np_send_post post = post_of(&bench->script);
+
+    np_send_delivery_freep(&bench->delivery);
+    np_send_outlets_init(&bench->outlets, &bench->settings, &post, 1);
+    return np_send_delivery_open(bench->record, &bench->outlets, &options, &bench->delivery, NULL);
+}
+
+static void bench_open(struct bench *bench, const char *name, const char *answers, int n_items)
+{
+    *bench = (struct bench){.record = fresh_record(name),
+                            .script = {.answers = answers, .now_ns = SECOND},
+                            .settings = test_settings()};
+    put_record(bench->record, 0, n_items);
+    ok_int(open_again(bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+}
+
+/* Step all signals until nothing is left to do, time passing as they ask; the worst of their last
+ * steps. */
+static enum np_send_step settle(struct bench *bench)
+{
+    enum np_send_step worst = NP_SEND_STEP_DONE;
+
+    for (int i = 0, n = 0; i < NP_OTLP_N_SIGNALS; n++) {
+        int64_t when_ns;
+        enum np_send_step step =
+            np_send_delivery_step(bench->delivery, (enum np_otlp_signal)i, &when_ns);
+        if (step == NP_SEND_STEP_LATER && when_ns < INT64_MAX)
+            bench->script.now_ns = when_ns;
+        if (step == NP_SEND_STEP_OVER)
+            worst = step;
+        if (step == NP_SEND_STEP_DONE || step == NP_SEND_STEP_OVER)
+            i++;
+        if (n > 5000) {
+            ok(!"settled in 5000 steps");
+            return NP_SEND_STEP_OVER;
+        }
+    }
+    return worst;
+}
+
+static struct np_send_tally total(const struct bench *bench)
+{
+    struct np_send_tally sum = {0};
+
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        const struct np_send_tally *tally = &bench->outlets.outlet[i].tally;
+        sum.n_exported += tally->n_exported;
+        sum.n_rejected += tally->n_rejected;
+        sum.n_dropped += tally->n_dropped;
+        sum.n_requests += tally->n_requests;
+        sum.n_failed += tally->n_failed;
+    }
+    return sum;
+}
+
+TEST(a_record_is_delivered_once_and_a_second_time_sends_nothing)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "once", "A", 1000);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 1000), 1000);
+    ok_int(n_once(&bench.script, "log", 1000), 1000);
+    ok_int(bench.script.n_requests, 4); /* 512 items each at most */
+    ok_int(np_send_delivery_owed_bytes(bench.delivery), 0);
+    ok_int(total(&bench).n_exported, 2000);
+    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(bench.script.n_requests, 4);
+}
+
+TEST(a_server_that_fails_for_a_while_gets_each_batch_again_under_the_same_name)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "again", "SSUTA", 10);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 10), 10);
+    ok_int(bench.script.n_requests, 6);
+    ok_int((int64_t)json_object_size(bench.script.batches), 2);
+    ok_int(bench.script.n_renamed, 0);
+    ok_int(total(&bench).n_failed, 4);
+}
+
+/* 1, 2, 4, … 30 s, each times [0.5, 1). */
+TEST(waits_double_up_to_thirty_seconds)
+{
+    struct np_send_retry retry = {0};
+
+    np_random_seed(&retry.random, 3, 0);
+    for (double full_s = 1; full_s < 200; full_s *= 2) {
+        double most_s = full_s < 30 ? full_s : 30;
+        double wait_s = (double)np_send_retry_wait_ns(&retry, -1) * 1e-9;
+        ok(wait_s >= most_s / 2 && wait_s <= most_s);
+    }
+    np_send_retry_reset(&retry);
+    double first_s = (double)np_send_retry_wait_ns(&retry, -1) * 1e-9;
+    ok_below(first_s, 1.0001, "after success, s");
+}
+
+TEST(what_the_server_asks_for_is_waited_for_within_reason)
+{
+    struct np_send_retry retry = {0};
+
+    np_random_seed(&retry.random, 3, 0);
+    /* Nothing at all is not believed: the second failure waits from one to two seconds. */
+    static const double asked_s[] = {7, 0, 1e12}, expected_s[] = {7.05, 1.5, 300.05};
+    for (size_t i = 0; i < NP_COUNT(asked_s); i++) {
+        double wait_s = (double)np_send_retry_wait_ns(&retry, asked_s[i]) * 1e-9;
+        ok_near(wait_s, expected_s[i], asked_s[i] > 0 ? 0.0501 : 0.5, "wait, s");
+    }
+
+    NP_AUTO(bench_done) struct bench bench;
+    bench_open(&bench, "asked", "RA", 1);
+    settle(&bench);
+    ok_near((double)bench.script.now_ns * 1e-9, 4.05, 0.0601, "one second and three later, s");
+}
+
+TEST(a_refused_batch_is_dropped_noted_and_not_sent_again_but_to_others)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "refused", "X", 10);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(total(&bench).n_dropped, 20);
+    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "refused: no, thank you");
+    bench.script.answers = "A";
+    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    settle(&bench);
+    ok_int(total(&bench).n_requests, 0);
+    char id[] = "http/json http://elsewhere.example:4318/v1/x";
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        bench.settings.to[i].id = id;
+    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    settle(&bench);
+    ok_int(total(&bench).n_exported, 20);
+}
+
+TEST(all_that_a_destination_has_not_goes_there_though_others_have_it)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "all", "A", 10);
+    settle(&bench);
+    char id[] = "http/json http://elsewhere.example:4318/v1/x";
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        bench.settings.to[i].id = id;
+    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    settle(&bench);
+    ok_int(total(&bench).n_exported, 0);
+    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_NOT_HERE), 0);
+    settle(&bench);
+    ok_int(total(&bench).n_exported, 20);
+    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_NOT_HERE), 0);
+    settle(&bench);
+    ok_int(total(&bench).n_exported, 0);
+}
+
+/* What the first died with in the middle of the record, after it had been refused what comes
+ * before. */
+TEST(a_batch_that_is_resumed_does_not_hide_what_is_owed_before_it)
+{
+    for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+        NP_AUTO(bench_done) struct bench bench;
+        struct np_error err = {0};
+
+        bench_open(&bench, elsewhere ? "hidden-b" : "hidden-a", "X", 5);
+        settle(&bench);
+        put_record(bench.record, 5, 10);
+        bench.script.answers = "T";
+        ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+        for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+            int64_t when_ns;
+            np_send_delivery_step(bench.delivery, (enum np_otlp_signal)i, &when_ns);
+        }
+        char id[] = "http/json http://elsewhere.example:4318/v1/x";
+        for (int i = 0; elsewhere && i < NP_OTLP_N_SIGNALS; i++)
+            bench.settings.to[i].id = id;
+        bench.script.answers = "A";
+        ok_int(open_again(&bench, NP_SPOOL_AT_REST, elsewhere ? NP_SPOOL_OWED : NP_SPOOL_NOT_HERE),
+               0);
+        ok_int(settle(&bench), NP_SEND_STEP_DONE);
+        ok_int(n_once(&bench.script, "span", 10), 10);
+        ok_int(n_once(&bench.script, "log", 10), 10);
+        ok_int(np_send_delivery_owed_bytes(bench.delivery), 0);
+        ok_int(err.code, 0);
+    }
+}
+
+/* A wrong token is the user's to mend: what was recorded is not thrown away for it. */
+TEST(a_closed_door_drops_nothing)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "door", "D", 10);
+    np_send_outlets_finish(&bench.outlets, bench.script.now_ns);
+    ok_int(settle(&bench), NP_SEND_STEP_OVER);
+    ok_int(total(&bench).n_dropped, 0);
+    ok(np_send_delivery_owed_bytes(bench.delivery) > 0);
+    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "not let in");
+    bench.script.answers = "A";
+    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 10), 10);
+}
+
+TEST(a_partial_success_is_done_and_says_what_was_lost)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "partial", "PA", 10);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(total(&bench).n_exported, 19);
+    ok_int(total(&bench).n_rejected, 1);
+    ok_int(bench.script.n_requests, 2);
+    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "accepted in part");
+}
+
+TEST(what_is_too_large_is_halved_until_it_fits)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "halved", "A", 100);
+    bench.script.most_items = 7;
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 100), 100);
+    ok_int(n_once(&bench.script, "log", 100), 100);
+    ok_int(bench.script.n_renamed, 0);
+    ok_int(total(&bench).n_dropped, 0);
+}
+
+/* One line with 9 spans, as closing a dead run's spans writes them. */
+static void put_long_line(const char *path)
+{
+    FILE *file = fopen(path, "ae");
+
+    fputs("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[", file);
+    for (int i = 0; i < 9; i++)
+        fprintf(file,
+                "%s{\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"%016x\","
+                "\"name\":\"long-%d\",\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\"}",
+                i ? "," : "", i + 1, i);
+    fputs("]}]}]}\n", file);
+    fclose(file);
+}
+
+TEST(a_line_that_is_too_large_is_taken_apart)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "line", "A", 3);
+    put_long_line(bench.record);
+    put_record(bench.record, 3, 6);
+    bench.script.most_items = 2;
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 6), 6);
+    ok_int(n_once(&bench.script, "long", 9), 9);
+    ok_int(total(&bench).n_dropped, 0);
+}
+
+TEST(of_what_another_signal_has_passed_nothing_is_missed)
+{
+    enum { N_SPANS = 4000, EACH = 800 }; /* 230 bytes each */
+    NP_AUTO(bench_done) struct bench bench;
+    bool is_over[NP_OTLP_N_SIGNALS] = {false};
+    int n_steps = 0;
+
+    bench_open(&bench, "passed", "A", 0);
+    FILE *file = fopen(bench.record, "ae");
+    for (int i = 0; i < N_SPANS; i++) {
+        put_span(file, i);
+        if (i % EACH == EACH / 2)
+            put_log(file, i / EACH);
+    }
+    fclose(file);
+    for (int i = 0; !is_over[0] || !is_over[1] || !is_over[2]; i = (i + 1) % NP_OTLP_N_SIGNALS) {
+        int64_t when_ns;
+        is_over[i] = np_send_delivery_step(bench.delivery, (enum np_otlp_signal)i, &when_ns) ==
+                     NP_SEND_STEP_DONE;
+        if (++n_steps > 1000)
+            break;
+    }
+    ok_below(n_steps, 1000, "steps");
+    ok_int(n_once(&bench.script, "span", N_SPANS), N_SPANS);
+    ok_int(n_once(&bench.script, "log", N_SPANS / EACH), N_SPANS / EACH);
+}
+
+TEST(an_item_that_is_too_large_alone_is_dropped_and_the_rest_goes_on)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    /* Of four spans: 4 are too large, 2 are, 1 is (dropped), then all is well. */
+    bench_open(&bench, "alone", "LLLA", 4);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(total(&bench).n_dropped, 1);
+    ok_int(n_once(&bench.script, "span", 4), 3);
+    ok_int(n_once(&bench.script, "log", 4), 4);
+    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "refused");
+}
+
+/* What is at the end of a run: a moment for who does not answer, one deadline for who does. */
+static double end_s(const char *name, const char *before, const char *after)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    bench_open(&bench, name, *before ? before : "A", 0);
+    open_again(&bench, NP_SPOOL_GROWING, NP_SPOOL_OWED);
+    put_record(bench.record, 0, 1);
+    if (*before)
+        np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns);
+    put_record(bench.record, 1, 3);
+    bench.script.answers = after;
+    int64_t start_ns = bench.script.now_ns;
+    np_send_outlets_finish(&bench.outlets, start_ns);
+    np_send_delivery_at_rest(bench.delivery);
+    settle(&bench);
+    return (double)(bench.script.now_ns - start_ns) * 1e-9;
+}
+
+static void end_below(double found_s, double limit_s, const char *what)
+{
+    ok_below(found_s, limit_s, what);
+}
+
+TEST(the_end_is_short_when_nobody_answers_and_bounded_when_somebody_does)
+{
+    end_below(end_s("end1", "", "U"), 0.15, "unreachable, never answered, s");
+    end_below(end_s("end2", "", "T"), 0.1301, "hung, never answered, s");
+    end_below(end_s("end3", "", "D"), 0.15, "not let in, s");
+    end_below(end_s("end4", "A", "U"), 0.15, "answered once, gone now, s");
+    end_below(end_s("end5", "A", "T"), 5.0001, "answered, hung at the end, s");
+    end_below(end_s("end6", "U", "U"), 0.15, "down before, down still, s");
+    double busy_s = end_s("end7", "A", "S");
+    ok(busy_s > 1 && busy_s < 5); /* it is asked again as long as there is time */
+    end_below(end_s("end8", "A", "SA"), 2.1, "busy once, s");
+}
+
+/* Its answers are slow: none of them comes after the deadline, for want of which a batch would be
+ * sent again. */
+TEST(what_leaves_at_the_end_has_time_to_be_answered)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "slow", "A", 12);
+    bench.settings.spans.most_in_batch = bench.settings.logs.most_in_batch = 1;
+    open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED);
+    bench.script.takes_ns = 9 * SECOND / 10;
+    int64_t when_ns;
+    np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns);
+    int64_t start_ns = bench.script.now_ns;
+    np_send_outlets_finish(&bench.outlets, start_ns);
+    ok_int(settle(&bench), NP_SEND_STEP_OVER);
+    ok(bench.script.now_ns - start_ns > 3 * SECOND && bench.script.now_ns - start_ns < 5 * SECOND);
+    open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 12), 12);
+    ok_int(n_once(&bench.script, "log", 12), 12);
+}
+
+/* It was there, was away, and is back: it is not given but a moment for a batch. */
+TEST(a_server_that_is_back_at_the_end_has_the_whole_deadline)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    bench_open(&bench, "back", "AAUA", 3);
+    bench.outlets.greets = true;
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_ON);
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_ON);
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_LOGS, &when_ns), NP_SEND_STEP_LATER);
+    np_send_outlets_finish(&bench.outlets, bench.script.now_ns);
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_LOGS, &when_ns), NP_SEND_STEP_ON);
+    ok(bench.script.last_deadline_ns - bench.script.now_ns < SECOND / 5);
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_LOGS, &when_ns), NP_SEND_STEP_ON);
+    ok(bench.script.last_deadline_ns - bench.script.now_ns > 4 * SECOND);
+    ok_int(n_once(&bench.script, "log", 3), 3);
+}
+
+/* The first request has nothing in it; the batch that follows is not broken off after a moment. */
+TEST(a_server_is_greeted_before_it_is_sent_anything)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    bench_open(&bench, "greeted", "UA", 3);
+    bench.outlets.greets = true;
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_LATER);
+    bench.script.now_ns = when_ns;
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_ON);
+    ok_int((int64_t)json_object_size(bench.script.seen), 0);
+    ok_int((int64_t)json_object_size(bench.script.batches), 0);
+    np_send_outlets_finish(&bench.outlets, bench.script.now_ns);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok(bench.script.last_deadline_ns - bench.script.now_ns > 4 * SECOND);
+    ok_int(n_once(&bench.script, "span", 3), 3);
+    ok_int(n_once(&bench.script, "log", 3), 3);
+    ok_int(bench.script.n_requests, 4); /* the logs go to the same server */
+}
+
+TEST(a_growing_record_is_followed_and_half_a_line_waits)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    bench_open(&bench, "grows", "A", 5);
+    ok_int(open_again(&bench, NP_SPOOL_GROWING, NP_SPOOL_OWED), 0);
+    FILE *file = fopen(bench.record, "ae");
+    fputs("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":", file);
+    fflush(file);
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_ON);
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_DONE);
+    ok_near((double)(when_ns - bench.script.now_ns) * 1e-9, 5, 1e-6, "next look, s");
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_LATER);
+    fputs("\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"00000000000000aa\",\"name\":"
+          "\"late-0\",\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\"}]}]}]}\n",
+          file);
+    fclose(file);
+    bench.script.now_ns = when_ns;
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_ON);
+    ok_int(n_once(&bench.script, "span", 5), 5);
+    ok_int(n_once(&bench.script, "late", 1), 1);
+    np_send_delivery_at_rest(bench.delivery);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+}
+
+TEST(torn_and_foreign_lines_do_not_stand_in_the_way)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "foreign", "A", 3);
+    FILE *file = fopen(bench.record, "ae");
+    fputs("{\"resourceSpans\":[{\"scopeSp\n\n\xff\xfe\n{\"a\":1}\n[]\n", file);
+    fclose(file);
+    put_record(bench.record, 3, 6);
+    file = fopen(bench.record, "ae");
+    fputs("{\"resourceLogs\":[{\"sco", file);
+    fclose(file);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 6), 6);
+    ok_int(n_once(&bench.script, "log", 6), 6);
+    ok_int(np_send_delivery_owed_bytes(bench.delivery), 0);
+}
+
+/* A sender that dies at its n-th request, before or after the server has it; the next one goes on.
+ */
+struct mortal {
+    struct script *script;
+    int fd;
+    int64_t n_left;
+};
+
+static void mortal_send(void *self, const struct np_send_parcel *parcel, int64_t deadline_ns,
+                        struct np_send_reply *reply)
+{
+    struct mortal *mortal = self;
+    uint32_t n = (uint32_t)parcel->n_bytes;
+
+    if (mortal->n_left == 0)
+        _exit(1); /* before it left */
+    if (write(mortal->fd, &n, sizeof(n)) != sizeof(n) ||
+        write(mortal->fd, parcel->batch_id, NP_SPOOL_BATCH_ID) != NP_SPOOL_BATCH_ID ||
+        write(mortal->fd, parcel->body, n) != (ssize_t)n)
+        _exit(2);
+    if (--mortal->n_left < 0)
+        _exit(1); /* the server has it, the ledger does not */
+    script_send(mortal->script, parcel, deadline_ns, reply);
+}
+
+static int64_t mortal_now_ns(void *self)
+{
+    return ((struct mortal *)self)->script->now_ns;
+}
+
+/* One life; true when it came to its end. */
+static bool live(struct bench *bench, int fd, int64_t n_left)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct mortal mortal = {&bench->script, fd, n_left};
+        const struct np_send_delivery_options options = {.life = NP_SPOOL_AT_REST};
+        const struct np_send_post post = {&mortal, mortal_send, mortal_now_ns};
+        bench->settings.spans.most_in_batch = bench->settings.logs.most_in_batch = 8;
+        np_send_outlets_init(&bench->outlets, &bench->settings, &post, 1);
+        if (np_send_delivery_open(bench->record, &bench->outlets, &options, &bench->delivery,
+                                  NULL) < 0)
+            _exit(3);
+        _exit(settle(bench) == NP_SEND_STEP_DONE ? 0 : 4);
+    }
+    waitpid(pid, &status, 0);
+    ok(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+    return status == 0;
+}
+
+/* What the sink got: as a script that accepted it. */
+static void read_sink(FILE *sink, struct script *script)
+{
+    uint32_t n;
+    char id[NP_SPOOL_BATCH_ID];
+
+    rewind(sink);
+    while (fread(&n, sizeof(n), 1, sink) == 1 && fread(id, sizeof(id), 1, sink) == 1) {
+        NP_AUTO(np_freep) char *body = np_xmalloc(n);
+        struct np_send_reply reply;
+        if (fread(body, 1, n, sink) != n)
+            break;
+        json_t *request = json_loadb(body, n, 0, NULL);
+        json_t *items = items_in(request);
+        bool is_known = script->batches && json_object_get(script->batches, id);
+        const struct np_send_parcel parcel = {.batch_id = id, .body = body, .n_bytes = n};
+        if (is_known)
+            note_batch(script, id, items); /* once more, under the same name: counts once */
+        else
+            script_send(script, &parcel, INT64_MAX, &reply);
+        json_decref(items);
+        json_decref(request);
+    }
+}
+
+TEST(a_sender_killed_at_any_request_loses_nothing_and_repeats_only_under_the_same_name)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    FILE *sink = tmpfile();
+    struct np_random random;
+    int n_lives = 1;
+
+    bench_open(&bench, "mortal", "A", 100);
+    np_send_delivery_freep(&bench.delivery);
+    np_random_seed(&random, 11, 0);
+    while (!live(&bench, fileno(sink), (int64_t)(np_random_bits(&random) % 3)) && n_lives < 100)
+        n_lives++;
+    ok_above(n_lives, 8, "lives");
+    read_sink(sink, &bench.script);
+    fclose(sink);
+    ok_int(n_once(&bench.script, "span", 100), 100);
+    ok_int(n_once(&bench.script, "log", 100), 100);
+    ok_int(bench.script.n_renamed, 0);
+}
+
+/* The record is full to the brim of the file-size limit; the ledger, which is shorter, as well. */
+TEST(a_full_disk_delivers_what_the_ledger_can_note_and_owes_the_rest)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    struct rlimit limit, full;
+
+    bench_open(&bench, "full", "A", 600);
+    bench.settings.spans.most_in_batch = bench.settings.logs.most_in_batch = 10;
+    open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    full = limit;
+    full.rlim_cur = 4096;
+    setrlimit(RLIMIT_FSIZE, &full);
+    np_send_outlets_finish(&bench.outlets, bench.script.now_ns);
+    enum np_send_step step = settle(&bench);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    ok_int(step, NP_SEND_STEP_OVER);
+    ok(total(&bench).n_exported > 0 && total(&bench).n_exported < 1200);
+    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "ledger cannot be written");
+    open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int((int64_t)json_object_size(bench.script.seen), 1200);
+    /* A batch of ten whose answer could not be noted comes again, under its name. */
+    ok(n_once(&bench.script, "span", 600) >= 590 && n_once(&bench.script, "log", 600) >= 590);
+    ok_int(bench.script.n_renamed, 0);
+}
+
+TEST(a_rehearsal_counts_and_leaves_nothing_behind)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    const struct np_send_delivery_options options = {.life = NP_SPOOL_AT_REST,
+                                                     .is_rehearsal = true};
+
+    bench_open(&bench, "rehearsal", "A", 10);
+    np_send_delivery_freep(&bench.delivery);
+    NP_AUTO(np_freep) char *ledger = np_xasprintf("%s.ledger", bench.record);
+    unlink(ledger);
+    ok_int(np_send_delivery_open(bench.record, &bench.outlets, &options, &bench.delivery, NULL), 0);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(total(&bench).n_exported, 20);
+    ok(!np_path_exists(ledger));
+}
+
+/* A ledger beside a record that it does not belong to: nothing breaks, nothing runs in circles. */
+TEST(a_ledger_that_lies_is_survived)
+{
+    static const char *const lies[] = {"\"from\":3,\"to\":7", "\"from\":0,\"to\":99999999",
+                                       "\"from\":5000000,\"to\":5000001"};
+
+    for (size_t i = 0; i < NP_COUNT(lies); i++) {
+        NP_AUTO(bench_done) struct bench bench;
+        NP_AUTO(np_freep) char *name = np_xasprintf("lies%zu", i);
+        bench_open(&bench, name, "A", 10);
+        np_send_delivery_freep(&bench.delivery);
+        NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", bench.record);
+        FILE *file = fopen(path, "we");
+        fprintf(file, "{\"destination\":\"%s\",\"signal\":\"traces\",%s,\"outcome\":\"sending\"}\n",
+                bench.settings.to[0].id, lies[i]);
+        fclose(file);
+        ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+        ok_int(settle(&bench), NP_SEND_STEP_DONE);
+        ok_int(n_once(&bench.script, "span", 10), 10);
+    }
+}
+
+/* No request may be larger than 16 MiB, and nothing larger is put together. */
+TEST(a_ledger_that_calls_a_large_record_one_batch_is_not_believed)
+{
+    enum { N = 48, BYTES = 1 << 20 };
+    NP_AUTO(bench_done) struct bench bench;
+    NP_AUTO(np_freep) char *filler = np_xmalloc(BYTES + 1);
+
+    memset(filler, 'x', BYTES);
+    filler[BYTES] = '\0';
+    bench_open(&bench, "huge", "A", 0);
+    np_send_delivery_freep(&bench.delivery);
+    FILE *file = fopen(bench.record, "ae");
+    for (int i = 0; i < N; i++)
+        fprintf(file,
+                "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"span-%d\","
+                "\"traceState\":\"%s\"}]}]}]}\n",
+                i, filler);
+    int64_t n_bytes = ftell(file);
+    fclose(file);
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", bench.record);
+    file = fopen(path, "we");
+    fprintf(file,
+            "{\"destination\":\"%s\",\"signal\":\"traces\",\"from\":0,\"to\":%lld,"
+            "\"outcome\":\"sending\"}\n",
+            bench.settings.to[0].id, (long long)n_bytes);
+    fclose(file);
+    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", N), N);
+    NP_AUTO(np_str_done) struct np_str ledger = {0};
+    ok_int(np_file_read(path, 1 << 20, &ledger, NULL), 0);
+    ok_contains(np_str_text(&ledger), "no batch");
+}
+
+/* A span of a trace of its own, named kind-number, and what was decided of the trace. */
+static void put_traced(const char *path, const char *kind, int number)
+{
+    FILE *file = fopen(path, "ae");
+
+    fprintf(file,
+            "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
+            "\"0af7651916cd43dd8448eb21%08x\",\"spanId\":\"00000000000000aa\",\"name\":\"%s-%d\","
+            "\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\",\"flags\":0}]}]}]}\n",
+            (unsigned)number + 1, kind, number);
+    fclose(file);
+}
+
+static void put_decision(const char *path, int number, bool is_sampled)
+{
+    FILE *file = fopen(path, "ae");
+
+    fprintf(file,
+            "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"1\","
+            "\"body\":{\"stringValue\":\"decided-%d\"},\"attributes\":[{\"key\":\"neuro.sampled\","
+            "\"value\":{\"boolValue\":%s}}],\"traceId\":\"0af7651916cd43dd8448eb21%08x\","
+            "\"eventName\":\"neuro.sampling\"}]}]}]}\n",
+            number, is_sampled ? "true" : "false", (unsigned)number + 1);
+    fclose(file);
+}
+
+static void open_holding(struct bench *bench, const char *name)
+{
+    const struct np_send_delivery_options options = {.life = NP_SPOOL_GROWING,
+                                                     .decisions = NP_SEND_AWAIT_DECISIONS};
+
+    bench_open(bench, name, "A", 0);
+    np_send_delivery_freep(&bench->delivery);
+    ok_int(np_send_delivery_open(bench->record, &bench->outlets, &options, &bench->delivery, NULL),
+           0);
+}
+
+TEST(undecided_spans_wait_while_the_run_goes_on_and_go_when_it_is_over)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    open_holding(&bench, "undecided");
+    put_traced(bench.record, "trace", 0);
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_DONE);
+    ok_int(bench.script.n_requests, 0);
+    np_send_delivery_at_rest(bench.delivery);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "trace", 1), 1);
+}
+
+TEST(a_trace_goes_or_stays_as_was_decided_and_decisions_stay_here)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    open_holding(&bench, "decided");
+    for (int i = 0; i < 300; i++)
+        put_traced(bench.record, i % 3 ? "out" : "in", i);
+    for (int i = 0; i < 300; i++)
+        put_decision(bench.record, i, i % 3 == 0);
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_ON);
+    put_traced(bench.record, "in", 299 + 3);
+    put_decision(bench.record, 299 + 3, false);
+    put_decision(bench.record, 299 + 3, true); /* the last one counts */
+    np_send_delivery_at_rest(bench.delivery);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "in", 303), 101);
+    ok_int(n_once(&bench.script, "out", 300), 0);
+    ok_int(n_once(&bench.script, "decided", 303), 0);
+}
+
+TEST(a_batch_from_when_nothing_waited_is_not_sent_in_part)
+{
+    const struct np_send_delivery_options waits = {.life = NP_SPOOL_GROWING,
+                                                   .decisions = NP_SEND_AWAIT_DECISIONS};
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    bench_open(&bench, "in-part", "T", 0);
+    put_traced(bench.record, "trace", 0);
+    put_traced(bench.record, "trace", 1);
+    np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns); /* both, never answered */
+    put_decision(bench.record, 0, true);
+    np_send_delivery_freep(&bench.delivery);
+    bench.script.answers = "A";
+    ok_int(np_send_delivery_open(bench.record, &bench.outlets, &waits, &bench.delivery, NULL), 0);
+    bench.script.now_ns += 100 * SECOND;
+    ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_DONE);
+    np_send_delivery_at_rest(bench.delivery);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "trace", 2), 2);
+}
+
+/* A record that asks for no names is sent without, though this sender would name them. */
+TEST(the_stricter_of_record_and_sender_names_participants)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    struct np_send_delivery_options options = {.life = NP_SPOOL_AT_REST,
+                                               .naming = NP_OTLP_NAME_LABEL};
+
+    bench_open(&bench, "naming", "A", 0);
+    FILE *file = fopen(bench.record, "ae");
+    fputs("{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"neuro.telemetry.id\","
+          "\"value\":{\"stringValue\":\"none\"}}]},\"scopeLogs\":[{\"logRecords\":[{"
+          "\"timeUnixNano\":\"1\",\"body\":{\"stringValue\":\"sub-secret is done\"}}]}]}]}\n",
+          file);
+    fclose(file);
+    np_send_delivery_freep(&bench.delivery);
+    ok_int(np_send_delivery_open(bench.record, &bench.outlets, &options, &bench.delivery, NULL), 0);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(bench.script.n_requests, 1);
+    char *seen = json_dumps(bench.script.seen, 0);
+    ok(!strstr(seen, "secret"));
+    ok_contains(seen, "is done");
+    free(seen);
+}
+
+/* Records that are owed. */
+
+TEST(a_marked_record_is_found_until_it_is_cleared)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("marked");
+    NP_AUTO(np_freep) char *folder = np_path_directory(record);
+    NP_AUTO(np_freep) char *gone = np_xasprintf("%s/20250101T000000Z_gone.otlp.jsonl", folder);
+    NP_AUTO(np_strings_done) struct np_strings found = {0};
+    NP_AUTO(np_strings_done) struct np_strings left = {0};
+
+    put_record(record, 0, 1);
+    ok_int(np_spool_owed_mark(record, NULL), 0);
+    ok_int(np_spool_owed_mark(record, NULL), 0);
+    ok_int(np_spool_owed_mark(gone, NULL), 0);
+    np_spool_owed_list(folder, 100, 7, &found);
+    ok_int((int64_t)found.n, 1);
+    ok_str(found.item[0], record);
+    np_spool_owed_clear(record);
+    np_spool_owed_list(folder, 100, 7, &left);
+    ok_int((int64_t)left.n, 0);
+}
+
+TEST(of_many_marks_each_is_found_from_somewhere_and_never_more_than_asked_for)
+{
+    enum { N = 10, MOST = 3 };
+    NP_AUTO(np_freep) char *record = fresh_record("many");
+    NP_AUTO(np_freep) char *folder = np_path_directory(record);
+    bool is_found[N] = {false};
+
+    for (int i = 0; i < N; i++) {
+        NP_AUTO(np_freep)
+        char *path = np_xasprintf("%s/2026010%dT000000Z_many.otlp.jsonl", folder, i);
+        put_record(path, 0, 1);
+        np_spool_owed_mark(path, NULL);
+    }
+    for (uint64_t from = 0; from < N; from++) {
+        NP_AUTO(np_strings_done) struct np_strings found = {0};
+        np_spool_owed_list(folder, MOST, from + UINT64_C(1000000) * N, &found);
+        ok_int((int64_t)found.n, MOST);
+        for (size_t i = 0; i < found.n; i++)
+            is_found[np_path_name(found.item[i])[7] - '0'] = true;
+    }
+    for (int i = 0; i < N; i++)
+        ok(is_found[i]);
+}
+
+/* A run with one span open, in a process of its own. */
+static pid_t start_run(const char *record, const int ready[2])
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct np_attrs resource = {0};
+        struct np_trace_sink sink;
+        np_attrs_string(&resource, NP_KEY_HOST_NAME, np_host_name());
+        if (np_spool_record_open(record, &resource, NULL, &sink, NULL) < 0)
+            _exit(1);
+        struct np_trace *trace = np_trace_new(NULL);
+        np_trace_add_sink(trace, sink);
+        struct np_span *span = np_span_new("span-0", NULL);
+        np_span_begin(trace, span);
+        np_trace_settle(trace);
+        if (write(ready[1], "r", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    return pid;
+}
+
+TEST(a_run_is_alive_until_it_is_killed_then_its_spans_are_ended)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    enum np_spool_life life = NP_SPOOL_AT_REST;
+    int ready[2];
+    char byte;
+
+    bench_open(&bench, "alive", "A", 0);
+    ok(pipe(ready) == 0);
+    pid_t pid = start_run(bench.record, ready);
+    ok(read(ready[0], &byte, 1) == 1);
+    ok_int(np_spool_owed_settle(bench.record, &life, NULL), 0);
+    ok_int(life, NP_SPOOL_GROWING);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    ok_int(np_spool_owed_settle(bench.record, &life, NULL), 0);
+    ok_int(life, NP_SPOOL_AT_REST);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+/* Written a moment ago, by a machine whose locks cannot be seen. */
+TEST(a_fresh_record_of_another_host_counts_as_growing)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("elsewhere");
+    enum np_spool_life life = NP_SPOOL_AT_REST;
+
+    put_record(record, 0, 1);
+    ok_int(np_spool_owed_settle(record, &life, NULL), 0);
+    ok_int(life, NP_SPOOL_GROWING);
+    const struct timespec old[2] = {{.tv_sec = 1700000000}, {.tv_sec = 1700000000}};
+    utimensat(AT_FDCWD, record, old, 0);
+    ok_int(np_spool_owed_settle(record, &life, NULL), 0);
+    ok_int(life, NP_SPOOL_AT_REST);
+}
+
+/* What a run leaves that was killed before its first line: nobody need wait for it. */
+TEST(an_empty_record_that_was_marked_here_is_at_rest)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("empty");
+    enum np_spool_life life = NP_SPOOL_GROWING;
+
+    close(open(record, O_WRONLY | O_CREAT, 0666));
+    ok_int(np_spool_owed_settle(record, &life, NULL), 0);
+    ok_int(life, NP_SPOOL_GROWING); /* whose it is nobody says */
+    ok_int(np_spool_owed_mark(record, NULL), 0);
+    ok_int(np_spool_owed_settle(record, &life, NULL), 0);
+    ok_int(life, NP_SPOOL_AT_REST);
+    np_spool_owed_clear(record);
+}
+
+TEST(without_memory_nothing_is_lost_but_time)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t n_refused = 0;
+
+    bench_open(&bench, "memory", "A", 3);
+    put_decision(bench.record, 1, true);
+    bench.settings.spans.most_in_batch = bench.settings.logs.most_in_batch = 1;
+    for (int64_t nth = 1; nth < 400; nth++) {
+        np_send_delivery_freep(&bench.delivery);
+        np_alloc_fail_at(nth);
+        int code = open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED);
+        ok(code == 0 || code == NP_ENOMEM);
+        n_refused += code == NP_ENOMEM;
+        int64_t before = np_alloc_requests();
+        if (code == 0)
+            settle(&bench);
+        np_alloc_fail_at(0);
+        if (code == 0 && before < nth && nth > 100)
+            break;
+    }
+    ok(n_refused > 0);
+    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 3), 3);
+    ok_int(n_once(&bench.script, "log", 3), 3);
+}
+
+TAP_MAIN

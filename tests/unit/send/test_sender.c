@@ -1,0 +1,479 @@
+/* The sender's process: what arrives, what stays owed, how long the end takes, what outlives whom.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "post.h"
+#include "send/sender.h"
+#include "spool/owed.h"
+#include "spool/record.h"
+#include "tap.h"
+#include "trace/names.h"
+
+/* A server in a file: bodies are appended, or whatever `answers` says happens (as of post.h, and
+ * H: it hangs, deaf even to a cancel; W: accepted, after SLOW_MS). The sender keeps no descriptor
+ * of ours, so the file is opened anew each time. */
+enum { SLOW_MS = 10 };
+
+struct sink {
+    char *path;
+    const char *answers;
+};
+
+static int64_t n_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    int64_t n = -1; /* the folder itself */
+
+    while (folder && readdir(folder))
+        n++;
+    if (folder)
+        closedir(folder);
+    return n - 2; /* "." and ".." */
+}
+
+static void sink_send(void *self, const struct np_send_parcel *parcel, int64_t deadline_ns,
+                      struct np_send_reply *reply)
+{
+    struct sink *sink = self;
+    char answer = *sink->answers;
+
+    (void)deadline_ns;
+    if (sink->answers[1])
+        sink->answers++;
+    if (answer == 'H')
+        for (;;)
+            poll(NULL, 0, 1000);
+    if (answer == 'W')
+        poll(NULL, 0, SLOW_MS);
+    *reply = (struct np_send_reply){
+        .outcome = NP_SEND_UNREACHABLE, .grpc_status = -1, .retry_after_s = -1};
+    if (answer != 'A' && answer != 'W')
+        return;
+    reply->outcome = NP_SEND_ACCEPTED;
+    reply->http_status = 200;
+    if (!parcel->batch_id)
+        return; /* a greeting */
+    FILE *file = fopen(sink->path, "ae");
+    if (!file)
+        return;
+    fprintf(file, "{\"batch\":\"%s\",\"descriptors\":%" PRId64 ",\"request\":%.*s}\n",
+            parcel->batch_id, n_descriptors(), (int)parcel->n_bytes, (const char *)parcel->body);
+    fclose(file);
+}
+
+static int64_t sink_now_ns(void *self)
+{
+    (void)self;
+    return np_clock_mono_ns();
+}
+
+/* What stands in the file, as a script that took it. */
+static int64_t read_sink(const struct sink *sink, struct script *script)
+{
+    int64_t most_descriptors = 0;
+    json_t *line;
+    FILE *file = fopen(sink->path, "re");
+
+    script->seen = json_object();
+    script->batches = json_object();
+    while (file && (line = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL))) {
+        json_t *items = items_in(json_object_get(line, "request"));
+        int64_t n = json_integer_value(json_object_get(line, "descriptors"));
+        note_batch(script, json_string_value(json_object_get(line, "batch")), items);
+        take_items(script, items);
+        most_descriptors = n > most_descriptors ? n : most_descriptors;
+        json_decref(items);
+        json_decref(line);
+    }
+    if (file)
+        fclose(file);
+    return most_descriptors;
+}
+
+/* A run's record and its sender. */
+struct bench {
+    char *record;
+    struct sink sink;
+    struct np_send_settings settings;
+    struct np_send_sender *sender;
+    struct np_send_sender_health health;
+    double end_s; /* what finishing took */
+    struct script script;
+    int64_t n_descriptors;
+};
+
+static void bench_done(struct bench *bench)
+{
+    np_send_sender_finish(&bench->sender, NULL);
+    script_done(&bench->script);
+    free(bench->sink.path);
+    free(bench->record);
+}
+
+static void start(struct bench *bench)
+{
+    const struct np_send_sender_options options = {
+        .record_path = bench->record,
+        .settings = &bench->settings,
+        .post = {.self = &bench->sink, .send = sink_send, .now_ns = sink_now_ns}};
+    struct np_error err = {0};
+
+    tap_check(np_send_sender_start(&options, &bench->sender, &err) == 0, __FILE__, __LINE__, "%s",
+              err.text);
+}
+
+static void bench_open(struct bench *bench, const char *name, const char *answers)
+{
+    *bench = (struct bench){.record = fresh_record(name), .settings = test_settings()};
+    bench->sink = (struct sink){np_xasprintf("%s.sink", bench->record), answers};
+    bench->settings.spans.schedule_delay_s = bench->settings.logs.schedule_delay_s = 0.02;
+    put_record(bench->record, 0, 0);
+}
+
+/* Spans that were sent, once there are `n` or 3 s have passed. */
+static int64_t wait_for_exported(const struct bench *bench, int64_t n)
+{
+    struct np_send_sender_health health = {0};
+
+    for (int i = 0; i < 300 && health.tally[NP_OTLP_TRACES].n_exported < n; i++) {
+        poll(NULL, 0, 10);
+        np_send_sender_look(bench->sender, &health);
+    }
+    return health.tally[NP_OTLP_TRACES].n_exported;
+}
+
+static void finish(struct bench *bench)
+{
+    int64_t start_ns = np_clock_mono_ns();
+
+    np_send_sender_finish(&bench->sender, &bench->health);
+    bench->end_s = (double)(np_clock_mono_ns() - start_ns) * 1e-9;
+    bench->n_descriptors = read_sink(&bench->sink, &bench->script);
+}
+
+static bool is_owed(const char *record)
+{
+    NP_AUTO(np_freep) char *folder = np_path_directory(record);
+    NP_AUTO(np_freep) char *mark = np_xasprintf("%s/owed/%s", folder, np_path_name(record));
+
+    return np_path_exists(mark);
+}
+
+/* Poll for what another process is to do; true when it came in time. */
+static bool comes(bool (*is_there)(const char *), const char *path, bool expected)
+{
+    for (int i = 0; i < 300; i++) {
+        if (is_there(path) == expected)
+            return true;
+        poll(NULL, 0, 10);
+    }
+    return false;
+}
+
+TEST(what_a_run_records_arrives_while_it_runs_and_at_its_end)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "run", "A");
+    start(&bench);
+    ok(is_owed(bench.record));
+    put_record(bench.record, 0, 50);
+    ok_int(wait_for_exported(&bench, 50), 50);
+    put_record(bench.record, 50, 100);
+    finish(&bench);
+    ok_int(n_once(&bench.script, "span", 100), 100);
+    ok_int(n_once(&bench.script, "log", 100), 100);
+    ok_int(bench.health.tally[NP_OTLP_LOGS].n_exported, 100);
+    ok_int(bench.health.owed_bytes, 0);
+    ok(!is_owed(bench.record));
+    ok(waitpid(-1, NULL, WNOHANG) < 0); /* nobody is left behind */
+}
+
+/* 0 to 2, and 3 to 5 of its own; then the record three times, the ledger, and what opening the sink
+ * and the folder takes. */
+TEST(the_sender_keeps_none_of_its_supervisors_descriptors)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int many[64];
+
+    for (size_t i = 0; i < NP_COUNT(many); i++)
+        many[i] = open("/dev/null", O_RDONLY);
+    bench_open(&bench, "few", "A");
+    put_record(bench.record, 0, 1);
+    start(&bench);
+    wait_for_exported(&bench, 1);
+    finish(&bench);
+    for (size_t i = 0; i < NP_COUNT(many); i++)
+        close(many[i]);
+    ok_int(n_once(&bench.script, "span", 1), 1);
+    ok_int(bench.n_descriptors, 6 + 4 + 1);
+}
+
+TEST(a_server_that_cannot_be_reached_costs_less_than_a_fifth_of_a_second)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "down", "U");
+    put_record(bench.record, 0, 5);
+    start(&bench);
+    finish(&bench);
+    ok_below(bench.end_s, 0.2, "end, s");
+    ok(bench.health.is_down);
+    ok(bench.health.owed_bytes > 0);
+    ok_contains(bench.health.trouble, "not reachable");
+    ok(is_owed(bench.record));
+}
+
+TEST(a_server_that_never_answers_costs_less_than_a_fifth_of_a_second)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "hung", "H");
+    put_record(bench.record, 0, 5);
+    start(&bench);
+    poll(NULL, 0, 50);
+    finish(&bench);
+    ok_below(bench.end_s, 0.21, "end, s (and the kill)");
+    ok(is_owed(bench.record));
+    ok(waitpid(-1, NULL, WNOHANG) < 0);
+}
+
+TEST(a_server_that_hangs_after_it_had_answered_costs_one_deadline)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "hangs", "AAH"); /* the first to the greeting */
+    bench.settings.deadline_s = 0.5;
+    put_record(bench.record, 0, 1);
+    start(&bench);
+    wait_for_exported(&bench, 1);
+    finish(&bench);
+    ok(bench.end_s > 0.4 && bench.end_s < 0.6);
+    ok(is_owed(bench.record));
+}
+
+TEST(signals_to_the_process_group_do_not_reach_the_sender)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
+    NP_AUTO(bench_done) struct bench bench;
+    int status = -1;
+
+    bench_open(&bench, "group", "A");
+    pid_t pid = fork();
+    if (pid == 0) {
+        setpgid(0, 0);
+        for (size_t i = 0; i < NP_COUNT(signals); i++)
+            signal(signals[i], SIG_IGN); /* the run handles them; here only the sender counts */
+        start(&bench);
+        signal(SIGTERM, SIG_IGN);
+        for (size_t i = 0; i < NP_COUNT(signals); i++)
+            kill(0, signals[i]);
+        put_record(bench.record, 0, 10);
+        np_send_sender_finish(&bench.sender, &bench.health);
+        _exit(bench.health.tally[NP_OTLP_TRACES].n_exported == 10 ? 0 : 1);
+    }
+    waitpid(pid, &status, 0);
+    ok_int(status, 0);
+}
+
+/* A supervisor with an open span, in a process of its own, that is killed. */
+static void be_killed(struct bench *bench)
+{
+    struct np_attrs resource = {0};
+    struct np_trace_sink sink;
+
+    np_attrs_string(&resource, NP_KEY_HOST_NAME, np_host_name());
+    if (np_spool_record_open(bench->record, &resource, NULL, &sink, NULL) < 0)
+        _exit(1);
+    struct np_trace *trace = np_trace_new(NULL);
+    np_trace_add_sink(trace, sink);
+    start(bench);
+    struct np_span *span = np_span_new("span-0", NULL);
+    np_span_begin(trace, span);
+    np_trace_log(trace, span, NP_INFO, NULL, "log-0");
+    np_trace_settle(trace);
+    raise(SIGKILL);
+}
+
+TEST(a_killed_run_is_sent_to_its_end_by_the_sender_that_outlives_it)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "killed", "A");
+    bench.settings.spans.schedule_delay_s = bench.settings.logs.schedule_delay_s = 60;
+    pid_t pid = fork();
+    if (pid == 0)
+        be_killed(&bench);
+    waitpid(pid, NULL, 0);
+    ok(comes(is_owed, bench.record, false));
+    read_sink(&bench.sink, &bench.script);
+    ok_int(n_once(&bench.script, "span", 1), 1);
+    ok_int(n_once(&bench.script, "log", 1), 1);
+}
+
+TEST(what_a_killed_run_owes_the_next_one_sends)
+{
+    NP_AUTO(bench_done) struct bench dead, next;
+
+    bench_open(&dead, "owes", "U");
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* its sender, which outlives it, becomes ours */
+    pid_t pid = fork();
+    if (pid == 0)
+        be_killed(&dead);
+    while (wait(NULL) > 0 || errno == EINTR)
+        ;
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
+    ok(is_owed(dead.record));
+    bench_open(&next, "owes", "A");
+    free(next.record);
+    next.record = np_xasprintf("%s", dead.record);
+    memcpy(strstr(next.record, "20260101T"), "20270101T", 9);
+    put_record(next.record, 100, 101);
+    start(&next);
+    wait_for_exported(&next, 1);
+    finish(&next);
+    ok_int(next.health.n_caught_up, 1);
+    ok_int(times(&next.script, "span", 100), 1);
+    ok_int(times(&next.script, "span", 0), 1);
+    ok_int(times(&next.script, "log", 0), 1);
+    ok(!is_owed(dead.record));
+    ok(!is_owed(next.record));
+}
+
+TEST(whoever_looks_into_the_ledger_for_a_moment_does_not_end_the_sender)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    struct np_spool_ledger *ledger = NULL;
+
+    bench_open(&bench, "looked-at", "A");
+    put_record(bench.record, 0, 5);
+    ok_int(np_spool_ledger_open(bench.record, &ledger, NULL), 0);
+    start(&bench);
+    poll(NULL, 0, 100);
+    np_spool_ledger_freep(&ledger);
+    ok_int(wait_for_exported(&bench, 5), 5);
+    finish(&bench);
+    ok_str(bench.health.trouble, "");
+    ok(!is_owed(bench.record));
+}
+
+TEST(a_ledger_that_stays_locked_leaves_the_record_owed_and_says_so)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    struct np_spool_ledger *ledger = NULL;
+
+    bench_open(&bench, "locked", "A");
+    put_record(bench.record, 0, 5);
+    ok_int(np_spool_ledger_open(bench.record, &ledger, NULL), 0);
+    start(&bench);
+    finish(&bench);
+    np_spool_ledger_freep(&ledger);
+    ok_below(bench.end_s, 0.2, "end, s");
+    ok_contains(bench.health.trouble, "another process");
+    ok(bench.health.owed_bytes > 0);
+    ok(is_owed(bench.record));
+}
+
+/* Sixty records of two requests each are 1.2 s to a slow server: more than there is time. */
+TEST(what_earlier_runs_owe_does_not_stand_before_the_own_record)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    const struct timespec long_ago[2] = {{0}};
+
+    bench_open(&bench, "crowd", "W");
+    NP_AUTO(np_freep) char *folder = np_path_directory(bench.record);
+    for (int i = 0; i < 60; i++) {
+        NP_AUTO(np_freep)
+        char *path = np_xasprintf("%s/20250101T0000%02dZ_crowd.otlp.jsonl", folder, i);
+        put_record(path, 1000 + i, 1001 + i);
+        utimensat(AT_FDCWD, path, long_ago, 0);
+        ok_int(np_spool_owed_mark(path, NULL), 0);
+    }
+    bench.settings.deadline_s = 0.4;
+    put_record(bench.record, 0, 1);
+    start(&bench);
+    wait_for_exported(&bench, 3); /* it is at the others now */
+    put_record(bench.record, 1, 20);
+    finish(&bench);
+    ok_int(n_once(&bench.script, "span", 20), 20);
+    ok_int(n_once(&bench.script, "log", 20), 20);
+    ok(!is_owed(bench.record));
+    ok_above((double)bench.health.n_caught_up, 0, "records caught up");
+    ok_below((double)bench.health.n_caught_up, 60, "records caught up");
+    ok_below(bench.end_s, 0.5, "end, s");
+}
+
+/* Ten thousand tasks of an array have their marks in one folder. */
+TEST(records_of_living_runs_are_left_alone)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "alive", "A");
+    NP_AUTO(np_freep) char *folder = np_path_directory(bench.record);
+    NP_AUTO(np_freep) char *other = np_xasprintf("%s/20250101T000000Z_alive.otlp.jsonl", folder);
+    NP_AUTO(np_freep) char *ledger = np_xasprintf("%s.ledger", other);
+    struct np_trace_sink sink;
+    ok_int(np_spool_record_open(other, NULL, NULL, &sink, NULL), 0);
+    put_record(other, 100, 101);
+    ok_int(np_spool_owed_mark(other, NULL), 0);
+    put_record(bench.record, 0, 1);
+    start(&bench);
+    wait_for_exported(&bench, 1);
+    finish(&bench);
+    sink.close(sink.self);
+    ok_int(times(&bench.script, "span", 0), 1);
+    ok_int(times(&bench.script, "span", 100), 0);
+    ok(is_owed(other));
+    ok(!np_path_exists(ledger));
+}
+
+/* Killed at any moment: together with the next one, everything arrives, once or under one name. */
+TEST(a_sender_killed_at_any_moment_loses_nothing)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    enum { LIVES = 12 };
+
+    bench_open(&bench, "shot", "A");
+    bench.settings.spans.most_in_batch = bench.settings.logs.most_in_batch = 3;
+    for (int life = 0; life < LIVES; life++) {
+        pid_t pid = fork();
+        if (pid == 0) { /* the sender dies with its group */
+            setpgid(0, 0);
+            start(&bench);
+            for (int i = 0; i < 20; i++) {
+                put_record(bench.record, life * 20 + i, life * 20 + i + 1);
+                poll(NULL, 0, 1);
+            }
+            for (;;)
+                pause();
+        }
+        poll(NULL, 0, 22 + life * 3);
+        kill(-pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+    start(&bench);
+    wait_for_exported(&bench, 1); /* there is a server, so there is a deadline */
+    finish(&bench);
+    int64_t n = (int64_t)json_object_size(bench.script.seen);
+    NP_AUTO(np_str_done) struct np_str content = {0};
+    ok_int(np_file_read(bench.record, 1 << 20, &content, NULL), 0);
+    int64_t n_written = 0;
+    for (const char *at = np_str_text(&content); (at = strchr(at, '\n')); at++)
+        n_written++;
+    ok_int(n, n_written);
+    ok_above(n_written, LIVES * 4, "items"); /* of 480, on a slow machine fewer */
+    ok_int(bench.script.n_renamed, 0);
+    ok(!is_owed(bench.record));
+}
+
+TAP_MAIN

@@ -1,0 +1,651 @@
+/* Transports against a scripted HTTP server, gRPC's Python server, and nobody. */
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "codec/deflate.h"
+#include "otlp/requests.h"
+#include "send/destination.h"
+#include "send/transport.h"
+#include "server.h"
+
+#define HEAD(status, headers) "HTTP/1.1 " status "\r\n" headers "\r\n"
+#define EMPTY "content-length: 0\r\n"
+
+static char compressed_chunks[512];
+
+static struct route ROUTES[] = {
+    {"/ok", HEAD("200 OK", EMPTY), 0, false},
+    {"/partial",
+     HEAD("200 OK",
+          "content-type: application/json\r\ncontent-length: 40\r\n") "{\"partialSuccess\":{"
+                                                                      "\"rejectedSpans\":\"3\"}}",
+     0, false},
+    {"/packed", compressed_chunks, 0, false},
+    {"/again", HEAD("429 Slow down", "retry-after: 7\r\n" EMPTY), 0, false},
+    {"/down", HEAD("503 Down", EMPTY), 0, false},
+    {"/large", HEAD("413 Large", EMPTY), 0, false},
+    {"/moved", HEAD("307 Moved", "location: /ok\r\n" EMPTY), 0, false},
+    {"/continue", "HTTP/1.1 100 Continue\r\nretry-after: 9\r\n\r\n" HEAD("503 Down", EMPTY), 0,
+     false},
+    {"/closing", HEAD("200 OK", EMPTY), 0, true},
+    {"/half", HEAD("200 OK", "content-length: 100\r\n") "half", 0, true},
+    {"/bad-gzip", HEAD("200 OK", "content-encoding: gzip\r\ncontent-length: 4\r\n") "nogz", 0,
+     true},
+    {"/nonsense", "nonsense\r\n\r\n", 0, true},
+    {"/nothing", SERVE_NOTHING, 0, true},
+    {"/close", SERVE_CLOSE, 0, true},
+    {"/endless", SERVE_ENDLESS, 0, true},
+};
+
+static int64_t in_seconds(double seconds)
+{
+    return np_clock_mono_ns() + (int64_t)(seconds * 1e9);
+}
+
+static struct np_send_transport *open_to(int port, const char *path, enum np_otlp_protocol protocol)
+{
+    NP_AUTO(np_freep) char *url = np_xasprintf("http://127.0.0.1:%d%s", port, path);
+    NP_AUTO(np_send_destination_done)
+    struct np_send_destination to = {.signal = NP_OTLP_TRACES, .compression = NP_SEND_GZIP};
+    struct np_send_transport *transport = NULL;
+    struct np_error err = {0};
+
+    np_send_headers_parse("x-key=value,authorization=Bearer%20t", &to.headers);
+    ok_int(np_send_destination_resolve(url, NP_SEND_ENDPOINT_SIGNAL, protocol, true, &to, &err), 0);
+    ok_int(np_send_transport_open(&to, &transport, &err), 0);
+    ok_str(err.text, "");
+    return transport;
+}
+
+static struct np_send_reply send_text(struct np_send_transport *transport, const char *text,
+                                      double seconds)
+{
+    struct np_send_reply reply = {0};
+
+    if (transport)
+        np_send_transport_send(transport, text, strlen(text), "batch-1", in_seconds(seconds), -1,
+                               &reply);
+    return reply;
+}
+
+/* One request on a transport of its own. */
+static struct np_send_reply request(int port, const char *path, double seconds)
+{
+    NP_AUTO(np_send_transport_freep)
+    struct np_send_transport *transport = open_to(port, path, NP_OTLP_HTTP_PROTOBUF);
+
+    return send_text(transport, "body", seconds);
+}
+
+/* A gzip member in two chunks. */
+static void make_compressed_chunks(void)
+{
+    static const char plain[] = "{\"partialSuccess\":{\"rejectedSpans\":\"2\"}}";
+    char part[200], member[256] = "\x1f\x8b\x08\0\0\0\0\0\0\xff";
+    size_t n_part = 0, n = 10;
+
+    ok_int(np_deflate_part(plain, sizeof(plain) - 1, part, &n_part, NULL), 0);
+    memcpy(member + n, part, n_part);
+    n += n_part;
+    memcpy(member + n, NP_DEFLATE_END, NP_DEFLATE_END_BYTES);
+    n += NP_DEFLATE_END_BYTES;
+    uint32_t crc = np_crc32(0, plain, sizeof(plain) - 1), size = sizeof(plain) - 1;
+    memcpy(member + n, &crc, 4);
+    memcpy(member + n + 4, &size, 4);
+    n += 8;
+    char *out = compressed_chunks;
+    out += sprintf(out, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+                        "content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n5\r\n");
+    memcpy(out, member, 5);
+    out += 5;
+    out += sprintf(out, "\r\n%zx\r\n", n - 5);
+    memcpy(out, member + 5, n - 5);
+    out += n - 5;
+    memcpy(out, "\r\n0\r\n\r\n", 7);
+    out += 7;
+    ROUTES[2].n = (size_t)(out - compressed_chunks);
+}
+
+TEST(each_http_answer_has_its_outcome)
+{
+    static const struct {
+        const char *path;
+        enum np_send_outcome outcome;
+        int status;
+        int64_t n_rejected;
+        double retry_after_s;
+    } table[] = {
+        {"/ok", NP_SEND_ACCEPTED, 200, 0, -1},        {"/partial", NP_SEND_PARTIAL, 200, 3, -1},
+        {"/again", NP_SEND_RETRY, 429, 0, 7},         {"/down", NP_SEND_RETRY, 503, 0, -1},
+        {"/large", NP_SEND_TOO_LARGE, 413, 0, -1},    {"/moved", NP_SEND_UNREACHABLE, 307, 0, -1},
+        {"/continue", NP_SEND_RETRY, 503, 0, -1},     {"/none", NP_SEND_REFUSED, 404, 0, -1},
+        {"/half", NP_SEND_RETRY, 0, 0, -1},           {"/bad-gzip", NP_SEND_ACCEPTED, 200, 0, -1},
+        {"/nonsense", NP_SEND_UNREACHABLE, 0, 0, -1}, {"/close", NP_SEND_RETRY, 0, 0, -1},
+        {"/nothing", NP_SEND_RETRY, 0, 0, -1},
+    };
+    struct server server;
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        struct np_send_reply reply = request(server.port, table[i].path, 0.3);
+        tap_check(reply.outcome == table[i].outcome && reply.http_status == table[i].status &&
+                      reply.n_rejected == table[i].n_rejected &&
+                      reply.retry_after_s == table[i].retry_after_s,
+                  __FILE__, __LINE__, "%s: %s, HTTP %d, %lld rejected, after %g s: %s",
+                  table[i].path, np_send_outcome_name(reply.outcome), reply.http_status,
+                  (long long)reply.n_rejected, reply.retry_after_s, reply.text);
+    }
+    /* Redirects are not followed: each path was asked for once. */
+    ok_int(server.n_requests, (int64_t)NP_COUNT(table));
+    server_stop(&server);
+}
+
+static void ok_header(struct server *server, const char *header)
+{
+    (void)atomic_load(&server->n_requests); /* what the server's thread wrote before is seen */
+    tap_check(strcasestr(server->head, header) != NULL, __FILE__, __LINE__, "'%s' in: %s", header,
+              server->head);
+}
+
+TEST(a_request_has_the_headers_and_the_body_of_the_protocol)
+{
+    struct server server;
+    uint8_t plain[16];
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    ok_int(request(server.port, "/ok", 2).outcome, NP_SEND_ACCEPTED);
+    ok_header(&server, "POST /ok HTTP/1.1\r\n");
+    ok_header(&server, "\r\nContent-Type: application/x-protobuf\r\n");
+    ok_header(&server, "\r\nContent-Encoding: gzip\r\n");
+    ok_header(&server, "\r\nUser-Agent: neuro-preprocess/");
+    ok_header(&server, "\r\nx-key: value\r\n");
+    ok_header(&server, "\r\nauthorization: Bearer t\r\n");
+    ok_header(&server, "\r\nx-neuro-batch-id: batch-1\r\n");
+    ok(!strcasestr(server.head, "Expect:"));
+    ok(memcmp(server.body, "\x1f\x8b\x08", 3) == 0);
+    struct np_inflate *inflate = np_inflate_new();
+    const uint8_t *in = (const uint8_t *)server.body + 10;
+    uint8_t *out = plain;
+    ok_int(np_inflate_step(inflate, &in, (const uint8_t *)server.body + server.n_body, &out,
+                           plain + sizeof(plain)),
+           NP_INFLATE_END);
+    np_inflate_freep(&inflate);
+    ok_int(out - plain, 4);
+    ok(memcmp(plain, "body", 4) == 0);
+    server_stop(&server);
+}
+
+TEST(json_goes_out_as_it_is_when_nothing_is_to_be_compressed)
+{
+    struct server server;
+    NP_AUTO(np_send_destination_done)
+    struct np_send_destination to = {.signal = NP_OTLP_LOGS, .compression = NP_SEND_PLAIN};
+    struct np_send_transport *transport = NULL;
+    struct np_send_reply reply;
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    NP_AUTO(np_freep) char *url = np_xasprintf("http://me:p%%40ss@127.0.0.1:%d/ok", server.port);
+    ok_int(np_send_destination_resolve(url, NP_SEND_ENDPOINT_SIGNAL, NP_OTLP_HTTP_JSON, true, &to,
+                                       NULL),
+           0);
+    ok_int(np_send_transport_open(&to, &transport, NULL), 0);
+    np_send_transport_send(transport, "{}", 2, NULL, in_seconds(2), -1, &reply);
+    ok_int(reply.outcome, NP_SEND_ACCEPTED);
+    ok_header(&server, "\r\nContent-Type: application/json\r\n");
+    ok_header(&server, "\r\nAuthorization: Basic bWU6cEBzcw==\r\n");
+    ok(!strcasestr(server.head, "content-encoding"));
+    ok(!strcasestr(server.head, "x-neuro-batch-id"));
+    ok(server.n_body == 2 && memcmp(server.body, "{}", 2) == 0);
+    np_send_transport_freep(&transport);
+    server_stop(&server);
+}
+
+TEST(a_compressed_answer_in_chunks_is_read)
+{
+    struct server server;
+
+    make_compressed_chunks();
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    struct np_send_reply reply = request(server.port, "/packed", 2);
+    ok_int(reply.outcome, NP_SEND_PARTIAL);
+    ok_int(reply.n_rejected, 2);
+    server_stop(&server);
+}
+
+TEST(all_transports_share_a_kept_connection)
+{
+    struct server server;
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    struct np_send_transport *one = open_to(server.port, "/ok", NP_OTLP_HTTP_PROTOBUF);
+    struct np_send_transport *other = open_to(server.port, "/partial", NP_OTLP_HTTP_JSON);
+    for (int i = 0; i < 5; i++) {
+        ok_int(send_text(one, "a", 2).outcome, NP_SEND_ACCEPTED);
+        ok_int(send_text(other, "b", 2).outcome, NP_SEND_PARTIAL);
+    }
+    ok_int(server.n_connections, 1);
+    ok_int(server.n_requests, 10);
+    np_send_transport_freep(&one);
+    np_send_transport_freep(&other);
+    server_stop(&server);
+}
+
+TEST(a_connection_that_was_closed_meanwhile_is_made_anew)
+{
+    struct server server;
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    struct np_send_transport *transport = open_to(server.port, "/closing", NP_OTLP_HTTP_PROTOBUF);
+    for (int i = 0; i < 3; i++)
+        ok_int(send_text(transport, "a", 2).outcome, NP_SEND_ACCEPTED);
+    ok_int(server.n_connections, 3);
+    np_send_transport_freep(&transport);
+    server_stop(&server);
+}
+
+TEST(an_answer_without_end_is_cut_and_its_status_counts)
+{
+    struct server server;
+    int64_t start_ns = np_clock_mono_ns();
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    struct np_send_reply reply = request(server.port, "/endless", 10);
+    ok_int(reply.outcome, NP_SEND_RETRY);
+    ok_int(reply.http_status, 503);
+    ok_below((double)(np_clock_mono_ns() - start_ns) / 1e9, 5, "seconds: 4 MiB, not the deadline");
+    server_stop(&server);
+}
+
+TEST(nobody_there_is_known_at_once)
+{
+    struct server server;
+    int64_t start_ns = np_clock_mono_ns();
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    server_stop(&server); /* its port is free now */
+    struct np_send_reply reply = request(server.port, "/ok", 5);
+    ok_int(reply.outcome, NP_SEND_UNREACHABLE);
+    ok_int(reply.http_status, 0);
+    ok(*reply.text);
+    ok_below((double)(np_clock_mono_ns() - start_ns) / 1e9, 1, "seconds, of 5 that were allowed");
+}
+
+TEST(the_deadline_and_the_timeout_hold)
+{
+    struct server server;
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    int64_t start_ns = np_clock_mono_ns();
+    struct np_send_reply reply = request(server.port, "/nothing", 0.2);
+    double took_s = (double)(np_clock_mono_ns() - start_ns) / 1e9;
+    ok_int(reply.outcome, NP_SEND_RETRY);
+    ok_above(took_s, 0.19, "seconds");
+    ok_below(took_s, 1.0, "seconds"); /* the machine may be busy */
+    ok_int(request(server.port, "/ok", -1).outcome, NP_SEND_RETRY);
+    server_stop(&server);
+}
+
+static void *close_later(void *fd)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    close(*(int *)fd);
+    return NULL;
+}
+
+TEST(a_pipe_that_is_hung_up_cancels)
+{
+    struct server server;
+    struct np_send_reply reply;
+    int pipe_fd[2];
+    pthread_t thread;
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    struct np_send_transport *transport = open_to(server.port, "/nothing", NP_OTLP_HTTP_PROTOBUF);
+    ok(pipe(pipe_fd) == 0);
+    pthread_create(&thread, NULL, close_later, &pipe_fd[1]);
+    int64_t start_ns = np_clock_mono_ns();
+    np_send_transport_send(transport, "a", 1, NULL, in_seconds(30), pipe_fd[0], &reply);
+    ok_int(reply.outcome, NP_SEND_CANCELED);
+    ok_below((double)(np_clock_mono_ns() - start_ns) / 1e9, 3, "seconds of 30");
+    pthread_join(thread, NULL);
+    close(pipe_fd[0]);
+    np_send_transport_freep(&transport);
+    server_stop(&server);
+}
+
+TEST(a_proxy_is_not_asked_for_what_is_on_this_machine)
+{
+    struct server server;
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    ok_int(request(server.port, "/ok", 2).outcome, NP_SEND_ACCEPTED);
+    unsetenv("http_proxy");
+    server_stop(&server);
+}
+
+TEST(a_certificate_that_is_not_there_is_said_before_any_request)
+{
+    char missing[] = "/nonexistent/ca.pem";
+    char url[] = "https://127.0.0.1:1/";
+    const struct np_send_destination to = {.url = url, .ca_certificate = missing};
+    struct np_send_transport *transport = NULL;
+    struct np_error err = {0};
+
+    ok_int(np_send_transport_open(&to, &transport, &err), NP_ENOINPUT);
+    ok_contains(err.text, "'/nonexistent/ca.pem'");
+    ok(!transport);
+}
+
+TEST(each_failed_allocation_is_a_reply_or_an_error_until_it_works)
+{
+    struct server server;
+    enum np_send_outcome outcome = NP_SEND_RETRY;
+    int nth = 0;
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    NP_AUTO(np_freep) char *url = np_xasprintf("http://127.0.0.1:%d/partial", server.port);
+    NP_AUTO(np_send_destination_done)
+    struct np_send_destination to = {.compression = NP_SEND_GZIP};
+    ok_int(np_send_destination_resolve(url, NP_SEND_ENDPOINT_SIGNAL, -1, true, &to, NULL), 0);
+    while (outcome != NP_SEND_PARTIAL && nth < 100) {
+        struct np_send_transport *transport = NULL;
+        np_alloc_fail_at(++nth);
+        int code = np_send_transport_open(&to, &transport, NULL);
+        ok(code == 0 || code == NP_ENOMEM);
+        outcome = code == 0 ? send_text(transport, "body", 2).outcome : NP_SEND_RETRY;
+        np_alloc_fail_at(0);
+        np_send_transport_freep(&transport);
+    }
+    ok_int(outcome, NP_SEND_PARTIAL);
+    ok_above(nth, 3, "requests for memory");
+    server_stop(&server);
+}
+
+/* A child in which libcurl cannot be loaded: an empty file stands in its place. */
+TEST(without_libcurl_a_transport_says_so)
+{
+    const char *folder = tap_directory();
+    NP_AUTO(np_freep) char *one = np_xasprintf("%s/libcurl.so.4", folder);
+    NP_AUTO(np_freep) char *other = np_xasprintf("%s/libcurl-gnutls.so.4", folder);
+    const char *launcher = getenv("NP_TEST_LAUNCHER"); /* an emulator and its options */
+    char self[4096] = "";
+    ok(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+    NP_AUTO(np_freep)
+    char *command = np_xasprintf("LD_LIBRARY_PATH=%s NP_TEST_WITHOUT_LIBCURL=1 %s '%s'", folder,
+                                 launcher ? launcher : "", self);
+    char answer[1024] = "";
+
+    write_file(one, "", 0);
+    write_file(other, "", 0);
+    FILE *pipe = popen(command, "r");
+    size_t n = fread(answer, 1, sizeof(answer) - 1, pipe);
+    answer[n] = '\0';
+    ok_int(pclose(pipe), 0);
+    ok_contains(answer, "libcurl.so.4 cannot be loaded");
+    ok_contains(answer, "install libcurl4");
+}
+
+static int run_without_libcurl(void)
+{
+    char url[] = "http://127.0.0.1:1/";
+    const struct np_send_destination to = {.url = url};
+    struct np_send_transport *transport = NULL;
+    struct np_error err = {0};
+    int code = np_send_transport_open(&to, &transport, &err);
+
+    puts(err.text);
+    return code == NP_ENOINPUT && !transport ? 0 : 1;
+}
+
+/* Foreign servers. */
+
+struct peer {
+    pid_t pid;
+    int stdin_fd, port;
+};
+
+/* False when there is no Python with the packages, or it does not come up. */
+static bool peer_start(struct peer *peer, const char *command, const char *folder)
+{
+    const char *python = python_with("grpc, opentelemetry.proto.logs.v1.logs_pb2");
+    NP_AUTO(np_freep) char *port_file = np_xasprintf("%s/%s.port", tap_directory(), command);
+    int pipe_fd[2];
+
+    *peer = (struct peer){.pid = -1};
+    unlink(port_file);
+    if (!python)
+        return false;
+    ok(pipe2(pipe_fd, O_CLOEXEC) == 0);
+    peer->pid = fork();
+    if (peer->pid == 0) {
+        dup2(pipe_fd[0], STDIN_FILENO);
+        execlp(python, python, PEER, command, port_file, folder, (char *)NULL);
+        _exit(127);
+    }
+    close(pipe_fd[0]);
+    peer->stdin_fd = pipe_fd[1];
+    for (int i = 0; i < 600 && peer->port == 0; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        if (waitpid(peer->pid, NULL, WNOHANG) != 0)
+            break;
+        FILE *file = fopen(port_file, "r");
+        if (!file)
+            continue;
+        ok(fscanf(file, "%d", &peer->port) == 1);
+        fclose(file);
+    }
+    ok(peer->port > 0);
+    return peer->port > 0;
+}
+
+static void peer_stop(struct peer *peer)
+{
+    if (peer->pid < 0)
+        return;
+    close(peer->stdin_fd);
+    ok(waitpid(peer->pid, NULL, 0) == peer->pid);
+}
+
+/* A request of `signal` whose scope has this name: what the peer is to do. */
+static void wish(enum np_otlp_signal signal, const char *name, struct np_otlp_buffer *body)
+{
+    static const char *const items[] = {
+        [NP_OTLP_TRACES] = "Spans", [NP_OTLP_LOGS] = "Logs", [NP_OTLP_METRICS] = "Metrics"};
+    static const char *const lists[] = {
+        [NP_OTLP_TRACES] = "spans", [NP_OTLP_LOGS] = "logRecords", [NP_OTLP_METRICS] = "metrics"};
+    NP_AUTO(np_freep)
+    char *line = np_xasprintf("{\"resource%s\":[{\"scope%s\":[{\"scope\":{\"name\":\"%s\"},"
+                              "\"%s\":[{}]}]}]}",
+                              items[signal], items[signal], name, lists[signal]);
+
+    ok_int(through_batch(signal, NP_OTLP_GRPC, line, strlen(line), body), NP_OTLP_LINE_ADDED);
+}
+
+static struct np_send_transport *open_grpc(enum np_otlp_signal signal, int port)
+{
+    NP_AUTO(np_freep) char *url = np_xasprintf("http://127.0.0.1:%d", port);
+    NP_AUTO(np_send_destination_done)
+    struct np_send_destination to = {.signal = signal, .compression = NP_SEND_GZIP};
+    struct np_send_transport *transport = NULL;
+    struct np_error err = {0};
+
+    np_send_headers_parse("X-Key=value", &to.headers);
+    ok_int(
+        np_send_destination_resolve(url, NP_SEND_ENDPOINT_GENERIC, NP_OTLP_GRPC, true, &to, &err),
+        0);
+    ok_int(np_send_transport_open(&to, &transport, &err), 0);
+    return transport;
+}
+
+static struct np_send_reply ask(struct np_send_transport *transport, enum np_otlp_signal signal,
+                                const char *name, double seconds)
+{
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer body = {0};
+    struct np_send_reply reply = {0};
+
+    wish(signal, name, &body);
+    if (transport)
+        np_send_transport_send(transport, body.bytes, body.length, "batch-1", in_seconds(seconds),
+                               -1, &reply);
+    return reply;
+}
+
+TEST(grpc_servers_take_all_signals_and_their_answers_are_understood)
+{
+    static const struct {
+        enum np_otlp_signal signal;
+        const char *wish;
+        enum np_send_outcome outcome;
+        int status;
+        int64_t n_rejected;
+        double retry_after_s;
+        const char *text;
+    } table[] = {
+        {NP_OTLP_TRACES, "accept", NP_SEND_ACCEPTED, 0, 0, -1, ""},
+        {NP_OTLP_LOGS, "accept", NP_SEND_ACCEPTED, 0, 0, -1, ""},
+        {NP_OTLP_METRICS, "accept", NP_SEND_ACCEPTED, 0, 0, -1, ""},
+        {NP_OTLP_TRACES, "partial 3 some words", NP_SEND_PARTIAL, 0, 3, -1, "some words"},
+        {NP_OTLP_METRICS, "partial 4 points", NP_SEND_PARTIAL, 0, 4, -1, "4 rejected: points"},
+        {NP_OTLP_LOGS, "partial 0 old", NP_SEND_ACCEPTED, 0, 0, -1, "old"},
+        {NP_OTLP_TRACES, "status UNAVAILABLE gone \\u00e9", NP_SEND_RETRY, 14, 0, -1,
+         "gRPC 14 UNAVAILABLE: gone \xc3\xa9"},
+        {NP_OTLP_TRACES, "status INVALID_ARGUMENT no", NP_SEND_REFUSED, 3, 0, -1, "no"},
+        {NP_OTLP_TRACES, "status RESOURCE_EXHAUSTED no", NP_SEND_REFUSED, 8, 0, -1, "no"},
+        {NP_OTLP_TRACES, "retry 2", NP_SEND_RETRY, 8, 0, 2.5, "busy"},
+        {NP_OTLP_TRACES, "seen x-key", NP_SEND_REFUSED, 9, 0, -1, "['value', True]"},
+        {NP_OTLP_TRACES, "seen x-neuro-batch-id", NP_SEND_REFUSED, 9, 0, -1, "['batch-1', True]"},
+        {NP_OTLP_TRACES, "wait 5", NP_SEND_RETRY, -1, 0, -1, ""},
+        {NP_OTLP_TRACES, "accept", NP_SEND_ACCEPTED, 0, 0, -1, ""},
+    };
+    struct np_send_transport *transport[NP_OTLP_N_SIGNALS];
+    struct peer peer;
+
+    if (!peer_start(&peer, "serve", NULL))
+        return;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        transport[i] = open_grpc((enum np_otlp_signal)i, peer.port);
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        enum np_otlp_signal signal = table[i].signal;
+        double seconds = np_starts_with(table[i].wish, "wait") ? 0.3 : 5;
+        struct np_send_reply reply = ask(transport[signal], signal, table[i].wish, seconds);
+        tap_check(reply.outcome == table[i].outcome &&
+                      (reply.grpc_status == table[i].status || table[i].status < 0) &&
+                      reply.n_rejected == table[i].n_rejected &&
+                      reply.retry_after_s == table[i].retry_after_s &&
+                      strstr(reply.text, table[i].text),
+                  __FILE__, __LINE__, "%s: %s, gRPC %d, %lld rejected, after %g s: '%s'",
+                  table[i].wish, np_send_outcome_name(reply.outcome), reply.grpc_status,
+                  (long long)reply.n_rejected, reply.retry_after_s, reply.text);
+    }
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        np_send_transport_freep(&transport[i]);
+    peer_stop(&peer);
+}
+
+TEST(what_a_grpc_server_finds_too_large_is_known_as_that)
+{
+    enum { LARGE = 5 << 20 }; /* the servers' common limit is 4 MiB */
+    struct peer peer;
+    struct np_send_reply reply;
+
+    if (!peer_start(&peer, "serve", NULL))
+        return;
+    struct np_send_transport *transport = open_grpc(NP_OTLP_TRACES, peer.port);
+    NP_AUTO(np_freep) char *body = np_xcalloc(1, LARGE);
+    np_send_transport_send(transport, body, LARGE, NULL, in_seconds(10), -1, &reply);
+    tap_check(reply.outcome == NP_SEND_TOO_LARGE, __FILE__, __LINE__, "%s: %s",
+              np_send_outcome_name(reply.outcome), reply.text);
+    ok_int(ask(transport, NP_OTLP_TRACES, "accept", 5).outcome, NP_SEND_ACCEPTED);
+    np_send_transport_freep(&transport);
+    peer_stop(&peer);
+}
+
+TEST(the_wrong_protocol_at_a_port_loses_nothing)
+{
+    struct server server;
+    struct peer peer;
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    struct np_send_transport *transport = open_grpc(NP_OTLP_TRACES, server.port);
+    struct np_send_reply reply = ask(transport, NP_OTLP_TRACES, "accept", 1);
+    tap_check(reply.outcome == NP_SEND_UNREACHABLE || reply.outcome == NP_SEND_RETRY, __FILE__,
+              __LINE__, "gRPC to HTTP: %s: %s", np_send_outcome_name(reply.outcome), reply.text);
+    np_send_transport_freep(&transport);
+    server_stop(&server);
+    if (!peer_start(&peer, "serve", NULL))
+        return;
+    reply = request(peer.port, "/v1/traces", 1);
+    tap_check(reply.outcome == NP_SEND_UNREACHABLE || reply.outcome == NP_SEND_RETRY, __FILE__,
+              __LINE__, "HTTP to gRPC: %s: %s", np_send_outcome_name(reply.outcome), reply.text);
+    peer_stop(&peer);
+}
+
+/* A transport with the certificates in `folder`. */
+static struct np_send_transport *open_tls(int port, const char *folder, int protocol, bool has_ca,
+                                          bool has_client)
+{
+    NP_AUTO(np_freep) char *url = np_xasprintf("https://127.0.0.1:%d/v1/traces", port);
+    NP_AUTO(np_send_destination_done)
+    struct np_send_destination to = {.compression = NP_SEND_GZIP};
+    struct np_send_transport *transport = NULL;
+
+    np_send_destination_resolve(url, NP_SEND_ENDPOINT_SIGNAL, protocol, false, &to, NULL);
+    to.ca_certificate = has_ca ? np_xasprintf("%s/ca.pem", folder) : NULL;
+    to.client_certificate = has_client ? np_xasprintf("%s/client.pem", folder) : NULL;
+    to.client_key = has_client ? np_xasprintf("%s/client.key", folder) : NULL;
+    ok_int(np_send_transport_open(&to, &transport, NULL), 0);
+    return transport;
+}
+
+static struct np_send_reply request_tls(int port, const char *folder, bool has_ca, bool has_client)
+{
+    NP_AUTO(np_send_transport_freep)
+    struct np_send_transport *transport = open_tls(port, folder, -1, has_ca, has_client);
+
+    return send_text(transport, "body", 5);
+}
+
+TEST(tls_checks_the_server_and_shows_the_client)
+{
+    const char *folder = tap_directory();
+    struct peer peer;
+
+    if (!peer_start(&peer, "serve-tls", folder))
+        return;
+    struct np_send_reply reply = request_tls(peer.port, folder, true, true);
+    tap_check(reply.outcome == NP_SEND_ACCEPTED, __FILE__, __LINE__, "%s", reply.text);
+    reply = request_tls(peer.port, folder, false, true);
+    ok_int(reply.outcome, NP_SEND_UNREACHABLE);
+    ok_contains(reply.text, "certificate");
+    reply = request_tls(peer.port, folder, true, false);
+    tap_check(reply.outcome == NP_SEND_UNREACHABLE || reply.outcome == NP_SEND_RETRY, __FILE__,
+              __LINE__, "without a client's certificate: %s: %s",
+              np_send_outcome_name(reply.outcome), reply.text);
+    peer_stop(&peer);
+}
+
+TEST(grpc_over_tls_keeps_its_connection)
+{
+    const char *folder = tap_directory();
+    struct peer peer;
+
+    if (!peer_start(&peer, "serve", folder))
+        return;
+    struct np_send_transport *transport = open_tls(peer.port, folder, NP_OTLP_GRPC, true, true);
+    for (int i = 0; i < 3; i++) {
+        struct np_send_reply reply = ask(transport, NP_OTLP_TRACES, "partial 2 x", 5);
+        tap_check(reply.outcome == NP_SEND_PARTIAL, __FILE__, __LINE__, "%s", reply.text);
+    }
+    np_send_transport_freep(&transport);
+    peer_stop(&peer);
+}
+
+int main(int argc, char **argv)
+{
+    if (getenv("NP_TEST_WITHOUT_LIBCURL"))
+        return run_without_libcurl();
+    return tap_main(argc, argv);
+}

@@ -1,0 +1,346 @@
+/* What Prometheus reads: names, the text format, the file and the page. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "show/prometheus.h"
+#include "show/pull.h"
+#include "tap.h"
+#include "trace/names.h"
+
+/* As a Prometheus server shows them that took them by OTLP. */
+TEST(names_are_those_that_prometheus_makes_of_otlp)
+{
+    static const struct {
+        const struct np_metric_def *def;
+        const char *name;
+    } table[] = {
+        {&np_metric_files_processed, "neuro_files_processed_total"},
+        {&np_metric_sessions_processed, "neuro_sessions_processed_total"},
+        {&np_metric_errors, "neuro_errors_total"},
+        {&np_metric_process_duration, "neuro_process_duration_seconds"},
+        {&np_metric_stage_duration, "neuro_stage_duration_seconds"},
+        {&np_metric_scan_size, "neuro_scan_size_bytes"},
+        {&np_metric_output_size, "neuro_output_size_bytes"},
+        {&np_metric_sessions_active, "neuro_sessions_active"},
+        {&np_metric_sessions_planned, "neuro_sessions_planned"},
+        {&np_metric_queue_depth, "neuro_queue_depth"},
+        {&np_metric_memory_limit, "neuro_memory_limit_bytes"},
+        {&np_metric_session_cpu_time, "neuro_session_cpu_time_seconds"},
+        {&np_metric_qc_brain_volume, "neuro_qc_brain_volume_mm3"},
+        {&np_metric_qc_border_contact, "neuro_qc_border_contact_ratio"},
+        {&np_metric_process_cpu_time, "process_cpu_time_seconds_total"},
+        {&np_metric_sdk_span_exported, "otel_sdk_exporter_span_exported_total"},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_freep) char *name = np_show_prometheus_name(table[i].def);
+        ok_str(name, table[i].name);
+    }
+}
+
+static void write_text(void *self, const struct np_metric_point *point, size_t n_points)
+{
+    np_show_prometheus_text(point, n_points, NULL, NULL, self);
+}
+
+/* Two series of a counter, a histogram, a gauge with labels that need escaping. */
+static void measure(struct np_trace *trace)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0}, odd = {0};
+
+    np_attrs_string(&attrs, NP_KEY_NEURO_STATUS, "success");
+    np_metric_add(trace, &np_metric_sessions_processed, 3, &attrs, NULL);
+    np_attrs_string(&attrs, NP_KEY_NEURO_STATUS, "failed");
+    np_metric_add(trace, &np_metric_sessions_processed, 0, &attrs, NULL);
+    np_metric_add(trace, &np_metric_scan_size, 65536, NULL, NULL);
+    np_metric_add(trace, &np_metric_scan_size, 0x1p40, NULL, NULL);
+    np_attrs_string(&odd, NP_KEY_BIDS_PARTICIPANT, "a\"b\\c");
+    np_attrs_string(&odd, NP_KEY_NEURO_SITE, "DoeJohn.nii");
+    np_metric_set(trace, &np_metric_session_duration, 0.1, &odd);
+}
+
+TEST(the_text_is_as_the_format_says)
+{
+    static const char expected[] =
+        "# HELP neuro_scan_size_bytes Size of an input image on disk\n"
+        "# TYPE neuro_scan_size_bytes histogram\n"
+        "neuro_scan_size_bytes_bucket{le=\"65536.0\"} 1\n"
+        "neuro_scan_size_bytes_bucket{le=\"262144.0\"} 1\n"
+        "neuro_scan_size_bytes_bucket{le=\"1048576.0\"} 1\n"
+        "neuro_scan_size_bytes_bucket{le=\"4194304.0\"} 1\n"
+        "neuro_scan_size_bytes_bucket{le=\"16777216.0\"} 1\n"
+        "neuro_scan_size_bytes_bucket{le=\"67108864.0\"} 1\n"
+        "neuro_scan_size_bytes_bucket{le=\"268435456.0\"} 1\n"
+        "neuro_scan_size_bytes_bucket{le=\"1073741824.0\"} 1\n"
+        "neuro_scan_size_bytes_bucket{le=\"4294967296.0\"} 1\n"
+        "neuro_scan_size_bytes_bucket{le=\"+Inf\"} 2\n"
+        "neuro_scan_size_bytes_sum 1099511693312\n"
+        "neuro_scan_size_bytes_count 2\n"
+        "# HELP neuro_session_duration_seconds Wall time of one session\n"
+        "# TYPE neuro_session_duration_seconds gauge\n"
+        "neuro_session_duration_seconds{bids_participant=\"a\\\"b\\\\c\",neuro_site=\"DoeJohn."
+        "nii\"}"
+        " 0.1\n"
+        "# HELP neuro_sessions_processed_total Sessions that ended, by how\n"
+        "# TYPE neuro_sessions_processed_total counter\n"
+        "neuro_sessions_processed_total{neuro_status=\"failed\"} 0\n"
+        "neuro_sessions_processed_total{neuro_status=\"success\"} 3\n";
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
+
+    measure(trace);
+    np_trace_snapshot(trace, write_text, &text);
+    np_otlp_buffer_add(&text, "", 1);
+    ok_str(text.bytes, expected);
+}
+
+TEST(an_exponential_histogram_is_count_and_sum)
+{
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
+
+    np_trace_set_metrics(trace, NP_HISTOGRAM_EXPONENTIAL, NP_EXEMPLARS_NONE);
+    np_metric_add(trace, &np_metric_stage_duration, 2.5, NULL, NULL);
+    np_trace_snapshot(trace, write_text, &text);
+    np_otlp_buffer_add(&text, "", 1);
+    ok_contains(text.bytes, "\nneuro_stage_duration_seconds_bucket{le=\"+Inf\"} 1\n"
+                            "neuro_stage_duration_seconds_sum 2.5\n"
+                            "neuro_stage_duration_seconds_count 1\n");
+}
+
+TEST(labels_are_hidden_where_they_must_be)
+{
+    NP_AUTO(np_otlp_redactor_freep)
+    struct np_otlp_redactor *redactor = np_otlp_redactor_new("key", 3);
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s/hidden.prom", tap_directory());
+    struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_str_done) struct np_str text = {0};
+
+    np_trace_add_sink(trace, np_show_textfile_sink(path, redactor));
+    measure(trace);
+    np_trace_collect(trace);
+    np_trace_freep(&trace);
+    ok_int(np_file_read(path, 65536, &text, NULL), 0);
+    ok_contains(np_str_text(&text), "bids_participant=\"");
+    ok(!strstr(np_str_text(&text), "a\\\"b") && !strstr(np_str_text(&text), "DoeJohn"));
+}
+
+TEST(the_resource_is_a_series_of_its_own)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs resource = {0};
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
+
+    np_attrs_string(&resource, NP_KEY_SERVICE_NAME, "neuro-preprocess");
+    np_attrs_int(&resource, NP_KEY_PROCESS_PID, 7);
+    np_show_prometheus_text(NULL, 0, &resource, NULL, &text);
+    np_otlp_buffer_add(&text, "", 1);
+    ok_str(text.bytes, "# HELP target_info Attributes of the resource\n"
+                       "# TYPE target_info gauge\n"
+                       "target_info{service_name=\"neuro-preprocess\",process_pid=\"7\"} 1\n");
+}
+
+TEST(the_file_is_replaced_whole_and_its_failure_is_told_once)
+{
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s/metrics.prom", tap_directory());
+    NP_AUTO(np_freep) char *nowhere = np_xasprintf("%s/no/such/folder.prom", tap_directory());
+    struct np_trace *trace = np_trace_new(NULL);
+    struct np_trace_sink good = np_show_textfile_sink(path, NULL);
+    struct np_trace_sink bad = np_show_textfile_sink(nowhere, NULL);
+    NP_AUTO(np_str_done) struct np_str text = {0};
+    struct np_error what = {0};
+
+    np_trace_add_sink(trace, good);
+    np_trace_add_sink(trace, bad);
+    for (int i = 0; i < 2; i++) {
+        np_metric_add(trace, &np_metric_errors, 1, NULL, NULL);
+        np_trace_collect(trace);
+    }
+    ok_int(np_file_read(path, 65536, &text, NULL), 0);
+    ok_contains(np_str_text(&text), "neuro_errors_total 2\n");
+    ok(!np_show_textfile_trouble(&good, &what));
+    ok(np_show_textfile_trouble(&bad, &what));
+    ok_contains(what.text, "folder.prom");
+    ok(!np_show_textfile_trouble(&bad, &what));
+    np_trace_freep(&trace);
+}
+
+/* prometheus_client reads it, when it is there (NP_TEST_PYTHON). */
+TEST(a_foreign_parser_finds_the_same_numbers)
+{
+    static const char script[] =
+        "import sys\n"
+        "from prometheus_client.parser import text_string_to_metric_families as parse\n"
+        "found = {}\n"
+        "for family in parse(sys.stdin.read()):\n"
+        "    for s in family.samples: found[s.name, tuple(sorted(s.labels.items()))] = s.value\n"
+        "assert found['neuro_sessions_processed_total', (('neuro_status', 'success'),)] == 3\n"
+        "assert found['neuro_scan_size_bytes_bucket', (('le', '65536.0'),)] == 1\n"
+        "assert found['neuro_scan_size_bytes_count', ()] == 2\n"
+        "assert ('neuro_session_duration_seconds', (('bids_participant', 'a\"b\\\\c'),\n"
+        "        ('neuro_site', 'DoeJohn.nii'))) in found\n"
+        "print(len(found))\n";
+    const char *python = getenv("NP_TEST_PYTHON") ? getenv("NP_TEST_PYTHON") : "python3";
+    NP_AUTO(np_freep)
+    char *probe = np_xasprintf("%s -c 'import prometheus_client' 2>/dev/null", python);
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s/foreign.prom", tap_directory());
+    NP_AUTO(np_freep) char *program = np_xasprintf("%s/parse.py", tap_directory());
+    NP_AUTO(np_freep) char *command = np_xasprintf("%s %s <%s 2>&1", python, program, path);
+    struct np_trace *trace = np_trace_new(NULL);
+    char answer[1024] = "";
+
+    np_trace_add_sink(trace, np_show_textfile_sink(path, NULL));
+    measure(trace);
+    np_trace_collect(trace);
+    np_trace_freep(&trace);
+    if (system(probe) != 0) {
+        tap_skip("the Python package prometheus_client is not installed");
+        return;
+    }
+    ok_int(np_file_write_atomic(program, script, sizeof(script) - 1, NULL), 0);
+    FILE *pipe = popen(command, "r");
+    answer[fread(answer, 1, sizeof(answer) - 1, pipe)] = '\0';
+    ok_int(pclose(pipe), 0);
+    ok_str(answer, "15\n");
+}
+
+/* The page. */
+
+static int connect_to(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    const struct timeval patience = {.tv_sec = 10};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    ok_int(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+/* Send `request` and read to the end, answering as a supervisor does with `page` (NULL = not). */
+static char *fetch(struct np_show_pull *pull, const char *request, const char *page)
+{
+    int fd = connect_to(np_show_pull_port(pull));
+    struct np_str text = {0};
+    char some[4096];
+
+    ok(send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request));
+    for (bool at_end = false; !at_end;) {
+        struct pollfd both[2] = {{.fd = fd, .events = POLLIN},
+                                 {.fd = page ? np_show_pull_fd(pull) : -1, .events = POLLIN}};
+        if (poll(both, 2, 10000) <= 0)
+            break;
+        if (both[1].revents)
+            np_show_pull_answer(pull, page, strlen(page));
+        if (!both[0].revents)
+            continue;
+        ssize_t n = recv(fd, some, sizeof(some), 0);
+        at_end = n <= 0;
+        if (n > 0)
+            np_str_add_bytes(&text, some, (size_t)n);
+    }
+    close(fd);
+    return np_str_take(&text);
+}
+
+static struct np_show_pull *started(void)
+{
+    struct np_show_pull *pull = NULL;
+    struct np_error err = {0};
+
+    ok_int(np_show_pull_start("127.0.0.1", 0, &pull, &err), 0);
+    ok(np_show_pull_port(pull) > 0);
+    return pull;
+}
+
+TEST(the_page_is_what_the_supervisor_says_at_that_moment)
+{
+    struct np_show_pull *pull = started();
+    NP_AUTO(np_freep) char *large = np_xcalloc(300001, 1);
+
+    memset(large, 'x', 300000);
+    NP_AUTO(np_freep)
+    char *one = fetch(pull, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", "first 1\n");
+    NP_AUTO(np_freep) char *two = fetch(pull, "GET /metrics?x=1 HTTP/1.0\r\n\r\n", large);
+    NP_AUTO(np_freep) char *three = fetch(pull, "HEAD /metrics HTTP/1.1\r\n\r\n", "third 3\n");
+    ok_contains(one, "HTTP/1.1 200 OK\r\n");
+    ok_contains(one, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
+    ok_contains(one, "Content-Length: 8\r\n");
+    ok_contains(one, "\r\n\r\nfirst 1\n");
+    ok_contains(two, large);
+    ok_contains(three, "Content-Length: 8\r\n");
+    ok(!strstr(three, "third"));
+    np_show_pull_stop(&pull);
+    ok(!pull);
+    np_show_pull_stop(&pull);
+}
+
+TEST(what_is_no_question_for_metrics_is_refused)
+{
+    static const struct {
+        const char *request, *status;
+    } table[] = {
+        {"GET / HTTP/1.1\r\n\r\n", "404"},
+        {"GET /metricsx HTTP/1.1\r\n\r\n", "404"},
+        {"GET /../etc/passwd HTTP/1.1\r\n\r\n", "404"},
+        {"POST /metrics HTTP/1.1\r\n\r\n", "405"},
+        {"\r\n\r\n", "405"},
+    };
+    struct np_show_pull *pull = started();
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_freep) char *answer = fetch(pull, table[i].request, NULL);
+        tap_check(strncmp(answer + strlen("HTTP/1.1 "), table[i].status, 3) == 0, __FILE__,
+                  __LINE__, "'%s': %s", table[i].request, answer);
+    }
+    np_show_pull_stop(&pull);
+}
+
+TEST(a_client_that_says_nothing_does_not_stop_the_others)
+{
+    struct np_show_pull *pull = started();
+    int silent = connect_to(np_show_pull_port(pull));
+    int64_t start_ns = np_clock_mono_ns();
+    NP_AUTO(np_freep) char *answer = fetch(pull, "GET /metrics HTTP/1.1\r\n\r\n", "here 1\n");
+
+    ok_contains(answer, "here 1\n");
+    ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 8, "wait, s: 2 for the silent one");
+    close(silent);
+    np_show_pull_stop(&pull);
+}
+
+TEST(a_port_that_is_taken_and_a_host_that_is_none_are_errors)
+{
+    struct np_show_pull *pull = started(), *second = NULL;
+    struct np_error err = {0}, unknown = {0};
+
+    ok(np_show_pull_start("127.0.0.1", np_show_pull_port(pull), &second, &err) < 0);
+    ok_contains(err.text, "cannot offer metrics there");
+    ok_int(np_show_pull_start("no such host", 0, &second, &unknown), NP_EUSAGE);
+    ok(!second);
+    np_show_pull_stop(&pull);
+}
+
+TEST(memory_that_is_gone_starts_nothing)
+{
+    struct np_show_pull *pull = NULL;
+    struct np_error err = {0};
+
+    np_alloc_fail_at(1);
+    ok_int(np_show_pull_start("127.0.0.1", 0, &pull, &err), NP_ENOMEM);
+    np_alloc_fail_at(0);
+    ok(!pull);
+}
+
+TAP_MAIN
