@@ -4,72 +4,30 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "image/nifti.h"
-#include "pipeline/plan.h"
+#include "pipeline/estimate.h"
 
-/*
- * Seconds per million voxels on one thread, and per file, of the slowest machine it was measured
- * on, doubled: a scheduler kills who promised too little. docs/benchmarks.md has the measurements.
- */
-static const double SECONDS_PER_MEGAVOXEL = 0.6;
-static const double SECONDS_PER_FILE = 4;
 static const int64_t MIB = 1 << 20;
-
-/* Of one session. */
-struct need {
-    size_t n_files, n_unreadable;
-    int64_t memory_bytes; /* of its largest file */
-    int64_t disk_bytes;
-    double seconds; /* its files one after the other, on one thread */
-};
 
 struct estimate {
     const struct np_dataset *dataset;
-    struct need *need; /* [dataset->n_sessions] */
-    struct need most;  /* the largest of each */
-    struct need total; /* but memory */
-    int n_threads;     /* of one session */
+    struct np_need *need; /* [dataset->n_sessions] */
+    struct np_need most;  /* the largest of each */
+    struct np_need total; /* with what a run writes once */
+    size_t n_files, n_unreadable;
+    int n_threads; /* of one session */
 };
 
-static int64_t most(int64_t a, int64_t b)
+static void add_session(const struct np_config *config, struct estimate *estimate, size_t i)
 {
-    return a > b ? a : b;
-}
+    const struct np_session *session = &estimate->dataset->session[i];
+    struct np_need *need = &estimate->need[i];
+    size_t n_unreadable;
 
-static struct need need_of(const struct np_session *session, int n_threads)
-{
-    struct need need = {.n_files = session->n_scans};
-
-    for (size_t i = 0; i < session->n_scans; i++) {
-        struct np_nifti_info info;
-        need.seconds += SECONDS_PER_FILE;
-        if (np_nifti_read_info(session->scan[i].path, &info, NULL) < 0) {
-            need.n_unreadable++;
-            continue;
-        }
-        int64_t n = (int64_t)np_grid_voxels(&info.grid);
-        need.memory_bytes = most(need.memory_bytes, np_plan_file_bytes(n, n_threads));
-        need.disk_bytes += n * 5;
-        need.seconds += SECONDS_PER_MEGAVOXEL * (double)n * 1e-6;
-    }
-    return need;
-}
-
-static void sum_up(struct estimate *estimate)
-{
-    struct need *total = &estimate->total, *largest = &estimate->most;
-
-    for (size_t i = 0; i < estimate->dataset->n_sessions; i++) {
-        const struct need *need = &estimate->need[i];
-        total->n_files += need->n_files;
-        total->n_unreadable += need->n_unreadable;
-        total->disk_bytes += need->disk_bytes;
-        total->seconds += need->seconds;
-        largest->memory_bytes = most(largest->memory_bytes, need->memory_bytes);
-        largest->disk_bytes = most(largest->disk_bytes, need->disk_bytes);
-        if (need->seconds > largest->seconds)
-            largest->seconds = need->seconds;
-    }
+    *need = np_estimate_session(config, session, estimate->n_threads, &n_unreadable);
+    estimate->n_files += session->n_scans;
+    estimate->n_unreadable += n_unreadable;
+    np_need_add(&estimate->total, need);
+    np_need_most(&estimate->most, need);
 }
 
 static long long mib(int64_t bytes)
@@ -95,16 +53,16 @@ static char *as_table(const struct estimate *estimate)
 {
     struct np_str out = {0};
     NP_AUTO(np_freep) char *time = asked_time(estimate);
-    const struct need *total = &estimate->total, *largest = &estimate->most;
+    const struct np_need *total = &estimate->total, *largest = &estimate->most;
 
     np_str_addf(&out, "%zu sessions, %zu images (%zu with a header that cannot be read)\n",
-                estimate->dataset->n_sessions, total->n_files, total->n_unreadable);
+                estimate->dataset->n_sessions, estimate->n_files, estimate->n_unreadable);
     np_str_addf(
         &out, "largest session: %lld MiB of memory with %d threads, %.0f s, %lld MiB of disk\n",
         asked_mib(estimate), estimate->n_threads, largest->seconds, mib(largest->disk_bytes));
     np_str_addf(
-        &out, "all sessions: %.1f CPU hours, %lld MiB of disk, %zu files and folders at most\n\n",
-        total->seconds / 3600, mib(total->disk_bytes), total->n_files * NP_PLAN_INODES_PER_FILE);
+        &out, "all sessions: %.1f CPU hours, %lld MiB of disk, %lld files and folders at most\n\n",
+        total->seconds / 3600, mib(total->disk_bytes), (long long)total->inodes);
     np_str_addf(&out, "hpc.json:\n{\"TIME\": \"%s\", \"CORES\": \"%d\", \"MEMORY\": \"%lldM\"}\n\n",
                 time, estimate->n_threads, asked_mib(estimate));
     np_str_addf(&out,
@@ -126,10 +84,11 @@ static char *as_tsv(const struct estimate *estimate)
     np_str_add(&out, "participant_id\tsession_id\tn_files\tmemory_mib\ttime_s\tdisk_mib\n");
     for (size_t i = 0; i < estimate->dataset->n_sessions; i++) {
         const struct np_session *session = &estimate->dataset->session[i];
-        const struct need *need = &estimate->need[i];
+        const struct np_need *need = &estimate->need[i];
         NP_AUTO(np_freep) char *name = session_name(session, "n/a");
         np_str_addf(&out, "sub-%s\t%s\t%zu\t%lld\t%.1f\t%lld\n", session->participant, name,
-                    need->n_files, mib(need->memory_bytes), need->seconds, mib(need->disk_bytes));
+                    session->n_scans, mib(need->memory_bytes), need->seconds,
+                    mib(need->disk_bytes));
     }
     return np_str_take(&out);
 }
@@ -144,7 +103,7 @@ static char *as_pairs(const struct estimate *estimate)
     return np_str_take(&out);
 }
 
-static void add_need(struct np_str *out, const struct need *need)
+static void add_need(struct np_str *out, const struct np_need *need)
 {
     np_str_addf(out, "\"memory_bytes\": %lld, \"time_s\": %.1f, \"disk_bytes\": %lld",
                 (long long)need->memory_bytes, need->seconds, (long long)need->disk_bytes);
@@ -154,15 +113,15 @@ static char *as_json(const struct estimate *estimate)
 {
     struct np_str out = {0};
     NP_AUTO(np_freep) char *time = asked_time(estimate);
-    const struct need *total = &estimate->total;
+    const struct np_need *total = &estimate->total;
 
     np_str_addf(&out, "{\n  \"n_sessions\": %zu, \"n_files\": %zu, \"n_unreadable\": %zu,\n",
-                estimate->dataset->n_sessions, total->n_files, total->n_unreadable);
+                estimate->dataset->n_sessions, estimate->n_files, estimate->n_unreadable);
     np_str_addf(&out, "  \"threads\": %d,\n  \"largest\": {", estimate->n_threads);
     add_need(&out, &estimate->most);
-    np_str_addf(&out, "},\n  \"total\": {\"time_s\": %.1f, \"disk_bytes\": %lld, \"inodes\": %zu},",
-                total->seconds, (long long)total->disk_bytes,
-                total->n_files * NP_PLAN_INODES_PER_FILE);
+    np_str_addf(&out,
+                "},\n  \"total\": {\"time_s\": %.1f, \"disk_bytes\": %lld, \"inodes\": %lld},",
+                total->seconds, (long long)total->disk_bytes, (long long)total->inodes);
     np_str_addf(&out,
                 "\n  \"hpc\": {\"TIME\": \"%s\", \"CORES\": \"%d\", \"MEMORY\": \"%lldM\"},"
                 "\n  \"sessions\": [",
@@ -173,7 +132,7 @@ static char *as_json(const struct estimate *estimate)
         np_str_add_json(&out, session->participant);
         np_str_add(&out, ", \"session\": ");
         np_str_add_json(&out, session->session);
-        np_str_addf(&out, ", \"n_files\": %zu, ", estimate->need[i].n_files);
+        np_str_addf(&out, ", \"n_files\": %zu, ", session->n_scans);
         add_need(&out, &estimate->need[i]);
         np_str_add(&out, "}");
     }
@@ -199,13 +158,14 @@ int np_command_estimate(const struct np_config *config)
 
     if (np_dataset_open(config->bids_dir, &selection, &dataset, &err) < 0)
         return np_command_fail(&err);
-    NP_AUTO(np_freep) struct need *need = np_xcalloc(dataset->n_sessions, sizeof(*need));
+    NP_AUTO(np_freep) struct np_need *need = np_xcalloc(dataset->n_sessions, sizeof(*need));
     struct estimate estimate = {.dataset = dataset,
                                 .need = need,
-                                .n_threads = config->omp_nthreads > 0 ? config->omp_nthreads : 2};
+                                .total = np_estimate_run(config),
+                                .n_threads = config->omp_nthreads > 0 ? config->omp_nthreads
+                                                                      : NP_ESTIMATE_THREADS};
     for (size_t i = 0; i < dataset->n_sessions; i++)
-        need[i] = need_of(&dataset->session[i], estimate.n_threads);
-    sum_up(&estimate);
+        add_session(config, &estimate, i);
     NP_AUTO(np_freep) char *text = formats[config->format](&estimate);
     fputs(text, stdout);
     return 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +17,10 @@
 #include "bids/dataset.h"
 #include "cli/observation.h"
 #include "cli/telemetry.h"
-#include "image/nifti.h"
+#include "pipeline/estimate.h"
 #include "pipeline/resources.h"
 
 static const double MIB = 1 << 20, GIB = 1 << 30;
-/* A 1 mm head with everything that is made of it. */
-static const double SESSION_MEMORY_BYTES = 1.5 * (1 << 30);
-enum { SESSION_INODES = 16 };
 
 struct visit {
     const struct np_config *config;
@@ -31,7 +29,8 @@ struct visit {
     struct np_resources resources;
     char *bids_dir, *output_dir; /* resolved; NULL = not given */
     size_t n_sessions;           /* found; 0 = unknown */
-    double session_bytes;        /* of one's output, roughly; 0 = unknown */
+    struct np_need need;         /* of all of them, and of the run */
+    struct np_need most;         /* the largest of one session */
 };
 
 static void visit_done(struct visit *visit)
@@ -128,12 +127,21 @@ static void check_memory(struct visit *visit)
         say(visit, "warn", "ask the scheduler for more memory, or lower --mem-gb",
             "memory: %.1f GiB (%s), less than the %.1f GiB asked for", bytes / GIB,
             r->memory_source, asked / GIB);
-    else if (bytes < SESSION_MEMORY_BYTES)
-        say(visit, "warn", "ask for more memory; 'estimate' says how much each session needs",
-            "memory: %.1f GiB (%s), a 1 mm head may need %.1f GiB", bytes / GIB, r->memory_source,
-            SESSION_MEMORY_BYTES / GIB);
     else
         say(visit, "ok", NULL, "memory: %.1f GiB may be used (%s)", bytes / GIB, r->memory_source);
+}
+
+/* The sessions that were found need no more memory than there is. */
+static void check_sessions_memory(struct visit *visit)
+{
+    double bytes = (double)(visit->config->mem_bytes ? visit->config->mem_bytes
+                                                     : visit->resources.memory_bytes);
+    double needed = (double)visit->most.memory_bytes;
+
+    if (needed > bytes)
+        say(visit, "warn", "ask for more memory; 'estimate' says how much each session needs",
+            "memory: the largest session needs about %.0f MiB, %.0f MiB may be used", needed / MIB,
+            bytes / MIB);
 }
 
 static void check_scheduler(struct visit *visit)
@@ -190,18 +198,15 @@ static void check_telemetry(struct visit *visit)
         say(visit, "warn", "correct or unset it", "telemetry: %s", line);
 }
 
-/* What one session writes: two packed images of floats, a mask, pages and records. */
-static double session_output_bytes(const struct np_session *session)
+static void add_session(struct visit *visit, const struct np_session *session)
 {
-    static const double PACKED_BYTES_PER_VOXEL = 2 * 4 * 0.7 + 0.1;
-    double bytes = 4 * MIB;
+    const struct np_config *config = visit->config;
+    int n_threads = config->omp_nthreads > 0 ? config->omp_nthreads : NP_ESTIMATE_THREADS;
+    size_t n_unreadable;
+    struct np_need need = np_estimate_session(config, session, n_threads, &n_unreadable);
 
-    for (size_t i = 0; i < session->n_scans; i++) {
-        struct np_nifti_info info;
-        if (np_nifti_read_info(session->scan[i].path, &info, NULL) == 0)
-            bytes += (double)np_grid_voxels(&info.grid) * PACKED_BYTES_PER_VOXEL;
-    }
-    return bytes;
+    np_need_add(&visit->need, &need);
+    np_need_most(&visit->most, &need);
 }
 
 static void check_dataset(struct visit *visit)
@@ -218,6 +223,7 @@ static void check_dataset(struct visit *visit)
     struct np_error err = {0};
     size_t n_scans = 0, n_without = 0;
 
+    visit->need = np_estimate_run(config);
     int code = np_dataset_open(config->bids_dir, &selection, &dataset, &err);
     if (code < 0) {
         say(visit, "FAIL", np_outcome_info(np_error_outcome(code))->remedy, "BIDS_DIR: %s",
@@ -228,8 +234,7 @@ static void check_dataset(struct visit *visit)
     for (size_t i = 0; i < dataset->n_sessions; i++) {
         n_scans += dataset->session[i].n_scans;
         n_without += dataset->session[i].n_scans == 0;
-        if (visit->session_bytes <= 0 && dataset->session[i].n_scans > 0)
-            visit->session_bytes = session_output_bytes(&dataset->session[i]);
+        add_session(visit, &dataset->session[i]);
     }
     visit->n_sessions = dataset->n_sessions;
     say(visit, n_scans > 0 ? "ok" : "warn",
@@ -238,6 +243,7 @@ static void check_dataset(struct visit *visit)
         dataset->n_sessions, n_scans, n_without);
     for (size_t i = 0; i < dataset->warnings.n && i < 5; i++)
         say(visit, "warn", "see the BIDS validator", "BIDS_DIR: %s", dataset->warnings.item[i]);
+    check_sessions_memory(visit);
 }
 
 static void check_bids_dir(struct visit *visit)
@@ -350,21 +356,25 @@ static void check_space(struct visit *visit, const char *folder)
             visit->output_dir);
         return;
     }
-    double n = visit->n_sessions > 0 ? (double)visit->n_sessions : 1;
-    double each = visit->session_bytes > 0 ? visit->session_bytes : 60 * MIB;
     double free_bytes = (double)fs.f_bavail * (double)fs.f_frsize;
     /* Some file systems do not count inodes, and say 0 of 0. */
     double free_inodes = fs.f_files > 0 ? (double)fs.f_favail : 1e18;
-    bool for_one = free_bytes >= each && free_inodes >= SESSION_INODES;
-    bool for_all = free_bytes >= n * each && free_inodes >= n * SESSION_INODES;
-
+    double bytes = (double)visit->need.disk_bytes, n_inodes = (double)visit->need.inodes;
+    bool for_one =
+        free_bytes >= (double)visit->most.disk_bytes && free_inodes >= (double)visit->most.inodes;
+    bool for_all = free_bytes >= bytes && free_inodes >= n_inodes;
     NP_AUTO(np_freep)
     char *inodes = fs.f_files > 0 ? np_xasprintf("%.0f", free_inodes) : np_xstrdup("uncounted");
+    NP_AUTO(np_freep)
+    char *needed = visit->n_sessions > 0
+                       ? np_xasprintf("; %zu sessions need about %.0f MiB, %.0f inodes",
+                                      visit->n_sessions, ceil(bytes / MIB), n_inodes)
+                       : np_xstrdup("");
     const char *verdict = for_all ? "ok" : "warn";
+
     say(visit, for_one ? verdict : "FAIL",
         for_all ? NULL : "free space or inodes, or choose another OUTPUT_DIR",
-        "space: %.1f GiB, inodes: %s free; %.0f sessions need about %.1f GiB, %.0f inodes",
-        free_bytes / GIB, inodes, n, n * each / GIB, n * SESSION_INODES);
+        "space: %.1f GiB, inodes: %s free%s", free_bytes / GIB, inodes, needed);
     if (!for_one)
         failed(visit, NP_ESPACE);
 }

@@ -26,6 +26,9 @@ bool np_source_gzipped(const struct np_source *source);
 /* Bytes on disk. */
 int64_t np_source_file_bytes(const struct np_source *source);
 
+/* Bytes on disk that what was read so far takes: of a gzipped file, compressed ones. */
+int64_t np_source_used_bytes(const struct np_source *source);
+
 /* Content bytes that the file cannot exceed: its size, or the limit of the deflate format. What a
  * header claims is checked against this before memory is asked for. */
 int64_t np_source_most_bytes(const struct np_source *source);
@@ -37,6 +40,10 @@ int64_t np_source_most_bytes(const struct np_source *source);
  */
 int np_source_read(struct np_source *source, void *out, size_t n_bytes, size_t *n_read,
                    struct np_error *err);
+
+/* Go on `n_bytes` further in a plain file without reading them; its hash is then not taken.
+ * Returns 0 or NP_EIO. */
+int np_source_jump(struct np_source *source, int64_t n_bytes);
 
 /* Read past `n_bytes`; *n_skipped is less only at the content's end. NP_ECANCELED too. */
 int np_source_skip(struct np_source *source, int64_t n_bytes, const struct np_exec *exec,

@@ -159,6 +159,11 @@ int64_t np_source_file_bytes(const struct np_source *source)
     return source->file_bytes;
 }
 
+int64_t np_source_used_bytes(const struct np_source *source)
+{
+    return source->n_taken - (source->in_end - source->in);
+}
+
 int64_t np_source_most_bytes(const struct np_source *source)
 {
     int64_t most;
@@ -367,6 +372,18 @@ int np_source_skip(struct np_source *source, int64_t n_bytes, const struct np_ex
     }
     *n_skipped = done;
     return 0;
+}
+
+int np_source_jump(struct np_source *source, int64_t n_bytes)
+{
+    int64_t held = source->in_end - source->in;
+
+    if (n_bytes <= held) {
+        source->in += n_bytes;
+        return 0;
+    }
+    source->in = source->in_end;
+    return lseek(source->fd, n_bytes - held, SEEK_CUR) < 0 ? NP_EIO : 0;
 }
 
 int np_source_finish(struct np_source *source, const struct np_exec *exec, int64_t *n_left,

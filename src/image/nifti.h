@@ -44,6 +44,27 @@ char *np_nifti_data_path(const char *path);
  */
 int np_nifti_read_info(const char *path, struct np_nifti_info *info, struct np_error *err);
 
+enum { NP_NIFTI_SAMPLE_VOXELS = 1 << 16 };
+
+/* Some of an image's voxels, for estimates of how its values pack. */
+struct np_nifti_sample {
+    float voxel[NP_NIFTI_SAMPLE_VOXELS]; /* scaled, none of them zero */
+    int64_t n;
+    double n_nonzero; /* voxels of the whole image that are not zero, estimated */
+    double growth;    /* packed bytes of a voxel of the whole by those of the sample; at least 1 */
+};
+
+/*
+ * Read a header, as np_nifti_read_info, and a sample of the voxels. A plain file is read in places
+ * spread over it. A compressed one is read from its beginning until the sample is full: the bytes
+ * that the sample takes in the file say how many such voxels the whole file holds (a run of zeros
+ * takes nearly none). So less than a MiB of a file is read, and a beginning without anything but
+ * zeros is left after 64 MiB of content. A file that ends early gives what was read before.
+ * Returns what np_nifti_read_info returns; on failure `info` and `sample` are untouched.
+ */
+int np_nifti_read_sample(const char *path, struct np_nifti_info *info,
+                         struct np_nifti_sample *sample, struct np_error *err);
+
 /* What np_nifti_read_volume saw on its way. */
 struct np_nifti_content {
     int64_t n_nonfinite;     /* voxels that were NaN or infinite; they are 0 in the image */

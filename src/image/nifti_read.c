@@ -2,25 +2,18 @@
  * Reading: open the file that holds the header, check the header, open the file that holds the
  * voxels (often the same), check that it can hold what the header claims; only then ask for memory.
  */
+#include "image/nifti_read.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/path.h"
-#include "codec/gzip.h"
 #include "image/nifti_convert.h"
-#include "image/nifti_header.h"
 
 enum { CHUNK = 2 << 20 };
 
-struct opened {
-    struct np_source *source; /* of the voxels */
-    int64_t position;         /* in its content */
-    struct np_nifti_info info;
-    struct np_nifti_layout layout;
-};
-
-static void opened_done(struct opened *file)
+void np_nifti_opened_done(struct np_nifti_opened *file)
 {
     np_source_freep(&file->source);
 }
@@ -80,7 +73,7 @@ static int read_header(struct np_source *source, uint8_t header[NP_NIFTI2_BYTES]
     return 0;
 }
 
-static int parse_header(const char *path, struct opened *file, struct np_error *err)
+static int parse_header(const char *path, struct np_nifti_opened *file, struct np_error *err)
 {
     uint8_t header[NP_NIFTI2_BYTES];
     size_t n;
@@ -109,7 +102,7 @@ static int check_pairing(const char *path, enum member member, bool is_pair, str
 }
 
 /* Deflate's limit makes lies of headers visible before memory is asked for. */
-static int check_claim(const char *path, const struct opened *file, struct np_error *err)
+static int check_claim(const char *path, const struct np_nifti_opened *file, struct np_error *err)
 {
     int64_t claim = file->layout.offset + file->layout.n_data_bytes;
     int64_t most = np_source_most_bytes(file->source);
@@ -128,7 +121,7 @@ static int check_claim(const char *path, const struct opened *file, struct np_er
                         file->position >= file->info.file_bytes ? " (nothing but the header)" : "");
 }
 
-static int open_image(const char *path, struct opened *file, struct np_error *err)
+int np_nifti_open(const char *path, struct np_nifti_opened *file, struct np_error *err)
 {
     size_t n_stem = 0;
     enum member member = member_of(path, &n_stem);
@@ -152,9 +145,9 @@ static int open_image(const char *path, struct opened *file, struct np_error *er
 
 int np_nifti_read_info(const char *path, struct np_nifti_info *info, struct np_error *err)
 {
-    NP_AUTO(opened_done) struct opened file = {0};
+    NP_AUTO(np_nifti_opened_done) struct np_nifti_opened file = {0};
 
-    NP_TRY(open_image(path, &file, err));
+    NP_TRY(np_nifti_open(path, &file, err));
     *info = file.info;
     return 0;
 }
@@ -182,7 +175,7 @@ static int check_one_volume(const char *path, const struct np_nifti_info *info,
     return 0;
 }
 
-static int refuse_short(const char *path, const struct opened *file, int64_t n_found,
+static int refuse_short(const char *path, const struct np_nifti_opened *file, int64_t n_found,
                         struct np_error *err)
 {
     long long claim = file->layout.offset + file->layout.n_data_bytes;
@@ -193,8 +186,8 @@ static int refuse_short(const char *path, const struct opened *file, int64_t n_f
                         path, claim, (long long)n_found);
 }
 
-static int skip_to_voxels(const char *path, struct opened *file, const struct np_exec *exec,
-                          struct np_error *err)
+int np_nifti_skip_to_voxels(const char *path, struct np_nifti_opened *file,
+                            const struct np_exec *exec, struct np_error *err)
 {
     int64_t gap = file->layout.offset - file->position, n;
 
@@ -210,7 +203,7 @@ static int skip_to_voxels(const char *path, struct opened *file, const struct np
 enum { TASK_READ, TASK_CONVERT, N_TASKS };
 
 struct reading {
-    struct opened *file;
+    struct np_nifti_opened *file;
     uint8_t *raw[2]; /* in turns */
     int64_t n_voxels, n_chunk;
     int64_t step; /* chunk `step` is read, the one before converted */
@@ -267,7 +260,7 @@ static int read_steps(const char *path, struct reading *r, const struct np_exec 
     return 0;
 }
 
-static int read_voxels(const char *path, struct opened *file, const struct np_exec *exec,
+static int read_voxels(const char *path, struct np_nifti_opened *file, const struct np_exec *exec,
                        float *voxel, struct np_nifti_seen *seen, struct np_error *err)
 {
     int64_t n_voxels = (int64_t)np_grid_voxels(&file->info.grid);
@@ -291,18 +284,18 @@ int np_nifti_read_volume(const char *path, const struct np_exec *exec, struct np
                          struct np_nifti_content *content, struct np_image **image,
                          struct np_error *err)
 {
-    NP_AUTO(opened_done) struct opened file = {0};
+    NP_AUTO(np_nifti_opened_done) struct np_nifti_opened file = {0};
     NP_AUTO(np_image_freep) struct np_image *made = NULL;
     struct np_nifti_seen seen = {0, INFINITY, -INFINITY};
     struct np_nifti_content found = {0};
 
-    NP_TRY(open_image(path, &file, err));
+    NP_TRY(np_nifti_open(path, &file, err));
     NP_TRY(check_one_volume(path, &file.info, err));
     made = np_image_new(&file.info.grid);
     if (!made)
         return np_error_set(err, NP_ENOMEM, "'%s': no memory for its %zu MiB of voxels", path,
                             np_grid_mib(&file.info.grid));
-    NP_TRY(skip_to_voxels(path, &file, exec, err));
+    NP_TRY(np_nifti_skip_to_voxels(path, &file, exec, err));
     NP_TRY(read_voxels(path, &file, exec, made->voxel, &seen, err));
     NP_TRY(np_source_finish(file.source, exec, &found.n_extra_bytes, found.sha256, err));
     bool none = seen.minimum > seen.maximum; /* not one finite voxel */

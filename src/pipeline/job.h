@@ -4,6 +4,7 @@
 
 #include "bids/dataset.h"
 #include "bids/derivative.h"
+#include "pipeline/estimate.h"
 #include "record/complete.h"
 #include "record/place.h"
 #include "stages/stage.h"
@@ -16,8 +17,8 @@ struct np_job_file {
     const char *modality;       /* "T1w"; borrowed */
     const struct np_recipe *recipe;
     char *method;              /* np_recipe_version */
-    int64_t need_bytes;        /* peak memory, estimated from its header; 0 = unknown */
-    int64_t output_bytes;      /* upper bound of what it writes */
+    struct np_grid grid;       /* as the header says; no voxels when it cannot be read */
+    struct np_need need;       /* while it is processed, and of what it writes */
     struct np_error too_large; /* set when it does not fit the memory that is allowed */
 };
 
@@ -36,9 +37,8 @@ struct np_job {
     size_t n_files;
     struct np_record_place place;
     enum np_decision decision;
-    char *why;          /* of the decision; may be NULL */
-    int64_t need_bytes; /* of its largest file */
-    int64_t output_bytes;
+    char *why;           /* of the decision; may be NULL */
+    struct np_need need; /* with its records */
 };
 
 void np_job_done(struct np_job *job);

@@ -8,22 +8,10 @@
 #include "base/path.h"
 #include "image/nifti.h"
 
-/*
- * Memory of one session's worker, measured with /proc/self/status over images of 1 to 60 million
- * voxels. Up to five float volumes live at once, with masks and the packer's buffers: an image of
- * other voxels than 1 mm, not in RAS order, whose field is saved.
- */
-static const int64_t BYTES_PER_VOXEL = 20;
-static const int64_t BYTES_FIXED = 48 << 20;
-static const int64_t BYTES_PER_THREAD = 8 << 20;
-
 enum { DEEPEST = 64 };
 
 /* Each session takes two, a pipe and a log; this is for the rest. */
 enum { OTHER_DESCRIPTORS = 48 };
-
-/* Two float32 images and a mask, before compression to about a third. */
-static const int64_t OUTPUT_BYTES_PER_VOXEL = 9;
 
 void np_job_done(struct np_job *job)
 {
@@ -44,16 +32,6 @@ char *np_job_output(const struct np_job_file *file, enum np_derivative kind)
     NP_AUTO(np_freep)
     char *name = np_derivative_path_plain(np_path_name(file->recorded), file->modality, kind);
     return np_path_join(strcmp(folder, ".") == 0 ? "" : folder, name);
-}
-
-int64_t np_plan_file_bytes(int64_t n_voxels, int n_threads)
-{
-    int64_t fixed = BYTES_FIXED + n_threads * BYTES_PER_THREAD, bytes;
-
-    if (__builtin_mul_overflow(n_voxels, BYTES_PER_VOXEL, &bytes) ||
-        __builtin_add_overflow(bytes, fixed, &bytes))
-        return INT64_MAX; /* a header may claim anything */
-    return bytes;
 }
 
 void np_plan_freep(struct np_plan **address)
@@ -403,30 +381,31 @@ static int check_conflicts(const struct np_plan *plan, struct np_error *err)
     return 0;
 }
 
-/* A header that cannot be read is the worker's to report; here it only counts as small. */
-static void estimate(struct np_plan *plan, struct np_job *job)
+static void refuse_too_large(const struct np_plan *plan, struct np_job_file *file,
+                             const int64_t n[3])
 {
+    np_error_set(&file->too_large, NP_ENOMEM,
+                 "'%s': %lld × %lld × %lld voxels need about %lld MiB, allowed are %lld MiB",
+                 file->path, (long long)n[0], (long long)n[1], (long long)n[2],
+                 (long long)(file->need.memory_bytes >> 20), (long long)(plan->memory_bytes >> 20));
+    file->need = (struct np_need){.memory_bytes = file->need.memory_bytes};
+}
+
+/* A header that cannot be read is the worker's to report; an image that is too large is not
+ * worked on. */
+static void estimate(const struct np_config *config, struct np_plan *plan, struct np_job *job)
+{
+    job->need = np_estimate_records(config, job->session != NULL, job->n_files);
     for (size_t f = 0; f < job->n_files; f++) {
         struct np_job_file *file = &job->file[f];
-        struct np_nifti_info info;
-        if (np_nifti_read_info(file->path, &info, NULL) < 0)
-            continue;
-        int64_t n_voxels = (int64_t)np_grid_voxels(&info.grid);
-        file->need_bytes = np_plan_file_bytes(n_voxels, plan->n_threads);
-        if (file->need_bytes > job->need_bytes)
-            job->need_bytes = file->need_bytes;
-        if (file->need_bytes <= plan->memory_bytes) {
-            file->output_bytes = n_voxels * OUTPUT_BYTES_PER_VOXEL;
-            job->output_bytes += file->output_bytes;
-        } else {
-            np_error_set(
-                &file->too_large, NP_ENOMEM,
-                "'%s': %lld × %lld × %lld voxels need about %lld MiB, allowed are %lld MiB",
-                file->path, (long long)info.grid.n[0], (long long)info.grid.n[1],
-                (long long)info.grid.n[2], (long long)(file->need_bytes >> 20),
-                (long long)(plan->memory_bytes >> 20));
-        }
+        struct np_nifti_info info = {0};
+        np_estimate_image(config, file->recipe, file->path, 1, &info, &file->need);
+        file->grid = info.grid;
+        if (file->need.memory_bytes > plan->memory_bytes && info.grid.n[0] > 0)
+            refuse_too_large(plan, file, info.grid.n);
+        np_need_add(&job->need, &file->need);
     }
+    np_need_add(&plan->need, &job->need);
 }
 
 static int min_int(int a, int b)
@@ -440,18 +419,18 @@ static int max_int(int a, int b)
 }
 
 /* Estimate what is to be done, with one thread each; returns the largest session that fits. */
-static int64_t estimate_all(struct np_plan *plan)
+static int64_t estimate_all(const struct np_config *config, struct np_plan *plan)
 {
-    int64_t largest = BYTES_FIXED;
+    int64_t largest = 1;
 
-    plan->n_threads = 1;
+    plan->need = np_estimate_run(config);
     for (size_t i = 0; i < plan->n_jobs; i++) {
         struct np_job *job = &plan->job[i];
         if (job->decision != NP_DECIDE_RUN)
             continue;
-        estimate(plan, job);
-        if (job->need_bytes <= plan->memory_bytes && job->need_bytes > largest)
-            largest = job->need_bytes;
+        estimate(config, plan, job);
+        if (job->need.memory_bytes <= plan->memory_bytes && job->need.memory_bytes > largest)
+            largest = job->need.memory_bytes;
     }
     return largest;
 }
@@ -466,7 +445,7 @@ static void share_out(const struct np_config *config, struct np_plan *plan)
     int parallel = config->parallel > 0       ? config->parallel
                    : config->omp_nthreads > 0 ? cpus / threads
                                               : cpus;
-    int64_t largest = estimate_all(plan);
+    int64_t largest = estimate_all(config, plan);
     int64_t by_memory = plan->memory_bytes / largest;
 
     parallel =
@@ -474,10 +453,25 @@ static void share_out(const struct np_config *config, struct np_plan *plan)
     parallel = max_int(min_int(parallel, n_work), 1);
     plan->n_parallel = by_memory < parallel ? max_int((int)by_memory, 1) : parallel;
     int64_t spare = plan->memory_bytes / plan->n_parallel - largest;
-    int64_t more = spare > 0 ? spare / BYTES_PER_THREAD : 0;
+    int64_t more = spare > 0 ? spare / NP_ESTIMATE_BYTES_PER_THREAD : 0;
     plan->n_threads = min_int(threads, cpus / plan->n_parallel);
     if (more < plan->n_threads - 1)
         plan->n_threads = 1 + (int)more;
+}
+
+/* What the plan says of memory is for the threads that it chose. */
+static void count_threads(const struct np_config *config, struct np_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        for (size_t f = 0; f < plan->job[i].n_files; f++) {
+            struct np_job *job = &plan->job[i];
+            struct np_job_file *file = &job->file[f];
+            if (file->grid.n[0] == 0 || file->too_large.code < 0)
+                continue;
+            file->need.memory_bytes =
+                np_estimate_memory(config, file->recipe, &file->grid, plan->n_threads);
+            np_need_add(&job->need, &(struct np_need){.memory_bytes = file->need.memory_bytes});
+        }
 }
 
 static int check_disk(const struct np_config *config, struct np_plan *plan, struct np_error *err)
@@ -492,27 +486,22 @@ static int check_disk(const struct np_config *config, struct np_plan *plan, stru
     }
     if (!existing || statvfs(existing, &fs) != 0)
         return 0; /* not known: the writes themselves will tell */
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        if (plan->job[i].decision == NP_DECIDE_RUN) {
-            plan->disk_need_bytes += plan->job[i].output_bytes / 3;
-            plan->inodes_need += (int64_t)plan->job[i].n_files * NP_PLAN_INODES_PER_FILE;
-        }
     if (fs.f_blocks == 0 ||
         __builtin_mul_overflow(fs.f_bavail, fs.f_frsize, &plan->disk_free_bytes))
         plan->disk_free_bytes = INT64_MAX; /* does not count, or beyond counting */
     plan->inodes_free =
         fs.f_files > 0 && fs.f_favail < INT64_MAX ? (int64_t)fs.f_favail : INT64_MAX;
-    if (plan->disk_need_bytes > plan->disk_free_bytes)
+    if (plan->need.disk_bytes > plan->disk_free_bytes)
         return np_error_set(err, NP_ESPACE,
                             "'%s': about %lld MiB are needed, %lld MiB are free; make room, choose "
                             "another OUTPUT_DIR, or select fewer sessions",
-                            config->output_dir, (long long)(plan->disk_need_bytes >> 20),
+                            config->output_dir, (long long)(plan->need.disk_bytes >> 20),
                             (long long)(plan->disk_free_bytes >> 20));
-    if (plan->inodes_need > plan->inodes_free)
+    if (plan->need.inodes > plan->inodes_free)
         return np_error_set(err, NP_ESPACE,
                             "'%s': about %lld files and folders are needed, %lld inodes are free; "
                             "remove files, choose another OUTPUT_DIR, or select fewer sessions",
-                            config->output_dir, (long long)plan->inodes_need,
+                            config->output_dir, (long long)plan->need.inodes,
                             (long long)plan->inodes_free);
     return 0;
 }
@@ -541,6 +530,7 @@ static int fill(const struct np_config *config, struct np_plan *plan, struct np_
     decide_all(config, plan);
     NP_TRY(check_conflicts(plan, err));
     share_out(config, plan);
+    count_threads(config, plan);
     return check_disk(config, plan, err);
 }
 

@@ -6,9 +6,6 @@
 #include "pipeline/job.h"
 #include "pipeline/resources.h"
 
-/* Files and folders per image, at most: three images with sidecars, records, folders. */
-enum { NP_PLAN_INODES_PER_FILE = 16 };
-
 struct np_plan {
     struct np_dataset *dataset; /* NULL for `process` and `batch` */
     struct np_strings paths;    /* files of `process` and `batch`: keeps what the jobs borrow */
@@ -20,8 +17,8 @@ struct np_plan {
     int64_t memory_bytes; /* allowed for the run */
     int n_parallel;       /* sessions at once */
     int n_threads;        /* of one session */
-    int64_t disk_need_bytes, disk_free_bytes;
-    int64_t inodes_need, inodes_free;
+    struct np_need need;  /* of all that is to be done */
+    int64_t disk_free_bytes, inodes_free;
     char *config;               /* np_config_results_json */
     struct np_strings warnings; /* about what was left out of `batch` */
 };
@@ -36,9 +33,6 @@ struct np_plan {
  */
 int np_plan_make(const struct np_config *config, struct np_plan **plan, struct np_error *err);
 void np_plan_freep(struct np_plan **plan);
-
-/* Peak memory of one file with a grid of so many voxels, when `n_threads` work on it. */
-int64_t np_plan_file_bytes(int64_t n_voxels, int n_threads);
 
 /* How complete a job is now, as np_complete_check. */
 enum np_completeness np_plan_completeness(const struct np_plan *plan, const char *output_dir,

@@ -26,7 +26,8 @@ static void add_file(struct np_str *out, const struct np_job_file *file)
         np_str_add_json(out, (*stage)->name);
         np_str_add(out, ", ");
     }
-    np_str_addf(out, "\"write_output\"], \"memory_bytes\": %lld", (long long)file->need_bytes);
+    np_str_addf(out, "\"write_output\"], \"memory_bytes\": %lld",
+                (long long)file->need.memory_bytes);
     if (file->too_large.code) {
         np_str_add(out, ", \"refused\": ");
         np_str_add_json(out, file->too_large.text);
@@ -65,8 +66,8 @@ char *np_plan_json(const struct np_plan *plan)
                 "  \"memory_bytes\": %lld, \"memory_source\": \"%s\", \"disk_need_bytes\": %lld, "
                 "\"disk_free_bytes\": %lld, \"inodes_need\": %lld,\n",
                 (long long)plan->memory_bytes, plan->resources.memory_source,
-                (long long)plan->disk_need_bytes, (long long)plan->disk_free_bytes,
-                (long long)plan->inodes_need);
+                (long long)plan->need.disk_bytes, (long long)plan->disk_free_bytes,
+                (long long)plan->need.inodes);
     np_str_addf(&out, "  \"configuration\": %s,\n  \"plan\": [", plan->config);
     for (size_t i = 0; i < plan->n_jobs; i++) {
         np_str_add(&out, i ? ",\n" : "\n");

@@ -89,7 +89,9 @@ TEST(a_session_with_images_is_run_and_one_without_has_nothing_to_do)
     ok_int((int64_t)plan->n_run, 1);
     ok_int((int64_t)plan->n_nothing, 1);
     ok_int(plan->n_parallel, 1);
-    ok_int(plan->job[0].need_bytes, np_plan_file_bytes(16 * 16 * 16, 1));
+    ok_int(plan->job[0].need.memory_bytes,
+           np_estimate_memory(&config, plan->job[0].file[0].recipe, &plan->job[0].file[0].grid,
+                              plan->n_threads));
     ok(!np_path_exists(config.output_dir));
     NP_AUTO(np_freep) char *json = np_plan_json(plan);
     ok_contains(json, "\"decision\": \"run\"");
@@ -234,7 +236,7 @@ TEST(an_image_too_large_for_the_memory_is_refused_by_itself)
     ok_int(plan->job[0].decision, NP_DECIDE_RUN);
     ok_int(plan->job[0].file[0].too_large.code, NP_ENOMEM);
     ok_contains(plan->job[0].file[0].too_large.text, "16 × 16 × 16");
-    ok_int(plan->job[0].output_bytes, 0);
+    ok_int(plan->job[0].file[0].need.disk_bytes, 0);
     ok_int(plan->n_parallel, 1);
     ok_int(plan->n_threads, 1);
 }
@@ -256,8 +258,13 @@ TEST(sessions_times_threads_stay_within_the_cpus)
 
 TEST(a_claim_beyond_counting_needs_more_than_there_is)
 {
-    ok(np_plan_file_bytes(INT64_MAX / 2, 4) == INT64_MAX);
-    ok_int(np_plan_file_bytes(0, 2) - np_plan_file_bytes(0, 1), 8 << 20);
+    const struct np_recipe *recipe = np_recipe_find("T1w");
+    struct np_grid grid = np_grid_make(1, 1, 1, 1, 1, 1);
+    NP_AUTO(np_config_done) struct np_config config;
+
+    configure(&config, "claim");
+    grid.n[0] = grid.n[1] = INT64_C(1) << 31;
+    ok(np_estimate_memory(&config, recipe, &grid, 4) == INT64_MAX);
 }
 
 TAP_MAIN

@@ -1,0 +1,107 @@
+/* Some of an image's voxels, and from them how many of the whole are not zero. */
+#include <math.h>
+
+#include "image/nifti_convert.h"
+#include "image/nifti_read.h"
+
+enum {
+    N_PLACES = 128, /* in a plain file */
+    PLACE = NP_NIFTI_SAMPLE_VOXELS / N_PLACES,
+    /* Of compressed content: a library inflates up to 64 KiB ahead of what was asked for, which
+     * must not count; and a beginning of zeros says nothing. */
+    LEAST_BYTES = 1 << 20,
+    MOST_BYTES = 64 << 20,
+    MOST_VOXEL_BYTES = 8
+};
+
+struct sampling {
+    struct np_source *source;
+    const struct np_nifti_info *info;
+    struct np_nifti_sample *sample;
+    int64_t n_seen, n_nonzero; /* voxels */
+    uint64_t raw[PLACE * MOST_VOXEL_BYTES / sizeof(uint64_t)];
+    float voxel[PLACE];
+};
+
+/* Read a place, or what is left of it; returns how many voxels were there. */
+static int64_t read_place(struct sampling *s)
+{
+    struct np_nifti_sample *sample = s->sample;
+    struct np_nifti_seen seen = {0, INFINITY, -INFINITY};
+    int64_t size = s->info->bytes_per_voxel;
+    size_t n_read = 0;
+
+    np_source_read(s->source, s->raw, (size_t)(PLACE * size), &n_read, NULL);
+    int64_t n = (int64_t)n_read / size;
+    np_nifti_convert(s->info, s->raw, n, s->voxel, &seen);
+    for (int64_t i = 0; i < n; i++) {
+        s->n_nonzero += s->voxel[i] != 0;
+        if (s->voxel[i] != 0 && sample->n < NP_NIFTI_SAMPLE_VOXELS)
+            sample->voxel[sample->n++] = s->voxel[i];
+    }
+    s->n_seen += n;
+    return n;
+}
+
+static bool is_enough(const struct sampling *s)
+{
+    int64_t n_bytes = s->n_seen * s->info->bytes_per_voxel;
+
+    return n_bytes >= MOST_BYTES ||
+           (n_bytes >= LEAST_BYTES && s->n_nonzero >= NP_NIFTI_SAMPLE_VOXELS);
+}
+
+/* Zeros before the first other voxel tell nothing of what the rest takes. */
+static void sample_packed(struct sampling *s)
+{
+    int64_t begin = np_source_used_bytes(s->source), n = PLACE;
+
+    while (!is_enough(s) && n > 0) {
+        if (s->n_nonzero == 0)
+            begin = np_source_used_bytes(s->source);
+        n = read_place(s);
+    }
+    double used = (double)(np_source_used_bytes(s->source) - begin);
+    if (used > 0)
+        s->sample->n_nonzero = (double)s->n_nonzero / used * (double)s->info->file_bytes;
+}
+
+static void sample_plain(struct sampling *s)
+{
+    int64_t n_voxels = (int64_t)np_grid_voxels(&s->info->grid), n = PLACE;
+    int64_t between = n_voxels > NP_NIFTI_SAMPLE_VOXELS ? n_voxels / N_PLACES - PLACE : 0;
+
+    for (int i = 0; i < N_PLACES && n > 0; i++) {
+        n = read_place(s);
+        if (np_source_jump(s->source, between * s->info->bytes_per_voxel) < 0)
+            break;
+    }
+    if (s->n_seen > 0)
+        s->sample->n_nonzero = (double)s->n_nonzero / (double)s->n_seen * (double)n_voxels;
+}
+
+int np_nifti_read_sample(const char *path, struct np_nifti_info *info,
+                         struct np_nifti_sample *sample, struct np_error *err)
+{
+    NP_AUTO(np_nifti_opened_done) struct np_nifti_opened file = {0};
+
+    NP_TRY(np_nifti_open(path, &file, err));
+    *info = file.info;
+    sample->n = 0;
+    double n_voxels = (double)np_grid_voxels(&info->grid);
+    sample->n_nonzero = n_voxels; /* unless the sample says less */
+    sample->growth = 1;
+    if (np_nifti_skip_to_voxels(path, &file, NULL, NULL) < 0)
+        return 0;
+    NP_AUTO(np_freep) struct sampling *s = np_xcalloc(1, sizeof(*s));
+    s->source = file.source;
+    s->info = &file.info;
+    s->sample = sample;
+    if (file.info.gzipped)
+        sample_packed(s);
+    else
+        sample_plain(s);
+    sample->growth = fmax(1, sample->n_nonzero / n_voxels);
+    sample->n_nonzero = fmin(sample->n_nonzero, n_voxels);
+    return 0;
+}

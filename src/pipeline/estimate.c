@@ -1,0 +1,348 @@
+/*
+ * Memory: what the stages hold at once, as float volumes and masks, walked through in the recipe's
+ * order; the head at 1 mm that brain extraction looks at; the packer's blocks of each thread.
+ *
+ * Disk: a voxel that is not zero becomes a float of arbitrary mantissa in desc-preproc, which packs
+ * badly; how badly, and how many there are, a sample of the file says (image/nifti.h). desc-norm
+ * holds such floats in the brain alone, whose size is known. A bias field is smooth, but its floats
+ * are arbitrary too, in every voxel.
+ */
+#include "pipeline/estimate.h"
+
+#include <math.h>
+
+#include "bids/derivative.h"
+#include "codec/deflate.h"
+#include "image/orient.h"
+
+/* ---- sums ----------------------------------------------------------------------------------- */
+
+enum { BLOCK = 4096 };
+
+/* A header may claim anything. */
+static int64_t as_count(double value)
+{
+    return value < (double)INT64_MAX ? (int64_t)value : INT64_MAX;
+}
+
+static int64_t sum(int64_t a, int64_t b)
+{
+    int64_t c;
+
+    return __builtin_add_overflow(a, b, &c) ? INT64_MAX : c;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+void np_need_add(struct np_need *total, const struct np_need *part)
+{
+    total->memory_bytes = larger(total->memory_bytes, part->memory_bytes);
+    total->disk_bytes = sum(total->disk_bytes, part->disk_bytes);
+    total->inodes = sum(total->inodes, part->inodes);
+    total->seconds += part->seconds;
+}
+
+void np_need_most(struct np_need *most, const struct np_need *part)
+{
+    most->memory_bytes = larger(most->memory_bytes, part->memory_bytes);
+    most->disk_bytes = larger(most->disk_bytes, part->disk_bytes);
+    most->inodes = larger(most->inodes, part->inodes);
+    most->seconds = fmax(most->seconds, part->seconds);
+}
+
+/* A file or a folder. */
+static void add_file(struct np_need *need, double n_bytes)
+{
+    need->disk_bytes = sum(need->disk_bytes, as_count(ceil(n_bytes / BLOCK) * BLOCK));
+    need->inodes++;
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+/* Libraries, the reader's buffers, the surface, samples for the bias fit. */
+static const double MEMORY_FIXED = 30 * 1048576.0;
+/* Brain extraction looks at the head at 1 mm and at 2 mm, as floats; and at masks of the latter. */
+static const double FINE_BYTES_PER_MM3 = 4, COARSE_BYTES_PER_MM3 = 0.7;
+static const double MOST_FINE_VOXELS = 1 << 26; /* ops/head.c then looks more coarsely */
+
+/* What is resident while a file goes through its stages; dropped volumes are kept for the next
+ * request of their size, until one of another size comes (base/alloc.c). */
+struct residence {
+    double volume_bytes; /* of one float volume */
+    double n_volumes;    /* most at once so far; a mask is a quarter */
+    double kept_bytes;   /* of other sizes */
+    double peak_bytes;
+};
+
+static void hold(struct residence *r, double n_volumes, double other_bytes)
+{
+    if (n_volumes > r->n_volumes) {
+        r->n_volumes = n_volumes;
+        r->kept_bytes = 0;
+    }
+    r->kept_bytes = fmax(r->kept_bytes, other_bytes);
+    r->peak_bytes = fmax(r->peak_bytes, r->n_volumes * r->volume_bytes + r->kept_bytes);
+}
+
+static double volumes_of(unsigned slots)
+{
+    static const unsigned floats[] = {NP_SLOT_RAW, NP_SLOT_FLAT, NP_SLOT_NORM, NP_SLOT_FIELD};
+    double n = slots & NP_SLOT_BRAIN ? 0.25 : 0;
+
+    for (size_t i = 0; i < NP_COUNT(floats); i++)
+        n += (slots & floats[i]) != 0;
+    return n;
+}
+
+/* Slots that a later stage or an output needs. */
+static unsigned needed_later(const struct np_config *config, const struct np_stage *const *later)
+{
+    unsigned needed =
+        NP_SLOT_FLAT | NP_SLOT_BRAIN | NP_SLOT_NORM | (config->save_bias_field ? NP_SLOT_FIELD : 0);
+
+    for (; *later; later++)
+        needed |= (*later)->needs;
+    return needed;
+}
+
+static double field_of_view_mm3(const struct np_grid *grid)
+{
+    return fmin((double)np_grid_voxels(grid) * fabs(np_grid_voxel_mm3(grid)), MOST_FINE_VOXELS);
+}
+
+/* The head at 1 mm, unless the image is that already. */
+static double fine_bytes(const struct np_config *config, const struct np_grid *grid)
+{
+    bool is_fine = true;
+
+    for (int i = 0; i < 3; i++)
+        is_fine = is_fine && fabs(grid->spacing_mm[i] - 1) < 1e-6;
+    return is_fine || config->skull_strip == NP_SKULL_STRIP_SKIP
+               ? 0
+               : FINE_BYTES_PER_MM3 * field_of_view_mm3(grid);
+}
+
+/* Volumes that a stage works with beside the slots. */
+static double scratch_volumes(const struct np_config *config, const struct np_stage *stage,
+                              bool turned)
+{
+    if (stage->gives == NP_SLOT_RAW)
+        return turned; /* the file's order, then ours */
+    if (stage->gives == NP_SLOT_NORM && config->normalize == NP_NORMALIZE_PERCENTILE)
+        return 2; /* smoothed values and their weights */
+    return 0;
+}
+
+/* Blocks of two batches, but not more than the image has. */
+static double packer_bytes(double volume_bytes, int n_threads)
+{
+    return fmin((double)NP_ESTIMATE_BYTES_PER_THREAD * n_threads, 2 * volume_bytes);
+}
+
+int64_t np_estimate_memory(const struct np_config *config, const struct np_recipe *recipe,
+                           const struct np_grid *grid, int n_threads)
+{
+    struct residence r = {.volume_bytes = 4.0 * (double)np_grid_voxels(grid)};
+    bool turned = !np_grid_is_ras(grid);
+    unsigned slots = 0;
+
+    for (const struct np_stage *const *stage = recipe->stage; *stage; stage++) {
+        unsigned after = (slots & ~(*stage)->takes) | (*stage)->gives;
+        if (config->normalize == NP_NORMALIZE_NONE)
+            after &= ~(unsigned)NP_SLOT_NORM;
+        hold(&r,
+             fmax(volumes_of(slots), volumes_of(after)) + scratch_volumes(config, *stage, turned),
+             (*stage)->gives & NP_SLOT_BRAIN ? fine_bytes(config, grid) : 0);
+        slots = after & needed_later(config, stage + 1);
+    }
+    hold(&r, volumes_of(slots) + turned, 0);
+    return as_count(MEMORY_FIXED + r.peak_bytes + COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid) +
+                    packer_bytes(r.volume_bytes, n_threads));
+}
+
+/* ---- outputs -------------------------------------------------------------------------------- */
+
+/* Most that a brain's mask holds; 1.3 to 1.8 million were measured. */
+static const double BRAIN_MM3 = 1.9e6;
+/* Packed bytes of a voxel, for those kinds of values that are the same in every image. */
+static const double FIELD_BYTES = 3.45, CONSTANT_BYTES = 0.02, ZERO_BYTES = 0.03;
+static const double MASK_BYTES = 0.12, MASK_ZERO_BYTES = 0.003;
+/* Normalized values are small, and signed: they pack a little worse than the others. */
+static const double NORM_SHARE = 1.08;
+static const double SIDECAR_BYTES = 2048;
+/* How far the estimate of an image may be off. */
+static const double MARGIN = 1.1;
+
+/* What is known of an image's voxels. */
+struct contents {
+    double n_voxels, n_nonzero, n_brain;
+    double bytes; /* that a voxel that is not zero takes as a float, packed */
+};
+
+/* Packed bytes for each voxel of the sample, once a smooth field was divided out of it. */
+static double packed_bytes(struct np_nifti_sample *sample, bool divided)
+{
+    size_t n_bytes = (size_t)sample->n * sizeof(float), n_packed = 0;
+    NP_AUTO(np_freep) uint8_t *room = np_xmalloc(np_deflate_bound(n_bytes));
+
+    if (sample->n == 0)
+        return sizeof(float);
+    for (int64_t i = 0; divided && i < sample->n; i++)
+        sample->voxel[i] *= 1 + 0.1F * (float)i / (float)sample->n;
+    if (np_deflate_part(sample->voxel, n_bytes, room, &n_packed, NULL) < 0)
+        return sizeof(float);
+    return (double)n_packed / (double)sample->n;
+}
+
+static struct contents contents_of(const struct np_config *config, const struct np_nifti_info *info,
+                                   struct np_nifti_sample *sample)
+{
+    double n_voxels = (double)np_grid_voxels(&info->grid);
+    double voxel_mm3 = fabs(np_grid_voxel_mm3(&info->grid));
+    struct contents c = {.n_voxels = n_voxels, .n_nonzero = fmin(sample->n_nonzero, n_voxels)};
+
+    c.n_brain = config->skull_strip == NP_SKULL_STRIP_SKIP
+                    ? c.n_nonzero
+                    : fmin(c.n_nonzero, voxel_mm3 > 0 ? BRAIN_MM3 / voxel_mm3 : n_voxels);
+    bool divided = config->bias_correction != NP_BIAS_NONE;
+    c.bytes = packed_bytes(sample, divided);
+    if (!divided)
+        c.bytes = fmin(c.bytes * sample->growth, sizeof(float));
+    return c;
+}
+
+static double preproc_bytes(const struct np_config *config, const struct contents *c)
+{
+    (void)config;
+    return c->n_nonzero * c->bytes + (c->n_voxels - c->n_nonzero) * ZERO_BYTES;
+}
+
+static double norm_bytes(const struct np_config *config, const struct contents *c)
+{
+    (void)config;
+    return c->n_brain * NORM_SHARE * c->bytes + (c->n_voxels - c->n_brain) * ZERO_BYTES;
+}
+
+static double mask_bytes(const struct np_config *config, const struct contents *c)
+{
+    (void)config;
+    return c->n_brain * MASK_BYTES + c->n_voxels * MASK_ZERO_BYTES;
+}
+
+static double field_bytes(const struct np_config *config, const struct contents *c)
+{
+    return c->n_voxels * (config->bias_correction == NP_BIAS_NONE ? CONSTANT_BYTES : FIELD_BYTES);
+}
+
+static const struct {
+    enum np_derivative kind;
+    double (*bytes)(const struct np_config *config, const struct contents *contents);
+} outputs[] = {
+    {NP_DERIVATIVE_PREPROC, preproc_bytes},
+    {NP_DERIVATIVE_NORM, norm_bytes},
+    {NP_DERIVATIVE_MASK, mask_bytes},
+    {NP_DERIVATIVE_BIASFIELD, field_bytes},
+};
+
+static bool is_written(const struct np_config *config, enum np_derivative kind)
+{
+    if (kind == NP_DERIVATIVE_NORM)
+        return config->level == NP_LEVEL_FULL && config->normalize != NP_NORMALIZE_NONE;
+    return kind != NP_DERIVATIVE_BIASFIELD || config->save_bias_field;
+}
+
+static void add_outputs(const struct np_config *config, const struct contents *contents,
+                        struct np_need *need)
+{
+    for (size_t i = 0; i < NP_COUNT(outputs); i++)
+        if (is_written(config, outputs[i].kind)) {
+            add_file(need, MARGIN * outputs[i].bytes(config, contents));
+            add_file(need, SIDECAR_BYTES);
+        }
+}
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+/*
+ * Seconds of one thread, for each image and for each million voxels, measured on the machine of
+ * docs/benchmarks.md, times what a slow machine may take longer: a scheduler kills who promised
+ * too little.
+ */
+static const double SECONDS_PER_IMAGE = 1.8, SECONDS_PER_MEGAVOXEL = 0.12, SLOW_MACHINE = 2.2;
+
+static double seconds_of(double n_voxels)
+{
+    return SLOW_MACHINE * (SECONDS_PER_IMAGE + SECONDS_PER_MEGAVOXEL * n_voxels * 1e-6);
+}
+
+/* ---- parts of a run ------------------------------------------------------------------------- */
+
+/* Bytes of what is written beside the images, and of telemetry in the run's one record. */
+static const double RECORD_BYTES = 3072, RECORD_IMAGE_BYTES = 8192, LOG_IMAGE_BYTES = 3072;
+static const double TELEMETRY_IMAGE_BYTES = 48 << 10, TELEMETRY_RUN_BYTES = 40 << 10;
+
+bool np_estimate_image(const struct np_config *config, const struct np_recipe *recipe,
+                       const char *path, int n_threads, struct np_nifti_info *info,
+                       struct np_need *need)
+{
+    NP_AUTO(np_freep) struct np_nifti_sample *sample = np_xcalloc(1, sizeof(*sample));
+
+    *need = (struct np_need){.memory_bytes = as_count(MEMORY_FIXED), .seconds = seconds_of(0)};
+    if (np_nifti_read_sample(path, info, sample, NULL) < 0)
+        return false;
+    struct contents contents = contents_of(config, info, sample);
+    need->memory_bytes = np_estimate_memory(config, recipe, &info->grid, n_threads);
+    need->seconds = seconds_of(contents.n_voxels);
+    add_outputs(config, &contents, need);
+    return true;
+}
+
+/* Records and log; the folders of the session, its images and its records. */
+struct np_need np_estimate_records(const struct np_config *config, bool is_session, size_t n_images)
+{
+    struct np_need need = {0};
+    double n = (double)n_images;
+
+    for (int i = 0; i < 2; i++)
+        add_file(&need, RECORD_BYTES + n * RECORD_IMAGE_BYTES);
+    add_file(&need, n * LOG_IMAGE_BYTES);
+    for (int i = 0; is_session && i < 4; i++)
+        add_file(&need, BLOCK);
+    if (!config->no_telemetry)
+        need.disk_bytes = sum(need.disk_bytes, as_count(n * TELEMETRY_IMAGE_BYTES));
+    return need;
+}
+
+struct np_need np_estimate_run(const struct np_config *config)
+{
+    enum { DESCRIPTIONS = 5, FOLDERS = 2 };
+    struct np_need need = {0};
+
+    for (int i = 0; i < DESCRIPTIONS + FOLDERS; i++)
+        add_file(&need, BLOCK);
+    if (!config->no_telemetry) {
+        add_file(&need, BLOCK);
+        add_file(&need, TELEMETRY_RUN_BYTES);
+    }
+    return need;
+}
+
+struct np_need np_estimate_session(const struct np_config *config, const struct np_session *session,
+                                   int n_threads, size_t *n_unreadable)
+{
+    struct np_need need = np_estimate_records(config, true, session->n_scans);
+
+    *n_unreadable = 0;
+    for (size_t i = 0; i < session->n_scans; i++) {
+        const struct np_scan *scan = &session->scan[i];
+        struct np_nifti_info info;
+        struct np_need image;
+        *n_unreadable += !np_estimate_image(config, np_recipe_find(scan->name.suffix), scan->path,
+                                            n_threads, &info, &image);
+        np_need_add(&need, &image);
+    }
+    return need;
+}

@@ -1,0 +1,62 @@
+/*
+ * What work will need, before it begins: memory, disk, inodes and time, from the options, the
+ * recipe, the images' headers and a sample of their voxels. The plan of a run, `estimate` and
+ * `doctor` all say these numbers. docs/hpc.md says how they were measured.
+ */
+#ifndef NP_PIPELINE_ESTIMATE_H
+#define NP_PIPELINE_ESTIMATE_H
+
+#include "bids/dataset.h"
+#include "config/config.h"
+#include "image/nifti.h"
+#include "stages/stage.h"
+
+/*
+ * Disk is counted in blocks of 4 KiB, files and folders, as `du` does. It and the inodes are meant
+ * to be at least what is written and at most 1.5 times that; memory, at least the peak of the
+ * process that works on a session, and at most 1.25 times that for a usual head.
+ */
+struct np_need {
+    int64_t memory_bytes;
+    int64_t disk_bytes;
+    int64_t inodes;
+    double seconds; /* on one thread of a slow machine */
+};
+
+/* Most memory that a session's second thread adds, and each one after it. */
+enum { NP_ESTIMATE_BYTES_PER_THREAD = 8 << 20 };
+
+/* Threads of a session when the options do not say; a run may choose others. */
+enum { NP_ESTIMATE_THREADS = 2 };
+
+/* Peak memory of the process that works on an image of this grid with `n_threads`. */
+int64_t np_estimate_memory(const struct np_config *config, const struct np_recipe *recipe,
+                           const struct np_grid *grid, int n_threads);
+
+/*
+ * One image, worked on by `n_threads`. `info` gets what its header says.
+ * False when the header cannot be read: what it costs to find that out is estimated then, and
+ * `info` is untouched.
+ */
+bool np_estimate_image(const struct np_config *config, const struct np_recipe *recipe,
+                       const char *path, int n_threads, struct np_nifti_info *info,
+                       struct np_need *need);
+
+/* What the records of a session, or of a file of `process`, come to. */
+struct np_need np_estimate_records(const struct np_config *config, bool is_session,
+                                   size_t n_images);
+
+/* What a run writes once: the files that describe OUTPUT_DIR, and telemetry's. */
+struct np_need np_estimate_run(const struct np_config *config);
+
+/* A whole session of a dataset; *n_unreadable gets how many headers could not be read. */
+struct np_need np_estimate_session(const struct np_config *config, const struct np_session *session,
+                                   int n_threads, size_t *n_unreadable);
+
+/* Add what comes before or after: the larger memory, the sums of the rest. Sums stop at INT64_MAX. */
+void np_need_add(struct np_need *total, const struct np_need *part);
+
+/* Raise each of `most` to what `part` needs. */
+void np_need_most(struct np_need *most, const struct np_need *part);
+
+#endif
