@@ -19,6 +19,7 @@ struct sampling {
     const struct np_nifti_info *info;
     struct np_nifti_sample *sample;
     int64_t n_seen, n_nonzero; /* voxels */
+    int64_t stride;            /* the sample keeps one place of so many */
     uint64_t raw[PLACE * MOST_VOXEL_BYTES / sizeof(uint64_t)];
     float voxel[PLACE];
 };
@@ -34,9 +35,10 @@ static int64_t read_place(struct sampling *s)
     np_source_read(s->source, s->raw, (size_t)(PLACE * size), &n_read, NULL);
     int64_t n = (int64_t)n_read / size;
     np_nifti_convert(s->info, s->raw, n, s->voxel, &seen);
+    bool kept = s->n_seen / PLACE % s->stride == 0;
     for (int64_t i = 0; i < n; i++) {
         s->n_nonzero += s->voxel[i] != 0;
-        if (s->voxel[i] != 0 && sample->n < NP_NIFTI_SAMPLE_VOXELS)
+        if (kept && s->voxel[i] != 0 && sample->n < NP_NIFTI_SAMPLE_VOXELS)
             sample->voxel[sample->n++] = s->voxel[i];
     }
     s->n_seen += n;
@@ -56,6 +58,7 @@ static void sample_packed(struct sampling *s)
 {
     int64_t begin = np_source_used_bytes(s->source), n = PLACE;
 
+    s->stride = LEAST_BYTES / NP_NIFTI_SAMPLE_VOXELS / s->info->bytes_per_voxel;
     while (!is_enough(s) && n > 0) {
         if (s->n_nonzero == 0)
             begin = np_source_used_bytes(s->source);
@@ -71,6 +74,7 @@ static void sample_plain(struct sampling *s)
     int64_t n_voxels = (int64_t)np_grid_voxels(&s->info->grid), n = PLACE;
     int64_t between = n_voxels > NP_NIFTI_SAMPLE_VOXELS ? n_voxels / N_PLACES - PLACE : 0;
 
+    s->stride = 1;
     for (int i = 0; i < N_PLACES && n > 0; i++) {
         n = read_place(s);
         if (np_source_jump(s->source, between * s->info->bytes_per_voxel) < 0)

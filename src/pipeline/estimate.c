@@ -62,10 +62,12 @@ static void add_file(struct np_need *need, double n_bytes)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-/* Libraries, the reader's buffers, the surface, samples for the bias fit. */
-static const double MEMORY_FIXED = 30 * 1048576.0;
-/* Brain extraction looks at the head at 1 mm and at 2 mm, as floats; and at masks of the latter. */
+/* Libraries, the reader's and the writer's buffers, samples for the bias fit. */
+static const double MEMORY_FIXED = 18 * 1048576.0;
+/* Brain extraction looks at the head at 1 mm and at 2 mm, as floats, and at masks of the latter;
+ * its surface needs arrays of its own. */
 static const double FINE_BYTES_PER_MM3 = 4, COARSE_BYTES_PER_MM3 = 0.7;
+static const double SURFACE_BYTES = 11 * 1048576.0;
 static const double MOST_FINE_VOXELS = 1 << 26; /* ops/head.c then looks more coarsely */
 
 /* What is resident while a file goes through its stages; dropped volumes are kept for the next
@@ -74,6 +76,7 @@ struct residence {
     double volume_bytes; /* of one float volume */
     double n_volumes;    /* most at once so far; a mask is a quarter */
     double kept_bytes;   /* of other sizes */
+    double fixed_bytes;  /* what stays whatever comes */
     double peak_bytes;
 };
 
@@ -113,16 +116,19 @@ static double field_of_view_mm3(const struct np_grid *grid)
     return fmin((double)np_grid_voxels(grid) * fabs(np_grid_voxel_mm3(grid)), MOST_FINE_VOXELS);
 }
 
+static bool finds_brain(const struct np_config *config, const struct np_stage *stage)
+{
+    return stage->gives & NP_SLOT_BRAIN && config->skull_strip != NP_SKULL_STRIP_SKIP;
+}
+
 /* The head at 1 mm, unless the image is that already. */
-static double fine_bytes(const struct np_config *config, const struct np_grid *grid)
+static double fine_bytes(const struct np_grid *grid)
 {
     bool is_fine = true;
 
     for (int i = 0; i < 3; i++)
         is_fine = is_fine && fabs(grid->spacing_mm[i] - 1) < 1e-6;
-    return is_fine || config->skull_strip == NP_SKULL_STRIP_SKIP
-               ? 0
-               : FINE_BYTES_PER_MM3 * field_of_view_mm3(grid);
+    return is_fine ? 0 : FINE_BYTES_PER_MM3 * field_of_view_mm3(grid);
 }
 
 /* Volumes that a stage works with beside the slots. */
@@ -133,6 +139,8 @@ static double scratch_volumes(const struct np_config *config, const struct np_st
         return turned; /* the file's order, then ours */
     if (stage->gives == NP_SLOT_NORM && config->normalize == NP_NORMALIZE_PERCENTILE)
         return 2; /* smoothed values and their weights */
+    if (stage->gives == NP_SLOT_BRAIN && config->skull_strip == NP_SKULL_STRIP_SKIP)
+        return 0.5; /* masks */
     return 0;
 }
 
@@ -142,10 +150,10 @@ static double packer_bytes(double volume_bytes, int n_threads)
     return fmin((double)NP_ESTIMATE_BYTES_PER_THREAD * n_threads, 2 * volume_bytes);
 }
 
-int64_t np_estimate_memory(const struct np_config *config, const struct np_recipe *recipe,
-                           const struct np_grid *grid, int n_threads)
+/* The stages one after the other, then the outputs: images go back to the file's order. */
+static void hold_recipe(struct residence *r, const struct np_config *config,
+                        const struct np_recipe *recipe, const struct np_grid *grid)
 {
-    struct residence r = {.volume_bytes = 4.0 * (double)np_grid_voxels(grid)};
     bool turned = !np_grid_is_ras(grid);
     unsigned slots = 0;
 
@@ -153,14 +161,26 @@ int64_t np_estimate_memory(const struct np_config *config, const struct np_recip
         unsigned after = (slots & ~(*stage)->takes) | (*stage)->gives;
         if (config->normalize == NP_NORMALIZE_NONE)
             after &= ~(unsigned)NP_SLOT_NORM;
-        hold(&r,
+        hold(r,
              fmax(volumes_of(slots), volumes_of(after)) + scratch_volumes(config, *stage, turned),
-             (*stage)->gives & NP_SLOT_BRAIN ? fine_bytes(config, grid) : 0);
+             finds_brain(config, *stage) ? fine_bytes(grid) : 0);
+        if (finds_brain(config, *stage))
+            r->fixed_bytes += SURFACE_BYTES + COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid);
         slots = after & needed_later(config, stage + 1);
     }
-    hold(&r, volumes_of(slots) + turned, 0);
-    return as_count(MEMORY_FIXED + r.peak_bytes + COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid) +
-                    packer_bytes(r.volume_bytes, n_threads));
+    hold(r, volumes_of(slots) + turned, 0);
+}
+
+int64_t np_estimate_memory(const struct np_config *config, const struct np_recipe *recipe,
+                           const struct np_grid *grid, int n_threads)
+{
+    double volume_bytes = sizeof(float) * (double)np_grid_voxels(grid);
+    struct residence r = {.volume_bytes = volume_bytes, .fixed_bytes = MEMORY_FIXED};
+
+    hold_recipe(&r, config, recipe, grid);
+    double writing =
+        r.n_volumes * volume_bytes + r.kept_bytes + packer_bytes(volume_bytes, n_threads);
+    return as_count(r.fixed_bytes + fmax(r.peak_bytes, writing));
 }
 
 /* ---- outputs -------------------------------------------------------------------------------- */
@@ -174,7 +194,7 @@ static const double MASK_BYTES = 0.12, MASK_ZERO_BYTES = 0.003;
 static const double NORM_SHARE = 1.08;
 static const double SIDECAR_BYTES = 2048;
 /* How far the estimate of an image may be off. */
-static const double MARGIN = 1.1;
+static const double MARGIN = 1.13;
 
 /* What is known of an image's voxels. */
 struct contents {
