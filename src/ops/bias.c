@@ -10,7 +10,8 @@
 
 static const double BLOCK_MM = 4;
 
-/* Cut by the image alone, so that sums come out the same for any team. */
+/* The number of slabs depends on the image alone, so sums are the same for any number of
+ * threads. */
 enum { N_SLABS = 16 };
 
 struct shift_job {
@@ -99,7 +100,7 @@ static void divide_fit_plane(void *context, int64_t z)
     }
 }
 
-/* One set a plane of `grid`. */
+/* One scratch buffer for each plane of `grid`. */
 static float *scratch_new(const struct np_bspline_field *field, const struct np_grid *grid,
                           struct np_error *err)
 {
@@ -125,22 +126,22 @@ int np_bias_divide_by_fit(const struct np_image *in, const struct np_bspline_fie
 
 /* --- blending --------------------------------------------------------------------------------- */
 
-/* A voxel's place between the centres of blocks, along one axis. */
+/* The position of a voxel between the centres of two blocks, along one axis. */
 struct between {
     int64_t low, high; /* blocks */
     float share;       /* of the higher */
 };
 
 /*
- * The weight is smooth, so it is computed on blocks of about BLOCK_MM and interpolated linearly:
- * a distance map of every voxel would cost more than the fit.
+ * The weight is smooth, so it is computed for blocks of about BLOCK_MM and interpolated linearly. A
+ * distance map of all voxels would cost more than the fit.
  */
 struct blend_job {
     struct np_image *inner;
     const struct np_mask *mask;
     const struct np_bspline_field *outer;
     float *scratch; /* [nz][scratch of outer] */
-    float level;    /* of inner over outer */
+    float level;    /* mean of inner minus mean of outer, in the mask */
     struct {
         int64_t n;
         double sum;
@@ -149,7 +150,7 @@ struct blend_job {
     struct np_mask *near;    /* blocks that hold a voxel of the mask */
     struct np_image *weight; /* of inner, per block */
     struct between *at_x;    /* [nx] */
-    float *row;              /* [nz][blocks in x] a row of weights between rows of blocks */
+    float *row;              /* [nz][blocks in x] weights of one row, interpolated in y and z */
 };
 
 static void blend_job_done(struct blend_job *job)
@@ -161,7 +162,7 @@ static void blend_job_done(struct blend_job *job)
     free(job->scratch);
 }
 
-/* How far inner lies above outer in the mask, summed over a slab of planes. */
+/* Sum of inner minus outer over the voxels of the mask in one slab of planes. */
 static void sum_slab(void *context, int64_t task)
 {
     struct blend_job *job = context;
@@ -219,14 +220,14 @@ static void find_near_blocks(void *context, int64_t bz)
             uint8_t *near = job->near->voxel + blocks[0] * (y / job->block[1] + blocks[1] * bz);
             size_t end = (size_t)n[0], block = (size_t)job->block[0];
 
-            /* one voxel tells of its block: go on with the next block */
+            /* One voxel of the mask marks its whole block: continue with the next block. */
             for (size_t x = 0; (x = np_next_inside(inside, x, end)) < end;
                  x = (x / block + 1) * block)
                 near[x / block] = 1;
         }
 }
 
-/* Where voxel `i` lies between the centres of blocks. */
+/* Find the two blocks whose centres enclose voxel `i`. */
 static struct between find_between(int64_t i, int64_t block, int64_t n_blocks)
 {
     double position = ((double)i + 0.5) / (double)block - 0.5;
@@ -239,7 +240,7 @@ static struct between find_between(int64_t i, int64_t block, int64_t n_blocks)
     };
 }
 
-/* A row of blocks' weights, between those on both sides; false when all are 1. */
+/* Interpolate a row of block weights from the rows on both sides; false when all of them are 1. */
 static bool mix_weights(const struct blend_job *job, struct between y, struct between z, float *row)
 {
     const int64_t *n = job->weight->grid.n;
@@ -283,7 +284,7 @@ static void blend_plane(void *context, int64_t z)
     }
 }
 
-/* From squared distance to weight: 1 up to `full_mm`, 0 from there on after `width_mm`. */
+/* From squared distance to weight: 1 up to `full_mm`, then falling to 0 over `width_mm`. */
 static void distance_to_weight(struct np_image *weight, double full_mm, double width_mm)
 {
     size_t n = np_grid_voxels(&weight->grid);
@@ -320,7 +321,8 @@ static int make_weights(struct blend_job *job, double width_mm, const struct np_
         job->at_x[x] = find_between(x, job->block[0], n[0]);
     np_exec_run(exec, n[2], find_near_blocks, job);
     NP_TRY(np_distance_mm2(job->near, NP_DISTANCE_TO_ONE, exec, job->weight, err));
-    /* A voxel of the mask is interpolated between blocks that touch its own: those weigh 1. */
+    /* A voxel of the mask is interpolated from its own block and blocks that touch it, so these
+     * must weigh 1. */
     distance_to_weight(job->weight, 1.001 * sqrt(diagonal2_mm2), width_mm);
     return 0;
 }

@@ -1,16 +1,17 @@
 /*
- * 1. The head at 1 mm; its centre and size without the neck (ops/head.h).
+ * 1. Measure the head at 1 mm: centre and size without the neck (ops/head.h).
  * 2. Start: a sphere of half that size at the centre (642 vertices) grows with a tight border
- *    level, b = 0.6^0.275 (Smith 2002: 0.5); its new centre is the next round's, until it rests.
- * The last surface is split to 2562 vertices and moves on.
- * 3. Twice: the shell 7 … 20 mm below the surface is brain for certain. Its median is tm and the
- *    ratio of its 10 % quantile to that is b: a head with much contrast between grey and white
- *    matter has a low border level, a flat one a high level. The same surface moves on with these.
- *    Where bright tissue goes on outside, the level is lowered to take it in.
- * 4. The same with 10242 vertices, then smoothing without shrinking.
- * 5. All vertices together settle on the brain's edge (ops/settle.h).
- * 6. Voxels that show some brain belong to the mask. It must look like a brain: volume, not all of
- *    the image, something darker around it.
+ *    level, b = 0.6^0.275 (Smith 2002: 0.5). Repeat from the new centre until the centre is stable.
+ *    Then split the surface to 2562 vertices and evolve it further.
+ * 3. Twice: voxels 7 … 20 mm below the surface are brain with certainty. Their median becomes tm,
+ *    and the ratio of their 10 % quantile to tm becomes b: a head with high contrast between grey
+ *    and white matter gets a low border level, a head with low contrast a high one. Evolve the
+ *    surface with these values. Where bright tissue continues outside, lower the level to include
+ *    it.
+ * 4. The same with 10242 vertices, then smooth without shrinking.
+ * 5. Place all vertices together on the brain's border (ops/settle.h).
+ * 6. The mask holds every voxel that contains some brain. Check that it is plausible: its volume,
+ *    its share of the grid's border, and a darker layer around it.
  */
 #include "ops/brain.h"
 
@@ -38,25 +39,25 @@ enum {
 static const double SHELL_FROM_MM = 7, SHELL_TO_MM = 20;
 static const double LEAST_LEVEL = 0.40, MOST_LEVEL = 0.87;
 
-/* How a contrast differs. */
+/* Parameters that depend on the contrast. */
 static const struct {
-    double fraction;   /* of the start, where voxels are small */
-    double per_mm;     /* what it rises by for each mm above 1.2 */
-    double too_bright; /* over the shell's median: brighter counts as dark */
-    bool coarse;       /* the shell passes see 2 mm where the voxels are finer than that */
+    double fraction;   /* of the start, for voxels up to 1.2 mm */
+    double per_mm;     /* added to it for each mm above 1.2 */
+    double too_bright; /* times the shell's median; brighter samples count as dark */
+    bool coarse;       /* refine on the 2 mm image where the voxels are finer than that */
 } CONTRAST[] = {
-    /* Fat and vessels are bright, and not brain. */
+    /* Fat and vessels are bright but not brain. */
     [NP_CONTRAST_T1W] = {0.6, 0, 1.6, false},
-    /* White matter under the cortex is darker than it and must not stop the start. Fluid is bright
-     * and ends the brain as dark fluid does; in the sulci it is only bridged when blurred. In large
-     * voxels it mixes with the skull into something like brain, and only a tight start ends there.
-     */
+    /* White matter is darker than the cortex around it and must not stop the start. Bright fluid
+     * ends the brain as dark fluid does; the fluid in the sulci is bridged only in a blurred
+     * image. In large voxels fluid and skull mix to intensities like those of brain; only a
+     * tight start stops there. */
     [NP_CONTRAST_T2W] = {0.4, 0.25, 1.7, true},
     [NP_CONTRAST_FLAIR] = {0.6, 0, INFINITY, false},
 };
 
-/* Everything that does not change from step to step; Smith 2002 with a shorter reach inwards (7 and
- * 3 mm for 20 and 10: a longer one meets the ventricles' and sulci's fluid). */
+/* Constant parameters of the forces. Smith 2002 uses longer reaches inwards, 20 and 10 mm; those
+ * meet the fluid of ventricles and sulci. */
 static const struct np_surface_forces BASE_FORCES = {.reach_min_mm = 7,
                                                      .reach_max_mm = 3,
                                                      .curve_min_mm = 3.33,
@@ -81,8 +82,8 @@ struct search {
     const struct np_brain_options *options;
     const struct np_exec *exec;
     struct np_head head;
-    const struct np_image *followed; /* by the shell passes: one of the head's two */
-    double fraction;                 /* of the start */
+    const struct np_image *refine_image; /* head.fine or head.coarse */
+    double fraction;                     /* tightness of the start */
     struct np_mesh *surface;
     struct np_brain_report report;
 };
@@ -103,10 +104,11 @@ static int evolve(struct search *s, const struct np_image *image,
 /* ---- the start ----------------------------------------------------------------------------- */
 
 /*
- * Move the surface with the paper's border level; tm is the median in a ball about `centre_mm`. At
- * 2 mm: wide sulci would catch it in a sharper image.
+ * Evolve the surface with the border level of the paper; tm is the median in a ball around
+ * `centre_mm`. On the 2 mm image: in a sharper image wide sulci would stop the surface.
  */
-static int push(struct search *s, int n_iterations, const double centre_mm[3], struct np_error *err)
+static int evolve_from_ball(struct search *s, int n_iterations, const double centre_mm[3],
+                            struct np_error *err)
 {
     struct np_surface_forces forces = BASE_FORCES;
 
@@ -144,23 +146,24 @@ static int start(struct search *s, struct np_error *err)
         memcpy(before_mm, centre_mm, sizeof(before_mm));
         np_mesh_freep(&s->surface);
         s->surface = np_mesh_new_sphere(SPHERE_LEVEL, centre_mm, s->head.radius_mm / 2);
-        NP_TRY(push(s, SPHERE_ITERATIONS, centre_mm, err));
+        NP_TRY(evolve_from_ball(s, SPHERE_ITERATIONS, centre_mm, err));
         np_mesh_centre(s->surface, centre_mm);
         s->report.n_restarts++;
     } while (distance_mm(centre_mm, before_mm) >= s->options->restart_shift_mm &&
              s->report.n_restarts < s->options->most_restarts);
     split(s);
-    NP_TRY(push(s, START_ITERATIONS, centre_mm, err));
+    NP_TRY(evolve_from_ball(s, START_ITERATIONS, centre_mm, err));
     s->report.start_volume_mm3 = np_mesh_volume_mm3(s->surface);
     return 0;
 }
 
-/* ---- what lies around the surface ---------------------------------------------------------- */
+/* ---- layers around the surface
+ * ----------------------------------------------------------------- */
 
-enum { N_LAYERS = 6 }; /* 2 … 6 mm deep, then five layers of 2 mm outwards */
+enum { N_LAYERS = 6 }; /* layer 0: 2 … 6 mm inside; layers 1 … 5: 2 mm each, outside */
 
-/* Mean of the samples from `from_mm` to `to_mm` along the normal (negative: inwards); NAN when one
- * is outside the image. */
+/* Mean of the samples from `from_mm` to `to_mm` along the normal (negative: inwards). NAN when a
+ * sample is outside the image. */
 static double mean_along(const struct np_image *image, const double position_mm[3],
                          const double normal[3], int from_mm, int to_mm)
 {
@@ -211,9 +214,8 @@ static void measure_layer(void *context, int64_t k)
 }
 
 /*
- * Medians over the surface: layer[0] of what lies 2 … 6 mm inside, layer[k] of what lies 2 k - 1
- * and 2 k mm outside, each above `dark`. NAN where less than a tenth of the surface has that layer
- * in the image.
+ * Medians over the surface, each minus `dark`: layer[0] is 2 … 6 mm inside, layer[k] is 2 k - 1 and
+ * 2 k mm outside. NAN where less than a tenth of the surface has that layer inside the image.
  */
 static void measure_layers(const struct search *s, double dark, double layer[N_LAYERS])
 {
@@ -227,23 +229,24 @@ static void measure_layers(const struct search *s, double dark, double layer[N_L
     np_exec_run(s->exec, N_LAYERS, measure_layer, &job);
 }
 
-/* The darkest layer outside, over the inside; NAN when there is none. */
+/* The darkest layer outside, divided by the inside; NAN when there is none. */
 static double rim_of(const double layer[N_LAYERS])
 {
     double darkest = INFINITY;
 
     for (int k = 1; k < N_LAYERS; k++)
-        darkest = layer[k] < darkest ? layer[k] : darkest; /* NAN never is */
+        darkest = layer[k] < darkest ? layer[k] : darkest; /* false for NAN */
     return isfinite(darkest) && layer[0] > 0 ? darkest / layer[0] : NAN;
 }
 
-/* ---- the head's own border level ----------------------------------------------------------- */
+/* ---- the border level of this head
+ * ------------------------------------------------------------- */
 
 /*
- * The border level that the shell asks for. It may not fall from pass to pass: a leak lowers it,
- * which would leak more.
+ * Set the border level from the shell. It never falls from pass to pass: a surface that has leaked
+ * lowers the level, and a lower level would leak more.
  */
-static void take_shell_level(struct search *s, double low, double dark)
+static void set_border_level(struct search *s, double low, double dark)
 {
     double range = s->report.middle - dark;
     double level = range > 0 ? (low - dark) / range : MOST_LEVEL;
@@ -253,11 +256,12 @@ static void take_shell_level(struct search *s, double low, double dark)
 }
 
 /*
- * A surface that rests inside the cortex: what follows outside is nearly as bright (grey matter),
- * and only then comes the dark rim. Seen where the cortex is smooth, so that the shell holds white
- * matter alone and asks for too high a level. The level is then put below that layer's.
+ * Detect a surface that stopped inside the cortex: the first layer outside is nearly as bright as
+ * the inside (grey matter), and the dark layer follows after it. This happens where the cortex is
+ * smooth: the shell holds white matter alone, and its level is too high. Lower the level below that
+ * layer.
  */
-static void mind_the_cortex(struct search *s, double dark)
+static void protect_cortex(struct search *s, double dark)
 {
     static const double STILL_BRIGHT = 0.6, RIM = 0.6, BELOW = 0.8;
     double layer[N_LAYERS], range = s->report.middle - dark;
@@ -268,19 +272,19 @@ static void mind_the_cortex(struct search *s, double dark)
 }
 
 /* One pass of step 3. */
-static int follow_shell(struct search *s, int n_iterations, struct np_error *err)
+static int evolve_with_shell(struct search *s, int n_iterations, struct np_error *err)
 {
     struct np_surface_forces forces = BASE_FORCES;
     double low;
 
     NP_TRY(np_head_shell(&s->head, s->surface, SHELL_FROM_MM, SHELL_TO_MM, s->exec,
                          &s->report.middle, &low, err));
-    /* Air is 0 in a magnitude image; in a rescaled one it may be anything below. */
+    /* Air is 0 in a magnitude image; in a rescaled image it may be any value below. */
     forces.dark = fmin(s->head.dark, 0);
-    take_shell_level(s, low, forces.dark);
-    mind_the_cortex(s, forces.dark);
-    /* What counts as brain must be as bright as the darkest tenth of what is brain for certain; a
-     * lower bar lets the surface creep through an even grey layer of fluid and marrow. */
+    set_border_level(s, low, forces.dark);
+    protect_cortex(s, forces.dark);
+    /* Brain must be at least as bright as the darkest tenth of the shell. With a lower limit the
+     * surface would pass through a uniform grey layer of fluid and marrow. */
     forces.head = fmax(s->head.threshold,
                        forces.dark + s->report.border_level * (s->report.middle - forces.dark));
     forces.middle = s->report.middle;
@@ -289,7 +293,7 @@ static int follow_shell(struct search *s, int n_iterations, struct np_error *err
     forces.curve_max_mm = 12;
     forces.too_bright =
         forces.dark + CONTRAST[s->options->contrast].too_bright * (forces.middle - forces.dark);
-    return evolve(s, s->followed, &forces, n_iterations, err);
+    return evolve(s, s->refine_image, &forces, n_iterations, err);
 }
 
 /* Step 5. */
@@ -303,7 +307,7 @@ static int settle(struct search *s, struct np_error *err)
         .too_bright = dark + CONTRAST[s->options->contrast].too_bright * range,
         .stiffness = 0.15,
         .most_step_mm = 3,
-        .home = 0.1};
+        .move_cost = 0.1};
 
     NP_TRY(np_surface_settle(s->surface, s->head.fine, &options, s->exec, err));
     np_mesh_smooth_taubin(s->surface, TAUBIN_ROUNDS);
@@ -313,14 +317,15 @@ static int settle(struct search *s, struct np_error *err)
 static int refine(struct search *s, struct np_error *err)
 {
     for (int pass = 0; pass < SHELL_PASSES; pass++)
-        NP_TRY(follow_shell(s, SHELL_ITERATIONS, err));
+        NP_TRY(evolve_with_shell(s, SHELL_ITERATIONS, err));
     split(s);
-    NP_TRY(follow_shell(s, SPLIT_ITERATIONS, err));
+    NP_TRY(evolve_with_shell(s, SPLIT_ITERATIONS, err));
     np_mesh_smooth_taubin(s->surface, TAUBIN_ROUNDS);
     return settle(s, err);
 }
 
-/* ---- is it a brain? ------------------------------------------------------------------------ */
+/* ---- plausibility
+ * ------------------------------------------------------------------------------ */
 
 static int check(const struct search *s, struct np_error *err)
 {
@@ -352,10 +357,10 @@ static int check(const struct search *s, struct np_error *err)
 /* ---- the mask ------------------------------------------------------------------------------ */
 
 /*
- * How far a voxel's centre may lie outside the surface, along one axis, and the voxel still belong
- * to the mask. Readers of images count a voxel that shows some brain as brain. The coarser the
- * voxels, the further out the blurred surface lies already; but with thick slices it was found
- * between them, and a slice that shows some brain is brain.
+ * How far outside the surface, along one axis, the centre of a voxel may lie when the voxel still
+ * belongs to the mask: readers count a voxel that contains some brain as brain. With coarser voxels
+ * the blurred surface itself lies further out, so the margin is smaller. With thick slices the
+ * surface was found between slices, and every slice that contains some brain counts.
  */
 static double margin_mm(double spacing_mm, double finest_mm)
 {
@@ -384,7 +389,7 @@ static void add_margin(struct np_mesh *mesh, const double spacing_mm[3])
     free(normal);
 }
 
-static int draw(struct search *s, struct np_mask *mask, struct np_error *err)
+static int make_mask(struct search *s, struct np_mask *mask, struct np_error *err)
 {
     double centre_voxel[3] = {0}, layer[N_LAYERS];
 
@@ -401,7 +406,7 @@ static int draw(struct search *s, struct np_mask *mask, struct np_error *err)
     return 0;
 }
 
-/* Thick slices are blurred enough as they are. */
+/* The image for the refinement. Thick slices are blurred already. */
 static const struct np_image *choose_image(const struct search *s, const double spacing_mm[3])
 {
     double coarsest_mm = fmax(spacing_mm[0], fmax(spacing_mm[1], spacing_mm[2]));
@@ -420,7 +425,7 @@ static double choose_fraction(const struct np_brain_options *options, const doub
     return more > 0 ? fmin(options->fraction + more, MOST) : options->fraction;
 }
 
-/* A surface that collapsed, or flew out of the image, is no brain either. */
+/* A surface that collapsed or left the image is a failure of the method, not of the input. */
 static int as_method_failure(int code, struct np_error *err)
 {
     if (code != NP_EDOMAIN)
@@ -439,7 +444,7 @@ int np_brain_extract(const struct np_image *flat, const struct np_brain_options 
     NP_AUTO(search_done) struct search s = {.options = options, .exec = exec};
 
     NP_TRY(np_head_measure(flat, options->head_height_mm, exec, &s.head, err));
-    s.followed = choose_image(&s, flat->grid.spacing_mm);
+    s.refine_image = choose_image(&s, flat->grid.spacing_mm);
     s.fraction = choose_fraction(options, flat->grid.spacing_mm);
     NP_TRY(as_method_failure(start(&s, err), err));
     NP_TRY(as_method_failure(refine(&s, err), err));
@@ -447,7 +452,7 @@ int np_brain_extract(const struct np_image *flat, const struct np_brain_options 
     if (!drawn)
         return np_error_set(err, NP_ENOMEM, "brain mask: no memory for %zu MiB",
                             np_grid_mib(&flat->grid) / 4 + 1);
-    NP_TRY(as_method_failure(draw(&s, drawn, err), err));
+    NP_TRY(as_method_failure(make_mask(&s, drawn, err), err));
     NP_TRY(check(&s, err));
     *mask = drawn;
     drawn = NULL;

@@ -10,7 +10,7 @@
 
 enum { PADDING = 2 * NP_LANES };
 
-/* to[i] += weight · from[i] for i < n, rounded up to whole lanes. */
+/* to[i] += weight · from[i] for i < n, with n rounded up to whole SIMD vectors. */
 static inline void add_scaled(float *to, const float *from, float weight, int n)
 {
     for (int i = 0; i < n; i += NP_LANES)
@@ -213,7 +213,7 @@ size_t np_bspline_plane_size(const struct np_bspline_axis axis[3])
     return (size_t)np_bspline_plane_stride(axis) * ((size_t)axis[1].n_control + 1);
 }
 
-/* Sum over a row's points of weight · value, on control points; `value` NULL = all ones. */
+/* Sum of weight · value over the points of a row, on control points; `value` NULL = all ones. */
 static void contract_row(const struct np_bspline_axis *axis, float (*weight)[4], const int32_t *x,
                          const float *value, int n, float *control)
 {
@@ -326,7 +326,8 @@ const float *np_bspline_row_evaluate(const struct np_bspline_axis axis[3], const
                                         np_lanes_load(from + x + stride) * weight[1] +
                                         np_lanes_load(from + x + 2 * stride) * weight[2] +
                                         np_lanes_load(from + x + 3 * stride) * weight[3]);
-    /* Whole lanes: a span's last ones reach into the next span, which is written after it. */
+    /* Write whole SIMD vectors: the last values of a span reach into the next span, which is
+     * written after it. */
     for (int s = 0; s < axis[0].n_control - 3; s++) {
         const float *c = control + s;
 

@@ -20,10 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The four weights at `t` in [0, 1] of a span. */
+/* The four weights at position `t` in [0, 1] of a span. */
 void np_bspline_weights(double t, double weight[4]);
 
-/* Control points, x fastest; an axis of s spans has s + 3. */
+/* Control points, x fastest; an axis of s spans has s + 3 control points. */
 struct np_lattice {
     int n[3];
     double *value;
@@ -40,7 +40,7 @@ size_t np_lattice_size(const struct np_lattice *lattice);
  */
 struct np_lattice *np_lattice_refine(const struct np_lattice *coarse);
 
-/* One axis of voxels: for each, its span and its weights on the span's four control points. */
+/* For each voxel along one axis: its span, and its weights on the span's four control points. */
 struct np_bspline_axis {
     int64_t n;
     int n_control;
@@ -48,30 +48,30 @@ struct np_bspline_axis {
     float (*weight)[4]; /* [n] w */
     float (*square)[4]; /* [n] w² */
     float (*cube)[4];   /* [n] w³ / sum w² */
-    float *lane[4];     /* w again, [4][n + padding]: for evaluation along a row */
+    float *lane[4];     /* w in another layout, [4][n + padding]: for evaluation along a row */
     int64_t *span;      /* [n_control - 2] first voxel of each span, and n */
 };
 
 /*
- * Tables for voxels at `position` [n], in spans, ascending, within [0, n_spans] (what lies beyond
- * is moved to the end). Returns 0 or NP_ENOMEM.
+ * Make the tables for voxels at `position` [n], in spans, ascending, within [0, n_spans]. Positions
+ * outside are moved to the nearer end. Returns 0 or NP_ENOMEM.
  */
 int np_bspline_axis_init(struct np_bspline_axis *axis, const double *position, int64_t n,
                          int n_spans);
 void np_bspline_axis_done(struct np_bspline_axis *axis);
 
-/* Those voxels of a grid that take part, in storage order, kept by rows. */
+/* The voxels of a grid that are used, in storage order, by rows. */
 struct np_bspline_row {
     int32_t y;
     int32_t n;
-    int64_t first; /* of its points */
+    int64_t first; /* index of its first point */
 };
 
 struct np_bspline_points {
     int64_t n_voxels[3];
     int64_t n;                  /* points */
     int32_t *x;                 /* [n] */
-    struct np_bspline_row *row; /* rows that hold a point */
+    struct np_bspline_row *row; /* rows with at least one point */
     int64_t *plane;             /* [nz + 1] first row of each plane */
 };
 
@@ -79,12 +79,13 @@ struct np_bspline_points {
 int np_bspline_points_init(struct np_bspline_points *points, const uint8_t *inside,
                            const int64_t n_voxels[3]);
 void np_bspline_points_done(struct np_bspline_points *points);
-/* First point of plane z; z = nz gives their number. */
+/* The first point of plane z; z = nz gives the number of points. */
 int64_t np_bspline_points_of_plane(const struct np_bspline_points *points, int64_t z);
 
 /*
- * A plane of control points in memory: rows of the x axis' control points, each padded to whole
- * SIMD lanes, and one more row for scratch. Its size in floats, and that of one of its rows.
+ * The size in floats of a plane of control points in memory (np_bspline_plane_size) and of one of
+ * its rows (np_bspline_plane_stride). A row holds the control points of the x axis, padded to whole
+ * SIMD vectors; the plane has one more row for scratch.
  */
 size_t np_bspline_plane_size(const struct np_bspline_axis axis[3]);
 int np_bspline_plane_stride(const struct np_bspline_axis axis[3]);
@@ -92,8 +93,8 @@ int np_bspline_plane_stride(const struct np_bspline_axis axis[3]);
 /*
  * Contract plane z of the voxels to control points in x and y.
  *   value  [points->n] values at the points
- *   plane  [np_bspline_plane_size] is written
- * `numerator` is for the values; `denominator` for the weights alone.
+ *   plane  out, [np_bspline_plane_size]
+ * `numerator` uses the values, `denominator` the weights alone.
  */
 void np_bspline_plane_numerator(const struct np_bspline_axis axis[3],
                                 const struct np_bspline_points *points, const float *value,
@@ -101,7 +102,7 @@ void np_bspline_plane_numerator(const struct np_bspline_axis axis[3],
 void np_bspline_plane_denominator(const struct np_bspline_axis axis[3],
                                   const struct np_bspline_points *points, int64_t z, float *plane);
 
-/* Contract all planes [nz][plane size], in their order, to the lattice's plane `k`, in `out`
+/* Contract all planes [nz][plane size], in their order, to plane `k` of the lattice, in `out`
  * [plane size]. */
 void np_bspline_collect_numerator(const struct np_bspline_axis axis[3], const float *planes, int k,
                                   float *out);
@@ -109,10 +110,9 @@ void np_bspline_collect_denominator(const struct np_bspline_axis axis[3], const 
                                     int k, float *out);
 
 /*
- * Evaluation. First the lattice's planes are mixed for the voxel plane z; then each row of voxels
- * is evaluated from that plane.
- *   scratch  [np_bspline_row_size] floats; the field at the row's nx voxels is what is returned,
- *            a part of it
+ * Evaluation: first mix the lattice's planes for voxel plane z, then evaluate each row of voxels
+ * from that plane.
+ *   scratch  [np_bspline_row_size] floats; the returned row of nx values is a part of it
  */
 void np_bspline_plane_mix(const struct np_bspline_axis axis[3], const struct np_lattice *lattice,
                           int64_t z, float *plane);
@@ -120,25 +120,27 @@ size_t np_bspline_row_size(const struct np_bspline_axis axis[3]);
 const float *np_bspline_row_evaluate(const struct np_bspline_axis axis[3], const float *plane,
                                      int64_t y, float *scratch);
 
-/* A field over all voxels of a grid, kept as its control points: some KB in place of a volume. */
+/* A field over all voxels of a grid, kept as control points: some KB instead of a volume. */
 struct np_bspline_field {
     struct np_bspline_axis axis[3];
     struct np_lattice *lattice;
 };
 
-/* 0 everywhere: one span along each axis of `n` voxels. NULL when memory does not suffice. */
+/* A field of 0 everywhere, with one span along each axis of `n` voxels. NULL when memory does
+ * not suffice. */
 struct np_bspline_field *np_bspline_field_new(const int64_t n[3]);
 
-/* Add to the field everywhere: the weights at a voxel sum to 1. */
+/* Add `shift` to the field everywhere: the weights at a voxel sum to 1. */
 void np_bspline_field_shift(struct np_bspline_field *field, double shift);
 
 /* Accepts a pointer to NULL; nulls the pointer. */
 void np_bspline_field_freep(struct np_bspline_field **field);
 
 /*
- * The field at the voxels of row y of plane z: each plane is mixed before its rows are asked for.
- *   scratch  [np_bspline_field_scratch] floats, zeroed once, one set a task; what is returned is a
- *            part of it
+ * The field at the voxels of row y of plane z. Call np_bspline_field_plane for a plane before its
+ * rows.
+ *   scratch  [np_bspline_field_scratch] floats, zeroed once; each task needs its own; the returned
+ *            row is a part of it
  */
 size_t np_bspline_field_scratch(const struct np_bspline_field *field);
 void np_bspline_field_plane(const struct np_bspline_field *field, int64_t z, float *scratch);

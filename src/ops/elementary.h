@@ -2,10 +2,10 @@
  * Elementary functions that give the same bits on every processor.
  *
  * The C library chooses its implementation at run time (with or without fused multiply-add), so its
- * results differ between machines in the last bit. Whatever reaches a voxel or a measure uses these
- * instead: additions, multiplications, divisions and bit operations only, each rounded once (the
- * build says -ffp-contract=off). Square root, absolute value, floor and the like are exact or
- * correctly rounded everywhere and come from <math.h>.
+ * results differ between machines in the last bit. All code whose results reach a voxel or a
+ * measure uses these functions instead. They use additions, multiplications, divisions and bit
+ * operations only, each rounded once (the build sets -ffp-contract=off). Square root, absolute
+ * value, floor and the like are exact or correctly rounded everywhere and come from <math.h>.
  *
  * Methods: Cody and Waite, Software Manual for the Elementary Functions, 1980 (argument reduction);
  * truncated Taylor series on the reduced interval.
@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Double precision; errors are below 2 units in the last place unless said. NaN gives NaN. */
+/* Double precision. Errors are below 2 units in the last place unless stated. NaN gives NaN. */
 
 /* e^x; 0 below -745.2, infinity above 709.8. */
 double np_exp(double x);
@@ -34,8 +34,8 @@ double np_cos(double x);
 
 double np_tanh(double x);
 
-/* x^y for x >= 0; NaN for x < 0 (whatever y is).
- * Up to 4 units where the result is near overflow. */
+/* x^y for x >= 0; NaN for x < 0, for any y. Errors up to 4 units where the result is near
+ * overflow. */
 double np_pow(double x, double y);
 
 /* Real cube root, also of negative x. */
@@ -62,11 +62,10 @@ static inline uint32_t np_bits_from_float(float value)
     return bits;
 }
 
-/* e^x; x is taken as -87 below it and as 88 above it, so the result is always normal and finite.
- * NaN is taken as -87. */
+/* e^x. x is clamped to -87 … 88, so the result is always normal and finite. NaN counts as -87. */
 static inline float np_expf(float x)
 {
-    /* Adding 1.5 · 2^23 rounds to an integer, which then stands in the low bits. */
+    /* Adding 1.5 · 2^23 rounds to an integer, which is then in the low bits. */
     const float round_magic = 12582912.0f;
 
     x = x > -87.0f ? x : -87.0f;
@@ -79,8 +78,8 @@ static inline float np_expf(float x)
     return np_float_from_bits(np_bits_from_float(mantissa) + (np_bits_from_float(shifted) << 23));
 }
 
-/* Natural logarithm; x below the smallest normal number (so 0, negative and NaN too) is taken as
- * that number: -87.3. */
+/* Natural logarithm. x below the smallest normal number (also 0, negative values and NaN) counts
+ * as that number: -87.3. */
 static inline float np_logf(float x)
 {
     const uint32_t half_root = 0x3f3504f3; /* sqrt(1/2) */

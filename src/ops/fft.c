@@ -52,7 +52,7 @@ static void reorder(const struct np_fft *fft, struct np_complex *x)
     }
 }
 
-/* Join transforms of `half` values to transforms of twice as many. */
+/* Combine transforms of `half` values into transforms of twice the length. */
 static void join(const struct np_fft *fft, int half, struct np_complex *x)
 {
     int stride = fft->n / (2 * half);
@@ -72,7 +72,7 @@ static void join(const struct np_fft *fft, int half, struct np_complex *x)
 
 void np_fft_run(const struct np_fft *fft, enum np_fft_direction direction, struct np_complex *x)
 {
-    /* The inverse is the forward transform with real and imaginary parts exchanged. */
+    /* The inverse is the forward transform with real and imaginary parts swapped. */
     if (direction == NP_FFT_INVERSE)
         for (int j = 0; j < fft->n; j++)
             x[j] = (struct np_complex){x[j].im, x[j].re};

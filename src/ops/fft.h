@@ -8,7 +8,8 @@ struct np_complex {
 
 enum np_fft_direction { NP_FFT_FORWARD, NP_FFT_INVERSE };
 
-/* Twiddle factors and the order of one length; const while in use, so it may be shared. */
+/* Twiddle factors and bit-reversed order for one length. Constant while in use, so it may be
+ * shared. */
 struct np_fft;
 
 /* `n` is a power of two from 2 to 2^20. Never NULL. */

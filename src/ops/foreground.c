@@ -26,7 +26,7 @@ static void threshold_plane(void *context, int64_t z)
         out[i] = value[i] > job->threshold;
 }
 
-/* Voxels above `threshold`, into `mask`. */
+/* Set the voxels above `threshold` in `mask`. */
 static void set_above(const struct np_image *image, double threshold, const struct np_exec *exec,
                       struct np_mask *mask)
 {
@@ -62,7 +62,7 @@ static void sample_plane(void *context, int64_t z)
             *out++ = job->image->voxel[x + n[0] * (y + n[1] * step[2] * z)];
 }
 
-/* Every so many voxels, so that they lie about SAMPLE_MM apart; NULL when memory is short. */
+/* Every n-th voxel, about SAMPLE_MM apart; NULL when memory does not suffice. */
 static struct np_image *sample(const struct np_image *image, const struct np_exec *exec)
 {
     struct sample_job job = {.image = image};

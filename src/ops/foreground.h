@@ -1,4 +1,5 @@
-/* Which voxels of a head show tissue with signal: where a bias field can be seen. */
+/* The foreground of a head image: voxels of tissue with signal, from which a bias field can be
+ * estimated. */
 #ifndef NP_OPS_FOREGROUND_H
 #define NP_OPS_FOREGROUND_H
 
@@ -6,19 +7,20 @@
 #include "image/image.h"
 
 struct np_foreground_report {
-    double threshold;   /* intensity; voxels above it are in */
+    double threshold;   /* intensity; brighter voxels are foreground */
     double otsu;        /* Otsu's threshold of the positive voxels */
-    double head_median; /* of the voxels that are no background */
+    double head_median; /* median of the voxels that are not background */
 };
 
 /*
  * The threshold is the lower of two: Otsu's on the positive voxels (1979,
- * doi:10.1109/TSMC.1979.4310076), and 0.9 of the median of the head (what exceeds the robust
- * minimum by a tenth of the robust range). Otsu alone can single out fat, where that is much
- * brighter than brain, or split a stripped brain between its tissues; the median alone takes in
- * dark tissue, whose noise misleads a bias field, where the neck is large.
- * Exact zeros, however many, do not count: background that was removed changes nothing. The
- * threshold is found on voxels about 2 mm apart, and holds for all.
+ * doi:10.1109/TSMC.1979.4310076), and 0.9 of the median of the head (voxels above the robust
+ * minimum by more than a tenth of the robust range). Otsu's threshold alone can select fat only,
+ * where fat is much brighter than brain, or separate the tissues of a stripped brain. The median
+ * alone includes dark tissue where the neck is large, and the noise of dark tissue misleads the
+ * bias field. Exact zeros do not count, however many there are: an image whose background was
+ * removed gives the same threshold. The threshold is computed on voxels about 2 mm apart and used
+ * for all voxels.
  *   mask    owned by the caller
  *   report  may be NULL
  * Returns 0, NP_EMETHOD (no positive voxel, or all alike), NP_ENOMEM, NP_ECANCELED; on failure

@@ -10,9 +10,9 @@
 
 static const double FINE_MM = 1;
 static const double THRESHOLD_SHARE = 0.1;    /* Smith 2002: t = t2 + 0.1 (t98 - t2) */
-static const double SMALLEST_SLICE_MM2 = 500; /* less of the head in a slice is not its top yet */
+static const double SMALLEST_SLICE_MM2 = 500; /* of head in the slice that counts as its top */
 
-/* A header may claim a field of view of metres; the head in it is then seen more coarsely. */
+/* A header may claim a field of view of metres; the head is then resampled to larger voxels. */
 enum { MOST_FINE_VOXELS = 1 << 26, OTSU_BINS = 256 };
 
 void np_head_done(struct np_head *head)
@@ -38,8 +38,8 @@ static double fine_spacing_mm(const struct np_grid *grid)
     return spacing_mm;
 }
 
-/* Its voxels are the ones asked for: there is nothing to resample. */
-static bool is_already(const struct np_grid *grid, const struct np_grid *wanted)
+/* True when the image already has the wanted grid, so that no resampling is needed. */
+static bool has_grid(const struct np_grid *grid, const struct np_grid *wanted)
 {
     static const double SAME = 1e-6;
 
@@ -57,7 +57,7 @@ static int resample_both(const struct np_image *flat, const struct np_exec *exec
     struct np_grid fine = np_grid_isotropic(&flat->grid, spacing_mm);
     struct np_grid coarse = np_grid_isotropic(&flat->grid, 2 * spacing_mm);
 
-    if (!is_already(&flat->grid, &fine))
+    if (!has_grid(&flat->grid, &fine))
         NP_TRY(np_resample(flat, &fine, exec, &head->made_fine, err));
     head->fine = head->made_fine ? head->made_fine : flat;
     return np_resample(head->fine, &coarse, exec, &head->coarse, err);
@@ -80,7 +80,7 @@ static int measure_range(struct np_head *head, const struct np_exec *exec, struc
     return 0;
 }
 
-/* The largest part of what Otsu's threshold calls foreground: the head without specks of noise. */
+/* The largest component above Otsu's threshold: the head without specks of noise. */
 static int find_foreground(const struct np_head *head, const struct np_exec *exec,
                            struct np_mask *mask, struct np_error *err)
 {
@@ -95,7 +95,7 @@ static int find_foreground(const struct np_head *head, const struct np_exec *exe
     return np_mask_keep_largest(mask, NP_CONNECT_6, NULL, err);
 }
 
-/* The highest slice with enough of the mask in it; 0 when there is none. */
+/* The highest slice with at least SMALLEST_SLICE_MM2 of the mask; 0 when there is none. */
 static int64_t top_slice(const struct np_mask *mask)
 {
     const struct np_grid *grid = &mask->grid;
@@ -111,8 +111,8 @@ static int64_t top_slice(const struct np_mask *mask)
     return z;
 }
 
-/* Centre of gravity (weights: value up to `bright`, from `dark`) and size of what is above the
- * threshold in slices [from, to]. */
+/* Centre of gravity and size of the voxels above the threshold in slices [from, to]. A voxel's
+ * weight is its value (at most `bright`) minus `dark`. */
 static void measure_ball(struct np_head *head, int64_t from, int64_t to)
 {
     const struct np_image *image = head->coarse;
@@ -161,7 +161,7 @@ int np_head_measure(const struct np_image *flat, double head_height_mm, const st
 struct ball_job {
     const struct np_head *head;
     double centre_mm[3], radius2_mm2;
-    int64_t begin[3], end[3]; /* voxels that may lie in it */
+    int64_t begin[3], end[3]; /* box of voxels that encloses the ball */
     struct np_mask *mask;
 };
 
@@ -189,7 +189,7 @@ static void draw_ball_plane(void *context, int64_t task)
     }
 }
 
-/* Voxels of the ball that are neither background nor the brightest. */
+/* The voxels of the ball with values between `dark` and `bright`. */
 static void draw_ball(const struct np_head *head, const double centre_mm[3], double radius_mm,
                       const struct np_exec *exec, struct np_mask *mask)
 {
@@ -198,7 +198,7 @@ static void draw_ball(const struct np_head *head, const double centre_mm[3], dou
     for (int a = 0; a < 3; a++) {
         double n = (double)mask->grid.n[a], spacing_mm = mask->grid.spacing_mm[a];
         job.centre_mm[a] = centre_mm[a];
-        /* A voxel more on both sides, for rounding. */
+        /* One voxel more on both sides, because of rounding. */
         job.begin[a] =
             (int64_t)fmin(fmax(floor((centre_mm[a] - radius_mm) / spacing_mm) - 1, 0), n);
         job.end[a] = (int64_t)fmin(fmax(ceil((centre_mm[a] + radius_mm) / spacing_mm) + 1, 0), n);

@@ -1,7 +1,7 @@
 /*
- * What brain extraction starts from: the head at 1 and 2 mm, its range of intensities, and a guess
- * of where the brain is. Positions are millimetres along the grid's axes from its first outer
- * corner, as in ops/mesh.h.
+ * Measurements of a head that brain extraction starts from: the image at 1 and 2 mm, its range of
+ * intensities, and estimates of the brain's centre and size. Positions are millimetres along the
+ * grid's axes from its first outer corner, as in ops/mesh.h.
  */
 #ifndef NP_OPS_HEAD_H
 #define NP_OPS_HEAD_H
@@ -11,13 +11,13 @@
 #include "ops/mesh.h"
 
 struct np_head {
-    const struct np_image *fine; /* about 1 mm, isotropic: what the surface moves in */
-    struct np_image *made_fine;  /* the same, owned; NULL when it is the image that was given */
-    struct np_image *coarse;     /* twice that, same corner: where statistics are taken */
+    const struct np_image *fine; /* about 1 mm, isotropic: the surface evolves in this image */
+    struct np_image *made_fine;  /* the same, when we own it; NULL when it is the input */
+    struct np_image *coarse;     /* twice that spacing, same corner: for statistics */
     double dark, bright;         /* 2 % and 98 % quantiles */
-    double threshold;            /* head rather than background: a tenth of the way between them */
-    double centre_mm[3];         /* of gravity, without the neck */
-    double radius_mm;            /* of a ball as large as the head without the neck */
+    double threshold;            /* background … head: dark + 0.1 (bright - dark) */
+    double centre_mm[3];         /* centre of gravity, without the neck */
+    double radius_mm;            /* radius of a ball with the head's volume, without the neck */
 };
 
 /*
@@ -33,8 +33,8 @@ int np_head_measure(const struct np_image *flat, double head_height_mm, const st
 void np_head_done(struct np_head *head);
 
 /*
- * Median of the values between dark and bright in a ball; falls back to their middle where the ball
- * holds none. Returns 0, NP_ENOMEM, NP_ECANCELED.
+ * Median of the values between dark and bright in a ball; the mean of dark and bright when the ball
+ * holds no such value. Returns 0, NP_ENOMEM, NP_ECANCELED.
  */
 int np_head_ball_median(const struct np_head *head, const double centre_mm[3], double radius_mm,
                         const struct np_exec *exec, double *median, struct np_error *err);

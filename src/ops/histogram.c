@@ -10,7 +10,7 @@
 #include "ops/elementary.h"
 #include "ops/lanes.h"
 
-/* Slabs are cut by the image's size alone, so that sums come out the same for any team. */
+/* The slabs depend on the image's size alone, so sums are the same for any number of threads. */
 enum { N_SLABS = 16 };
 
 struct slab {
@@ -45,7 +45,7 @@ struct range_job {
     struct np_range part[N_SLABS];
 };
 
-/* In lanes, so that no comparison waits for the one before. */
+/* Eight independent minima and maxima, so that no comparison waits for the previous one. */
 static void range_slab(void *context, int64_t task)
 {
     enum { LANES = 8 };
@@ -88,7 +88,7 @@ int np_image_range(const struct np_image *image, const struct np_exec *exec, str
         found.n_negative += job.part[i].n_negative;
     }
     NP_TRY(np_exec_check(exec, err));
-    found.minimum += 0.0; /* -0 and 0 are equal, and which comes first depends on the slabs */
+    found.minimum += 0.0; /* -0 becomes 0: else the slabs would decide which one is reported */
     found.maximum += 0.0;
     *range = found;
     return 0;
@@ -99,7 +99,7 @@ int np_image_range(const struct np_image *image, const struct np_exec *exec, str
 struct moments_job {
     const struct np_image *image;
     const struct np_mask *mask;
-    double mean; /* of the first pass, for the second */
+    double mean; /* result of the first pass, used by the second */
     struct {
         int64_t n;
         double sum, square;
@@ -144,7 +144,7 @@ static void sum_squares_slab(void *context, int64_t task)
     job->part[task].square = square;
 }
 
-/* The first pass: all but the standard deviation. */
+/* The first pass: everything but the standard deviation. */
 static int sum_up(struct moments_job *job, const struct np_exec *exec, struct np_moments *found,
                   struct np_error *err)
 {
@@ -194,19 +194,20 @@ int np_image_moments(const struct np_image *image, const struct np_mask *mask,
 /* --- quantiles -------------------------------------------------------------------------------- */
 
 /*
- * Selection by radix. A float's bits, turned so that they order as the values do, are read in
- * three digits of 11, 11 and 10 bits. The first pass counts the first digits and so finds, for each
- * rank wanted, its first digit; the second counts second digits below those first ones; and so on.
+ * Radix selection. The bits of a float are mapped so that they sort like the values, and are read
+ * in three digits of 11, 11 and 10 bits. The first pass counts the first digits, which gives the
+ * first digit of each wanted rank. The second pass counts the second digits of the values with that
+ * first digit, and so on.
  */
 enum { DIGIT_BITS = 11, N_DIGITS = 1 << DIGIT_BITS, N_PASSES = 3 };
 enum { MOST_RANKS = 2 * NP_MOST_QUANTILES };
 static const int digit_shift[N_PASSES] = {21, 10, 0};
 static const uint32_t digit_mask[N_PASSES] = {0x7ff, 0x7ff, 0x3ff};
 
-/* A rank being looked for among the values whose leading digits are known. */
+/* A rank that is being searched among the values whose leading digits are known. */
 struct rank {
-    int64_t rank;     /* among those values, from 0 */
-    uint32_t leading; /* their leading digits */
+    int64_t rank;     /* position among those values, from 0 */
+    uint32_t leading; /* leading digits of those values */
     int group;        /* ranks with the same leading digits share counts */
 };
 
@@ -255,7 +256,7 @@ static void count_slab(void *context, int64_t task)
     }
 }
 
-/* Counts of all slabs, added into the first's. */
+/* Add the counts of all slabs into the counts of the first. */
 static void add_slabs(struct quantile_job *job)
 {
     size_t n = (size_t)job->n_groups * N_DIGITS;
@@ -265,7 +266,7 @@ static void add_slabs(struct quantile_job *job)
             job->count[i] += job->count[slab * n + i];
 }
 
-/* Go one digit down: which digit holds the rank, and which rank it is among those. */
+/* Go to the next digit: find the digit that holds the rank, and the rank within that digit. */
 static void descend(const int64_t *count, struct rank *rank, int pass)
 {
     uint32_t digit = 0;
@@ -289,7 +290,7 @@ static void group_ranks(struct quantile_job *job, struct rank *rank, int n_ranks
     }
 }
 
-/* The order statistics on both sides of each p: which ranks they are among n values. */
+/* For each p: the two ranks between which the quantile is interpolated, among n values. */
 static void set_ranks(struct rank *rank, const double *p, int n_p, int64_t n)
 {
     for (int i = 0; i < n_p; i++) {
@@ -300,7 +301,7 @@ static void set_ranks(struct rank *rank, const double *p, int n_p, int64_t n)
     }
 }
 
-/* One pass: count the next digit below each group's leading digits, in `count`. */
+/* One pass: count the next digit below each group's leading digits, into `count`. */
 static int count_digits(struct quantile_job *job, const struct np_exec *exec, int64_t **count,
                         struct np_error *err)
 {
@@ -469,7 +470,7 @@ int np_density_mode(const double *density, int n)
 int np_density_last_mode(const double *density, int n, double share)
 {
     double least = share * density[np_density_mode(density, n)];
-    bool falling = true; /* seen from the right: is what lies right of i lower? */
+    bool falling = true; /* going left: is the value to the right lower? */
 
     for (int i = n - 1; i >= 0; i--) {
         double left = i > 0 ? density[i - 1] : 0;

@@ -1,6 +1,6 @@
 /*
- * What the values of an image in a mask are like: moments, exact quantiles, histograms, Otsu's
- * threshold, modes. All of it gives the same bits for any number of threads.
+ * Statistics of the values of an image in a mask: moments, exact quantiles, histograms, Otsu's
+ * threshold, modes. All of them give the same bits for any number of threads.
  *
  * `mask` is on the image's grid, or NULL for every voxel. Values are finite.
  */
@@ -15,7 +15,7 @@ struct np_range {
     int64_t n_negative; /* voxels below 0 */
 };
 
-/* Of every voxel, in one pass. Returns 0 or NP_ECANCELED; then `range` is untouched. */
+/* The range of all voxels, in one pass. Returns 0 or NP_ECANCELED; `range` is then untouched. */
 int np_image_range(const struct np_image *image, const struct np_exec *exec, struct np_range *range,
                    struct np_error *err);
 
@@ -33,7 +33,8 @@ struct np_moments {
 int np_image_moments(const struct np_image *image, const struct np_mask *mask,
                      const struct np_exec *exec, struct np_moments *moments, struct np_error *err);
 
-/* The mean alone, in one pass; the same number, and returns as above. */
+/* The mean alone, in one pass: the same number as np_image_moments gives. Returns the same
+ * codes. */
 int np_image_mean(const struct np_image *image, const struct np_mask *mask,
                   const struct np_exec *exec, double *mean, struct np_error *err);
 
@@ -57,7 +58,7 @@ struct np_histogram {
 };
 
 /*
- * Count the voxels with low <= value <= high; others are left out. `high` > `low`, n_bins > 0.
+ * Count the voxels with low <= value <= high and leave out the others. `high` > `low`, n_bins > 0.
  * Returns 0, NP_EGEOMETRY, NP_ENOMEM, NP_ECANCELED; on failure `histogram` is untouched.
  */
 int np_histogram_make(const struct np_image *image, const struct np_mask *mask, double low,
@@ -69,25 +70,25 @@ void np_histogram_done(struct np_histogram *histogram);
 double np_histogram_value(const struct np_histogram *histogram, double position);
 
 /*
- * The value that parts the counts into two classes with the largest variance between them (Otsu
- * 1979, doi:10.1109/TSMC.1979.4310076): the upper edge of the lower class's last bin. Where a run
- * of empty bins makes several equally good, the middle of the run.
+ * The value that separates the counts into two classes with the largest variance between them (Otsu
+ * 1979, doi:10.1109/TSMC.1979.4310076): the upper edge of the lower class's last bin. When a run of
+ * empty bins makes several values equally good, the middle of the run.
  */
 double np_histogram_otsu(const struct np_histogram *histogram);
 
 /*
- * Convolve the counts with a Gaussian of `sd_bins`, cut at 4 sd, into `density` [n_bins]; what
- * would leave the range is lost.
+ * Convolve the counts with a Gaussian of `sd_bins`, cut at 4 sd, into `density` [n_bins]. Counts
+ * that the convolution moves out of the range are lost.
  */
 void np_histogram_smooth(const struct np_histogram *histogram, double sd_bins, double *density);
 
 /*
- * Position of the last (highest) local maximum of `density` [n] that reaches `share` of the
- * largest value; -1 when there is none (all zero). A plateau counts by its first bin.
+ * Position of the last (highest) local maximum of `density` [n] that reaches `share` of the largest
+ * value; -1 when there is none (all zero). The position of a plateau is its first bin.
  */
 int np_density_last_mode(const double *density, int n, double share);
 
-/* Position of the largest value; the first of equal ones. */
+/* Position of the largest value; of equal values, the first. */
 int np_density_mode(const double *density, int n);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Inner loops' tools, private to ops: four floats at once, and stepping over empty mask. Written
- * with vector types because loops are not vectorised at every optimisation level; each lane does
- * what a scalar would do, so results do not depend on it.
+ * Tools for inner loops, private to ops: four floats at once, and a fast search in masks. They use
+ * vector types because the compiler does not vectorise loops at every optimisation level. Each
+ * vector element is computed as a scalar would be, so results do not depend on them.
  */
 #ifndef NP_OPS_LANES_H
 #define NP_OPS_LANES_H
@@ -13,7 +13,7 @@
 typedef float np_lanes __attribute__((vector_size(16)));
 enum { NP_LANES = 4 };
 
-/* Memory need not be aligned. */
+/* Load four floats; the memory need not be aligned. */
 static inline np_lanes np_lanes_load(const float *from)
 {
     np_lanes value;
@@ -33,8 +33,8 @@ static inline np_lanes np_lanes_all(float value)
 }
 
 /*
- * The first voxel from `i` on that is in the mask, or `end`; `inside` NULL = all are. Most of a
- * volume is outside of a brain, so eight zeros are passed in one step.
+ * The first voxel from `i` on that is in the mask, or `end`; `inside` NULL means all voxels are.
+ * Most of a volume lies outside the brain, so eight zeros are skipped in one step.
  */
 static inline size_t np_next_inside(const uint8_t *inside, size_t i, size_t end)
 {

@@ -1,9 +1,10 @@
 /*
  * Voxelisation: rows of voxels are rays along x. A triangle is projected to the (y, z) plane in
- * integers of 2^-16 voxel; a ray belongs to it when all three edge functions have the same sign,
- * where a zero is decided by the edge's direction, so that of two triangles at an edge (and of all
- * at a vertex) the right ones own the ray. At the crossing the winding number of what follows in
- * the row changes by one; bytes hold the changes first (modulo 256), then their running sum.
+ * integers of 2^-16 voxel. A ray crosses it when all three edge functions have the same sign. A
+ * zero is decided by the edge's direction, so that exactly one of the two triangles at an edge (and
+ * one of all triangles at a vertex) owns the ray. At the crossing the winding number of the rest of
+ * the row changes by one. The mask's bytes first hold these changes (modulo 256), then their
+ * running sum.
  */
 #include "ops/mesh.h"
 
@@ -11,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- making -------------------------------------------------------------------------------- */
+/* ---- construction
+ * ------------------------------------------------------------------------------ */
 
 static struct np_mesh *mesh_new(int n_vertices, int n_faces)
 {
@@ -38,7 +40,7 @@ void np_mesh_freep(struct np_mesh **mesh)
     np_freep(mesh);
 }
 
-/* Which vertex follows `b` around `v`, counter-clockwise: in the face (v, b, c) it is c. */
+/* Find the vertex that follows `b` around `v`, counter-clockwise: in the face (v, b, c) it is c. */
 static void find_neighbours(struct np_mesh *mesh)
 {
     /* follower[v][k]: for each face at v, the pair (b, c). */
@@ -84,7 +86,7 @@ static struct np_mesh *icosahedron(void)
     return mesh;
 }
 
-/* The vertex in the middle of the edge v – neighbour k of v; made when met first. */
+/* The vertex in the middle of the edge from v to its neighbour k; made at the first request. */
 static int middle(const struct np_mesh *mesh, int a, int b, int (*made)[NP_MESH_MAX_NEIGHBOURS],
                   struct np_mesh *fine, int *n_made)
 {
@@ -142,10 +144,10 @@ struct np_mesh *np_mesh_new_sphere(int level, const double centre_mm[3], double 
 
 /* ---- measuring and moving ------------------------------------------------------------------ */
 
-void np_mesh_look(const struct np_mesh *mesh, int v, double normal[3], double mean_mm[3])
+void np_mesh_normal_and_mean(const struct np_mesh *mesh, int v, double normal[3], double mean_mm[3])
 {
-    /* Around a closed ring the sum of p_k × p_k+1 is twice its area vector, wherever v is. Taken
-     * relative to v all the same: smaller numbers, less rounding. */
+    /* For a closed ring the sum of p_k × p_k+1 is twice its area vector, for any v. The
+     * positions are still taken relative to v: smaller numbers, less rounding. */
     const double *o = mesh->position_mm[v];
     const int *ring = mesh->neighbour[v];
     int n = mesh->n_neighbours[v];
@@ -179,7 +181,7 @@ void np_mesh_normal(const struct np_mesh *mesh, int v, double normal[3])
 {
     double ignored[3];
 
-    np_mesh_look(mesh, v, normal, ignored);
+    np_mesh_normal_and_mean(mesh, v, normal, ignored);
 }
 
 double np_mesh_mean_edge_mm(const struct np_mesh *mesh)
@@ -295,19 +297,20 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Twice the signed area of (a, b, p): positive when p lies to the left of a -> b. */
+/* Twice the signed area of (a, b, p): positive when p lies to the left of the edge a -> b. */
 static int64_t edge_side(const int64_t a[2], const int64_t b[2], int64_t py, int64_t pz)
 {
     return (b[0] - a[0]) * (pz - a[1]) - (b[1] - a[1]) * (py - a[0]);
 }
 
-/* Of an edge's two directions exactly one owns the points on it. */
+/* Of the two directions of an edge exactly one owns the points on the edge. */
 static bool owns_edge(const int64_t a[2], const int64_t b[2])
 {
     return b[1] < a[1] || (b[1] == a[1] && b[0] > a[0]);
 }
 
-/* The crossing of triangle (a, b, c), counter-clockwise in (y, z), with the ray (y, z) along x. */
+/* The crossing of the ray (y, z) along x with triangle (a, b, c), which is counter-clockwise in
+ * (y, z). */
 static bool ray_crosses(const struct voxelise_job *job, const int t[3], int64_t py, int64_t pz,
                         double *x_voxel)
 {
@@ -338,7 +341,7 @@ static void rasterise_face(const struct voxelise_job *job, const int face[3], in
     int64_t area = edge_side(a, b, c[0], c[1]);
     if (area == 0)
         return;
-    /* Seen along +x a face with positive area is one where the ray leaves. */
+    /* For a face with positive area the ray along +x leaves the surface. */
     uint8_t change = area > 0 ? 255 : 1;
     const int turned[3] = {face[0], area > 0 ? face[1] : face[2], area > 0 ? face[2] : face[1]};
     int64_t y0 = larger(first_row(smaller(a[0], smaller(b[0], c[0]))), 0);
@@ -353,7 +356,7 @@ static void rasterise_face(const struct voxelise_job *job, const int face[3], in
         }
 }
 
-enum { SLAB = 8 }; /* planes of a task */
+enum { SLAB = 8 }; /* planes per task */
 
 static void voxelise_slab(void *context, int64_t task)
 {

@@ -18,7 +18,7 @@ struct np_mesh {
     int n_faces;
     double (*position_mm)[3]; /* n_vertices */
     int (*face)[3];           /* n_faces */
-    /* Around each vertex, counter-clockwise seen from outside; 5 or 6 of them. */
+    /* The 5 or 6 neighbours of each vertex, counter-clockwise seen from outside. */
     int (*neighbour)[NP_MESH_MAX_NEIGHBOURS];
     int *n_neighbours;
 };
@@ -29,17 +29,18 @@ struct np_mesh {
  */
 struct np_mesh *np_mesh_new_sphere(int level, const double centre_mm[3], double radius_mm);
 
-/* The same surface, each triangle split in four; new vertices lie in the middle of the edges. Never
- * NULL. `mesh` is left as it is and has at most 2562 vertices. */
+/* The same surface with each triangle split in four: new vertices lie in the middle of the
+ * edges. Never NULL. `mesh` is unchanged and has at most 2562 vertices. */
 struct np_mesh *np_mesh_split(const struct np_mesh *mesh);
 void np_mesh_freep(struct np_mesh **mesh);
 
-/* Outward normal of vertex `v`, of length 1, from the ring of its neighbours; (0, 0, 0) where the
+/* Outward normal of vertex `v`, of length 1, from the ring of its neighbours; (0, 0, 0) when the
  * ring has no area. */
 void np_mesh_normal(const struct np_mesh *mesh, int v, double normal[3]);
 
-/* The same, and the mean of the neighbours, mm. */
-void np_mesh_look(const struct np_mesh *mesh, int v, double normal[3], double mean_mm[3]);
+/* The same, and the mean position of the neighbours, mm. */
+void np_mesh_normal_and_mean(const struct np_mesh *mesh, int v, double normal[3],
+                             double mean_mm[3]);
 
 /* Mean distance between neighbours, mm. */
 double np_mesh_mean_edge_mm(const struct np_mesh *mesh);
@@ -60,13 +61,14 @@ void np_mesh_offset(struct np_mesh *mesh, double distance_mm);
 void np_mesh_smooth_taubin(struct np_mesh *mesh, int n_rounds);
 
 /*
- * 1 where a voxel's centre lies inside the surface, 0 elsewhere. Exact: vertices are rounded to
- * 2^-16 of a voxel, and what lies on the surface is decided the same way for all triangles, so rays
- * neither leak nor count twice. Where the surface cuts through itself, inside is where its winding
- * number is not 0. Parts beyond the grid are cut off.
- *   mask  its grid's spacing and size count; every voxel is written
- * Returns 0, NP_EDOMAIN (a vertex that is not finite, or more than 8191 voxels away),
- * NP_ECANCELED; on failure the mask holds rubbish. Cost: a few ms for 10242 vertices, and one pass.
+ * Set `mask` to 1 where a voxel's centre lies inside the surface, to 0 elsewhere. The result is
+ * exact: vertices are rounded to 2^-16 of a voxel, and points on the surface are decided the same
+ * way for all triangles, so rays neither leak nor count twice. Where the surface intersects itself,
+ * inside means a winding number other than 0. Parts beyond the grid are cut off.
+ *   mask  its grid gives spacing and size; every voxel is written
+ * Returns 0, NP_EDOMAIN (a vertex that is not finite, or more than 8191 voxels away), NP_ECANCELED;
+ * on failure the content of the mask is undefined.
+ * Cost: a few ms for 10242 vertices, and one pass over the mask.
  */
 int np_mesh_voxelise(const struct np_mesh *mesh, const struct np_exec *exec, struct np_mask *mask,
                      struct np_error *err);

@@ -1,11 +1,11 @@
 /*
  * Distance: one exact pass per axis. Along x a forward and a backward scan give the distance to the
- * nearest target in the row; along y and z each line is replaced by the lower envelope of the
- * parabolas that stand on its values (Felzenszwalb and Huttenlocher 2012). Lines are independent,
- * so they are shared out among tasks.
+ * nearest target in the row. Along y and z each line is replaced by the lower envelope of parabolas
+ * whose minima are its values (Felzenszwalb and Huttenlocher 2012). Lines are independent, so tasks
+ * share them.
  *
- * Components: the mask is cut into runs along x; runs that touch in neighbouring rows are united
- * (union-find, the smaller run number is the root), so the result does not depend on any order.
+ * Components: the mask is cut into runs along x. Runs that touch in neighbouring rows are united
+ * (union-find; the smaller run number is the root), so the result does not depend on any order.
  */
 #include "ops/morphology.h"
 
@@ -16,8 +16,8 @@
 /* ---- distance ---------------------------------------------------------------------------- */
 
 enum {
-    N_BLOCKS = 64,    /* lines of one axis are dealt out in this many tasks */
-    LINES_AT_ONCE = 8 /* neighbouring lines share the volume's cache lines */
+    N_BLOCKS = 64,    /* number of tasks into which the lines of one axis are divided */
+    LINES_AT_ONCE = 8 /* neighbouring lines share cache lines of the volume */
 };
 
 struct distance_pass {
@@ -26,14 +26,14 @@ struct distance_pass {
     const struct np_exec *exec;
     uint8_t target;
     double spacing_mm;  /* along the axis of this pass */
-    int64_t n, stride;  /* a line: n values, stride apart */
-    int64_t n_inner;    /* lines that lie side by side */
-    int64_t n_outer;    /* sets of such lines … */
-    int64_t outer_step; /* … this far apart */
+    int64_t n, stride;  /* a line has n values, which are stride apart */
+    int64_t n_inner;    /* number of adjacent lines */
+    int64_t n_outer;    /* number of sets of adjacent lines */
+    int64_t outer_step; /* distance between these sets */
     double *scratch;    /* per block: scratch_doubles(n) */
 };
 
-/* Lines gathered, and the envelope's parabolas and borders. */
+/* Memory for gathered lines, the parabolas of the envelope and their borders. */
 static size_t scratch_doubles(int64_t n)
 {
     return (size_t)n * (LINES_AT_ONCE + 2) + 1;
@@ -73,9 +73,10 @@ static void scan_plane(void *context, int64_t z)
 
 /*
  * out[i * stride] = min over j of f[j] + (s (i - j))². `foot` and `from` hold n and n + 1 values:
- * where each parabola of the envelope stands, and from where on it is the lowest. Parabolas of
- * infinite height have no part in it. Of the zeros that a line begins and ends with, which stay,
- * the rest of the line feels only the nearest: most lines of a head's image are done by that.
+ * the position of each parabola of the envelope, and the position from which it is the lowest.
+ * Parabolas of infinite height are left out. A line often begins and ends with zeros. These stay 0,
+ * and only the nearest of them matters for the rest of the line; most lines of a head image need
+ * nothing else.
  */
 static void lower_envelope(const double *f, int64_t n, double s, double *foot, double *from,
                            float *out, int64_t stride)
@@ -174,12 +175,12 @@ int np_distance_mm2(const struct np_mask *mask, enum np_distance_to to, const st
 
 /* ---- erosion and dilation ------------------------------------------------------------------ */
 
-/* Voxels nearer than or at `radius_mm` to `to` become `value`. */
+/* Set the voxels within `radius_mm` (inclusive) of `to` to `value`. */
 static int grow(struct np_mask *mask, enum np_distance_to to, double radius_mm, uint8_t value,
                 const struct np_exec *exec, struct np_error *err)
 {
     NP_AUTO(np_image_freep) struct np_image *distance_mm2 = np_image_new(&mask->grid);
-    /* A radius of whole voxels takes the voxel on its rim in, whatever the rounding. */
+    /* A radius of whole voxels includes the voxels at exactly that distance, despite rounding. */
     float limit_mm2 = (float)(radius_mm * radius_mm * (1 + 1e-6));
     size_t n = np_grid_voxels(&mask->grid);
 
@@ -223,7 +224,7 @@ int np_mask_close(struct np_mask *mask, double radius_mm, const struct np_exec *
 
 /* ---- components ---------------------------------------------------------------------------- */
 
-/* Voxels [from, to) of one row that hold the value asked for. */
+/* Voxels [from, to) of one row that hold the wanted value. */
 struct run {
     int32_t from, to;
     int64_t parent; /* union-find */
@@ -233,7 +234,7 @@ struct run {
 struct runs {
     struct run *run;
     int64_t n;
-    int64_t *first; /* of each row (y + ny z), and n at the end */
+    int64_t *first; /* first run of each row (y + ny z), and n at the end */
 };
 
 static void runs_done(struct runs *runs)
@@ -285,7 +286,7 @@ static void unite(struct runs *runs, int64_t a, int64_t b)
         runs->run[a].parent = b;
 }
 
-/* Unite the runs of two rows that touch; `reach` is 1 where edges and corners count, else 0. */
+/* Unite the runs of two rows that touch; `reach` is 1 when edges and corners count, else 0. */
 static void unite_rows(struct runs *runs, int64_t row_a, int64_t row_b, int32_t reach)
 {
     int64_t a = runs->first[row_a], b = runs->first[row_b];
@@ -304,7 +305,8 @@ static void unite_rows(struct runs *runs, int64_t row_a, int64_t row_b, int32_t 
 static void unite_all(struct runs *runs, const struct np_grid *grid,
                       enum np_connectivity connectivity)
 {
-    /* Rows that come earlier in storage: (dy, dz), the first two across faces. */
+    /* Rows that precede in storage order, as (dy, dz); the first two are neighbours across
+     * faces. */
     static const int earlier[4][2] = {{-1, 0}, {0, -1}, {-1, -1}, {1, -1}};
     int n_earlier = connectivity == NP_CONNECT_6 ? 2 : 4;
     int64_t ny = grid->n[1], nz = grid->n[2];
@@ -318,7 +320,8 @@ static void unite_all(struct runs *runs, const struct np_grid *grid,
             }
 }
 
-/* The runs of `value`, united into components: the root's n_voxels counts the whole of each. */
+/* Find the runs of `value` and unite them into components. A root's n_voxels is the size of its
+ * component. */
 static int find_components(const struct np_mask *mask, uint8_t value,
                            enum np_connectivity connectivity, struct runs *runs,
                            struct np_error *err)
@@ -346,7 +349,7 @@ static int find_components(const struct np_mask *mask, uint8_t value,
     return 0;
 }
 
-/* Write `value` over the runs whose component is (or is not) `marked`. */
+/* Write `value` into the runs whose component is (or is not) `marked`. */
 static void write_runs(struct np_mask *mask, struct runs *runs, const uint8_t *marked,
                        uint8_t which, uint8_t value)
 {

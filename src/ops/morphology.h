@@ -13,26 +13,28 @@
 /* Neighbours of a voxel: across faces, or across faces, edges and corners. */
 enum np_connectivity { NP_CONNECT_6, NP_CONNECT_26 };
 
-/* Which voxels a distance is measured to. */
+/* The value of the voxels that distances are measured to. */
 enum np_distance_to { NP_DISTANCE_TO_ZERO, NP_DISTANCE_TO_ONE };
 
 /*
- * Squared distance (mm²) from each voxel's centre to the nearest centre of a voxel with the value
- * asked for; 0 on such voxels, INFINITY everywhere when there is none. What lies outside the grid
- * does not count.
+ * Squared distance (mm²) from each voxel's centre to the nearest centre of a voxel with the given
+ * value; 0 on such voxels, INFINITY everywhere when there is none. Only voxels of the grid count.
  *   out  same grid as `mask`; every voxel is written
- * Returns 0, NP_EGEOMETRY (another size), NP_ENOMEM, NP_ECANCELED; on failure `out` holds
- * rubbish. Cost: about 15 ns per voxel and thread.
+ * Returns 0, NP_EGEOMETRY (another size), NP_ENOMEM, NP_ECANCELED; on failure the content of `out`
+ * is undefined. Cost: about 15 ns per voxel and thread.
  */
 int np_distance_mm2(const struct np_mask *mask, enum np_distance_to to, const struct np_exec *exec,
                     struct np_image *out, struct np_error *err);
 
 /*
- * In place: add voxels within `radius_mm` (inclusive) of the mask; keep voxels farther than
- * `radius_mm` from what is not mask; the first undone by the second, and the other way round. The
- * grid's border neither erodes nor cuts (a mask is padded where that matters). A radius of 0
- * changes nothing. Return 0, NP_ENOMEM, NP_ECANCELED; on failure the mask is untouched by dilate
- * and erode, and may be half done by open and close.
+ * In place, with a ball of `radius_mm` (inclusive):
+ *   dilate  add the voxels within the radius of the mask
+ *   erode   keep the voxels farther than the radius from the outside of the mask
+ *   open    erode, then dilate
+ *   close   dilate, then erode
+ * The grid's border does not erode a mask and does not cut it (the mask is padded where necessary).
+ * A radius of 0 changes nothing. Return 0, NP_ENOMEM, NP_ECANCELED. On failure dilate and erode
+ * leave the mask untouched; open and close may have done their first half.
  */
 int np_mask_dilate(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
                    struct np_error *err);
@@ -44,17 +46,17 @@ int np_mask_close(struct np_mask *mask, double radius_mm, const struct np_exec *
                   struct np_error *err);
 
 /*
- * In place: keep the component with the most voxels; of equal ones, the one met first in storage
- * order. An empty mask stays empty.
- *   n_components  out, how many there were; may be NULL
+ * In place: keep the component with the most voxels; of equal ones, the first in storage order. An
+ * empty mask stays empty.
+ *   n_components  out, the number of components before; may be NULL
  * Returns 0, NP_ENOMEM (mask untouched).
  */
 int np_mask_keep_largest(struct np_mask *mask, enum np_connectivity connectivity,
                          int64_t *n_components, struct np_error *err);
 
 /*
- * In place: add what is enclosed: zeros with no path across faces to the grid's border. Returns 0,
- * NP_ENOMEM (mask untouched).
+ * In place: fill holes, which are zeros without a path across faces to the grid's border. Returns
+ * 0, NP_ENOMEM (mask untouched).
  */
 int np_mask_fill_holes(struct np_mask *mask, struct np_error *err);
 

@@ -1,14 +1,14 @@
 /*
  * N4 in steps:
- *  1. Sample voxels of the mask about shrink_mm apart; v = log intensity = u + b (u: what the image
- *     would be without field, b: the field).
+ *  1. Sample voxels of the mask about shrink_mm apart. v = log intensity = u + b, where u is the
+ *     log intensity without field and b is the log field.
  *  2. For each level, for each iteration:
  *     a. u = v - b, its range, and how much b changed (coefficient of variation of exp(change));
  *     b. histogram of u, each value shared between its two nearest bins;
  *     c. sharpen: deconvolve the histogram by a Gaussian (Wiener filter), clip at 0; the expected
  *        sharp value of each bin is E(u) = ((x U) * F)(u) / (U * F)(u);
  *     d. fit a B-spline to the residual u - E(u); add its lattice to the field's.
- *     The next level begins with the same field on spans of half the length.
+ *     The next level starts with the same field on spans of half the length.
  *  3. Keep the control points; np_n4_estimate evaluates them at every voxel.
  * Steps 2a, 2b and 2d run over slabs of planes; sums are combined in the slabs' order.
  */
@@ -45,16 +45,16 @@ struct np_n4_options np_n4_options_default(void)
 /* --- samples ---------------------------------------------------------------------------------- */
 
 /*
- * Every so many voxels of the image: what the fit is made on. Voxels, not means of blocks: a mean
- * has less noise, but mixes tissues, and mixtures blur the very histogram that is to be sharpened
- * (the field's error is then three times as large: docs/methods/bias.md).
+ * The sampled voxels that the fit uses. They are single voxels, not means of blocks. A mean has
+ * less noise, but it mixes tissues, and mixtures blur the histogram that is to be sharpened (the
+ * error of the field is then three times as large: docs/methods/bias.md).
  */
 struct samples {
     int step[3];
     int64_t first[3];
     int64_t n[3];
     uint8_t *inside; /* [nz][ny][nx] */
-    float *log;      /* the same; where inside */
+    float *log;      /* [nz][ny][nx]; set where inside is 1 */
 };
 
 static void samples_done(struct samples *samples)
@@ -64,7 +64,7 @@ static void samples_done(struct samples *samples)
     *samples = (struct samples){0};
 }
 
-/* The number of voxels whose length together is nearest to `target_mm`; at least 1. */
+/* The number of voxels whose total length is nearest to `target_mm`; at least 1. */
 static int sample_step(double spacing_mm, double target_mm, int64_t n)
 {
     int64_t fewer = (int64_t)fmin(floor(target_mm / spacing_mm), (double)n);
@@ -130,9 +130,10 @@ static int samples_init(struct samples *samples, const struct np_image *in,
     return 0;
 }
 
-/* --- where the splines lie -------------------------------------------------------------------- */
+/* --- the grid of splines
+ * ------------------------------------------------------------------------ */
 
-/* As many spans as it takes to cover the voxels' centres, centred on the image. */
+/* The number of spans that covers the voxels' centres; the spans are centred on the image. */
 static int count_spans(const struct np_grid *grid, int axis, double mesh_mm)
 {
     double extent_mm = (double)(grid->n[axis] - 1) * grid->spacing_mm[axis];
@@ -140,7 +141,7 @@ static int count_spans(const struct np_grid *grid, int axis, double mesh_mm)
     return (int)fmax(1, ceil(extent_mm / mesh_mm - 1e-9));
 }
 
-/* Tables for the samples along `axis`, for spans of mesh_mm / n_parts. */
+/* Make the tables of the samples along `axis`, for spans of mesh_mm / n_parts. */
 static int make_axis(struct np_bspline_axis *out, const struct np_grid *grid, int axis,
                      const struct samples *samples, double mesh_mm, int n_parts)
 {
@@ -164,7 +165,7 @@ static void axes_done(struct np_bspline_axis axis[3])
         np_bspline_axis_done(&axis[a]);
 }
 
-/* `axis` holds axes already, or zeros. */
+/* Replace the tables; `axis` holds tables already, or zeros. */
 static int remake_axes(struct np_bspline_axis axis[3], const struct np_grid *grid,
                        const struct samples *samples, double mesh_mm, int n_parts,
                        struct np_error *err)
@@ -178,7 +179,7 @@ static int remake_axes(struct np_bspline_axis axis[3], const struct np_grid *gri
 
 /* --- sharpening ------------------------------------------------------------------------------- */
 
-/* The histogram and what it maps to. */
+/* The histogram and the expected values. */
 struct sharpener {
     int n_bins, n_padded;
     struct np_fft *fft;
@@ -194,7 +195,7 @@ static void sharpener_init(struct sharpener *sharpener, int n_bins)
 
     while (n_padded < n_bins)
         n_padded *= 2;
-    n_padded *= 2; /* room for what the convolution pushes past the ends */
+    n_padded *= 2; /* room for the tails of the convolution */
     *sharpener = (struct sharpener){
         .n_bins = n_bins,
         .n_padded = n_padded,
@@ -215,7 +216,8 @@ static void sharpener_done(struct sharpener *sharpener)
     free(sharpener->slope);
 }
 
-/* Transform of a Gaussian whose full width at half maximum is `fwhm_bins`; real, as it is even. */
+/* Transform of a Gaussian whose full width at half maximum is `fwhm_bins`. It is real because
+ * the Gaussian is even. */
 static void make_kernel(struct sharpener *sharpener, double fwhm_bins)
 {
     double rate = 4 * np_log(2) / (fwhm_bins * fwhm_bins);
@@ -231,8 +233,8 @@ static void make_kernel(struct sharpener *sharpener, double fwhm_bins)
 }
 
 /*
- * From counts [n_bins] at the values low + i step to `expected`. U and x U are transformed
- * together, as real and imaginary part: the kernel is real, so they stay apart.
+ * Compute `expected` from counts [n_bins] at the values low + i step. U and x U are transformed
+ * together as real and imaginary part; the kernel is real, so they stay separate.
  */
 static void sharpen(struct sharpener *sharpener, const double *count, double low, double step,
                     double fwhm_log, double wiener)
@@ -263,7 +265,8 @@ static void sharpen(struct sharpener *sharpener, const double *count, double low
     np_fft_run(sharpener->fft, NP_FFT_INVERSE, u);
     for (int i = 0; i < n_bins; i++)
         most = fmax(most, u[offset + i].re);
-    /* Where the density is rounding noise there is nothing to learn: such a value stays. */
+    /* Where the density is rounding noise it carries no information: the value is its own
+     * expectation. */
     for (int i = 0; i < n_bins; i++) {
         struct np_complex at = u[offset + i];
         double bin = at.re > 1e-9 * most ? at.im / at.re : i;
@@ -276,15 +279,15 @@ static void sharpen(struct sharpener *sharpener, const double *count, double low
 
 /* --- the fit ---------------------------------------------------------------------------------- */
 
-/* What one slab of planes found out. */
+/* Results of one slab of planes. */
 struct slab {
     int64_t z_begin, z_end;
     int64_t first, n;   /* points */
     float low, high;    /* range of u */
     double sum, square; /* of exp(change) - 1 */
     double *count;      /* [n_bins + 1] */
-    float *plane;       /* scratch: a mixed plane */
-    float *row;         /* scratch: a row being evaluated */
+    float *plane;       /* scratch: a plane of control points, mixed for one z */
+    float *row;         /* scratch: a row of the evaluated field */
 };
 
 struct fit {
@@ -322,7 +325,8 @@ static void fit_done(struct fit *fit)
     sharpener_done(&fit->sharpener);
 }
 
-/* Cut the planes into slabs of about the same number of points, by the points alone. */
+/* Cut the planes into slabs with about the same number of points. The cuts depend on the points
+ * alone. */
 static void cut_slabs(struct fit *fit)
 {
     int64_t nz = fit->points.n_voxels[2], z = 0;
@@ -412,7 +416,8 @@ static void update_slab(void *context, int64_t task)
     slab->square = square;
 }
 
-/* Run update_slab; gives the histogram's range and the change's coefficient of variation. */
+/* Run update_slab on all slabs; return the change's coefficient of variation and set the
+ * histogram's range. */
 static double update(struct fit *fit, const struct np_exec *exec)
 {
     float low = INFINITY, high = -INFINITY;
@@ -483,7 +488,7 @@ static void weigh_slab(void *context, int64_t task)
         np_bspline_plane_denominator(fit->axis, &fit->points, z, fit->planes + size * (size_t)z);
 }
 
-/* Add the fitted lattice to the field's. Control points that no voxel reaches stay. */
+/* Add the fitted lattice to the field's. Control points without voxels are unchanged. */
 static void add_fit(struct fit *fit)
 {
     size_t size = np_bspline_plane_size(fit->axis);
@@ -502,7 +507,7 @@ static void add_fit(struct fit *fit)
     }
 }
 
-/* The level's spline tables, buffers and denominators. */
+/* Prepare a level: its spline tables, buffers and denominators. */
 static int begin_level(struct fit *fit, const struct np_grid *grid, const struct samples *samples,
                        int level, const struct np_exec *exec, struct np_error *err)
 {
@@ -536,7 +541,7 @@ static int begin_level(struct fit *fit, const struct np_grid *grid, const struct
     return 0;
 }
 
-/* One iteration; the field's range and change are of the field before it. */
+/* One iteration; range and change are those of the field before this iteration. */
 static void iterate(struct fit *fit, const struct np_exec *exec)
 {
     double *count = fit->slab[0].count;
@@ -620,7 +625,7 @@ static int check_grid(const struct np_grid *grid, const struct np_grid *other, c
     return 0;
 }
 
-/* The field at the samples. */
+/* Report mean and quantiles of the field at the samples. */
 static int describe_field(struct fit *fit, const struct np_exec *exec, struct np_n4_report *report,
                           struct np_error *err)
 {
@@ -637,7 +642,7 @@ static int describe_field(struct fit *fit, const struct np_exec *exec, struct np
     return 0;
 }
 
-/* The lattice of `fit`, which gives it up, with the tables of every voxel. */
+/* Move the lattice out of `fit` into a field with tables for every voxel. */
 static int keep_field(struct fit *fit, const struct np_grid *grid,
                       const struct np_n4_options *options, struct np_bspline_field **field,
                       struct np_error *err)

@@ -8,11 +8,11 @@
 #include "ops/smooth.h"
 
 enum { N_BINS = 256 };
-static const double PEAK_SD_BINS = 3;       /* smoothing of the histogram */
-static const double LEAST_PEAK = 0.2;       /* of the largest: lower ones are the right tail */
+static const double PEAK_SD_BINS = 3; /* smoothing of the histogram */
+static const double LEAST_PEAK = 0.2; /* of the largest; lower peaks belong to the right tail */
 static const double STRIPE_QUANTILE = 0.05; /* on each side of the peak */
 static const double PERCENTILE_FWHM_MM = 4;
-static const double LEAST_SPREAD = 1e-5; /* of the larger end: less is rounding */
+static const double LEAST_SPREAD = 1e-5; /* share of the larger end; a smaller spread is rounding */
 
 static int check_scale(const struct np_normalization *found, const char *method,
                        struct np_error *err)
@@ -45,7 +45,7 @@ struct inside_job {
     struct np_image *value, *weight;
 };
 
-/* The image and 1 in the mask, 0 outside. */
+/* The image and 1 inside the mask, 0 outside. */
 static void keep_inside(void *context, int64_t z)
 {
     const struct inside_job *job = context;
@@ -67,7 +67,7 @@ static void divide_inside(void *context, int64_t z)
         job->value->voxel[i] /= job->weight->voxel[i];
 }
 
-/* In the mask, the mean of the mask's voxels around, weighted by a Gaussian. */
+/* Inside the mask: the mean of the mask's voxels, weighted by a Gaussian. */
 static int smooth_inside(const struct np_image *image, const struct np_mask *mask, double fwhm_mm,
                          const struct np_exec *exec, struct np_image **out, struct np_error *err)
 {
@@ -129,7 +129,8 @@ static void select_plane(void *context, int64_t z)
         job->out->voxel[i] = value[i] >= job->low && value[i] <= job->high;
 }
 
-/* Those voxels of `mask` whose value lies in [low, high], into `out`: zeros, or `mask` itself. */
+/* Put the voxels of `mask` whose value lies in [low, high] into `out`, which is all zeros or
+ * `mask` itself. */
 static void select_range(const struct np_image *image, const struct np_mask *mask, double low,
                          double high, const struct np_exec *exec, struct np_mask *out)
 {
@@ -138,7 +139,7 @@ static void select_range(const struct np_image *image, const struct np_mask *mas
     np_exec_run(exec, image->grid.n[2], select_plane, &job);
 }
 
-/* The histogram's peak: its intensity, and the share of the voxels that lie below it. */
+/* Find the histogram's peak: its intensity, and the share of the voxels below it. */
 static int find_peak(const struct np_image *image, const struct np_mask *population,
                      enum np_white_peak which, const struct np_exec *exec, double *mode,
                      double *below, struct np_error *err)

@@ -1,7 +1,8 @@
 /*
- * Intensity scales that compare between images. Each method finds an offset and a scale, so that
- *     normalized = (value - offset) / scale     in the mask, 0 outside,
- * which is undone with the two numbers alone: nothing is clipped.
+ * Intensity scales that are comparable between images. Each method finds an offset and a scale, so
+ * that
+ *     normalized = (value - offset) / scale     in the mask, 0 outside.
+ * Nothing is clipped: offset and scale suffice to undo it.
  */
 #ifndef NP_OPS_NORMALIZE_H
 #define NP_OPS_NORMALIZE_H
@@ -13,7 +14,7 @@ struct np_normalization {
     double offset, scale; /* in the image's units; scale > 0 */
     double low, high;     /* percentile: p1 and p99; white stripe: the stripe's ends */
     double mode;          /* white stripe: intensity of the peak */
-    int64_t n_voxels;     /* that offset and scale were computed from */
+    int64_t n_voxels;     /* number of voxels that offset and scale were computed from */
 };
 
 /*
@@ -27,15 +28,15 @@ int np_normalize_zscore(const struct np_image *image, const struct np_mask *mask
                         struct np_error *err);
 
 /*
- * The 1 % quantile becomes 0, the 99 % quantile 1, both of the brain smoothed by a Gaussian of 4 mm
- * (full width at half maximum) over the mask's voxels alone: noise and the voxels' size would set
- * the tails otherwise.
+ * The 1 % quantile becomes 0, the 99 % quantile 1. Both are quantiles of the brain after smoothing
+ * by a Gaussian of 4 mm (full width at half maximum) over the mask's voxels alone. Without
+ * smoothing, noise and voxel size would determine the tails.
  */
 int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
                             const struct np_exec *exec, struct np_normalization *found,
                             struct np_error *err);
 
-/* Which peak of the histogram is taken for white matter. */
+/* The peak of the histogram that is taken for white matter. */
 enum np_white_peak {
     NP_WHITE_LAST,   /* T1w: the brightest peak of the voxels above the brain's mean */
     NP_WHITE_LARGEST /* T2w, FLAIR: the largest peak of all voxels */

@@ -29,7 +29,7 @@ static struct np_mask *surface_of(const struct np_mask *mask)
     return surface;
 }
 
-/* Distances from the voxels of `from` to `to`: their 95 % quantile, their sum and their number. */
+/* Distances from the voxels of `from` to `to`: their 95 % quantile, sum and number. */
 static int one_way(const struct np_mask *from, const struct np_mask *to, const struct np_exec *exec,
                    double *q95_mm, double *sum_mm, int64_t *count, struct np_error *err)
 {

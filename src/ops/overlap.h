@@ -1,4 +1,4 @@
-/* How well two masks agree. */
+/* Agreement of two masks. */
 #ifndef NP_OPS_OVERLAP_H
 #define NP_OPS_OVERLAP_H
 
@@ -10,8 +10,8 @@ struct np_overlap {
     double jaccard;             /* |A and B| / |A or B| */
     double sensitivity;         /* |A and B| / |B| */
     double false_positive;      /* |A without B| / |B| */
-    double hd95_mm;             /* larger of the two 95 % quantiles of distances between surfaces */
-    double surface_distance_mm; /* mean distance between surfaces, both ways */
+    double hd95_mm;             /* the larger of the two 95 % quantiles of surface distances */
+    double surface_distance_mm; /* mean surface distance, both directions */
 };
 
 /*

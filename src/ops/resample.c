@@ -1,7 +1,7 @@
 /*
- * Per axis a table says which input voxels each output voxel is made of. z and y are done together,
- * row by row (weighted sums of input rows), then x within the row; z first would need a volume in
- * between, rows need none.
+ * For each axis a table holds the input voxels and weights of every output voxel. z and y are done
+ * together, row by row (weighted sums of input rows), then x within the row. This needs one row of
+ * scratch; doing z alone first would need a whole volume.
  */
 #include "ops/resample.h"
 
@@ -24,8 +24,8 @@ struct resample_job {
     struct np_image *out;
     const struct np_exec *exec;
     const struct axis_table *axis; /* three */
-    float *row;                    /* one input row per output plane */
-    float *weight;                 /* of rows along y, per output plane */
+    float *row;                    /* scratch for one input row per output plane */
+    float *weight;                 /* scratch for the weights of rows along y, per output plane */
 };
 
 static void tables_done(struct axis_table (*axis)[3])
@@ -47,7 +47,7 @@ struct np_grid np_grid_isotropic(const struct np_grid *grid, double spacing_mm)
         double ratio = spacing_mm / grid->spacing_mm[i];
         out.n[i] = (int64_t)fmax(1, floor((double)grid->n[i] / ratio + 0.5));
         out.spacing_mm[i] = spacing_mm;
-        shift[i] = 0.5 * (ratio - 1); /* of the first centre, in the old voxels */
+        shift[i] = 0.5 * (ratio - 1); /* position of the first centre, in input voxels */
         for (int w = 0; w < 3; w++)
             out.world_from_voxel.m[w][i] = grid->world_from_voxel.m[w][i] * ratio;
     }
@@ -72,7 +72,7 @@ struct np_grid np_grid_crop(const struct np_grid *grid, const int64_t from[3], c
     return out;
 }
 
-/* in_from_out, checked to be no more than a scale and a shift per axis. */
+/* The affine in_from_out; false when it is more than a scale and a shift for each axis. */
 static bool axis_map(const struct np_grid *in, const struct np_grid *out, double scale[3],
                      double shift[3])
 {
@@ -83,7 +83,7 @@ static bool axis_map(const struct np_grid *in, const struct np_grid *out, double
     struct np_affine map = np_affine_mul(&in_from_world, &out->world_from_voxel);
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < 3; j++)
-            /* Off the axis by less than a hundredth of a voxel over the whole length. */
+            /* The axes may diverge by less than a hundredth of a voxel over the whole length. */
             if (j != i && fabs(map.m[i][j]) * (double)out->n[j] > 0.01)
                 return false;
         scale[i] = map.m[i][i];
@@ -114,7 +114,7 @@ static int make_table(int64_t n_in, int64_t n_out, double scale, double shift,
         int64_t count = 0;
         for (int64_t j = from; j <= to; j++) {
             float w = (float)(1 - fabs((double)j - centre) / half);
-            if (w <= 1e-6f && count == 0) { /* the tent's foot weighs nothing */
+            if (w <= 1e-6f && count == 0) { /* a weight of about 0 at the start of the tent */
                 from++;
                 continue;
             }
@@ -129,7 +129,8 @@ static int make_table(int64_t n_in, int64_t n_out, double scale, double shift,
     return 0;
 }
 
-/* sum[x] += weight[0] in[0][x], then the next row's, and so on; rows of n lie one after another. */
+/* sum[x] += weight[0] in[0][x], then the same for the next rows; rows of n values are
+ * contiguous. */
 static void add_weighted(float *sum, const float *in, const float *weight, int64_t n_rows,
                          int64_t n)
 {
@@ -175,7 +176,7 @@ static void resample_plane(void *context, int64_t z)
     }
 }
 
-/* Each output voxel is an input voxel, weighted 1. */
+/* True when each output voxel is one input voxel with weight 1. */
 static bool is_identity(const struct axis_table *table, int64_t n_in, int64_t n_out)
 {
     for (int64_t i = 0; i < n_out; i++)
@@ -239,7 +240,7 @@ int np_resample_mask(const struct np_mask *in, const struct np_grid *grid,
     for (size_t i = 0; i < n; i++)
         level->voxel[i] = in->voxel[i];
     NP_TRY(np_resample(level, grid, exec, &there, err));
-    /* Weights sum to 1 only within rounding. */
+    /* The weights sum to 1 only within rounding. */
     for (size_t i = 0; i < m; i++)
         mask->voxel[i] = there->voxel[i] >= 0.5f - 1e-5f;
     *out = mask;

@@ -1,12 +1,13 @@
 /*
- * Labels are N_LABELS places d along a vertex's normal, from INWARDS on. With the samples I(s)
- * there, T the tissue under the vertex (mean of 2 … 6 mm inside, smoothed over the mesh) and
- * L = dark + share (T - dark):
+ * A label is one of N_LABELS positions d along a vertex's normal; the first is INWARDS. With the
+ * samples I(s) at these positions, T the tissue under the vertex (mean of 2 … 6 mm inside, smoothed
+ * over the mesh) and L = dark + share (T - dark):
  *   g(s) = clamp((I(s) - L) / (softness (T - dark)), -1, 1)
- *   cost(d) = home d² - sum of g(s) ds over s < d
- * and stiffness min(|d - d'|, most_step) for each pair of neighbours. Min-sum messages along every
- * edge, all at once, N_ROUNDS times; a truncated linear cost makes a message two passes over the
- * labels. The chosen places, averaged over their neighbours, are where the vertices go.
+ *   cost(d) = move_cost d² - sum of g(s) ds over s < d
+ *   stiffness min(|d - d'|, most_step) for each pair of neighbours.
+ * Min-sum messages along all edges are computed at once, N_ROUNDS times. Because the pair cost is
+ * truncated linear, a message needs two passes over the labels. The chosen positions, averaged over
+ * neighbours, are where the vertices move.
  */
 #include "ops/settle.h"
 
@@ -23,9 +24,9 @@ struct settling {
     const struct np_image *image;
     const struct np_settle_options *options;
     double (*normal)[3];
-    double *tissue, *other;  /* a value each vertex, and what it is becoming */
-    float (*cost)[N_LABELS]; /* [vertex] */
-    int (*back)[RING];       /* neighbour k of v has v as its back[v][k]-th */
+    double *tissue, *averaged; /* one value for each vertex, and its average over neighbours */
+    float (*cost)[N_LABELS];   /* [vertex] */
+    int (*reverse)[RING];      /* v is the reverse[v][k]-th neighbour of its neighbour k */
     float (*message)[N_LABELS], (*next)[N_LABELS]; /* [vertex * RING + k]: from neighbour k to v */
 };
 
@@ -33,9 +34,9 @@ static void settling_done(struct settling *s)
 {
     free(s->normal);
     free(s->tissue);
-    free(s->other);
+    free(s->averaged);
     free(s->cost);
-    free(s->back);
+    free(s->reverse);
     free(s->message);
     free(s->next);
 }
@@ -54,7 +55,7 @@ static int last_of(const struct settling *s, int64_t task)
     return (int)(end < s->mesh->n_vertices ? end : s->mesh->n_vertices);
 }
 
-/* Linear between voxels' centres; `dark` outside. */
+/* Linear interpolation between voxel centres; `dark` outside the image. */
 static double sample(const struct settling *s, const double at_mm[3])
 {
     const struct np_grid *grid = &s->image->grid;
@@ -99,7 +100,7 @@ static void measure_tissue(void *context, int64_t task)
     }
 }
 
-/* Each vertex's value becomes the mean of its own and its ring's. */
+/* Average each vertex's value with those of its neighbours. */
 static void average(void *context, int64_t task)
 {
     struct settling *s = context;
@@ -108,7 +109,7 @@ static void average(void *context, int64_t task)
         double sum = s->tissue[v];
         for (int k = 0; k < s->mesh->n_neighbours[v]; k++)
             sum += s->tissue[s->mesh->neighbour[v][k]];
-        s->other[v] = sum / (s->mesh->n_neighbours[v] + 1);
+        s->averaged[v] = sum / (s->mesh->n_neighbours[v] + 1);
     }
 }
 
@@ -117,8 +118,8 @@ static int smooth(struct settling *s, int n_rounds, const struct np_exec *exec,
 {
     for (int i = 0; i < n_rounds; i++) {
         NP_TRY(for_vertices(s, exec, average, err));
-        double *smoothed = s->other;
-        s->other = s->tissue;
+        double *smoothed = s->averaged;
+        s->averaged = s->tissue;
         s->tissue = smoothed;
     }
     return 0;
@@ -137,8 +138,8 @@ static void add_gains(void *context, int64_t task)
     for (int v = (int)task * VERTICES_PER_TASK; v < last_of(s, task); v++) {
         double range = s->tissue[v] - o->dark, border = o->dark + o->share * range, gain = 0;
         for (int k = 0; k < N_LABELS; k++) {
-            s->cost[v][k] = (float)(o->home * place_mm(k) * place_mm(k) - gain);
-            /* The sample in the middle between this place and the next. */
+            s->cost[v][k] = (float)(o->move_cost * place_mm(k) * place_mm(k) - gain);
+            /* The sample half-way between this position and the next. */
             double value = sample_along(s, v, place_mm(k) + 0.5 / PER_MM);
             double g = range > 0 ? (value - border) / (o->softness * range) : -1;
             g = value > o->too_bright ? -1 : fmin(fmax(g, -1), 1);
@@ -147,7 +148,7 @@ static void add_gains(void *context, int64_t task)
     }
 }
 
-static void find_backs(void *context, int64_t task)
+static void find_reverse(void *context, int64_t task)
 {
     struct settling *s = context;
 
@@ -156,11 +157,11 @@ static void find_backs(void *context, int64_t task)
             int u = s->mesh->neighbour[v][k], b = 0;
             while (b < s->mesh->n_neighbours[u] - 1 && s->mesh->neighbour[u][b] != v)
                 b++;
-            s->back[v][k] = b;
+            s->reverse[v][k] = b;
         }
 }
 
-/* What all of v's neighbours say, and its own cost. */
+/* The cost of v's labels plus the messages from all its neighbours. */
 static void belief(const struct settling *s, int v, float sum[N_LABELS])
 {
     memcpy(sum, s->cost[v], sizeof(s->cost[v]));
@@ -169,8 +170,8 @@ static void belief(const struct settling *s, int v, float sum[N_LABELS])
             sum[l] += s->message[v * RING + k][l];
 }
 
-/* min over l' of value[l'] + stiffness min(|l - l'|, most), less its least. */
-static void spread(float value[N_LABELS], float per_label, float most)
+/* min over l' of value[l'] + per_label min(|l - l'|, limit), minus the smallest value. */
+static void apply_pair_cost(float value[N_LABELS], float per_label, float most)
 {
     float least = value[0];
 
@@ -184,8 +185,9 @@ static void spread(float value[N_LABELS], float per_label, float most)
         value[l] = (value[l] < least + most ? value[l] : least + most) - least;
 }
 
-/* Every vertex tells each neighbour what it makes of the others. */
-static void send(void *context, int64_t task)
+/* Compute the message of every vertex to each neighbour, from its own cost and its averaged
+ * neighbours. */
+static void send_messages(void *context, int64_t task)
 {
     struct settling *s = context;
     float per_label = (float)(s->options->stiffness / PER_MM);
@@ -196,11 +198,11 @@ static void send(void *context, int64_t task)
         belief(s, v, sum);
         for (int k = 0; k < s->mesh->n_neighbours[v]; k++) {
             int u = s->mesh->neighbour[v][k];
-            float *to = s->next[u * RING + s->back[v][k]];
+            float *to = s->next[u * RING + s->reverse[v][k]];
             const float *from = s->message[v * RING + k];
             for (int l = 0; l < N_LABELS; l++)
                 to[l] = sum[l] - from[l];
-            spread(to, per_label, most);
+            apply_pair_cost(to, per_label, most);
         }
     }
 }
@@ -225,12 +227,13 @@ static int allocate(struct settling *s, struct np_error *err)
 
     s->normal = np_try_malloc(n, sizeof(*s->normal));
     s->tissue = np_try_malloc(n, sizeof(*s->tissue));
-    s->other = np_try_malloc(n, sizeof(*s->other));
+    s->averaged = np_try_malloc(n, sizeof(*s->averaged));
     s->cost = np_try_malloc(n, sizeof(*s->cost));
-    s->back = np_try_malloc(n, sizeof(*s->back));
+    s->reverse = np_try_malloc(n, sizeof(*s->reverse));
     s->message = np_try_calloc(n * RING, sizeof(*s->message));
     s->next = np_try_calloc(n * RING, sizeof(*s->next));
-    if (!s->normal || !s->tissue || !s->other || !s->cost || !s->back || !s->message || !s->next)
+    if (!s->normal || !s->tissue || !s->averaged || !s->cost || !s->reverse || !s->message ||
+        !s->next)
         return np_error_set(err, NP_ENOMEM, "surface: no memory for %zu MiB of messages",
                             (2 * RING + 1) * n * sizeof(*s->cost) >> 20);
     return 0;
@@ -247,9 +250,9 @@ int np_surface_settle(struct np_mesh *mesh, const struct np_image *image,
     NP_TRY(for_vertices(&s, exec, measure_tissue, err));
     NP_TRY(smooth(&s, TISSUE_ROUNDS, exec, err));
     NP_TRY(for_vertices(&s, exec, add_gains, err));
-    NP_TRY(for_vertices(&s, exec, find_backs, err));
+    NP_TRY(for_vertices(&s, exec, find_reverse, err));
     for (int i = 0; i < N_ROUNDS; i++) {
-        NP_TRY(for_vertices(&s, exec, send, err));
+        NP_TRY(for_vertices(&s, exec, send_messages, err));
         float(*sent)[N_LABELS] = s.next;
         s.next = s.message;
         s.message = sent;

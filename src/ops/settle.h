@@ -1,9 +1,9 @@
 /*
- * The last step of a deforming surface: every vertex is put where, along its normal, the brain
- * ends, all of them together. A place is worth what is gained on the way to it, brain-like samples
- * counting for it and others against, and staying is worth something too; neighbours that differ
- * pay for it. The best joint choice is sought by belief propagation on the mesh (min-sum;
- * Felzenszwalb & Huttenlocher 2006, doi:10.1007/s11263-006-7899-4).
+ * The last step of the deforming surface: all vertices together are placed where the brain ends
+ * along their normals. Moving a vertex outwards gains by each brain-like sample that it passes and
+ * loses by each other sample. Moving away from the start costs, and so does a difference between
+ * neighbours. The best joint choice is sought by belief propagation on the mesh (min-sum;
+ * Felzenszwalb and Huttenlocher 2006, doi:10.1007/s11263-006-7899-4).
  */
 #ifndef NP_OPS_SETTLE_H
 #define NP_OPS_SETTLE_H
@@ -13,21 +13,22 @@
 #include "ops/mesh.h"
 
 struct np_settle_options {
-    double dark;       /* intensity of what is certainly not brain */
-    double share;      /* the border lies at this share between dark and the tissue under it */
-    double softness;   /* half-width, as a share of the same, within which a sample is undecided */
-    double too_bright; /* samples above it are not brain (fat, vessels); INFINITY = none */
-    double stiffness;  /* what a difference of 1 mm between neighbours costs, in mm of gain */
-    double most_step_mm; /* a difference costs no more than this one */
-    double home;         /* what a move by 1 mm costs, in mm of gain; grows with its square */
+    double dark;         /* intensity that is certainly not brain */
+    double share;        /* the border lies at this share between dark and the tissue inside */
+    double softness;     /* half-width of the undecided range, as a share of the same */
+    double too_bright;   /* brighter samples are not brain (fat, vessels); INFINITY = none */
+    double stiffness;    /* cost of a difference of 1 mm between neighbours, in mm of gain */
+    double most_step_mm; /* a larger difference costs no more than this one */
+    double move_cost;    /* cost of a move by 1 mm, in mm of gain; grows with its square */
 };
 
 /*
- * Move `mesh` along its normals, by up to 3 mm inwards and half a millimetre outwards: its own
- * search went as far out as it should, and bone beside muscle is not to be crossed here.
- *   image  isotropic; the mesh's millimetres count from its outer corner. Samples are linear
- *          between voxels; outside the image they are dark
- * Returns 0, NP_ENOMEM (mesh untouched) or NP_ECANCELED (mesh untouched).
+ * Move the vertices of `mesh` along their normals, by up to 3 mm inwards and half a millimetre
+ * outwards. The surface has already searched further outwards; a longer step here could cross bone
+ * into muscle.
+ *   image  isotropic; the mesh's millimetres count from its outer corner. Samples are interpolated
+ *          linearly; outside the image they are dark
+ * Returns 0, NP_ENOMEM or NP_ECANCELED (mesh untouched).
  * Cost: about 40 ms for 10242 vertices on one thread; 13 MB.
  */
 int np_surface_settle(struct np_mesh *mesh, const struct np_image *image,

@@ -1,7 +1,6 @@
 /*
- * Separable convolution by whole rows: along y and z a row of the result is a weighted sum of rows
- * of the input, which runs over memory in order. Sums are taken in the same order whatever the
- * threads.
+ * Separable convolution by whole rows: along y and z a row of the result is a weighted sum of input
+ * rows, so memory is read in order. Sums are taken in the same order for any number of threads.
  */
 #include "ops/smooth.h"
 
@@ -53,7 +52,7 @@ static void smooth_row(const struct kernel *kernel, const float *in, int64_t n, 
     }
 }
 
-/* Along x, in place is not possible: `in` and `out` are different. */
+/* The convolution along x cannot be in place: `in` and `out` are different. */
 static void smooth_plane_x(void *context, int64_t z)
 {
     const struct smooth_pass *pass = context;

@@ -7,11 +7,12 @@
 
 /*
  * Convolve with a Gaussian of full width at half maximum `fwhm_mm`, one axis after the other. The
- * kernel is cut at 3 standard deviations and renormalised where the grid ends, so a constant stays
- * that constant.
+ * kernel is cut at 3 standard deviations and renormalised at the grid's border, so a constant image
+ * stays constant.
  *   out  same grid; may be `in` itself
- * An axis whose spacing makes the kernel a single voxel is left alone; fwhm_mm <= 0 copies.
- * Returns 0, NP_EGEOMETRY (another size), NP_ENOMEM, NP_ECANCELED; on failure `out` holds rubbish.
+ * An axis is unchanged when its spacing makes the kernel a single voxel; fwhm_mm <= 0 copies.
+ * Returns 0, NP_EGEOMETRY (another size), NP_ENOMEM, NP_ECANCELED; on failure the content of `out`
+ * is undefined.
  */
 int np_smooth_gaussian(const struct np_image *in, double fwhm_mm, const struct np_exec *exec,
                        struct np_image *out, struct np_error *err);

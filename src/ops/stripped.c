@@ -1,8 +1,8 @@
 /*
- * At 2 mm: background is what lies within 1 % of the bright end from 0. The largest part of the
- * rest, holes filled, is the support. Layers of 1 mm by distance from its surface have mean
- * intensities; in a head they go up (scalp), down (skull) and up again (brain), in a brain they do
- * not go down and up again within the first centimetre and a half.
+ * The test runs at 2 mm. Background are values within 1 % of the bright end from 0. The largest
+ * part of the rest, holes filled, is the support. Layers of 1 mm by distance from its surface have
+ * mean intensities. In a head these rise (scalp), fall (skull) and rise again (brain). In a
+ * stripped brain they do not fall and rise again within the first 15 mm.
  */
 #include "ops/stripped.h"
 
@@ -14,16 +14,16 @@
 #include "ops/resample.h"
 
 static const double COARSE_MM = 2;
-static const double BACKGROUND_SHARE = 0.01; /* of the 98 % quantile of what is not 0 */
+static const double BACKGROUND_SHARE = 0.01; /* of the 98 % quantile of the voxels that are not 0 */
 static const double LEAST_MM3 = 300e3, MOST_MM3 = 2200e3;
 static const double MOST_OUTSIDE = 0.02, MOST_BORDER = 0.5;
-/* Heads 0.43 … 0.79, brains 0.84 … 1: docs/methods/brain.md */
+/* Measured: heads 0.43 … 0.79, brains 0.84 … 1 (docs/methods/brain.md). */
 static const double LEAST_DIP = 0.82;
 
-/* Layers of 1 mm: a skull is looked for between these depths, the brain down to the last. */
+/* Layers of 1 mm: the skull is searched between these depths, the brain down to the last layer. */
 enum { SKULL_FROM_MM = 3, SKULL_TO_MM = 16, N_LAYERS = 28 };
 
-/* |value| above which a voxel is something. */
+/* The limit of |value| above which a voxel is not background. */
 static int background_limit(const struct np_image *image, const struct np_exec *exec, double *limit,
                             struct np_error *err)
 {
@@ -46,7 +46,8 @@ static int background_limit(const struct np_image *image, const struct np_exec *
     return 0;
 }
 
-/* The filled largest part of what is above the limit; `outside` counts the rest. */
+/* The largest part above the limit, holes filled; `outside` is the number of other voxels above
+ * it. */
 static int find_support(const struct np_image *image, double limit, struct np_mask **support,
                         int64_t *outside, struct np_error *err)
 {
@@ -78,7 +79,7 @@ int np_support_mask(const struct np_image *image, const struct np_exec *exec,
 }
 
 /* Mean intensity by depth below the surface, in the upper half of the support, where scalp and
- * skull are even; NAN for layers that do not exist. */
+ * skull have even thickness. NAN for layers without voxels. */
 static int layer_means(const struct np_image *image, const struct np_mask *support,
                        const struct np_exec *exec, double mean[N_LAYERS], struct np_error *err)
 {
@@ -105,7 +106,7 @@ static int layer_means(const struct np_image *image, const struct np_mask *suppo
     return 0;
 }
 
-/* Comparisons with NAN are false, so missing layers take no part. */
+/* Comparisons with NAN are false, so missing layers are skipped. */
 static double brightest(const double *mean, int from, int to)
 {
     double best = 0;
@@ -127,9 +128,9 @@ static double find_dip(const double mean[N_LAYERS])
     return dip;
 }
 
-/* Fill `report` until one of its values says no. */
-static int look(const struct np_image *image, const struct np_exec *exec, bool *stripped,
-                struct np_stripped_report *report, struct np_error *err)
+/* Run the tests in order and fill `report`; stop at the first that fails. */
+static int run_tests(const struct np_image *image, const struct np_exec *exec, bool *stripped,
+                     struct np_stripped_report *report, struct np_error *err)
 {
     struct np_grid grid = np_grid_isotropic(&image->grid, COARSE_MM);
     NP_AUTO(np_image_freep) struct np_image *coarse = NULL;
@@ -163,8 +164,8 @@ int np_stripped_detect(const struct np_image *image, const struct np_exec *exec,
     struct np_error own = {0};
     bool stripped = false;
 
-    int code = look(image, exec, &stripped, &seen, &own);
-    if (code < 0 && code != NP_EMETHOD) /* nothing in it: no brain, and no failure */
+    int code = run_tests(image, exec, &stripped, &seen, &own);
+    if (code < 0 && code != NP_EMETHOD) /* no signal: not a stripped brain */
         return np_error_set(err, code, "%s", own.text);
     if (stripped)
         NP_TRY(np_support_mask(image, exec, &support, err));

@@ -1,4 +1,4 @@
-/* Is the skull gone already? */
+/* Detection of images from which the skull was removed. */
 #ifndef NP_OPS_STRIPPED_H
 #define NP_OPS_STRIPPED_H
 
@@ -7,11 +7,11 @@
 
 /* The findings, in the order of the tests; those after the test that decided are NAN. */
 struct np_stripped_report {
-    double support_mm3;   /* of the largest connected part that is not background, holes filled */
-    double outside_share; /* something outside that part, as a share of it */
-    double border_share;  /* of the image's border, covered by it */
+    double support_mm3;   /* of the largest connected part above the background, holes filled */
+    double outside_share; /* voxels above the background outside that part, as a share of it */
+    double border_share;  /* share of the grid's border that it covers */
     double scalp_dip;     /* darkest layer below the surface over the brighter ones on both sides:
-                             a skull between scalp and brain makes it small; about 1 without */
+                             small with a skull between scalp and brain, about 1 without */
 };
 
 /*
@@ -29,8 +29,8 @@ int np_stripped_detect(const struct np_image *image, const struct np_exec *exec,
                        struct np_error *err);
 
 /*
- * The support itself: the largest connected part of what is not background, holes filled; whatever
- * it looks like. Returns 0, NP_EMETHOD (nothing but background), NP_ENOMEM, NP_ECANCELED.
+ * The support: the largest connected part of the voxels above the background, holes filled, of any
+ * shape. Returns 0, NP_EMETHOD (nothing but background), NP_ENOMEM, NP_ECANCELED.
  */
 int np_support_mask(const struct np_image *image, const struct np_exec *exec,
                     struct np_mask **support, struct np_error *err);

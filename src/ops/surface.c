@@ -20,18 +20,18 @@
 enum {
     VERTICES_PER_TASK = 161, /* 642 vertices are four tasks */
     EDGE_EVERY = 50,         /* iterations between measurements of the mean edge */
-    AHEAD = 8,               /* vertices looked at before one is moved */
+    AHEAD = 8,               /* vertices probed before one is moved */
     MOST_SAMPLES = 64
 };
 
 struct evolution {
-    const struct np_mesh *mesh; /* positions are the old ones */
+    const struct np_mesh *mesh; /* holds the old positions */
     double (*next)[3];
     const struct np_image *image;
     const struct np_surface_forces *forces;
     double edge_mm;
     double curve_middle, curve_slope; /* E and F */
-    double per_mm;                    /* voxels */
+    double per_mm;                    /* voxels per mm */
     int n_min, n_max;                 /* samples along the normal, one voxel apart */
 };
 
@@ -43,17 +43,17 @@ static bool inside(const struct np_grid *grid, const float p_voxel[3])
     return true;
 }
 
-/* What is known of a vertex before the image is asked. */
-struct look {
+/* Measurements of a vertex before its voxels are read. */
+struct probe {
     double normal[3], mean_mm[3];
-    bool samples;             /* lie in the image */
-    int64_t at[MOST_SAMPLES]; /* voxels */
+    bool samples;             /* true when all samples lie in the image */
+    int64_t at[MOST_SAMPLES]; /* indices of the sampled voxels */
 };
 
 /*
- * Samples of one vertex, each a voxel further inwards. Single precision: a place between two voxels
- * needs no more. Most of the time goes in waiting for those voxels: they are asked for now and
- * used when some more vertices have been looked at.
+ * Positions of the samples of one vertex, each a voxel further inwards. Single precision suffices
+ * because the nearest voxel is taken. Most of the time is spent waiting for these voxels: they are
+ * prefetched here and read after some more vertices have been probed.
  */
 static void place_samples(const struct evolution *e, const float first_voxel[3],
                           const float step_voxel[3], int64_t at[MOST_SAMPLES])
@@ -63,7 +63,7 @@ static void place_samples(const struct evolution *e, const float first_voxel[3],
     float x = first_voxel[0], y = first_voxel[1], z = first_voxel[2];
 
     for (int k = 0; k < e->n_min; k++) {
-        /* Sums of steps may round outwards. */
+        /* The sum of steps may round outwards. */
         int ix = (int)x < last_x ? (int)x : last_x;
         int iy = (int)y < last_y ? (int)y : last_y;
         int iz = (int)z < last_z ? (int)z : last_z;
@@ -75,35 +75,35 @@ static void place_samples(const struct evolution *e, const float first_voxel[3],
     }
 }
 
-static void look_at_vertex(const struct evolution *e, int v, struct look *look)
+static void probe_vertex(const struct evolution *e, int v, struct probe *probe)
 {
     const double *p = e->mesh->position_mm[v];
     float first[3], last[3], step[3];
 
-    np_mesh_look(e->mesh, v, look->normal, look->mean_mm);
+    np_mesh_normal_and_mean(e->mesh, v, probe->normal, probe->mean_mm);
     for (int i = 0; i < 3; i++) {
-        step[i] = (float)-look->normal[i];
+        step[i] = (float)-probe->normal[i];
         first[i] = (float)(p[i] * e->per_mm) + step[i];
         last[i] = first[i] + step[i] * (float)e->n_min;
     }
-    /* The grid is convex: with both ends inside, so is what lies between. */
-    look->samples = inside(&e->image->grid, first) && inside(&e->image->grid, last);
-    if (look->samples)
-        place_samples(e, first, step, look->at);
+    /* The grid is convex: when both ends are inside, so are the samples between them. */
+    probe->samples = inside(&e->image->grid, first) && inside(&e->image->grid, last);
+    if (probe->samples)
+        place_samples(e, first, step, probe->at);
 }
 
-/* f3 of step 5: positive pushes outwards. */
-static double image_force(const struct evolution *e, const struct look *look)
+/* f3 of step 5; a positive value moves the vertex outwards. */
+static double image_force(const struct evolution *e, const struct probe *probe)
 {
     const struct np_surface_forces *f = e->forces;
     const float *voxel = e->image->voxel;
     float too_bright = (float)f->too_bright, dark = (float)f->dark;
     float low = (float)f->middle, high = (float)f->head;
 
-    if (!look->samples)
+    if (!probe->samples)
         return 0;
     for (int k = 0; k < e->n_min; k++) {
-        float value = voxel[look->at[k]];
+        float value = voxel[probe->at[k]];
         value = value > too_bright ? dark : value;
         low = value < low ? value : low;
         if (k < e->n_max)
@@ -114,20 +114,20 @@ static double image_force(const struct evolution *e, const struct look *look)
     return range > 0 ? 2 * (lowest - f->dark - f->share * range) / range : 0;
 }
 
-static void move_vertex(const struct evolution *e, int v, const struct look *look)
+static void move_vertex(const struct evolution *e, int v, const struct probe *probe)
 {
-    const double *p = e->mesh->position_mm[v], *normal = look->normal;
+    const double *p = e->mesh->position_mm[v], *normal = probe->normal;
     double s[3], along = 0;
 
     for (int i = 0; i < 3; i++) {
-        s[i] = look->mean_mm[i] - p[i];
+        s[i] = probe->mean_mm[i] - p[i];
         along += s[i] * normal[i];
     }
     double curvature = 2 * fabs(along) / (e->edge_mm * e->edge_mm);
-    /* (1 + tanh(x)) / 2 = 1 / (1 + exp(-2 x)); single precision is plenty for a weight. */
+    /* (1 + tanh(x)) / 2 = 1 / (1 + exp(-2 x)); single precision suffices for a weight. */
     float x = (float)(e->curve_slope * (curvature - e->curve_middle));
     double f2 = 1 / (1 + (double)np_expf(-2 * x));
-    double push = f2 * along + 0.05 * e->edge_mm * image_force(e, look);
+    double push = f2 * along + 0.05 * e->edge_mm * image_force(e, probe);
     for (int i = 0; i < 3; i++)
         e->next[v][i] = p[i] + 0.5 * (s[i] - along * normal[i]) + push * normal[i];
 }
@@ -136,14 +136,14 @@ static void move_some(void *context, int64_t task)
 {
     const struct evolution *e = context;
     int from = (int)task * VERTICES_PER_TASK, end = from + VERTICES_PER_TASK;
-    struct look look[AHEAD];
+    struct probe probe[AHEAD];
 
     end = end < e->mesh->n_vertices ? end : e->mesh->n_vertices;
     for (int v = from; v < end + AHEAD; v++) {
         if (v - AHEAD >= from)
-            move_vertex(e, v - AHEAD, &look[(v - from) % AHEAD]);
+            move_vertex(e, v - AHEAD, &probe[(v - from) % AHEAD]);
         if (v < end)
-            look_at_vertex(e, v, &look[(v - from) % AHEAD]);
+            probe_vertex(e, v, &probe[(v - from) % AHEAD]);
     }
 }
 

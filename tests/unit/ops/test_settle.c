@@ -18,7 +18,7 @@ static const struct np_settle_options OPTIONS = {.dark = 0,
                                                  .too_bright = 160,
                                                  .stiffness = 0.15,
                                                  .most_step_mm = 3,
-                                                 .home = 0.1};
+                                                 .move_cost = 0.1};
 
 static double distance_mm(const double at_mm[3])
 {
