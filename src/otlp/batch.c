@@ -1,24 +1,24 @@
 /*
- * A batch holds its items as bytes of the protocol, one after the other, and for each of them which
- * resource and scope it belongs to. Resources and scopes repeat from line to line: their text is
- * kept beside their bytes, and a line that has the same text there is not read again.
+ * A batch holds its items as bytes of the protocol, one after the other, and for each item the
+ * resource and the scope that it belongs to. Resources and scopes repeat from line to line: equal
+ * ones are kept once, so that their items can share them in a request.
  */
 #include "otlp/batch.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "otlp/json.h"
+#include "otlp/protobuf.h"
 #include "otlp/translate.h"
 #include "trace/names.h"
 
 #define FIELD(ident) (&np_otlp_fields[NP_FIELD_##ident])
 
-/* A resource, a scope, or a schema URL: where its text and its bytes stand in np_otlp_batch.kept.
- */
+/* A resource, a scope, or a schema URL: where its bytes stand in np_otlp_batch.kept. */
 struct known {
     const struct np_otlp_field *field;
-    size_t text, n_text;
-    size_t bytes, n_bytes;
+    size_t at, n;
 };
 
 /* What an item belongs to: indices of `known` plus one, 0 = none. */
@@ -127,21 +127,18 @@ static void *with_room(void *list, size_t n, size_t *capacity, size_t size)
 /* Resources, scopes, schema URLs. All functions of reading return false for a broken line and for
  * no memory; np_otlp_batch_add_line tells them apart. */
 
-/* The known one whose text stands at text->at, from the newest; the text is taken. */
-static uint32_t find_known(struct np_otlp_batch *batch, const struct np_otlp_field *field)
+/* The known one whose bytes are those from `at` to the end of `kept`; `n_known` when it is new. */
+static size_t find_known(const struct np_otlp_batch *batch, const struct np_otlp_field *field,
+                         size_t at)
 {
-    struct np_otlp_text *text = &batch->translator.text;
-    size_t n_left = (size_t)(text->end - text->at);
+    const char *bytes = batch->kept.bytes;
+    size_t n = batch->kept.length - at, i = 0;
 
-    for (size_t i = batch->n_known; i-- > 0;) {
-        const struct known *known = &batch->known[i];
-        if (known->field == field && known->n_text <= n_left &&
-            memcmp(batch->kept.bytes + known->text, text->at, known->n_text) == 0) {
-            text->at += known->n_text;
-            return (uint32_t)i + 1;
-        }
-    }
-    return 0;
+    while (i < batch->n_known &&
+           !(batch->known[i].field == field && batch->known[i].n == n &&
+             (n == 0 || memcmp(bytes + batch->known[i].at, bytes + at, n) == 0)))
+        i++;
+    return i;
 }
 
 static bool write_url(struct np_otlp_batch *batch)
@@ -164,20 +161,15 @@ static bool write_source(struct np_otlp_batch *batch, enum np_otlp_message_index
     return is_whole;
 }
 
-/* Its bytes, then (for URLs, which may have no quote behind them) a NUL, then its text. A whole
- * JSON value is known by its text: what begins with it is it. */
+/* Read what comes and note it as known: `*index` is its place plus one. */
 static bool read_source(struct np_otlp_batch *batch, const struct np_otlp_field *field,
                         uint32_t *index)
 {
-    struct np_otlp_text *text = &batch->translator.text;
     struct np_otlp_buffer *kept = &batch->kept;
-    size_t before = kept->length;
+    size_t at = kept->length;
 
-    if (np_otlp_text_peek(text) == 'n')
-        return np_otlp_text_skip(text);
-    *index = find_known(batch, field);
-    if (*index)
-        return true;
+    if (np_otlp_text_peek(&batch->translator.text) == 'n')
+        return np_otlp_text_skip(&batch->translator.text);
     struct known *known =
         with_room(batch->known, batch->n_known, &batch->known_capacity, sizeof(*known));
     if (!known) {
@@ -185,20 +177,20 @@ static bool read_source(struct np_otlp_batch *batch, const struct np_otlp_field 
         return false;
     }
     batch->known = known;
-    const char *start = text->at;
     bool is_whole = field == FIELD(SCHEMA_URL) ? write_url(batch)
                     : field == FIELD(SCOPE)    ? write_source(batch, NP_MESSAGE_SCOPE)
                                                : write_source(batch, NP_MESSAGE_RESOURCE);
-    if (!is_whole)
+    if (!is_whole || kept->failed)
         return false;
-    size_t n_bytes = kept->length - before, n_text = (size_t)(text->at - start);
-    np_otlp_buffer_add(kept, "", 1);
-    np_otlp_buffer_add(kept, start, n_text);
-    if (kept->failed)
-        return false;
-    known[batch->n_known++] = (struct known){field, kept->length - n_text, n_text, before, n_bytes};
-    *index = (uint32_t)batch->n_known;
-    return true;
+    size_t i = find_known(batch, field, at), n = kept->length - at;
+    *index = (uint32_t)i + 1;
+    if (i < batch->n_known) {
+        np_otlp_buffer_cut(kept, at);
+        return true;
+    }
+    known[batch->n_known++] = (struct known){.field = field, .at = at, .n = n};
+    np_otlp_buffer_add(kept, "", 1); /* the byte after a string must be readable */
+    return !kept->failed;
 }
 
 /* Items. */
@@ -223,30 +215,8 @@ static void write_flags(struct np_otlp_writer *w, uint32_t flags)
         w->format->scalar(w, FIELD(SPAN_FLAGS), &(struct np_otlp_value){.as.fixed = flags});
 }
 
-/*
- * Pass over the start of a span: half of the lines of a run are such, for the record only. True
- * when there was one. A quote within a string has a backslash before it, so these bytes can be
- * nothing but this member; whether it is this record's and not a later one's shows its end.
- */
-static bool skip_start(struct np_otlp_batch *batch)
-{
-    static const char mark[] = "\"eventName\":\"" NP_EVENT_SPAN_START "\"";
-    struct np_otlp_text *text = &batch->translator.text;
-    const char *start = text->at;
-
-    if (batch->options.signal != NP_OTLP_LOGS)
-        return false;
-    const char *found = memmem(start, (size_t)(text->end - start), mark, sizeof(mark) - 1);
-    if (found && np_otlp_text_skip(text) && found < text->at)
-        return true;
-    text->at = start;
-    return false;
-}
-
 static bool read_item(struct np_otlp_batch *batch)
 {
-    if (skip_start(batch))
-        return true;
     struct np_otlp_writer w = {.format = batch->format, .out = &batch->bytes};
     struct np_otlp_facts facts = {0};
     bool has_facts = batch->options.signal != NP_OTLP_METRICS, is_kept = true;
@@ -443,7 +413,7 @@ size_t np_otlp_batch_bytes(const struct np_otlp_batch *batch)
 
     for (size_t i = 0; i < batch->n_known; i++)
         n_source +=
-            batch->known[i].n_bytes * (batch->known[i].field->type == NP_OTLP_STRING ? ESCAPE : 1);
+            batch->known[i].n * (batch->known[i].field->type == NP_OTLP_STRING ? ESCAPE : 1);
     /* Each change of source repeats at most what is known of all of them. */
     return batch->bytes.length + batch->n_items * ITEM_HEAD +
            batch->n_sources * (n_source + ENVELOPE);
@@ -452,13 +422,13 @@ size_t np_otlp_batch_bytes(const struct np_otlp_batch *batch)
 static void write_known(const struct np_otlp_batch *batch, struct np_otlp_writer *w, uint32_t index)
 {
     const struct known *known = index ? &batch->known[index - 1] : NULL;
-    const char *bytes = known ? batch->kept.bytes + known->bytes : NULL;
+    const char *bytes = known ? batch->kept.bytes + known->at : NULL;
 
     if (known && known->field->type == NP_OTLP_MESSAGE)
-        w->format->ready(w, known->field, bytes, known->n_bytes);
-    else if (known && known->n_bytes > 0)
+        w->format->ready(w, known->field, bytes, known->n);
+    else if (known && known->n > 0)
         w->format->scalar(w, known->field,
-                          &(struct np_otlp_value){.as.string = bytes, .n = known->n_bytes});
+                          &(struct np_otlp_value){.as.string = bytes, .n = known->n});
 }
 
 /* An item's bytes; where every item is empty there is nothing to point into. */

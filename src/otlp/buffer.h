@@ -34,19 +34,6 @@ static inline void np_otlp_buffer_add(struct np_otlp_buffer *buffer, const void 
     buffer->length += n;
 }
 
-/*
- * Where `n` bytes can be put by hand, which then make `length` larger; NULL when that would take
- * more memory, or be too much, or something failed before: then add them.
- */
-static inline char *np_otlp_buffer_room(const struct np_otlp_buffer *buffer, size_t n)
-{
-    size_t most = buffer->most && buffer->most < buffer->capacity ? buffer->most : buffer->capacity;
-
-    return !buffer->failed && buffer->length <= most && n <= most - buffer->length && buffer->bytes
-               ? buffer->bytes + buffer->length
-               : NULL;
-}
-
 static inline void np_otlp_buffer_text(struct np_otlp_buffer *buffer, const char *text)
 {
     np_otlp_buffer_add(buffer, text, strlen(text));

@@ -69,45 +69,52 @@ static void put_span_id(struct np_otlp_writer *w, const struct np_otlp_field *fi
 
 /* Attributes. */
 
+/* A KeyValue of one scalar, an element of the open list; `member` is a field of AnyValue. */
+static void attribute(struct np_otlp_writer *w, const struct np_otlp_field *list, const char *key,
+                      const struct np_otlp_field *member, const struct np_otlp_value *value)
+{
+    w->format->message_begin(w, list);
+    put_string(w, FIELD(KEY), key);
+    w->format->message_begin(w, FIELD(VALUE));
+    w->format->scalar(w, member, value);
+    w->format->message_end(w);
+    w->format->message_end(w);
+}
+
 static void key_value(struct np_otlp_writer *w, const struct np_otlp_field *list,
                       const struct np_attr *attr)
 {
-    struct np_otlp_attribute one = {.key = attr->key, .n_key = attr->key_length};
+    const struct np_otlp_field *member = NULL;
+    struct np_otlp_value value = {.n = 0};
 
     switch (attr->type) {
     case NP_ATTR_STRING:
-        one.member = FIELD(ANY_STRING);
-        one.value.as.string = attr->value.string;
-        one.value.n = strlen(attr->value.string);
+        member = FIELD(ANY_STRING);
+        value.as.string = attr->value.string;
+        value.n = strlen(attr->value.string);
         break;
     case NP_ATTR_INT:
-        one.member = FIELD(ANY_INT);
-        one.value.as.integer = attr->value.integer;
+        member = FIELD(ANY_INT);
+        value.as.integer = attr->value.integer;
         break;
     case NP_ATTR_DOUBLE:
-        one.member = FIELD(ANY_DOUBLE);
-        one.value.as.number = attr->value.number;
+        member = FIELD(ANY_DOUBLE);
+        value.as.number = attr->value.number;
         break;
     case NP_ATTR_BOOL:
-        one.member = FIELD(ANY_BOOL);
-        one.value.as.boolean = attr->value.boolean;
+        member = FIELD(ANY_BOOL);
+        value.as.boolean = attr->value.boolean;
         break;
     }
-    w->format->attribute(w, list, &one);
+    attribute(w, list, attr->key, member, &value);
 }
 
 static void key_string(struct np_otlp_writer *w, const struct np_otlp_field *list, const char *key,
                        const char *text)
 {
-    if (!text || !*text)
-        return;
-    w->format->attribute(w, list,
-                         &(struct np_otlp_attribute){
-                             .key = key,
-                             .n_key = strlen(key),
-                             .member = FIELD(ANY_STRING),
-                             .value = {.as.string = text, .n = strlen(text)},
-                         });
+    if (text && *text)
+        attribute(w, list, key, FIELD(ANY_STRING),
+                  &(struct np_otlp_value){.as.string = text, .n = strlen(text)});
 }
 
 static void attributes(struct np_otlp_writer *w, const struct np_otlp_field *field,
@@ -141,10 +148,7 @@ static void envelope_begin(struct np_otlp_writer *w, enum np_otlp_signal signal,
     w->format->begin(w);
     w->format->list_begin(w, envelope->request);
     w->format->message_begin(w, envelope->request);
-    if (source->ready_resource) {
-        w->format->ready(w, FIELD(RESOURCE), source->ready_resource->bytes,
-                         source->ready_resource->length);
-    } else if (source->resource && source->resource->n > 0) {
+    if (source->resource && source->resource->n > 0) {
         w->format->message_begin(w, FIELD(RESOURCE));
         attributes(w, FIELD(RESOURCE_ATTRIBUTES), source->resource);
         w->format->message_end(w);
@@ -182,18 +186,6 @@ static int finish(struct np_otlp_buffer *out, size_t length_before)
     if (code)
         np_otlp_buffer_cut(out, length_before);
     return code;
-}
-
-int np_otlp_encode_resource(const struct np_otlp_format *format, const struct np_attrs *resource,
-                            struct np_otlp_buffer *out)
-{
-    struct np_otlp_writer w = {.format = format, .out = out};
-    size_t before = out->length;
-
-    format->begin(&w);
-    attributes(&w, FIELD(RESOURCE_ATTRIBUTES), resource);
-    format->end(&w);
-    return finish(out, before);
 }
 
 /* Traces. */

@@ -24,14 +24,7 @@ struct np_instrumentation {
 struct np_otlp_source {
     const struct np_attrs *resource;
     const struct np_instrumentation *scope;
-    /* The resource as np_otlp_encode_resource wrote it in the same format; instead of `resource`.
-     */
-    const struct np_otlp_buffer *ready_resource;
 };
-
-/* The resource alone, for who encodes many requests of one: append the message to `out`. */
-int np_otlp_encode_resource(const struct np_otlp_format *format, const struct np_attrs *resource,
-                            struct np_otlp_buffer *out);
 
 /* `span`: `n` pointers to spans, ended. */
 int np_otlp_encode_spans(const struct np_otlp_format *format, const struct np_otlp_source *source,

@@ -3,15 +3,16 @@
  * enums as integers, 64-bit integers as strings, NaN and infinities as strings. One request is one
  * line: nothing here writes a line feed.
  */
+#include "otlp/json.h"
+
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/str.h"
-#include "otlp/writer.h"
 #include "trace/trace.h"
 
 enum { NOTE_MESSAGE, NOTE_LIST };
@@ -91,29 +92,9 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* High bits where a byte is not plain: what is below 0x20, or equal after the XOR, shows as a
- * borrow. The lowest that shows is a true one. */
-static uint64_t not_plain(const char *at)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
-    uint64_t eight = np_load_little_endian(at);
-    uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
-
-    return (eight | (eight - ones * 0x20) | (quote - ones) | (backslash - ones)) & high;
-}
-
-/* The first byte that is not plain. The last eight may overlap those before. */
+/* The first byte that is not plain. */
 static const char *plain_end(const char *at, const char *end)
 {
-    bool is_long = end - at >= 8;
-
-    for (; end - at >= 8; at += 8) {
-        uint64_t found = not_plain(at);
-        if (found)
-            return at + __builtin_ctzll(found) / 8;
-    }
-    if (is_long && !not_plain(end - 8))
-        return end;
     while (at < end && is_plain((unsigned char)*at))
         at++;
     return at;
@@ -134,15 +115,7 @@ static void add_escaped(struct np_otlp_buffer *out, unsigned char c)
 static void add_string(struct np_otlp_buffer *out, const char *text, size_t length)
 {
     const char *end = text + length;
-    char *at = np_otlp_buffer_room(out, length + 2);
 
-    if (at && plain_end(text, end) == end) { /* as nearly all are */
-        *at = '"';
-        memcpy(at + 1, text, length);
-        at[length + 1] = '"';
-        out->length += length + 2;
-        return;
-    }
     add_char(out, '"');
     while (text < end) {
         const char *run = text;
@@ -197,133 +170,25 @@ static void add_base64(struct np_otlp_buffer *out, const uint8_t *byte, size_t n
     add_char(out, '"');
 }
 
-enum { MOST_DIGITS_64 = 20 };
-
-/* Its digits, from the end of `text` backwards; returns how many. */
-static size_t digits_of(uint64_t value, char text[MOST_DIGITS_64])
+/* `quote` is "\"" or "". */
+static void add_integer(struct np_otlp_buffer *out, const char *quote, int64_t value)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                                "25262728293031323334353637383940414243444546474849"
-                                "50515253545556575859606162636465666768697071727374"
-                                "75767778798081828384858687888990919293949596979899";
-    size_t n = 0;
+    char text[32];
 
-    for (; value >= 100; value /= 100) {
-        n += 2;
-        memcpy(text + MOST_DIGITS_64 - n, &pairs[2 * (value % 100)], 2);
-    }
-    if (value >= 10) {
-        n += 2;
-        memcpy(text + MOST_DIGITS_64 - n, &pairs[2 * value], 2);
-    } else {
-        text[MOST_DIGITS_64 - ++n] = (char)('0' + value);
-    }
-    return n;
+    snprintf(text, sizeof(text), "%s%" PRId64 "%s", quote, value, quote);
+    np_otlp_buffer_text(out, text);
 }
 
-/* `quote` and `sign` are NUL where there is none. */
-static void add_digits(struct np_otlp_buffer *out, char quote, char sign, uint64_t value)
+static void add_unsigned(struct np_otlp_buffer *out, const char *quote, uint64_t value)
 {
-    char text[2 + MOST_DIGITS_64 + 1], *end = text + 2 + MOST_DIGITS_64;
-    char *first = end - digits_of(value, text + 2);
+    char text[32];
 
-    if (sign)
-        *--first = sign;
-    if (quote) {
-        *--first = quote;
-        *end++ = quote;
-    }
-    np_otlp_buffer_add(out, first, (size_t)(end - first));
-}
-
-static void add_integer(struct np_otlp_buffer *out, char quote, int64_t value)
-{
-    uint64_t size = (uint64_t)value;
-
-    add_digits(out, quote, value < 0 ? '-' : '\0', value < 0 ? 0 - size : size);
-}
-
-static void add_unsigned(struct np_otlp_buffer *out, char quote, uint64_t value)
-{
-    add_digits(out, quote, '\0', value);
-}
-
-/* `digits` / 10^places, without zeros at the end. */
-static void add_decimal(struct np_otlp_buffer *out, uint64_t digits, int places)
-{
-    char text[MOST_DIGITS_64], point[] = "0.00000000000000000000";
-
-    while (places > 0 && digits % 10 == 0) {
-        digits /= 10;
-        places--;
-    }
-    size_t n = digits_of(digits, text), n_places = (size_t)places;
-    const char *first = text + sizeof(text) - n;
-    if (n_places == 0) {
-        np_otlp_buffer_add(out, first, n);
-    } else if (n > n_places) {
-        np_otlp_buffer_add(out, first, n - n_places);
-        add_char(out, '.');
-        np_otlp_buffer_add(out, first + n - n_places, n_places);
-    } else {
-        np_otlp_buffer_add(out, point, 2 + n_places - n);
-        np_otlp_buffer_add(out, first, n);
-    }
-}
-
-/* Powers of ten that a long double holds exactly: its 64 bits hold 5^27. */
-static const long double tens[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,
-                                   1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
-                                   1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L};
-
-/* Whether digits / 10^places reads back as `value`, with no doubt: the quotient's own rounding, a
- * last bit up or down, does not change the double. */
-static bool reads_back(uint64_t digits, int places, double value)
-{
-    const long double slack = 0x1p-63L;
-    long double quotient = (long double)digits / tens[places];
-
-    return (double)(quotient * (1 - slack)) == value && (double)(quotient * (1 + slack)) == value;
-}
-
-/*
- * The same as add_number without the C library, which takes a microsecond: for values from 10^-4 to
- * 10^15, as nearly all are. Of 15 to 17 digits the fewest that read back. False when that is in
- * doubt: nothing was written then.
- */
-static bool add_number_fast(struct np_otlp_buffer *out, double value)
-{
-    enum { FEWEST = 15, MOST = 17 };
-    double size = fabs(value);
-    int whole_digits = 1;
-
-    if (!(size >= 1e-4 && size < 1e15))
-        return false;
-    if (size == (double)(uint64_t)size) {
-        add_integer(out, '\0', (int64_t)value);
-        return true;
-    }
-    while (whole_digits < FEWEST && size >= (double)tens[whole_digits])
-        whole_digits++;
-    for (int scale = 1; whole_digits == 1 && size * (double)tens[scale] < 1; scale++)
-        whole_digits = 1 - scale; /* zeros after the point are no digits */
-    for (int n = FEWEST; n <= MOST; n++) {
-        int places = n - whole_digits;
-        if (places >= (int)(sizeof(tens) / sizeof(*tens)))
-            return false;
-        uint64_t digits = (uint64_t)(size * tens[places] + 0.5L);
-        if (!reads_back(digits, places, size))
-            continue;
-        if (value < 0)
-            add_char(out, '-');
-        add_decimal(out, digits, places);
-        return true;
-    }
-    return false;
+    snprintf(text, sizeof(text), "%s%" PRIu64 "%s", quote, value, quote);
+    np_otlp_buffer_text(out, text);
 }
 
 /* The fewest of 15 to 17 digits that read back as the same double. */
-static void add_number_slowly(struct np_otlp_buffer *out, double value)
+static void add_finite(struct np_otlp_buffer *out, double value)
 {
     enum { EXACT_DIGITS = 15, MOST_DIGITS = 17 };
     char text[40];
@@ -347,8 +212,8 @@ static void add_number(struct np_otlp_buffer *out, double value)
         np_otlp_buffer_text(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
     else if (value == 0) /* a bare -0 is an integer to most readers, which has no sign */
         np_otlp_buffer_text(out, signbit(value) ? "-0.0" : "0");
-    else if (!add_number_fast(out, value))
-        add_number_slowly(out, value);
+    else
+        add_finite(out, value);
 }
 
 static void add_list(struct np_otlp_buffer *out, const struct np_otlp_field *field,
@@ -360,7 +225,7 @@ static void add_list(struct np_otlp_buffer *out, const struct np_otlp_field *fie
         if (field->type == NP_OTLP_DOUBLE_LIST)
             add_number(out, value->as.number_list[i]);
         else
-            add_unsigned(out, '"', value->as.fixed_list[i]);
+            add_unsigned(out, "\"", value->as.fixed_list[i]);
     }
     add_char(out, ']');
 }
@@ -384,18 +249,18 @@ static void add_value(struct np_otlp_buffer *out, const struct np_otlp_field *fi
         break;
     case NP_OTLP_ENUM:
     case NP_OTLP_SINT32:
-        add_integer(out, '\0', value->as.integer);
+        add_integer(out, "", value->as.integer);
         break;
     case NP_OTLP_INT64:
     case NP_OTLP_SFIXED64:
-        add_integer(out, '"', value->as.integer);
+        add_integer(out, "\"", value->as.integer);
         break;
     case NP_OTLP_UINT32:
     case NP_OTLP_FIXED32:
-        add_unsigned(out, '\0', value->as.fixed);
+        add_unsigned(out, "", value->as.fixed);
         break;
     case NP_OTLP_FIXED64:
-        add_unsigned(out, '"', value->as.fixed);
+        add_unsigned(out, "\"", value->as.fixed);
         break;
     case NP_OTLP_DOUBLE:
         add_number(out, value->as.number);
@@ -418,36 +283,6 @@ static void scalar(struct np_otlp_writer *writer, const struct np_otlp_field *fi
     add_value(writer->out, field, value);
 }
 
-static char *put(char *at, const char *text, size_t n)
-{
-    memcpy(at, text, n);
-    return at + n;
-}
-
-/* Keys are plain, nearly always. */
-static void attribute(struct np_otlp_writer *writer, const struct np_otlp_field *field,
-                      const struct np_otlp_attribute *one)
-{
-    static const char begin_key[] = ",{\"key\":\"", begin_value[] = "\",\"value\":{";
-    struct np_otlp_buffer *out = writer->out;
-    const char *key_end = one->key + one->n_key, *name = one->member->json_key + 1;
-    size_t skip = is_first(out), n_name = one->member->name_length + sizeof("\"\":") - 1;
-    char *at =
-        np_otlp_buffer_room(out, sizeof(begin_key) + one->n_key + sizeof(begin_value) + n_name);
-
-    if (!at || one->n_key == 0 || plain_end(one->key, key_end) < key_end) {
-        np_otlp_write_attribute(writer, field, one);
-        return;
-    }
-    at = put(at, begin_key + skip, sizeof(begin_key) - 1 - skip);
-    at = put(at, one->key, one->n_key);
-    at = put(at, begin_value, sizeof(begin_value) - 1);
-    at = put(at, name, n_name);
-    out->length = (size_t)(at - out->bytes);
-    add_value(out, one->member, &one->value);
-    np_otlp_buffer_add(out, "}}", 2);
-}
-
 static void ready(struct np_otlp_writer *writer, const struct np_otlp_field *field,
                   const void *bytes, size_t n)
 {
@@ -466,6 +301,5 @@ const struct np_otlp_format np_otlp_json = {
     .message_begin = message_begin,
     .message_end = message_end,
     .scalar = scalar,
-    .attribute = attribute,
     .ready = ready,
 };

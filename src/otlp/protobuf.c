@@ -3,12 +3,12 @@
  * after one byte kept free for its length, and moved up when its length needs more: nearly all
  * messages are attributes of less than 128 bytes.
  */
+#include "otlp/protobuf.h"
+
 #include <assert.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/str.h"
-#include "otlp/writer.h"
 
 enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
@@ -81,22 +81,13 @@ static uint64_t bits_of(double value)
     return bits;
 }
 
-static bool is_ascii(const char *at)
-{
-    return !(np_load_little_endian(at) & UINT64_C(0x8080808080808080));
-}
-
 /* The length of the valid UTF-8 that `text` begins with. */
 static size_t valid_utf8(const char *text, size_t n)
 {
     size_t at = 0;
 
-    while (n - at >= 8 && is_ascii(text + at))
-        at += 8;
-    if (n - at < 8 && n >= 8 && is_ascii(text + n - 8))
-        return n;
     while (at < n) {
-        size_t sequence = (unsigned char)text[at] < 0x80 ? 1 : np_utf8_sequence(text + at);
+        size_t sequence = np_utf8_sequence(text + at);
         if (sequence == 0)
             break;
         at += sequence;
@@ -209,7 +200,7 @@ static void scalar(struct np_otlp_writer *writer, const struct np_otlp_field *fi
     }
 }
 
-/* The request is what stands between, and a list is its elements one after the other. */
+/* Protobuf needs no delimiters for a request or a list. */
 static void request_border(struct np_otlp_writer *writer)
 {
     (void)writer;
@@ -246,73 +237,6 @@ static void message_end(struct np_otlp_writer *writer)
     memcpy(out->bytes + start - 1, length, n_length);
 }
 
-/* So many bytes of a scalar with its tag; 0 = it has no short form here. */
-static size_t scalar_size(const struct np_otlp_field *field, const struct np_otlp_value *value)
-{
-    uint8_t varint[MOST_VARINT];
-
-    switch (field->type) {
-    case NP_OTLP_STRING:
-        return valid_utf8(value->as.string, value->n) == value->n
-                   ? 1 + put_varint(varint, value->n) + value->n
-                   : 0;
-    case NP_OTLP_BOOL:
-        return 2;
-    case NP_OTLP_INT64:
-        return 1 + put_varint(varint, (uint64_t)value->as.integer);
-    case NP_OTLP_DOUBLE:
-        return 9;
-    default:
-        return 0;
-    }
-}
-
-/* As scalar_size counted; the tags here are of one byte. */
-static uint8_t *put_scalar(uint8_t *at, const struct np_otlp_field *field,
-                           const struct np_otlp_value *value)
-{
-    switch (field->type) {
-    case NP_OTLP_STRING:
-        at += put_tag(at, field, WIRE_BYTES);
-        at += put_varint(at, value->n);
-        memcpy(at, value->as.string, value->n);
-        return at + value->n;
-    case NP_OTLP_DOUBLE:
-        at += put_tag(at, field, WIRE_64);
-        return at + put_little_endian(at, bits_of(value->as.number), 8);
-    default:
-        at += put_tag(at, field, WIRE_VARINT);
-        return at + put_varint(at, field->type == NP_OTLP_BOOL ? value->as.boolean
-                                                               : (uint64_t)value->as.integer);
-    }
-}
-
-/* All lengths are known before: nothing is moved up, as message_end has to. */
-static void attribute(struct np_otlp_writer *writer, const struct np_otlp_field *field,
-                      const struct np_otlp_attribute *one)
-{
-    struct np_otlp_buffer *out = writer->out;
-    uint8_t varint[MOST_VARINT];
-    size_t n_value = scalar_size(one->member, &one->value);
-    size_t n_key = 1 + put_varint(varint, one->n_key) + one->n_key;
-    size_t n = n_key + 1 + put_varint(varint, n_value) + n_value;
-    char *room = np_otlp_buffer_room(out, MOST_HEAD + n);
-
-    if (!room || n_value == 0 || one->n_key == 0 || valid_utf8(one->key, one->n_key) < one->n_key) {
-        np_otlp_write_attribute(writer, field, one);
-        return;
-    }
-    uint8_t *at = (uint8_t *)room;
-    at += put_tag(at, field, WIRE_BYTES);
-    at += put_varint(at, n);
-    at = put_scalar(at, &np_otlp_fields[NP_FIELD_KEY],
-                    &(struct np_otlp_value){.as.string = one->key, .n = one->n_key});
-    at += put_tag(at, &np_otlp_fields[NP_FIELD_VALUE], WIRE_BYTES);
-    at += put_varint(at, n_value);
-    at = put_scalar(at, one->member, &one->value);
-    out->length += (size_t)(at - (uint8_t *)room);
-}
-
 static void ready(struct np_otlp_writer *writer, const struct np_otlp_field *field,
                   const void *bytes, size_t n)
 {
@@ -327,6 +251,5 @@ const struct np_otlp_format np_otlp_protobuf = {
     .message_begin = message_begin,
     .message_end = message_end,
     .scalar = scalar,
-    .attribute = attribute,
     .ready = ready,
 };

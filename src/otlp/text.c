@@ -1,12 +1,8 @@
 #include "otlp/text.h"
 
-#include <errno.h>
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/error.h"
 
 void np_otlp_text_done(struct np_otlp_text *text)
@@ -19,11 +15,19 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-char np_otlp_text_peek_slowly(struct np_otlp_text *text)
+char np_otlp_text_peek(struct np_otlp_text *text)
 {
     while (text->at < text->end && is_blank(*text->at))
         text->at++;
     return text->at < text->end ? *text->at : '\0';
+}
+
+bool np_otlp_text_take(struct np_otlp_text *text, char c)
+{
+    if (np_otlp_text_peek(text) != c)
+        return false;
+    text->at++;
+    return true;
 }
 
 bool np_otlp_text_word(struct np_otlp_text *text, const char *word)
@@ -40,21 +44,9 @@ bool np_otlp_text_word(struct np_otlp_text *text, const char *word)
 /* Strings. */
 
 /* The first byte from `at` that ends a run of plain ones: a quote, a backslash, a control character
- * or the end. Eight at a time: below 0x20, or equal after the XOR, shows as a borrow, and the
- * lowest that shows is a true one. */
+ * or the end. */
 static const char *run_end(const char *at, const char *end)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
-
-    for (; end - at >= 8; at += 8) {
-        uint64_t eight = np_load_little_endian(at);
-        uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
-        uint64_t stops = (((eight - ones * 0x20) & ~eight) | ((quote - ones) & ~quote) |
-                          ((backslash - ones) & ~backslash)) &
-                         high;
-        if (stops)
-            return at + __builtin_ctzll(stops) / 8;
-    }
     while (at < end && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
         at++;
     return at;
@@ -188,27 +180,6 @@ static bool number_token(struct np_otlp_text *text, struct np_otlp_slice *out)
     return out->n > 0;
 }
 
-/* A number in quotes from 0 to INT64_MAX, as json.c writes 64-bit integers; false, and nothing
- * taken, for all else. */
-static bool quoted_number(struct np_otlp_text *text, uint64_t *out)
-{
-    enum { ALWAYS_FIT = 19 };
-    uint64_t value = 0;
-
-    if (text->at == text->end || *text->at != '"')
-        return false;
-    const char *first = text->at + 1, *at = first;
-    for (; at < text->end && (unsigned)*at - '0' <= 9; at++)
-        value = value * 10 + ((unsigned)*at - '0');
-    size_t n = (size_t)(at - first);
-    if (at == text->end || *at != '"' || n == 0 || n > ALWAYS_FIT || (n > 1 && *first == '0') ||
-        value > (uint64_t)INT64_MAX)
-        return false;
-    text->at = at + 1;
-    *out = value;
-    return true;
-}
-
 /* All of `n` digits, without a superfluous zero. */
 static bool digits(const char *at, size_t n, uint64_t *out)
 {
@@ -237,8 +208,6 @@ bool np_otlp_text_uint64(struct np_otlp_text *text, uint64_t *out)
 {
     struct np_otlp_slice token;
 
-    if (quoted_number(text, out))
-        return true;
     return number_token(text, &token) && digits(token.text, token.n, out);
 }
 
@@ -247,10 +216,6 @@ bool np_otlp_text_int64(struct np_otlp_text *text, int64_t *out)
     struct np_otlp_slice token;
     uint64_t size;
 
-    if (quoted_number(text, &size)) {
-        *out = (int64_t)size;
-        return true;
-    }
     if (!number_token(text, &token))
         return false;
     bool is_negative = token.text[0] == '-';
@@ -261,74 +226,12 @@ bool np_otlp_text_int64(struct np_otlp_text *text, int64_t *out)
     return true;
 }
 
-/* Powers of ten that a long double of 64 bits holds exactly, as doubles do up to the 15th. */
-static const long double power[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,
-                                    1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
-                                    1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L};
-
-/*
- * The double nearest to value / 10^places; false when that is in doubt. With up to 15 digits one
- * division of doubles, rounded once, is the nearest (Clinger 1990, doi:10.1145/93542.93557). With
- * more, a longer division is, unless its own rounding, a bit or two up or down, might decide.
- */
-static bool nearest_double(uint64_t value, size_t n_digits, size_t places, double *out)
-{
-    enum { MOST_EXACT = 15 };
-    const long double slack = 0x1p-62L;
-
-    if (n_digits <= MOST_EXACT) {
-        *out = (double)value / (double)power[places];
-        return true;
-    }
-    long double quotient = (long double)value / power[places];
-    *out = (double)quotient;
-    return LDBL_MANT_DIG >= 64 && (double)(quotient * (1 - slack)) == *out &&
-           (double)(quotient * (1 + slack)) == *out;
-}
-
-/* A decimal of up to 19 digits without exponent, as json.c writes nearly all: `*end` is behind it,
- * and it is for the caller to see whether it ends there. False for others. */
-static bool short_decimal(const char *at, const char *limit, const char **end, double *out)
-{
-    enum { MOST_DIGITS = 19 };
-    bool is_negative = at < limit && *at == '-';
-    const char *first = at + is_negative, *point = NULL;
-    uint64_t value = 0;
-    double size;
-
-    for (at = first; at < limit; at++) {
-        unsigned digit = (unsigned)*at - '0';
-        if (digit <= 9)
-            value = value * 10 + digit;
-        else if (*at == '.' && !point && at > first)
-            point = at;
-        else
-            break;
-    }
-    size_t n_digits = (size_t)(at - first) - (point != NULL);
-    size_t n_fraction = point ? (size_t)(at - point) - 1 : 0;
-    *end = at;
-    /* Of more digits `value` may have overflowed: it is not used. */
-    if (n_digits == 0 || n_digits > MOST_DIGITS || (point && n_fraction == 0) ||
-        !nearest_double(value, n_digits, n_fraction, &size))
-        return false;
-    *out = is_negative ? -size : size;
-    return true;
-}
-
 bool np_otlp_text_double(struct np_otlp_text *text, double *out)
 {
     struct np_otlp_slice token;
     char copy[400]; /* the longest useful one, 1e-308 in digits, is shorter */
-    const char *end;
     char *rest;
 
-    np_otlp_text_peek(text);
-    if (short_decimal(text->at, text->end, &end, out) &&
-        (end == text->end || !is_of_number(*end))) {
-        text->at = end;
-        return true;
-    }
     if (!number_token(text, &token))
         return false;
     if (token.n >= sizeof(copy) || memchr(token.text, '\0', token.n))

@@ -25,26 +25,12 @@ struct np_otlp_slice {
 
 void np_otlp_text_done(struct np_otlp_text *text);
 
-/* When a blank may stand here, or the end. */
-char np_otlp_text_peek_slowly(struct np_otlp_text *text);
-
 /* The next byte that is no blank; '\0' at the end. It is not taken. */
-static inline char np_otlp_text_peek(struct np_otlp_text *text)
-{
-    if (text->at < text->end && (unsigned char)*text->at > ' ')
-        return *text->at;
-    return np_otlp_text_peek_slowly(text);
-}
+char np_otlp_text_peek(struct np_otlp_text *text);
 
 /* Take `c` (no blank, no NUL) and blanks before it; false when something else stands there, which
  * stays. */
-static inline bool np_otlp_text_take(struct np_otlp_text *text, char c)
-{
-    if (np_otlp_text_peek(text) != c)
-        return false;
-    text->at++;
-    return true;
-}
+bool np_otlp_text_take(struct np_otlp_text *text, char c);
 
 /* Take the word (null, true, false) that `c`, the next byte, begins. */
 bool np_otlp_text_word(struct np_otlp_text *text, const char *word);

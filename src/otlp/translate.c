@@ -55,44 +55,42 @@ static bool read_string(struct np_otlp_translator *translator, const struct np_o
 
 /* Ids and bytes. */
 
-/* One more than the digit's value; 0 = no digit. */
-static const uint8_t hex_digits[256] = {
-    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
-    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
-};
+static bool hex_digit(char c, uint8_t *out)
+{
+    if (c >= '0' && c <= '9')
+        *out = (uint8_t)(c - '0');
+    else if (c >= 'a' && c <= 'f')
+        *out = (uint8_t)(c - 'a' + 10);
+    else if (c >= 'A' && c <= 'F')
+        *out = (uint8_t)(c - 'A' + 10);
+    else
+        return false;
+    return true;
+}
 
 static bool hex_bytes(const char *hex, size_t n_bytes, uint8_t *byte)
 {
-    unsigned all = 1;
+    uint8_t high, low;
 
     for (size_t i = 0; i < n_bytes; i++) {
-        unsigned high = hex_digits[(uint8_t)hex[2 * i]], low = hex_digits[(uint8_t)hex[2 * i + 1]];
-        all &= high > 0 && low > 0;
-        byte[i] = (uint8_t)((high - 1) << 4 | (low - 1));
+        if (!hex_digit(hex[2 * i], &high) || !hex_digit(hex[2 * i + 1], &low))
+            return false;
+        byte[i] = (uint8_t)(high << 4 | low);
     }
-    return all;
+    return true;
 }
 
-/* An id that is empty stands for none. */
+/* An empty id means that there is none. */
 static bool read_id(struct np_otlp_translator *translator, const struct np_otlp_field *field,
                     uint8_t id[NP_TRACE_ID_BYTES], struct np_otlp_value *value)
 {
-    struct np_otlp_text *text = &translator->text;
     bool is_trace = strcmp(field->json_name, "traceId") == 0;
-    size_t n_bytes = is_trace ? NP_TRACE_ID_BYTES : NP_SPAN_ID_BYTES, n = 2 * n_bytes;
-    const char *at = text->at;
+    size_t n_bytes = is_trace ? NP_TRACE_ID_BYTES : NP_SPAN_ID_BYTES;
     struct np_otlp_slice hex;
 
-    value->as.id = id;
-    value->n = n_bytes;
-    if ((size_t)(text->end - at) >= n + 2 && at[0] == '"' && at[n + 1] == '"' &&
-        hex_bytes(at + 1, n_bytes, id)) { /* no blank, no escape: as json.c writes it */
-        text->at += n + 2;
-        return true;
-    }
-    if (!np_otlp_text_string(text, &hex) || (hex.n != 0 && hex.n != n))
+    if (!np_otlp_text_string(&translator->text, &hex) || (hex.n != 0 && hex.n != 2 * n_bytes))
         return false;
+    value->as.id = id;
     value->n = hex.n / 2;
     return hex_bytes(hex.text, value->n, id);
 }
@@ -276,202 +274,20 @@ static bool one_message(struct np_otlp_translator *translator, const struct np_o
     return is_whole;
 }
 
-/* Fields come in the order in which they are written: the next one is tried first. */
-static size_t nth(const struct np_otlp_message *message, size_t next, size_t i)
-{
-    return next + i < message->n ? next + i : next + i - message->n;
-}
-
-static const struct np_otlp_member *found(const struct np_otlp_message *message, size_t at,
-                                          size_t *next)
-{
-    *next = at + 1 < message->n ? at + 1 : 0;
-    return &message->member[at];
-}
-
-static const struct np_otlp_member *find(const struct np_otlp_message *message, size_t *next,
+static const struct np_otlp_member *find(const struct np_otlp_message *message,
                                          struct np_otlp_slice name)
 {
     for (size_t i = 0; i < message->n; i++) {
-        size_t at = nth(message, *next, i);
-        const struct np_otlp_field *field = message->member[at].field;
+        const struct np_otlp_field *field = message->member[i].field;
         if (field->name_length == name.n && memcmp(field->json_name, name.text, name.n) == 0)
-            return found(message, at, next);
+            return &message->member[i];
     }
     return NULL;
-}
-
-/* Names are short: at most three steps of eight bytes, which may overlap, and no call. */
-static bool is_same(const char *a, const char *b, size_t n)
-{
-    enum { WORD = sizeof(uint64_t) };
-    uint64_t x, y;
-
-    if (n < WORD)
-        return memcmp(a, b, n) == 0;
-    for (size_t at = 0;; at += WORD) {
-        at = at + WORD < n ? at : n - WORD;
-        memcpy(&x, a + at, WORD);
-        memcpy(&y, b + at, WORD);
-        if (x != y || at + WORD == n)
-            return x == y;
-    }
-}
-
-/*
- * The same for a member whose name stands there just as json.c writes it, without blanks: then it
- * is taken, and one comparison was enough. `n_before` as for np_otlp_text_member.
- */
-static const struct np_otlp_member *take(struct np_otlp_text *text,
-                                         const struct np_otlp_message *message, size_t *n_before,
-                                         size_t *next)
-{
-    size_t skip = *n_before == 0; /* the comma */
-    size_t left = (size_t)(text->end - text->at);
-
-    if (left < sizeof(",\"a\":") || *text->at != (skip ? '"' : ','))
-        return NULL;
-    char first = text->at[2 - skip];
-    for (size_t i = 0, at = *next; i < message->n; i++, at = at + 1 < message->n ? at + 1 : 0) {
-        const struct np_otlp_field *field = message->member[at].field;
-        if (field->json_key[2] != first)
-            continue;
-        size_t n = field->name_length + sizeof(",\"\":") - 1 - skip;
-        if (n > left || !is_same(text->at, field->json_key + skip, n))
-            continue;
-        text->at += n;
-        (*n_before)++;
-        return found(message, at, next);
-    }
-    return NULL;
-}
-
-static bool take_literal(struct np_otlp_text *text, const char *literal, size_t n)
-{
-    if (n > (size_t)(text->end - text->at) || memcmp(text->at, literal, n) != 0)
-        return false;
-    text->at += n;
-    return true;
-}
-
-#define TAKE(text, literal) take_literal(text, literal, sizeof(literal) - 1)
-
-/* Where the key begins in {"key":"…". */
-enum { KEY_AT = sizeof("{\"key\":\"") - 1 };
-
-/* An attribute up to its value, as json.c writes it: of a key without escapes and a scalar. */
-static bool take_head(struct np_otlp_text *text, struct np_otlp_attribute *one)
-{
-    const char *start = text->at;
-    const struct np_otlp_member *member;
-    struct np_otlp_slice key;
-    size_t n_before = 0, next = 0;
-
-    if (!TAKE(text, "{\"key\":") || !np_otlp_text_string(text, &key) ||
-        key.text != start + KEY_AT || !TAKE(text, ",\"value\":{"))
-        return false;
-    member = take(text, &np_otlp_messages[NP_MESSAGE_ANY_VALUE], &n_before, &next);
-    if (!member || member->holds)
-        return false;
-    one->key = key.text;
-    one->n_key = key.n;
-    one->member = member->field;
-    return true;
-}
-
-/* What was read from `start` on up to the value, and all that was written for it, up to where both
- * are now. */
-static void remember(struct np_otlp_plain *plain, const struct np_otlp_text *text,
-                     const char *start, size_t n_head, const struct np_otlp_attribute *one)
-{
-    size_t n = (size_t)(text->at - start);
-
-    plain->n_head = plain->n_text = 0;
-    if (n_head > sizeof(plain->text))
-        return;
-    memcpy(plain->text, start, n < sizeof(plain->text) ? n : n_head);
-    plain->n_head = (uint8_t)n_head;
-    plain->n_key = (uint8_t)one->n_key;
-    plain->n_text = n < sizeof(plain->text) ? (uint8_t)n : 0;
-    plain->member = one->member;
-}
-
-static void remember_written(struct np_otlp_plain *plain, const struct np_otlp_field *list,
-                             const struct np_otlp_writer *w, size_t before)
-{
-    size_t n = w->out->length - before;
-
-    if (w->out->failed || n > sizeof(plain->written)) {
-        plain->n_text = 0;
-        return;
-    }
-    memcpy(plain->written, w->out->bytes + before, n);
-    plain->n_written = (uint8_t)n;
-    plain->list = list;
-    plain->format = w->format;
-}
-
-/* The same as the last time, in one comparison. */
-static bool take_known(struct np_otlp_text *text, const struct np_otlp_plain *plain,
-                       const struct np_otlp_field *list, struct np_otlp_writer *w)
-{
-    if (plain->n_text == 0 || plain->list != list || plain->format != w->format ||
-        !take_literal(text, plain->text, plain->n_text))
-        return false;
-    np_otlp_buffer_add(w->out, plain->written, plain->n_written);
-    return true;
-}
-
-static bool take_known_head(struct np_otlp_text *text, const struct np_otlp_plain *plain,
-                            struct np_otlp_attribute *one)
-{
-    if (plain->n_head == 0 || !take_literal(text, plain->text, plain->n_head))
-        return false;
-    one->key = text->at - plain->n_head + KEY_AT;
-    one->n_key = plain->n_key;
-    one->member = plain->member;
-    return true;
-}
-
-/* The attribute at place `i`, from 1, of a list, all in one step. False, and nothing taken, when it
- * is not written as json.c writes one. */
-static bool plain_attribute(struct np_otlp_translator *translator, const struct np_otlp_field *list,
-                            size_t i, struct np_otlp_writer *w)
-{
-    enum { SELDOM = 16 };
-    struct np_otlp_text *text = &translator->text;
-    /* What is written at one place is the same whatever stands before, but for the first. */
-    struct np_otlp_plain *plain = &translator->plain[i < NP_OTLP_PLAIN_PLACES ? i : 0];
-    const char *start = text->at;
-    struct np_otlp_attribute one = {0};
-    uint8_t id[NP_TRACE_ID_BYTES];
-    size_t before = w->out->length;
-
-    if (take_known(text, plain, list, w))
-        return true;
-    bool is_known = take_known_head(text, plain, &one),
-         is_plain = is_known || take_head(text, &one);
-    size_t n_head = (size_t)(text->at - start);
-    if (is_plain && np_otlp_text_peek(text) != 'n' &&
-        read_scalar(translator, one.member, id, &one.value) && TAKE(text, "}}")) {
-        w->format->attribute(w, list, &one);
-        if (is_known && ++plain->n_other % SELDOM != 0) {
-            plain->n_text = 0;
-            return true;
-        }
-        remember(plain, text, start, n_head, &one);
-        remember_written(plain, list, w, before);
-        return true;
-    }
-    text->at = start;
-    return false;
 }
 
 static bool messages(struct np_otlp_translator *translator, const struct np_otlp_member *member,
                      struct np_otlp_writer *w)
 {
-    /* With a redactor the key matters to what is in the value: step by step. */
-    bool may_be_plain = member->holds == NP_MESSAGE_KEY_VALUE && !translator->redactor;
     /* A list, its element, and within that another list. */
     enum { ROOM = 3 };
     size_t n = 0;
@@ -485,8 +301,7 @@ static bool messages(struct np_otlp_translator *translator, const struct np_otlp
         return false;
     w->format->list_begin(w, member->field);
     while ((step = np_otlp_text_element(&translator->text, &n)) == NP_OTLP_STEP_NEXT)
-        if (!(may_be_plain && plain_attribute(translator, member->field, n, w)) &&
-            (np_otlp_translator_failed(translator) || !one_message(translator, member, w)))
+        if (!one_message(translator, member, w))
             return false;
     if (member->field == FIELD(DATA_POINTS))
         translator->n_points += n;
@@ -536,35 +351,33 @@ static bool look_for_key(struct np_otlp_translator *translator, char key[])
     return step != NP_OTLP_STEP_BROKEN;
 }
 
+/* The value of a member: NULL for a name that the tables do not know. */
+static bool member_value(struct np_otlp_translator *translator,
+                         const struct np_otlp_message *message, const struct np_otlp_member *member,
+                         uint32_t *seen, struct np_otlp_writer *w, struct np_otlp_facts *facts)
+{
+    if (!member || np_otlp_text_peek(&translator->text) == 'n')
+        return np_otlp_text_skip(&translator->text);
+    if (!note_seen(message, member, seen))
+        return false;
+    if (member->holds)
+        return messages(translator, member, w);
+    return scalar(translator, member->field, w, facts);
+}
+
 static bool members(struct np_otlp_translator *translator, const struct np_otlp_message *message,
                     struct np_otlp_writer *w, struct np_otlp_facts *facts)
 {
     struct np_otlp_text *text = &translator->text;
     struct np_otlp_slice name;
-    size_t n = 0, next = 0;
+    size_t n = 0;
     uint32_t seen = 0;
-    enum np_otlp_step step = NP_OTLP_STEP_NEXT;
+    enum np_otlp_step step;
 
-    for (;;) {
-        const struct np_otlp_member *member = take(text, message, &n, &next);
-        bool is_whole;
-        if (!member) {
-            step = np_otlp_text_member(text, &n, &name);
-            if (step != NP_OTLP_STEP_NEXT)
-                break;
-            member = find(message, &next, name);
-        }
-        if (!member || np_otlp_text_peek(text) == 'n')
-            is_whole = np_otlp_text_skip(text);
-        else if (!note_seen(message, member, &seen))
-            is_whole = false;
-        else if (member->holds)
-            is_whole = messages(translator, member, w);
-        else
-            is_whole = scalar(translator, member->field, w, facts);
-        if (!is_whole || w->out->failed)
+    while ((step = np_otlp_text_member(text, &n, &name)) == NP_OTLP_STEP_NEXT)
+        if (!member_value(translator, message, find(message, name), &seen, w, facts) ||
+            w->out->failed)
             return false;
-    }
     return step == NP_OTLP_STEP_END;
 }
 

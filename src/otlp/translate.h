@@ -14,30 +14,11 @@
 
 struct np_otlp_redactor;
 
-/* The attribute at one place of a list, as it was the last time: the next span's nearly always has
- * the same key, and often the same value. */
-struct np_otlp_plain {
-    char text[120];        /* {"key":"…","value":{"…":…}} */
-    uint8_t n_head, n_key; /* up to the value; of the key */
-    uint8_t n_text;        /* of all, 0 = only the head is known */
-    uint8_t
-        n_other; /* how often the value was another one: where it always is, it is seldom kept */
-    const struct np_otlp_field *member; /* of AnyValue */
-    /* What was written for all of it, and how. */
-    char written[120];
-    uint8_t n_written;
-    const struct np_otlp_field *list;
-    const struct np_otlp_format *format;
-};
-
-enum { NP_OTLP_PLAIN_PLACES = 24 };
-
 struct np_otlp_translator {
     struct np_otlp_text text;
     const struct np_otlp_redactor *redactor; /* borrowed; NULL = none */
     struct np_otlp_buffer redacted, list;    /* working memory */
-    struct np_otlp_plain plain[NP_OTLP_PLAIN_PLACES];
-    size_t n_points; /* data points in what was translated last */
+    size_t n_points;                         /* data points in what was translated last */
     char key[64]; /* of the attribute whose value is being read, cut to fit; "" = none. Only with a
                      redactor. */
 };

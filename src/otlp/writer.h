@@ -32,13 +32,6 @@ struct np_otlp_value {
     size_t n; /* bytes of a string or an id, elements of a list */
 };
 
-struct np_otlp_attribute {
-    const char *key; /* as np_otlp_value.as.string */
-    size_t n_key;
-    const struct np_otlp_field *member; /* of AnyValue */
-    struct np_otlp_value value;
-};
-
 struct np_otlp_format {
     /* The request itself. */
     void (*begin)(struct np_otlp_writer *writer);
@@ -51,10 +44,6 @@ struct np_otlp_format {
     void (*message_end)(struct np_otlp_writer *writer);
     void (*scalar)(struct np_otlp_writer *writer, const struct np_otlp_field *field,
                    const struct np_otlp_value *value);
-    /* An attribute, an element of the open list `field`: a KeyValue of a key and one scalar. It is
-     * what nearly all of a request is made of; the same as np_otlp_write_attribute writes. */
-    void (*attribute)(struct np_otlp_writer *writer, const struct np_otlp_field *field,
-                      const struct np_otlp_attribute *attribute);
     /* A whole message that was written before in this format, between begin and end. */
     void (*ready)(struct np_otlp_writer *writer, const struct np_otlp_field *field,
                   const void *bytes, size_t n);
@@ -71,12 +60,5 @@ struct np_otlp_writer {
     size_t note[NP_OTLP_DEEPEST];
     int depth;
 };
-
-/* An attribute by the other functions of the format, one message in the other. */
-void np_otlp_write_attribute(struct np_otlp_writer *writer, const struct np_otlp_field *field,
-                             const struct np_otlp_attribute *attribute);
-
-extern const struct np_otlp_format np_otlp_json;
-extern const struct np_otlp_format np_otlp_protobuf;
 
 #endif

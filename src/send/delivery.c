@@ -57,8 +57,6 @@ struct np_send_delivery {
     struct np_otlp_redactor *redactor; /* NULL = labels stay */
     struct np_spool_sampling sampling;
     struct lane lane[NP_OTLP_N_SIGNALS];
-    /* A stretch of the record without a line of the signal, as another lane has seen. */
-    struct np_spool_range without[NP_OTLP_N_SIGNALS];
 };
 
 /* Reading. */
@@ -97,33 +95,6 @@ static bool lane_is_full(const struct np_send_outlet *outlet, const struct lane 
            (lane->most_lines && lane->n_lines >= lane->most_lines);
 }
 
-/* Lines [from, to) are of the signal `of`: who looks for others need not read them. A stretch is
- * kept until its lane is past it. */
-static void note_stretch(struct np_send_delivery *delivery, enum np_otlp_signal of,
-                         struct np_spool_range line)
-{
-    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        struct np_spool_range *known = &delivery->without[i];
-        if (i == (int)of)
-            continue;
-        if (known->to == line.from)
-            known->to = line.to;
-        else if (known->to <= tail_at(&delivery->lane[i].tail))
-            *known = line;
-    }
-}
-
-/* Where a lane that wants `range` begins to look. */
-static int64_t first_worth_reading(const struct np_send_delivery *delivery,
-                                   enum np_otlp_signal signal, struct np_spool_range range)
-{
-    enum { WORTH_A_SEEK = 64 << 10 };
-    struct np_spool_range known = delivery->without[signal];
-    int64_t to = known.to < range.to ? known.to : range.to;
-
-    return known.from <= range.from && to > range.from + WORTH_A_SEEK ? to : range.from;
-}
-
 /* How reading a range ended. */
 enum end { END_OF_RANGE, END_OF_RECORD, END_FULL, END_WAITS };
 
@@ -137,13 +108,8 @@ static int load_line(struct np_send_delivery *delivery, enum np_otlp_signal sign
     enum np_otlp_line what = NP_OTLP_LINE_NOTHING;
     enum np_otlp_signal of;
 
-    if (np_otlp_line_signal(line, length, &of)) {
-        note_stretch(delivery, of,
-                     (struct np_spool_range){lane->tail.base + lane->tail.lines.offset,
-                                             tail_at(&lane->tail)});
-        if (of != signal)
-            return 0;
-    }
+    if (np_otlp_line_signal(line, length, &of) && of != signal)
+        return 0;
     int code = np_otlp_batch_add_line(lane->batch, line, length, &what);
     if (code < 0)
         return code;
@@ -172,12 +138,8 @@ static int read_range(struct np_send_delivery *delivery, enum np_otlp_signal sig
     size_t length;
     int more;
 
-    int64_t from = is_exact ? range.from : first_worth_reading(delivery, signal, range);
-
-    NP_TRY(tail_seek(&lane->tail, from, err));
-    *end = from > range.from ? END_FULL : END_OF_RECORD;
-    if (*end == END_FULL) /* let who has read so far read on, too */
-        return 0;
+    NP_TRY(tail_seek(&lane->tail, range.from, err));
+    *end = END_OF_RECORD;
     while ((more = np_spool_lines_next(lines, &line, &length, err)) > 0) {
         bool is_half = !lines->ends_in_newline && delivery->options.life == NP_SPOOL_GROWING;
         if (is_half || lane->tail.base + lines->offset >= range.to) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "otlp/json.h"
 #include "spool/lines.h"
 
 /* A kill or a full disk costs the last line: a shared one stays short. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "otlp/decode.h"
+#include "otlp/json.h"
 #include "spool/append.h"
 #include "spool/lines.h"
 #include "spool/record.h"

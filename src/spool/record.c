@@ -27,9 +27,8 @@ struct record {
     bool is_synced; /* nothing was written since */
     struct np_spool_burst held;
     struct np_attrs resource;
-    char *scope_text[3];                  /* name, version, schema URL */
-    struct np_instrumentation scope;      /* of the texts above */
-    struct np_otlp_buffer ready_resource; /* encoded once: it is longer than most of what follows */
+    char *scope_text[3];             /* name, version, schema URL */
+    struct np_instrumentation scope; /* of the texts above */
     struct np_spool_health health;
 };
 
@@ -177,7 +176,6 @@ static void on_close(void *self)
         free(record->scope_text[i]);
     np_attrs_done(&record->resource);
     np_spool_burst_done(&record->held);
-    np_otlp_buffer_done(&record->ready_resource);
     free(record);
 }
 
@@ -203,9 +201,6 @@ static void copy_source(struct record *record, const struct np_attrs *resource,
     };
     record->held.source =
         (struct np_otlp_source){.resource = &record->resource, .scope = &record->scope};
-    if (record->resource.n > 0 &&
-        np_otlp_encode_resource(&np_otlp_json, &record->resource, &record->ready_resource) == 0)
-        record->held.source.ready_resource = &record->ready_resource;
 }
 
 /* The lock is the sign of life; a file system without locks has none. Whoever looks for it holds it

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "otlp/encode.h"
+#include "otlp/json.h"
 #include "send/sender.h"
 #include "spool/record.h"
 #include "trace/names.h"
@@ -77,13 +78,14 @@ static const struct np_instrumentation scope = {
     .name = "neuro-preprocess", .version = "0.1.0", .schema_url = NP_SEMCONV_SCHEMA_URL};
 
 struct encoder {
-    struct np_otlp_buffer resource, line;
+    struct np_attrs resource;
+    struct np_otlp_buffer line;
 };
 
 static void encode(void *self, const struct np_span *span)
 {
     struct encoder *encoder = self;
-    const struct np_otlp_source source = {.scope = &scope, .ready_resource = &encoder->resource};
+    const struct np_otlp_source source = {.resource = &encoder->resource, .scope = &scope};
 
     np_otlp_buffer_cut(&encoder->line, 0);
     if (np_otlp_encode_spans(&np_otlp_json, &source, &span, 1, &encoder->line) < 0)
@@ -108,20 +110,17 @@ static struct np_trace *recording(struct np_trace_sink *sink)
 
 static int make(int count)
 {
-    NP_AUTO(np_attrs_done) struct np_attrs resource = {0};
     struct encoder encoder = {0};
     struct np_trace_sink sink;
 
-    add_resource(&resource);
+    add_resource(&encoder.resource);
     NP_AUTO(np_trace_freep) struct np_trace *bare = np_trace_new(NULL);
     measure("make", bare, count);
 
     NP_AUTO(np_trace_freep) struct np_trace *encoded = np_trace_new(NULL);
-    if (np_otlp_encode_resource(&np_otlp_json, &resource, &encoder.resource) < 0)
-        return EXIT_FAILURE;
     np_trace_add_sink(encoded, (struct np_trace_sink){.self = &encoder, .span_end = encode});
     measure("json", encoded, count);
-    np_otlp_buffer_done(&encoder.resource);
+    np_attrs_done(&encoder.resource);
     np_otlp_buffer_done(&encoder.line);
 
     NP_AUTO(np_trace_freep) struct np_trace *recorded = recording(&sink);

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "otlp/batch.h"
 #include "otlp/encode.h"
+#include "otlp/protobuf.h"
 #include "sample.h"
 #include "tap.h"
 #include "trace/names.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "otlp/encode.h"
+#include "otlp/json.h"
 #include "trace/trace.h"
 
 /* at(root, "resourceSpans.0.scopeSpans.0"): digits are indices. NULL when there is none. */

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "otlp/encode.h"
+#include "otlp/protobuf.h"
 #include "sample.h"
 #include "tap.h"
 #include "trace/names.h"
@@ -385,21 +386,6 @@ TEST(what_limits_left_out_is_counted)
     json_decref(logs);
 }
 
-TEST(a_resource_that_was_encoded_before_gives_the_same_request)
-{
-    NP_AUTO(np_span_freep) struct np_span *span = sample_span();
-    NP_AUTO(np_attrs_done) struct np_attrs resource = sample_resource();
-    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer ready = {0}, one = {0}, two = {0};
-    const struct np_span *const only = span;
-    const struct np_otlp_source plain = {.resource = &resource, .scope = &SCOPE};
-    const struct np_otlp_source quick = {.scope = &SCOPE, .ready_resource = &ready};
-
-    ok_int(np_otlp_encode_resource(&np_otlp_json, &resource, &ready), 0);
-    ok_int(np_otlp_encode_spans(&np_otlp_json, &plain, &only, 1, &one), 0);
-    ok_int(np_otlp_encode_spans(&np_otlp_json, &quick, &only, 1, &two), 0);
-    ok(one.length == two.length && memcmp(one.bytes, two.bytes, one.length) == 0);
-}
-
 TEST(a_span_start_is_a_log_record_with_ids_and_attributes)
 {
     NP_AUTO(np_span_freep) struct np_span *span = sample_span();
@@ -423,79 +409,6 @@ TEST(a_span_start_is_a_log_record_with_ids_and_attributes)
     ok_int((int64_t)strlen(text_at(value_of(attrs, "neuro.span.links"), "stringValue")), 99);
     ok_str(text_at(value_of(attrs, "text"), "stringValue"), SAMPLE_TEXT);
     json_decref(root);
-}
-
-/* An attribute within a span, written in one step or message by message; what was written. */
-static struct np_otlp_buffer attribute_in(const struct np_otlp_format *format, bool is_quick,
-                                          size_t most, const struct np_otlp_attribute *one)
-{
-    const struct np_otlp_field *list = &np_otlp_fields[NP_FIELD_SPAN_ATTRIBUTES];
-    struct np_otlp_buffer out = {.most = most};
-    struct np_otlp_writer w = {.format = format, .out = &out};
-
-    format->begin(&w);
-    format->list_begin(&w, list);
-    for (int i = 0; i < 2; i++)
-        (is_quick ? format->attribute : np_otlp_write_attribute)(&w, list, one);
-    format->list_end(&w);
-    format->end(&w);
-    return out;
-}
-
-static void ok_quick_is_slow(const struct np_otlp_attribute *one)
-{
-    static const struct np_otlp_format *const formats[] = {&np_otlp_json, &np_otlp_protobuf};
-
-    for (size_t i = 0; i < NP_COUNT(formats); i++)
-        for (size_t most = 0; most < 400; most += most < 2 ? 1 : 13) {
-            NP_AUTO(np_otlp_buffer_done)
-            struct np_otlp_buffer quick = attribute_in(formats[i], true, most, one);
-            NP_AUTO(np_otlp_buffer_done)
-            struct np_otlp_buffer slow = attribute_in(formats[i], false, most, one);
-            ok_int(quick.failed, slow.failed);
-            if (!slow.failed)
-                ok(quick.length == slow.length &&
-                   memcmp(quick.bytes, slow.bytes, slow.length) == 0);
-        }
-}
-
-TEST(an_attribute_in_one_step_is_the_same_bytes)
-{
-    static const char long_text[] =
-        "01234567890123456789012345678901234567890123456789012345678901234567890123456789"
-        "01234567890123456789012345678901234567890123456789012345678901234567890123456789";
-    static const char *const texts[] = {
-        "",          "a",           "plain.key", "seven c",        "eight ch",
-        "a quote\"", "back\\slash", "a\ttab",    "M\303\274nchen", "broken \377",
-        "\303",      long_text,
-    };
-    static const int64_t integers[] = {0, 1, -1, 127, 128, 99, 100, INT64_MAX, INT64_MIN};
-    static const double numbers[] = {0,    -0.0,    1,       0.25, 0.1,   1e15,     123456789012345,
-                                     1e-4, 9.99e-5, 1.0 / 3, -2.5, 1e300, INFINITY, NAN};
-
-    for (size_t i = 0; i < NP_COUNT(texts); i++) {
-        struct np_otlp_attribute one = {.key = texts[i], .n_key = strlen(texts[i])};
-        for (size_t k = 0; k < NP_COUNT(texts); k++) {
-            one.member = &np_otlp_fields[NP_FIELD_ANY_STRING];
-            one.value = (struct np_otlp_value){.as.string = texts[k], .n = strlen(texts[k])};
-            ok_quick_is_slow(&one);
-        }
-        for (size_t k = 0; k < NP_COUNT(integers); k++) {
-            one.member = &np_otlp_fields[NP_FIELD_ANY_INT];
-            one.value = (struct np_otlp_value){.as.integer = integers[k]};
-            ok_quick_is_slow(&one);
-        }
-        for (size_t k = 0; k < NP_COUNT(numbers); k++) {
-            one.member = &np_otlp_fields[NP_FIELD_ANY_DOUBLE];
-            one.value = (struct np_otlp_value){.as.number = numbers[k]};
-            ok_quick_is_slow(&one);
-        }
-        for (int k = 0; k < 2; k++) {
-            one.member = &np_otlp_fields[NP_FIELD_ANY_BOOL];
-            one.value = (struct np_otlp_value){.as.boolean = k};
-            ok_quick_is_slow(&one);
-        }
-    }
 }
 
 TEST(a_request_that_does_not_fit_leaves_the_buffer_as_it_was)
