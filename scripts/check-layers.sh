@@ -10,6 +10,11 @@ BEGIN {
         n = split(line, word, " ")
         if (n == 0) continue
         room = word[1]; sub(/:$/, "", room)
+        if (sub(/\/$/, "", room)) {
+            has_list[room] = 1
+            for (i = 2; i <= n; i++) is_public[room "/" word[i]] = 1
+            continue
+        }
         for (i = 2; i <= n; i++) {
             if (!(word[i] in known) && room !~ /^</)
                 complain(rules ": " room " names " word[i] ", which does not stand above it")
@@ -30,6 +35,9 @@ BEGIN {
         split(target, to, "/")
         if (to[1] != room && !((room, to[1]) in allowed))
             complain(where ": " room " may not include " target)
+        else if (to[1] != room && (to[1] in has_list) && !(target in is_public))
+            complain(where ": " target " is not a public header of " to[1] " (" rules ")")
+        if (to[1] != room) is_used[target] = 1
     } else
         for (i = 1; i <= n_libraries; i++) {
             name = substr(library[i], 2, length(library[i]) - 2)
@@ -38,4 +46,9 @@ BEGIN {
                 complain(where ": " room " may not include <" target ">")
         }
 }
-END { exit bad }'
+END {
+    for (header in is_public)
+        if (!(header in is_used))
+            complain(rules ": no other room includes " header ": it need not be public")
+    exit bad
+}'

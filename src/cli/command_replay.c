@@ -20,6 +20,8 @@
 #include "cli/observation.h"
 #include "cli/telemetry.h"
 #include "pipeline/console.h"
+#include "send/delivery.h"
+#include "send/network.h"
 #include "spool/owed.h"
 
 static const char SUFFIX[] = ".otlp.jsonl";

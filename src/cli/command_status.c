@@ -5,7 +5,7 @@
 #include "base/path.h"
 #include "cli/commands.h"
 #include "pipeline/group.h"
-#include "spool/record.h"
+#include "spool/closing.h"
 
 static char *formatted(const struct np_survey *survey, enum np_format format,
                        enum np_survey_rows rows)

@@ -1,11 +1,12 @@
-/* struct np_send_post as the network and the clock are. */
+#include "send/network.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "send/sender.h"
+#include "send/transport.h"
 
 struct np_send_network {
     int cancel_fd;

@@ -23,6 +23,8 @@
 
 #include "base/clock.h"
 #include "base/path.h"
+#include "send/delivery.h"
+#include "send/network.h"
 #include "spool/owed.h"
 
 static const int64_t MS = INT64_C(1000000);

@@ -10,7 +10,8 @@
 #ifndef NP_SEND_SENDER_H
 #define NP_SEND_SENDER_H
 
-#include "send/delivery.h"
+#include "otlp/redact.h"
+#include "send/outlet.h"
 
 struct np_send_sender;
 
@@ -47,12 +48,5 @@ void np_send_sender_look(const struct np_send_sender *sender, struct np_send_sen
  * accepts a pointer to NULL (`health` is then zeroed).
  */
 void np_send_sender_finish(struct np_send_sender **sender, struct np_send_sender_health *health);
-
-/* The network and the clock as they are; `cancel_fd` as of np_send_transport_send. Nothing is
- * loaded before the first request. */
-struct np_send_network;
-struct np_send_network *np_send_network_new(int cancel_fd);
-struct np_send_post np_send_network_post(struct np_send_network *network);
-void np_send_network_freep(struct np_send_network **network);
 
 #endif

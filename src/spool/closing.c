@@ -4,6 +4,8 @@
  *   2. What is open at the end is ended at the last sign of life, with error.type "killed".
  *   3. Append these spans, as few lines as there are resources; after that, step 1 finds none open.
  */
+#include "spool/closing.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,7 +18,6 @@
 #include "otlp/json.h"
 #include "spool/append.h"
 #include "spool/lines.h"
-#include "spool/record.h"
 #include "trace/names.h"
 
 enum { MOST_OPEN = 65536, MOST_SPANS_A_LINE = 256 };

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "spool/closing.h"
 #include "spool/lines.h"
-#include "spool/record.h"
 #include "trace/names.h"
 
 static const char FOLDER[] = "owed";

@@ -62,29 +62,4 @@ const struct np_spool_health *np_spool_record_health(const struct np_trace_sink 
 /* True once, after the first loss: `what` then holds a sentence for the user. Ask after a flush. */
 bool np_spool_record_trouble(const struct np_trace_sink *sink, struct np_error *what);
 
-/* What was found in the record of a dead run. */
-struct np_spool_closing {
-    int64_t n_lines;      /* that could be read */
-    int64_t n_unreadable; /* torn, foreign, or too long */
-    int64_t n_started;    /* spans whose start was seen */
-    int64_t n_closed;     /* spans that were open, and are ended now */
-    int64_t last_seen_ns; /* the latest time in the file: no later sign of life is known */
-};
-
-/*
- * Append the end of every span that began and did not end: with its ids, name, attributes and links
- * as at its start, the resource and scope of its run, status Error, error.type "killed",
- * neuro.error.code NP_EKILLED, and the latest time in the file as its end. A second call finds
- * nothing to do. A torn last line is left as it is, as a line of its own.
- *
- * The run must be dead: while its record is locked, by the run or by somebody else who is closing
- * it, the answer is NP_EBUSY. Where files cannot be locked, one process at a time should do this:
- * what two of them append at once is the same line twice. At most 65536 spans open at once are
- * followed; later ones are not closed. `report` may be NULL; on failure it is untouched, and what
- * was appended already stays (call again). Returns 0, NP_EBUSY, NP_ENOINPUT (no such file, not a
- * file, not writable), NP_EIO, NP_ESPACE, NP_ENOMEM.
- */
-int np_spool_record_close_open_spans(const char *path, struct np_spool_closing *report,
-                                     struct np_error *err);
-
 #endif

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "otlp/sample.h"
+#include "spool/closing.h"
 #include "spool/lines.h"
 #include "spool/record.h"
 #include "tap.h"

@@ -1,0 +1,14 @@
+/* struct np_send_post as the network and the clock are. */
+#ifndef NP_SEND_NETWORK_H
+#define NP_SEND_NETWORK_H
+
+#include "send/outlet.h"
+
+/* The network and the clock as they are; `cancel_fd` as of np_send_transport_send. Nothing is
+ * loaded before the first request. */
+struct np_send_network;
+struct np_send_network *np_send_network_new(int cancel_fd);
+struct np_send_post np_send_network_post(struct np_send_network *network);
+void np_send_network_freep(struct np_send_network **network);
+
+#endif
