@@ -65,6 +65,19 @@ static void settle_trace(const struct np_send_settings *settings, struct np_trac
                          filters[settings->exemplars]);
 }
 
+/* --metrics-textfile; `path` may be NULL. */
+static void open_textfile(struct np_observation *observation, const char *path, struct np_run *run)
+{
+    struct np_error err = {0};
+
+    if (!path)
+        return;
+    if (np_show_textfile_open(path, observation->redactor, &observation->textfile, &err) < 0)
+        np_console_say(run->console, 0, "warning: %s", err.text);
+    else
+        np_trace_add_sink(run->trace, observation->textfile);
+}
+
 /* OTEL_*_EXPORTER=console: to standard output, as the specification says. */
 static void open_console(const struct np_observation *observation, struct np_run *run)
 {
@@ -130,11 +143,7 @@ void np_observation_begin(struct np_observation *observation, const struct np_co
                                        .is_parent_based = settings->is_parent_based};
     run->metric_interval_s = settings->metric_interval_s;
     run->joins_no_parent = !(settings->propagators & NP_SEND_TRACE_CONTEXT);
-    if (config->metrics_textfile) {
-        observation->textfile =
-            np_show_textfile_sink(config->metrics_textfile, observation->redactor);
-        np_trace_add_sink(run->trace, observation->textfile);
-    }
+    open_textfile(observation, config->metrics_textfile, run);
     open_console(observation, run);
     open_pull(observation, run);
 }

@@ -18,8 +18,8 @@ struct console {
     struct np_otlp_buffer line, redacted;
 };
 
-static void say(struct np_otlp_buffer *line, const char *format, ...) NP_PRINTF(2, 3);
-static void say(struct np_otlp_buffer *line, const char *format, ...)
+static void add(struct np_otlp_buffer *line, const char *format, ...) NP_PRINTF(2, 3);
+static void add(struct np_otlp_buffer *line, const char *format, ...)
 {
     char text[512];
     va_list args;
@@ -30,8 +30,9 @@ static void say(struct np_otlp_buffer *line, const char *format, ...)
     np_otlp_buffer_text(line, text);
 }
 
-/* In quotes; a control character stands as a blank, and a byte that is no UTF-8 as '?'. */
-static void say_clean(struct np_otlp_buffer *line, const char *text)
+/* Append `text` (NULL = "") in quotes. A control character becomes a blank; a byte that is not
+ * UTF-8 becomes '?'. */
+static void add_quoted(struct np_otlp_buffer *line, const char *text)
 {
     np_otlp_buffer_add(line, "\"", 1);
     for (const char *c = text ? text : ""; *c;) {
@@ -45,46 +46,46 @@ static void say_clean(struct np_otlp_buffer *line, const char *text)
     np_otlp_buffer_add(line, "\"", 1);
 }
 
-/* The value of `key`; NULL for other texts. */
-static void say_text(struct console *console, const char *key, const char *text)
+/* Append `text`, redacted as the value of `key` (NULL = a text that is no attribute). */
+static void add_redacted(struct console *console, const char *key, const char *text)
 {
     struct np_otlp_buffer *redacted = &console->redacted;
 
     if (!text || !console->redactor) {
-        say_clean(&console->line, text);
+        add_quoted(&console->line, text);
         return;
     }
     np_otlp_buffer_cut(redacted, 0);
     np_otlp_redact(console->redactor, key, text, strlen(text), redacted);
     np_otlp_buffer_add(redacted, "", 1);
-    say_clean(&console->line, redacted->failed ? NULL : redacted->bytes);
+    add_quoted(&console->line, redacted->failed ? NULL : redacted->bytes);
 }
 
-static void say_attributes(struct console *console, const struct np_attrs *attrs)
+static void add_attributes(struct console *console, const struct np_attrs *attrs)
 {
     struct np_otlp_buffer *line = &console->line;
 
     for (size_t i = 0; i < attrs->n; i++) {
         const struct np_attr *attr = &attrs->item[i];
-        say(line, " %s=", attr->key);
+        add(line, " %s=", attr->key);
         switch (attr->type) {
         case NP_ATTR_STRING:
-            say_text(console, attr->key, attr->value.string);
+            add_redacted(console, attr->key, attr->value.string);
             break;
         case NP_ATTR_INT:
-            say(line, "%" PRId64, attr->value.integer);
+            add(line, "%" PRId64, attr->value.integer);
             break;
         case NP_ATTR_DOUBLE:
-            say(line, "%.6g", attr->value.number);
+            add(line, "%.6g", attr->value.number);
             break;
         case NP_ATTR_BOOL:
-            say(line, "%s", attr->value.boolean ? "true" : "false");
+            add(line, "%s", attr->value.boolean ? "true" : "false");
             break;
         }
     }
 }
 
-static void say_ids(struct np_otlp_buffer *line, const struct np_trace_id *trace_id,
+static void add_ids(struct np_otlp_buffer *line, const struct np_trace_id *trace_id,
                     const struct np_span_id *span_id)
 {
     char trace[NP_TRACE_ID_HEX], span[NP_SPAN_ID_HEX];
@@ -93,11 +94,11 @@ static void say_ids(struct np_otlp_buffer *line, const struct np_trace_id *trace
         return;
     np_trace_id_hex(trace_id, trace);
     np_span_id_hex(span_id, span);
-    say(line, ", trace %s, span %s", trace, span);
+    add(line, ", trace %s, span %s", trace, span);
 }
 
 /* End the line and write it whole. */
-static void put(struct console *console)
+static void write_line(struct console *console)
 {
     np_otlp_buffer_add(&console->line, "\n", 1);
     if (!console->line.failed)
@@ -107,14 +108,14 @@ static void put(struct console *console)
 
 /* Spans. */
 
-static void say_parent(struct np_otlp_buffer *line, const struct np_span *span)
+static void add_parent(struct np_otlp_buffer *line, const struct np_span *span)
 {
     char parent[NP_SPAN_ID_HEX];
 
     if (np_span_id_is_zero(&span->parent_id))
         return;
     np_span_id_hex(&span->parent_id, parent);
-    say(line, ", parent %s", parent);
+    add(line, ", parent %s", parent);
 }
 
 static void on_span_end(void *self, const struct np_span *span)
@@ -123,20 +124,20 @@ static void on_span_end(void *self, const struct np_span *span)
     struct np_otlp_buffer *line = &console->line;
     char time[NP_CLOCK_TEXT];
 
-    say(line, "span %s %.3f s", span->name, (double)(span->end_ns - span->start_ns) / 1e9);
+    add(line, "span %s %.3f s", span->name, (double)(span->end_ns - span->start_ns) / 1e9);
     if (span->status == NP_STATUS_ERROR) {
-        say(line, ", error ");
-        say_text(console, NULL, span->status_message);
+        add(line, ", error ");
+        add_redacted(console, NULL, span->status_message);
     }
-    say_ids(line, &span->trace_id, &span->span_id);
-    say_parent(line, span);
-    say_attributes(console, &span->attrs);
-    put(console);
+    add_ids(line, &span->trace_id, &span->span_id);
+    add_parent(line, span);
+    add_attributes(console, &span->attrs);
+    write_line(console);
     for (size_t i = 0; i < span->n_events; i++) {
-        say(line, "  event %s %s", span->event[i].name,
+        add(line, "  event %s %s", span->event[i].name,
             np_clock_iso8601(span->event[i].time_ns, time));
-        say_attributes(console, &span->event[i].attrs);
-        put(console);
+        add_attributes(console, &span->event[i].attrs);
+        write_line(console);
     }
 }
 
@@ -158,13 +159,13 @@ static void on_log(void *self, const struct np_log_record *record)
     char time[NP_CLOCK_TEXT];
 
     if (event && strcmp(event->value.string, NP_EVENT_SAMPLING) == 0)
-        return; /* for those who read the record */
-    say(&console->line, "log %s %s ", np_clock_iso8601(record->time_ns, time),
+        return; /* for readers of the record, not for people */
+    add(&console->line, "log %s %s ", np_clock_iso8601(record->time_ns, time),
         level(record->severity));
-    say_text(console, NULL, record->body);
-    say_ids(&console->line, &record->trace_id, &record->span_id);
-    say_attributes(console, &record->attrs);
-    put(console);
+    add_redacted(console, NULL, record->body);
+    add_ids(&console->line, &record->trace_id, &record->span_id);
+    add_attributes(console, &record->attrs);
+    write_line(console);
 }
 
 /* Metrics. */
@@ -175,17 +176,17 @@ static void on_metrics(void *self, const struct np_metric_point *point, size_t n
 
     for (size_t i = 0; i < n; i++) {
         const struct np_metric_point *p = &point[i];
-        say(&console->line, "metric %s ", p->def->name);
+        add(&console->line, "metric %s ", p->def->name);
         if (p->def->kind != NP_METRIC_HISTOGRAM)
-            say(&console->line, "%.15g", p->value);
+            add(&console->line, "%.15g", p->value);
         else if (p->count == 0)
-            say(&console->line, "count 0");
+            add(&console->line, "count 0");
         else
-            say(&console->line, "count %" PRIu64 ", sum %.6g, min %.6g, max %.6g", p->count, p->sum,
+            add(&console->line, "count %" PRIu64 ", sum %.6g, min %.6g, max %.6g", p->count, p->sum,
                 p->minimum, p->maximum);
-        say(&console->line, " %s", p->def->unit);
-        say_attributes(console, &p->attrs);
-        put(console);
+        add(&console->line, " %s", p->def->unit);
+        add_attributes(console, &p->attrs);
+        write_line(console);
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * The console exporter: what is observed, as lines for people. A span that ends, a log record, and
- * each time series when metrics are collected is one line:
+ * The console exporter: telemetry as lines for people. It writes one line for each span that ends,
+ * for each log record, and for each time series when metrics are collected:
  *   span skull_strip 1.234 s, error "no brain", trace 4bf9…, span 00f0…, parent b7ad… key=value …
  *     event exception 2026-11-21T10:20:30.123Z key=value …
  *   log 2026-11-21T10:20:30.123Z INFO "a sentence" trace 4bf9…, span 00f0… key=value …
@@ -18,8 +18,8 @@
 
 /*
  * Make `sink` write to `fd` (borrowed) for the signals whose NP_SEND_TO_CONSOLE bit is set in
- * `settings`. What cannot be written is passed over. Returns 0, NP_ENOMEM; `sink` is then
- * untouched.
+ * `settings`. Attributes go through `redactor` (borrowed; may be NULL). A line that cannot be
+ * written is lost without an error. Returns 0, NP_ENOMEM; `sink` is then untouched.
  */
 int np_show_console_open(int fd, const struct np_send_settings *settings,
                          const struct np_otlp_redactor *redactor, struct np_trace_sink *sink,

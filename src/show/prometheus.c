@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "base/str.h"
 
 /* UCUM -> the word in a name. */
 static const struct {
@@ -19,15 +18,15 @@ static bool is_name_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':';
 }
 
-/* What is allowed in names, the rest as single underscores. */
-static void add_name(struct np_str *name, const char *text)
+/* Append `text`; a run of characters that a name may not have becomes one underscore. */
+static void add_name(struct np_otlp_buffer *out, const char *text)
 {
     for (; *text; text++) {
-        bool after_underscore = name->length > 0 && name->text[name->length - 1] == '_';
+        bool after_underscore = out->length > 0 && out->bytes[out->length - 1] == '_';
         if (is_name_char(*text))
-            np_str_add_char(name, *text);
+            np_otlp_buffer_add(out, text, 1);
         else if (!after_underscore)
-            np_str_add_char(name, '_');
+            np_otlp_buffer_add(out, "_", 1);
     }
 }
 
@@ -43,19 +42,18 @@ static const char *unit_word(const struct np_metric_def *def)
     return def->unit;
 }
 
-char *np_show_prometheus_name(const struct np_metric_def *def)
+/* "neuro_files_processed_total", without _bucket, _sum, _count. */
+static void add_metric_name(struct np_otlp_buffer *out, const struct np_metric_def *def)
 {
-    struct np_str name = {0};
     const char *unit = unit_word(def);
 
-    add_name(&name, def->name);
+    add_name(out, def->name);
     if (unit) {
-        np_str_add_char(&name, '_');
-        add_name(&name, unit);
+        np_otlp_buffer_text(out, "_");
+        add_name(out, unit);
     }
     if (def->kind == NP_METRIC_COUNTER)
-        np_str_add(&name, "_total");
-    return np_str_take(&name);
+        np_otlp_buffer_text(out, "_total");
 }
 
 static void add_number(struct np_otlp_buffer *out, double value)
@@ -107,7 +105,7 @@ static void add_value(struct np_otlp_buffer *out, const struct np_attr *attr,
                            &text);
         else
             np_otlp_buffer_text(&text, attr->value.string);
-        if (text.failed) /* rather nothing than a label that should not be seen */
+        if (text.failed) /* a value that could not be redacted must not be shown */
             out->failed = text.failed;
         else
             add_escaped(out, text.bytes, text.length, "\\\"");
@@ -125,9 +123,11 @@ static void add_value(struct np_otlp_buffer *out, const struct np_attr *attr,
     }
 }
 
-/* A line's beginning: name, suffix and labels; `bound` is the bucket's, NULL = none. */
+/* The beginning of a line of numbers: name, suffix and labels. */
 struct series {
-    const char *name, *suffix, *bound;
+    const struct np_metric_def *def; /* NULL: the suffix is the whole name */
+    const char *suffix;
+    const char *bound; /* of the bucket; NULL = none */
     const struct np_attrs *attrs;
 };
 
@@ -136,13 +136,12 @@ static void begin_line(struct np_otlp_buffer *out, const struct series *series,
 {
     const char *separator = "{";
 
-    np_otlp_buffer_text(out, series->name);
+    if (series->def)
+        add_metric_name(out, series->def);
     np_otlp_buffer_text(out, series->suffix);
     for (size_t i = 0; i < series->attrs->n; i++) {
-        NP_AUTO(np_str_done) struct np_str label = {0};
-        add_name(&label, series->attrs->item[i].key);
         np_otlp_buffer_text(out, separator);
-        np_otlp_buffer_text(out, np_str_text(&label));
+        add_name(out, series->attrs->item[i].key);
         np_otlp_buffer_text(out, "=\"");
         add_value(out, &series->attrs->item[i], redactor);
         np_otlp_buffer_text(out, "\"");
@@ -166,8 +165,7 @@ static void bound_text(double bound, char *text, size_t size)
         snprintf(text, size, "%.15g.0", bound);
 }
 
-static void add_buckets(struct np_otlp_buffer *out, const char *name,
-                        const struct np_metric_point *point,
+static void add_buckets(struct np_otlp_buffer *out, const struct np_metric_point *point,
                         const struct np_otlp_redactor *redactor)
 {
     uint64_t sum = 0;
@@ -176,58 +174,36 @@ static void add_buckets(struct np_otlp_buffer *out, const char *name,
         char bound[32];
         bound_text(point->def->bound[i], bound, sizeof(bound));
         sum += point->bucket[i];
-        begin_line(out, &(struct series){name, "_bucket", bound, &point->attrs}, redactor);
+        begin_line(out, &(struct series){point->def, "_bucket", bound, &point->attrs}, redactor);
         add_count(out, sum);
         np_otlp_buffer_text(out, "\n");
     }
-    begin_line(out, &(struct series){name, "_bucket", "+Inf", &point->attrs}, redactor);
+    begin_line(out, &(struct series){point->def, "_bucket", "+Inf", &point->attrs}, redactor);
     add_count(out, point->count);
     np_otlp_buffer_text(out, "\n");
 }
 
-static void add_point(struct np_otlp_buffer *out, const char *name,
-                      const struct np_metric_point *point, const struct np_otlp_redactor *redactor)
+static void add_point(struct np_otlp_buffer *out, const struct np_metric_point *point,
+                      const struct np_otlp_redactor *redactor)
 {
-    bool is_histogram = point->def->kind == NP_METRIC_HISTOGRAM;
+    const struct np_metric_def *def = point->def;
+    bool is_histogram = def->kind == NP_METRIC_HISTOGRAM;
 
     if (is_histogram)
-        add_buckets(out, name, point, redactor);
-    begin_line(out, &(struct series){name, is_histogram ? "_sum" : "", NULL, &point->attrs},
+        add_buckets(out, point, redactor);
+    begin_line(out, &(struct series){def, is_histogram ? "_sum" : "", NULL, &point->attrs},
                redactor);
     add_number(out, is_histogram ? point->sum : point->value);
     np_otlp_buffer_text(out, "\n");
     if (!is_histogram)
         return;
-    begin_line(out, &(struct series){name, "_count", NULL, &point->attrs}, redactor);
+    begin_line(out, &(struct series){def, "_count", NULL, &point->attrs}, redactor);
     add_count(out, point->count);
     np_otlp_buffer_text(out, "\n");
 }
 
-static void add_head(struct np_otlp_buffer *out, const char *name, const char *help,
-                     const char *type)
-{
-    np_otlp_buffer_text(out, "# HELP ");
-    np_otlp_buffer_text(out, name);
-    np_otlp_buffer_text(out, " ");
-    add_escaped(out, help, strlen(help), "\\");
-    np_otlp_buffer_text(out, "\n# TYPE ");
-    np_otlp_buffer_text(out, name);
-    np_otlp_buffer_text(out, " ");
-    np_otlp_buffer_text(out, type);
-    np_otlp_buffer_text(out, "\n");
-}
-
-static void add_target(struct np_otlp_buffer *out, const struct np_attrs *resource,
-                       const struct np_otlp_redactor *redactor)
-{
-    add_head(out, "target_info", "Attributes of the resource", "gauge");
-    begin_line(out, &(struct series){"target_info", "", NULL, resource}, redactor);
-    np_otlp_buffer_text(out, "1\n");
-}
-
-void np_show_prometheus_text(const struct np_metric_point *point, size_t n_points,
-                             const struct np_attrs *resource,
-                             const struct np_otlp_redactor *redactor, struct np_otlp_buffer *out)
+/* The two lines of comment above the series of a metric. */
+static void add_head(struct np_otlp_buffer *out, const struct np_metric_def *def)
 {
     static const char *const types[] = {
         [NP_METRIC_COUNTER] = "counter",
@@ -236,14 +212,36 @@ void np_show_prometheus_text(const struct np_metric_point *point, size_t n_point
         [NP_METRIC_HISTOGRAM] = "histogram",
     };
 
+    np_otlp_buffer_text(out, "# HELP ");
+    add_metric_name(out, def);
+    np_otlp_buffer_text(out, " ");
+    add_escaped(out, def->description, strlen(def->description), "\\");
+    np_otlp_buffer_text(out, "\n# TYPE ");
+    add_metric_name(out, def);
+    np_otlp_buffer_text(out, " ");
+    np_otlp_buffer_text(out, types[def->kind]);
+    np_otlp_buffer_text(out, "\n");
+}
+
+static void add_target(struct np_otlp_buffer *out, const struct np_attrs *resource,
+                       const struct np_otlp_redactor *redactor)
+{
+    np_otlp_buffer_text(out, "# HELP target_info Attributes of the resource\n"
+                             "# TYPE target_info gauge\n");
+    begin_line(out, &(struct series){NULL, "target_info", NULL, resource}, redactor);
+    np_otlp_buffer_text(out, "1\n");
+}
+
+void np_show_prometheus_text(const struct np_metric_point *point, size_t n_points,
+                             const struct np_attrs *resource,
+                             const struct np_otlp_redactor *redactor, struct np_otlp_buffer *out)
+{
     if (resource)
         add_target(out, resource, redactor);
     for (size_t i = 0; i < n_points; i++) {
-        const struct np_metric_def *def = point[i].def;
-        NP_AUTO(np_freep) char *name = np_show_prometheus_name(def);
-        if (i == 0 || strcmp(point[i - 1].def->name, def->name) != 0)
-            add_head(out, name, def->description, types[def->kind]);
-        add_point(out, name, &point[i], redactor);
+        if (i == 0 || strcmp(point[i - 1].def->name, point[i].def->name) != 0)
+            add_head(out, point[i].def);
+        add_point(out, &point[i], redactor);
     }
 }
 
@@ -252,8 +250,8 @@ void np_show_prometheus_text(const struct np_metric_point *point, size_t n_point
 struct textfile {
     char *path;
     const struct np_otlp_redactor *redactor;
-    struct np_error trouble;
-    bool is_told;
+    struct np_error trouble; /* the first failure */
+    bool is_reported;
 };
 
 static void write_file(void *self, const struct np_metric_point *point, size_t n_points)
@@ -279,23 +277,31 @@ static void close_file(void *self)
     free(file);
 }
 
-struct np_trace_sink np_show_textfile_sink(const char *path,
-                                           const struct np_otlp_redactor *redactor)
+int np_show_textfile_open(const char *path, const struct np_otlp_redactor *redactor,
+                          struct np_trace_sink *sink, struct np_error *err)
 {
-    struct textfile *file = np_xcalloc(1, sizeof(*file));
+    struct textfile *file = np_try_calloc(1, sizeof(*file));
+    size_t size = strlen(path) + 1;
+    char *copy = np_try_malloc(size, 1);
 
-    file->path = np_xstrdup(path);
+    if (!file || !copy) {
+        free(file);
+        free(copy);
+        return np_error_set(err, NP_ENOMEM, "'%s': no memory to write metrics", path);
+    }
+    file->path = memcpy(copy, path, size);
     file->redactor = redactor;
-    return (struct np_trace_sink){.self = file, .metrics = write_file, .close = close_file};
+    *sink = (struct np_trace_sink){.self = file, .metrics = write_file, .close = close_file};
+    return 0;
 }
 
 bool np_show_textfile_trouble(const struct np_trace_sink *sink, struct np_error *what)
 {
     struct textfile *file = sink->self;
 
-    if (file->trouble.code == 0 || file->is_told)
+    if (file->trouble.code == 0 || file->is_reported)
         return false;
-    file->is_told = true;
+    file->is_reported = true;
     *what = file->trouble;
     return true;
 }

@@ -1,13 +1,17 @@
 /*
- * Metrics as Prometheus reads them: the text format 0.0.4, as a file for node_exporter's textfile
- * collector and as a page that a server fetches.
+ * Metrics in the Prometheus text format 0.0.4: as a file for node_exporter's textfile collector,
+ * and as the body of a page that a Prometheus server scrapes.
  *
- * Names are those that Prometheus makes of OTLP: dots become underscores, the unit is spelled out
- * (s -> seconds, By -> bytes, 1 -> ratio for gauges; "{file}" is none), counters end in _total:
- * neuro.stage.duration is neuro_stage_duration_seconds_bucket, _sum and _count. Exponential
- * histograms are shown with the bounds of their metric's definition left out: as count and sum.
- * The format has no exemplars. Bounds of histograms have a decimal point here ("60.0") where they
- * have none when they come through OTLP: the queries that we give use no bounds.
+ * Names are those that a Prometheus server gives to metrics that come by OTLP:
+ *   - dots become underscores;
+ *   - the unit is spelled out: s -> seconds, By -> bytes, 1 -> ratio for gauges; annotations such
+ *     as "{file}" add nothing;
+ *   - counters end in _total.
+ * So neuro.stage.duration becomes neuro_stage_duration_seconds_bucket, _sum and _count.
+ *
+ * An exponential histogram is written as its count and sum, without buckets. The format has no
+ * exemplars. Bounds of buckets have a decimal point here ("60.0") and none by OTLP; the queries in
+ * the documentation use no bounds.
  */
 #ifndef NP_SHOW_PROMETHEUS_H
 #define NP_SHOW_PROMETHEUS_H
@@ -18,27 +22,26 @@
 #include "trace/trace.h"
 
 /*
- * Append the points, cumulative and neighbours by metric, as np_trace_collect and np_trace_snapshot
- * give them. With `resource` (may be NULL) a series target_info with its attributes comes first.
- * Label values go through `redactor` (may be NULL). Failure stands in out->failed.
+ * Append the points to `out`. They must be cumulative, and the points of one metric must be
+ * neighbours, as np_trace_collect and np_trace_snapshot give them. With `resource` (may be NULL) a
+ * series target_info with its attributes comes first. Label values go through `redactor` (may be
+ * NULL). A failure is noted in out->failed.
  */
 void np_show_prometheus_text(const struct np_metric_point *point, size_t n_points,
                              const struct np_attrs *resource,
                              const struct np_otlp_redactor *redactor, struct np_otlp_buffer *out);
 
-/* "neuro_files_processed_total", without _bucket, _sum, _count. The caller frees. */
-char *np_show_prometheus_name(const struct np_metric_def *def);
-
 /*
- * A sink that writes the file anew at each collection: beside its name, then renamed over it, so
- * that nobody reads half of it. node_exporter takes files that end in ".prom". A failure is kept
- * and told by np_show_textfile_trouble; the run goes on. `path` is copied; `redactor` is borrowed
- * until the sink is closed.
+ * Make `sink` write the file `path` anew at each collection. The file is written under another
+ * name and then renamed, so that a reader always finds it whole. node_exporter reads files that
+ * end in ".prom". A failure to write does not stop the run; np_show_textfile_trouble reports the
+ * first one. `path` is copied; `redactor` is borrowed until the sink is closed. Returns 0,
+ * NP_ENOMEM; `sink` is then untouched.
  */
-struct np_trace_sink np_show_textfile_sink(const char *path,
-                                           const struct np_otlp_redactor *redactor);
+int np_show_textfile_open(const char *path, const struct np_otlp_redactor *redactor,
+                          struct np_trace_sink *sink, struct np_error *err);
 
-/* True once, after the first failure: `what` then holds a sentence for the user. */
+/* True once, after the first failure to write: `what` then holds a sentence for the user. */
 bool np_show_textfile_trouble(const struct np_trace_sink *sink, struct np_error *what);
 
 #endif

@@ -1,7 +1,9 @@
 /*
- * Between supervisor and server: a socket pair, on which a number asks and the same number with a
- * length answers, and a piece of shared memory that holds the page. The server takes one client at
- * a time, each for two seconds at most.
+ * The supervisor and the page server share two things:
+ *   - a socket pair: the page server sends the number of its question, the supervisor answers with
+ *     the same number and the length of the page;
+ *   - a piece of shared memory, which holds the page.
+ * The page server serves one client at a time, for at most two seconds.
  */
 #include "show/pull.h"
 
@@ -59,7 +61,7 @@ static bool wait_for(int fd, short events, int64_t until_ns)
     }
 }
 
-/* True when all of the request's head has come. */
+/* Read the head of a request. True when it is complete. */
 static bool read_head(int client, char head[MOST_REQUEST + 1], int64_t until_ns)
 {
     size_t used = 0;
@@ -76,8 +78,8 @@ static bool read_head(int client, char head[MOST_REQUEST + 1], int64_t until_ns)
     return false;
 }
 
-/* Ask the supervisor; false when it is busy for too long. */
-static bool ask(struct server *server, uint64_t *n_bytes)
+/* Ask the supervisor for a page. False when there is none within ANSWER_MS. */
+static bool request_page(struct server *server, uint64_t *n_bytes)
 {
     const uint32_t number = ++server->n_asked;
     int64_t until_ns = np_clock_mono_ns() + INT64_C(1000000) * ANSWER_MS;
@@ -121,8 +123,8 @@ static void send_page(int client, int page, uint64_t n_bytes, int64_t until_ns)
     }
 }
 
-static void say(int client, const char *status, const char *type, uint64_t n_bytes,
-                int64_t until_ns)
+static void send_head(int client, const char *status, const char *type, uint64_t n_bytes,
+                      int64_t until_ns)
 {
     char head[256];
     int n = snprintf(head, sizeof(head),
@@ -135,13 +137,13 @@ static void say(int client, const char *status, const char *type, uint64_t n_byt
 
 static void refuse(int client, const char *status, int64_t until_ns)
 {
-    say(client, status, "text/plain; charset=utf-8", strlen(status) + 1, until_ns);
+    send_head(client, status, "text/plain; charset=utf-8", strlen(status) + 1, until_ns);
     send_all(client, status, strlen(status), until_ns);
     send_all(client, "\n", 1, until_ns);
 }
 
-/* "GET /metrics HTTP/1.1", with a query or without. */
-static bool asks_for_metrics(const char *target)
+/* True for "/metrics HTTP/1.1", with or without a query. */
+static bool is_metrics(const char *target)
 {
     static const char path[] = "/metrics";
     size_t n = strcspn(target, " ?\r\n");
@@ -165,17 +167,17 @@ static void serve(struct server *server, int client)
         refuse(client, "405 Method Not Allowed", until_ns);
         return;
     }
-    if (!asks_for_metrics(head + (is_get ? 4 : 5))) {
+    if (!is_metrics(head + (is_get ? 4 : 5))) {
         refuse(client, "404 Not Found: try /metrics", until_ns);
         return;
     }
-    bool is_there = ask(server, &n_bytes);
+    bool has_page = request_page(server, &n_bytes);
     until_ns = np_clock_mono_ns() + INT64_C(1000000) * CLIENT_MS;
-    if (!is_there) {
+    if (!has_page) {
         refuse(client, "503 Service Unavailable", until_ns);
         return;
     }
-    say(client, "200 OK", type, n_bytes, until_ns);
+    send_head(client, "200 OK", type, n_bytes, until_ns);
     if (is_get)
         send_page(client, server->page, n_bytes, until_ns);
 }
@@ -322,7 +324,7 @@ void np_show_pull_answer(struct np_show_pull *pull, const char *text, size_t n_b
     struct answer answer = {.n_bytes = n_bytes};
     uint32_t number;
 
-    /* Only the last question counts: who asked before has given up. */
+    /* Only the last question counts: the page server no longer waits for earlier answers. */
     while (recv(pull->talk, &number, sizeof(number), 0) == (ssize_t)sizeof(number))
         answer.number = number;
     if (answer.number == 0)
@@ -330,7 +332,7 @@ void np_show_pull_answer(struct np_show_pull *pull, const char *text, size_t n_b
     answer.is_good =
         ftruncate(pull->page, 0) == 0 && pwrite(pull->page, text, n_bytes, 0) == (ssize_t)n_bytes;
     ssize_t sent = send(pull->talk, &answer, sizeof(answer), MSG_NOSIGNAL);
-    (void)sent; /* nobody is there any more, or too busy: the server says so to its client */
+    (void)sent; /* without an answer the page server tells its client that there is no page */
 }
 
 void np_show_pull_stop(struct np_show_pull **address)

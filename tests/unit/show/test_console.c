@@ -1,12 +1,12 @@
-/* The console exporter: one line for people of each thing observed. */
+/* The console exporter: one line for people a span, a log record and a time series. */
 #include <fcntl.h>
 
 #include "otlp/requests.h"
 #include "show/console.h"
 #include "trace/sampler.h"
 
-/* What a sink for these signals writes of a span, a log record and the metrics; the caller frees.
- */
+/* The lines that a sink with these exporters writes for a span, a log record and a counter; the
+ * caller frees. */
 static char *written(unsigned traces, unsigned logs, unsigned metrics,
                      const struct np_otlp_redactor *redactor)
 {
@@ -28,7 +28,7 @@ static char *written(unsigned traces, unsigned logs, unsigned metrics,
     np_attrs_string(&span->attrs, "bids.participant", "SECRET");
     np_error_set(&err, NP_EMETHOD, "no \"brain\"\n");
     np_span_fail(span, &err);
-    np_trace_tell_sampling(trace, &span->trace_id, true); /* is not for people */
+    np_trace_tell_sampling(trace, &span->trace_id, true); /* must not be written */
     np_trace_log(trace, span, NP_WARN, NULL, "a sentence on sub-SECRET");
     np_span_end(trace, &span);
     np_metric_add(trace, &def, 3, NULL, NULL);
@@ -70,14 +70,14 @@ TEST(a_series_is_a_line)
     ok_str(text, "metric a.count 3 {file}\n");
 }
 
-TEST(signals_that_go_elsewhere_are_not_shown)
+TEST(signals_with_other_exporters_are_not_written)
 {
     NP_AUTO(np_freep) char *text = written(NP_SEND_TO_OTLP, 0, NP_SEND_TO_PROMETHEUS, NULL);
 
     ok_str(text, "");
 }
 
-TEST(labels_are_shown_as_the_redactor_leaves_them)
+TEST(labels_are_redacted)
 {
     NP_AUTO(np_otlp_redactor_freep)
     struct np_otlp_redactor *redactor = np_otlp_redactor_new("key", 3);

@@ -1,4 +1,4 @@
-/* What Prometheus reads: names, the text format, the file and the page. */
+/* Metrics for Prometheus: names, the text format, the file and the page. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -17,7 +17,7 @@
 #include "tap.h"
 #include "trace/names.h"
 
-/* As a Prometheus server shows them that took them by OTLP. */
+/* The names that a Prometheus server shows when it took the metrics by OTLP. */
 TEST(names_are_those_that_prometheus_makes_of_otlp)
 {
     static const struct {
@@ -43,9 +43,43 @@ TEST(names_are_those_that_prometheus_makes_of_otlp)
     };
 
     for (size_t i = 0; i < NP_COUNT(table); i++) {
-        NP_AUTO(np_freep) char *name = np_show_prometheus_name(table[i].def);
-        ok_str(name, table[i].name);
+        const struct np_metric_point point = {.def = table[i].def};
+        NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
+        NP_AUTO(np_freep) char *head = np_xasprintf("# HELP %s ", table[i].name);
+        np_show_prometheus_text(&point, 1, NULL, NULL, &text);
+        ok(text.length > strlen(head) && memcmp(text.bytes, head, strlen(head)) == 0);
     }
+}
+
+/* Each request for memory fails in turn: the text is marked as failed, and nothing aborts. */
+TEST(a_text_for_which_there_is_no_memory_is_marked_as_failed)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+
+    np_attrs_string(&attrs, NP_KEY_NEURO_STATUS, "success");
+    struct np_metric_point point = {.def = &np_metric_files_processed, .attrs = attrs};
+    for (int64_t nth = 1;; nth++) {
+        NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
+        np_alloc_fail_at(nth);
+        np_show_prometheus_text(&point, 1, NULL, NULL, &text);
+        bool has_failed = np_alloc_requests() >= nth;
+        np_alloc_fail_at(0);
+        if (!has_failed) {
+            ok(nth > 1 && !text.failed);
+            return;
+        }
+        ok_int(text.failed, NP_ENOMEM);
+    }
+}
+
+static struct np_trace_sink add_textfile(struct np_trace *trace, const char *path,
+                                         const struct np_otlp_redactor *redactor)
+{
+    struct np_trace_sink sink = {0};
+
+    ok_int(np_show_textfile_open(path, redactor, &sink, NULL), 0);
+    np_trace_add_sink(trace, sink);
+    return sink;
 }
 
 static void write_text(void *self, const struct np_metric_point *point, size_t n_points)
@@ -118,7 +152,7 @@ TEST(an_exponential_histogram_is_count_and_sum)
                             "neuro_stage_duration_seconds_count 1\n");
 }
 
-TEST(labels_are_hidden_where_they_must_be)
+TEST(labels_of_the_file_are_redacted)
 {
     NP_AUTO(np_otlp_redactor_freep)
     struct np_otlp_redactor *redactor = np_otlp_redactor_new("key", 3);
@@ -126,7 +160,7 @@ TEST(labels_are_hidden_where_they_must_be)
     struct np_trace *trace = np_trace_new(NULL);
     NP_AUTO(np_str_done) struct np_str text = {0};
 
-    np_trace_add_sink(trace, np_show_textfile_sink(path, redactor));
+    add_textfile(trace, path, redactor);
     measure(trace);
     np_trace_collect(trace);
     np_trace_freep(&trace);
@@ -149,18 +183,16 @@ TEST(the_resource_is_a_series_of_its_own)
                        "target_info{service_name=\"neuro-preprocess\",process_pid=\"7\"} 1\n");
 }
 
-TEST(the_file_is_replaced_whole_and_its_failure_is_told_once)
+TEST(the_file_is_replaced_whole_and_its_failure_is_reported_once)
 {
     NP_AUTO(np_freep) char *path = np_xasprintf("%s/metrics.prom", tap_directory());
     NP_AUTO(np_freep) char *nowhere = np_xasprintf("%s/no/such/folder.prom", tap_directory());
     struct np_trace *trace = np_trace_new(NULL);
-    struct np_trace_sink good = np_show_textfile_sink(path, NULL);
-    struct np_trace_sink bad = np_show_textfile_sink(nowhere, NULL);
+    struct np_trace_sink good = add_textfile(trace, path, NULL);
+    struct np_trace_sink bad = add_textfile(trace, nowhere, NULL);
     NP_AUTO(np_str_done) struct np_str text = {0};
     struct np_error what = {0};
 
-    np_trace_add_sink(trace, good);
-    np_trace_add_sink(trace, bad);
     for (int i = 0; i < 2; i++) {
         np_metric_add(trace, &np_metric_errors, 1, NULL, NULL);
         np_trace_collect(trace);
@@ -174,8 +206,8 @@ TEST(the_file_is_replaced_whole_and_its_failure_is_told_once)
     np_trace_freep(&trace);
 }
 
-/* prometheus_client reads it, when it is there (NP_TEST_PYTHON). */
-TEST(a_foreign_parser_finds_the_same_numbers)
+/* Skipped where the Python of NP_TEST_PYTHON has no prometheus_client. */
+TEST(the_parser_of_prometheus_client_finds_the_same_numbers)
 {
     static const char script[] =
         "import sys\n"
@@ -198,7 +230,7 @@ TEST(a_foreign_parser_finds_the_same_numbers)
     struct np_trace *trace = np_trace_new(NULL);
     char answer[1024] = "";
 
-    np_trace_add_sink(trace, np_show_textfile_sink(path, NULL));
+    add_textfile(trace, path, NULL);
     measure(trace);
     np_trace_collect(trace);
     np_trace_freep(&trace);
@@ -228,7 +260,8 @@ static int connect_to(int port)
     return fd;
 }
 
-/* Send `request` and read to the end, answering as a supervisor does with `page` (NULL = not). */
+/* Send `request` and read the answer to its end. Meanwhile hand over `page` when the server asks
+ * for it, as a supervisor does (NULL = never). The caller frees. */
 static char *fetch(struct np_show_pull *pull, const char *request, const char *page)
 {
     int fd = connect_to(np_show_pull_port(pull));
@@ -264,7 +297,7 @@ static struct np_show_pull *started(void)
     return pull;
 }
 
-TEST(the_page_is_what_the_supervisor_says_at_that_moment)
+TEST(each_request_gets_the_page_of_its_moment)
 {
     struct np_show_pull *pull = started();
     NP_AUTO(np_freep) char *large = np_xcalloc(300001, 1);
@@ -286,7 +319,7 @@ TEST(the_page_is_what_the_supervisor_says_at_that_moment)
     np_show_pull_stop(&pull);
 }
 
-TEST(what_is_no_question_for_metrics_is_refused)
+TEST(a_request_for_anything_but_metrics_is_refused)
 {
     static const struct {
         const char *request, *status;
@@ -307,7 +340,7 @@ TEST(what_is_no_question_for_metrics_is_refused)
     np_show_pull_stop(&pull);
 }
 
-TEST(a_client_that_says_nothing_does_not_stop_the_others)
+TEST(a_silent_client_does_not_stop_the_others)
 {
     struct np_show_pull *pull = started();
     int silent = connect_to(np_show_pull_port(pull));
@@ -320,7 +353,7 @@ TEST(a_client_that_says_nothing_does_not_stop_the_others)
     np_show_pull_stop(&pull);
 }
 
-TEST(a_port_that_is_taken_and_a_host_that_is_none_are_errors)
+TEST(a_used_port_and_an_unknown_host_are_errors)
 {
     struct np_show_pull *pull = started(), *second = NULL;
     struct np_error err = {0}, unknown = {0};
@@ -332,7 +365,7 @@ TEST(a_port_that_is_taken_and_a_host_that_is_none_are_errors)
     np_show_pull_stop(&pull);
 }
 
-TEST(memory_that_is_gone_starts_nothing)
+TEST(without_memory_no_server_starts)
 {
     struct np_show_pull *pull = NULL;
     struct np_error err = {0};
