@@ -28,8 +28,8 @@ const char *np_send_outcome_name(enum np_send_outcome outcome)
     return names[outcome];
 }
 
-/* One line of valid UTF-8, in place: bytes that are none, and control characters, become '?' and
- * ' '. No memory is needed. */
+/* Make one line of valid UTF-8 of `text`, in place: bytes that are not UTF-8 become '?', control
+ * characters become blanks. */
 static void clean(char *text)
 {
     for (char *c = text; *c;) {
@@ -99,8 +99,8 @@ void np_send_answer_header(struct np_send_answer_headers *headers, const char *l
     }
 }
 
-/* RFC 9110's three forms of a date; months and days are English whatever the locale is, since no
- * locale is ever set here. */
+/* RFC 9110 has three forms of a date. Months and days are English: the program never sets a locale,
+ * so strptime reads English names. */
 static bool http_date(const char *value, int64_t *unix_s)
 {
     static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
@@ -127,7 +127,7 @@ double np_send_retry_after_s(const char *value, int64_t now_unix_ns)
         double seconds = strtod(value, &rest);
         if (!*rest && isfinite(seconds))
             return seconds < most_s ? seconds : most_s;
-        /* Digits that are too many for a double are a number, too. */
+        /* A number with too many digits for a double is still a number. */
         return strspn(value, "0123456789") == strlen(value) ? most_s : -1;
     }
     if (!http_date(value, &unix_s))
@@ -136,12 +136,12 @@ double np_send_retry_after_s(const char *value, int64_t now_unix_ns)
     return left_s < 0 ? 0 : left_s < most_s ? left_s : most_s;
 }
 
-/* What bodies and details say. */
+/* The texts and numbers in bodies and in gRPC's details. */
 
 struct finding {
     int64_t n_rejected;
     double retry_delay_s; /* -1 = none */
-    char text[MOST_TEXT]; /* "" = nothing */
+    char text[MOST_TEXT]; /* "" = none */
 };
 
 static void find_text(struct finding *finding, const char *text, size_t n)
@@ -152,7 +152,7 @@ static void find_text(struct finding *finding, const char *text, size_t n)
     clean(finding->text);
 }
 
-/* Partial success in protobuf. */
+/* Read partialSuccess from an Export…ServiceResponse in protobuf. */
 static void find_partial(const void *bytes, size_t n, struct finding *finding)
 {
     Np__Otlp__ExportServiceResponse *response =
@@ -183,7 +183,7 @@ static void find_retry_delay(const Np__Otlp__Any *detail, struct finding *findin
     np__otlp__retry_info__free_unpacked(info, NULL);
 }
 
-/* google.rpc.Status. */
+/* Read a google.rpc.Status in protobuf. */
 static void find_status(const void *bytes, size_t n, struct finding *finding)
 {
     Np__Otlp__Status *status = np__otlp__status__unpack(NULL, n, bytes);
@@ -197,8 +197,8 @@ static void find_status(const void *bytes, size_t n, struct finding *finding)
     np__otlp__status__free_unpacked(status, NULL);
 }
 
-/* Both in JSON: {"partialSuccess": {"rejectedSpans": "3", "errorMessage": "…"}} and {"code": 3,
- * "message": "…"}. */
+/* Read either of them in JSON: {"partialSuccess": {"rejectedSpans": "3", "errorMessage": "…"}} or
+ * {"code": 3, "message": "…"}. */
 static void find_in_json(struct np_otlp_text *text, int depth, struct finding *finding)
 {
     static const char *const counts[] = {"rejectedSpans", "rejectedLogRecords",
@@ -254,8 +254,8 @@ static void find_in_body(const struct np_send_answer *answer, struct finding *fi
     }
 }
 
-/* A server took it, all or in part. */
-static void set_taken(struct np_send_reply *reply, const struct finding *finding)
+/* The server accepted the request, in full or in part. */
+static void set_accepted(struct np_send_reply *reply, const struct finding *finding)
 {
     const char *text = finding->text;
 
@@ -284,7 +284,7 @@ static enum np_send_outcome http_outcome(int status, const struct finding *findi
         return NP_SEND_RETRY;
     case 413:
         return NP_SEND_TOO_LARGE;
-    case 400: /* the Collector's answer when its limit of a body's size is passed */
+    case 400: /* the Collector says so when a body is over its limit */
         return has_words(finding->text, "too large") ? NP_SEND_TOO_LARGE : NP_SEND_REFUSED;
     default:
         return NP_SEND_REFUSED;
@@ -297,14 +297,14 @@ static void read_http(const struct np_send_answer *answer, struct np_send_reply 
     int status = answer->http_status;
 
     find_in_body(answer, &finding);
-    /* A portal or a proxy has taken nothing, and speaks for no collector. */
+    /* A web page or a redirect comes from a portal or a proxy, not from a collector. */
     bool is_page =
         is_type(answer, "text/html") && http_outcome(status, &finding) == NP_SEND_REFUSED;
     if (is_page || status / 100 == 3) {
         np_send_reply_set(reply, NP_SEND_UNREACHABLE, "HTTP %d%s: no collector answers there",
-                          status, is_page ? " with a web page" : ", which leads elsewhere");
+                          status, is_page ? " with a web page" : ", a redirect");
     } else if (status / 100 == 2) {
-        set_taken(reply, &finding);
+        set_accepted(reply, &finding);
     } else {
         np_send_reply_set(reply, http_outcome(status, &finding), "HTTP %d%s%s", status,
                           *finding.text ? ": " : "", finding.text);
@@ -340,7 +340,7 @@ static const char *const grpc_names[] = {
 
 enum { GRPC_OK = 0, GRPC_UNKNOWN = 2, GRPC_RESOURCE_EXHAUSTED = 8, GRPC_PREFIX = 5 };
 
-/* gRPC's own table of what an HTTP status means when there is no grpc-status. */
+/* The gRPC status that gRPC's specification assigns to an HTTP status without grpc-status. */
 static int grpc_of_http(int http_status)
 {
     static const struct {
@@ -409,7 +409,8 @@ static void find_grpc_message(const char *encoded, struct finding *finding)
     find_text(finding, text, n);
 }
 
-/* What the message holds after gzip, at most `most` bytes; 0 when it is broken. */
+/* Decompress a gzip message to `out`; returns its length, 0 when it is broken or longer than
+ * `most` bytes. */
 static size_t inflate(const uint8_t *in, size_t n, uint8_t *out, size_t most)
 {
     enum { HEAD = 10 };
@@ -425,7 +426,7 @@ static size_t inflate(const uint8_t *in, size_t n, uint8_t *out, size_t most)
     return state == NP_INFLATE_END ? (size_t)(to - out) : 0;
 }
 
-/* The answer's one message: a flag, its length, its bytes. */
+/* Read the one message of a gRPC answer: a flag, the length in 4 bytes, the bytes. */
 static void find_in_grpc_body(const struct np_send_answer *answer, struct finding *finding)
 {
     uint8_t plain[4096]; /* a partial success with a long message */
@@ -464,7 +465,8 @@ static void read_grpc_error(const struct np_send_answer *answer, int status,
     reply->retry_after_s = finding.retry_delay_s;
 }
 
-/* The status that the answer has or implies; -1 when it broke off before there was one. */
+/* The gRPC status of the answer, or the one that its HTTP status implies; -1 when the answer ended
+ * before its status. */
 static int grpc_status(const struct np_send_answer *answer)
 {
     char *rest;
@@ -490,9 +492,9 @@ static void read_grpc(const struct np_send_answer *answer, struct np_send_reply 
     struct finding finding = {.retry_delay_s = -1};
     int status = grpc_status(answer);
 
-    /* libcurl before 8.0 does not hand on the trailers when the server has said that it will stop
-     * (GOAWAY). A unary call that failed has no message, so one that stands there says it went
-     * well; to send the batch again would store it twice. */
+    /* libcurl before 8.0 does not report the trailers of an answer that comes with GOAWAY. A failed
+     * unary call has no message, so an answer with a message is a success. Treating it as a failure
+     * would send the batch again, and the server would store it twice. */
     if (status < 0 && is_type(answer, "application/grpc") &&
         np_send_answer_is_message(answer->body, answer->n_body))
         status = GRPC_OK;
@@ -500,16 +502,16 @@ static void read_grpc(const struct np_send_answer *answer, struct np_send_reply 
                       grpc_outcome(status, &finding) == NP_SEND_REFUSED;
     if (status == GRPC_OK) {
         find_in_grpc_body(answer, &finding);
-        set_taken(reply, &finding);
+        set_accepted(reply, &finding);
     } else if (status < 0 && !is_type(answer, "application/grpc")) {
         np_send_reply_set(reply, NP_SEND_UNREACHABLE,
-                          "the answer is not gRPC: is it the port of OTLP over HTTP?");
+                          "the answer is not gRPC: is this the port of OTLP over HTTP?");
     } else if (is_foreign) {
         np_send_reply_set(reply, NP_SEND_UNREACHABLE,
-                          "HTTP %d, which is no answer of gRPC: no collector answers there",
+                          "HTTP %d without a gRPC status: no collector answers there",
                           answer->http_status);
     } else if (status < 0) {
-        np_send_reply_set(reply, NP_SEND_RETRY, "the answer broke off before its gRPC status");
+        np_send_reply_set(reply, NP_SEND_RETRY, "the answer ended before its gRPC status");
     } else {
         read_grpc_error(answer, status, reply);
     }

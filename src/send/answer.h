@@ -1,12 +1,12 @@
-/* What a server's answer means: status, headers and body -> struct np_send_reply. No network here.
- */
+/* What the answer of a server means: from status, headers and body to struct np_send_reply. Nothing
+ * here uses the network. */
 #ifndef NP_SEND_ANSWER_H
 #define NP_SEND_ANSWER_H
 
 #include "otlp/buffer.h"
 #include "send/transport.h"
 
-/* The headers (and trailers) that count, "" = not there; longer ones are cut. */
+/* The values of the headers and trailers that are used; "" = absent. Longer values are cut. */
 struct np_send_answer_headers {
     char content_type[64];
     char retry_after[64];
@@ -16,29 +16,29 @@ struct np_send_answer_headers {
     char grpc_encoding[16];
 };
 
-/* Keep a header line ("Name: value", with or without line end) if it counts. A status line
- * ("HTTP/…") begins a new answer: what was kept of one before it is dropped. */
+/* Read one header line of `n` bytes ("Name: value", with or without line end) and keep its value
+ * if it is used. A status line ("HTTP/…") begins a new answer, so it clears `headers`. */
 void np_send_answer_header(struct np_send_answer_headers *headers, const char *line, size_t n);
 
 struct np_send_answer {
     enum np_otlp_protocol protocol; /* of the request */
     int http_status;
     const struct np_send_answer_headers *headers;
-    const void *body; /* after HTTP's own decompression */
+    const void *body; /* already decompressed by HTTP's Content-Encoding */
     size_t n_body;
     int64_t now_unix_ns; /* for a Retry-After that is a date */
 };
 
-/* One message of gRPC and nothing after it. */
+/* True when the body is exactly one gRPC message with its prefix. */
 bool np_send_answer_is_message(const void *body, size_t n_body);
 
-/* Fill `reply`. Any bytes may stand in the answer. */
+/* Fill `reply`. The answer is not trusted: it may hold any bytes. */
 void np_send_answer_read(const struct np_send_answer *answer, struct np_send_reply *reply);
 
-/* Seconds to wait of a Retry-After header: a number, or a date; -1 when it is neither. */
+/* The seconds that a Retry-After header asks for, as a number or a date; -1 when it is neither. */
 double np_send_retry_after_s(const char *value, int64_t now_unix_ns);
 
-/* Set `reply` to `outcome` with a sentence; everything else to nothing. */
+/* Set `reply` to `outcome` with a sentence, and its other members to "absent". */
 void np_send_reply_set(struct np_send_reply *reply, enum np_send_outcome outcome,
                        const char *format, ...) NP_PRINTF(3, 4);
 

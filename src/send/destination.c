@@ -46,7 +46,7 @@ static char *percent_decode(const char *text, size_t n)
     return np_str_add_percent_decoded(&out, text, n) ? np_str_take(&out) : NULL;
 }
 
-/* Printable ASCII without blanks: all that a URL can hold. */
+/* True for printable ASCII without blanks, which is all that a URL can hold. */
 static bool is_url_text(const char *text)
 {
     for (const char *c = text; *c; c++)
@@ -134,7 +134,8 @@ void np_send_destination_done(struct np_send_destination *destination)
     *destination = (struct np_send_destination){0};
 }
 
-/* What a scheme says: TLS or not, and for "grpc" and "grpcs", which are ours, the protocol. */
+/* A scheme says whether TLS is used. "grpc" and "grpcs", which only the flag takes, say the
+ * protocol, too. */
 static const struct scheme {
     const char *name;
     bool is_secure, is_grpc;
@@ -151,7 +152,8 @@ static const struct scheme *find_scheme(const struct np_send_url *url,
     return NULL;
 }
 
-/* The path's end that names a signal is cut off: who copies a full endpoint means its base. */
+/* Cut "/v1/traces" and the like off the end: a user who copied a signal's full endpoint means the
+ * base. */
 static void cut_signal(char *path)
 {
     for (size_t i = 0; i < NP_OTLP_N_SIGNALS; i++)
@@ -245,15 +247,15 @@ static bool is_header_value(const char *value)
     return true;
 }
 
-/* Set by the transport itself; another value would break the request, not change it. */
-static bool is_ours(const char *name)
+/* True for headers that the transport itself sets. Another value would break the request. */
+static bool is_reserved(const char *name)
 {
-    static const char *const ours[] = {"content-type", "content-encoding",  "content-length",
-                                       "te",           "transfer-encoding", "expect",
-                                       "connection",   "grpc-encoding",     "grpc-timeout"};
+    static const char *const reserved[] = {"content-type", "content-encoding",  "content-length",
+                                           "te",           "transfer-encoding", "expect",
+                                           "connection",   "grpc-encoding",     "grpc-timeout"};
 
-    for (size_t i = 0; i < NP_COUNT(ours); i++)
-        if (strcmp(name, ours[i]) == 0)
+    for (size_t i = 0; i < NP_COUNT(reserved); i++)
+        if (strcmp(name, reserved[i]) == 0)
             return true;
     return false;
 }
@@ -280,7 +282,7 @@ static bool add_header(const char *pair, size_t n, struct np_strings *out)
     trim(&value, &n_value);
     NP_AUTO(np_freep) char *key = lower(name, n_name);
     NP_AUTO(np_freep) char *text = percent_decode(value, n_value);
-    if (!text || !is_token(key) || !is_header_value(text) || is_ours(key))
+    if (!text || !is_token(key) || !is_header_value(text) || is_reserved(key))
         return false;
     np_strings_give(out, np_xasprintf("%s: %s", key, text));
     return true;

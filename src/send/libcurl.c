@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* Debian builds it with OpenSSL and with GnuTLS; both have the same functions. */
+/* Debian has two builds of libcurl, with OpenSSL and with GnuTLS. Both have the same functions. */
 static void *open_library(void)
 {
     static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
@@ -47,7 +47,7 @@ const struct np_libcurl *np_libcurl_load(struct np_error *err)
                      "libcurl.so.4 cannot be loaded, so telemetry is not sent: install libcurl4");
         return NULL;
     }
-    /* Never closed: OpenSSL leaves handlers for the process's end. */
+    /* The library is never closed: OpenSSL registers handlers that run when the process exits. */
     if (!find_functions(library, &found) || found.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         np_error_set(err, NP_ENOINPUT,
                      "libcurl.so.4 is older than 7.66 or does not start, so telemetry is not sent");

@@ -1,6 +1,6 @@
 /*
- * libcurl, opened when it is first needed: most runs send nothing, and loading it with all that it
- * needs costs 7 ms and 8 MB. Its headers are needed to build, the library only to send.
+ * libcurl, loaded when it is first needed. Most runs send nothing, and loading libcurl with its
+ * dependencies costs 7 ms and 8 MB. Building needs the headers; only sending needs the library.
  */
 #ifndef NP_SEND_LIBCURL_H
 #define NP_SEND_LIBCURL_H
@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-/* The functions that are used; each is called as it is called in libcurl, less "curl_". */
+/* The functions that are used, under their names without "curl_". */
 #define NP_LIBCURL_FUNCTIONS(X) \
     X(global_init)              \
     X(easy_init)                \
@@ -36,8 +36,8 @@ struct np_libcurl {
     const curl_version_info_data *version;
 };
 
-/* The library, loaded once in a process. NULL when it is not installed or too old (before 7.66):
- * `err` says so. */
+/* The library, loaded once in a process. NULL with an error when it is not installed or older than
+ * 7.66. */
 const struct np_libcurl *np_libcurl_load(struct np_error *err);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * Requests by libcurl. One "multi" holds the connections of all transports and waits for the
- * network and for the caller's cancel at once; each transport has an easy handle with what does not
- * change between its requests.
+ * Requests by libcurl. One multi handle holds the connections of all transports; it waits for the
+ * network and for `cancel_fd` at the same time. Each transport has an easy handle, which keeps the
+ * options that do not change between requests.
  *
- * gRPC is unary and needs little: a POST over HTTP/2 whose body is one flag byte, a length of four
- * bytes and the message, and an answer whose status comes in trailers, or, when there is no body,
- * in the first block of headers.
+ * A unary gRPC call is a POST over HTTP/2. Its body is a flag byte, a length of four bytes and the
+ * message. The status of the answer comes in trailers, or in the first block of headers when the
+ * answer has no body.
  */
 #include "send/transport.h"
 
@@ -25,27 +25,31 @@
 #include "send/libcurl.h"
 
 enum {
-    MOST_ANSWER = 4 << 20, /* bytes that are read; the rest is not waited for */
+    MOST_ANSWER = 4 << 20, /* bytes of an answer that are kept */
     GRPC_PREFIX = 5,
-    /* libcurl before 8.0 fails the second request on a kept connection of HTTP/2 without TLS. */
+    /* The first version of libcurl whose second request on a kept connection of HTTP/2 without TLS
+     * does not fail. */
     REUSES_H2C = 0x080000,
 };
 
 struct np_send_transport {
     const struct np_libcurl *curl;
     CURL *easy;
-    struct curl_slist *headers;
-    struct np_send_destination to; /* its strings are owned */
-    bool is_secure, is_fresh_each_time;
+    enum np_otlp_protocol protocol;
+    enum np_send_compression compression;
+    double timeout_s; /* of one request; 0 = none */
+    struct curl_slist *destination_headers;
+    bool is_fresh_each_time; /* connections are not kept */
 
-    /* Of the request that is on its way. */
+    /* The current request and its answer. */
+    struct curl_slist *headers;
     struct np_otlp_buffer packed, answer;
     struct np_send_answer_headers answer_headers;
-    bool is_cut; /* the answer was longer than is read */
+    bool is_cut; /* the answer was longer than MOST_ANSWER */
     char trouble[CURL_ERROR_SIZE];
 };
 
-/* The connections of the process. */
+/* The pool of connections of the process. */
 static struct {
     CURLM *multi;
     int n_users;
@@ -69,23 +73,9 @@ static void leave_shared(const struct np_libcurl *curl)
 
 /* Opening. */
 
-static char *copy(const char *text)
+static bool is_grpc(const struct np_send_transport *transport)
 {
-    return text ? np_xstrdup(text) : NULL;
-}
-
-static void copy_destination(const struct np_send_destination *from, struct np_send_destination *to)
-{
-    *to = *from;
-    to->url = copy(from->url);
-    to->user = copy(from->user);
-    to->id = copy(from->id);
-    to->ca_certificate = copy(from->ca_certificate);
-    to->client_key = copy(from->client_key);
-    to->client_certificate = copy(from->client_certificate);
-    to->headers = (struct np_strings){0};
-    for (size_t i = 0; i < from->headers.n; i++)
-        np_strings_add(&to->headers, from->headers.item[i]);
+    return transport->protocol == NP_OTLP_GRPC;
 }
 
 static int check_file(const char *path, const char *what, struct np_error *err)
@@ -118,11 +108,12 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *self)
 
     np_otlp_buffer_add(&transport->answer, bytes, n_bytes);
     transport->is_cut = transport->answer.failed != 0;
-    /* gRPC's status comes last: what is too long is passed over until there. */
-    return transport->is_cut && transport->to.protocol != NP_OTLP_GRPC ? 0 : n_bytes;
+    /* A return value other than `n_bytes` ends the transfer. gRPC's status comes after the body, so
+     * the rest of a long gRPC answer is read and dropped. */
+    return transport->is_cut && !is_grpc(transport) ? 0 : n_bytes;
 }
 
-/* Trailers come here too, after the body. */
+/* libcurl calls this for trailers, too. */
 static size_t on_header(char *line, size_t size, size_t n, void *self)
 {
     struct np_send_transport *transport = self;
@@ -133,9 +124,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *self)
 
 #define SET(option, value) transport->curl->easy_setopt(transport->easy, CURLOPT_##option, value)
 
-static void set_tls(struct np_send_transport *transport)
+static void set_tls(struct np_send_transport *transport, const struct np_send_destination *to)
 {
-    const struct np_send_destination *to = &transport->to;
     const char *ca = to->ca_certificate ? to->ca_certificate : getenv("SSL_CERT_FILE");
 
     if (ca && *ca)
@@ -146,37 +136,37 @@ static void set_tls(struct np_send_transport *transport)
         SET(SSLKEY, to->client_key);
 }
 
-static void set_http_version(struct np_send_transport *transport)
+static void set_http_version(struct np_send_transport *transport, bool is_secure)
 {
     bool is_old = transport->curl->version->version_num < REUSES_H2C;
 
-    if (transport->to.protocol != NP_OTLP_GRPC)
+    if (!is_grpc(transport))
         return;
-    SET(HTTP_VERSION, transport->is_secure ? (long)CURL_HTTP_VERSION_2TLS
-                                           : (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
-    SET(HTTPPROXYTUNNEL, 1L); /* a proxy that does not tunnel speaks HTTP/1 */
-    transport->is_fresh_each_time = is_old && !transport->is_secure;
+    SET(HTTP_VERSION,
+        is_secure ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+    SET(HTTPPROXYTUNNEL, 1L); /* without a tunnel, proxies translate to HTTP/1 */
+    transport->is_fresh_each_time = is_old && !is_secure;
 }
 
-/* Proxies are those of http_proxy, https_proxy and no_proxy; never for this machine itself. */
-static void set_proxy(struct np_send_transport *transport)
+/* libcurl reads http_proxy, https_proxy and no_proxy. Requests to this machine use no proxy. */
+static void set_proxy(struct np_send_transport *transport, const struct np_send_destination *to)
 {
     struct np_send_url url;
 
-    if (np_send_url_parse(transport->to.url, &url) && np_send_url_is_local(&url))
+    if (np_send_url_parse(to->url, &url) && np_send_url_is_local(&url))
         SET(NOPROXY, "*");
     np_send_url_done(&url);
 }
 
-static void set_options(struct np_send_transport *transport)
+static void set_options(struct np_send_transport *transport, const struct np_send_destination *to)
 {
-    SET(URL, transport->to.url);
+    SET(URL, to->url);
     SET(POST, 1L);
     SET(NOSIGNAL, 1L);
-    SET(FOLLOWLOCATION, 0L); /* headers with secrets would go along */
+    SET(FOLLOWLOCATION, 0L); /* a redirect would receive the headers, which may hold secrets */
     SET(SUPPRESS_CONNECT_HEADERS, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
-    SET(QUICK_EXIT, 1L); /* a name server that is silent does not hold up the end */
+    SET(QUICK_EXIT, 1L); /* the process need not wait for a silent name server when it exits */
 #endif
     SET(WRITEFUNCTION, on_body);
     SET(WRITEDATA, transport);
@@ -184,16 +174,32 @@ static void set_options(struct np_send_transport *transport)
     SET(HEADERDATA, transport);
     SET(ERRORBUFFER, transport->trouble);
     SET(USERAGENT, "neuro-preprocess/" NP_VERSION " OTel-OTLP-Exporter-C/" NP_VERSION);
-    if (transport->to.protocol != NP_OTLP_GRPC &&
-        (transport->curl->version->features & CURL_VERSION_LIBZ))
+    if (!is_grpc(transport) && (transport->curl->version->features & CURL_VERSION_LIBZ))
         SET(ACCEPT_ENCODING, "gzip");
-    if (transport->to.user) {
+    if (to->user) {
         SET(HTTPAUTH, (long)CURLAUTH_BASIC);
-        SET(USERPWD, transport->to.user);
+        SET(USERPWD, to->user);
     }
-    set_http_version(transport);
-    set_proxy(transport);
-    set_tls(transport);
+    set_http_version(transport, np_starts_with(to->url, "https:"));
+    set_proxy(transport, to);
+    set_tls(transport, to);
+}
+
+/* Append to the list, which `*list` is; false when there is no memory. */
+static bool add_header(const struct np_libcurl *curl, struct curl_slist **list, const char *header)
+{
+    struct curl_slist *grown = curl->slist_append(*list, header);
+
+    *list = grown ? grown : *list;
+    return grown;
+}
+
+static bool copy_headers(struct np_send_transport *transport, const struct np_strings *headers)
+{
+    for (size_t i = 0; i < headers->n; i++)
+        if (!add_header(transport->curl, &transport->destination_headers, headers->item[i]))
+            return false;
+    return true;
 }
 
 int np_send_transport_open(const struct np_send_destination *destination,
@@ -210,12 +216,13 @@ int np_send_transport_open(const struct np_send_destination *destination,
         return np_error_set(err, NP_ENOMEM, "no memory to send telemetry");
     transport->curl = curl;
     transport->answer.most = MOST_ANSWER;
-    copy_destination(destination, &transport->to);
-    transport->is_secure = np_starts_with(transport->to.url, "https:");
+    transport->protocol = destination->protocol;
+    transport->compression = destination->compression;
+    transport->timeout_s = destination->timeout_s;
     transport->easy = curl->easy_init();
-    if (!transport->easy)
+    if (!transport->easy || !copy_headers(transport, &destination->headers))
         return np_error_set(err, NP_ENOMEM, "no memory to send telemetry");
-    set_options(transport);
+    set_options(transport, destination);
     *out = transport;
     transport = NULL;
     return 0;
@@ -229,11 +236,11 @@ void np_send_transport_freep(struct np_send_transport **address)
         return;
     if (transport->curl) {
         transport->curl->slist_free_all(transport->headers);
+        transport->curl->slist_free_all(transport->destination_headers);
         if (transport->easy)
             transport->curl->easy_cleanup(transport->easy);
         leave_shared(transport->curl);
     }
-    np_send_destination_done(&transport->to);
     np_otlp_buffer_done(&transport->packed);
     np_otlp_buffer_done(&transport->answer);
     free(transport);
@@ -242,7 +249,7 @@ void np_send_transport_freep(struct np_send_transport **address)
 
 /* The request. */
 
-/* A gzip member (RFC 1952) with `n` bytes, appended to `out`. */
+/* Append a gzip member (RFC 1952) with the `n` bytes to `out`. */
 static int gzip(const void *bytes, size_t n, struct np_otlp_buffer *out)
 {
     static const char head[10] = {'\x1f', '\x8b', 8, 0, 0, 0, 0, 0, 0, '\xff'};
@@ -264,15 +271,15 @@ static int gzip(const void *bytes, size_t n, struct np_otlp_buffer *out)
     return out->failed;
 }
 
-/* What goes over the wire: compressed or not, with gRPC's prefix or without. */
+/* Make the body as it is transferred: compressed where the destination wants it, with gRPC's prefix
+ * for gRPC. */
 static int pack(struct np_send_transport *transport, const void *body, size_t n)
 {
     struct np_otlp_buffer *out = &transport->packed;
-    bool is_gzip = transport->to.compression == NP_SEND_GZIP;
-    bool is_grpc = transport->to.protocol == NP_OTLP_GRPC;
+    bool is_gzip = transport->compression == NP_SEND_GZIP;
 
     np_otlp_buffer_cut(out, 0);
-    if (is_grpc)
+    if (is_grpc(transport))
         np_otlp_buffer_add(out, (const char[GRPC_PREFIX]){is_gzip}, GRPC_PREFIX);
     if (is_gzip && gzip(body, n, out) < 0)
         return NP_ENOMEM;
@@ -281,20 +288,12 @@ static int pack(struct np_send_transport *transport, const void *body, size_t n)
     if (out->failed)
         return NP_ENOMEM;
     size_t length = out->length - GRPC_PREFIX;
-    for (int i = 0; is_grpc && i < 4; i++)
+    for (int i = 0; is_grpc(transport) && i < 4; i++)
         out->bytes[1 + i] = (char)(length >> (24 - 8 * i));
     return 0;
 }
 
-static bool add_header(struct np_send_transport *transport, const char *header)
-{
-    struct curl_slist *grown = transport->curl->slist_append(transport->headers, header);
-
-    transport->headers = grown ? grown : transport->headers;
-    return grown;
-}
-
-/* gRPC allows eight digits: 27 hours in ms, which stand for "any time". */
+/* gRPC allows eight digits. In ms these are 27 hours, which then stand for all longer timeouts. */
 static void format_timeout(double timeout_s, char *header, size_t size)
 {
     const double most_ms = 99999999;
@@ -308,28 +307,30 @@ static bool set_headers(struct np_send_transport *transport, const char *batch_i
     static const char *const types[] = {[NP_OTLP_HTTP_PROTOBUF] = "application/x-protobuf",
                                         [NP_OTLP_HTTP_JSON] = "application/json",
                                         [NP_OTLP_GRPC] = "application/grpc"};
-    const struct np_send_destination *to = &transport->to;
-    bool is_grpc = to->protocol == NP_OTLP_GRPC, is_gzip = to->compression == NP_SEND_GZIP;
+    const struct np_libcurl *curl = transport->curl;
+    struct curl_slist **list = &transport->headers;
+    bool is_gzip = transport->compression == NP_SEND_GZIP;
     char type[64], timeout[48], batch[96];
 
-    transport->curl->slist_free_all(transport->headers);
-    transport->headers = NULL;
-    snprintf(type, sizeof(type), "Content-Type: %s", types[to->protocol]);
+    curl->slist_free_all(*list);
+    *list = NULL;
+    snprintf(type, sizeof(type), "Content-Type: %s", types[transport->protocol]);
     format_timeout(timeout_s, timeout, sizeof(timeout));
-    bool is_whole = add_header(transport, type) && add_header(transport, "Expect:");
+    bool is_whole = add_header(curl, list, type) && add_header(curl, list, "Expect:");
     if (is_gzip)
-        is_whole = is_whole && add_header(transport, is_grpc ? "grpc-encoding: gzip"
+        is_whole = is_whole && add_header(curl, list,
+                                          is_grpc(transport) ? "grpc-encoding: gzip"
                                                              : "Content-Encoding: gzip");
-    if (is_grpc)
-        is_whole = is_whole && add_header(transport, "te: trailers") &&
-                   add_header(transport, "grpc-accept-encoding: identity,gzip") &&
-                   add_header(transport, timeout);
+    if (is_grpc(transport))
+        is_whole = is_whole && add_header(curl, list, "te: trailers") &&
+                   add_header(curl, list, "grpc-accept-encoding: identity,gzip") &&
+                   add_header(curl, list, timeout);
     if (batch_id) {
         snprintf(batch, sizeof(batch), "x-neuro-batch-id: %s", batch_id);
-        is_whole = is_whole && add_header(transport, batch);
+        is_whole = is_whole && add_header(curl, list, batch);
     }
-    for (size_t i = 0; i < to->headers.n; i++)
-        is_whole = is_whole && add_header(transport, to->headers.item[i]);
+    for (const struct curl_slist *own = transport->destination_headers; own; own = own->next)
+        is_whole = is_whole && add_header(curl, list, own->data);
     return is_whole;
 }
 
@@ -344,7 +345,8 @@ static bool is_canceled(int fd)
 
 enum exchange { EXCHANGE_ENDED, EXCHANGE_LATE, EXCHANGE_CANCELED };
 
-/* Run the transfer to its end, the deadline or a cancel; `*code` is libcurl's word on an end. */
+/* Run the transfer until it ends, the deadline passes or the caller cancels. `*code` is libcurl's
+ * result of a transfer that ended. */
 static enum exchange exchange(struct np_send_transport *transport, int64_t deadline_ns,
                               int cancel_fd, CURLcode *code)
 {
@@ -373,7 +375,7 @@ static enum exchange exchange(struct np_send_transport *transport, int64_t deadl
     }
 }
 
-/* How far it came. */
+/* True once the connection was made, TLS included. */
 static bool is_connected(const struct np_send_transport *transport)
 {
     curl_off_t until_us = 0;
@@ -390,10 +392,10 @@ static int http_status(const struct np_send_transport *transport)
     return (int)status;
 }
 
-/* What an error of the exchange is called, when there is no answer to go by. */
-static enum np_send_outcome outcome_of(CURLcode code, bool is_connected_, size_t n_bytes)
+/* The outcome of a transfer that failed without an answer, of a request of `n_bytes`. */
+static enum np_send_outcome outcome_of(CURLcode code, bool was_connected, size_t n_bytes)
 {
-    /* A server that finds a message too large may reset the stream without a word. */
+    /* A server may reset the stream of a message that is too large, without an answer. */
     enum { SUSPICIOUSLY_LARGE = 1 << 20 };
 
     switch (code) {
@@ -407,22 +409,17 @@ static enum np_send_outcome outcome_of(CURLcode code, bool is_connected_, size_t
     case CURLE_OUT_OF_MEMORY:
         return NP_SEND_RETRY;
     case CURLE_OPERATION_TIMEDOUT:
-        return is_connected_ ? NP_SEND_RETRY : NP_SEND_UNREACHABLE;
+        return was_connected ? NP_SEND_RETRY : NP_SEND_UNREACHABLE;
     default:
         return NP_SEND_UNREACHABLE;
     }
-}
-
-static bool is_grpc(const struct np_send_transport *transport)
-{
-    return transport->to.protocol == NP_OTLP_GRPC;
 }
 
 static void read_answer(const struct np_send_transport *transport, CURLcode code,
                         struct np_send_reply *reply)
 {
     const struct np_send_answer answer = {
-        .protocol = transport->to.protocol,
+        .protocol = transport->protocol,
         .http_status = http_status(transport),
         .headers = &transport->answer_headers,
         .body = transport->answer.bytes,
@@ -433,13 +430,13 @@ static void read_answer(const struct np_send_transport *transport, CURLcode code
     np_send_answer_read(&answer, reply);
 }
 
-/* An answer counts when it came whole, or as far as its status: a body that is too long or broken
- * is none. */
+/* True when the answer came to its end, or at least to its status. The body of an answer whose end
+ * is missing is ignored. */
 static bool has_answer(const struct np_send_transport *transport, CURLcode code)
 {
     if (code == CURLE_OK || *transport->answer_headers.grpc_status)
         return true;
-    /* Before 8.0 libcurl may break off where GOAWAY comes with the answer. */
+    /* libcurl before 8.0 may end the transfer early when GOAWAY comes with the answer. */
     if (is_grpc(transport))
         return http_status(transport) == 200 &&
                np_send_answer_is_message(transport->answer.bytes, transport->answer.length);
@@ -447,7 +444,8 @@ static bool has_answer(const struct np_send_transport *transport, CURLcode code)
            (code == CURLE_WRITE_ERROR || code == CURLE_BAD_CONTENT_ENCODING);
 }
 
-/* A kept connection that the server had closed meanwhile, or was about to (GOAWAY). */
+/* True when the request failed because the server had closed the kept connection, or was about to
+ * close it (GOAWAY). */
 static bool was_stale(const struct np_send_transport *transport, CURLcode code)
 {
     long n_new = 1;
@@ -478,8 +476,8 @@ static enum exchange attempt(struct np_send_transport *transport, bool is_fresh,
     return how;
 }
 
-static void conclude(const struct np_send_transport *transport, enum exchange how, CURLcode code,
-                     size_t n_bytes, struct np_send_reply *reply)
+static void set_reply(const struct np_send_transport *transport, enum exchange how, CURLcode code,
+                      size_t n_bytes, struct np_send_reply *reply)
 {
     const char *trouble =
         *transport->trouble ? transport->trouble : transport->curl->easy_strerror(code);
@@ -504,15 +502,16 @@ void np_send_transport_send(struct np_send_transport *transport, const void *bod
     double left_s = (double)(deadline_ns - now_ns) / 1e9;
     CURLcode code;
 
-    if (transport->to.timeout_s > 0 && transport->to.timeout_s < left_s) {
-        left_s = transport->to.timeout_s;
+    if (transport->timeout_s > 0 && transport->timeout_s < left_s) {
+        left_s = transport->timeout_s;
         deadline_ns = now_ns + (int64_t)(left_s * 1e9);
     }
     if (left_s <= 0) {
         np_send_reply_set(reply, NP_SEND_RETRY, "no time was left to send");
         return;
     }
-    if (is_canceled(cancel_fd)) { /* what left now would have no answer, and come again */
+    if (is_canceled(
+            cancel_fd)) { /* nobody would read the answer, and the batch would be sent again */
         np_send_reply_set(reply, NP_SEND_CANCELED, "canceled");
         return;
     }
@@ -527,5 +526,5 @@ void np_send_transport_send(struct np_send_transport *transport, const void *bod
         attempt(transport, transport->is_fresh_each_time, deadline_ns, cancel_fd, &code);
     if (how == EXCHANGE_ENDED && was_stale(transport, code))
         how = attempt(transport, true, deadline_ns, cancel_fd, &code);
-    conclude(transport, how, code, n_bytes, reply);
+    set_reply(transport, how, code, n_bytes, reply);
 }

@@ -1,9 +1,10 @@
 /*
- * One request to one destination, and what came of it: OTLP over HTTP (protobuf or JSON) and over
- * gRPC. It knows nothing of retries: it classifies the answer.
+ * OTLP over HTTP (protobuf or JSON) and over gRPC: send one request to one destination and classify
+ * the answer. Retries are decided elsewhere.
  *
- * libcurl is loaded when the first transport is opened: a run without an endpoint does not pay for
- * it (7 ms and 8 MB). All transports of a process share one set of connections. One thread.
+ * libcurl is loaded when the first transport is opened, so a run without an endpoint does not pay
+ * for it (7 ms and 8 MB). All transports of a process share one pool of connections and must be
+ * used by one thread.
  */
 #ifndef NP_SEND_TRANSPORT_H
 #define NP_SEND_TRANSPORT_H
@@ -15,25 +16,25 @@
 #include "send/settings.h"
 
 enum np_send_outcome {
-    NP_SEND_ACCEPTED,    /* all of it; `text` may hold a warning of the server */
-    NP_SEND_PARTIAL,     /* n_rejected of it were refused; not to be sent again */
-    NP_SEND_RETRY,       /* not now: HTTP 429, 502, 503, 504; gRPC 1, 4, 10, 11, 14, 15, 8 with
-                            RetryInfo; broken off in the middle; the deadline passed */
-    NP_SEND_REFUSED,     /* never: any other status */
-    NP_SEND_TOO_LARGE,   /* HTTP 413, 400 that says so; gRPC 8 without RetryInfo that says so; a
-                            stream of more than 1 MiB that was reset */
-    NP_SEND_UNREACHABLE, /* nobody who takes OTLP: refused, no such host, no answer to the greeting,
-                            a certificate that does not hold, a web page */
+    NP_SEND_ACCEPTED,    /* the server took all; `text` may hold its warning */
+    NP_SEND_PARTIAL,     /* the server took all but n_rejected, which must not be sent again */
+    NP_SEND_RETRY,       /* send again later: HTTP 429, 502, 503, 504; gRPC 1, 4, 10, 11, 14, 15,
+                            and 8 with RetryInfo; a broken connection; the deadline passed */
+    NP_SEND_REFUSED,     /* never send again: any other status */
+    NP_SEND_TOO_LARGE,   /* HTTP 413, HTTP 400 with such a text; gRPC 8 without RetryInfo and with
+                            such a text; a stream of more than 1 MiB that was reset */
+    NP_SEND_UNREACHABLE, /* no server for OTLP: connection refused, no such host, no connection in
+                            time, a certificate that is not trusted, a web page */
     NP_SEND_CANCELED,    /* by `cancel_fd` */
 };
 
 struct np_send_reply {
     enum np_send_outcome outcome;
-    int http_status; /* 0 = there was none */
-    int grpc_status; /* -1 = there was none */
+    int http_status; /* 0 = none */
+    int grpc_status; /* -1 = none */
     int64_t n_rejected;
     double retry_after_s; /* what the server asked for, at least 0, not capped; -1 = nothing */
-    char text[256];       /* one line, valid UTF-8, no secrets: what happened, for people */
+    char text[256];       /* what happened, for people: one line, valid UTF-8, no secrets */
 };
 
 struct np_send_transport;
@@ -48,11 +49,11 @@ int np_send_transport_open(const struct np_send_destination *destination,
 void np_send_transport_freep(struct np_send_transport **transport);
 
 /*
- * Send one request body (np_otlp_batch_encode of the same protocol; uncompressed) and wait for the
- * answer, until `deadline_ns` (np_clock_mono_ns; the destination's timeout bounds it too) or until
- * `cancel_fd` is readable or hung up (-1 = never). It always says what happened in `reply`.
- * `batch_id` (NULL = none) goes along as header or metadata "x-neuro-batch-id": a batch that is
- * sent once more has the same.
+ * Send one request and wait for its answer. `body` is what np_otlp_batch_encode made for the same
+ * protocol, not compressed. The wait ends at `deadline_ns` (np_clock_mono_ns), at the destination's
+ * timeout, or when `cancel_fd` (-1 = none) becomes readable or hangs up. `reply` is always filled.
+ * `batch_id` (NULL = none) is sent as the header or metadata "x-neuro-batch-id"; a batch that is
+ * sent again keeps its id.
  */
 void np_send_transport_send(struct np_send_transport *transport, const void *body, size_t n_bytes,
                             const char *batch_id, int64_t deadline_ns, int cancel_fd,

@@ -1,4 +1,4 @@
-/* Answers: what a server says decides what becomes of the data. */
+/* Answers: from status, headers and body to the outcome of a request. */
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +46,7 @@ TEST(an_http_answer_means_what_the_specification_says)
         enum np_send_outcome outcome;
         int64_t n_rejected;
         double retry_after_s;
-        const char *text; /* a part */
+        const char *text; /* a part of the reply's text */
     } table[] = {
         {200, "", BODY(""), NP_SEND_ACCEPTED, 0, -1, ""},
         {202, JSON, BODY("{}"), NP_SEND_ACCEPTED, 0, -1, ""},
@@ -138,8 +138,8 @@ TEST(a_grpc_answer_means_what_the_specification_says)
         {200, GRPC, BODY("\0\0\0\0\0"), NP_SEND_ACCEPTED, 0, 0, ""}, /* trailers lost */
         {200, GRPC, BODY("\0\0\0\0\x09\x0a\x07\x08\x03\x12\x03why"), NP_SEND_PARTIAL, 0, 3,
          "3 rejected: why"},
-        {200, GRPC, BODY("\0\0\0\0"), NP_SEND_RETRY, -1, 0, "broke off"},
-        {200, GRPC, BODY("\0\0\0\0\x02\x0a"), NP_SEND_RETRY, -1, 0, "broke off"},
+        {200, GRPC, BODY("\0\0\0\0"), NP_SEND_RETRY, -1, 0, "ended before"},
+        {200, GRPC, BODY("\0\0\0\0\x02\x0a"), NP_SEND_RETRY, -1, 0, "ended before"},
         {200, "content-type: text/plain", BODY("hello"), NP_SEND_UNREACHABLE, -1, 0, "not gRPC"},
         {200, GRPC "grpc-status: 1", BODY(""), NP_SEND_RETRY, 1, 0, "CANCELLED"},
         {200, GRPC "grpc-status: 2", BODY(""), NP_SEND_REFUSED, 2, 0, "UNKNOWN"},
@@ -177,7 +177,7 @@ TEST(a_grpc_answer_means_what_the_specification_says)
     }
 }
 
-TEST(retry_info_makes_exhausted_resources_a_matter_of_time)
+TEST(exhausted_resources_with_retry_info_are_sent_again_later)
 {
     struct np_send_reply reply =
         read_answer(NP_OTLP_GRPC, 200, GRPC "grpc-status: 8\n" DETAILS, "", 0);
@@ -236,8 +236,8 @@ TEST(a_compressed_grpc_answer_is_read)
     ok_int(reply.outcome, NP_SEND_ACCEPTED);
 }
 
-/* More levels than a stack has room for. */
-TEST(a_deeply_nested_answer_is_passed_over)
+/* The answer has more levels than recursion could read within the stack. */
+TEST(a_deeply_nested_answer_is_ignored)
 {
     enum { DEPTH = 200000 };
     static const char level[] = "{\"partialSuccess\":";

@@ -1,4 +1,4 @@
-/* Transports against a scripted HTTP server, gRPC's Python server, and nobody. */
+/* Transports against a scripted HTTP server, gRPC's Python server, and a port without a server. */
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -79,7 +79,7 @@ static struct np_send_reply request(int port, const char *path, double seconds)
     return send_text(transport, "body", seconds);
 }
 
-/* A gzip member in two chunks. */
+/* A body that is a gzip member in two chunks. */
 static void make_compressed_chunks(void)
 {
     static const char plain[] = "{\"partialSuccess\":{\"rejectedSpans\":\"2\"}}";
@@ -144,7 +144,7 @@ TEST(each_http_answer_has_its_outcome)
 
 static void ok_header(struct server *server, const char *header)
 {
-    (void)atomic_load(&server->n_requests); /* what the server's thread wrote before is seen */
+    (void)atomic_load(&server->n_requests); /* makes what the server's thread wrote visible here */
     tap_check(strcasestr(server->head, header) != NULL, __FILE__, __LINE__, "'%s' in: %s", header,
               server->head);
 }
@@ -177,7 +177,7 @@ TEST(a_request_has_the_headers_and_the_body_of_the_protocol)
     server_stop(&server);
 }
 
-TEST(json_goes_out_as_it_is_when_nothing_is_to_be_compressed)
+TEST(json_without_compression_is_sent_unchanged)
 {
     struct server server;
     NP_AUTO(np_send_destination_done)
@@ -232,7 +232,7 @@ TEST(all_transports_share_a_kept_connection)
     server_stop(&server);
 }
 
-TEST(a_connection_that_was_closed_meanwhile_is_made_anew)
+TEST(a_kept_connection_that_was_closed_is_made_anew)
 {
     struct server server;
 
@@ -258,7 +258,7 @@ TEST(an_answer_without_end_is_cut_and_its_status_counts)
     server_stop(&server);
 }
 
-TEST(nobody_there_is_known_at_once)
+TEST(a_port_without_a_server_is_unreachable_at_once)
 {
     struct server server;
     int64_t start_ns = np_clock_mono_ns();
@@ -294,7 +294,7 @@ static void *close_later(void *fd)
     return NULL;
 }
 
-TEST(a_pipe_that_is_hung_up_cancels)
+TEST(a_pipe_that_hangs_up_cancels)
 {
     struct server server;
     struct np_send_reply reply;
@@ -315,7 +315,7 @@ TEST(a_pipe_that_is_hung_up_cancels)
     server_stop(&server);
 }
 
-TEST(a_proxy_is_not_asked_for_what_is_on_this_machine)
+TEST(requests_to_this_machine_use_no_proxy)
 {
     struct server server;
 
@@ -326,7 +326,7 @@ TEST(a_proxy_is_not_asked_for_what_is_on_this_machine)
     server_stop(&server);
 }
 
-TEST(a_certificate_that_is_not_there_is_said_before_any_request)
+TEST(a_missing_certificate_file_is_an_error_before_any_request)
 {
     char missing[] = "/nonexistent/ca.pem";
     char url[] = "https://127.0.0.1:1/";
@@ -364,8 +364,8 @@ TEST(each_failed_allocation_is_a_reply_or_an_error_until_it_works)
     server_stop(&server);
 }
 
-/* A child in which libcurl cannot be loaded: an empty file stands in its place. */
-TEST(without_libcurl_a_transport_says_so)
+/* In a child, empty files take the place of libcurl, so it cannot be loaded. */
+TEST(without_libcurl_opening_is_an_error)
 {
     const char *folder = tap_directory();
     NP_AUTO(np_freep) char *one = np_xasprintf("%s/libcurl.so.4", folder);
@@ -400,14 +400,14 @@ static int run_without_libcurl(void)
     return code == NP_ENOINPUT && !transport ? 0 : 1;
 }
 
-/* Foreign servers. */
+/* Other implementations of servers. */
 
 struct peer {
     pid_t pid;
     int stdin_fd, port;
 };
 
-/* False when there is no Python with the packages, or it does not come up. */
+/* False when there is no Python with the packages, or the server does not start. */
 static bool peer_start(struct peer *peer, const char *command, const char *folder)
 {
     const char *python = python_with("grpc, opentelemetry.proto.logs.v1.logs_pb2");
@@ -449,7 +449,7 @@ static void peer_stop(struct peer *peer)
     ok(waitpid(peer->pid, NULL, 0) == peer->pid);
 }
 
-/* A request of `signal` whose scope has this name: what the peer is to do. */
+/* A request of `signal`. Its scope's name tells the peer what to answer. */
 static void wish(enum np_otlp_signal signal, const char *name, struct np_otlp_buffer *body)
 {
     static const char *const items[] = {
@@ -493,7 +493,7 @@ static struct np_send_reply ask(struct np_send_transport *transport, enum np_otl
     return reply;
 }
 
-TEST(grpc_servers_take_all_signals_and_their_answers_are_understood)
+TEST(each_answer_of_a_grpc_server_has_its_outcome_for_each_signal)
 {
     static const struct {
         enum np_otlp_signal signal;
@@ -545,7 +545,7 @@ TEST(grpc_servers_take_all_signals_and_their_answers_are_understood)
     peer_stop(&peer);
 }
 
-TEST(what_a_grpc_server_finds_too_large_is_known_as_that)
+TEST(a_request_over_the_limit_of_a_grpc_server_is_too_large)
 {
     enum { LARGE = 5 << 20 }; /* the servers' common limit is 4 MiB */
     struct peer peer;
@@ -563,7 +563,7 @@ TEST(what_a_grpc_server_finds_too_large_is_known_as_that)
     peer_stop(&peer);
 }
 
-TEST(the_wrong_protocol_at_a_port_loses_nothing)
+TEST(a_server_of_the_other_protocol_loses_nothing)
 {
     struct server server;
     struct peer peer;
@@ -608,7 +608,7 @@ static struct np_send_reply request_tls(int port, const char *folder, bool has_c
     return send_text(transport, "body", 5);
 }
 
-TEST(tls_checks_the_server_and_shows_the_client)
+TEST(tls_checks_the_server_and_sends_the_certificate_of_the_client)
 {
     const char *folder = tap_directory();
     struct peer peer;
