@@ -10,6 +10,7 @@
 #include "cli/observation.h"
 #include "cli/telemetry.h"
 #include "cli/version.h"
+#include "pipeline/plan_json.h"
 #include "pipeline/run.h"
 #include "spool/record.h"
 #include "trace/names.h"

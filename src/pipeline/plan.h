@@ -38,7 +38,4 @@ void np_plan_freep(struct np_plan **plan);
 enum np_completeness np_plan_completeness(const struct np_plan *plan, const char *output_dir,
                                           const struct np_job *job, char **why);
 
-/* --dry-run: the plan as JSON; the caller frees. */
-char *np_plan_json(const struct np_plan *plan);
-
 #endif

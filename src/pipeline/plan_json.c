@@ -1,5 +1,4 @@
-/* --dry-run: what a run would do, for people and scripts. */
-#include "pipeline/plan.h"
+#include "pipeline/plan_json.h"
 
 static const char *decision_name(enum np_decision decision)
 {

@@ -11,8 +11,11 @@
 #include "base/path.h"
 #include "base/random.h"
 #include "codec/deflate.h"
+#include "pipeline/committed.h"
 #include "pipeline/fault.h"
-#include "pipeline/session.h"
+#include "pipeline/open.h"
+#include "pipeline/settled.h"
+#include "pipeline/working.h"
 #include "record/description.h"
 #include "record/survey.h"
 #include "trace/names.h"
@@ -169,7 +172,8 @@ static void finish(struct supervisor *s, struct np_active *active)
 
     np_trace_settle(s->run->trace);
     np_child_wait(&active->worker, INT64_MAX, &end);
-    np_active_close(active, &end);
+    np_active_settle(active, &end);
+    np_active_commit(active);
     np_metric_add(s->run->trace, &np_metric_sessions_active, -1, NULL, NULL);
     count_result(s, active);
     np_record_done(&active->record);

@@ -5,7 +5,7 @@
 
 #include "base/path.h"
 #include "image/nifti.h"
-#include "pipeline/plan.h"
+#include "pipeline/plan_json.h"
 #include "tap.h"
 
 static char *dataset;

@@ -1,0 +1,111 @@
+#include "pipeline/committed.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "pipeline/observe.h"
+#include "trace/names.h"
+
+static bool is_output(const struct np_file_record *file, const char *path)
+{
+    for (size_t i = 0; i < file->n_outputs; i++)
+        if (strcmp(file->output[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* A path that a record names, below OUTPUT_DIR and nowhere else. */
+static bool is_inside(const char *path)
+{
+    return *path && *path != '/' && !np_starts_with(path, "../") && !strstr(path, "/../");
+}
+
+/*
+ * Outputs of an earlier success that these options do not make: left in place they would belong to
+ * nobody. Only what our own record lists is touched.
+ */
+static void remove_superseded(const struct np_active *active, struct np_file_record *file)
+{
+    for (size_t i = 0; i < file->kept.n; i++) {
+        NP_AUTO(np_freep)
+        char *path = np_path_join(active->run->config->output_dir, file->kept.item[i]);
+        if (is_inside(file->kept.item[i]) && !is_output(file, file->kept.item[i]))
+            unlink(path);
+    }
+    np_strings_done(&file->kept);
+}
+
+static bool is_complete(const struct np_active *active)
+{
+    return active->record.state == NP_STATE_SUCCESS ||
+           (active->record.state == NP_STATE_NOTHING_TO_DO && active->run->config->allow_empty);
+}
+
+/* Status final, completion record last. What cannot be written makes the session fail: its state
+ * must be on disk. */
+static void write_records(struct np_active *active)
+{
+    struct np_error err = {0};
+    int code = np_record_write(active->job->place.status, &active->record, &err);
+
+    if (code == 0 && is_complete(active))
+        code = np_record_write(active->job->place.complete, &active->record, &err);
+    if (code == 0)
+        return;
+    np_active_fail(active, &err);
+    np_active_log(active, NP_ERROR_LEVEL, err.text);
+    np_record_write(active->job->place.status, &active->record, NULL);
+}
+
+static void settle_span(struct np_active *active)
+{
+    const struct np_session_record *record = &active->record;
+
+    if (!active->span)
+        return;
+    np_attrs_string(&active->span->attrs, NP_KEY_NEURO_OUTCOME,
+                    np_outcome_info(np_error_outcome(record->failure.code))->name);
+    if (record->failure.code) {
+        struct np_error why = {0};
+        np_error_set(&why, record->failure.code, "%s",
+                     record->failure.sentence ? record->failure.sentence : "");
+        np_span_fail(active->span, &why);
+    } else {
+        active->span->status = NP_STATUS_OK;
+    }
+    np_active_settle_trace(active, active->span);
+}
+
+static void say_outcome(struct np_active *active)
+{
+    NP_AUTO(np_str_done) struct np_str text = {0};
+    const struct np_session_record *record = &active->record;
+
+    if (record->failure.code) {
+        NP_AUTO(np_freep) char *failure = np_failure_text(&record->failure);
+        np_str_addf(&text, "%s: %s", np_state_name(record->state), failure);
+    } else {
+        np_str_addf(&text, "%s after %.1f s, %.0f MiB", np_state_name(record->state),
+                    record->wall_s, (double)record->peak_rss_bytes / (1 << 20));
+    }
+    np_console_say(active->run->console, 0, "%s: %s", active->job->label, np_str_text(&text));
+}
+
+void np_active_commit(struct np_active *active)
+{
+    for (size_t f = 0; f < active->record.n_files; f++)
+        if (active->record.file[f].state == NP_STATE_SUCCESS)
+            remove_superseded(active, &active->record.file[f]);
+    write_records(active);
+    settle_span(active);
+    np_observe_session(active); /* after the decision: exemplars lead to traces that are sent */
+    np_span_end(active->run->trace, &active->span);
+    say_outcome(active);
+    np_journal_close(&active->journal);
+    np_lock_release(&active->lock);
+    np_str_done(&active->inbox);
+    free(active->open);
+    active->open = NULL;
+}

@@ -1,0 +1,261 @@
+#include "pipeline/open.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "codec/deflate.h"
+#include "codec/sha256.h"
+#include "image/nifti.h"
+#include "pipeline/fault.h"
+#include "record/survey.h"
+#include "trace/names.h"
+
+/* What is known of a file before its worker has said a word. */
+static void describe_files(struct np_active *active)
+{
+    const struct np_job *job = active->job;
+
+    active->record.file = np_xcalloc(job->n_files, sizeof(*active->record.file));
+    active->record.n_files = job->n_files;
+    for (size_t i = 0; i < job->n_files; i++) {
+        struct np_file_record *file = &active->record.file[i];
+        NP_AUTO(np_freep) char *data_path = np_nifti_data_path(job->file[i].path);
+        file->path = np_xstrdup(job->file[i].recorded);
+        file->modality = np_xstrdup(job->file[i].modality);
+        file->method = np_xstrdup(job->file[i].method);
+        file->state = NP_STATE_NOT_STARTED;
+        np_file_record_look(file, data_path);
+    }
+}
+
+static void add_scheduler(struct np_session_record *record)
+{
+    static const char *const known[][2] = {{"slurm.job.id", "SLURM_JOB_ID"},
+                                           {"slurm.array.job.id", "SLURM_ARRAY_JOB_ID"},
+                                           {"slurm.array.task.id", "SLURM_ARRAY_TASK_ID"},
+                                           {"slurm.node.name", "SLURMD_NODENAME"},
+                                           {"slurm.cluster.name", "SLURM_CLUSTER_NAME"}};
+
+    record->scheduler = np_xcalloc(NP_COUNT(known), sizeof(*record->scheduler));
+    for (size_t i = 0; i < NP_COUNT(known); i++) {
+        const char *value = getenv(known[i][1]);
+        if (value && *value)
+            record->scheduler[record->n_scheduler++] = (struct np_text_record){
+                .key = np_xstrdup(known[i][0]), .text = np_utf8_clean(value)};
+    }
+}
+
+static char *copy_or_null(const char *text)
+{
+    return text ? np_xstrdup(text) : NULL;
+}
+
+static void describe(struct np_active *active)
+{
+    struct np_session_record *record = &active->record;
+    const struct np_run *run = active->run;
+    const struct np_session *session = active->job->session;
+
+    np_record_init(record);
+    snprintf(record->run_id, sizeof(record->run_id), "%s", run->id);
+    if (session) {
+        record->participant = np_xstrdup(session->participant);
+        record->session = copy_or_null(session->session);
+        record->requested_session = np_xstrdup(session->requested_session);
+    }
+    record->state = NP_STATE_RUNNING;
+    record->host = np_utf8_clean(np_process_place());
+    record->boot_id = np_xstrdup(np_boot_id());
+    record->pid = getpid();
+    record->pid_start = np_process_start(getpid());
+    add_scheduler(record);
+    record->start_ns = record->heartbeat_ns = np_clock_unix_ns();
+    record->software_version = np_xstrdup(run->version);
+    record->codec = np_xstrdup(np_codec_name());
+    record->config = np_xstrdup(run->plan->config);
+    np_sha256_of(record->config, strlen(record->config), record->config_sha256);
+    record->injected = np_fault_enabled(run->config);
+    describe_files(active);
+}
+
+static void open_span(struct np_active *active, const struct np_span *run_span)
+{
+    if (!active->job->session)
+        return;
+    active->span = np_span_new(NP_SPAN_SESSION, NULL);
+    np_span_link(active->span, run_span);
+    np_active_identity(active, &active->span->attrs);
+    np_attrs_string(&active->span->attrs, NP_KEY_NEURO_RUN_ID, active->run->id);
+    if (np_fault_enabled(active->run->config))
+        np_attrs_bool(&active->span->attrs, NP_KEY_NEURO_INJECTED, true);
+    np_span_begin(active->run->trace, active->span);
+    np_trace_id_hex(&active->span->trace_id, active->record.trace_id);
+    np_active_note_root(active, active->span);
+}
+
+static struct np_file_record *find_file(struct np_session_record *record, const char *path)
+{
+    for (size_t f = 0; f < record->n_files; f++)
+        if (strcmp(record->file[f].path, path) == 0)
+            return &record->file[f];
+    return NULL;
+}
+
+/* What an earlier success left of a file that is done again: it stays if the new try fails. */
+static void note_kept(struct np_file_record *file, const struct np_file_record *old,
+                      const struct np_session_record *old_record)
+{
+    bool succeeded = old->state == NP_STATE_SUCCESS;
+
+    memcpy(file->kept_input_sha256, succeeded ? old->sha256 : old->kept_input_sha256,
+           sizeof(file->kept_input_sha256));
+    memcpy(file->kept_config_sha256,
+           succeeded ? old_record->config_sha256 : old->kept_config_sha256,
+           sizeof(file->kept_config_sha256));
+    for (size_t i = 0; succeeded && i < old->n_outputs; i++)
+        np_strings_add(&file->kept, old->output[i].path);
+    for (size_t i = 0; !succeeded && i < old->kept.n; i++)
+        np_strings_add(&file->kept, old->kept.item[i]);
+}
+
+/* The selected file that writes what `old` wrote: the same image under another name (.nii, and now
+ * .nii.gz). NULL when there is none. */
+static struct np_file_record *successor(struct np_active *active, const struct np_file_record *old)
+{
+    for (size_t i = 0; i < active->job->n_files; i++) {
+        NP_AUTO(np_freep)
+        char *preproc = np_job_output(&active->job->file[i], NP_DERIVATIVE_PREPROC);
+        for (size_t k = 0; k < old->n_outputs; k++)
+            if (strcmp(old->output[k].path, preproc) == 0)
+                return &active->record.file[i];
+        if (np_strings_have(&old->kept, preproc))
+            return &active->record.file[i];
+    }
+    return NULL;
+}
+
+/* A file that is complete and was not asked for this time stays in the session's record. */
+static int carry(struct np_active *active, struct np_file_record *old,
+                 const struct np_session_record *old_record, struct np_error *err)
+{
+    struct np_session_record *record = &active->record;
+    struct np_file_record *heir = successor(active, old);
+
+    if (heir)
+        note_kept(heir, old, old_record);
+    if (heir || old->state != NP_STATE_SUCCESS)
+        return 0;
+    if (!old_record->config || strcmp(old_record->config, record->config) != 0)
+        return np_error_set(err, NP_ECONFIG,
+                            "'%s': made with other options than those of this run, and not among "
+                            "the files selected; select the whole session, or keep its options",
+                            old->path);
+    record->file = np_xrealloc(record->file, (record->n_files + 1) * sizeof(*record->file));
+    record->file[record->n_files] = (struct np_file_record){0};
+    np_file_record_move(old, &record->file[record->n_files++]);
+    return 0;
+}
+
+/*
+ * An earlier record becomes an attempt of this one, and what it holds of other files stays. A
+ * running one can only be a dead supervisor's: we hold the lock.
+ */
+static int inherit(struct np_active *active, struct np_error *err)
+{
+    NP_AUTO(np_record_done) struct np_session_record old = {0};
+
+    if (np_record_read(active->job->place.status, &old, NULL) < 0)
+        return 0;
+    if (old.state == NP_STATE_RUNNING)
+        np_record_close_lost(&old, np_clock_unix_ns());
+    np_record_inherit_attempts(&active->record, &old);
+    for (size_t f = 0; f < old.n_files; f++) {
+        struct np_file_record *file = find_file(&active->record, old.file[f].path);
+        if (file)
+            note_kept(file, &old.file[f], &old);
+        else
+            NP_TRY(carry(active, &old.file[f], &old, err));
+    }
+    return 0;
+}
+
+/* Leftovers of dead processes, where this session writes. */
+static void sweep(const struct np_active *active)
+{
+    np_atomic_sweep(active->job->place.directory);
+    for (size_t i = 0; i < active->job->n_files; i++) {
+        NP_AUTO(np_freep)
+        char *relative = np_job_output(&active->job->file[i], NP_DERIVATIVE_PREPROC);
+        NP_AUTO(np_freep) char *path = np_path_join(active->run->config->output_dir, relative);
+        NP_AUTO(np_freep) char *folder = np_path_directory(path);
+        np_atomic_sweep(folder);
+    }
+}
+
+static int remove_completion(const struct np_active *active, struct np_error *err)
+{
+    const char *path = active->job->place.complete;
+
+    if (unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot remove the completion record",
+                          path);
+}
+
+/* What became of the job since it was planned: 1 when another run has completed it, NP_ECONFIG when
+ * it did with other options. Without images there is nothing that another can have done better. */
+static int look_again(const struct np_active *active, struct np_error *err)
+{
+    const struct np_run *run = active->run;
+
+    if (active->job->n_files == 0 || run->config->rerun == NP_RERUN_ALL)
+        return 0;
+    enum np_completeness found =
+        np_plan_completeness(run->plan, run->config->output_dir, active->job, NULL);
+    if ((found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD) &&
+        run->config->rerun != NP_RERUN_OUTDATED)
+        return np_error_set(err, NP_ECONFIG,
+                            "'%s': another run has completed it meanwhile, with other options; "
+                            "give the two different output folders",
+                            active->job->label);
+    return found == NP_COMPLETE;
+}
+
+int np_active_open(struct np_active *active, struct np_run *run, const struct np_job *job,
+                   const struct np_span *run_span, struct np_error *err)
+{
+    *active = (struct np_active){.run = run,
+                                 .job = job,
+                                 .worker = {.fd = -1},
+                                 .journal = {.fd = -1},
+                                 .start_ns = np_clock_mono_ns()};
+    NP_TRY(np_directory_make(job->place.directory, err));
+    NP_TRY(np_lock_take(&active->lock, job->place.lock, err));
+    int code = look_again(active, err);
+    if (code != 0) {
+        np_lock_release(&active->lock);
+        return code;
+    }
+    describe(active);
+    sweep(active);
+    code = inherit(active, err);
+    if (code == 0)
+        code = remove_completion(active, err);
+    if (code == 0) {
+        open_span(active, run_span);
+        code = np_record_write(job->place.status, &active->record, err);
+    }
+    if (code < 0) {
+        np_span_end(run->trace, &active->span);
+        np_record_done(&active->record);
+        np_lock_release(&active->lock);
+        return code;
+    }
+    np_journal_open(&active->journal, job->place.log, run->id);
+    return 0;
+}

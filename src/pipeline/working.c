@@ -1,0 +1,162 @@
+#include "pipeline/working.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pipeline/wire.h"
+#include "pipeline/worker.h"
+
+/* What the worker's process gets. */
+struct start {
+    const struct np_active *active;
+    const struct np_span *run_span;
+};
+
+/* The worker's side of the fork. */
+static int be_worker(void *context, int fd)
+{
+    const struct start *start = context;
+    const struct np_active *active = start->active;
+    const struct np_worker_task task = {
+        .config = active->run->config,
+        .plan = active->run->plan,
+        .job = active->job,
+        .resource = np_trace_resource(active->run->trace),
+        .session = active->span,
+        .run = start->run_span,
+        .cancel = active->run->cancel,
+        .fd = fd,
+    };
+
+    np_span_export_environment(active->span ? active->span : start->run_span);
+    np_worker_run(&task);
+    return EXIT_SUCCESS;
+}
+
+int np_active_fork(struct np_active *active, const struct np_span *run_span, struct np_error *err)
+{
+    struct start start = {.active = active, .run_span = run_span};
+    const struct np_child_options worker = {
+        .channel = NP_CHILD_PIPE,
+        .signals = NP_CHILD_INHERITS_HANDLERS,
+        .death_signal = SIGKILL, /* without its supervisor it would publish what nobody records */
+        .run = be_worker,
+        .context = &start,
+    };
+
+    int code = np_child_start(&worker, &active->worker, err);
+    if (code < 0)
+        np_error_context(err, "'%s': no worker", active->job->label);
+    return code;
+}
+
+static void remember_open(struct np_active *active, struct np_span *span)
+{
+    active->open = np_xrealloc(active->open, (active->n_open + 1) * sizeof(*active->open));
+    active->open[active->n_open++] = span;
+}
+
+static void forget_open(struct np_active *active, const struct np_span *ended)
+{
+    for (size_t i = 0; i < active->n_open; i++)
+        if (memcmp(&active->open[i]->span_id, &ended->span_id, sizeof(ended->span_id)) == 0) {
+            np_span_freep(&active->open[i]);
+            active->open[i] = active->open[--active->n_open];
+            return;
+        }
+}
+
+static void take_span(struct np_active *active, const struct np_frame *frame)
+{
+    NP_AUTO(np_span_freep) struct np_span *span = NULL;
+
+    if (!np_wire_span(frame, &span))
+        return;
+    if (!active->record.trace_id[0])
+        np_trace_id_hex(&span->trace_id, active->record.trace_id);
+    if (frame->type == NP_FRAME_SPAN_START) {
+        np_trace_span_start(active->run->trace, span);
+        remember_open(active, span);
+        span = NULL;
+        return;
+    }
+    if (np_span_id_is_zero(&span->parent_id))
+        np_active_settle_trace(active, span);
+    np_trace_span_end(active->run->trace, span);
+    forget_open(active, span);
+}
+
+static void take_log(struct np_active *active, const struct np_frame *frame)
+{
+    struct np_log_record record;
+
+    if (!np_wire_log(frame, &record))
+        return;
+    np_active_log_record(active, &record);
+    np_log_record_done(&record);
+}
+
+/* The worker knows nothing of what was kept. */
+static void move_kept(struct np_file_record *from, struct np_file_record *to)
+{
+    np_strings_done(&to->kept);
+    to->kept = from->kept;
+    from->kept = (struct np_strings){0};
+    memcpy(to->kept_input_sha256, from->kept_input_sha256, sizeof(to->kept_input_sha256));
+    memcpy(to->kept_config_sha256, from->kept_config_sha256, sizeof(to->kept_config_sha256));
+}
+
+static void take_file(struct np_active *active, const struct np_frame *frame)
+{
+    NP_AUTO(np_freep) char *json = NULL;
+    struct np_file_record file = {0};
+    uint32_t index;
+
+    if (!np_wire_file(frame, &index, &json) || index >= active->job->n_files ||
+        np_file_record_parse(json, &file, NULL) < 0)
+        return;
+    move_kept(&active->record.file[index], &file);
+    np_file_record_move(&file, &active->record.file[index]);
+    np_active_heartbeat(active);
+}
+
+static void take_frames(struct np_active *active)
+{
+    size_t position = 0;
+    struct np_frame frame;
+
+    while (np_wire_next(&active->inbox, &position, &frame)) {
+        if (frame.type == NP_FRAME_LOG)
+            take_log(active, &frame);
+        else if (frame.type == NP_FRAME_FILE)
+            take_file(active, &frame);
+        else
+            take_span(active, &frame);
+    }
+    if (position > 0) {
+        active->inbox.length -= position;
+        memmove(active->inbox.text, active->inbox.text + position, active->inbox.length + 1);
+    }
+}
+
+bool np_active_read(struct np_active *active)
+{
+    char buffer[65536];
+
+    for (;;) {
+        ssize_t n = read(active->worker.fd, buffer, sizeof(buffer));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return true;
+        if (n <= 0) {
+            np_child_close(&active->worker);
+            return false;
+        }
+        np_str_add_bytes(&active->inbox, buffer, (size_t)n);
+        take_frames(active);
+    }
+}
