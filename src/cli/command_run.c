@@ -156,6 +156,7 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     np_trace_freep(&run.trace);
     np_observation_done(&observation);
     np_attrs_done(&resource);
+    np_results_done(&run.results);
     return run.exit_status;
 }
 

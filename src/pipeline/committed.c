@@ -1,11 +1,11 @@
 #include "pipeline/committed.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/path.h"
 #include "pipeline/observe.h"
+#include "pipeline/verdict.h"
 #include "trace/names.h"
 
 static bool is_output(const struct np_file_record *file, const char *path)
@@ -47,35 +47,29 @@ static bool is_complete(const struct np_active *active)
  * must be on disk. */
 static void write_records(struct np_active *active)
 {
+    struct np_session_record *record = &active->record;
+    const struct np_verdict settled = {.state = record->state, .code = record->failure.code};
     struct np_error err = {0};
-    int code = np_record_write(active->job->place.status, &active->record, &err);
+    int code = np_record_write(active->job->place.status, record, &err);
 
     if (code == 0 && is_complete(active))
-        code = np_record_write(active->job->place.complete, &active->record, &err);
+        code = np_record_write(active->job->place.complete, record, &err);
+    record->state = np_verdict_commit(settled, code).state;
     if (code == 0)
         return;
-    np_active_fail(active, &err);
+    np_failure_set(&record->failure, &err, NULL);
     np_active_log(active, NP_ERROR_LEVEL, err.text);
-    np_record_write(active->job->place.status, &active->record, NULL);
+    np_record_write(active->job->place.status, record, NULL);
 }
 
 static void settle_span(struct np_active *active)
 {
-    const struct np_session_record *record = &active->record;
+    const struct np_failure *failure = &active->record.failure;
+    struct np_error why = {0};
 
-    if (!active->span)
-        return;
-    np_attrs_string(&active->span->attrs, NP_KEY_NEURO_OUTCOME,
-                    np_outcome_info(np_error_outcome(record->failure.code))->name);
-    if (record->failure.code) {
-        struct np_error why = {0};
-        np_error_set(&why, record->failure.code, "%s",
-                     record->failure.sentence ? record->failure.sentence : "");
-        np_span_fail(active->span, &why);
-    } else {
-        active->span->status = NP_STATUS_OK;
-    }
-    np_active_settle_trace(active, active->span);
+    if (failure->code)
+        np_error_set(&why, failure->code, "%s", failure->sentence ? failure->sentence : "");
+    np_active_settle_span(active, &why);
 }
 
 static void say_outcome(struct np_active *active)
@@ -105,7 +99,6 @@ void np_active_commit(struct np_active *active)
     say_outcome(active);
     np_journal_close(&active->journal);
     np_lock_release(&active->lock);
-    np_str_done(&active->inbox);
-    free(active->open);
-    active->open = NULL;
+    np_reporting_done(&active->reporting);
+    active->phase = NP_PHASE_COMMITTED;
 }

@@ -226,14 +226,33 @@ static int look_again(const struct np_active *active, struct np_error *err)
     return found == NP_COMPLETE;
 }
 
+/* The session is begun as far as its record can be written. */
+static int begin_record(struct np_active *active, const struct np_span *run_span,
+                        struct np_error *err)
+{
+    describe(active);
+    sweep(active);
+    NP_TRY(inherit(active, err));
+    NP_TRY(remove_completion(active, err));
+    open_span(active, run_span);
+    return np_record_write(active->job->place.status, &active->record, err);
+}
+
+static void give_up(struct np_active *active, const struct np_error *why)
+{
+    np_active_settle_span(active, why);
+    np_span_end(active->run->trace, &active->span);
+    np_record_done(&active->record);
+    np_lock_release(&active->lock);
+}
+
 int np_active_open(struct np_active *active, struct np_run *run, const struct np_job *job,
                    const struct np_span *run_span, struct np_error *err)
 {
-    *active = (struct np_active){.run = run,
-                                 .job = job,
-                                 .worker = {.fd = -1},
-                                 .journal = {.fd = -1},
-                                 .start_ns = np_clock_mono_ns()};
+    np_active_init(active);
+    active->run = run;
+    active->job = job;
+    active->start_ns = np_clock_mono_ns();
     NP_TRY(np_directory_make(job->place.directory, err));
     NP_TRY(np_lock_take(&active->lock, job->place.lock, err));
     int code = look_again(active, err);
@@ -241,21 +260,12 @@ int np_active_open(struct np_active *active, struct np_run *run, const struct np
         np_lock_release(&active->lock);
         return code;
     }
-    describe(active);
-    sweep(active);
-    code = inherit(active, err);
-    if (code == 0)
-        code = remove_completion(active, err);
-    if (code == 0) {
-        open_span(active, run_span);
-        code = np_record_write(job->place.status, &active->record, err);
-    }
+    code = begin_record(active, run_span, err);
     if (code < 0) {
-        np_span_end(run->trace, &active->span);
-        np_record_done(&active->record);
-        np_lock_release(&active->lock);
+        give_up(active, err);
         return code;
     }
     np_journal_open(&active->journal, job->place.log, run->id);
+    active->phase = NP_PHASE_OPEN;
     return 0;
 }

@@ -8,6 +8,8 @@
 
 #include "pipeline/console.h"
 #include "pipeline/plan.h"
+#include "pipeline/reporting.h"
+#include "pipeline/results.h"
 #include "trace/sampler.h"
 
 /* A descriptor that is looked after while sessions run: `ready` is called when it can be read. */
@@ -17,7 +19,7 @@ struct np_run_watch {
     void *self;
 };
 
-/* All borrowed but the results. */
+/* All borrowed but id, sampler and results. */
 struct np_run {
     const struct np_config *config;
     const struct np_plan *plan;
@@ -31,8 +33,10 @@ struct np_run {
     bool joins_no_parent;     /* TRACEPARENT in the environment is passed over */
     struct np_run_watch watch;
 
-    /* results */
-    size_t n_success, n_failed, n_interrupted, n_skipped, n_nothing, n_not_started;
+    struct np_reporter reporter; /* {0} = no reports */
+
+    /* What came of it; the caller calls np_results_done. */
+    struct np_results results;
     int exit_status;
 };
 
@@ -47,7 +51,7 @@ void np_run_id(char id[40]);
 int np_run_prepare(const struct np_run *run, struct np_error *err);
 
 /*
- * Run the plan's jobs and set the results. Failures of sessions are in their records; exit_status
+ * Run the plan's jobs; set run->results and run->exit_status. Failures of sessions are in their records; exit_status
  * follows docs/exit-codes.md. The last line of a run that failed names stage, reason and remedy.
  */
 void np_run_execute(struct np_run *run);

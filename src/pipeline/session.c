@@ -3,6 +3,25 @@
 #include "base/clock.h"
 #include "trace/names.h"
 
+void np_active_init(struct np_active *active)
+{
+    *active = (struct np_active){.journal = {.fd = -1}};
+    np_working_init(&active->working);
+    np_reporting_init(&active->reporting);
+}
+
+int np_active_fd(const struct np_active *active)
+{
+    switch (active->phase) {
+    case NP_PHASE_WORKING:
+        return active->working.worker.fd;
+    case NP_PHASE_REPORTING:
+        return active->reporting.child.fd;
+    default:
+        return -1;
+    }
+}
+
 void np_active_identity(const struct np_active *active, struct np_attrs *attrs)
 {
     const struct np_session *session = active->job->session;
@@ -60,13 +79,27 @@ void np_active_settle_trace(struct np_active *active, struct np_span *root)
     np_trace_tell_sampling(active->run->trace, &root->trace_id, sampled);
 }
 
+void np_active_settle_span(struct np_active *active, const struct np_error *failure)
+{
+    if (!active->span)
+        return;
+    np_attrs_string(&active->span->attrs, NP_KEY_NEURO_OUTCOME,
+                    np_outcome_info(np_error_outcome(failure->code))->name);
+    if (failure->code)
+        np_span_fail(active->span, failure);
+    else
+        active->span->status = NP_STATUS_OK;
+    np_active_settle_trace(active, active->span);
+}
+
 void np_active_heartbeat(struct np_active *active)
 {
+    np_lock_touch(&active->lock);
+    if (active->record.state != NP_STATE_RUNNING)
+        return;
     active->record.heartbeat_ns = np_clock_unix_ns();
     active->record.wall_s = (double)(np_clock_mono_ns() - active->start_ns) * 1e-9;
-    /* A failure here is not the end: the final write decides. */
     np_record_refresh(active->job->place.status, &active->record, NULL);
-    np_lock_touch(&active->lock);
 }
 
 void np_active_fail(struct np_active *active, const struct np_error *why)

@@ -1,11 +1,17 @@
-/* Phase "settled": the worker has ended, and the record is final in memory. Inside pipeline/ only. */
+/*
+ * Phase "settled": the worker has ended, and the record is final in memory: the states of files and
+ * session (verdict.h), failures, sums, times. Inside pipeline/ only.
+ */
 #ifndef NP_PIPELINE_SETTLED_H
 #define NP_PIPELINE_SETTLED_H
 
 #include "pipeline/session.h"
 
-/* The worker has ended so (zeroed when none was started): settle the states of the files and of the
- * session, and end the spans that the worker left open. */
-void np_active_settle(struct np_active *active, const struct np_child_end *end);
+/*
+ * Wait for the worker, which has closed its pipe (a session that is open only, without images or
+ * failed by np_active_fail, has none), settle the record, and end the spans that the worker left
+ * open.
+ */
+void np_active_settle(struct np_active *active);
 
 #endif

@@ -6,8 +6,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pipeline/session.h"
 #include "pipeline/wire.h"
 #include "pipeline/worker.h"
+
+void np_working_init(struct np_working *working)
+{
+    *working = (struct np_working){.worker = {.fd = -1}};
+}
+
+void np_working_done(struct np_working *working)
+{
+    np_child_stop(&working->worker, SIGKILL, 0, NULL);
+    for (size_t i = 0; i < working->n_open; i++)
+        np_span_freep(&working->open[i]);
+    free(working->open);
+    np_str_done(&working->inbox);
+    np_working_init(working);
+}
 
 /* What the worker's process gets. */
 struct start {
@@ -36,7 +52,7 @@ static int be_worker(void *context, int fd)
     return EXIT_SUCCESS;
 }
 
-int np_active_fork(struct np_active *active, const struct np_span *run_span, struct np_error *err)
+int np_active_work(struct np_active *active, const struct np_span *run_span, struct np_error *err)
 {
     struct start start = {.active = active, .run_span = run_span};
     const struct np_child_options worker = {
@@ -47,24 +63,26 @@ int np_active_fork(struct np_active *active, const struct np_span *run_span, str
         .context = &start,
     };
 
-    int code = np_child_start(&worker, &active->worker, err);
-    if (code < 0)
+    if (np_child_start(&worker, &active->working.worker, err) < 0) {
         np_error_context(err, "'%s': no worker", active->job->label);
-    return code;
+        return NP_EBUSY;
+    }
+    active->phase = NP_PHASE_WORKING;
+    return 0;
 }
 
-static void remember_open(struct np_active *active, struct np_span *span)
+static void remember_open(struct np_working *working, struct np_span *span)
 {
-    active->open = np_xrealloc(active->open, (active->n_open + 1) * sizeof(*active->open));
-    active->open[active->n_open++] = span;
+    working->open = np_xrealloc(working->open, (working->n_open + 1) * sizeof(*working->open));
+    working->open[working->n_open++] = span;
 }
 
-static void forget_open(struct np_active *active, const struct np_span *ended)
+static void forget_open(struct np_working *working, const struct np_span *ended)
 {
-    for (size_t i = 0; i < active->n_open; i++)
-        if (memcmp(&active->open[i]->span_id, &ended->span_id, sizeof(ended->span_id)) == 0) {
-            np_span_freep(&active->open[i]);
-            active->open[i] = active->open[--active->n_open];
+    for (size_t i = 0; i < working->n_open; i++)
+        if (memcmp(&working->open[i]->span_id, &ended->span_id, sizeof(ended->span_id)) == 0) {
+            np_span_freep(&working->open[i]);
+            working->open[i] = working->open[--working->n_open];
             return;
         }
 }
@@ -79,14 +97,14 @@ static void take_span(struct np_active *active, const struct np_frame *frame)
         np_trace_id_hex(&span->trace_id, active->record.trace_id);
     if (frame->type == NP_FRAME_SPAN_START) {
         np_trace_span_start(active->run->trace, span);
-        remember_open(active, span);
+        remember_open(&active->working, span);
         span = NULL;
         return;
     }
     if (np_span_id_is_zero(&span->parent_id))
         np_active_settle_trace(active, span);
     np_trace_span_end(active->run->trace, span);
-    forget_open(active, span);
+    forget_open(&active->working, span);
 }
 
 static void take_log(struct np_active *active, const struct np_frame *frame)
@@ -125,10 +143,11 @@ static void take_file(struct np_active *active, const struct np_frame *frame)
 
 static void take_frames(struct np_active *active)
 {
+    struct np_str *inbox = &active->working.inbox;
     size_t position = 0;
     struct np_frame frame;
 
-    while (np_wire_next(&active->inbox, &position, &frame)) {
+    while (np_wire_next(inbox, &position, &frame)) {
         if (frame.type == NP_FRAME_LOG)
             take_log(active, &frame);
         else if (frame.type == NP_FRAME_FILE)
@@ -137,8 +156,8 @@ static void take_frames(struct np_active *active)
             take_span(active, &frame);
     }
     if (position > 0) {
-        active->inbox.length -= position;
-        memmove(active->inbox.text, active->inbox.text + position, active->inbox.length + 1);
+        inbox->length -= position;
+        memmove(inbox->text, inbox->text + position, inbox->length + 1);
     }
 }
 
@@ -147,16 +166,31 @@ bool np_active_read(struct np_active *active)
     char buffer[65536];
 
     for (;;) {
-        ssize_t n = read(active->worker.fd, buffer, sizeof(buffer));
+        ssize_t n = read(active->working.worker.fd, buffer, sizeof(buffer));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             return true;
         if (n <= 0) {
-            np_child_close(&active->worker);
+            np_child_close(&active->working.worker);
             return false;
         }
-        np_str_add_bytes(&active->inbox, buffer, (size_t)n);
+        np_str_add_bytes(&active->working.inbox, buffer, (size_t)n);
         take_frames(active);
     }
+}
+
+void np_active_stop(struct np_active *active, int signal)
+{
+    if (active->working.worker.pid > 0)
+        kill(active->working.worker.pid, signal);
+}
+
+void np_active_kill_late(struct np_active *active)
+{
+    struct np_working *working = &active->working;
+
+    if (working->worker.pid > 0 && !working->was_too_late &&
+        kill(working->worker.pid, SIGKILL) == 0)
+        working->was_too_late = true;
 }

@@ -1,13 +1,38 @@
-/* Phase "working": a worker does the job and tells of it through a pipe. Inside pipeline/ only. */
+/*
+ * Phase "working": a worker process does the job and tells of it through a pipe (worker.h, wire.h).
+ * What comes up the pipe goes to the record, the journal and the trace. Inside pipeline/ only.
+ */
 #ifndef NP_PIPELINE_WORKING_H
 #define NP_PIPELINE_WORKING_H
 
-#include "pipeline/session.h"
+#include "base/child.h"
+#include "base/str.h"
+#include "trace/trace.h"
 
-/* Start the worker. Returns 0, NP_EBUSY (no process). */
-int np_active_fork(struct np_active *active, const struct np_span *run_span, struct np_error *err);
+struct np_active;
+
+/* What belongs to this phase. */
+struct np_working {
+    struct np_child worker;
+    bool was_too_late;     /* it did not stop within NP_STOP_GRACE_S, and was killed */
+    struct np_str inbox;   /* bytes of a frame that is not whole yet */
+    struct np_span **open; /* the worker's spans that have not ended */
+    size_t n_open;
+};
+
+void np_working_init(struct np_working *working);
+void np_working_done(struct np_working *working);
+
+/* Start the worker of an open session. Returns 0, NP_EBUSY (no process: the session stays open). */
+int np_active_work(struct np_active *active, const struct np_span *run_span, struct np_error *err);
 
 /* Take what the worker has said; false once it has closed its end. */
 bool np_active_read(struct np_active *active);
+
+/* Pass a signal that stops the run on to the worker. */
+void np_active_stop(struct np_active *active, int signal);
+
+/* The grace is over: kill a worker that has not stopped. */
+void np_active_kill_late(struct np_active *active);
 
 #endif

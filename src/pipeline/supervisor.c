@@ -1,0 +1,268 @@
+#include "pipeline/supervisor.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "pipeline/committed.h"
+#include "pipeline/open.h"
+#include "pipeline/settled.h"
+#include "pipeline/verdict.h"
+#include "trace/names.h"
+
+static const int64_t HEARTBEAT_NS = INT64_C(30) * 1000000000;
+enum { POLL_S = 1 };
+
+void np_supervisor_init(struct np_supervisor *s, struct np_run *run, const struct np_span *run_span)
+{
+    *s = (struct np_supervisor){.run = run,
+                                .span = run_span,
+                                .n_slots = (size_t)run->plan->n_parallel,
+                                .beat_ns = np_clock_mono_ns(),
+                                .collected_ns = np_clock_mono_ns()};
+    s->active = np_xcalloc(s->n_slots, sizeof(*s->active));
+    for (size_t i = 0; i < s->n_slots; i++)
+        np_active_init(&s->active[i]);
+}
+
+void np_supervisor_done(struct np_supervisor *s)
+{
+    free(s->active);
+    *s = (struct np_supervisor){0};
+}
+
+void np_supervisor_workers(const struct np_supervisor *s, pid_t *pid)
+{
+    for (size_t i = 0; i < s->n_slots; i++)
+        pid[i] = s->active[i].working.worker.pid;
+}
+
+static void count(struct np_supervisor *s, const char *label, enum np_state state,
+                  const struct np_failure *failure)
+{
+    struct np_console *console = s->run->console;
+
+    np_results_add(&s->run->results, label, state, failure);
+    console->n_failed = s->run->results.n_failed;
+    console->n_done++;
+}
+
+/* A session that could not even begin: its record was not touched, it may be another process's. */
+static void refuse(struct np_supervisor *s, const struct np_job *job, const struct np_error *err)
+{
+    struct np_failure failure = {0};
+
+    np_failure_set(&failure, err, NULL);
+    count(s, job->label, NP_STATE_FAILED, &failure);
+    np_failure_done(&failure);
+    np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
+    np_console_say(s->run->console, 0, "%s: not begun: %s", job->label, err->text);
+    np_trace_log(s->run->trace, s->span, NP_ERROR_LEVEL, NULL,
+                 job->session ? "%s: not begun: %s" : "'%s': not begun: %s", job->label, err->text);
+}
+
+static void pass_over(struct np_supervisor *s, const struct np_job *job)
+{
+    count(s, job->label, NP_STATE_SKIPPED, NULL);
+    np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
+    np_console_say(s->run->console, 1, "%s: another run has completed it meanwhile, kept",
+                   job->label);
+}
+
+static void commit(struct np_supervisor *s, struct np_active *active)
+{
+    np_active_commit(active);
+    np_metric_add(s->run->trace, &np_metric_sessions_active, -1, NULL, NULL);
+    count(s, active->job->label, active->record.state, &active->record.failure);
+    s->begins_no_more = s->begins_no_more || (active->record.state == NP_STATE_FAILED &&
+                                              s->run->config->stop_on_first_crash);
+    np_record_done(&active->record);
+    np_active_init(active);
+}
+
+/* The worker has ended, or there was none. */
+static void finish(struct np_supervisor *s, struct np_active *active)
+{
+    np_trace_settle(s->run->trace);
+    np_active_settle(active);
+    if (!np_active_report(active))
+        commit(s, active);
+}
+
+/* A session goes on as far as its child's news take it. */
+static void advance(struct np_supervisor *s, struct np_active *active, bool has_news)
+{
+    if (active->phase == NP_PHASE_WORKING && has_news && !np_active_read(active))
+        finish(s, active);
+    else if (active->phase == NP_PHASE_REPORTING && np_active_report_is_over(active))
+        commit(s, active);
+}
+
+/* A session without images has no worker: its record says so at once. */
+static void begin(struct np_supervisor *s, const struct np_job *job, struct np_active *slot)
+{
+    struct np_error err = {0};
+    int opened = np_active_open(slot, s->run, job, s->span, &err);
+
+    if (opened != 0) {
+        np_active_init(slot);
+        if (opened < 0)
+            refuse(s, job, &err);
+        else
+            pass_over(s, job);
+        return;
+    }
+    np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
+    np_metric_add(s->run->trace, &np_metric_sessions_active, 1, NULL, NULL);
+    if (job->n_files == 0) {
+        if (job->session && job->session->unreadable) {
+            np_error_set(&err, NP_ENOINPUT, "%s", job->session->unreadable);
+            np_active_fail(slot, &err);
+        }
+        finish(s, slot);
+        return;
+    }
+    np_console_say(s->run->console, 1, "%s: begun", job->label);
+    np_trace_settle(s->run->trace);
+    if (np_active_work(slot, s->span, &err) < 0) {
+        np_active_fail(slot, &err);
+        finish(s, slot);
+        /* the next ones would fare no better, and lose their completion */
+        s->begins_no_more = true;
+    }
+}
+
+static struct np_active *free_slot(struct np_supervisor *s)
+{
+    for (size_t i = 0; i < s->n_slots; i++)
+        if (s->active[i].phase == NP_PHASE_NONE)
+            return &s->active[i];
+    return NULL;
+}
+
+/* Signals come in here and while waiting, nowhere else: sessions that take no waiting (nothing to
+ * do, refused) do not keep a run from being stopped. */
+static bool may_begin(const struct np_supervisor *s)
+{
+    sigprocmask(SIG_SETMASK, &s->open, NULL);
+    sigprocmask(SIG_SETMASK, &s->closed, NULL);
+    return !s->begins_no_more && !s->run->cancel->signal;
+}
+
+static void begin_more(struct np_supervisor *s)
+{
+    struct np_active *slot;
+
+    while (may_begin(s) && s->next_job < s->run->plan->n_jobs && (slot = free_slot(s))) {
+        const struct np_job *job = &s->run->plan->job[s->next_job++];
+        if (job->decision == NP_DECIDE_RUN || job->decision == NP_DECIDE_NOTHING_TO_DO)
+            begin(s, job, slot);
+    }
+}
+
+static size_t n_active(const struct np_supervisor *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n_slots; i++)
+        n += s->active[i].phase != NP_PHASE_NONE;
+    return n;
+}
+
+static void forward_signal(struct np_supervisor *s)
+{
+    if (!s->run->cancel->signal || s->forwarded)
+        return;
+    s->forwarded = true;
+    s->forwarded_ns = np_clock_mono_ns();
+    for (size_t i = 0; i < s->n_slots; i++)
+        np_active_stop(&s->active[i], (int)s->run->cancel->signal);
+    np_console_say(s->run->console, 0, "signal %d: stopping %zu sessions",
+                   (int)s->run->cancel->signal, n_active(s));
+}
+
+/* A worker that hangs, in a file system that does not answer or in a bug of ours, must not keep the
+ * others' ends from being told before whoever sent the signal kills us all. */
+static void kill_late_ones(struct np_supervisor *s)
+{
+    if (!s->forwarded ||
+        np_clock_mono_ns() - s->forwarded_ns <= NP_STOP_GRACE_S * INT64_C(1000000000))
+        return;
+    for (size_t i = 0; i < s->n_slots; i++)
+        np_active_kill_late(&s->active[i]);
+}
+
+static void heartbeats(struct np_supervisor *s)
+{
+    if (np_clock_mono_ns() - s->beat_ns < HEARTBEAT_NS)
+        return;
+    s->beat_ns = np_clock_mono_ns();
+    for (size_t i = 0; i < s->n_slots; i++)
+        if (s->active[i].phase != NP_PHASE_NONE)
+            np_active_heartbeat(&s->active[i]);
+}
+
+static void collect_at_times(struct np_supervisor *s)
+{
+    double interval_s = s->run->metric_interval_s;
+
+    if (interval_s <= 0 || (double)(np_clock_mono_ns() - s->collected_ns) * 1e-9 < interval_s)
+        return;
+    s->collected_ns = np_clock_mono_ns();
+    np_trace_collect(s->run->trace);
+}
+
+/* Signals are let in only while waiting, so that none falls between a look at `cancel` and the
+ * wait. */
+static void wait_for_news(struct np_supervisor *s)
+{
+    const struct np_run_watch *watch = &s->run->watch;
+    struct pollfd *fds = np_xcalloc(s->n_slots + 1, sizeof(*fds));
+    const struct timespec timeout = {.tv_sec = POLL_S};
+
+    for (size_t i = 0; i < s->n_slots; i++)
+        fds[i] = (struct pollfd){.fd = np_active_fd(&s->active[i]), .events = POLLIN};
+    bool is_watching = watch->ready && !s->watch_ended;
+    fds[s->n_slots] = (struct pollfd){.fd = is_watching ? watch->fd : -1, .events = POLLIN};
+    np_trace_settle(s->run->trace);
+    int n = s->run->cancel->signal && !s->forwarded
+                ? 0
+                : ppoll(fds, (nfds_t)s->n_slots + 1, &timeout, &s->open);
+    if (n > 0 && fds[s->n_slots].revents & (POLLHUP | POLLERR | POLLNVAL))
+        s->watch_ended = true; /* it would be ready for ever */
+    else if (n > 0 && fds[s->n_slots].revents & POLLIN)
+        watch->ready(watch->self);
+    for (size_t i = 0; i < s->n_slots; i++)
+        advance(s, &s->active[i], n > 0 && fds[i].revents);
+    free(fds);
+}
+
+void np_supervise(struct np_supervisor *s)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
+
+    sigprocmask(SIG_SETMASK, NULL, &s->open);
+    s->closed = s->open;
+    for (size_t i = 0; i < NP_COUNT(signals); i++) {
+        sigdelset(&s->open, signals[i]); /* a launcher may have left them blocked */
+        sigaddset(&s->closed, signals[i]);
+    }
+    sigprocmask(SIG_SETMASK, &s->closed, NULL);
+    begin_more(s);
+    while (n_active(s) > 0) {
+        s->run->console->n_active = n_active(s);
+        np_console_progress(s->run->console);
+        wait_for_news(s);
+        forward_signal(s);
+        kill_late_ones(s);
+        heartbeats(s);
+        collect_at_times(s);
+        begin_more(s);
+    }
+    sigprocmask(SIG_SETMASK, &s->open, NULL);
+    for (; s->next_job < s->run->plan->n_jobs; s->next_job++) {
+        const struct np_job *job = &s->run->plan->job[s->next_job];
+        if (job->decision == NP_DECIDE_RUN)
+            np_results_add(&s->run->results, job->label, NP_STATE_NOT_STARTED, NULL);
+    }
+}
