@@ -1,6 +1,6 @@
 /* Reading: plain files as they are; gzip as a sequence of members, each header, deflate data, CRC
  * and length. */
-#include "codec/gzip.h"
+#include "codec/source.h"
 
 #include <errno.h>
 #include <fcntl.h>

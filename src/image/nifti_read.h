@@ -2,7 +2,7 @@
 #ifndef NP_IMAGE_NIFTI_READ_H
 #define NP_IMAGE_NIFTI_READ_H
 
-#include "codec/gzip.h"
+#include "codec/source.h"
 #include "image/nifti_header.h"
 
 /* Start with zeros. */

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
-#include "codec/gzip.h"
+#include "codec/packed.h"
 #include "image/nifti_header.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "voxels are written as they lie");
@@ -186,21 +186,31 @@ static int finish_file(int fd, const char *path, struct np_error *err)
     return 0;
 }
 
-static int write_content(const char *path, const char *fd_path, const struct content *what,
-                         const struct np_nifti_output *how, const struct np_exec *exec,
-                         struct np_nifti_written *written, struct np_error *err)
+static int pack(int fd, const char *path, const struct content *what,
+                const struct np_nifti_output *how, const struct np_exec *exec,
+                struct np_packed *packed, struct np_error *err)
 {
     uint8_t header[NP_NIFTI2_OFFSET];
     struct np_bytes head = {header, make_header(what, how, header)};
     struct np_bytes body = {what->voxel,
                             np_grid_voxels(what->grid) * (size_t)what->bytes_per_voxel};
     enum np_packing packing = np_ends_with(path, ".gz") ? NP_PACKING_GZIP : NP_PACKING_PLAIN;
+    NP_AUTO(np_packer_freep) struct np_packer *packer = NULL;
+
+    NP_TRY(np_packer_open(fd, path, packing, &head, exec, &packer, err));
+    return np_packer_finish(packer, &body, packed, err);
+}
+
+static int write_content(const char *path, const char *fd_path, const struct content *what,
+                         const struct np_nifti_output *how, const struct np_exec *exec,
+                         struct np_nifti_written *written, struct np_error *err)
+{
     struct np_packed packed;
 
     int fd = open(fd_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot create", path);
-    int result = np_packed_write(fd, path, packing, &head, &body, exec, &packed, err);
+    int result = pack(fd, path, what, how, exec, &packed, err);
     if (result < 0) {
         close(fd);
         return result;

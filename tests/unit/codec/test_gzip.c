@@ -1,12 +1,15 @@
 /* gzip: what we write is read by others, what others write is read by us, and what is damaged is
  * refused with a sentence. */
-#include "codec/gzip.h"
+#include "codec/packed.h"
+#include "codec/source.h"
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,10 +56,13 @@ static int pack(const char *path, enum np_packing packing, const void *head, siz
                 const void *body, size_t n_body, const struct np_exec *exec,
                 struct np_packed *packed, struct np_error *err)
 {
+    NP_AUTO(np_packer_freep) struct np_packer *packer = NULL;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    int code = np_packed_write(fd, path, packing, &(struct np_bytes){head, n_head},
-                               &(struct np_bytes){body, n_body}, exec, packed, err);
+    int code =
+        np_packer_open(fd, path, packing, &(struct np_bytes){head, n_head}, exec, &packer, err);
 
+    if (code == 0)
+        code = np_packer_finish(packer, &(struct np_bytes){body, n_body}, packed, err);
     close(fd);
     return code;
 }
@@ -474,12 +480,122 @@ TEST(a_full_disk_is_no_space)
         tap_skip("no /dev/full here");
         return;
     }
-    int fd = open("/dev/full", O_WRONLY);
-    ok_int(np_packed_write(fd, "out.gz", NP_PACKING_GZIP, &(struct np_bytes){"h", 1},
-                           &(struct np_bytes){noise, N}, NULL, &packed, &err),
-           NP_ESPACE);
-    ok_contains(err.text, "'out.gz': cannot write after 0 bytes: No space left on device");
+    ok_int(pack("/dev/full", NP_PACKING_GZIP, "h", 1, noise, N, NULL, &packed, &err), NP_ESPACE);
+    ok_contains(err.text, "'/dev/full': cannot write after 0 bytes: No space left on device");
+}
+
+/* A file that may grow to `most` bytes; the signal that says so is not wanted. */
+static void limit_file_size(rlim_t most)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    ok_int(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = most < limit.rlim_max ? most : limit.rlim_max;
+    ok_int(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+TEST(a_disk_that_fills_up_in_any_block_is_named_with_what_was_written)
+{
+    enum { N = 11 << 20, STEP = 1900001 };
+    NP_AUTO(np_team_freep) struct np_team *team = np_team_new(3);
+    NP_AUTO(np_freep) uint8_t *noise = make_content(CONTENT_NOISE, N);
+    struct np_exec exec = {.team = team};
+
+    for (rlim_t most = STEP; most < N; most += STEP) {
+        struct np_packed packed = {.n_bytes = 99};
+        struct np_error err = {0};
+        struct stat status;
+        long long n_said = -1;
+        limit_file_size(most);
+        int code =
+            pack(file_name("full.gz"), NP_PACKING_GZIP, "h", 1, noise, N, &exec, &packed, &err);
+        limit_file_size(RLIM_INFINITY);
+        ok_int(code, NP_ESPACE);
+        ok_int(stat(file_name("full.gz"), &status), 0);
+        ok_int(status.st_size, (int64_t)most);
+        const char *said = strstr(err.text, "full.gz': cannot write after ");
+        ok(said && sscanf(said, "full.gz': cannot write after %lld bytes", &n_said) == 1);
+        /* The block that did not fit is not counted: noise's blocks are a MiB and little more. */
+        ok(n_said <= (int64_t)most && n_said > (int64_t)most - (1 << 20) - 1000);
+        ok_int(packed.n_bytes, 99);
+    }
+}
+
+/* Appended in pieces of `step` bytes, or of sizes that vary when it is 0; the last `n_last` bytes
+ * are given to finish. */
+static int pack_in_pieces(const char *path, enum np_packing packing, const uint8_t *body, size_t n,
+                          size_t step, size_t n_last, const struct np_exec *exec,
+                          struct np_packed *packed, struct np_error *err)
+{
+    NP_AUTO(np_packer_freep) struct np_packer *packer = NULL;
+    NP_AUTO(np_freep) uint8_t *piece = np_xmalloc(n + 1);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    int code = np_packer_open(fd, path, packing, &(struct np_bytes){"head", 4}, exec, &packer, err);
+    size_t size = step;
+
+    for (size_t from = 0; code == 0 && from < n - n_last; from += size) {
+        size = step ? step : from % 1999993 + 1;
+        size = size < n - n_last - from ? size : n - n_last - from;
+        memcpy(piece, body + from, size);
+        code = np_packer_append(packer, piece, size, err);
+        memset(piece, 0xee, size); /* the packer has what it needs of it */
+    }
+    if (code == 0)
+        code = np_packer_finish(packer, &(struct np_bytes){body + n - n_last, n_last}, packed, err);
     close(fd);
+    return code;
+}
+
+TEST(the_bytes_do_not_depend_on_how_the_body_was_cut_into_pieces)
+{
+    static const size_t steps[] = {0, 65536, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 9000000};
+    static const size_t lasts[] = {0, 1, 5 * (1 << 20) + 7};
+    enum { N = 10 * (1 << 20) + 12345 };
+    NP_AUTO(np_freep) uint8_t *bytes = make_content(CONTENT_SMOOTH, N);
+
+    for (int packing = NP_PACKING_PLAIN; packing <= NP_PACKING_GZIP; packing++) {
+        struct np_packed whole, packed;
+        struct np_error err = {0};
+        const char *path = file_name("pieces");
+        ok_int(pack(path, (enum np_packing)packing, "head", 4, bytes, N, NULL, &whole, &err), 0);
+        for (size_t i = 0; i < NP_COUNT(steps) * NP_COUNT(lasts); i++) {
+            NP_AUTO(np_team_freep) struct np_team *team = np_team_new(1 + (int)(i % 3));
+            struct np_exec exec = {.team = team};
+            char hex[NP_SHA256_HEX];
+            ok_int(pack_in_pieces(path, (enum np_packing)packing, bytes, N,
+                                  steps[i / NP_COUNT(lasts)], lasts[i % NP_COUNT(lasts)], &exec,
+                                  &packed, &err),
+                   0);
+            ok_int(np_sha256_file(path, hex, &err), 0);
+            ok_str(hex, whole.sha256);
+            ok_str(packed.sha256, whole.sha256);
+            ok_str(packed.body_sha256, whole.body_sha256);
+            ok_int(packed.n_bytes, whole.n_bytes);
+        }
+    }
+}
+
+TEST(a_file_that_is_not_finished_is_refused_by_readers)
+{
+    enum { N = 9 << 20 };
+    NP_AUTO(np_freep) uint8_t *bytes = make_content(CONTENT_SMOOTH, N);
+    NP_AUTO(np_packer_freep) struct np_packer *packer = NULL;
+    NP_AUTO(np_str_done) struct np_str content = {0};
+    const char *path = file_name("unfinished.gz");
+    struct np_error err = {0};
+    char hex[NP_SHA256_HEX];
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+
+    ok_int(
+        np_packer_open(fd, path, NP_PACKING_GZIP, &(struct np_bytes){"h", 1}, NULL, &packer, &err),
+        0);
+    ok_int(np_packer_append(packer, bytes, N, &err), 0);
+    np_packer_freep(&packer);
+    ok(!packer);
+    close(fd);
+    ok_int(read_all(path, &content, hex, &err), NP_ETRUNCATED);
+    ok_contains(err.text, "expected the end of its gzip stream");
 }
 
 TEST(a_signal_stops_reading_and_writing)
@@ -518,6 +634,17 @@ TEST(every_failed_allocation_is_no_memory_and_leaves_nothing)
     }
     ok_int(code, 0);
     ok(nth > 3);
+    code = NP_ENOMEM;
+    for (nth = 1; code == NP_ENOMEM && nth < MOST; nth++) {
+        struct np_packed packed;
+        struct np_error err = {0};
+        np_alloc_fail_at(nth);
+        code = pack_in_pieces(file_name("memory.gz"), NP_PACKING_GZIP, bytes, N, 100000, 1, NULL,
+                              &packed, &err);
+        ok(code == 0 || (code == NP_ENOMEM && strstr(err.text, "no memory")));
+    }
+    ok_int(code, 0);
+    ok(nth > 4);
     code = NP_ENOMEM;
     for (nth = 1; code == NP_ENOMEM && nth < MOST; nth++) {
         struct np_error err = {0};
