@@ -28,8 +28,12 @@ struct np_source {
     bool gzipped;
     bool at_eof;
     int64_t file_bytes;
-    int64_t n_taken; /* bytes of the file that reached the buffer */
-    struct np_sha256 hash;
+    struct timespec changed; /* when it was opened */
+    int64_t n_taken;         /* bytes of the file that reached the buffer */
+    struct np_sha256 hash;   /* of them */
+    /* The longest stretch from the file's beginning that was read before a rewind, and its hash. */
+    int64_t n_known;
+    struct np_sha256 known;
     struct np_inflate *inflate;
     uint32_t crc;      /* of the member's content so far */
     uint32_t n_member; /* its length, modulo 2^32 as in the trailer */
@@ -58,24 +62,48 @@ static int refuse_missing(const char *path, int reason, struct np_error *err)
 }
 
 /* Non-blocking, so that a FIFO cannot hold us. */
-static int open_regular(const char *path, int *fd, int64_t *n_bytes, struct np_error *err)
+static int open_regular(const char *path, int *fd, struct stat *status, struct np_error *err)
 {
-    struct stat status;
     int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (opened < 0)
         return refuse_missing(path, errno, err);
-    int reason = fstat(opened, &status) == 0 ? 0 : errno;
-    if (reason == 0 && S_ISREG(status.st_mode)) {
+    int reason = fstat(opened, status) == 0 ? 0 : errno;
+    if (reason == 0 && S_ISREG(status->st_mode)) {
         *fd = opened;
-        *n_bytes = status.st_size;
         return 0;
     }
     close(opened);
     if (reason)
         return np_error_errno(err, reason, NP_ENOINPUT, "'%s': cannot look at it", path);
     return np_error_set(err, NP_ENOINPUT, "'%s': expected a file, found a %s", path,
-                        S_ISDIR(status.st_mode) ? "folder" : "device or pipe");
+                        S_ISDIR(status->st_mode) ? "folder" : "device or pipe");
+}
+
+static int refuse_changed(const struct np_source *source, struct np_error *err)
+{
+    return np_error_set(err, NP_EBUSY,
+                        "'%s': expected the file as it was when it was first read, found it "
+                        "changed; run again when nothing writes to it",
+                        source->path);
+}
+
+/* Compare with what was read before a rewind, when these bytes reach the end of it. */
+static int check_known(const struct np_source *source, const void *bytes, size_t n_bytes,
+                       struct np_error *err)
+{
+    int64_t n_rest = source->n_known - source->n_taken;
+    uint8_t before[NP_SHA256_BYTES], now[NP_SHA256_BYTES];
+
+    if (n_rest <= 0 || ((size_t)n_rest > n_bytes && n_bytes > 0))
+        return 0;
+    if (n_bytes == 0)
+        return refuse_changed(source, err);
+    struct np_sha256 known = source->known, hash = source->hash;
+    np_sha256_update(&hash, bytes, (size_t)n_rest);
+    np_sha256_digest(&known, before);
+    np_sha256_digest(&hash, now);
+    return memcmp(before, now, sizeof(now)) == 0 ? 0 : refuse_changed(source, err);
 }
 
 static int read_file(struct np_source *source, void *out, size_t n_bytes, size_t *n_read,
@@ -89,6 +117,7 @@ static int read_file(struct np_source *source, void *out, size_t n_bytes, size_t
     if (n < 0)
         return np_error_errno(err, errno, NP_EIO, "'%s': cannot read after %lld bytes",
                               source->path, (long long)source->n_taken);
+    NP_TRY(check_known(source, out, (size_t)n, err));
     np_sha256_update(&source->hash, out, (size_t)n);
     source->n_taken += n;
     source->at_eof = n == 0;
@@ -111,18 +140,30 @@ static int fill(struct np_source *source, struct np_error *err)
     return 0;
 }
 
+/* At the file's beginning, with its first bytes in the buffer. */
+static int begin(struct np_source *source, struct np_error *err)
+{
+    np_sha256_init(&source->hash);
+    source->n_taken = 0;
+    source->at_eof = false;
+    source->in = source->in_end = source->buffer + NP_INFLATE_LOOKBEHIND;
+    source->state = source->gzipped ? SOURCE_MEMBER : SOURCE_PLAIN;
+    return fill(source, err);
+}
+
 int np_source_open(const char *path, struct np_source **out, struct np_error *err)
 {
     NP_AUTO(np_source_freep) struct np_source *source = np_try_malloc(1, sizeof(*source));
+    struct stat status;
 
     if (!source)
         return np_error_set(err, NP_ENOMEM, "'%s': no memory for a buffer of %zu KiB", path,
                             sizeof(*source) >> 10);
     *source = (struct np_source){.fd = -1, .path = np_xstrdup(path)};
-    NP_TRY(open_regular(path, &source->fd, &source->file_bytes, err));
-    np_sha256_init(&source->hash);
-    source->in = source->in_end = source->buffer + NP_INFLATE_LOOKBEHIND;
-    NP_TRY(fill(source, err));
+    NP_TRY(open_regular(path, &source->fd, &status, err));
+    source->file_bytes = status.st_size;
+    source->changed = status.st_mtim;
+    NP_TRY(begin(source, err));
     source->gzipped =
         source->in_end - source->in >= 2 && source->in[0] == 0x1f && source->in[1] == 0x8b;
     if (source->gzipped) {
@@ -173,6 +214,23 @@ int64_t np_source_most_bytes(const struct np_source *source)
     return __builtin_mul_overflow(source->file_bytes, (int64_t)NP_DEFLATE_MOST_GAIN, &most)
                ? INT64_MAX
                : most;
+}
+
+int np_source_rewind(struct np_source *source, struct np_error *err)
+{
+    struct stat now;
+
+    if (source->n_taken > source->n_known) {
+        source->n_known = source->n_taken;
+        source->known = source->hash;
+    }
+    if (fstat(source->fd, &now) != 0 || lseek(source->fd, 0, SEEK_SET) != 0)
+        return np_error_errno(err, errno, NP_EIO, "'%s': cannot go back to its beginning",
+                              source->path);
+    if (now.st_size != source->file_bytes || now.st_mtim.tv_sec != source->changed.tv_sec ||
+        now.st_mtim.tv_nsec != source->changed.tv_nsec)
+        return refuse_changed(source, err);
+    return begin(source, err);
 }
 
 static int refuse_cut(const struct np_source *source, struct np_error *err)

@@ -41,14 +41,23 @@ int64_t np_source_most_bytes(const struct np_source *source);
 int np_source_read(struct np_source *source, void *out, size_t n_bytes, size_t *n_read,
                    struct np_error *err);
 
-/* Go on `n_bytes` further in a plain file without reading them; its hash is then not taken.
- * Returns 0 or NP_EIO. */
+/* Go on `n_bytes` further in a plain file without reading them; its hash is then not taken,
+ * and np_source_rewind must not follow. Returns 0 or NP_EIO. */
 int np_source_jump(struct np_source *source, int64_t n_bytes);
 
 /* Read past `n_bytes`; *n_skipped is less only at the content's end. Returns the above and
  * NP_ECANCELED. */
 int np_source_skip(struct np_source *source, int64_t n_bytes, const struct np_exec *exec,
                    int64_t *n_skipped, struct np_error *err);
+
+/*
+ * Go back to the beginning of the content. The file is read again from there, so the way to a place
+ * costs what it cost the first time. What comes must be the bytes that came before: the longest
+ * stretch read so far is compared by its hash when it has been read again.
+ * Returns 0, NP_EBUSY (the file's size or time of change is another than when it was opened),
+ * NP_EIO. After it, reading may return NP_EBUSY too: the bytes are not those that were read before.
+ */
+int np_source_rewind(struct np_source *source, struct np_error *err);
 
 /*
  * Read to the end, so that all checksums are verified, and hash the file.

@@ -6,6 +6,8 @@
 #ifndef NP_IMAGE_NIFTI_H
 #define NP_IMAGE_NIFTI_H
 
+#include <math.h>
+
 #include "base/exec.h"
 #include "image/image.h"
 
@@ -64,6 +66,13 @@ struct np_nifti_sample {
  */
 int np_nifti_read_sample(const char *path, struct np_nifti_info *info,
                          struct np_nifti_sample *sample, struct np_error *err);
+
+/* What was seen while voxels were made floats; adds up over volumes. */
+struct np_nifti_seen {
+    int64_t n_nonfinite;    /* voxels that were NaN or infinite; they are 0 in the image */
+    float minimum, maximum; /* of the finite voxels, scaled; minimum > maximum: there was none */
+};
+#define NP_NIFTI_NOTHING_SEEN ((struct np_nifti_seen){0, INFINITY, -INFINITY})
 
 /* What np_nifti_read_volume saw on its way. */
 struct np_nifti_content {

@@ -42,8 +42,9 @@ static const struct {
     {NIFTI_TYPE_FLOAT32, from_float32}, {NIFTI_TYPE_FLOAT64, from_float64},
 };
 
-static void swap_bytes(void *raw, int64_t n, int n_bytes)
+void np_nifti_to_native(const struct np_nifti_info *info, void *raw, int64_t n)
 {
+    int n_bytes = info->swapped ? info->bytes_per_voxel : 1;
     uint16_t *two = raw;
     uint32_t *four = raw;
     uint64_t *eight = raw;
@@ -103,8 +104,7 @@ static void range_of_finite(float *voxel, int64_t n, struct np_nifti_seen *seen)
 static void convert_piece(const struct np_nifti_info *info, convert_fn *convert, uint8_t *raw,
                           int64_t n, float *out, struct np_nifti_seen *seen)
 {
-    if (info->swapped)
-        swap_bytes(raw, n, info->bytes_per_voxel);
+    np_nifti_to_native(info, raw, n);
     convert(raw, n, info->scl_slope, info->scl_inter, out);
     int64_t n_nonfinite = count_nonfinite(out, n);
     seen->n_nonfinite += n_nonfinite;

@@ -4,12 +4,6 @@
 
 #include "image/nifti.h"
 
-/* What was seen while voxels were made. */
-struct np_nifti_seen {
-    int64_t n_nonfinite;
-    float minimum, maximum; /* of the finite; +infinity and -infinity when there was none */
-};
-
 /*
  * out[i] = raw[i] × slope + intercept, in double, then rounded to float; what is not finite then is
  * counted and becomes 0. `raw` is changed when its byte order is not ours.
@@ -18,5 +12,8 @@ struct np_nifti_seen {
  */
 void np_nifti_convert(const struct np_nifti_info *info, void *raw, int64_t n, float *out,
                       struct np_nifti_seen *seen);
+
+/* Bring stored voxels to this machine's byte order, in place. */
+void np_nifti_to_native(const struct np_nifti_info *info, void *raw, int64_t n);
 
 #endif

@@ -137,7 +137,7 @@ static int refuse_overflow(const char *path, struct np_error *err)
 }
 
 /* Axes four to seven are volumes, whatever they stand for. */
-static int check_axes(const char *path, const nifti_2_header *h, struct np_grid *grid,
+static int check_axes(const char *path, const nifti_2_header *h, struct np_grid *grid, int *n_axes,
                       struct np_error *err)
 {
     if (h->dim[0] < 1 || h->dim[0] > MOST_AXES)
@@ -156,6 +156,8 @@ static int check_axes(const char *path, const nifti_2_header *h, struct np_grid 
                                 path, i, (long long)h->dim[i]);
         if (__builtin_mul_overflow(*n, h->dim[i], n))
             return refuse_overflow(path, err);
+        if (h->dim[i] > 1)
+            *n_axes = i;
     }
     return 0;
 }
@@ -398,7 +400,7 @@ int np_nifti_parse(const char *path, const uint8_t *bytes, size_t n_bytes,
                                                        : offsetof(nifti_2_header, magic));
     NP_TRY(check_magic(path, found.version, (const char *)magic, &where.is_pair, err));
     NP_TRY(decode(path, bytes, found.version, found.swapped, &h, &where.offset, err));
-    NP_TRY(check_axes(path, &h, &found.grid, err));
+    NP_TRY(check_axes(path, &h, &found.grid, &where.n_axes, err));
     NP_TRY(check_datatype(path, &h, &found, err));
     NP_TRY(check_layout(path, &found, &where, err));
     NP_TRY(check_geometry(path, &h, &found, err));

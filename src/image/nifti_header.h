@@ -16,6 +16,7 @@ enum {
 /* Where a header says that the voxels are. */
 struct np_nifti_layout {
     bool is_pair;         /* in an .img file of their own */
+    int n_axes;           /* up to the last one with more than one voxel */
     int64_t offset;       /* of the first voxel in the data file's content */
     int64_t n_data_bytes; /* of all volumes; offset + n_data_bytes does not overflow */
 };

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "image/nifti_convert.h"
-#include "image/nifti_read.h"
+#include "image/nifti_file.h"
 
 enum {
     N_PLACES = 128, /* in a plain file */
@@ -28,7 +28,7 @@ struct sampling {
 static int64_t read_place(struct sampling *s)
 {
     struct np_nifti_sample *sample = s->sample;
-    struct np_nifti_seen seen = {0, INFINITY, -INFINITY};
+    struct np_nifti_seen seen = NP_NIFTI_NOTHING_SEEN;
     int64_t size = s->info->bytes_per_voxel;
     size_t n_read = 0;
 
@@ -87,15 +87,15 @@ static void sample_plain(struct sampling *s)
 int np_nifti_read_sample(const char *path, struct np_nifti_info *info,
                          struct np_nifti_sample *sample, struct np_error *err)
 {
-    NP_AUTO(np_nifti_opened_done) struct np_nifti_opened file = {0};
+    NP_AUTO(np_nifti_file_done) struct np_nifti_file file = {0};
 
-    NP_TRY(np_nifti_open(path, &file, err));
+    NP_TRY(np_nifti_file_open(path, &file, err));
     *info = file.info;
     sample->n = 0;
     double n_voxels = (double)np_grid_voxels(&info->grid);
     sample->n_nonzero = n_voxels; /* unless the sample says less */
     sample->growth = 1;
-    if (np_nifti_skip_to_voxels(path, &file, NULL, NULL) < 0)
+    if (np_nifti_file_seek(&file, 0, NULL, NULL) < 0)
         return 0;
     NP_AUTO(np_freep) struct sampling *s = np_xcalloc(1, sizeof(*s));
     s->source = file.source;

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "base/path.h"
 #include "tap.h"
@@ -134,6 +135,22 @@ static inline const char *odd_write(const char *name, const struct odd *odd, con
     const char *path = odd_write_bytes(name, file.text, file.length);
     np_str_done(&file);
     return path;
+}
+
+/* A gzipped copy; `mode` is zlib's: "wb0" stores without compressing. */
+static inline void gzip_with(const char *mode, const char *from, const char *to)
+{
+    NP_AUTO(np_str_done) struct np_str content = {0};
+
+    ok_int(np_file_read(from, 16 << 20, &content, NULL), 0);
+    gzFile out = gzopen(to, mode);
+    ok(out && gzwrite(out, content.text, (unsigned)content.length) == (int)content.length);
+    ok_int(gzclose(out), Z_OK);
+}
+
+static inline void gzip_file(const char *from, const char *to)
+{
+    gzip_with("wb", from, to);
 }
 
 #endif

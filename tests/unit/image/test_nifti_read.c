@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "odd_nifti.h"
 
@@ -159,21 +158,6 @@ TEST(voxels_that_are_not_finite_become_0_and_are_counted)
         0);
     ok_int(content.n_nonfinite, N_VOXELS);
     ok_near(content.minimum, 0, 0, "minimum of none");
-}
-
-static void gzip_with(const char *mode, const char *from, const char *to)
-{
-    NP_AUTO(np_str_done) struct np_str content = {0};
-
-    ok_int(np_file_read(from, 16 << 20, &content, NULL), 0);
-    gzFile out = gzopen(to, mode);
-    ok(out && gzwrite(out, content.text, (unsigned)content.length) == (int)content.length);
-    ok_int(gzclose(out), Z_OK);
-}
-
-static void gzip_file(const char *from, const char *to)
-{
-    gzip_with("wb", from, to);
 }
 
 TEST(gzipped_files_and_pairs_by_either_name)
