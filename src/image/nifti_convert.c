@@ -128,3 +128,34 @@ void np_nifti_convert(const struct np_nifti_info *info, void *raw, int64_t n, fl
         convert_piece(info, convert, bytes + done * info->bytes_per_voxel,
                       n - done < PIECE ? n - done : PIECE, out + done, seen);
 }
+
+#define STORE_AS(name, type, low, high)                                                  \
+    static void name(const float *in, int64_t n, double slope, double inter, type *out,  \
+                     struct np_nifti_misfits *misfits)                                   \
+    {                                                                                    \
+        int64_t n_clipped = 0, n_nan = 0;                                                \
+                                                                                         \
+        for (int64_t i = 0; i < n; i++) {                                                \
+            double value = isnan(in[i]) ? 0 : in[i];                                     \
+            double rounded = rint((value - inter) / slope);                              \
+            double kept = rounded < (low) ? (low) : rounded > (high) ? (high) : rounded; \
+            n_nan += isnan(in[i]);                                                       \
+            n_clipped += kept != rounded;                                                \
+            out[i] = (type)kept;                                                         \
+        }                                                                                \
+        misfits->n_clipped += n_clipped;                                                 \
+        misfits->n_nan += n_nan;                                                         \
+    }
+
+STORE_AS(as_uint8, uint8_t, 0, UINT8_MAX)
+STORE_AS(as_int16, int16_t, INT16_MIN, INT16_MAX)
+
+void np_nifti_store(int datatype, const float *in, int64_t n, double slope, double inter, void *raw,
+                    struct np_nifti_misfits *misfits)
+{
+    assert(datatype == NIFTI_TYPE_UINT8 || datatype == NIFTI_TYPE_INT16);
+    if (datatype == NIFTI_TYPE_UINT8)
+        as_uint8(in, n, slope, inter, raw, misfits);
+    else
+        as_int16(in, n, slope, inter, raw, misfits);
+}

@@ -1,4 +1,5 @@
-/* Inside this module: voxels as a file holds them, made floats. */
+/* Inside this module: voxels as a file holds them, made floats, and floats made what a file is to
+ * hold. */
 #ifndef NP_IMAGE_NIFTI_CONVERT_H
 #define NP_IMAGE_NIFTI_CONVERT_H
 
@@ -15,5 +16,19 @@ void np_nifti_convert(const struct np_nifti_info *info, void *raw, int64_t n, fl
 
 /* Bring stored voxels to this machine's byte order, in place. */
 void np_nifti_to_native(const struct np_nifti_info *info, void *raw, int64_t n);
+
+/* Voxels that a datatype could not hold. */
+struct np_nifti_misfits {
+    int64_t n_clipped, n_nan;
+};
+
+/*
+ * raw[i] = (in[i] - intercept) / slope, in double, then rounded to the nearest integer, ties to
+ * even, and clipped to what the datatype holds; NaN counts as 0.
+ *   datatype  NIFTI_TYPE_UINT8 or NIFTI_TYPE_INT16
+ * Adds to `misfits`.
+ */
+void np_nifti_store(int datatype, const float *in, int64_t n, double slope, double inter, void *raw,
+                    struct np_nifti_misfits *misfits);
 
 #endif

@@ -1,241 +1,40 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <math.h>
-#include <nifti2_io.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+/* Writing a file of one volume, from memory. */
+#include <nifti1.h>
 
-#include "base/path.h"
-#include "codec/packed.h"
-#include "image/nifti_header.h"
+#include "image/nifti_out.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "voxels are written as they lie");
-_Static_assert(sizeof(nifti_1_header) == NP_NIFTI1_BYTES, "packed as on disk");
-_Static_assert(sizeof(nifti_2_header) == NP_NIFTI2_BYTES, "packed as on disk");
-
-/* What is written, of an image or a mask. */
-struct content {
-    const struct np_grid *grid;
-    const void *voxel;
-    int datatype, bytes_per_voxel;
-};
-
-static double column_dot(const nifti_dmat44 *m, int i, int j)
+static int write_voxels(const char *path, const char *fd_path, const struct np_nifti_form *form,
+                        const void *voxel, const struct np_nifti_output *how,
+                        const struct np_exec *exec, struct np_nifti_written *written,
+                        struct np_error *err)
 {
-    return m->m[0][i] * m->m[0][j] + m->m[1][i] * m->m[1][j] + m->m[2][i] * m->m[2][j];
-}
+    NP_AUTO(np_nifti_out_done) struct np_nifti_out out = {0};
+    struct np_bytes all = {voxel, np_grid_voxels(form->grid) * (size_t)form->bytes_per_voxel};
 
-/* Axes at right angles: a qform can say it. Those of floats are so within some 1e-7. */
-static bool has_shear(const nifti_dmat44 *m)
-{
-    static const double MOST_COSINE = 1e-5;
-
-    for (int i = 0; i < 3; i++) {
-        int j = (i + 1) % 3;
-        double lengths = sqrt(column_dot(m, i, i) * column_dot(m, j, j));
-        if (fabs(column_dot(m, i, j)) > MOST_COSINE * lengths)
-            return true;
-    }
-    return false;
-}
-
-/* The qform and the voxel sizes are made from the sform as it will lie in the file, so that writing
- * again what was read changes nothing. */
-static void set_geometry(nifti_2_header *h, const struct np_affine *world_from_voxel,
-                         int xform_code)
-{
-    double *const rows[3] = {h->srow_x, h->srow_y, h->srow_z};
-    nifti_dmat44 m;
-    double ignored[3];
-
-    memcpy(m.m, world_from_voxel->m, sizeof(m.m));
-    for (int i = 0; i < 3; i++)
-        memcpy(rows[i], m.m[i], 4 * sizeof(double));
-    for (int j = 0; j < 3; j++)
-        h->pixdim[j + 1] = sqrt(column_dot(&m, j, j));
-    h->pixdim[0] = 1;
-    h->sform_code = xform_code;
-    h->xyzt_units = NIFTI_UNITS_MM;
-    if (has_shear(&m))
-        return;
-    nifti_dmat44_to_quatern(m, &h->quatern_b, &h->quatern_c, &h->quatern_d, &h->qoffset_x,
-                            &h->qoffset_y, &h->qoffset_z, &ignored[0], &ignored[1], &ignored[2],
-                            &h->pixdim[0]);
-    h->qform_code = xform_code;
-}
-
-static struct np_affine rounded_to_floats(const struct np_affine *a)
-{
-    struct np_affine rounded;
-
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 4; j++)
-            rounded.m[i][j] = (float)a->m[i][j];
-    return rounded;
-}
-
-/* The order of slices in time holds for the axis it names as long as that axis has them all. */
-static void set_slices(nifti_2_header *h, const struct np_nifti_info *like)
-{
-    int slice_axis = DIM_INFO_TO_SLICE_DIM(like->dim_info);
-
-    h->dim_info = (char)like->dim_info;
-    if (like->slice_code <= 0 || slice_axis == 0)
-        return;
-    h->slice_code = like->slice_code;
-    h->slice_end = h->dim[slice_axis] - 1;
-}
-
-static void fill_header(nifti_2_header *h, int version, const struct content *what,
-                        const struct np_nifti_output *how)
-{
-    struct np_affine world_from_voxel = version == 1
-                                            ? rounded_to_floats(&what->grid->world_from_voxel)
-                                            : what->grid->world_from_voxel;
-    const struct np_nifti_info *like = how ? how->like : NULL;
-
-    memset(h, 0, sizeof(*h));
-    h->sizeof_hdr = NP_NIFTI2_BYTES;
-    memcpy(h->magic, "n+2\0\r\n\032\n", sizeof(h->magic));
-    h->vox_offset = NP_NIFTI2_OFFSET;
-    h->datatype = (int16_t)what->datatype;
-    h->bitpix = (int16_t)(8 * what->bytes_per_voxel);
-    h->scl_slope = 1;
-    h->dim[0] = 3;
-    for (int i = 0; i < 7; i++) {
-        h->dim[i + 1] = i < 3 ? what->grid->n[i] : 1;
-        h->pixdim[i + 1] = 1;
-    }
-    set_geometry(h, &world_from_voxel, like ? like->xform_code : NIFTI_XFORM_SCANNER_ANAT);
-    if (like)
-        set_slices(h, like);
-    if (how && how->description)
-        snprintf(h->descrip, sizeof(h->descrip), "%s", how->description);
-}
-
-/* Every field that fill_header sets. */
-static void narrow(const nifti_2_header *h2, nifti_1_header *h1)
-{
-    memset(h1, 0, sizeof(*h1));
-    h1->sizeof_hdr = NP_NIFTI1_BYTES;
-    h1->regular = 'r'; /* as ANALYZE wanted it; some readers still look */
-    memcpy(h1->magic, "n+1", sizeof(h1->magic));
-    h1->vox_offset = NP_NIFTI1_OFFSET;
-    h1->datatype = h2->datatype;
-    h1->bitpix = h2->bitpix;
-    h1->scl_slope = (float)h2->scl_slope;
-    h1->dim_info = h2->dim_info;
-    h1->slice_code = (char)h2->slice_code;
-    h1->slice_end = (short)h2->slice_end;
-    h1->xyzt_units = (char)h2->xyzt_units;
-    h1->qform_code = (short)h2->qform_code;
-    h1->sform_code = (short)h2->sform_code;
-    h1->quatern_b = (float)h2->quatern_b;
-    h1->quatern_c = (float)h2->quatern_c;
-    h1->quatern_d = (float)h2->quatern_d;
-    h1->qoffset_x = (float)h2->qoffset_x;
-    h1->qoffset_y = (float)h2->qoffset_y;
-    h1->qoffset_z = (float)h2->qoffset_z;
-    memcpy(h1->descrip, h2->descrip, sizeof(h1->descrip));
-    for (int i = 0; i < 8; i++) {
-        h1->dim[i] = (short)h2->dim[i];
-        h1->pixdim[i] = (float)h2->pixdim[i];
-    }
-    for (int i = 0; i < 4; i++) {
-        h1->srow_x[i] = (float)h2->srow_x[i];
-        h1->srow_y[i] = (float)h2->srow_y[i];
-        h1->srow_z[i] = (float)h2->srow_z[i];
-    }
-}
-
-static int version_for(const struct np_grid *grid, const struct np_nifti_output *how)
-{
-    for (int i = 0; i < 3; i++)
-        if (grid->n[i] > NP_NIFTI_MOST_AXIS1)
-            return 2;
-    return how && how->like && how->like->version == 2 ? 2 : 1;
-}
-
-/* The header and the four bytes that say "no extension". */
-static size_t make_header(const struct content *what, const struct np_nifti_output *how,
-                          uint8_t head[NP_NIFTI2_OFFSET])
-{
-    int version = version_for(what->grid, how);
-    nifti_2_header h2;
-    nifti_1_header h1;
-
-    memset(head, 0, NP_NIFTI2_OFFSET);
-    fill_header(&h2, version, what, how);
-    if (version == 2) {
-        memcpy(head, &h2, sizeof(h2));
-        return NP_NIFTI2_OFFSET;
-    }
-    narrow(&h2, &h1);
-    memcpy(head, &h1, sizeof(h1));
-    return NP_NIFTI1_OFFSET;
-}
-
-static int finish_file(int fd, const char *path, struct np_error *err)
-{
-    int synced = fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
-    int closed = close(fd) == 0 ? 0 : errno;
-
-    if (synced || closed)
-        return np_error_errno(err, synced ? synced : closed, NP_EIO, "'%s': cannot write", path);
-    return 0;
-}
-
-static int pack(int fd, const char *path, const struct content *what,
-                const struct np_nifti_output *how, const struct np_exec *exec,
-                struct np_packed *packed, struct np_error *err)
-{
-    uint8_t header[NP_NIFTI2_OFFSET];
-    struct np_bytes head = {header, make_header(what, how, header)};
-    struct np_bytes body = {what->voxel,
-                            np_grid_voxels(what->grid) * (size_t)what->bytes_per_voxel};
-    enum np_packing packing = np_ends_with(path, ".gz") ? NP_PACKING_GZIP : NP_PACKING_PLAIN;
-    NP_AUTO(np_packer_freep) struct np_packer *packer = NULL;
-
-    NP_TRY(np_packer_open(fd, path, packing, &head, exec, &packer, err));
-    return np_packer_finish(packer, &body, packed, err);
-}
-
-static int write_content(const char *path, const char *fd_path, const struct content *what,
-                         const struct np_nifti_output *how, const struct np_exec *exec,
-                         struct np_nifti_written *written, struct np_error *err)
-{
-    struct np_packed packed;
-
-    int fd = open(fd_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot create", path);
-    int result = pack(fd, path, what, how, exec, &packed, err);
-    if (result < 0) {
-        close(fd);
-        return result;
-    }
-    NP_TRY(finish_file(fd, path, err));
-    written->n_bytes = packed.n_bytes;
-    memcpy(written->sha256, packed.sha256, sizeof(written->sha256));
-    memcpy(written->voxel_sha256, packed.body_sha256, sizeof(written->voxel_sha256));
-    return 0;
+    NP_TRY(np_nifti_out_open(path, fd_path, form, how, exec, &out, err));
+    return np_nifti_out_finish(&out, &all, written, err);
 }
 
 int np_nifti_write_image(const char *path, const char *fd_path, const struct np_image *image,
                          const struct np_nifti_output *how, const struct np_exec *exec,
                          struct np_nifti_written *written, struct np_error *err)
 {
-    struct content what = {&image->grid, image->voxel, NIFTI_TYPE_FLOAT32, sizeof(float)};
+    const struct np_nifti_form form = {.grid = &image->grid,
+                                       .datatype = NIFTI_TYPE_FLOAT32,
+                                       .bytes_per_voxel = sizeof(float),
+                                       .scl_slope = 1};
 
-    return write_content(path, fd_path, &what, how, exec, written, err);
+    return write_voxels(path, fd_path, &form, image->voxel, how, exec, written, err);
 }
 
 int np_nifti_write_mask(const char *path, const char *fd_path, const struct np_mask *mask,
                         const struct np_nifti_output *how, const struct np_exec *exec,
                         struct np_nifti_written *written, struct np_error *err)
 {
-    struct content what = {&mask->grid, mask->voxel, NIFTI_TYPE_UINT8, sizeof(uint8_t)};
+    const struct np_nifti_form form = {.grid = &mask->grid,
+                                       .datatype = NIFTI_TYPE_UINT8,
+                                       .bytes_per_voxel = sizeof(uint8_t),
+                                       .scl_slope = 1};
 
-    return write_content(path, fd_path, &what, how, exec, written, err);
+    return write_voxels(path, fd_path, &form, mask->voxel, how, exec, written, err);
 }

@@ -1,10 +1,13 @@
 #include "tap.h"
 
+#include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +70,34 @@ void tap_check_near(double found, double expected, double tolerance, const char 
 {
     tap_check(fabs(found - expected) <= tolerance, file, line, "%s: %.9g, expected %.9g ± %g", what,
               found, expected, tolerance);
+}
+
+bool tap_run(const char *const *argv)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        int nowhere = open("/dev/null", O_WRONLY);
+        dup2(nowhere, 1);
+        dup2(nowhere, 2);
+        execvp(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
+void tap_limit_file_size(int64_t most)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN); /* then the write fails instead */
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0)
+        abort();
+    limit.rlim_cur = most >= 0 && (rlim_t)most < limit.rlim_max ? (rlim_t)most : limit.rlim_max;
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+        abort();
 }
 
 void tap_skip(const char *why)

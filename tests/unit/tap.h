@@ -34,6 +34,15 @@ void tap_skip(const char *why);
 /* A fresh folder that is removed when the process ends; owned by the harness. */
 const char *tap_directory(void);
 
+/* True when the program is there and succeeds; what it says goes nowhere. The arguments, its name
+ * first, end at NULL. tap_succeeds("gzip", "-t", path) calls it. */
+bool tap_run(const char *const *argv);
+#define tap_succeeds(...) tap_run((const char *const[]){__VA_ARGS__, NULL})
+
+/* From now on no file of this process may grow beyond `most` bytes, as on a full disk; -1 = as far
+ * as the system allows. */
+void tap_limit_file_size(int64_t most);
+
 #define TEST(name)                                                 \
     static void name(void);                                        \
     __attribute__((constructor)) static void register_##name(void) \

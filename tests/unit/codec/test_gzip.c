@@ -5,13 +5,10 @@
 
 #include <fcntl.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #define ZLIB_CONST
 #include <zlib.h>
@@ -83,23 +80,6 @@ static int read_all(const char *path, struct np_str *content, char hex[NP_SHA256
         np_str_add_bytes(content, buffer, n);
     } while (n == sizeof(buffer));
     return np_source_finish(source, NULL, &left, hex, err);
-}
-
-/* True when the program is there and succeeds; its own words go nowhere. */
-static bool succeeds(const char *program, const char *a, const char *b, const char *c)
-{
-    pid_t pid = fork();
-    int status;
-
-    if (pid == 0) {
-        int nowhere = open("/dev/null", O_WRONLY);
-        dup2(nowhere, 1);
-        dup2(nowhere, 2);
-        execlp(program, program, a, b, c, (char *)NULL);
-        _exit(127);
-    }
-    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-           WEXITSTATUS(status) == 0;
 }
 
 TEST(every_size_and_kind_of_content_comes_back)
@@ -245,15 +225,15 @@ TEST(gzip_python_and_zlib_read_it_as_one_member)
     ok(file && gzread(file, back, N + 1) == N);
     ok(memcmp(bytes, back, N) == 0);
     ok_int(gzclose(file), Z_OK);
-    ok(succeeds("gzip", "-t", path, NULL));
+    ok(tap_succeeds("gzip", "-t", path));
     /* One member: zlib's decompressor object, which stops at a member's end, has nothing left. */
     NP_AUTO(np_freep)
     char *program = np_xasprintf("import sys, zlib; d = zlib.decompressobj(31); "
                                  "n = len(d.decompress(open(sys.argv[1], 'rb').read())); "
                                  "assert n == %d and d.eof and not d.unused_data",
                                  N);
-    if (succeeds("python3", "-c", "import zlib", NULL))
-        ok(succeeds("python3", "-c", program, path));
+    if (tap_succeeds("python3", "-c", "import zlib"))
+        ok(tap_succeeds("python3", "-c", program, path));
 }
 
 /* A member made by zlib at a level; the bytes made. */
@@ -484,17 +464,6 @@ TEST(a_full_disk_is_no_space)
     ok_contains(err.text, "'/dev/full': cannot write after 0 bytes: No space left on device");
 }
 
-/* A file that may grow to `most` bytes; the signal that says so is not wanted. */
-static void limit_file_size(rlim_t most)
-{
-    struct rlimit limit;
-
-    signal(SIGXFSZ, SIG_IGN);
-    ok_int(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = most < limit.rlim_max ? most : limit.rlim_max;
-    ok_int(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 TEST(a_disk_that_fills_up_in_any_block_is_named_with_what_was_written)
 {
     enum { N = 11 << 20, STEP = 1900001 };
@@ -502,22 +471,22 @@ TEST(a_disk_that_fills_up_in_any_block_is_named_with_what_was_written)
     NP_AUTO(np_freep) uint8_t *noise = make_content(CONTENT_NOISE, N);
     struct np_exec exec = {.team = team};
 
-    for (rlim_t most = STEP; most < N; most += STEP) {
+    for (int64_t most = STEP; most < N; most += STEP) {
         struct np_packed packed = {.n_bytes = 99};
         struct np_error err = {0};
         struct stat status;
         long long n_said = -1;
-        limit_file_size(most);
+        tap_limit_file_size(most);
         int code =
             pack(file_name("full.gz"), NP_PACKING_GZIP, "h", 1, noise, N, &exec, &packed, &err);
-        limit_file_size(RLIM_INFINITY);
+        tap_limit_file_size(-1);
         ok_int(code, NP_ESPACE);
         ok_int(stat(file_name("full.gz"), &status), 0);
-        ok_int(status.st_size, (int64_t)most);
+        ok_int(status.st_size, most);
         const char *said = strstr(err.text, "full.gz': cannot write after ");
         ok(said && sscanf(said, "full.gz': cannot write after %lld bytes", &n_said) == 1);
         /* The block that did not fit is not counted: noise's blocks are a MiB and little more. */
-        ok(n_said <= (int64_t)most && n_said > (int64_t)most - (1 << 20) - 1000);
+        ok(n_said <= most && n_said > most - (1 << 20) - 1000);
         ok_int(packed.n_bytes, 99);
     }
 }

@@ -1,11 +1,9 @@
 /* Writing NIfTI: what we write is read back by us, by niftilib and by nibabel as what it was. */
-#include <fcntl.h>
 #include <math.h>
 #include <nifti2_io.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -162,23 +160,6 @@ TEST(niftilib_reads_what_we_write)
     }
 }
 
-/* True when the program is there and succeeds; its own words go nowhere. */
-static bool succeeds(const char *program, const char *a, const char *b, const char *c)
-{
-    pid_t pid = fork();
-    int status;
-
-    if (pid == 0) {
-        int nowhere = open("/dev/null", O_WRONLY);
-        dup2(nowhere, 1);
-        dup2(nowhere, 2);
-        execlp(program, program, a, b, c, (char *)NULL);
-        _exit(127);
-    }
-    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-           WEXITSTATUS(status) == 0;
-}
-
 static const char nibabel_program[] =
     "import sys, numpy, nibabel; d = sys.argv[1]\n"
     "i = nibabel.load(d + '/nib.nii.gz'); m = nibabel.load(d + '/nibmask.nii.gz')\n"
@@ -203,7 +184,7 @@ TEST(nibabel_reads_what_we_write)
     struct np_error err = {0};
     FILE *raw = fopen(file_name("voxels"), "wb");
 
-    if (!succeeds("/usr/bin/python3", "-c", "import nibabel", NULL)) {
+    if (!tap_succeeds("/usr/bin/python3", "-c", "import nibabel")) {
         fclose(raw);
         tap_skip("no nibabel here");
         return;
@@ -219,7 +200,7 @@ TEST(nibabel_reads_what_we_write)
     ok_int(np_nifti_write_mask(file_name("nibmask.nii.gz"), file_name("nibmask.nii.gz"), mask, NULL,
                                NULL, &written, &err),
            0);
-    ok(succeeds("/usr/bin/python3", "-c", nibabel_program, tap_directory()));
+    ok(tap_succeeds("/usr/bin/python3", "-c", nibabel_program, tap_directory()));
 }
 
 TEST(a_sheared_grid_has_an_sform_only)
