@@ -18,6 +18,7 @@
 #include "bids/json.h"
 #include "bids/labels.h"
 #include "bids/session_list.h"
+#include "catalog/modality.h"
 
 enum { DESCRIPTION_MOST_BYTES = 1 << 20, MOST_LABELS_TOLD = 6 };
 
@@ -37,11 +38,27 @@ static void normalise(const struct np_strings *asked, const char *key, struct np
             np_strings_add(labels, all.item[i]);
 }
 
+static void add_default_modalities(struct np_strings *suffixes)
+{
+    for (size_t i = 0; i < NP_N_MODALITIES; i++)
+        if (np_modalities[i].use == NP_USE_BY_DEFAULT)
+            np_strings_add(suffixes, np_modalities[i].suffix);
+    np_strings_sort(suffixes);
+}
+
+static void add_datatypes(const struct np_strings *suffixes, struct np_strings *datatypes)
+{
+    for (size_t i = 0; i < suffixes->n; i++) {
+        const struct np_modality *modality = np_modality_find(suffixes->item[i]);
+        if (modality && !np_strings_have(datatypes, modality->datatype))
+            np_strings_add(datatypes, modality->datatype);
+    }
+    np_strings_sort(datatypes);
+}
+
 static int finder_init(struct np_finder *finder, const struct np_selection *selection,
                        struct np_error *err)
 {
-    static const char *const every_modality[] = {"FLAIR", "T1w", "T2w"};
-
     if (selection->filter_file)
         NP_TRY(np_filter_read(selection->filter_file, &finder->filter, finder->warnings, err));
     np_ignore_read(finder->root, &finder->ignore, finder->warnings);
@@ -50,9 +67,9 @@ static int finder_init(struct np_finder *finder, const struct np_selection *sele
     normalise(selection->runs, "run", &finder->runs);
     normalise(selection->echoes, "echo", &finder->echoes);
     normalise(selection->modalities, "", &finder->modalities);
-    bool has_choice = finder->modalities.n > 0;
-    for (size_t i = 0; !has_choice && i < NP_COUNT(every_modality); i++)
-        np_strings_add(&finder->modalities, every_modality[i]);
+    if (finder->modalities.n == 0)
+        add_default_modalities(&finder->modalities);
+    add_datatypes(&finder->modalities, &finder->datatypes);
     return 0;
 }
 
@@ -61,6 +78,7 @@ static void finder_done(struct np_finder *finder)
     np_strings_done(&finder->participants);
     np_strings_done(&finder->sessions);
     np_strings_done(&finder->modalities);
+    np_strings_done(&finder->datatypes);
     np_strings_done(&finder->runs);
     np_strings_done(&finder->echoes);
     np_strings_done(&finder->runs_seen);
@@ -234,6 +252,29 @@ static void add_session(struct np_dataset *dataset, const struct np_session *ses
 
 enum keep { KEEP_ALWAYS, KEEP_WITH_SCANS };
 
+/* The images of all datatypes in one session's folder; false when it has none of their folders. */
+static bool find_scans(struct np_finder *finder, const char *folder, struct np_session *session)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < finder->datatypes.n; i++) {
+        NP_AUTO(np_freep) char *images = np_path_join(folder, finder->datatypes.item[i]);
+        int reason = np_scans_find(finder, images, finder->datatypes.item[i], session);
+        if (reason && reason != ENOENT && reason != ENOTDIR && !session->unreadable)
+            session->unreadable = sentence_of_errno(reason, images);
+        found = found || reason == 0;
+    }
+    return found;
+}
+
+static bool has_datatype(const struct np_finder *finder, const struct np_strings *folders)
+{
+    for (size_t i = 0; i < finder->datatypes.n; i++)
+        if (np_strings_have(folders, finder->datatypes.item[i]))
+            return true;
+    return false;
+}
+
 /* Look for images in one session's folder and add it to the dataset. */
 static void visit_session(struct np_finder *finder, struct np_dataset *dataset,
                           const char *participant, const char *session_label, enum keep keep)
@@ -246,11 +287,8 @@ static void visit_session(struct np_finder *finder, struct np_dataset *dataset,
         .requested_session = np_xstrdup(session_label ? session_label : unnamed),
     };
     NP_AUTO(np_freep) char *folder = session_folder(participant, session_label);
-    NP_AUTO(np_freep) char *anat = np_path_join(folder, "anat");
-    int reason = np_scans_find(finder, anat, &session);
-    if (reason && reason != ENOENT && reason != ENOTDIR)
-        session.unreadable = sentence_of_errno(reason, anat);
-    bool is_missing = reason && !session.unreadable && !is_folder(finder, folder);
+    bool has_images = find_scans(finder, folder, &session);
+    bool is_missing = !has_images && !session.unreadable && !is_folder(finder, folder);
     if (is_missing)
         np_finder_warn(finder, "'%s': expected a folder, found something else; left out", folder);
     if (is_missing || (keep == KEEP_WITH_SCANS && session.n_scans == 0 && !session.unreadable))
@@ -292,7 +330,7 @@ static void visit_all_sessions(struct np_finder *finder, struct np_dataset *data
     labels_among(finder, folder, &names, "ses", &labels);
     if (labels.n == 0)
         visit_session(finder, dataset, participant, NULL, KEEP_ALWAYS);
-    else if (np_strings_have(&names, "anat"))
+    else if (has_datatype(finder, &names))
         visit_session(finder, dataset, participant, NULL, KEEP_WITH_SCANS);
     for (size_t i = 0; i < labels.n; i++)
         visit_session(finder, dataset, participant, labels.item[i], KEEP_ALWAYS);
@@ -308,7 +346,7 @@ static void session_labels(const struct np_finder *finder, const char *participa
     if (np_folder_list(finder->root, folder, &names) != 0)
         return;
     labels_among(finder, folder, &names, "ses", labels);
-    if (labels->n == 0 || np_strings_have(&names, "anat"))
+    if (labels->n == 0 || has_datatype(finder, &names))
         np_strings_add(labels, unnamed);
 }
 

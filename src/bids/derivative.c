@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "bids/labels.h"
+#include "catalog/modality.h"
 
 /* What of a name each kind sets; NULL = as the source has it. */
 static const struct {
@@ -31,9 +32,8 @@ static char *derive(const struct np_bids_name *source, enum np_derivative kind)
     NP_AUTO(np_bids_name_done) struct np_bids_name name = {0};
 
     np_bids_name_copy(source, &name);
-    /* A mask's suffix no longer says of which contrast it is. The T1w's, which a session has as a
-     * rule, keeps the short name; the others say in whose space they are. */
-    if (kind == NP_DERIVATIVE_MASK && strcmp(source->suffix, "T1w") != 0 &&
+    /* A mask's suffix no longer says of which contrast it is: some say in whose space they are. */
+    if (kind == NP_DERIVATIVE_MASK && !np_modality_mask_is_short(source->suffix) &&
         !name.entity[NP_ENTITY_SPACE])
         set_text(&name.entity[NP_ENTITY_SPACE], source->suffix);
     if (kind == NP_DERIVATIVE_BIASFIELD)

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "bids/json.h"
 #include "bids/labels.h"
+#include "catalog/modality.h"
 
 struct np_filter {
     json_t *queries; /* checked: an object of objects of values that match_value understands */
@@ -36,9 +37,8 @@ static const struct {
 };
 
 /* Kinds of images that other programs' filters name; those we do not process restrict nothing. */
-static const char *const known_queries[] = {"t1w",  "t2w",    "flair", "roi",   "sbref",
-                                            "bold", "fmap",   "dwi",   "asl",   "pet",
-                                            "pdw",  "t2star", "xfm",   "m0scan"};
+static const char *const foreign_queries[] = {"roi", "sbref", "fmap",   "dwi", "asl",
+                                              "pet", "pdw",   "t2star", "xfm", "m0scan"};
 
 /* What an image offers to a query; NULL = absent. */
 struct facts {
@@ -112,8 +112,11 @@ static const json_t *bad_value(const json_t *value)
 /* Only these are checked, and only checked ones are used. */
 static bool is_known_query(const char *name)
 {
-    for (size_t i = 0; i < NP_COUNT(known_queries); i++)
-        if (strcasecmp(name, known_queries[i]) == 0)
+    for (size_t i = 0; i < NP_N_MODALITIES; i++)
+        if (strcasecmp(name, np_modalities[i].filter_key) == 0)
+            return true;
+    for (size_t i = 0; i < NP_COUNT(foreign_queries); i++)
+        if (strcasecmp(name, foreign_queries[i]) == 0)
             return true;
     return false;
 }
@@ -297,14 +300,15 @@ static bool member_matches(int field, const json_t *wanted, const char *found)
     return false;
 }
 
-static json_t *query_for(const struct np_filter *filter, const char *modality)
+static json_t *query_for(const struct np_filter *filter, const char *suffix)
 {
+    const struct np_modality *modality = np_modality_find(suffix);
     const char *name;
     json_t *query;
 
     json_object_foreach(filter->queries, name, query)
     {
-        if (strcasecmp(name, modality) == 0 && is_known_query(name))
+        if (modality && strcasecmp(name, modality->filter_key) == 0)
             return query;
     }
     return NULL;

@@ -10,6 +10,7 @@ struct np_finder {
     const char *root;
     /* labels without prefix, sorted, each once; empty = no restriction */
     struct np_strings participants, sessions, modalities, runs, echoes;
+    struct np_strings datatypes; /* folders that hold images of these modalities, each once */
     struct np_strings runs_seen; /* of images that only the choice of runs could leave out */
     struct np_ignore ignore;
     struct np_filter *filter;    /* NULL = takes all */
@@ -22,10 +23,12 @@ void np_finder_warn(const struct np_finder *finder, const char *format, ...) NP_
 int np_folder_list(const char *root, const char *relative, struct np_strings *names);
 
 /*
- * Add the images to preprocess in `folder` ("sub-01/ses-1/anat") to `session`, whose participant
- * and session label are set. Returns 0 or the errno of listing the folder.
+ * Add the images to preprocess in `folder` ("sub-01/ses-1/anat"), which is that of a datatype
+ * ("anat"), to `session`, whose participant and session label are set. Returns 0 or the errno of
+ * listing the folder.
  */
-int np_scans_find(struct np_finder *finder, const char *folder, struct np_session *session);
+int np_scans_find(struct np_finder *finder, const char *folder, const char *datatype,
+                  struct np_session *session);
 void np_scan_done(struct np_scan *scan);
 
 #endif

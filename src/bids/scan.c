@@ -15,8 +15,6 @@
 #include "bids/finder.h"
 #include "bids/labels.h"
 
-static const char datatype[] = "anat";
-
 /* What only derivatives carry: such an image is somebody's result, whatever its suffix. */
 static const enum np_bids_entity derived_entities[] = {
     NP_ENTITY_HEMI, NP_ENTITY_SPACE, NP_ENTITY_SEG,  NP_ENTITY_RES,
@@ -134,7 +132,8 @@ static bool has_index(const struct np_strings *wanted, const char *found)
 
 /* An image without an echo is no echo of a series, so --echo-idx does not concern it; an image
  * without a run is not the run that was asked for. */
-static bool is_selected(struct np_finder *finder, const struct np_bids_name *name)
+static bool is_selected(struct np_finder *finder, const char *datatype,
+                        const struct np_bids_name *name)
 {
     const char *part = name->entity[NP_ENTITY_PART];
     const char *echo = name->entity[NP_ENTITY_ECHO];
@@ -155,7 +154,8 @@ static bool is_selected(struct np_finder *finder, const struct np_bids_name *nam
 
 /* Parse `file_name` and decide. On true `name` is the caller's. */
 static bool take_name(struct np_finder *finder, const struct np_session *session,
-                      const char *relative, const char *file_name, struct np_bids_name *name)
+                      const char *datatype, const char *relative, const char *file_name,
+                      struct np_bids_name *name)
 {
     NP_AUTO(np_bids_name_done) struct np_bids_name parsed = {0};
 
@@ -172,7 +172,7 @@ static bool take_name(struct np_finder *finder, const struct np_session *session
     if (!is_of_our_kind(finder, relative, parsed.suffix) ||
         !is_nifti(finder, relative, parsed.extension) ||
         !fits_folder(finder, session, relative, &parsed) || !is_raw(finder, relative, &parsed) ||
-        !is_selected(finder, &parsed))
+        !is_selected(finder, datatype, &parsed))
         return false;
     *name = parsed;
     parsed = (struct np_bids_name){0};
@@ -222,7 +222,8 @@ static void drop_twins(const struct np_finder *finder, struct np_session *sessio
     session->n_scans = n_kept;
 }
 
-int np_scans_find(struct np_finder *finder, const char *folder, struct np_session *session)
+int np_scans_find(struct np_finder *finder, const char *folder, const char *datatype,
+                  struct np_session *session)
 {
     NP_AUTO(np_strings_done) struct np_strings names = {0};
     int reason = np_folder_list(finder->root, folder, &names);
@@ -231,7 +232,7 @@ int np_scans_find(struct np_finder *finder, const char *folder, struct np_sessio
         return reason;
     for (size_t i = 0; i < names.n; i++) {
         struct np_scan scan = {.relative = np_path_join(folder, names.item[i])};
-        if (!take_name(finder, session, scan.relative, names.item[i], &scan.name)) {
+        if (!take_name(finder, session, datatype, scan.relative, names.item[i], &scan.name)) {
             free(scan.relative);
             continue;
         }

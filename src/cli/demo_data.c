@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "catalog/modality.h"
 #include "image/nifti.h"
 #include "pipeline/resources.h"
 #include "synth/head.h"
@@ -18,7 +19,7 @@ static const double FIELD_OF_VIEW_MM[3] = {204, 240, 216};
 
 /* How a contrast is acquired here; times as they are usual at 3 T. */
 struct protocol {
-    const char *suffix;
+    enum np_modality_ident modality;
     enum np_synth_contrast contrast;
     double repetition_time_s, echo_time_s, inversion_time_s, flip_angle_deg;
     double slice_factor; /* slice thickness / in-plane edge */
@@ -26,9 +27,9 @@ struct protocol {
 };
 
 static const struct protocol PROTOCOLS[] = {
-    {"T1w", NP_SYNTH_T1W, 2.3, 0.003, 0.9, 9, 1, "3D"},
-    {"T2w", NP_SYNTH_T2W, 6, 0.1, 0, 90, 2, "2D"},
-    {"FLAIR", NP_SYNTH_FLAIR, 5, 0.39, 1.8, 120, 1, "3D"},
+    {NP_MODALITY_T1W, NP_SYNTH_T1W, 2.3, 0.003, 0.9, 9, 1, "3D"},
+    {NP_MODALITY_T2W, NP_SYNTH_T2W, 6, 0.1, 0, 90, 2, "2D"},
+    {NP_MODALITY_FLAIR, NP_SYNTH_FLAIR, 5, 0.39, 1.8, 120, 1, "3D"},
 };
 
 struct demo {
@@ -64,14 +65,15 @@ static void acquisition_done(struct acquisition *acquisition)
 static struct acquisition make_acquisition(const struct demo *demo, int participant, int session,
                                            const struct protocol *protocol)
 {
+    const struct np_modality *modality = &np_modalities[protocol->modality];
     struct acquisition a = {protocol, participant, session, NULL, NULL};
 
     if (demo->config->demo_sessions > 1) {
-        a.folder = np_xasprintf("sub-%02d/ses-%02d/anat", participant, session);
-        a.stem = np_xasprintf("sub-%02d_ses-%02d_%s", participant, session, protocol->suffix);
+        a.folder = np_xasprintf("sub-%02d/ses-%02d/%s", participant, session, modality->datatype);
+        a.stem = np_xasprintf("sub-%02d_ses-%02d_%s", participant, session, modality->suffix);
     } else {
-        a.folder = np_xasprintf("sub-%02d/anat", participant);
-        a.stem = np_xasprintf("sub-%02d_%s", participant, protocol->suffix);
+        a.folder = np_xasprintf("sub-%02d/%s", participant, modality->datatype);
+        a.stem = np_xasprintf("sub-%02d_%s", participant, modality->suffix);
     }
     return a;
 }

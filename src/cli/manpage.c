@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "catalog/modality.h"
 #include "cli/usage.h"
 #include "cli/version.h"
 #include "config/config_file.h"
@@ -148,7 +149,8 @@ void np_cli_print_man(FILE *out, const struct np_config *defaults)
         put_line(out, np_commands[i].form);
     }
     fputs(".fi\n.SH DESCRIPTION\n", out);
-    put_line(out, "Preprocesses T1w, T2w and FLAIR images: bias correction, brain extraction and "
+    put_line(out, "Preprocesses " NP_ANATOMICAL_SUFFIXES
+                  " images: bias correction, brain extraction and "
                   "intensity normalization. Writes BIDS derivatives, a record of every session, "
                   "and telemetry as OpenTelemetry JSON lines. What is complete is never done "
                   "twice.");

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/modality.h"
 #include "config/config_file.h"
 
 enum { WIDTH = 100, TEXT_COLUMN = 34 };
@@ -157,9 +158,10 @@ static void print_overview(FILE *out, const struct np_config *defaults)
 {
     NP_AUTO(np_freep) char *foreign = np_cli_foreign_options();
 
-    fprintf(out, "Preprocess brain MRI (T1w, T2w, FLAIR): bias correction, brain extraction, "
-                 "intensity\nnormalization; BIDS derivatives and a record of every session.\n\n"
-                 "Usage:\n");
+    fprintf(out,
+            "Preprocess brain MRI (" NP_ANATOMICAL_SUFFIXES "): bias correction, brain extraction, "
+            "intensity\nnormalization; BIDS derivatives and a record of every session.\n\n"
+            "Usage:\n");
     for (size_t i = 0; i < np_n_commands; i++) {
         fprintf(out, "  neuro-preprocess %s\n", np_commands[i].form);
         fprintf(out, "      ");

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/modality.h"
+
 void np_config_init(struct np_config *config)
 {
     *config = (struct np_config){
@@ -13,9 +15,9 @@ void np_config_init(struct np_config *config)
         .demo_sessions = 2,
         .demo_size_mm = 2,
     };
-    np_strings_add(&config->modalities, "T1w");
-    np_strings_add(&config->modalities, "T2w");
-    np_strings_add(&config->modalities, "FLAIR");
+    for (size_t i = 0; i < NP_N_MODALITIES; i++)
+        if (np_modalities[i].use == NP_USE_BY_DEFAULT)
+            np_strings_add(&config->modalities, np_modalities[i].suffix);
 }
 
 void np_config_done(struct np_config *config)

@@ -60,7 +60,7 @@ struct np_config {
     struct np_strings participants;
     struct np_strings sessions; /* may hold "unnamed" */
     struct np_strings tasks, runs, echoes;
-    struct np_strings modalities; /* "T1w", "T2w", "FLAIR"; never empty after the defaults */
+    struct np_strings modalities; /* suffixes; never empty after the defaults */
     char *bids_filter_file;
     char *session_list;
 

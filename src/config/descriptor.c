@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/modality.h"
 #include "config/options.h"
 
 #define BIT(name) (1u << NP_COMMAND_##name)
@@ -104,10 +105,11 @@ static const struct trial idps_trials[] = {
 static const struct application bids_app = {
     .commands = BIT(PARTICIPANT) | BIT(GROUP),
     .name = "neuro-preprocess",
-    .description = "Preprocessing of anatomical brain MRI (T1w, T2w and FLAIR images of a BIDS "
-                   "dataset): intensity correction (N4), brain extraction and intensity "
-                   "normalization, as BIDS derivatives, with a record of every session and "
-                   "OpenTelemetry traces, metrics and logs. It needs no network and no template.",
+    .description =
+        "Preprocessing of anatomical brain MRI (" NP_ANATOMICAL_SUFFIXES
+        " images of a BIDS dataset): intensity correction (N4), brain extraction and intensity "
+        "normalization, as BIDS derivatives, with a record of every session and "
+        "OpenTelemetry traces, metrics and logs. It needs no network and no template.",
     .call = "exec neuro-preprocess",
     .place = bids_places,
     .product = bids_products,

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/modality.h"
+#include "catalog/stage_name.h"
+
 #define BIT(name) (1u << NP_COMMAND_##name)
 
 /* Who understands an option. The group level gets what drivers pass to every level. */
@@ -68,19 +71,24 @@ static const struct np_choice format_words[] = {
     {"nipoppy", NP_FORMAT_NIPOPPY},
     {NULL, 0},
 };
-static const struct np_choice modality_words[] = {
-    {"T1w", 0}, {"T2w", 0}, {"FLAIR", 0}, {"bold", NP_CHOICE_LATER}, {NULL, 0},
+/* What enum np_modality_use means for a word of --modalities. */
+enum {
+    CHOICE_BY_DEFAULT = 0,
+    CHOICE_ON_REQUEST = 0,
+    CHOICE_IN_A_LATER_VERSION = NP_CHOICE_LATER,
 };
+#define X(ident, suffix, datatype, key, use, ...) {suffix, CHOICE_##use},
+static const struct np_choice modality_words[] = {NP_MODALITIES(X){NULL, 0}};
+#undef X
 static const struct np_choice shell_words[] = {
     {"bash", 0},
     {"zsh", 0},
     {"fish", 0},
     {NULL, 0},
 };
-static const struct np_choice stage_words[] = {
-    {"load_file", 0},       {"validate_data", 0}, {"bias_correction", 0}, {"skull_strip", 0},
-    {"bias_refinement", 0}, {"normalization", 0}, {"write_output", 0},    {NULL, 0},
-};
+#define X(ident, name) {name, 0},
+static const struct np_choice stage_words[] = {NP_STAGE_NAMES(X){NULL, 0}};
+#undef X
 
 const struct np_option np_options[] = {
     /* places */
@@ -117,10 +125,10 @@ const struct np_option np_options[] = {
     {"modalities", "modality", 'm', NP_OPT_LIST, NP_GROUP_SELECTION, BIDS | FILES, NP_OPT_IN_FILE,
      FIELD(modalities), .argument = "SUFFIX", .choices = modality_words,
      .help = "Kinds of images to process; for 'process' and 'batch', what an image is whose name "
-             "does not say it (T1w when not given)."},
+             "does not say it (" NP_FIRST_SUFFIX " when not given)."},
     {"anat-only", NULL, 0, NP_OPT_ASSIGN, NP_GROUP_SELECTION, BIDS, NP_OPT_ANOTHER_WAY,
-     .same_as = "modalities", .assigns = "T1w T2w FLAIR",
-     .help = "Anatomical images only: the same as --modalities T1w T2w FLAIR."},
+     .same_as = "modalities", .assigns = NP_ANATOMICAL_ARGUMENTS,
+     .help = "Anatomical images only: the same as --modalities " NP_ANATOMICAL_ARGUMENTS "."},
     {"task-id", "task-label", 't', NP_OPT_LIST, NP_GROUP_SELECTION, BIDS,
      NP_OPT_IN_FILE | NP_OPT_LABEL, FIELD(tasks), .argument = "LABEL", .prefix = "task-",
      .help = "Tasks to process. Anatomical images have none, so it changes nothing in this "
@@ -131,7 +139,8 @@ const struct np_option np_options[] = {
      FIELD(echoes), .argument = "INDEX", .prefix = "echo-", .help = "Echoes to process."},
     {"bids-filter-file", NULL, 0, NP_OPT_STRING, NP_GROUP_SELECTION, BIDS,
      NP_OPT_IN_FILE | NP_OPT_FILE, FIELD(bids_filter_file), .argument = "FILE",
-     .help = "JSON file with entities per modality (t1w, t2w, flair); what it names is intersected "
+     .help = "JSON file with entities per modality (" NP_ANATOMICAL_FILTER_KEYS
+             "); what it names is intersected "
              "with what is on disk, other keys are ignored."},
 
     /* methods */

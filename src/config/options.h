@@ -164,7 +164,7 @@ int np_option_set(const struct np_option *option, const char *value, const struc
 /* Back to the default of np_config_init (an empty list for lists). */
 void np_option_reset(const struct np_option *option, struct np_config *config);
 
-/* Its present value as text: "zscore", "T1w T2w", "8G", "auto"; "" when it has none. The caller
+/* Its present value as text: "zscore", "01 02", "8G", "auto"; "" when it has none. The caller
  * frees. */
 char *np_option_text(const struct np_option *option, const struct np_config *config);
 

@@ -9,14 +9,8 @@
 #define NP_OPS_BRAIN_H
 
 #include "base/exec.h"
+#include "catalog/contrast.h"
 #include "image/image.h"
-
-/* The image's contrast: how fluid compares with tissue. */
-enum np_contrast {
-    NP_CONTRAST_T1W, /* fluid dark, fat bright */
-    NP_CONTRAST_T2W, /* fluid brighter than tissue */
-    NP_CONTRAST_FLAIR
-};
 
 struct np_brain_options {
     enum np_contrast contrast;

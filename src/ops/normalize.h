@@ -8,6 +8,7 @@
 #define NP_OPS_NORMALIZE_H
 
 #include "base/exec.h"
+#include "catalog/contrast.h"
 #include "image/image.h"
 
 struct np_normalization {
@@ -35,12 +36,6 @@ int np_normalize_zscore(const struct np_image *image, const struct np_mask *mask
 int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
                             const struct np_exec *exec, struct np_normalization *found,
                             struct np_error *err);
-
-/* The peak of the histogram that is taken for white matter. */
-enum np_white_peak {
-    NP_WHITE_LAST,   /* T1w: the brightest peak of the voxels above the brain's mean */
-    NP_WHITE_LARGEST /* T2w, FLAIR: the largest peak of all voxels */
-};
 
 /*
  * White stripe: mean and standard deviation of the voxels within 5 percentiles of the peak.

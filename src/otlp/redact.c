@@ -20,6 +20,7 @@
 
 #include "base/path.h"
 #include "base/str.h"
+#include "catalog/modality.h"
 #include "codec/sha256.h"
 #include "trace/names.h"
 
@@ -108,7 +109,7 @@ static size_t extension_start(struct text part)
     return part.n;
 }
 
-/* Words that say nothing of a person. */
+/* Words that say nothing of a person; the suffixes of catalog/modality.h are such words too. */
 static const char *const words[] = {
     /* folders of BIDS, of this program and of most systems */
     "anat", "func", "dwi", "fmap", "perf", "derivatives", "sourcedata", "rawdata", "bids", "logs",
@@ -116,15 +117,22 @@ static const char *const words[] = {
     "output", "input", "outputs", "inputs", "usr", "bin", "lib", "opt", "srv", "var", "proc", "dev",
     "self", "nipoppy", "nii",
     /* suffixes, and the last words of our own files */
-    "T1w", "T2w", "FLAIR", "PDw", "T2star", "T2starw", "T1map", "T2map", "bold", "sbref", "epi",
-    "mask", "preproc", "status", "log", "complete", "biasfield", "iqm", "events", "physio",
-    "participants", "sessions", "scans", "dataset_description", "descriptions", "README", "CHANGES",
-    "CITATION", "index", "group"};
+    "PDw", "T2star", "T2starw", "T1map", "T2map", "sbref", "epi", "mask", "preproc", "status",
+    "log", "complete", "biasfield", "iqm", "events", "physio", "participants", "sessions", "scans",
+    "dataset_description", "descriptions", "README", "CHANGES", "CITATION", "index", "group"};
 
 static const char *const entities[] = {
     "acq", "ce",    "chunk", "den",   "desc", "dir",  "echo", "flip",      "hemi",
     "inv", "label", "mod",   "mt",    "part", "proc", "rec",  "recording", "res",
     "run", "seg",   "space", "split", "stat", "task", "trc",  "tracksys"};
+
+static bool is_plain_word(struct text word)
+{
+    for (size_t i = 0; i < NP_N_MODALITIES; i++)
+        if (equals(word, np_modalities[i].suffix))
+            return true;
+    return is_among(word, words, NP_COUNT(words));
+}
 
 /* What a label consists of, in BIDS and in what users write. */
 static bool is_of_label(char c)
@@ -210,7 +218,7 @@ static void add_chunk(const struct np_otlp_redactor *redactor, struct text chunk
 {
     enum kind kind;
 
-    if (chunk.n == 0 || is_entity(chunk) || is_among(chunk, words, NP_COUNT(words)))
+    if (chunk.n == 0 || is_entity(chunk) || is_plain_word(chunk))
         add(out, chunk);
     else if (is_entity_at(chunk, 0, &kind) && label_end(chunk, 4) == chunk.n)
         add_labels_replaced(redactor, chunk, out);
@@ -242,7 +250,7 @@ static void add_part(const struct np_otlp_redactor *redactor, struct text part,
     struct text stem = part_of(part, 0, end);
 
     if (stem.n == 0 || equals(part, ".") || equals(part, "..") || equals(part, "~") ||
-        is_among(stem, words, NP_COUNT(words)))
+        is_plain_word(stem))
         add(out, stem);
     else if (has_label(stem))
         add_bids_name(redactor, stem, out);

@@ -360,8 +360,9 @@ struct np_need np_estimate_session(const struct np_config *config, const struct 
         const struct np_scan *scan = &session->scan[i];
         struct np_nifti_info info;
         struct np_need image;
-        *n_unreadable += !np_estimate_image(config, np_recipe_find(scan->name.suffix), scan->path,
-                                            n_threads, &info, &image);
+        *n_unreadable +=
+            !np_estimate_image(config, np_recipe_find(np_modality_find(scan->name.suffix)),
+                               scan->path, n_threads, &info, &image);
         np_need_add(&need, &image);
     }
     return need;

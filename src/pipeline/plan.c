@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 
 #include "base/path.h"
+#include "catalog/modality.h"
 #include "image/nifti.h"
 
 enum { DEEPEST = 64 };
@@ -55,7 +56,7 @@ void np_plan_freep(struct np_plan **address)
 static void add_file(struct np_job *job, const char *path, const char *recorded,
                      const struct np_scan *scan, const char *modality)
 {
-    const struct np_recipe *recipe = np_recipe_find(modality);
+    const struct np_recipe *recipe = np_recipe_find(np_modality_find(modality));
 
     job->file = np_xrealloc(job->file, (job->n_files + 1) * sizeof(*job->file));
     job->file[job->n_files++] = (struct np_job_file){.path = path,
@@ -125,18 +126,16 @@ static char *without_extension(const char *name)
     return np_xstrdup(name);
 }
 
-/* T1w unless the name or -m says otherwise. */
+/* The first modality unless the name or -m says otherwise. */
 static const char *plain_modality(const struct np_config *config, const char *path)
 {
-    static const char *const known[] = {"T1w", "T2w", "FLAIR"};
-    const char *modality = config->modalities.n == 1 ? config->modalities.item[0] : "T1w";
     NP_AUTO(np_freep) char *stem = without_extension(np_path_name(path));
     const char *bar = strrchr(stem, '_');
+    const struct np_modality *named = np_modality_find(bar ? bar + 1 : stem);
 
-    for (size_t i = 0; i < NP_COUNT(known); i++)
-        if (strcmp(bar ? bar + 1 : stem, known[i]) == 0)
-            modality = known[i];
-    return modality;
+    if (named && np_recipe_find(named))
+        return named->suffix;
+    return config->modalities.n == 1 ? config->modalities.item[0] : NP_FIRST_SUFFIX;
 }
 
 static bool is_image_name(const char *name)

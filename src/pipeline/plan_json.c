@@ -25,8 +25,8 @@ static void add_file(struct np_str *out, const struct np_job_file *file)
         np_str_add_json(out, (*stage)->name);
         np_str_add(out, ", ");
     }
-    np_str_addf(out, "\"write_output\"], \"memory_bytes\": %lld",
-                (long long)file->need.memory_bytes);
+    np_str_add_json(out, NP_STAGE_WRITE_OUTPUT);
+    np_str_addf(out, "], \"memory_bytes\": %lld", (long long)file->need.memory_bytes);
     if (file->too_large.code) {
         np_str_add(out, ", \"refused\": ");
         np_str_add_json(out, file->too_large.text);

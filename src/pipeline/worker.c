@@ -13,8 +13,6 @@
 #include "record/derivative_json.h"
 #include "trace/names.h"
 
-static const char WRITE_OUTPUT[] = "write_output";
-
 /* One file on its way through a worker. */
 struct file_run {
     const struct np_worker_task *task;
@@ -275,7 +273,7 @@ static int run_stages(struct file_run *run, struct np_error *err)
         drop_unneeded(run, next + 1);
     }
     np_span_end(run->trace, &run->group);
-    return run_stage(run, WRITE_OUTPUT, NULL, write_body, err);
+    return run_stage(run, NP_STAGE_WRITE_OUTPUT, NULL, write_body, err);
 }
 
 /* All stages stand in the record from the start, so that what was not reached can be seen. */
@@ -291,7 +289,7 @@ static void open_record(struct file_run *run)
     np_file_record_look(record, data_path);
     for (const struct np_stage *const *stage = run->file->recipe->stage; *stage; stage++)
         np_file_record_stage(record, (*stage)->name);
-    np_file_record_stage(record, WRITE_OUTPUT);
+    np_file_record_stage(record, NP_STAGE_WRITE_OUTPUT);
 }
 
 static void open_span(struct file_run *run)
@@ -362,7 +360,7 @@ static void run_file(const struct np_worker_task *task, struct np_trace *trace,
         .exec = exec,
         .fault_at = np_fault_stage(task->config, file->recorded, count_stages(file->recipe))};
 
-    np_work_init(&run.work, file->path, file->modality);
+    np_work_init(&run.work, file->path, np_modality_find(file->modality));
     run.work.scan = file->scan;
     open_record(&run);
     open_span(&run);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bids/sidecar.h"
+#include "catalog/modality.h"
 #include "record/json.h"
 
 /* How the image was acquired stays true of it whatever was done to its intensities. Names, dates,
@@ -164,7 +165,7 @@ char *np_derivative_json(const struct np_derivative_facts *facts, struct np_stri
     json_object_set_new(json, "Sources", sources_json(facts));
     if (facts->kind == NP_DERIVATIVE_MASK) {
         np_json_text(json, "Type", is_support_only(facts) ? "ROI" : "Brain");
-        if (strcmp(facts->file->modality, "T1w") != 0) {
+        if (!np_modality_mask_is_short(facts->file->modality)) {
             NP_AUTO(np_freep) char *uri = np_xasprintf("bids::%s", facts->preproc_path);
             np_json_text(json, "SpatialReference", uri);
         }

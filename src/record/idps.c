@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "catalog/modality.h"
 #include "record/json.h"
 
 enum { MOST_METRICS_BYTES = 1 << 20 };
@@ -18,7 +19,7 @@ static const struct {
     {"bids_participant_id", "Participant label with sub-."},
     {"session_id", "Session label without ses-; 'unnamed' for images that belong to no session."},
     {"bids_session_id", "Session label with ses-."},
-    {"modality", "BIDS suffix of the image: T1w, T2w, FLAIR."},
+    {"modality", "BIDS suffix of the image: " NP_ANATOMICAL_SUFFIXES "."},
     {"source_file", "The image that was measured, relative to its dataset."},
 };
 

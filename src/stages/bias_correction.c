@@ -70,7 +70,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 }
 
 const struct np_stage np_stage_bias_correction = {
-    .name = "bias_correction",
+    .name = NP_STAGE_BIAS_CORRECTION,
     .version = 2,
     .needs = NP_SLOT_RAW,
     .gives = NP_SLOT_FLAT | NP_SLOT_HEAD_FIELD,

@@ -67,7 +67,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 }
 
 const struct np_stage np_stage_bias_refinement = {
-    .name = "bias_refinement",
+    .name = NP_STAGE_BIAS_REFINEMENT,
     .version = 3,
     .needs = NP_SLOT_RAW | NP_SLOT_FLAT | NP_SLOT_HEAD_FIELD | NP_SLOT_BRAIN,
     .gives = NP_SLOT_FLAT | NP_SLOT_FIELD,

@@ -37,7 +37,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 }
 
 const struct np_stage np_stage_load_file = {
-    .name = "load_file",
+    .name = NP_STAGE_LOAD_FILE,
     .version = 1,
     .gives = NP_SLOT_RAW,
     .run = run,

@@ -1,8 +1,6 @@
 /* The brain's intensities on a scale that compares between images. */
 #include "ops/normalize.h"
 
-#include <string.h>
-
 #include "stages/stage.h"
 
 static int find(const struct np_work *work, enum np_normalize method, const struct np_exec *exec,
@@ -12,10 +10,8 @@ static int find(const struct np_work *work, enum np_normalize method, const stru
     case NP_NORMALIZE_ZSCORE:
         return np_normalize_zscore(work->flat, work->brain, exec, found, err);
     case NP_NORMALIZE_WHITESTRIPE:
-        return np_normalize_whitestripe(work->flat, work->brain,
-                                        strcmp(work->modality, "T1w") == 0 ? NP_WHITE_LAST
-                                                                           : NP_WHITE_LARGEST,
-                                        exec, found, err);
+        return np_normalize_whitestripe(work->flat, work->brain, work->modality->white_peak, exec,
+                                        found, err);
     case NP_NORMALIZE_PERCENTILE:
         return np_normalize_percentile(work->flat, work->brain, exec, found, err);
     case NP_NORMALIZE_NONE:
@@ -72,7 +68,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 }
 
 const struct np_stage np_stage_normalization = {
-    .name = "normalization",
+    .name = NP_STAGE_NORMALIZATION,
     .version = 2,
     .needs = NP_SLOT_FLAT | NP_SLOT_BRAIN,
     .gives = NP_SLOT_NORM,

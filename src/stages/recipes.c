@@ -1,6 +1,4 @@
 /* The stages of each modality, in order. */
-#include <string.h>
-
 #include "stages/stage.h"
 
 static const struct np_stage *const anatomical[] = {
@@ -14,17 +12,14 @@ static const struct np_stage *const anatomical[] = {
 };
 
 static const struct np_recipe recipes[] = {
-    {"T1w", anatomical},
-    {"T2w", anatomical},
-    {"FLAIR", anatomical},
+    [NP_RECIPE_ANATOMICAL] = {"anatomical", anatomical},
 };
 
-const struct np_recipe *np_recipe_find(const char *modality)
+const struct np_recipe *np_recipe_find(const struct np_modality *modality)
 {
-    for (size_t i = 0; i < NP_COUNT(recipes); i++)
-        if (strcmp(recipes[i].modality, modality) == 0)
-            return &recipes[i];
-    return NULL;
+    const struct np_recipe *recipe = &recipes[modality->recipe];
+
+    return recipe->stage ? recipe : NULL;
 }
 
 int np_recipe_check(const struct np_recipe *recipe, struct np_error *err)
@@ -35,7 +30,7 @@ int np_recipe_check(const struct np_recipe *recipe, struct np_error *err)
         if ((*stage)->needs & ~have)
             return np_error_set(err, NP_EINTERNAL,
                                 "%s: stage '%s' needs slots that no earlier stage gives (0x%x)",
-                                recipe->modality, (*stage)->name, (*stage)->needs & ~have);
+                                recipe->name, (*stage)->name, (*stage)->needs & ~have);
         have = (have & ~(*stage)->takes) | (*stage)->gives;
     }
     return 0;

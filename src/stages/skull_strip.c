@@ -1,21 +1,6 @@
-#include <string.h>
-
 #include "ops/brain.h"
 #include "ops/stripped.h"
 #include "stages/stage.h"
-
-static enum np_contrast contrast_of(const char *modality)
-{
-    static const struct {
-        const char *modality;
-        enum np_contrast contrast;
-    } table[] = {{"T1w", NP_CONTRAST_T1W}, {"T2w", NP_CONTRAST_T2W}, {"FLAIR", NP_CONTRAST_FLAIR}};
-
-    for (size_t i = 0; i < NP_COUNT(table); i++)
-        if (strcmp(modality, table[i].modality) == 0)
-            return table[i].contrast;
-    return NP_CONTRAST_T1W;
-}
 
 static void take(struct np_work *work, struct np_mask **mask, const char *method)
 {
@@ -60,7 +45,7 @@ static int keep_stripped(struct np_work *work, const struct np_exec *exec, struc
 
 static int extract(struct np_work *work, const struct np_exec *exec, struct np_error *err)
 {
-    struct np_brain_options options = np_brain_defaults(contrast_of(work->modality));
+    struct np_brain_options options = np_brain_defaults(work->modality->contrast);
     struct np_brain_report report;
     struct np_mask *mask = NULL;
 
@@ -95,7 +80,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 }
 
 const struct np_stage np_stage_skull_strip = {
-    .name = "skull_strip",
+    .name = NP_STAGE_SKULL_STRIP,
     .version = 2,
     .needs = NP_SLOT_FLAT,
     .gives = NP_SLOT_BRAIN,

@@ -6,11 +6,12 @@
 #define NP_STAGES_STAGE_H
 
 #include "base/exec.h"
+#include "catalog/stage_name.h"
 #include "config/config.h"
 #include "work/work.h"
 
 struct np_stage {
-    const char *name; /* spans, neuro.stage, status, --slow-stage: one spelling */
+    const char *name; /* of catalog/stage_name.h */
     int version;      /* changes when its results do */
     unsigned needs;   /* bits of np_slot that must be filled before */
     unsigned gives;   /* bits that are filled after */
@@ -30,14 +31,14 @@ extern const struct np_stage np_stage_normalization;   /* gives NORM (unless --n
 /* exp of each voxel, in place: the FIELD slot's logarithm as the factor that was divided out. */
 void np_field_to_factor(struct np_image *log_field);
 
-/* The stages of one modality, in order, NULL-terminated; the runner adds write_output. */
+/* The stages of a kind of image, in order, NULL-terminated; the runner adds write_output. */
 struct np_recipe {
-    const char *modality;
+    const char *name;
     const struct np_stage *const *stage;
 };
 
-/* The recipe of "T1w", "T2w", "FLAIR"; NULL when there is none. */
-const struct np_recipe *np_recipe_find(const char *modality);
+/* The recipe of a modality; NULL when it has none. */
+const struct np_recipe *np_recipe_find(const struct np_modality *modality);
 
 /* 0 when every stage's needs are given by earlier ones;
  * NP_EINTERNAL names the first that is not. */

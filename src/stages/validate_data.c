@@ -121,7 +121,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 }
 
 const struct np_stage np_stage_validate_data = {
-    .name = "validate_data",
+    .name = NP_STAGE_VALIDATE_DATA,
     .version = 1,
     .needs = NP_SLOT_RAW,
     .run = run,

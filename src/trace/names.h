@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "catalog/modality.h"
 #include "trace/trace.h"
 
 /* The release of the semantic conventions that the foreign names are taken from. */
@@ -23,7 +24,7 @@
     X(BIDS_PARTICIPANT, "bids.participant", STRING, "01", "participant label without sub-")      \
     X(BIDS_SESSION, "bids.session", STRING, "BL",                                                \
       "session label without ses-; absent without sessions")                                     \
-    X(BIDS_SUFFIX, "bids.suffix", STRING, "T1w", "T1w, T2w, FLAIR")                              \
+    X(BIDS_SUFFIX, "bids.suffix", STRING, "T1w", NP_ANATOMICAL_SUFFIXES)                         \
     X(BIDS_ACQUISITION, "bids.acquisition", STRING, "highres", "label of acq-")                  \
     X(BIDS_TASK, "bids.task", STRING, "rest", "label of task-")                                  \
     X(BIDS_RUN, "bids.run", STRING, "1", "index of run-, as written")                            \

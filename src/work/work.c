@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void np_work_init(struct np_work *work, const char *path, const char *modality)
+void np_work_init(struct np_work *work, const char *path, const struct np_modality *modality)
 {
-    *work = (struct np_work){.path = path, .modality = np_xstrdup(modality)};
+    *work = (struct np_work){.path = path, .modality = modality};
 }
 
 void np_work_done(struct np_work *work)
@@ -28,7 +28,6 @@ void np_work_done(struct np_work *work)
     }
     free(work->measure);
     free(work->fact);
-    free(work->modality);
     np_strings_done(&work->warnings);
     *work = (struct np_work){0};
 }

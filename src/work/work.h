@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "bids/dataset.h"
+#include "catalog/modality.h"
 #include "image/image.h"
 #include "image/nifti.h"
 #include "ops/bspline.h"
@@ -37,9 +38,9 @@ struct np_fact {
 };
 
 struct np_work {
-    const struct np_scan *scan; /* borrowed; NULL for `process` */
-    const char *path;           /* of the input; borrowed */
-    char *modality;             /* "T1w" */
+    const struct np_scan *scan;         /* borrowed; NULL for `process` */
+    const char *path;                   /* of the input; borrowed */
+    const struct np_modality *modality; /* of the table */
 
     struct np_nifti_info info; /* of the input, native axis order */
     struct np_nifti_content content;
@@ -57,7 +58,7 @@ struct np_work {
     struct np_strings warnings;
 };
 
-void np_work_init(struct np_work *work, const char *path, const char *modality);
+void np_work_init(struct np_work *work, const char *path, const struct np_modality *modality);
 void np_work_done(struct np_work *work);
 
 /* Which slots are filled: bits of np_slot. */

@@ -258,7 +258,7 @@ TEST(sessions_times_threads_stay_within_the_cpus)
 
 TEST(a_claim_beyond_counting_needs_more_than_there_is)
 {
-    const struct np_recipe *recipe = np_recipe_find("T1w");
+    const struct np_recipe *recipe = np_recipe_find(&np_modalities[NP_MODALITY_T1W]);
     struct np_grid grid = np_grid_make(1, 1, 1, 1, 1, 1);
     NP_AUTO(np_config_done) struct np_config config;
 

@@ -21,7 +21,7 @@ static void make(struct made *made, const char *output, bool with_bias_field)
     made->scene.config.save_bias_field = with_bias_field;
     scene_open(&made->scene);
     made->file = &made->scene.plan->job[0].file[0];
-    np_work_init(&made->work, made->file->path, made->file->modality);
+    np_work_init(&made->work, made->file->path, np_modality_find(made->file->modality));
     made->work.scan = made->file->scan;
     made->record.path = np_xstrdup(made->file->recorded);
     made->record.modality = np_xstrdup(made->file->modality);

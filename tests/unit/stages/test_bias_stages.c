@@ -29,7 +29,7 @@ static void init(struct np_work *work, struct np_config *config)
     struct np_random random;
 
     np_config_init(config);
-    np_work_init(work, "head.nii.gz", "T1w");
+    np_work_init(work, "head.nii.gz", &np_modalities[NP_MODALITY_T1W]);
     work->raw = np_image_new(&grid);
     work->brain = np_mask_new(&grid);
     np_random_seed(&random, 13, 0);

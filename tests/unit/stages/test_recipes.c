@@ -7,24 +7,24 @@
 
 TEST(every_modality_has_a_recipe_that_can_work)
 {
-    static const char *const modalities[] = {"T1w", "T2w", "FLAIR"};
-
-    for (size_t i = 0; i < NP_COUNT(modalities); i++) {
-        const struct np_recipe *recipe = np_recipe_find(modalities[i]);
+    for (size_t i = 0; i < NP_N_MODALITIES; i++) {
+        const struct np_recipe *recipe = np_recipe_find(&np_modalities[i]);
         struct np_error err = {0};
-        ok(recipe && strcmp(recipe->modality, modalities[i]) == 0);
+        if (np_modalities[i].use == NP_USE_IN_A_LATER_VERSION) {
+            ok(recipe == NULL);
+            continue;
+        }
         ok_int(np_recipe_check(recipe, &err), 0);
         for (const struct np_stage *const *stage = recipe->stage; *stage; stage++)
             ok((*stage)->run && (*stage)->version > 0);
     }
-    ok(np_recipe_find("bold") == NULL);
 }
 
 TEST(a_stage_before_what_it_needs_is_named)
 {
     static const struct np_stage *const wrong[] = {&np_stage_load_file, &np_stage_normalization,
                                                    &np_stage_skull_strip, NULL};
-    const struct np_recipe recipe = {"T1w", wrong};
+    const struct np_recipe recipe = {"wrong", wrong};
     struct np_error err = {0};
 
     ok_int(np_recipe_check(&recipe, &err), NP_EINTERNAL);
@@ -36,7 +36,7 @@ TEST(a_stage_after_its_slot_was_taken_is_named)
     static const struct np_stage *const wrong[] = {
         &np_stage_load_file,       &np_stage_bias_correction, &np_stage_skull_strip,
         &np_stage_bias_refinement, &np_stage_validate_data,   NULL};
-    const struct np_recipe recipe = {"T1w", wrong};
+    const struct np_recipe recipe = {"wrong", wrong};
     struct np_error err = {0};
 
     ok_int(np_recipe_check(&recipe, &err), NP_EINTERNAL);
@@ -46,7 +46,7 @@ TEST(a_stage_after_its_slot_was_taken_is_named)
 TEST(the_version_of_a_recipe_names_stages_and_versions_in_order)
 {
     static const struct np_stage *const two[] = {&np_stage_load_file, &np_stage_skull_strip, NULL};
-    const struct np_recipe recipe = {"T1w", two};
+    const struct np_recipe recipe = {"wrong", two};
     NP_AUTO(np_freep) char *version = np_recipe_version(&recipe);
     NP_AUTO(np_freep)
     char *expected = np_xasprintf("load_file:%d skull_strip:%d", np_stage_load_file.version,

@@ -23,7 +23,7 @@ static void fill(struct np_work *work, int with_head)
 {
     struct np_grid grid = np_grid_make(64, 76, 60, 3, 3, 3);
 
-    np_work_init(work, "/data/sub-01_T1w.nii.gz", "T1w");
+    np_work_init(work, "/data/sub-01_T1w.nii.gz", &np_modalities[NP_MODALITY_T1W]);
     work->flat = np_image_new(&grid);
     for (int64_t z = 0, i = 0; z < 60; z++)
         for (int64_t y = 0; y < 76; y++)

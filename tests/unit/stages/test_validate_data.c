@@ -10,7 +10,7 @@ static void fill(struct np_work *work, int64_t nx, int64_t ny, int64_t nz, doubl
 {
     struct np_grid grid = np_grid_make(nx, ny, nz, mm, mm, mm);
 
-    np_work_init(work, "/data/sub-01_T1w.nii.gz", "T1w");
+    np_work_init(work, "/data/sub-01_T1w.nii.gz", &np_modalities[NP_MODALITY_T1W]);
     work->raw = np_image_new(&grid);
     for (int64_t i = 0; i < (int64_t)np_grid_voxels(&grid); i++) {
         int64_t x = i % nx - nx / 2, y = i / nx % ny - ny / 2, z = i / nx / ny - nz / 2;

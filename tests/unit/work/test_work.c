@@ -7,7 +7,7 @@ TEST(slots_say_what_is_filled)
     NP_AUTO(np_work_done) struct np_work work;
     const struct np_grid grid = np_grid_make(2, 2, 2, 1, 1, 1);
 
-    np_work_init(&work, "x.nii", "T1w");
+    np_work_init(&work, "x.nii", &np_modalities[NP_MODALITY_T1W]);
     ok_int(np_work_slots(&work), 0);
     work.raw = np_image_new(&grid);
     work.brain = np_mask_new(&grid);
@@ -23,7 +23,7 @@ TEST(a_measure_taken_again_replaces_the_first)
 {
     NP_AUTO(np_work_done) struct np_work work;
 
-    np_work_init(&work, "x.nii", "T1w");
+    np_work_init(&work, "x.nii", &np_modalities[NP_MODALITY_T1W]);
     np_work_measure(&work, "bias.iterations", 50, "1");
     np_work_measure(&work, "skull_strip.volume", 1.4e6, "mm3");
     np_work_measure(&work, "bias.iterations", 70, "1");
@@ -37,7 +37,7 @@ TEST(a_fact_told_again_replaces_the_first)
 {
     NP_AUTO(np_work_done) struct np_work work;
 
-    np_work_init(&work, "x.nii", "T1w");
+    np_work_init(&work, "x.nii", &np_modalities[NP_MODALITY_T1W]);
     np_work_fact(&work, "normalization.method", "zscore");
     np_work_fact(&work, "normalization.method", "percentile");
     ok_int((int64_t)work.n_facts, 1);
@@ -48,7 +48,7 @@ TEST(warnings_are_kept_in_order_as_text)
 {
     NP_AUTO(np_work_done) struct np_work work;
 
-    np_work_init(&work, "x.nii", "T1w");
+    np_work_init(&work, "x.nii", &np_modalities[NP_MODALITY_T1W]);
     np_work_warn(&work, "'%s': %d %% odd", work.path, 5);
     np_work_warn(&work, "second");
     ok_int((int64_t)work.warnings.n, 2);

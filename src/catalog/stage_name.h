@@ -1,0 +1,21 @@
+/*
+ * The names of all stages, in one spelling: of spans, neuro.stage, records, status, --slow-stage.
+ * NP_STAGE_<ident> is the name.
+ */
+#ifndef NP_CATALOG_STAGE_NAME_H
+#define NP_CATALOG_STAGE_NAME_H
+
+#define NP_STAGE_NAMES(X)                 \
+    X(LOAD_FILE, "load_file")             \
+    X(VALIDATE_DATA, "validate_data")     \
+    X(BIAS_CORRECTION, "bias_correction") \
+    X(SKULL_STRIP, "skull_strip")         \
+    X(BIAS_REFINEMENT, "bias_refinement") \
+    X(NORMALIZATION, "normalization")     \
+    X(WRITE_OUTPUT, "write_output") /* the runner's own, after those of every recipe */
+
+#define X(ident, name) extern const char NP_STAGE_##ident[sizeof(name)];
+NP_STAGE_NAMES(X)
+#undef X
+
+#endif
