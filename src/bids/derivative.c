@@ -7,17 +7,6 @@
 #include "bids/labels.h"
 #include "catalog/modality.h"
 
-/* What of a name each kind sets; NULL = as the source has it. */
-static const struct {
-    const char *desc;
-    const char *suffix;
-} forms[] = {
-    [NP_DERIVATIVE_PREPROC] = {"preproc", NULL},
-    [NP_DERIVATIVE_NORM] = {"norm", NULL},
-    [NP_DERIVATIVE_MASK] = {"brain", "mask"},
-    [NP_DERIVATIVE_BIASFIELD] = {NULL, "biasfield"},
-};
-
 static void set_text(char **place, const char *text)
 {
     char *copy = np_xstrdup(text);
@@ -26,30 +15,39 @@ static void set_text(char **place, const char *text)
     *place = copy;
 }
 
+/* The entity that says what the new suffix no longer does; NP_N_ENTITIES = none. */
+static enum np_bids_entity entity_of_suffix(const struct np_bids_name *source,
+                                            const struct np_derivative *derivative)
+{
+    if (derivative->source_suffix == NP_SOURCE_SUFFIX_IN_MOD)
+        return NP_ENTITY_MOD;
+    if (derivative->source_suffix == NP_SOURCE_SUFFIX_IN_SPACE &&
+        !np_modality_mask_is_short(source->suffix) && !source->entity[NP_ENTITY_SPACE])
+        return NP_ENTITY_SPACE;
+    return NP_N_ENTITIES;
+}
+
 /* The source's name, changed to that of a derivative. */
-static char *derive(const struct np_bids_name *source, enum np_derivative kind)
+static char *derive(const struct np_bids_name *source, const struct np_derivative *derivative)
 {
     NP_AUTO(np_bids_name_done) struct np_bids_name name = {0};
+    enum np_bids_entity kept = entity_of_suffix(source, derivative);
 
     np_bids_name_copy(source, &name);
-    /* A mask's suffix no longer says of which contrast it is: some say in whose space they are. */
-    if (kind == NP_DERIVATIVE_MASK && !np_modality_mask_is_short(source->suffix) &&
-        !name.entity[NP_ENTITY_SPACE])
-        set_text(&name.entity[NP_ENTITY_SPACE], source->suffix);
-    if (kind == NP_DERIVATIVE_BIASFIELD)
-        set_text(&name.entity[NP_ENTITY_MOD], source->suffix);
-    if (forms[kind].desc)
-        set_text(&name.entity[NP_ENTITY_DESC], forms[kind].desc);
-    if (forms[kind].suffix)
-        set_text(&name.suffix, forms[kind].suffix);
-    set_text(&name.extension, ".nii.gz");
+    if (kept != NP_N_ENTITIES)
+        set_text(&name.entity[kept], source->suffix);
+    if (derivative->desc)
+        set_text(&name.entity[NP_ENTITY_DESC], derivative->desc);
+    if (derivative->suffix)
+        set_text(&name.suffix, derivative->suffix);
+    set_text(&name.extension, derivative->extension);
     return np_bids_name_format(&name);
 }
 
-char *np_derivative_path(const struct np_scan *scan, enum np_derivative kind)
+char *np_derivative_path(const struct np_scan *scan, const struct np_derivative *derivative)
 {
     NP_AUTO(np_freep) char *folder = np_path_directory(scan->relative);
-    NP_AUTO(np_freep) char *name = derive(&scan->name, kind);
+    NP_AUTO(np_freep) char *name = derive(&scan->name, derivative);
 
     return strchr(scan->relative, '/') ? np_path_join(folder, name) : np_xstrdup(name);
 }
@@ -63,7 +61,25 @@ static bool has_entities(const struct np_bids_name *name)
     return false;
 }
 
-char *np_derivative_path_plain(const char *file_name, const char *modality, enum np_derivative kind)
+/* "scan_desc-brain_mask.nii.gz" */
+static char *append_to_stem(const char *stem, const char *modality,
+                            const struct np_derivative *derivative)
+{
+    struct np_str name = {0};
+
+    np_str_add(&name, stem);
+    if (derivative->source_suffix == NP_SOURCE_SUFFIX_IN_MOD)
+        np_str_addf(&name, "_mod-%s", modality);
+    if (derivative->desc)
+        np_str_addf(&name, "_desc-%s", derivative->desc);
+    if (derivative->suffix)
+        np_str_addf(&name, "_%s", derivative->suffix);
+    np_str_add(&name, derivative->extension);
+    return np_str_take(&name);
+}
+
+char *np_derivative_path_plain(const char *file_name, const char *modality,
+                               const struct np_derivative *derivative)
 {
     NP_AUTO(np_bids_name_done) struct np_bids_name name = {0};
     const char *own = np_path_name(file_name);
@@ -71,12 +87,8 @@ char *np_derivative_path_plain(const char *file_name, const char *modality, enum
     NP_AUTO(np_freep) char *stem = np_xstrndup(own, n_stem ? n_stem : strlen(own));
 
     if (np_bids_name_parse(stem, &name) && has_entities(&name) && !*name.extension)
-        return derive(&name, kind);
-    if (kind == NP_DERIVATIVE_BIASFIELD)
-        return np_xasprintf("%s_mod-%s_biasfield.nii.gz", stem, modality);
-    return np_xasprintf("%s_desc-%s%s%s.nii.gz", stem, forms[kind].desc,
-                        forms[kind].suffix ? "_" : "",
-                        forms[kind].suffix ? forms[kind].suffix : "");
+        return derive(&name, derivative);
+    return append_to_stem(stem, modality, derivative);
 }
 
 char *np_derivative_sidecar(const char *image_path)

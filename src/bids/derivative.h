@@ -3,23 +3,17 @@
 #define NP_BIDS_DERIVATIVE_H
 
 #include "bids/dataset.h"
-
-enum np_derivative {
-    NP_DERIVATIVE_PREPROC, /* …_desc-preproc_T1w.nii.gz */
-    NP_DERIVATIVE_NORM,    /* …_desc-norm_T1w.nii.gz */
-    /* …_desc-brain_mask.nii.gz; of T2w and FLAIR …_space-T2w_desc-brain_mask.nii.gz */
-    NP_DERIVATIVE_MASK,
-    NP_DERIVATIVE_BIASFIELD, /* …_mod-T1w_biasfield.nii.gz */
-};
+#include "catalog/derivative.h"
 
 /* "sub-01/ses-1/anat/sub-01_ses-1_desc-preproc_T1w.nii.gz" */
-char *np_derivative_path(const struct np_scan *scan, enum np_derivative kind);
+char *np_derivative_path(const struct np_scan *scan, const struct np_derivative *derivative);
 
-/* The same for an image that is no part of a dataset: its stem names it ("scan_desc-norm.nii.gz"),
+/*
+ * The same for an image that is no part of a dataset: its stem names it ("scan_desc-norm.nii.gz"),
  * or its own entities when it has them, and then its suffix beats `modality`. Folders are dropped.
  */
 char *np_derivative_path_plain(const char *file_name, const char *modality,
-                               enum np_derivative kind);
+                               const struct np_derivative *derivative);
 
 /* "x.nii.gz" → "x.json" */
 char *np_derivative_sidecar(const char *image_path);

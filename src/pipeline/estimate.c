@@ -101,10 +101,10 @@ static double volumes_of(unsigned slots)
 }
 
 /* Slots that a later stage or an output needs. */
-static unsigned needed_later(const struct np_config *config, const struct np_stage *const *later)
+static unsigned needed_later(const struct np_config *config, const struct np_recipe *recipe,
+                             const struct np_stage *const *later)
 {
-    unsigned needed =
-        NP_SLOT_FLAT | NP_SLOT_BRAIN | NP_SLOT_NORM | (config->save_bias_field ? NP_SLOT_FIELD : 0);
+    unsigned needed = np_recipe_wanted_slots(recipe, config);
 
     for (; *later; later++)
         needed |= (*later)->needs;
@@ -166,7 +166,7 @@ static void hold_recipe(struct residence *r, const struct np_config *config,
              finds_brain(config, *stage) ? fine_bytes(grid) : 0);
         if (finds_brain(config, *stage))
             r->fixed_bytes += SURFACE_BYTES + COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid);
-        slots = after & needed_later(config, stage + 1);
+        slots = after & needed_later(config, recipe, stage + 1);
     }
     hold(r, volumes_of(slots) + turned, 0);
 }
@@ -257,31 +257,31 @@ static double field_bytes(const struct np_config *config, const struct contents 
     return c->n_voxels * (config->bias_correction == NP_BIAS_NONE ? CONSTANT_BYTES : FIELD_BYTES);
 }
 
-static const struct {
-    enum np_derivative kind;
-    double (*bytes)(const struct np_config *config, const struct contents *contents);
-} outputs[] = {
-    {NP_DERIVATIVE_PREPROC, preproc_bytes},
-    {NP_DERIVATIVE_NORM, norm_bytes},
-    {NP_DERIVATIVE_MASK, mask_bytes},
-    {NP_DERIVATIVE_BIASFIELD, field_bytes},
-};
-
-static bool is_written(const struct np_config *config, enum np_derivative kind)
+/* How what a slot holds packs; another one is counted as a whole head. */
+static double bytes_of_slot(enum np_slot slot, const struct np_config *config,
+                            const struct contents *contents)
 {
-    if (kind == NP_DERIVATIVE_NORM)
-        return config->level == NP_LEVEL_FULL && config->normalize != NP_NORMALIZE_NONE;
-    return kind != NP_DERIVATIVE_BIASFIELD || config->save_bias_field;
+    static const struct {
+        enum np_slot slot;
+        double (*bytes)(const struct np_config *config, const struct contents *contents);
+    } packed[] = {
+        {NP_SLOT_NORM, norm_bytes}, {NP_SLOT_BRAIN, mask_bytes}, {NP_SLOT_FIELD, field_bytes}};
+
+    for (size_t i = 0; i < NP_COUNT(packed); i++)
+        if (packed[i].slot == slot)
+            return packed[i].bytes(config, contents);
+    return preproc_bytes(config, contents);
 }
 
-static void add_outputs(const struct np_config *config, const struct contents *contents,
-                        struct np_need *need)
+static void add_outputs(const struct np_config *config, const struct np_recipe *recipe,
+                        const struct contents *contents, struct np_need *need)
 {
-    for (size_t i = 0; i < NP_COUNT(outputs); i++)
-        if (is_written(config, outputs[i].kind)) {
-            add_file(need, MARGIN * outputs[i].bytes(config, contents));
-            add_file(need, SIDECAR_BYTES);
-        }
+    for (size_t i = 0; i < recipe->n_outputs; i++) {
+        if (!np_output_is_wanted(&recipe->output[i], config))
+            continue;
+        add_file(need, MARGIN * bytes_of_slot(recipe->output[i].slot, config, contents));
+        add_file(need, SIDECAR_BYTES);
+    }
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */
@@ -316,7 +316,7 @@ bool np_estimate_image(const struct np_config *config, const struct np_recipe *r
     struct contents contents = contents_of(config, info, sample);
     need->memory_bytes = np_estimate_memory(config, recipe, &info->grid, n_threads);
     need->seconds = seconds_of(contents.n_voxels);
-    add_outputs(config, &contents, need);
+    add_outputs(config, recipe, &contents, need);
     return true;
 }
 

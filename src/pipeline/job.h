@@ -43,7 +43,12 @@ struct np_job {
 
 void np_job_done(struct np_job *job);
 
-/* Paths, relative to OUTPUT_DIR, of what a file of a job gives; the caller frees. */
-char *np_job_output(const struct np_job_file *file, enum np_derivative kind);
+/* The path, relative to OUTPUT_DIR, of an output of a file of a job; the caller frees. */
+char *np_job_output(const struct np_job_file *file, const struct np_output *output);
+
+/* Add the paths of the outputs that its recipe gives with these settings; of all that it may give
+ * when `config` is NULL. */
+void np_job_outputs(const struct np_job_file *file, const struct np_config *config,
+                    struct np_strings *paths);
 
 #endif

@@ -123,18 +123,24 @@ static void note_kept(struct np_file_record *file, const struct np_file_record *
         np_strings_add(&file->kept, old->kept.item[i]);
 }
 
+static bool wrote(const struct np_file_record *file, const char *path)
+{
+    for (size_t k = 0; k < file->n_outputs; k++)
+        if (strcmp(file->output[k].path, path) == 0)
+            return true;
+    return np_strings_have(&file->kept, path);
+}
+
 /* The selected file that writes what `old` wrote: the same image under another name (.nii, and now
  * .nii.gz). NULL when there is none. */
 static struct np_file_record *successor(struct np_active *active, const struct np_file_record *old)
 {
     for (size_t i = 0; i < active->job->n_files; i++) {
-        NP_AUTO(np_freep)
-        char *preproc = np_job_output(&active->job->file[i], NP_DERIVATIVE_PREPROC);
-        for (size_t k = 0; k < old->n_outputs; k++)
-            if (strcmp(old->output[k].path, preproc) == 0)
+        NP_AUTO(np_strings_done) struct np_strings paths = {0};
+        np_job_outputs(&active->job->file[i], NULL, &paths);
+        for (size_t k = 0; k < paths.n; k++)
+            if (wrote(old, paths.item[k]))
                 return &active->record.file[i];
-        if (np_strings_have(&old->kept, preproc))
-            return &active->record.file[i];
     }
     return NULL;
 }
@@ -187,13 +193,18 @@ static int inherit(struct np_active *active, struct np_error *err)
 /* Leftovers of dead processes, where this session writes. */
 static void sweep(const struct np_active *active)
 {
+    NP_AUTO(np_strings_done) struct np_strings outputs = {0}, folders = {0};
+
     np_atomic_sweep(active->job->place.directory);
-    for (size_t i = 0; i < active->job->n_files; i++) {
-        NP_AUTO(np_freep)
-        char *relative = np_job_output(&active->job->file[i], NP_DERIVATIVE_PREPROC);
-        NP_AUTO(np_freep) char *path = np_path_join(active->run->config->output_dir, relative);
-        NP_AUTO(np_freep) char *folder = np_path_directory(path);
-        np_atomic_sweep(folder);
+    for (size_t i = 0; i < active->job->n_files; i++)
+        np_job_outputs(&active->job->file[i], NULL, &outputs);
+    for (size_t i = 0; i < outputs.n; i++) {
+        NP_AUTO(np_freep) char *folder = np_path_directory(outputs.item[i]);
+        if (np_strings_have(&folders, folder))
+            continue;
+        np_strings_add(&folders, folder);
+        NP_AUTO(np_freep) char *path = np_path_join(active->run->config->output_dir, folder);
+        np_atomic_sweep(path);
     }
 }
 
@@ -215,8 +226,7 @@ static int look_again(const struct np_active *active, struct np_error *err)
 
     if (active->job->n_files == 0 || run->config->rerun == NP_RERUN_ALL)
         return 0;
-    enum np_completeness found =
-        np_plan_completeness(run->plan, run->config->output_dir, active->job, NULL);
+    enum np_completeness found = np_plan_completeness(run->plan, run->config, active->job, NULL);
     if ((found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD) &&
         run->config->rerun != NP_RERUN_OUTDATED)
         return np_error_set(err, NP_ECONFIG,

@@ -25,14 +25,25 @@ void np_job_done(struct np_job *job)
     *job = (struct np_job){0};
 }
 
-char *np_job_output(const struct np_job_file *file, enum np_derivative kind)
+char *np_job_output(const struct np_job_file *file, const struct np_output *output)
 {
     if (file->scan)
-        return np_derivative_path(file->scan, kind);
+        return np_derivative_path(file->scan, &output->file);
     NP_AUTO(np_freep) char *folder = np_path_directory(file->recorded);
     NP_AUTO(np_freep)
-    char *name = np_derivative_path_plain(np_path_name(file->recorded), file->modality, kind);
+    char *name =
+        np_derivative_path_plain(np_path_name(file->recorded), file->modality, &output->file);
     return np_path_join(strcmp(folder, ".") == 0 ? "" : folder, name);
+}
+
+void np_job_outputs(const struct np_job_file *file, const struct np_config *config,
+                    struct np_strings *paths)
+{
+    const struct np_recipe *recipe = file->recipe;
+
+    for (size_t i = 0; i < recipe->n_outputs; i++)
+        if (!config || np_output_is_wanted(&recipe->output[i], config))
+            np_strings_give(paths, np_job_output(file, &recipe->output[i]));
 }
 
 void np_plan_freep(struct np_plan **address)
@@ -206,16 +217,21 @@ static int by_output(const void *a, const void *b)
     return order ? order : strcmp(x->job->file[0].path, y->job->file[0].path);
 }
 
+static void add_targets(const struct np_job *job, struct targets *targets)
+{
+    const struct np_recipe *recipe = job->file[0].recipe;
+
+    targets->item =
+        np_xrealloc(targets->item, (targets->n + recipe->n_outputs) * sizeof(*targets->item));
+    for (size_t k = 0; k < recipe->n_outputs; k++)
+        targets->item[targets->n++] =
+            (struct target){np_job_output(&job->file[0], &recipe->output[k]), job};
+}
+
 static void list_targets(const struct np_plan *plan, struct targets *targets)
 {
-    static const enum np_derivative kinds[] = {NP_DERIVATIVE_PREPROC, NP_DERIVATIVE_NORM,
-                                               NP_DERIVATIVE_MASK, NP_DERIVATIVE_BIASFIELD};
-
-    targets->item = np_xcalloc(plan->n_jobs * NP_COUNT(kinds), sizeof(*targets->item));
     for (size_t i = 0; i < plan->n_jobs; i++)
-        for (size_t k = 0; k < NP_COUNT(kinds); k++)
-            targets->item[targets->n++] =
-                (struct target){np_job_output(&plan->job[i].file[0], kinds[k]), &plan->job[i]};
+        add_targets(&plan->job[i], targets);
     qsort(targets->item, targets->n, sizeof(*targets->item), by_output);
 }
 
@@ -306,11 +322,29 @@ static bool failed_before(const struct np_job *job)
            record.state != NP_STATE_SUCCESS && record.state != NP_STATE_NOTHING_TO_DO;
 }
 
-enum np_completeness np_plan_completeness(const struct np_plan *plan, const char *output_dir,
-                                          const struct np_job *job, char **why)
+/* What the completion of a job's files is judged by. */
+struct expectation {
+    char *data_path;
+    struct np_strings outputs;
+};
+
+static void expect(const struct np_job_file *file, const struct np_config *config,
+                   struct expectation *expected, struct np_complete_input *input)
 {
+    expected->data_path = np_nifti_data_path(file->path);
+    np_job_outputs(file, config, &expected->outputs);
+    *input = (struct np_complete_input){expected->data_path, file->recorded, file->method,
+                                        &expected->outputs};
+}
+
+enum np_completeness np_plan_completeness(const struct np_plan *plan,
+                                          const struct np_config *config, const struct np_job *job,
+                                          char **why)
+{
+    NP_AUTO(np_freep)
     struct np_complete_input *input = np_xcalloc(job->n_files, sizeof(*input));
-    char **data_path = np_xcalloc(job->n_files, sizeof(*data_path));
+    NP_AUTO(np_freep)
+    struct expectation *expected = np_xcalloc(job->n_files, sizeof(*expected));
     const struct np_complete_key key = {
         .config = plan->config,
         .input = input,
@@ -319,22 +353,19 @@ enum np_completeness np_plan_completeness(const struct np_plan *plan, const char
          * named is expected to be there */
         .may_be_away = job->session != NULL};
 
-    for (size_t i = 0; i < job->n_files; i++) {
-        data_path[i] = np_nifti_data_path(job->file[i].path);
-        input[i] =
-            (struct np_complete_input){data_path[i], job->file[i].recorded, job->file[i].method};
-    }
-    enum np_completeness found = np_complete_check(&job->place, output_dir, &key, why);
     for (size_t i = 0; i < job->n_files; i++)
-        free(data_path[i]);
-    free(data_path);
-    free(input);
+        expect(&job->file[i], config, &expected[i], &input[i]);
+    enum np_completeness found = np_complete_check(&job->place, config->output_dir, &key, why);
+    for (size_t i = 0; i < job->n_files; i++) {
+        free(expected[i].data_path);
+        np_strings_done(&expected[i].outputs);
+    }
     return found;
 }
 
 static void decide(const struct np_config *config, struct np_plan *plan, struct np_job *job)
 {
-    enum np_completeness found = np_plan_completeness(plan, config->output_dir, job, &job->why);
+    enum np_completeness found = np_plan_completeness(plan, config, job, &job->why);
     /* Without a dataset around it a file is known by its name alone: another image of that name
      * must not quietly take the place of the first. */
     bool differs = found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD ||

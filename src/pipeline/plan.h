@@ -35,7 +35,8 @@ int np_plan_make(const struct np_config *config, struct np_plan **plan, struct n
 void np_plan_freep(struct np_plan **plan);
 
 /* How complete a job is now, as np_complete_check. */
-enum np_completeness np_plan_completeness(const struct np_plan *plan, const char *output_dir,
+enum np_completeness np_plan_completeness(const struct np_plan *plan,
+                                          const struct np_config *config,
                                           const struct np_job *job, char **why);
 
 #endif

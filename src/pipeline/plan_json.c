@@ -12,7 +12,7 @@ static const char *decision_name(enum np_decision decision)
 
 static void add_file(struct np_str *out, const struct np_job_file *file)
 {
-    NP_AUTO(np_freep) char *preproc = np_job_output(file, NP_DERIVATIVE_PREPROC);
+    NP_AUTO(np_freep) char *preproc = np_job_output(file, file->recipe->main_output);
 
     np_str_add(out, "        {\"path\": ");
     np_str_add_json(out, file->recorded);

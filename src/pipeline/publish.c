@@ -1,6 +1,5 @@
 #include "pipeline/publish.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,11 +10,9 @@
 #include "record/description.h"
 #include "stages/stage.h"
 
-enum { MOST_OUTPUTS = 8 };
-
 /* Files written under temporary names, waiting to be renamed together. */
 struct batch {
-    struct np_atomic_file file[MOST_OUTPUTS];
+    struct np_atomic_file *file;
     size_t n;
 };
 
@@ -23,7 +20,8 @@ static void batch_done(struct batch *batch)
 {
     for (size_t i = 0; i < batch->n; i++)
         np_atomic_done(&batch->file[i]);
-    batch->n = 0;
+    free(batch->file);
+    *batch = (struct batch){0};
 }
 
 /* All that the parts of publishing share. */
@@ -35,69 +33,81 @@ struct publication {
     const struct np_exec *exec;
     struct np_file_record *record;
     struct batch batch;
-    char *preproc_path, *mask_path, *source_prefix;
+    char *source_prefix;
 };
 
 static void publication_done(struct publication *p)
 {
     batch_done(&p->batch);
-    free(p->preproc_path);
-    free(p->mask_path);
     free(p->source_prefix);
 }
 
+/* `*file` is valid until the next one is opened. */
 static int open_target(struct publication *p, const char *relative, struct np_atomic_file **file,
                        struct np_error *err)
 {
     NP_AUTO(np_freep) char *path = np_path_join(p->config->output_dir, relative);
     NP_AUTO(np_freep) char *folder = np_path_directory(path);
+    struct batch *batch = &p->batch;
 
-    assert(p->batch.n < MOST_OUTPUTS);
     NP_TRY(np_directory_make(folder, err));
-    *file = &p->batch.file[p->batch.n];
+    batch->file = np_xrealloc(batch->file, (batch->n + 1) * sizeof(*batch->file));
+    *file = &batch->file[batch->n];
     NP_TRY(np_atomic_open(*file, path, err));
-    p->batch.n++;
+    batch->n++;
     return 0;
 }
 
-static int write_sidecar(struct publication *p, enum np_derivative kind, const char *image_path,
-                         size_t output_index, struct np_error *err)
+/* The paths of the outputs that this one was made of. */
+static void list_origins(const struct publication *p, const struct np_output *output,
+                         struct np_strings *paths)
+{
+    const struct np_recipe *recipe = p->file->recipe;
+
+    for (size_t i = 0; i < recipe->n_outputs; i++)
+        if (recipe->output[i].slot & output->made_of)
+            np_strings_give(paths, np_job_output(p->file, &recipe->output[i]));
+}
+
+static int write_sidecar(struct publication *p, const struct np_output *output,
+                         const char *image_path, size_t index, struct np_error *err)
 {
     NP_AUTO(np_freep) char *relative = np_derivative_sidecar(image_path);
+    NP_AUTO(np_strings_done) struct np_strings made_of = {0};
     const struct np_derivative_facts facts = {
-        .kind = kind,
+        .derivative = &output->file,
         .root = p->root,
         .scan = p->file->scan,
         .source_prefix = p->source_prefix,
         .file = p->record,
-        .output = &p->record->output[output_index],
-        .preproc_path = p->preproc_path,
-        .mask_path = p->mask_path,
+        .output = &p->record->output[index],
+        .made_of = &made_of,
         .skull_stripped_input = p->work->already_stripped,
     };
-    /* Broken sidecars of the source were named once already, when the file's work began. */
-    NP_AUTO(np_freep) char *text = np_derivative_json(&facts, NULL);
     struct np_atomic_file *file;
 
+    list_origins(p, output, &made_of);
+    /* Broken sidecars of the source were named once already, when the file's work began. */
+    NP_AUTO(np_freep) char *text = np_derivative_json(&facts, NULL);
     NP_TRY(open_target(p, relative, &file, err));
     NP_TRY(np_atomic_write(file, text, strlen(text), err));
     NP_TRY(np_atomic_finish(file, err));
-    struct np_output_record *output = np_file_record_output(p->record, relative);
-    output->n_bytes = (int64_t)strlen(text);
-    np_sha256_of(text, strlen(text), output->sha256);
+    struct np_output_record *record = np_file_record_output(p->record, relative);
+    record->n_bytes = (int64_t)strlen(text);
+    np_sha256_of(text, strlen(text), record->sha256);
     return 0;
 }
 
-static int note_written(struct publication *p, enum np_derivative kind, const char *relative,
+static int note_written(struct publication *p, const struct np_output *output, const char *relative,
                         const struct np_nifti_written *written, struct np_error *err)
 {
     size_t index = p->record->n_outputs;
-    struct np_output_record *output = np_file_record_output(p->record, relative);
+    struct np_output_record *record = np_file_record_output(p->record, relative);
 
-    output->n_bytes = written->n_bytes;
-    memcpy(output->sha256, written->sha256, sizeof(output->sha256));
-    memcpy(output->voxel_sha256, written->voxel_sha256, sizeof(output->voxel_sha256));
-    return write_sidecar(p, kind, relative, index, err);
+    record->n_bytes = written->n_bytes;
+    memcpy(record->sha256, written->sha256, sizeof(record->sha256));
+    memcpy(record->voxel_sha256, written->voxel_sha256, sizeof(record->voxel_sha256));
+    return write_sidecar(p, output, relative, index, err);
 }
 
 /* `image` is in RAS order and is released on the way: two copies of a volume are enough. */
@@ -118,49 +128,65 @@ static int to_native(const struct publication *p, const char *relative, struct n
     return 0;
 }
 
-static int write_image(struct publication *p, enum np_derivative kind, struct np_image **image,
-                       const char *description, struct np_error *err)
+static int write_float32(struct publication *p, const struct np_output *output,
+                         const char *relative, struct np_nifti_written *written,
+                         struct np_error *err)
 {
-    const struct np_nifti_output how = {.like = &p->work->info, .description = description};
-    NP_AUTO(np_freep) char *relative = np_job_output(p->file, kind);
+    const struct np_nifti_output how = {.like = &p->work->info, .description = output->header_text};
+    struct np_image **image = np_work_image(p->work, output->slot);
     NP_AUTO(np_image_freep) struct np_image *native = NULL;
     struct np_atomic_file *file;
-    struct np_nifti_written written;
 
+    if (output->prepare)
+        output->prepare(*image);
     NP_TRY(to_native(p, relative, image, &native, err));
     NP_TRY(open_target(p, relative, &file, err));
-    NP_TRY(np_nifti_write_image(file->path, file->temporary, native, &how, p->exec, &written, err));
-    return note_written(p, kind, relative, &written, err);
+    return np_nifti_write_image(file->path, file->temporary, native, &how, p->exec, written, err);
 }
 
-static int write_mask(struct publication *p, struct np_error *err)
+static int write_uint8(struct publication *p, const struct np_output *output, const char *relative,
+                       struct np_nifti_written *written, struct np_error *err)
 {
-    const struct np_nifti_output how = {.like = &p->work->info, .description = "brain mask"};
-    NP_AUTO(np_freep) char *relative = np_job_output(p->file, NP_DERIVATIVE_MASK);
+    const struct np_nifti_output how = {.like = &p->work->info, .description = output->header_text};
+    struct np_mask **mask = np_work_mask(p->work, output->slot);
     NP_AUTO(np_mask_freep)
-    struct np_mask *native = np_mask_from_ras(p->work->brain, &p->work->info.grid, p->exec);
+    struct np_mask *native = np_mask_from_ras(*mask, &p->work->info.grid, p->exec);
     struct np_atomic_file *file;
-    struct np_nifti_written written;
 
     if (!native)
         return np_error_set(err, NP_ENOMEM, "'%s': no memory for the mask", relative);
+    np_mask_freep(mask);
     NP_TRY(open_target(p, relative, &file, err));
-    NP_TRY(np_nifti_write_mask(file->path, file->temporary, native, &how, p->exec, &written, err));
-    return note_written(p, NP_DERIVATIVE_MASK, relative, &written, err);
+    return np_nifti_write_mask(file->path, file->temporary, native, &how, p->exec, written, err);
+}
+
+/* Each writes what the output's slot holds and releases it. */
+static int (*const writers[])(struct publication *p, const struct np_output *output,
+                              const char *relative, struct np_nifti_written *written,
+                              struct np_error *err) = {
+    [NP_OUTPUT_FLOAT32] = write_float32,
+    [NP_OUTPUT_UINT8] = write_uint8,
+};
+
+static int write_output(struct publication *p, const struct np_output *output, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *relative = np_job_output(p->file, output);
+    struct np_nifti_written written;
+
+    NP_TRY(writers[output->format](p, output, relative, &written, err));
+    return note_written(p, output, relative, &written, err);
 }
 
 static int write_all(struct publication *p, struct np_error *err)
 {
-    struct np_work *work = p->work;
+    const struct np_recipe *recipe = p->file->recipe;
 
-    if (p->config->save_bias_field && work->field) {
-        np_field_to_factor(work->field);
-        NP_TRY(write_image(p, NP_DERIVATIVE_BIASFIELD, &work->field, "bias field", err));
+    for (size_t i = 0; i < recipe->n_outputs; i++) {
+        const struct np_output *output = &recipe->output[i];
+        if (np_output_is_wanted(output, p->config) && (np_work_slots(p->work) & output->slot))
+            NP_TRY(write_output(p, output, err));
     }
-    NP_TRY(write_image(p, NP_DERIVATIVE_PREPROC, &work->flat, "bias-corrected", err));
-    if (work->norm && p->config->level == NP_LEVEL_FULL)
-        NP_TRY(write_image(p, NP_DERIVATIVE_NORM, &work->norm, "brain, normalized", err));
-    return write_mask(p, err);
+    return 0;
 }
 
 /* What could make a rename fail half-way is asked before the first one. */
@@ -186,8 +212,6 @@ int np_publish(const struct np_config *config, const char *root, const struct np
         .work = work,
         .exec = exec,
         .record = record,
-        .preproc_path = np_job_output(file, NP_DERIVATIVE_PREPROC),
-        .mask_path = np_job_output(file, NP_DERIVATIVE_MASK),
         .source_prefix = np_description_source_prefix(&config->dataset_links),
     };
 

@@ -175,16 +175,6 @@ static int run_stage(struct file_run *run, const char *name, const struct np_sta
     return code;
 }
 
-static int run_kernel(struct file_run *run, const struct np_stage *stage, struct np_span *span,
-                      struct np_error *err)
-{
-    (void)span;
-    if (stage->needs & ~np_work_slots(&run->work))
-        return np_error_set(err, NP_EINTERNAL, "'%s': stage %s did not find what it needs",
-                            run->file->path, stage->name);
-    return stage->run(&run->work, run->task->config, run->exec, err);
-}
-
 static void describe_image(struct file_run *run)
 {
     const struct np_grid *grid = &run->work.info.grid;
@@ -202,14 +192,21 @@ static void describe_image(struct file_run *run)
     np_attrs_string(&run->span->attrs, NP_KEY_NEURO_IMAGE_DTYPE, run->work.info.datatype_name);
 }
 
-/* Too large for the memory that is allowed: refused before any work, for itself alone. */
-static int load_body(struct file_run *run, const struct np_stage *stage, struct np_span *span,
-                     struct np_error *err)
+static int run_kernel(struct file_run *run, const struct np_stage *stage, struct np_span *span,
+                      struct np_error *err)
 {
-    if (run->file->too_large.code < 0)
+    bool reads_input = stage->traits & NP_STAGE_READS_INPUT;
+
+    (void)span;
+    /* Too large for the memory that is allowed: refused before any work, for itself alone. */
+    if (reads_input && run->file->too_large.code < 0)
         return np_error_set(err, run->file->too_large.code, "%s", run->file->too_large.text);
-    NP_TRY(run_kernel(run, stage, span, err));
-    describe_image(run);
+    if (stage->needs & ~np_work_slots(&run->work))
+        return np_error_set(err, NP_EINTERNAL, "'%s': stage %s did not find what it needs",
+                            run->file->path, stage->name);
+    NP_TRY(stage->run(&run->work, run->task->config, run->exec, err));
+    if (reads_input)
+        describe_image(run);
     return 0;
 }
 
@@ -225,7 +222,7 @@ static int write_body(struct file_run *run, const struct np_stage *stage, struct
     int64_t n_bytes = 0;
     for (size_t i = 0; i < run->record.n_outputs; i++)
         n_bytes += run->record.output[i].n_bytes;
-    NP_AUTO(np_freep) char *path = np_job_output(run->file, NP_DERIVATIVE_PREPROC);
+    NP_AUTO(np_freep) char *path = np_job_output(run->file, run->file->recipe->main_output);
     np_attrs_string(&span->attrs, NP_KEY_NEURO_OUTPUT_PATH, path);
     np_attrs_string(&span->attrs, NP_KEY_NEURO_OUTPUT_FORMAT, "nii.gz");
     np_attrs_int(&span->attrs, NP_KEY_NEURO_OUTPUT_SIZE, n_bytes);
@@ -236,20 +233,17 @@ static int write_body(struct file_run *run, const struct np_stage *stage, struct
 /* Stages that make something of the loaded image stand together below one span. */
 static bool processes_image(const struct np_stage *stage)
 {
-    return stage->gives & ~(unsigned)NP_SLOT_RAW;
+    return !(stage->traits & (NP_STAGE_READS_INPUT | NP_STAGE_VALIDATES_INPUT));
 }
 
-/* What neither a later stage nor an output needs makes room: images are large. */
-static void drop_unneeded(struct file_run *run, const struct np_stage *const *later)
+/* Images are large: a slot that neither a later stage nor an output needs is released at once. */
+static void release_unneeded(struct file_run *run, const struct np_stage *const *later)
 {
-    unsigned needed = run->task->config->save_bias_field ? NP_SLOT_FIELD : 0;
+    unsigned needed = np_recipe_wanted_slots(run->file->recipe, run->task->config);
 
     for (; *later; later++)
         needed |= (*later)->needs;
-    if (!(needed & NP_SLOT_RAW))
-        np_image_freep(&run->work.raw);
-    if (!(needed & NP_SLOT_FIELD))
-        np_image_freep(&run->work.field);
+    np_work_release(&run->work, ~needed);
 }
 
 static int run_stages(struct file_run *run, struct np_error *err)
@@ -260,17 +254,16 @@ static int run_stages(struct file_run *run, struct np_error *err)
             run->group = np_span_new(NP_SPAN_PROCESS_IMAGE, run->span);
             np_span_begin(run->trace, run->group);
         }
-        stage_body *body = stage == &np_stage_load_file ? load_body : run_kernel;
-        int code = run_stage(run, stage->name, stage, body, err);
+        int code = run_stage(run, stage->name, stage, run_kernel, err);
         if (code < 0) {
             if (run->group)
                 np_span_fail(run->group, err);
             np_span_end(run->trace, &run->group);
             return code;
         }
-        if (stage == &np_stage_validate_data)
+        if (stage->traits & NP_STAGE_VALIDATES_INPUT)
             np_span_event(run->span, NP_EVENT_VALIDATION_PASSED, NULL);
-        drop_unneeded(run, next + 1);
+        release_unneeded(run, next + 1);
     }
     np_span_end(run->trace, &run->group);
     return run_stage(run, NP_STAGE_WRITE_OUTPUT, NULL, write_body, err);

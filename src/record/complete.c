@@ -22,6 +22,18 @@ static bool outputs_present(const struct np_file_record *file, const char *outpu
     return true;
 }
 
+static bool names_all(const struct np_file_record *file, const struct np_strings *expected)
+{
+    for (size_t i = 0; expected && i < expected->n; i++) {
+        bool found = false;
+        for (size_t k = 0; k < file->n_outputs && !found; k++)
+            found = strcmp(file->output[k].path, expected->item[i]) == 0;
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
 static const struct np_file_record *find_file(const struct np_session_record *record,
                                               const char *path)
 {
@@ -101,7 +113,7 @@ static enum np_completeness compare_input(const struct np_session_record *record
         return say(difference, NP_OTHER_METHOD,
                    np_xasprintf("method now '%s', recorded '%s'", input->method,
                                 file->method ? file->method : "none"));
-    if (!outputs_present(file, output_dir))
+    if (!names_all(file, input->outputs) || !outputs_present(file, output_dir))
         return say(difference, NP_INCOMPLETE,
                    np_xasprintf("an output of '%s' is missing or was changed", input->recorded));
     if (!input_same(file, input->path, may_be_away))

@@ -13,6 +13,7 @@ struct np_complete_key {
         const char *path;     /* to open */
         const char *recorded; /* as it stands in records */
         const char *method;
+        const struct np_strings *outputs; /* paths that the record must name; NULL = not asked */
     } const *input;
     size_t n_inputs;
     bool may_be_away; /* an input that cannot be read now counts as unchanged */
@@ -20,7 +21,7 @@ struct np_complete_key {
 
 enum np_completeness {
     NP_COMPLETE,      /* nothing to do */
-    NP_INCOMPLETE,    /* no completion record, or an output is missing or of another size */
+    NP_INCOMPLETE,    /* no completion record, or an output is missing, unnamed or of another size */
     NP_INPUT_CHANGED, /* an input changed or appeared */
     NP_OTHER_CONFIG,  /* made with other options */
     NP_OTHER_METHOD,  /* made with other versions of the methods */

@@ -50,26 +50,11 @@ static const char *const still_valid[] = {
     "SpoilingState",
 };
 
-static const struct {
-    const char *description;
-    const char *prefixes[5]; /* of the measures and facts that belong to it */
-} kinds[] = {
-    [NP_DERIVATIVE_PREPROC] = {"Whole head divided by the estimated bias field; same grid and "
-                               "units as the source, not clipped",
-                               {"bias."}},
-    [NP_DERIVATIVE_NORM] = {"Brain, bias-corrected and intensity-normalized; 0 outside the brain "
-                            "mask",
-                            {"bias.", "skull_strip.", "normalization."}},
-    [NP_DERIVATIVE_MASK] = {"Brain mask: brain tissue, ventricles and sulcal CSF; 1 inside",
-                            {"skull_strip."}},
-    [NP_DERIVATIVE_BIASFIELD] = {"Multiplicative bias field that the source was divided by",
-                                 {"bias."}},
-};
-
-static bool belongs(enum np_derivative kind, const char *key)
+static bool belongs(const struct np_derivative *derivative, const char *key)
 {
-    for (size_t i = 0; i < NP_COUNT(kinds[kind].prefixes) && kinds[kind].prefixes[i]; i++)
-        if (np_starts_with(key, kinds[kind].prefixes[i]))
+    for (size_t i = 0;
+         i < NP_COUNT(derivative->parameter_groups) && derivative->parameter_groups[i]; i++)
+        if (np_starts_with(key, derivative->parameter_groups[i]))
             return true;
     return false;
 }
@@ -80,10 +65,10 @@ static json_t *parameters_json(const struct np_derivative_facts *facts)
     const struct np_file_record *file = facts->file;
 
     for (size_t i = 0; i < file->n_facts; i++)
-        if (belongs(facts->kind, file->fact[i].key))
+        if (belongs(facts->derivative, file->fact[i].key))
             np_json_text(json, file->fact[i].key, file->fact[i].text);
     for (size_t i = 0; i < file->n_measures; i++)
-        if (belongs(facts->kind, file->measure[i].key))
+        if (belongs(facts->derivative, file->measure[i].key))
             json_object_set_new(json, file->measure[i].key, np_json_number(file->measure[i].value));
     return json;
 }
@@ -91,7 +76,7 @@ static json_t *parameters_json(const struct np_derivative_facts *facts)
 static void add_source_metadata(json_t *json, const struct np_derivative_facts *facts,
                                 struct np_strings *warnings)
 {
-    if (!facts->scan || facts->kind == NP_DERIVATIVE_MASK || facts->kind == NP_DERIVATIVE_BIASFIELD)
+    if (!facts->scan || !facts->derivative->keeps_acquisition)
         return;
     NP_AUTO(np_json_decref)
     json_t *source = np_sidecar_read(facts->root, facts->scan, NULL, warnings);
@@ -116,12 +101,8 @@ static json_t *sources_json(const struct np_derivative_facts *facts)
     json_t *array = json_array();
     const char *prefix = facts->scan ? facts->source_prefix : "";
 
-    if (facts->kind == NP_DERIVATIVE_NORM) {
-        append_uri(array, "bids::", facts->preproc_path);
-        append_uri(array, "bids::", facts->mask_path);
-    } else if (facts->kind == NP_DERIVATIVE_MASK) {
-        append_uri(array, "bids::", facts->preproc_path);
-    }
+    for (size_t i = 0; i < facts->made_of->n; i++)
+        append_uri(array, "bids::", facts->made_of->item[i]);
     append_uri(array, prefix, facts->file->path);
     return array;
 }
@@ -141,39 +122,49 @@ static bool is_support_only(const struct np_derivative_facts *facts)
 
 static bool is_stripped(const struct np_derivative_facts *facts)
 {
-    return (facts->kind == NP_DERIVATIVE_NORM && !is_support_only(facts)) ||
-           facts->skull_stripped_input;
+    return facts->skull_stripped_input ||
+           (facts->derivative->skull == NP_SKULL_REMOVED && !is_support_only(facts));
 }
 
-static const char *description_of(const struct np_derivative_facts *facts)
+/* The text for what happened to this image; NULL = none. */
+static const char *text_for(const struct np_derivative_facts *facts,
+                            const char *const text[NP_N_CIRCUMSTANCES])
 {
-    if (facts->kind == NP_DERIVATIVE_PREPROC && fact_is(facts, "bias.method", "none"))
-        return "Whole head as in the source: no bias correction was asked for; same grid and units";
-    if (facts->kind == NP_DERIVATIVE_NORM && is_support_only(facts))
-        return "Whole support of the image (no brain extraction was asked for), "
-               "intensity-normalized; 0 outside";
-    if (facts->kind == NP_DERIVATIVE_MASK && is_support_only(facts))
-        return "Support of the image, not a brain mask: no brain extraction was asked for";
-    return kinds[facts->kind].description;
+    if (text[NP_WITHOUT_BIAS_CORRECTION] && fact_is(facts, "bias.method", "none"))
+        return text[NP_WITHOUT_BIAS_CORRECTION];
+    if (text[NP_WITHOUT_BRAIN] && is_support_only(facts))
+        return text[NP_WITHOUT_BRAIN];
+    return text[NP_USUALLY];
+}
+
+/* Where the name does not say in whose space a mask is, the image that it was drawn on does. */
+static void add_space(json_t *json, const struct np_derivative_facts *facts)
+{
+    if (facts->derivative->source_suffix != NP_SOURCE_SUFFIX_IN_SPACE || !facts->made_of->n ||
+        np_modality_mask_is_short(facts->file->modality))
+        return;
+    NP_AUTO(np_freep) char *uri = np_xasprintf("bids::%s", facts->made_of->item[0]);
+    np_json_text(json, "SpatialReference", uri);
+}
+
+static void add_text(json_t *json, const char *key, const char *text)
+{
+    if (text)
+        np_json_text(json, key, text);
 }
 
 char *np_derivative_json(const struct np_derivative_facts *facts, struct np_strings *warnings)
 {
+    const struct np_derivative *derivative = facts->derivative;
     json_t *json = json_object();
 
-    np_json_text(json, "Description", description_of(facts));
+    add_text(json, "Description", text_for(facts, derivative->description));
     json_object_set_new(json, "Sources", sources_json(facts));
-    if (facts->kind == NP_DERIVATIVE_MASK) {
-        np_json_text(json, "Type", is_support_only(facts) ? "ROI" : "Brain");
-        if (!np_modality_mask_is_short(facts->file->modality)) {
-            NP_AUTO(np_freep) char *uri = np_xasprintf("bids::%s", facts->preproc_path);
-            np_json_text(json, "SpatialReference", uri);
-        }
-    } else {
+    add_text(json, "Type", text_for(facts, derivative->type));
+    add_space(json, facts);
+    if (derivative->skull != NP_SKULL_UNSAID)
         json_object_set_new(json, "SkullStripped", json_boolean(is_stripped(facts)));
-    }
-    if (facts->kind == NP_DERIVATIVE_NORM)
-        np_json_text(json, "Units", "arbitrary");
+    add_text(json, "Units", derivative->units);
     add_source_metadata(json, facts, warnings);
     json_object_set_new(json, "Parameters", parameters_json(facts));
     np_json_text(json, "MethodVersion", facts->file->method);

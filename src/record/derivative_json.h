@@ -7,14 +7,14 @@
 
 /* All borrowed. */
 struct np_derivative_facts {
-    enum np_derivative kind;
+    const struct np_derivative *derivative;
     const char *root;           /* of the source dataset; NULL for `process` */
     const struct np_scan *scan; /* NULL for `process` */
     const char *source_prefix;  /* "bids:raw:" */
     const struct np_file_record *file;
     const struct np_output_record *output; /* the image that the sidecar is about */
-    const char *preproc_path;              /* relative to OUTPUT_DIR: what masks are drawn on */
-    const char *mask_path;
+    const struct np_strings *made_of;      /* other outputs, relative to OUTPUT_DIR; of a mask the
+                                              first is what it was drawn on */
     bool skull_stripped_input;
 };
 

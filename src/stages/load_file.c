@@ -40,5 +40,6 @@ const struct np_stage np_stage_load_file = {
     .name = NP_STAGE_LOAD_FILE,
     .version = 1,
     .gives = NP_SLOT_RAW,
+    .traits = NP_STAGE_READS_INPUT,
     .run = run,
 };

@@ -1,4 +1,4 @@
-/* The stages of each modality, in order. */
+/* The stages of each recipe, and the files that it gives. */
 #include "stages/stage.h"
 
 static const struct np_stage *const anatomical[] = {
@@ -11,8 +11,83 @@ static const struct np_stage *const anatomical[] = {
     NULL,
 };
 
+static bool wants_bias_field(const struct np_config *config)
+{
+    return config->save_bias_field;
+}
+
+static bool wants_normalized(const struct np_config *config)
+{
+    return config->level == NP_LEVEL_FULL && config->normalize != NP_NORMALIZE_NONE;
+}
+
+enum { BIAS_FIELD, PREPROC, NORM, MASK };
+
+static const struct np_output anatomical_outputs[] = {
+    [BIAS_FIELD] = {.file = {.suffix = "biasfield",
+                             .source_suffix = NP_SOURCE_SUFFIX_IN_MOD,
+                             .extension = ".nii.gz",
+                             .description = {"Multiplicative bias field that the source was "
+                                             "divided by"},
+                             .skull = NP_SKULL_AS_IN_SOURCE,
+                             .parameter_groups = {"bias."}},
+                    .slot = NP_SLOT_FIELD,
+                    .format = NP_OUTPUT_FLOAT32,
+                    .header_text = "bias field",
+                    .is_wanted = wants_bias_field,
+                    .prepare = np_field_to_factor},
+    [PREPROC] = {.file = {.desc = "preproc",
+                          .extension = ".nii.gz",
+                          .description = {"Whole head divided by the estimated bias field; same "
+                                          "grid and units as the source, not clipped",
+                                          [NP_WITHOUT_BIAS_CORRECTION] =
+                                              "Whole head as in the source: no bias correction was "
+                                              "asked for; same grid and units"},
+                          .skull = NP_SKULL_AS_IN_SOURCE,
+                          .keeps_acquisition = true,
+                          .parameter_groups = {"bias."}},
+                 .slot = NP_SLOT_FLAT,
+                 .format = NP_OUTPUT_FLOAT32,
+                 .header_text = "bias-corrected"},
+    [NORM] = {.file = {.desc = "norm",
+                       .extension = ".nii.gz",
+                       .description = {"Brain, bias-corrected and intensity-normalized; 0 outside "
+                                       "the brain mask",
+                                       [NP_WITHOUT_BRAIN] =
+                                           "Whole support of the image (no brain extraction was "
+                                           "asked for), intensity-normalized; 0 outside"},
+                       .units = "arbitrary",
+                       .skull = NP_SKULL_REMOVED,
+                       .keeps_acquisition = true,
+                       .parameter_groups = {"bias.", "skull_strip.", "normalization."}},
+              .slot = NP_SLOT_NORM,
+              .format = NP_OUTPUT_FLOAT32,
+              .header_text = "brain, normalized",
+              .made_of = NP_SLOT_FLAT | NP_SLOT_BRAIN,
+              .is_wanted = wants_normalized},
+    [MASK] = {.file = {.desc = "brain",
+                       .suffix = "mask",
+                       .source_suffix = NP_SOURCE_SUFFIX_IN_SPACE,
+                       .extension = ".nii.gz",
+                       .description = {"Brain mask: brain tissue, ventricles and sulcal CSF; 1 "
+                                       "inside",
+                                       [NP_WITHOUT_BRAIN] = "Support of the image, not a brain "
+                                                            "mask: no brain extraction was asked "
+                                                            "for"},
+                       .type = {"Brain", [NP_WITHOUT_BRAIN] = "ROI"},
+                       .parameter_groups = {"skull_strip."}},
+              .slot = NP_SLOT_BRAIN,
+              .format = NP_OUTPUT_UINT8,
+              .header_text = "brain mask",
+              .made_of = NP_SLOT_FLAT},
+};
+
 static const struct np_recipe recipes[] = {
-    [NP_RECIPE_ANATOMICAL] = {"anatomical", anatomical},
+    [NP_RECIPE_ANATOMICAL] = {.name = "anatomical",
+                              .stage = anatomical,
+                              .output = anatomical_outputs,
+                              .n_outputs = NP_COUNT(anatomical_outputs),
+                              .main_output = &anatomical_outputs[PREPROC]},
 };
 
 const struct np_recipe *np_recipe_find(const struct np_modality *modality)
@@ -20,6 +95,21 @@ const struct np_recipe *np_recipe_find(const struct np_modality *modality)
     const struct np_recipe *recipe = &recipes[modality->recipe];
 
     return recipe->stage ? recipe : NULL;
+}
+
+bool np_output_is_wanted(const struct np_output *output, const struct np_config *config)
+{
+    return !output->is_wanted || output->is_wanted(config);
+}
+
+unsigned np_recipe_wanted_slots(const struct np_recipe *recipe, const struct np_config *config)
+{
+    unsigned slots = 0;
+
+    for (size_t i = 0; i < recipe->n_outputs; i++)
+        if (np_output_is_wanted(&recipe->output[i], config))
+            slots |= recipe->output[i].slot;
+    return slots;
 }
 
 int np_recipe_check(const struct np_recipe *recipe, struct np_error *err)
@@ -33,6 +123,11 @@ int np_recipe_check(const struct np_recipe *recipe, struct np_error *err)
                                 recipe->name, (*stage)->name, (*stage)->needs & ~have);
         have = (have & ~(*stage)->takes) | (*stage)->gives;
     }
+    for (size_t i = 0; i < recipe->n_outputs; i++)
+        if (recipe->output[i].slot & ~have)
+            return np_error_set(err, NP_EINTERNAL,
+                                "%s: output '%s' is written from a slot that no stage fills",
+                                recipe->name, recipe->output[i].header_text);
     return 0;
 }
 

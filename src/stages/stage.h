@@ -6,9 +6,15 @@
 #define NP_STAGES_STAGE_H
 
 #include "base/exec.h"
+#include "catalog/derivative.h"
 #include "catalog/stage_name.h"
 #include "config/config.h"
 #include "work/work.h"
+
+enum np_stage_trait {
+    NP_STAGE_READS_INPUT = 1 << 0,     /* after it the runner can say what the image is */
+    NP_STAGE_VALIDATES_INPUT = 1 << 1, /* after it the image is known to be fit */
+};
 
 struct np_stage {
     const char *name; /* of catalog/stage_name.h */
@@ -16,6 +22,7 @@ struct np_stage {
     unsigned needs;   /* bits of np_slot that must be filled before */
     unsigned gives;   /* bits that are filled after */
     unsigned takes;   /* bits that may be empty after */
+    unsigned traits;  /* of enum np_stage_trait */
     int (*run)(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
                struct np_error *err);
     const char *doi; /* of the method, or NULL */
@@ -31,17 +38,42 @@ extern const struct np_stage np_stage_normalization;   /* gives NORM (unless --n
 /* exp of each voxel, in place: the FIELD slot's logarithm as the factor that was divided out. */
 void np_field_to_factor(struct np_image *log_field);
 
-/* The stages of a kind of image, in order, NULL-terminated; the runner adds write_output. */
+/* How an output lies on disk. */
+enum np_output_format {
+    NP_OUTPUT_FLOAT32, /* NIfTI, of a slot that holds an image */
+    NP_OUTPUT_UINT8,   /* NIfTI, of a slot that holds a mask */
+};
+
+/* A file that a recipe gives, and its sidecar. */
+struct np_output {
+    struct np_derivative file; /* name and sidecar */
+    enum np_slot slot;         /* what is written; an empty one is left out */
+    enum np_output_format format;
+    const char *header_text;                           /* the NIfTI header's description */
+    unsigned made_of;                                  /* slots of other outputs it came from */
+    bool (*is_wanted)(const struct np_config *config); /* NULL = always */
+    void (*prepare)(struct np_image *image);           /* in place, before writing; may be NULL */
+};
+
+/* What a kind of image goes through, and what it gives. The runner adds write_output. */
 struct np_recipe {
     const char *name;
-    const struct np_stage *const *stage;
+    const struct np_stage *const *stage; /* in order, NULL-terminated */
+    const struct np_output *output;      /* in the order of writing */
+    size_t n_outputs;
+    const struct np_output *main_output; /* plans and spans name its path */
 };
+
+bool np_output_is_wanted(const struct np_output *output, const struct np_config *config);
+
+/* The slots that the outputs wanted by these settings are written from. */
+unsigned np_recipe_wanted_slots(const struct np_recipe *recipe, const struct np_config *config);
 
 /* The recipe of a modality; NULL when it has none. */
 const struct np_recipe *np_recipe_find(const struct np_modality *modality);
 
-/* 0 when every stage's needs are given by earlier ones;
- * NP_EINTERNAL names the first that is not. */
+/* 0 when every stage's needs are given by earlier ones, and all that outputs are written from is
+ * there after the last; NP_EINTERNAL names the first stage or output of which this is not true. */
 int np_recipe_check(const struct np_recipe *recipe, struct np_error *err);
 
 /* "load_file:1 validate_data:1 …": the method version of a recipe; the caller frees. */

@@ -124,5 +124,6 @@ const struct np_stage np_stage_validate_data = {
     .name = NP_STAGE_VALIDATE_DATA,
     .version = 1,
     .needs = NP_SLOT_RAW,
+    .traits = NP_STAGE_VALIDATES_INPUT,
     .run = run,
 };

@@ -1,6 +1,7 @@
 #include "work/work.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,7 @@ void np_work_init(struct np_work *work, const char *path, const struct np_modali
 
 void np_work_done(struct np_work *work)
 {
-    np_image_freep(&work->raw);
-    np_image_freep(&work->flat);
-    np_image_freep(&work->norm);
-    np_image_freep(&work->field);
-    np_bspline_field_freep(&work->head_field);
-    np_mask_freep(&work->brain);
+    np_work_release(work, ~0u);
     for (size_t i = 0; i < work->n_measures; i++) {
         free(work->measure[i].key);
         free(work->measure[i].unit);
@@ -32,11 +28,69 @@ void np_work_done(struct np_work *work)
     *work = (struct np_work){0};
 }
 
+enum content { IMAGE, MASK, SPLINE };
+
+static const struct {
+    enum np_slot slot;
+    enum content content;
+    size_t field; /* offset in struct np_work */
+} slots[] = {
+    {NP_SLOT_RAW, IMAGE, offsetof(struct np_work, raw)},
+    {NP_SLOT_FLAT, IMAGE, offsetof(struct np_work, flat)},
+    {NP_SLOT_BRAIN, MASK, offsetof(struct np_work, brain)},
+    {NP_SLOT_NORM, IMAGE, offsetof(struct np_work, norm)},
+    {NP_SLOT_FIELD, IMAGE, offsetof(struct np_work, field)},
+    {NP_SLOT_HEAD_FIELD, SPLINE, offsetof(struct np_work, head_field)},
+};
+
+/* The address of the pointer that a slot is. */
+static void *place_of(struct np_work *work, size_t row)
+{
+    return (char *)work + slots[row].field;
+}
+
+static void *find_slot(struct np_work *work, enum np_slot slot, enum content content)
+{
+    for (size_t i = 0; i < NP_COUNT(slots); i++)
+        if (slots[i].slot == slot && slots[i].content == content)
+            return place_of(work, i);
+    return NULL;
+}
+
+struct np_image **np_work_image(struct np_work *work, enum np_slot slot)
+{
+    return find_slot(work, slot, IMAGE);
+}
+
+struct np_mask **np_work_mask(struct np_work *work, enum np_slot slot)
+{
+    return find_slot(work, slot, MASK);
+}
+
 unsigned np_work_slots(const struct np_work *work)
 {
-    return (work->raw ? NP_SLOT_RAW : 0u) | (work->flat ? NP_SLOT_FLAT : 0u) |
-           (work->brain ? NP_SLOT_BRAIN : 0u) | (work->norm ? NP_SLOT_NORM : 0u) |
-           (work->field ? NP_SLOT_FIELD : 0u) | (work->head_field ? NP_SLOT_HEAD_FIELD : 0u);
+    unsigned filled = 0;
+
+    for (size_t i = 0; i < NP_COUNT(slots); i++) {
+        const void *held;
+        memcpy(&held, (const char *)work + slots[i].field, sizeof(held));
+        filled |= held ? slots[i].slot : 0u;
+    }
+    return filled;
+}
+
+void np_work_release(struct np_work *work, unsigned bits)
+{
+    for (size_t i = 0; i < NP_COUNT(slots); i++) {
+        if (!(slots[i].slot & bits))
+            continue;
+        if (slots[i].content == IMAGE)
+            np_image_freep(place_of(work, i));
+        else if (slots[i].content == MASK)
+            np_mask_freep(place_of(work, i));
+        else
+            np_bspline_field_freep(place_of(work, i));
+    }
 }
 
 void np_work_measure(struct np_work *work, const char *key, double value, const char *unit)

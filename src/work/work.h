@@ -64,6 +64,13 @@ void np_work_done(struct np_work *work);
 /* Which slots are filled: bits of np_slot. */
 unsigned np_work_slots(const struct np_work *work);
 
+/* Release what the slots of these bits hold; empty ones are fine. */
+void np_work_release(struct np_work *work, unsigned slots);
+
+/* The place of a slot that holds an image, of one that holds a mask; NULL for another kind. */
+struct np_image **np_work_image(struct np_work *work, enum np_slot slot);
+struct np_mask **np_work_mask(struct np_work *work, enum np_slot slot);
+
 /* Record a measure or a fact; a key that is there already is replaced. */
 void np_work_measure(struct np_work *work, const char *key, double value, const char *unit);
 void np_work_fact(struct np_work *work, const char *key, const char *text);

@@ -54,9 +54,23 @@ static void configure(struct np_config *config, const char *output_name)
     config->mem_bytes = INT64_C(1) << 30;
 }
 
-/* The completion record of what a job of the plan would give, as if it had been done. */
-static void pretend_done(const struct np_plan *plan, const struct np_job *job, const char *config,
-                         const char *method)
+/* Outputs of one byte each, put in place and recorded. */
+static void pretend_outputs(const struct np_config *settings, const struct np_job_file *file,
+                            struct np_file_record *record)
+{
+    NP_AUTO(np_strings_done) struct np_strings outputs = {0};
+
+    np_job_outputs(file, settings, &outputs);
+    for (size_t i = 0; i < outputs.n; i++) {
+        NP_AUTO(np_freep) char *path = np_path_join(settings->output_dir, outputs.item[i]);
+        put(path, "x");
+        np_file_record_output(record, outputs.item[i])->n_bytes = 1;
+    }
+}
+
+/* The outputs and the completion record of a job of the plan, as if it had been done. */
+static void pretend_done(const struct np_config *settings, const struct np_plan *plan,
+                         const struct np_job *job, const char *config, const char *method)
 {
     NP_AUTO(np_record_done) struct np_session_record record;
     struct stat status;
@@ -71,6 +85,7 @@ static void pretend_done(const struct np_plan *plan, const struct np_job *job, c
     ok_int(stat(job->file[0].path, &status), 0);
     record.file[0].n_bytes = status.st_size;
     record.file[0].mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
+    pretend_outputs(settings, &job->file[0], &record.file[0]);
     ok_int(np_directory_make(job->place.directory, NULL), 0);
     ok_int(np_record_write(job->place.status, &record, NULL), 0);
     ok_int(np_record_write(job->place.complete, &record, NULL), 0);
@@ -107,7 +122,7 @@ TEST(what_is_complete_is_skipped_unless_all_is_asked_for)
 
     configure(&config, "complete");
     ok_int(np_plan_make(&config, &plan, NULL), 0);
-    pretend_done(plan, &plan->job[0], NULL, NULL);
+    pretend_done(&config, plan, &plan->job[0], NULL, NULL);
     ok_int(np_plan_make(&config, &again, NULL), 0);
     ok_int(again->job[0].decision, NP_DECIDE_SKIP);
     config.rerun = NP_RERUN_ALL;
@@ -125,11 +140,11 @@ TEST(results_made_otherwise_stop_the_run_and_both_ways_on_are_named)
 
     configure(&config, "otherwise");
     ok_int(np_plan_make(&config, &plan, NULL), 0);
-    pretend_done(plan, &plan->job[0], "{\"normalize\": \"other\"}", NULL);
+    pretend_done(&config, plan, &plan->job[0], "{\"normalize\": \"other\"}", NULL);
     ok_int(np_plan_make(&config, &refused, &by_options), NP_ECONFIG);
     ok_contains(by_options.text, "sub-01");
     ok_contains(by_options.text, "--rerun outdated");
-    pretend_done(plan, &plan->job[0], NULL, "load_file:0");
+    pretend_done(&config, plan, &plan->job[0], NULL, "load_file:0");
     ok_int(np_plan_make(&config, &refused, &by_method), NP_ECONFIG);
     ok_contains(by_method.text, "load_file:0");
     ok(refused == NULL);
@@ -207,7 +222,8 @@ TEST(batch_mirrors_folders_and_follows_no_links_to_folders)
     ok_int(np_plan_make(&config, &plan, NULL), 0);
     ok_int((int64_t)plan->n_jobs, 1);
     ok_str(plan->job[0].label, "x/deep.nii.gz");
-    NP_AUTO(np_freep) char *output = np_job_output(&plan->job[0].file[0], NP_DERIVATIVE_PREPROC);
+    NP_AUTO(np_freep)
+    char *output = np_job_output(&plan->job[0].file[0], plan->job[0].file[0].recipe->main_output);
     ok(np_starts_with(output, "x/deep_desc-preproc"));
     ok_int((int64_t)plan->warnings.n, 1);
     ok_contains(plan->warnings.item[0], "x/loop");

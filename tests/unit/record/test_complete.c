@@ -63,7 +63,7 @@ static void set_up(struct setting *s)
     file->mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
     np_sha256_of(INPUT, strlen(INPUT), file->sha256);
     np_file_record_output(file, "result.nii.gz")->n_bytes = (int64_t)strlen(OUTPUT);
-    s->in = (struct np_complete_input){s->input, "sub-01/in.nii.gz", "bias:1"};
+    s->in = (struct np_complete_input){s->input, "sub-01/in.nii.gz", "bias:1", NULL};
     s->key = (struct np_complete_key){.config = CONFIG, .input = &s->in, .n_inputs = 1};
     ok_int(np_record_write(s->place.status, &s->record, NULL), 0);
     ok_int(np_record_write(s->place.complete, &s->record, NULL), 0);
@@ -89,6 +89,20 @@ TEST(what_is_as_recorded_is_complete)
     set_up(&s);
     ok_int(check(&s), NP_COMPLETE);
     ok(s.difference == NULL);
+}
+
+TEST(outputs_that_the_record_does_not_name_are_still_to_be_made)
+{
+    NP_AUTO(setting_done) struct setting s;
+    NP_AUTO(np_strings_done) struct np_strings expected = {0};
+
+    set_up(&s);
+    s.in.outputs = &expected;
+    np_strings_add(&expected, "result.nii.gz");
+    ok_int(check(&s), NP_COMPLETE);
+    np_strings_add(&expected, "another.nii.gz");
+    ok_int(check(&s), NP_INCOMPLETE);
+    ok_contains(s.difference, "sub-01/in.nii.gz");
 }
 
 TEST(without_a_completion_record_nothing_is_complete)
@@ -172,7 +186,7 @@ TEST(one_input_more_is_a_change)
     NP_AUTO(setting_done) struct setting s;
 
     set_up(&s);
-    const struct np_complete_input two[] = {s.in, {s.input, "sub-01/new.nii.gz", "bias:1"}};
+    const struct np_complete_input two[] = {s.in, {s.input, "sub-01/new.nii.gz", "bias:1", NULL}};
     s.key.input = two;
     s.key.n_inputs = 2;
     ok_int(check(&s), NP_INPUT_CHANGED);

@@ -12,8 +12,24 @@ static const char SIDECAR[] =
     "\"PatientBirthDate\": \"19700101\", \"AcquisitionTime\": \"10:11:12\", \"InstitutionName\": "
     "\"Clinic\", \"DeviceSerialNumber\": \"4711\", \"SkullStripped\": true}";
 
+enum kind { PREPROC, NORM, MASK };
+
+static const struct np_derivative derivatives[] = {
+    [PREPROC] = {.skull = NP_SKULL_AS_IN_SOURCE,
+                 .keeps_acquisition = true,
+                 .description = {"corrected", [NP_WITHOUT_BIAS_CORRECTION] = "as it was"},
+                 .parameter_groups = {"bias."}},
+    [NORM] = {.skull = NP_SKULL_REMOVED,
+              .keeps_acquisition = true,
+              .description = {"brain", [NP_WITHOUT_BRAIN] = "support"},
+              .parameter_groups = {"bias.", "normalization."}},
+    [MASK] = {.source_suffix = NP_SOURCE_SUFFIX_IN_SPACE,
+              .type = {"Brain", [NP_WITHOUT_BRAIN] = "ROI"}},
+};
+
 struct setting {
     char *root;
+    struct np_strings made_of;
     struct np_dataset *dataset;
     struct np_file_record file;
     struct np_output_record output;
@@ -34,10 +50,11 @@ static void setting_done(struct setting *s)
     np_dataset_freep(&s->dataset);
     np_file_record_done(&s->file);
     np_freep(&s->root);
+    np_strings_done(&s->made_of);
 }
 
 /* One image of a dataset, with a sidecar that says too much. */
-static void set_up(struct setting *s, const char *modality, enum np_derivative kind)
+static void set_up(struct setting *s, const char *modality, enum kind kind)
 {
     const struct np_selection everything = {0};
     NP_AUTO(np_freep) char *image = np_xasprintf("sub-01/anat/sub-01_%s.nii.gz", modality);
@@ -53,14 +70,17 @@ static void set_up(struct setting *s, const char *modality, enum np_derivative k
     s->file.method = np_xstrdup("bias:1");
     np_file_record_number(&s->file, "bias.iterations", 50, "1");
     np_file_record_number(&s->file, "normalization.scale", 2, "1");
-    s->facts = (struct np_derivative_facts){.kind = kind,
+    s->facts = (struct np_derivative_facts){.derivative = &derivatives[kind],
                                             .root = s->root,
                                             .scan = &s->dataset->session[0].scan[0],
                                             .source_prefix = "bids:raw:",
                                             .file = &s->file,
                                             .output = &s->output,
-                                            .preproc_path = "p.nii.gz",
-                                            .mask_path = "m.nii.gz"};
+                                            .made_of = &s->made_of};
+    if (kind != PREPROC)
+        np_strings_add(&s->made_of, "p.nii.gz");
+    if (kind == NORM)
+        np_strings_add(&s->made_of, "m.nii.gz");
 }
 
 static json_t *sidecar_of(const struct setting *s)
@@ -83,7 +103,7 @@ TEST(the_whole_head_comes_from_the_raw_image_and_is_not_stripped)
 {
     NP_AUTO(setting_done) struct setting s;
 
-    set_up(&s, "T1w", NP_DERIVATIVE_PREPROC);
+    set_up(&s, "T1w", PREPROC);
     NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
     ok_int((int64_t)json_array_size(json_object_get(json, "Sources")), 1);
     ok_str(source(json, 0), "bids:raw:sub-01/anat/sub-01_T1w.nii.gz");
@@ -97,7 +117,7 @@ TEST(the_normalized_brain_comes_from_three_images_and_is_stripped)
 {
     NP_AUTO(setting_done) struct setting s;
 
-    set_up(&s, "T1w", NP_DERIVATIVE_NORM);
+    set_up(&s, "T1w", NORM);
     NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
     ok_str(source(json, 0), "bids::p.nii.gz");
     ok_str(source(json, 1), "bids::m.nii.gz");
@@ -111,7 +131,7 @@ TEST(how_it_was_acquired_passes_and_who_it_was_does_not)
 {
     NP_AUTO(setting_done) struct setting s;
 
-    set_up(&s, "T1w", NP_DERIVATIVE_PREPROC);
+    set_up(&s, "T1w", PREPROC);
     NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
     ok_near(np_json_get_number(json, "EchoTime"), 0.003, 1e-12, "as in the source");
     static const char *const private[] = {"PatientName", "PatientBirthDate", "AcquisitionTime",
@@ -127,8 +147,8 @@ TEST(a_mask_names_its_space_where_its_name_alone_does_not)
 {
     NP_AUTO(setting_done) struct setting t1, t2;
 
-    set_up(&t1, "T1w", NP_DERIVATIVE_MASK);
-    set_up(&t2, "T2w", NP_DERIVATIVE_MASK);
+    set_up(&t1, "T1w", MASK);
+    set_up(&t2, "T2w", MASK);
     NP_AUTO(np_json_decref) json_t *first = sidecar_of(&t1);
     NP_AUTO(np_json_decref) json_t *second = sidecar_of(&t2);
     ok(!json_object_get(first, "SpatialReference"));
@@ -138,11 +158,35 @@ TEST(a_mask_names_its_space_where_its_name_alone_does_not)
     ok(!json_object_get(first, "EchoTime"));
 }
 
+TEST(what_was_left_out_changes_what_the_image_is_said_to_be)
+{
+    NP_AUTO(setting_done) struct setting head, brain, mask;
+
+    set_up(&head, "T1w", PREPROC);
+    set_up(&brain, "T2w", NORM);
+    set_up(&mask, "FLAIR", MASK);
+    np_file_record_text(&head.file, "bias.method", "none");
+    np_file_record_text(&brain.file, "skull_strip.method", "skip");
+    np_file_record_text(&mask.file, "skull_strip.method", "skip");
+    NP_AUTO(np_json_decref) json_t *first = sidecar_of(&head);
+    NP_AUTO(np_json_decref) json_t *second = sidecar_of(&brain);
+    NP_AUTO(np_json_decref) json_t *third = sidecar_of(&mask);
+    ok_str(json_string_value(json_object_get(first, "Description")), "as it was");
+    ok_str(json_string_value(json_object_get(second, "Description")), "support");
+    ok(json_is_false(json_object_get(second, "SkullStripped")));
+    ok_str(json_string_value(json_object_get(third, "Type")), "ROI");
+    ok(!json_object_get(third, "Description"));
+    brain.facts.skull_stripped_input = true;
+    NP_AUTO(np_json_decref) json_t *stripped = sidecar_of(&brain);
+    ok_str(json_string_value(json_object_get(stripped, "Description")), "brain");
+    ok(json_is_true(json_object_get(stripped, "SkullStripped")));
+}
+
 TEST(an_image_without_a_dataset_is_named_as_it_was_given)
 {
     NP_AUTO(setting_done) struct setting s;
 
-    set_up(&s, "T1w", NP_DERIVATIVE_PREPROC);
+    set_up(&s, "T1w", PREPROC);
     s.facts.scan = NULL;
     s.facts.root = NULL;
     NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
@@ -155,7 +199,7 @@ TEST(a_broken_sidecar_of_the_source_is_named)
     NP_AUTO(setting_done) struct setting s;
     NP_AUTO(np_strings_done) struct np_strings warnings = {0};
 
-    set_up(&s, "T1w", NP_DERIVATIVE_PREPROC);
+    set_up(&s, "T1w", PREPROC);
     put(s.root, "sub-01/anat/sub-01_T1w.json", "{\"EchoTime\": ");
     np_derivative_check_source(s.root, s.facts.scan, &warnings);
     ok_int((int64_t)warnings.n, 1);

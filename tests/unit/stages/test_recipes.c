@@ -24,7 +24,7 @@ TEST(a_stage_before_what_it_needs_is_named)
 {
     static const struct np_stage *const wrong[] = {&np_stage_load_file, &np_stage_normalization,
                                                    &np_stage_skull_strip, NULL};
-    const struct np_recipe recipe = {"wrong", wrong};
+    const struct np_recipe recipe = {.name = "wrong", .stage = wrong};
     struct np_error err = {0};
 
     ok_int(np_recipe_check(&recipe, &err), NP_EINTERNAL);
@@ -36,17 +36,54 @@ TEST(a_stage_after_its_slot_was_taken_is_named)
     static const struct np_stage *const wrong[] = {
         &np_stage_load_file,       &np_stage_bias_correction, &np_stage_skull_strip,
         &np_stage_bias_refinement, &np_stage_validate_data,   NULL};
-    const struct np_recipe recipe = {"wrong", wrong};
+    const struct np_recipe recipe = {.name = "wrong", .stage = wrong};
     struct np_error err = {0};
 
     ok_int(np_recipe_check(&recipe, &err), NP_EINTERNAL);
     ok_contains(err.text, "'validate_data'");
 }
 
+TEST(an_output_that_no_stage_leaves_is_named)
+{
+    static const struct np_stage *const taken[] = {&np_stage_load_file, &np_stage_bias_correction,
+                                                   &np_stage_skull_strip, &np_stage_bias_refinement,
+                                                   NULL};
+    static const struct np_output raw = {.slot = NP_SLOT_RAW, .header_text = "as it came"};
+    const struct np_recipe recipe = {
+        .name = "wrong", .stage = taken, .output = &raw, .n_outputs = 1};
+    struct np_error err = {0};
+
+    ok_int(np_recipe_check(&recipe, &err), NP_EINTERNAL);
+    ok_contains(err.text, "'as it came'");
+}
+
+/* How many outputs of the anatomical recipe these settings want. */
+static int count_wanted(const struct np_config *config)
+{
+    const struct np_recipe *recipe = np_recipe_find(&np_modalities[NP_MODALITY_T1W]);
+    unsigned slots = np_recipe_wanted_slots(recipe, config);
+    int n = 0;
+
+    for (size_t i = 0; i < recipe->n_outputs; i++) {
+        bool is_wanted = np_output_is_wanted(&recipe->output[i], config);
+        ok(!is_wanted || (slots & recipe->output[i].slot));
+        n += is_wanted;
+    }
+    return n;
+}
+
+TEST(settings_decide_which_outputs_are_wanted)
+{
+    ok_int(count_wanted(&(struct np_config){0}), 3);
+    ok_int(count_wanted(&(struct np_config){.save_bias_field = true}), 4);
+    ok_int(count_wanted(&(struct np_config){.level = NP_LEVEL_MINIMAL}), 2);
+    ok_int(count_wanted(&(struct np_config){.normalize = NP_NORMALIZE_NONE}), 2);
+}
+
 TEST(the_version_of_a_recipe_names_stages_and_versions_in_order)
 {
     static const struct np_stage *const two[] = {&np_stage_load_file, &np_stage_skull_strip, NULL};
-    const struct np_recipe recipe = {"wrong", two};
+    const struct np_recipe recipe = {.name = "two", .stage = two};
     NP_AUTO(np_freep) char *version = np_recipe_version(&recipe);
     NP_AUTO(np_freep)
     char *expected = np_xasprintf("load_file:%d skull_strip:%d", np_stage_load_file.version,

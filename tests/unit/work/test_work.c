@@ -19,6 +19,24 @@ TEST(slots_say_what_is_filled)
     ok_int(np_work_slots(&work), NP_SLOT_FIELD | NP_SLOT_BRAIN | NP_SLOT_HEAD_FIELD);
 }
 
+TEST(a_slot_is_found_by_what_it_holds_and_released_alone)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+    const struct np_grid grid = np_grid_make(2, 2, 2, 1, 1, 1);
+
+    np_work_init(&work, "x.nii", &np_modalities[NP_MODALITY_T1W]);
+    ok(np_work_image(&work, NP_SLOT_FLAT) == &work.flat);
+    ok(np_work_mask(&work, NP_SLOT_BRAIN) == &work.brain);
+    ok(np_work_image(&work, NP_SLOT_BRAIN) == NULL);
+    ok(np_work_mask(&work, NP_SLOT_FLAT) == NULL);
+    work.flat = np_image_new(&grid);
+    work.norm = np_image_new(&grid);
+    work.brain = np_mask_new(&grid);
+    work.head_field = np_bspline_field_new(grid.n);
+    np_work_release(&work, NP_SLOT_FLAT | NP_SLOT_HEAD_FIELD | NP_SLOT_RAW);
+    ok_int(np_work_slots(&work), NP_SLOT_NORM | NP_SLOT_BRAIN);
+}
+
 TEST(a_measure_taken_again_replaces_the_first)
 {
     NP_AUTO(np_work_done) struct np_work work;

@@ -1,0 +1,115 @@
+/* What a recipe lists is what publishing writes: these files, with sidecars, and no others. */
+#include <string.h>
+
+#include "base/path.h"
+#include "pipeline/publish.h"
+#include "tap.h"
+
+struct setting {
+    char *folder;
+    struct np_config config;
+    struct np_job_file file;
+    struct np_work work;
+    struct np_file_record record;
+};
+
+static void setting_done(struct setting *s)
+{
+    np_freep(&s->folder);
+    np_work_done(&s->work);
+    np_file_record_done(&s->record);
+}
+
+/* A file of `process` whose slots are filled as after all stages. */
+static void set_up(struct setting *s, const char *name)
+{
+    const struct np_modality *modality = &np_modalities[NP_MODALITY_T2W];
+    const struct np_grid grid = np_grid_make(4, 3, 2, 1, 1, 1);
+
+    *s = (struct setting){.folder = np_path_join(tap_directory(), name)};
+    s->config.output_dir = s->folder;
+    s->file = (struct np_job_file){.path = "/data/scan.nii.gz",
+                                   .recorded = "scan.nii.gz",
+                                   .modality = modality->suffix,
+                                   .recipe = np_recipe_find(modality)};
+    np_work_init(&s->work, s->file.path, modality);
+    s->work.info.grid = grid;
+    s->work.flat = np_image_new(&grid);
+    s->work.norm = np_image_new(&grid);
+    s->work.field = np_image_new(&grid);
+    s->work.brain = np_mask_new(&grid);
+    s->record.path = np_xstrdup(s->file.recorded);
+    s->record.modality = np_xstrdup(modality->suffix);
+    s->record.method = np_xstrdup("bias:1");
+}
+
+static int publish(struct setting *s)
+{
+    const struct np_exec exec = {0};
+
+    return np_publish(&s->config, NULL, &s->file, &s->work, &exec, &s->record, NULL);
+}
+
+/* The outputs that these settings want, their sidecars, and nothing else: on disk and recorded. */
+static void ok_as_listed(struct setting *s, size_t n_expected)
+{
+    NP_AUTO(np_strings_done) struct np_strings listed = {0}, found = {0};
+
+    np_job_outputs(&s->file, &s->config, &listed);
+    ok_int((int64_t)listed.n, (int64_t)n_expected);
+    ok_int(publish(s), 0);
+    ok_int((int64_t)s->record.n_outputs, (int64_t)(2 * n_expected));
+    for (size_t i = 0; i < listed.n && i * 2 + 1 < s->record.n_outputs; i++) {
+        NP_AUTO(np_freep) char *sidecar = np_derivative_sidecar(listed.item[i]);
+        ok_str(s->record.output[2 * i].path, listed.item[i]);
+        ok_str(s->record.output[2 * i + 1].path, sidecar);
+    }
+    ok_int(np_directory_list(s->folder, &found, NULL), 0);
+    ok_int((int64_t)found.n, (int64_t)s->record.n_outputs);
+    for (size_t i = 0; i < s->record.n_outputs; i++)
+        ok(np_strings_have(&found, s->record.output[i].path));
+}
+
+TEST(by_default_three_images_are_listed_and_written)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s, "default");
+    ok_as_listed(&s, 3);
+}
+
+TEST(the_field_is_added_when_it_was_asked_for)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s, "field");
+    s.config.save_bias_field = true;
+    ok_as_listed(&s, 4);
+    ok_int(np_work_slots(&s.work), 0);
+}
+
+TEST(the_minimal_level_leaves_the_normalized_image_out)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s, "minimal");
+    s.config.level = NP_LEVEL_MINIMAL;
+    ok_as_listed(&s, 2);
+}
+
+TEST(a_folder_where_one_output_goes_keeps_all_of_them_away)
+{
+    NP_AUTO(setting_done) struct setting s;
+    NP_AUTO(np_strings_done) struct np_strings listed = {0}, found = {0};
+
+    set_up(&s, "blocked");
+    np_job_outputs(&s.file, &s.config, &listed);
+    NP_AUTO(np_freep) char *path = np_path_join(s.folder, listed.item[listed.n - 1]);
+    ok_int(np_directory_make(path, NULL), 0);
+    ok_int(publish(&s), NP_ECREATE);
+    ok_int(np_directory_list(s.folder, &found, NULL), 0);
+    ok_int((int64_t)found.n, 1);
+    ok_int((int64_t)s.record.n_outputs, 0);
+}
+
+TAP_MAIN
