@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "catalog/measure.h"
+
 /* Where the source's suffix ("T2w") stands in the name when another suffix takes its place. */
 enum np_source_suffix {
     NP_SOURCE_SUFFIX_IS_KEPT,  /* there is no other suffix */
@@ -41,8 +43,8 @@ struct np_derivative {
     const char *type[NP_N_CIRCUMSTANCES];        /* of a mask */
     const char *units;
     enum np_skull skull;
-    bool keeps_acquisition;          /* how the source was acquired is true of it too */
-    const char *parameter_groups[4]; /* of its measures: "bias." */
+    bool keeps_acquisition; /* how the source was acquired is true of it too */
+    unsigned shows; /* its parameters: the measures shown in one of these, enum np_shown_in */
 };
 
 #endif

@@ -36,7 +36,7 @@ void np_plan_freep(struct np_plan **plan);
 
 /* How complete a job is now, as np_complete_check. */
 enum np_completeness np_plan_completeness(const struct np_plan *plan,
-                                          const struct np_config *config,
-                                          const struct np_job *job, char **why);
+                                          const struct np_config *config, const struct np_job *job,
+                                          char **why);
 
 #endif

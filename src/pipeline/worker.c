@@ -96,18 +96,22 @@ static void tell_measures(struct file_run *run, struct np_span *span, size_t fir
                           size_t first_fact)
 {
     for (size_t i = first_measure; i < run->work.n_measures; i++)
-        np_attrs_double(&span->attrs, run->work.measure[i].key, run->work.measure[i].value);
+        np_attrs_double(&span->attrs, np_measure_rows[run->work.measure[i].ident].key,
+                        run->work.measure[i].value);
     for (size_t i = first_fact; i < run->work.n_facts; i++)
-        np_attrs_string(&span->attrs, run->work.fact[i].key, run->work.fact[i].text);
+        np_attrs_string(&span->attrs, np_measure_rows[run->work.fact[i].ident].key,
+                        run->work.fact[i].text);
 }
 
 static void record_measures(struct file_run *run)
 {
-    for (size_t i = 0; i < run->work.n_measures; i++)
-        np_file_record_number(&run->record, run->work.measure[i].key, run->work.measure[i].value,
-                              run->work.measure[i].unit);
+    for (size_t i = 0; i < run->work.n_measures; i++) {
+        const struct np_measure_row *row = &np_measure_rows[run->work.measure[i].ident];
+        np_file_record_number(&run->record, row->key, run->work.measure[i].value, row->unit);
+    }
     for (size_t i = 0; i < run->work.n_facts; i++)
-        np_file_record_text(&run->record, run->work.fact[i].key, run->work.fact[i].text);
+        np_file_record_text(&run->record, np_measure_rows[run->work.fact[i].ident].key,
+                            run->work.fact[i].text);
 }
 
 static void note_failure(struct file_run *run, struct np_span *span, const char *stage,
@@ -175,6 +179,13 @@ static int run_stage(struct file_run *run, const char *name, const struct np_sta
     return code;
 }
 
+/* What the image is stands on the file's span too, beside that of the stage that read it. */
+static void tell_of_image(struct file_run *run, enum np_measure_ident ident, const char *text)
+{
+    np_attrs_string(&run->span->attrs, np_measure_rows[ident].key, text);
+    np_work_fact(&run->work, ident, text);
+}
+
 static void describe_image(struct file_run *run)
 {
     const struct np_grid *grid = &run->work.info.grid;
@@ -183,13 +194,11 @@ static void describe_image(struct file_run *run)
     memcpy(run->record.sha256, run->work.content.sha256, sizeof(run->record.sha256));
     snprintf(text, sizeof(text), "%lldx%lldx%lld", (long long)grid->n[0], (long long)grid->n[1],
              (long long)grid->n[2]);
-    np_attrs_string(&run->span->attrs, NP_KEY_NEURO_IMAGE_SHAPE, text);
-    np_work_fact(&run->work, NP_KEY_NEURO_IMAGE_SHAPE, text);
+    tell_of_image(run, NP_MEASURE_IMAGE_SHAPE, text);
     snprintf(text, sizeof(text), "%.4gx%.4gx%.4g", grid->spacing_mm[0], grid->spacing_mm[1],
              grid->spacing_mm[2]);
-    np_attrs_string(&run->span->attrs, NP_KEY_NEURO_IMAGE_VOXEL_SIZE_MM, text);
-    np_work_fact(&run->work, NP_KEY_NEURO_IMAGE_VOXEL_SIZE_MM, text);
-    np_attrs_string(&run->span->attrs, NP_KEY_NEURO_IMAGE_DTYPE, run->work.info.datatype_name);
+    tell_of_image(run, NP_MEASURE_IMAGE_VOXEL_SIZE_MM, text);
+    tell_of_image(run, NP_MEASURE_IMAGE_DTYPE, run->work.info.datatype_name);
 }
 
 static int run_kernel(struct file_run *run, const struct np_stage *stage, struct np_span *span,

@@ -21,7 +21,7 @@ struct np_complete_key {
 
 enum np_completeness {
     NP_COMPLETE,      /* nothing to do */
-    NP_INCOMPLETE,    /* no completion record, or an output is missing, unnamed or of another size */
+    NP_INCOMPLETE,    /* no completion record; or an output is missing or of another size */
     NP_INPUT_CHANGED, /* an input changed or appeared */
     NP_OTHER_CONFIG,  /* made with other options */
     NP_OTHER_METHOD,  /* made with other versions of the methods */

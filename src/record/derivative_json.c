@@ -52,11 +52,9 @@ static const char *const still_valid[] = {
 
 static bool belongs(const struct np_derivative *derivative, const char *key)
 {
-    for (size_t i = 0;
-         i < NP_COUNT(derivative->parameter_groups) && derivative->parameter_groups[i]; i++)
-        if (np_starts_with(key, derivative->parameter_groups[i]))
-            return true;
-    return false;
+    const struct np_measure_row *row = np_measure_find(key);
+
+    return row && (row->shown & derivative->shows);
 }
 
 static json_t *parameters_json(const struct np_derivative_facts *facts)
@@ -107,9 +105,10 @@ static json_t *sources_json(const struct np_derivative_facts *facts)
     return array;
 }
 
-static bool fact_is(const struct np_derivative_facts *facts, const char *key, const char *text)
+static bool fact_is(const struct np_derivative_facts *facts, enum np_measure_ident ident,
+                    const char *text)
 {
-    const char *found = np_file_record_fact(facts->file, key);
+    const char *found = np_file_record_fact(facts->file, np_measure_rows[ident].key);
 
     return found && strcmp(found, text) == 0;
 }
@@ -117,7 +116,7 @@ static bool fact_is(const struct np_derivative_facts *facts, const char *key, co
 /* With --skull-strip skip nobody looked for a brain: the mask is whatever is not background. */
 static bool is_support_only(const struct np_derivative_facts *facts)
 {
-    return fact_is(facts, "skull_strip.method", "skip") && !facts->skull_stripped_input;
+    return fact_is(facts, NP_MEASURE_SKULL_STRIP_METHOD, "skip") && !facts->skull_stripped_input;
 }
 
 static bool is_stripped(const struct np_derivative_facts *facts)
@@ -130,7 +129,7 @@ static bool is_stripped(const struct np_derivative_facts *facts)
 static const char *text_for(const struct np_derivative_facts *facts,
                             const char *const text[NP_N_CIRCUMSTANCES])
 {
-    if (text[NP_WITHOUT_BIAS_CORRECTION] && fact_is(facts, "bias.method", "none"))
+    if (text[NP_WITHOUT_BIAS_CORRECTION] && fact_is(facts, NP_MEASURE_BIAS_METHOD, "none"))
         return text[NP_WITHOUT_BIAS_CORRECTION];
     if (text[NP_WITHOUT_BRAIN] && is_support_only(facts))
         return text[NP_WITHOUT_BRAIN];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "catalog/measure.h"
 #include "catalog/modality.h"
 #include "record/json.h"
 
@@ -23,33 +24,22 @@ static const struct {
     {"source_file", "The image that was measured, relative to its dataset."},
 };
 
-/* What is worth a sentence; the rest is described by the stage that measured it. */
-static const struct {
-    const char *key, *description;
-} meanings[] = {
-    {"validate_data.nonfinite", "Voxels that were no finite number and became 0."},
-    {"validate_data.minimum", "Smallest intensity of the image."},
-    {"validate_data.maximum", "Largest intensity of the image."},
-    {"validate_data.negative_share", "Share of the voxels with a negative intensity."},
-    {"bias.iterations", "Iterations of the bias field's first estimate, over all levels."},
-    {"bias.field_range", "95 % less 5 % quantile of the bias field in the head."},
-    {"bias.brain_field_range", "95 % less 5 % quantile of the bias field in the brain."},
-    {"skull_strip.volume", "Volume of the brain mask."},
-    {"skull_strip.border_contact", "Share of the mask's border that touches the image's border."},
-    {"normalization.offset", "Intensity that became 0: norm = (preproc - offset) / scale."},
-    {"normalization.scale", "Intensity range that became 1: norm = (preproc - offset) / scale."},
-    {"normalization.voxels", "Voxels in the brain mask."},
-    {"normalization.mean", "Mean intensity of the brain, after bias correction."},
-    {"normalization.sd", "Standard deviation of the brain's intensity, after bias correction."},
-    {"normalization.mode", "Most frequent intensity of the tissue that was normalized to."},
-};
-
+/* A sentence; a record may hold keys that this version's table does not know. */
 static char *describe_measure(const char *key)
 {
-    for (size_t i = 0; i < NP_COUNT(meanings); i++)
-        if (strcmp(meanings[i].key, key) == 0)
-            return np_xstrdup(meanings[i].description);
-    return np_xasprintf("Measure '%s' of the records.", key);
+    const struct np_measure_row *row = np_measure_find(key);
+
+    if (!row)
+        return np_xasprintf("Measure '%s' of the records.", key);
+    return *row->formula ? np_xasprintf("%s (%s).", row->meaning, row->formula)
+                         : np_xasprintf("%s.", row->meaning);
+}
+
+static bool is_column(const char *key)
+{
+    const struct np_measure_row *row = np_measure_find(key);
+
+    return !row || (row->shown & NP_IN_IDPS);
 }
 
 /* "skull_strip.volume" → "skull_strip_volume" */
@@ -94,6 +84,8 @@ static void add_measures(struct np_idps *idps, const struct np_file_record *file
 {
     for (size_t m = 0; m < file->n_measures; m++) {
         const struct np_number_record *measure = &file->measure[m];
+        if (!is_column(measure->key))
+            continue;
         size_t column = find_column(idps, column_name(measure->key), describe_measure(measure->key),
                                     measure->unit);
         set_value(row, column, measure->value);

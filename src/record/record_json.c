@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "catalog/measure.h"
 #include "record/json.h"
 #include "record/record.h"
 
@@ -289,6 +290,22 @@ static void get_measures(json_t *object, struct np_file_record *file)
     }
 }
 
+/* Old keys become those of today: an old record is compared and shown with new ones. */
+static void rename_measures(struct np_file_record *file)
+{
+    for (size_t a = 0; a < np_n_measure_aliases; a++) {
+        const struct np_measure_alias *alias = &np_measure_aliases[a];
+        const char *word = np_file_record_fact(file, np_measure_rows[alias->when].key);
+        if (!word || strcmp(word, alias->text) != 0)
+            continue;
+        for (size_t i = 0; i < file->n_measures; i++)
+            if (strcmp(file->measure[i].key, alias->key) == 0) {
+                free(file->measure[i].key);
+                file->measure[i].key = np_xstrdup(np_measure_rows[alias->now].key);
+            }
+    }
+}
+
 static void get_file(const json_t *json, struct np_file_record *file)
 {
     const json_t *input = json_object_get(json, "input");
@@ -305,6 +322,7 @@ static void get_file(const json_t *json, struct np_file_record *file)
     get_stages(json_object_get(json, "stages"), file);
     get_measures(json_object_get(json, "measures"), file);
     get_texts(json_object_get(json, "facts"), &file->fact, &file->n_facts);
+    rename_measures(file);
     get_outputs(json_object_get(json, "outputs"), file);
     np_json_get_strings(json_object_get(json, "warnings"), &file->warnings);
     get_failure(json_object_get(json, "failure"), &file->failure);

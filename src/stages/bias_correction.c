@@ -25,20 +25,20 @@ static int leave_as_it_is(struct np_work *work, struct np_error *err)
     work->head_field = field;
     flat = NULL;
     field = NULL;
-    np_work_fact(work, "bias.method", "none");
+    np_work_fact(work, NP_MEASURE_BIAS_METHOD, "none");
     return 0;
 }
 
 static void report_fit(struct np_work *work, const struct np_foreground_report *foreground,
                        const struct np_n4_report *fit)
 {
-    np_work_fact(work, "bias.method", "n4");
-    np_work_measure(work, "bias.foreground_threshold", foreground->threshold, "1");
-    np_work_measure(work, "bias.points", (double)fit->n_points, "1");
-    np_work_measure(work, "bias.iterations", fit->n_iterations, "1");
-    np_work_measure(work, "bias.change", fit->change, "1");
-    np_work_measure(work, "bias.field_range",
-                    np_exp(fit->high - fit->mean) - np_exp(fit->low - fit->mean), "1");
+    np_work_fact(work, NP_MEASURE_BIAS_METHOD, "n4");
+    np_work_measure(work, NP_MEASURE_BIAS_FOREGROUND_THRESHOLD, foreground->threshold);
+    np_work_measure(work, NP_MEASURE_BIAS_POINTS, (double)fit->n_points);
+    np_work_measure(work, NP_MEASURE_BIAS_ITERATIONS, fit->n_iterations);
+    np_work_measure(work, NP_MEASURE_BIAS_CHANGE, fit->change);
+    np_work_measure(work, NP_MEASURE_BIAS_FIELD_RANGE,
+                    np_exp(fit->high - fit->mean) - np_exp(fit->low - fit->mean));
 }
 
 static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,

@@ -20,11 +20,11 @@ static const double SAMPLE_MM = 3.6;
 static void report_fit(struct np_work *work, const struct np_n4_report *fit,
                        const double log_range[2])
 {
-    np_work_measure(work, "bias.refinement_points", (double)fit->n_points, "1");
-    np_work_measure(work, "bias.refinement_iterations", fit->n_iterations, "1");
-    np_work_measure(work, "bias.refinement_change", fit->change, "1");
-    np_work_measure(work, "bias.brain_field_range", np_exp(log_range[1]) - np_exp(log_range[0]),
-                    "1");
+    np_work_measure(work, NP_MEASURE_BIAS_REFINEMENT_POINTS, (double)fit->n_points);
+    np_work_measure(work, NP_MEASURE_BIAS_REFINEMENT_ITERATIONS, fit->n_iterations);
+    np_work_measure(work, NP_MEASURE_BIAS_REFINEMENT_CHANGE, fit->change);
+    np_work_measure(work, NP_MEASURE_BIAS_BRAIN_FIELD_RANGE,
+                    np_exp(log_range[1]) - np_exp(log_range[0]));
 }
 
 /* FLAT stays RAW's copy, FIELD is zero. */

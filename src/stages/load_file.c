@@ -29,10 +29,10 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     NP_TRY(to_ras(work, &native, exec, err));
     work->info = info;
     work->content = content;
-    np_work_fact(work, "neuro.image.dtype", info.datatype_name);
+    np_work_fact(work, NP_MEASURE_IMAGE_DTYPE, info.datatype_name);
     char codes[4];
     np_grid_axis_codes(&info.grid, codes);
-    np_work_fact(work, "neuro.image.axes", codes);
+    np_work_fact(work, NP_MEASURE_IMAGE_AXES, codes);
     return 0;
 }
 

@@ -20,6 +20,16 @@ static int find(const struct np_work *work, enum np_normalize method, const stru
     return np_error_set(err, NP_EINTERNAL, "normalization: no method %d", (int)method);
 }
 
+static void report_stripe(struct np_work *work, const struct np_normalization *found)
+{
+    np_work_measure(work, NP_MEASURE_NORMALIZATION_STRIPE_VOXELS, (double)found->n_voxels);
+    np_work_measure(work, NP_MEASURE_NORMALIZATION_STRIPE_MEAN, found->offset);
+    np_work_measure(work, NP_MEASURE_NORMALIZATION_STRIPE_SD, found->scale);
+    np_work_measure(work, NP_MEASURE_NORMALIZATION_STRIPE_LOW, found->low);
+    np_work_measure(work, NP_MEASURE_NORMALIZATION_STRIPE_HIGH, found->high);
+    np_work_measure(work, NP_MEASURE_NORMALIZATION_MODE, found->mode);
+}
+
 /* Whatever the method: value = normalized · scale + offset undoes it. */
 static void report(struct np_work *work, enum np_normalize method,
                    const struct np_normalization *found)
@@ -30,20 +40,21 @@ static void report(struct np_work *work, enum np_normalize method,
         [NP_NORMALIZE_PERCENTILE] = "percentile",
     };
 
-    np_work_fact(work, "normalization.method", name[method]);
-    np_work_measure(work, "normalization.offset", found->offset, "1");
-    np_work_measure(work, "normalization.scale", found->scale, "1");
-    np_work_measure(work, "normalization.voxels", (double)found->n_voxels, "1");
-    if (method != NP_NORMALIZE_PERCENTILE) {
-        np_work_measure(work, "normalization.mean", found->offset, "1");
-        np_work_measure(work, "normalization.sd", found->scale, "1");
+    np_work_fact(work, NP_MEASURE_NORMALIZATION_METHOD, name[method]);
+    np_work_measure(work, NP_MEASURE_NORMALIZATION_OFFSET, found->offset);
+    np_work_measure(work, NP_MEASURE_NORMALIZATION_SCALE, found->scale);
+    if (method == NP_NORMALIZE_WHITESTRIPE) {
+        report_stripe(work, found);
+        return;
     }
-    if (method != NP_NORMALIZE_ZSCORE) {
-        np_work_measure(work, "normalization.low", found->low, "1");
-        np_work_measure(work, "normalization.high", found->high, "1");
+    np_work_measure(work, NP_MEASURE_NORMALIZATION_VOXELS, (double)found->n_voxels);
+    if (method == NP_NORMALIZE_ZSCORE) {
+        np_work_measure(work, NP_MEASURE_NORMALIZATION_MEAN, found->offset);
+        np_work_measure(work, NP_MEASURE_NORMALIZATION_SD, found->scale);
+    } else {
+        np_work_measure(work, NP_MEASURE_NORMALIZATION_LOW, found->low);
+        np_work_measure(work, NP_MEASURE_NORMALIZATION_HIGH, found->high);
     }
-    if (method == NP_NORMALIZE_WHITESTRIPE)
-        np_work_measure(work, "normalization.mode", found->mode, "1");
 }
 
 static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
@@ -52,7 +63,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     struct np_normalization found;
 
     if (config->normalize == NP_NORMALIZE_NONE) {
-        np_work_fact(work, "normalization.method", "none");
+        np_work_fact(work, NP_MEASURE_NORMALIZATION_METHOD, "none");
         return 0;
     }
     NP_TRY(find(work, config->normalize, exec, &found, err));

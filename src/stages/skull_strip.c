@@ -8,8 +8,8 @@ static void take(struct np_work *work, struct np_mask **mask, const char *method
 
     work->brain = *mask;
     *mask = NULL;
-    np_work_measure(work, "skull_strip.volume", volume_mm3, "mm3");
-    np_work_fact(work, "skull_strip.method", method);
+    np_work_measure(work, NP_MEASURE_SKULL_STRIP_VOLUME, volume_mm3);
+    np_work_fact(work, NP_MEASURE_SKULL_STRIP_METHOD, method);
 }
 
 /* --skull-strip skip: whatever is not background is what the user calls brain. */
@@ -51,13 +51,13 @@ static int extract(struct np_work *work, const struct np_exec *exec, struct np_e
 
     NP_TRY(np_brain_extract(work->flat, &options, exec, &mask, &report, err));
     take(work, &mask, "adaptive-surface");
-    np_work_measure(work, "skull_strip.restarts", report.n_restarts, "1");
-    np_work_measure(work, "skull_strip.border_level", report.border_level, "1");
-    np_work_measure(work, "skull_strip.rim", report.rim, "1");
-    np_work_measure(work, "skull_strip.border_contact", report.border_share, "1");
-    np_work_measure(work, "skull_strip.centre_x", report.centre_mm[0], "mm");
-    np_work_measure(work, "skull_strip.centre_y", report.centre_mm[1], "mm");
-    np_work_measure(work, "skull_strip.centre_z", report.centre_mm[2], "mm");
+    np_work_measure(work, NP_MEASURE_SKULL_STRIP_RESTARTS, report.n_restarts);
+    np_work_measure(work, NP_MEASURE_SKULL_STRIP_BORDER_LEVEL, report.border_level);
+    np_work_measure(work, NP_MEASURE_SKULL_STRIP_RIM, report.rim);
+    np_work_measure(work, NP_MEASURE_SKULL_STRIP_BORDER_CONTACT, report.border_share);
+    np_work_measure(work, NP_MEASURE_SKULL_STRIP_CENTRE_X, report.centre_mm[0]);
+    np_work_measure(work, NP_MEASURE_SKULL_STRIP_CENTRE_Y, report.centre_mm[1]);
+    np_work_measure(work, NP_MEASURE_SKULL_STRIP_CENTRE_Z, report.centre_mm[2]);
     return 0;
 }
 

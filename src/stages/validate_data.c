@@ -68,7 +68,7 @@ static int check_finite(struct np_work *work, struct np_error *err)
     int64_t bad = work->content.n_nonfinite;
     double share = (double)bad / (double)np_grid_voxels(&work->raw->grid);
 
-    np_work_measure(work, "validate_data.nonfinite", (double)bad, "1");
+    np_work_measure(work, NP_MEASURE_VALIDATE_DATA_NONFINITE, (double)bad);
     if (share > MOST_NONFINITE)
         return np_error_set(err, NP_EVALUE,
                             "'%s': %.1f %% of the voxels are NaN or infinite, expected at most %g "
@@ -84,8 +84,8 @@ static int check_values(struct np_work *work, const struct np_exec *exec, struct
     struct np_range range;
 
     NP_TRY(np_image_range(work->raw, exec, &range, err));
-    np_work_measure(work, "validate_data.minimum", range.minimum, "1");
-    np_work_measure(work, "validate_data.maximum", range.maximum, "1");
+    np_work_measure(work, NP_MEASURE_VALIDATE_DATA_MINIMUM, range.minimum);
+    np_work_measure(work, NP_MEASURE_VALIDATE_DATA_MAXIMUM, range.maximum);
     if (range.minimum == 0 && range.maximum == 0)
         return np_error_set(err, NP_EVALUE,
                             "'%s': all voxels are 0, expected an image of a head; convert or fetch "
@@ -102,7 +102,7 @@ static int check_values(struct np_work *work, const struct np_exec *exec, struct
                             "the header's scl_slope and scl_inter",
                             work->path, range.maximum);
     double negative = (double)range.n_negative / (double)np_grid_voxels(&work->raw->grid);
-    np_work_measure(work, "validate_data.negative_share", negative, "1");
+    np_work_measure(work, NP_MEASURE_VALIDATE_DATA_NEGATIVE_SHARE, negative);
     if (negative > FEW_NEGATIVE)
         np_work_warn(work,
                      "%.1f %% of the voxels are negative (a scaled or filtered image?): they take "

@@ -15,11 +15,6 @@ const size_t np_n_attr_names = NP_COUNT(np_attr_names);
 const size_t np_n_signal_attr_names = 0 NP_SIGNAL_ATTRIBUTES(X);
 #undef X
 
-#define X(key, type, unit, meaning) {key, NP_ATTR_##type, unit, meaning},
-const struct np_attr_name np_measure_names[] = {NP_MEASURES(X)};
-#undef X
-const size_t np_n_measure_names = NP_COUNT(np_measure_names);
-
 /* From the fastest stage on a small image to the longest session that is not yet a mishap. */
 static const double seconds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,    2.5, 5,
                                  10,   30,    60,   120, 300,  600, 1800, 3600};
@@ -52,22 +47,32 @@ enum { N_seconds = NP_COUNT(seconds), N_bytes = NP_COUNT(bytes), N_none = 0 };
 NP_METRICS(X)
 #undef X
 
+#define XG(ident, key, kind_, unit_, shown, formula, meaning, gauge, name_) \
+    const struct np_metric_def np_metric_##gauge = {                        \
+        .name = name_,                                                      \
+        .unit = unit_,                                                      \
+        .description = meaning,                                             \
+        .kind = NP_METRIC_GAUGE,                                            \
+        .attributes = "bids.participant? bids.session? neuro.site? bids.suffix"};
+NP_MEASURES(NP_NO_MEASURE, XG)
+#undef XG
+
 #define X(ident, name, kind, unit, number, bounds, attributes, meaning) &np_metric_##ident,
-const struct np_metric_def *const np_metric_defs[] = {NP_METRICS(X)};
+#define XG(ident, key, kind, unit, shown, formula, meaning, gauge, name) &np_metric_##gauge,
+const struct np_metric_def *const np_metric_defs[] = {NP_METRICS(X) NP_MEASURES(NP_NO_MEASURE, XG)};
+#undef XG
 #undef X
 const size_t np_n_metric_defs = NP_COUNT(np_metric_defs);
 
-const struct np_quality_metric np_quality_metrics[] = {
-    {"skull_strip.volume", &np_metric_qc_brain_volume},
-    {"bias.brain_field_range", &np_metric_qc_bias_field_range},
-    {"skull_strip.border_contact", &np_metric_qc_border_contact},
-};
+#define XG(ident, key, kind, unit, shown, formula, meaning, gauge, name) {key, &np_metric_##gauge},
+const struct np_quality_metric np_quality_metrics[] = {NP_MEASURES(NP_NO_MEASURE, XG)};
+#undef XG
 const size_t np_n_quality_metrics = NP_COUNT(np_quality_metrics);
 
-static bool is_among(const struct np_attr_name *name, size_t n, const char *key)
+static bool is_attribute(const char *key)
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(name[i].key, key) == 0)
+    for (size_t i = 0; i < np_n_attr_names; i++)
+        if (strcmp(np_attr_names[i].key, key) == 0)
             return true;
     return false;
 }
@@ -86,6 +91,5 @@ static const char *without_file(const char *key)
 
 bool np_attr_is_registered(const char *key)
 {
-    return is_among(np_attr_names, np_n_attr_names, key) ||
-           is_among(np_measure_names, np_n_measure_names, without_file(key));
+    return is_attribute(key) || np_measure_find(without_file(key));
 }

@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "catalog/measure.h"
 #include "catalog/modality.h"
 #include "trace/trace.h"
 
@@ -62,13 +63,6 @@
     X(NEURO_SITE, "neuro.site", STRING, "MNI", "site of the participant in participants.tsv")    \
     X(NEURO_SAMPLED, "neuro.sampled", BOOL, "true",                                              \
       "of neuro.sampling: whether the trace is to be sent")                                      \
-    X(NEURO_IMAGE_SHAPE, "neuro.image.shape", STRING, "176x256x256",                             \
-      "voxels on each axis, as 176x256x256")                                                     \
-    X(NEURO_IMAGE_DTYPE, "neuro.image.dtype", STRING, "int16",                                   \
-      "type of the stored voxels, as int16")                                                     \
-    X(NEURO_IMAGE_AXES, "neuro.image.axes", STRING, "RAS", "anatomical directions of the axes")  \
-    X(NEURO_IMAGE_VOXEL_SIZE_MM, "neuro.image.voxel_size_mm", STRING, "1x1x1.2",                 \
-      "spacing, as 1x1x1.2")                                                                     \
     X(NEURO_OUTPUT_PATH, "neuro.output.path", STRING,                                            \
       "sub-01/anat/sub-01_desc-preproc_T1w.nii.gz", "path of an output")                         \
     X(NEURO_OUTPUT_FORMAT, "neuro.output.format", STRING, "nii.gz", "nii or nii.gz")             \
@@ -138,59 +132,20 @@
 NP_ATTRIBUTES(X)
 #undef X
 
-/*
- * What stages find out: attributes of their spans and of neuro.session.summary, where "fileN."
- * stands before them when a session has more than one file. X(key, type, unit, meaning); unit in
- * UCUM, "" for words.
- */
-#define NP_MEASURES(X)                                                                           \
-    X("validate_data.nonfinite", DOUBLE, "1", "voxels that were not finite")                     \
-    X("validate_data.minimum", DOUBLE, "1", "smallest intensity")                                \
-    X("validate_data.maximum", DOUBLE, "1", "largest intensity")                                 \
-    X("validate_data.negative_share", DOUBLE, "1", "share of the voxels below zero")             \
-    X("bias.method", STRING, "", "n4 or none")                                                   \
-    X("bias.foreground_threshold", DOUBLE, "1", "intensity above which voxels are head")         \
-    X("bias.points", DOUBLE, "1", "voxels that the field was fitted to")                         \
-    X("bias.iterations", DOUBLE, "1", "iterations of the fit")                                   \
-    X("bias.change", DOUBLE, "1", "change of the field in the last iteration")                   \
-    X("bias.field_range", DOUBLE, "1", "95 % less 5 % quantile of the field in the head")        \
-    X("bias.refinement_points", DOUBLE, "1", "voxels of the refinement")                         \
-    X("bias.refinement_iterations", DOUBLE, "1", "iterations of the refinement")                 \
-    X("bias.refinement_change", DOUBLE, "1", "change in the refinement's last iteration")        \
-    X("bias.brain_field_range", DOUBLE, "1", "95 % less 5 % quantile of the field in the brain") \
-    X("skull_strip.method", STRING, "", "how the brain was found")                               \
-    X("skull_strip.volume", DOUBLE, "mm3", "volume of the brain mask")                           \
-    X("skull_strip.restarts", DOUBLE, "1", "starts that were tried")                             \
-    X("skull_strip.border_level", DOUBLE, "1", "intensity at which the surface stops")           \
-    X("skull_strip.rim", DOUBLE, "1", "contrast across the surface")                             \
-    X("skull_strip.border_contact", DOUBLE, "1",                                                 \
-      "share of the mask that touches the image's "                                              \
-      "border")                                                                                  \
-    X("skull_strip.centre_x", DOUBLE, "mm", "centre of the brain")                               \
-    X("skull_strip.centre_y", DOUBLE, "mm", "centre of the brain")                               \
-    X("skull_strip.centre_z", DOUBLE, "mm", "centre of the brain")                               \
-    X("normalization.method", STRING, "", "zscore, whitestripe, percentile or none")             \
-    X("normalization.offset", DOUBLE, "1", "what was subtracted")                                \
-    X("normalization.scale", DOUBLE, "1", "what was divided by")                                 \
-    X("normalization.voxels", DOUBLE, "1", "voxels that these were found in")                    \
-    X("normalization.mean", DOUBLE, "1", "mean of the brain (zscore)")                           \
-    X("normalization.sd", DOUBLE, "1", "standard deviation of the brain (zscore)")               \
-    X("normalization.low", DOUBLE, "1", "intensity that became 0 (percentile)")                  \
-    X("normalization.high", DOUBLE, "1", "intensity that became 1 (percentile)")                 \
-    X("normalization.mode", DOUBLE, "1", "peak of white matter (whitestripe)")
+/* What stages find out (catalog/measure.h) is an attribute of their spans and of
+ * neuro.session.summary, where "fileN." stands before the key when a session has more than one
+ * file. */
 
 /* The same as data, for documentation and tests. */
 struct np_attr_name {
     const char *key;
     enum np_attr_type type;
-    const char *example; /* of a measure: its unit */
+    const char *example;
     const char *meaning;
 };
 
 extern const struct np_attr_name np_attr_names[]; /* signal attributes, then the resource's */
 extern const size_t np_n_attr_names, np_n_signal_attr_names;
-extern const struct np_attr_name np_measure_names[];
-extern const size_t np_n_measure_names;
 
 /* Whether a key may stand in a record: an attribute, a measure, or "fileN." and a measure. */
 bool np_attr_is_registered(const char *key);
@@ -246,14 +201,6 @@ bool np_attr_is_registered(const char *key);
       "bids.participant? bids.session? neuro.site?", "CPU time of one session, user and system")   \
     X(session_peak_memory, "neuro.session.peak_memory", GAUGE, "By", INT, none,                    \
       "bids.participant? bids.session? neuro.site?", "Largest resident memory of one session")     \
-    X(qc_brain_volume, "neuro.qc.brain_volume", GAUGE, "mm3", DOUBLE, none,                        \
-      "bids.participant? bids.session? neuro.site? bids.suffix", "Volume of the brain mask")       \
-    X(qc_bias_field_range, "neuro.qc.bias_field_range", GAUGE, "1", DOUBLE, none,                  \
-      "bids.participant? bids.session? neuro.site? bids.suffix",                                   \
-      "95 % less 5 % quantile of the bias field in the brain")                                     \
-    X(qc_border_contact, "neuro.qc.border_contact", GAUGE, "1", DOUBLE, none,                      \
-      "bids.participant? bids.session? neuro.site? bids.suffix",                                   \
-      "Share of the brain mask that touches the border of the image")                              \
     X(process_cpu_time, "process.cpu.time", OBSERVED_COUNTER, "s", DOUBLE, none, "cpu.mode",       \
       "CPU time of the program and of its workers that have ended")                                \
     X(process_memory_usage, "process.memory.usage", OBSERVED_UPDOWN, "By", INT, none, "",          \
@@ -282,12 +229,17 @@ bool np_attr_is_registered(const char *key);
     extern const struct np_metric_def np_metric_##ident;
 NP_METRICS(X)
 #undef X
+/* The gauges of measures, from catalog/measure.h: one value an image. */
+#define XG(ident, key, kind, unit, shown, formula, meaning, gauge, name) \
+    extern const struct np_metric_def np_metric_##gauge;
+NP_MEASURES(NP_NO_MEASURE, XG)
+#undef XG
 
 /* All of them, for documentation and tests. */
 extern const struct np_metric_def *const np_metric_defs[];
 extern const size_t np_n_metric_defs;
 
-/* The headline quality metrics: a measure of a file -> the gauge that shows it. */
+/* The headline quality metrics: the key of a measure -> the gauge that shows it. */
 struct np_quality_metric {
     const char *measure;
     const struct np_metric_def *def;

@@ -1,5 +1,6 @@
 #include "work/work.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,14 +15,8 @@ void np_work_init(struct np_work *work, const char *path, const struct np_modali
 void np_work_done(struct np_work *work)
 {
     np_work_release(work, ~0u);
-    for (size_t i = 0; i < work->n_measures; i++) {
-        free(work->measure[i].key);
-        free(work->measure[i].unit);
-    }
-    for (size_t i = 0; i < work->n_facts; i++) {
-        free(work->fact[i].key);
+    for (size_t i = 0; i < work->n_facts; i++)
         free(work->fact[i].text);
-    }
     free(work->measure);
     free(work->fact);
     np_strings_done(&work->warnings);
@@ -93,29 +88,29 @@ void np_work_release(struct np_work *work, unsigned bits)
     }
 }
 
-void np_work_measure(struct np_work *work, const char *key, double value, const char *unit)
+void np_work_measure(struct np_work *work, enum np_measure_ident ident, double value)
 {
+    assert(np_measure_rows[ident].kind == NP_MEASURE_KIND_NUMBER);
     for (size_t i = 0; i < work->n_measures; i++)
-        if (strcmp(work->measure[i].key, key) == 0) {
+        if (work->measure[i].ident == ident) {
             work->measure[i].value = value;
             return;
         }
     work->measure = np_xrealloc(work->measure, (work->n_measures + 1) * sizeof(*work->measure));
-    work->measure[work->n_measures++] =
-        (struct np_measure){.key = np_xstrdup(key), .value = value, .unit = np_xstrdup(unit)};
+    work->measure[work->n_measures++] = (struct np_measure){ident, value};
 }
 
-void np_work_fact(struct np_work *work, const char *key, const char *text)
+void np_work_fact(struct np_work *work, enum np_measure_ident ident, const char *text)
 {
+    assert(np_measure_rows[ident].kind == NP_MEASURE_KIND_WORD);
     for (size_t i = 0; i < work->n_facts; i++)
-        if (strcmp(work->fact[i].key, key) == 0) {
+        if (work->fact[i].ident == ident) {
             free(work->fact[i].text);
             work->fact[i].text = np_xstrdup(text);
             return;
         }
     work->fact = np_xrealloc(work->fact, (work->n_facts + 1) * sizeof(*work->fact));
-    work->fact[work->n_facts++] =
-        (struct np_fact){.key = np_xstrdup(key), .text = np_xstrdup(text)};
+    work->fact[work->n_facts++] = (struct np_fact){ident, np_xstrdup(text)};
 }
 
 void np_work_warn(struct np_work *work, const char *format, ...)
@@ -130,10 +125,10 @@ void np_work_warn(struct np_work *work, const char *format, ...)
     np_strings_give(&work->warnings, text);
 }
 
-double np_work_value(const struct np_work *work, const char *key, double fallback)
+double np_work_value(const struct np_work *work, enum np_measure_ident ident, double fallback)
 {
     for (size_t i = 0; i < work->n_measures; i++)
-        if (strcmp(work->measure[i].key, key) == 0)
+        if (work->measure[i].ident == ident)
             return work->measure[i].value;
     return fallback;
 }

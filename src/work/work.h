@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "bids/dataset.h"
+#include "catalog/measure.h"
 #include "catalog/modality.h"
 #include "image/image.h"
 #include "image/nifti.h"
@@ -24,16 +25,15 @@ enum np_slot {
     NP_SLOT_HEAD_FIELD = 1 << 5 /* the first one, fitted to the whole head; as its control points */
 };
 
-/* A scalar that a stage found out. Keys are "stage.word", units UCUM ("mm3", "1", "s"). */
+/* A number that a stage found out. */
 struct np_measure {
-    char *key;
+    enum np_measure_ident ident;
     double value;
-    char *unit;
 };
 
-/* A word that a stage found out ("normalization.method" = "zscore"). */
+/* A word that a stage found out. */
 struct np_fact {
-    char *key;
+    enum np_measure_ident ident;
     char *text;
 };
 
@@ -71,12 +71,13 @@ void np_work_release(struct np_work *work, unsigned slots);
 struct np_image **np_work_image(struct np_work *work, enum np_slot slot);
 struct np_mask **np_work_mask(struct np_work *work, enum np_slot slot);
 
-/* Record a measure or a fact; a key that is there already is replaced. */
-void np_work_measure(struct np_work *work, const char *key, double value, const char *unit);
-void np_work_fact(struct np_work *work, const char *key, const char *text);
+/* Note a number, or a word: a row of catalog/measure.h of that kind. A later one takes the place of
+ * an earlier one. */
+void np_work_measure(struct np_work *work, enum np_measure_ident ident, double value);
+void np_work_fact(struct np_work *work, enum np_measure_ident ident, const char *text);
 void np_work_warn(struct np_work *work, const char *format, ...) NP_PRINTF(2, 3);
 
 /* The value of a measure, or `fallback`. */
-double np_work_value(const struct np_work *work, const char *key, double fallback);
+double np_work_value(const struct np_work *work, enum np_measure_ident ident, double fallback);
 
 #endif

@@ -18,11 +18,11 @@ static const struct np_derivative derivatives[] = {
     [PREPROC] = {.skull = NP_SKULL_AS_IN_SOURCE,
                  .keeps_acquisition = true,
                  .description = {"corrected", [NP_WITHOUT_BIAS_CORRECTION] = "as it was"},
-                 .parameter_groups = {"bias."}},
+                 .shows = NP_IN_PREPROC},
     [NORM] = {.skull = NP_SKULL_REMOVED,
               .keeps_acquisition = true,
               .description = {"brain", [NP_WITHOUT_BRAIN] = "support"},
-              .parameter_groups = {"bias.", "normalization."}},
+              .shows = NP_IN_NORM},
     [MASK] = {.source_suffix = NP_SOURCE_SUFFIX_IN_SPACE,
               .type = {"Brain", [NP_WITHOUT_BRAIN] = "ROI"}},
 };

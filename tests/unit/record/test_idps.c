@@ -113,6 +113,23 @@ TEST(metrics_that_cannot_be_read_are_left_out)
     }
 }
 
+TEST(a_measure_of_another_version_keeps_its_column)
+{
+    NP_AUTO(np_file_record_done) struct np_file_record file = {.state = NP_STATE_SUCCESS};
+    struct np_session_record record = {.file = &file, .n_files = 1};
+    struct np_survey_row row = {.record = record};
+    const struct np_survey survey = {.row = &row, .n_rows = 1};
+    NP_AUTO(np_idps_done) struct np_idps idps;
+
+    np_file_record_number(&file, "tissue.grey", 7e5, "mm3");
+    row.record.file = &file;
+    np_idps_collect("/nowhere", &survey, &idps);
+    ok_int((int64_t)idps.n_columns, 1);
+    ok_str(idps.column[0].name, "tissue_grey");
+    ok_str(idps.column[0].unit, "mm3");
+    ok_str(idps.column[0].description, "Measure 'tissue.grey' of the records.");
+}
+
 TEST(the_dictionary_describes_every_column_with_its_unit)
 {
     NP_AUTO(np_freep) char *output = fresh_output("dictionary");
@@ -127,7 +144,8 @@ TEST(the_dictionary_describes_every_column_with_its_unit)
     ok_int((int64_t)json_object_size(json), 10);
     const json_t *volume = json_object_get(json, "skull_strip_volume");
     ok_str(json_string_value(json_object_get(volume, "Units")), "mm3");
-    ok_str(json_string_value(json_object_get(volume, "Description")), "Volume of the brain mask.");
+    ok_str(json_string_value(json_object_get(volume, "Description")),
+           "Volume of the brain mask (voxels of the mask x volume of a voxel).");
     ok(json_object_get(json, "participant_id") != NULL);
     json_decref(json);
 }

@@ -114,6 +114,32 @@ TEST(fields_of_the_wrong_type_are_read_as_absent)
     ok_str(record.run_id, "");
 }
 
+/* One file of an older version, and how it is read today. */
+static void read_old(const char *method, struct np_file_record *file)
+{
+    NP_AUTO(np_freep)
+    char *text = np_xasprintf("{\"measures\": {"
+                              "\"normalization.voxels\": {\"value\": 500, \"unit\": \"1\"}, "
+                              "\"normalization.low\": {\"value\": 90, \"unit\": \"1\"}}, "
+                              "\"facts\": {\"normalization.method\": \"%s\"}}",
+                              method);
+
+    ok_int(np_file_record_parse(text, file, NULL), 0);
+}
+
+TEST(measures_of_the_white_stripe_in_old_records_have_their_own_keys)
+{
+    NP_AUTO(np_file_record_done) struct np_file_record stripe = {0}, brain = {0};
+
+    read_old("whitestripe", &stripe);
+    ok_near(np_file_record_value(&stripe, "normalization.stripe_voxels", 0), 500, 0, "voxels");
+    ok_near(np_file_record_value(&stripe, "normalization.stripe_low", 0), 90, 0, "low");
+    ok_int((int64_t)stripe.n_measures, 2);
+    read_old("percentile", &brain);
+    ok_near(np_file_record_value(&brain, "normalization.voxels", 0), 500, 0, "voxels");
+    ok_near(np_file_record_value(&brain, "normalization.low", 0), 90, 0, "low");
+}
+
 TEST(attempts_are_kept_and_bounded)
 {
     NP_AUTO(np_record_done) struct np_session_record now;

@@ -48,10 +48,10 @@ static void done(struct np_work *work, struct np_config *config)
     np_config_done(config);
 }
 
-static const char *fact(const struct np_work *work, const char *key)
+static const char *fact(const struct np_work *work, enum np_measure_ident ident)
 {
     for (size_t i = 0; i < work->n_facts; i++)
-        if (strcmp(work->fact[i].key, key) == 0)
+        if (work->fact[i].ident == ident)
             return work->fact[i].text;
     return NULL;
 }
@@ -110,9 +110,9 @@ TEST(two_fits_remove_the_field_and_the_parts_fit_together)
     ok(np_work_slots(&work) & NP_SLOT_FLAT && np_work_slots(&work) & NP_SLOT_HEAD_FIELD);
     NP_AUTO(np_image_freep) struct np_image *first = head_field(&work);
     ok_below(inconsistency(&work, first, raw), 1e-6, "flat times field against raw");
-    ok_str(fact(&work, "bias.method"), "n4");
-    ok_above(np_work_value(&work, "bias.iterations", 0), 0, "iterations");
-    ok_above(np_work_value(&work, "bias.field_range", 0), 0.1, "range of the field");
+    ok_str(fact(&work, NP_MEASURE_BIAS_METHOD), "n4");
+    ok_above(np_work_value(&work, NP_MEASURE_BIAS_ITERATIONS, 0), 0, "iterations");
+    ok_above(np_work_value(&work, NP_MEASURE_BIAS_FIELD_RANGE, 0), 0.1, "range of the field");
     /* The true field has sd 0.06 in the brain. */
     ok_below(error_sd(&work, first), 0.04, "error of the first field, sd of its logarithm");
     ok_int(np_stage_bias_refinement.run(&work, &config, NULL, NULL), 0);
@@ -139,7 +139,7 @@ TEST(no_bias_correction_leaves_the_image_as_it_is)
     ok(memcmp(work.flat->voxel, work.raw->voxel, np_grid_voxels(&work.raw->grid) * sizeof(float)) ==
        0);
     ok(work.field->voxel[0] == 0 && inconsistency(&work, work.field, work.raw) == 0);
-    ok_str(fact(&work, "bias.method"), "none");
+    ok_str(fact(&work, NP_MEASURE_BIAS_METHOD), "none");
     done(&work, &config);
 }
 
@@ -157,11 +157,11 @@ TEST(normalization_is_undone_by_its_measures)
         double worst = 0;
         config.normalize = methods[m];
         ok_int(np_stage_normalization.run(&work, &config, NULL, NULL), 0);
-        ok_str(fact(&work, "normalization.method"), names[m]);
+        ok_str(fact(&work, NP_MEASURE_NORMALIZATION_METHOD), names[m]);
         for (size_t i = 0; i < np_grid_voxels(&work.raw->grid); i++) {
-            double back =
-                (double)work.norm->voxel[i] * np_work_value(&work, "normalization.scale", NAN) +
-                np_work_value(&work, "normalization.offset", NAN);
+            double back = (double)work.norm->voxel[i] *
+                              np_work_value(&work, NP_MEASURE_NORMALIZATION_SCALE, NAN) +
+                          np_work_value(&work, NP_MEASURE_NORMALIZATION_OFFSET, NAN);
             if (work.brain->voxel[i])
                 worst = fmax(worst, fabs(back - (double)work.flat->voxel[i]));
             else if (work.norm->voxel[i] != 0)
@@ -182,7 +182,7 @@ TEST(no_normalization_leaves_the_slot_empty)
     config.normalize = NP_NORMALIZE_NONE;
     ok_int(np_stage_normalization.run(&work, &config, NULL, NULL), 0);
     ok(!work.norm);
-    ok_str(fact(&work, "normalization.method"), "none");
+    ok_str(fact(&work, NP_MEASURE_NORMALIZATION_METHOD), "none");
     done(&work, &config);
 }
 

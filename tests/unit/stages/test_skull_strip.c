@@ -45,7 +45,7 @@ static int strip(struct np_work *work, enum np_skull_strip how, struct np_error 
 static const char *method(const struct np_work *work)
 {
     for (size_t i = 0; i < work->n_facts; i++)
-        if (strcmp(work->fact[i].key, "skull_strip.method") == 0)
+        if (work->fact[i].ident == NP_MEASURE_SKULL_STRIP_METHOD)
             return work->fact[i].text;
     return "none";
 }
@@ -61,8 +61,9 @@ TEST(a_head_is_stripped_by_default)
     ok_str(method(&work), "adaptive-surface");
     ok(!work.already_stripped);
     ok(work.brain && np_work_slots(&work) & NP_SLOT_BRAIN);
-    ok_near(np_work_value(&work, "skull_strip.volume", 0) / BRAIN_MM3, 1, 0.08, "volume, relative");
-    ok_below(np_work_value(&work, "skull_strip.rim", 1), 0.5, "rim");
+    ok_near(np_work_value(&work, NP_MEASURE_SKULL_STRIP_VOLUME, 0) / BRAIN_MM3, 1, 0.08,
+            "volume, relative");
+    ok_below(np_work_value(&work, NP_MEASURE_SKULL_STRIP_RIM, 1), 0.5, "rim");
 }
 
 TEST(a_brain_alone_keeps_its_support_by_default)
@@ -73,7 +74,8 @@ TEST(a_brain_alone_keeps_its_support_by_default)
     ok_int(strip(&work, NP_SKULL_STRIP_AUTO, NULL), 0);
     ok_str(method(&work), "already-stripped");
     ok(work.already_stripped);
-    ok_near(np_work_value(&work, "skull_strip.volume", 0) / BRAIN_MM3, 1, 0.02, "volume, relative");
+    ok_near(np_work_value(&work, NP_MEASURE_SKULL_STRIP_VOLUME, 0) / BRAIN_MM3, 1, 0.02,
+            "volume, relative");
 }
 
 TEST(force_strips_whatever_it_is)
@@ -94,7 +96,8 @@ TEST(skip_takes_the_support_whatever_it_is)
     ok_int(strip(&work, NP_SKULL_STRIP_SKIP, NULL), 0);
     ok_str(method(&work), "skip");
     ok(!work.already_stripped);
-    ok_above(np_work_value(&work, "skull_strip.volume", 0) / BRAIN_MM3, 1.7, "with the scalp");
+    ok_above(np_work_value(&work, NP_MEASURE_SKULL_STRIP_VOLUME, 0) / BRAIN_MM3, 1.7,
+             "with the scalp");
 }
 
 TEST(no_brain_is_a_failure_that_names_the_file_and_fills_no_slot)

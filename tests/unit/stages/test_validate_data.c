@@ -33,8 +33,9 @@ TEST(a_plain_image_passes_without_a_warning)
     fill(&work, 40, 40, 20, 4);
     ok_int(validate(&work, &err), 0);
     ok_int((int64_t)work.warnings.n, 0);
-    ok_near(np_work_value(&work, "validate_data.maximum", -1), 100, 0, "maximum");
-    ok_near(np_work_value(&work, "validate_data.nonfinite", -1), 0, 0, "non-finite voxels");
+    ok_near(np_work_value(&work, NP_MEASURE_VALIDATE_DATA_MAXIMUM, -1), 100, 0, "maximum");
+    ok_near(np_work_value(&work, NP_MEASURE_VALIDATE_DATA_NONFINITE, -1), 0, 0,
+            "non-finite voxels");
 }
 
 TEST(a_few_voxels_that_are_not_finite_are_a_warning_with_their_number)

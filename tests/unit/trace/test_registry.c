@@ -1,6 +1,7 @@
 /*
  * The names in the documentation and in the registry file (the YAML of OpenTelemetry's weaver) are
- * those of trace/names.h. With NP_WRITE_REGISTRY set, both are written instead (make registry).
+ * those of trace/names.h and catalog/measure.h. With NP_WRITE_REGISTRY set, both are written
+ * instead (make registry).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,12 +48,13 @@ static void attribute_rows(struct np_str *out, const struct np_attr_name *name, 
 
 static void measure_rows(struct np_str *out)
 {
-    np_str_add(out, "| name | unit | meaning |\n|---|---|---|\n");
-    for (size_t i = 0; i < np_n_measure_names; i++)
-        np_str_addf(out, "| `%s` | %s | %s |\n", np_measure_names[i].key,
-                    np_measure_names[i].type == NP_ATTR_STRING ? "word"
-                                                               : np_measure_names[i].example,
-                    np_measure_names[i].meaning);
+    np_str_add(out, "| name | unit | meaning | formula, method or words |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < NP_N_MEASURES; i++) {
+        const struct np_measure_row *row = &np_measure_rows[i];
+        np_str_addf(out, "| `%s` | %s | %s | %s |\n", row->key,
+                    row->kind == NP_MEASURE_KIND_WORD ? "word" : row->unit, row->meaning,
+                    row->formula);
+    }
 }
 
 static const char *kind_word(const struct np_metric_def *def)
@@ -160,9 +162,14 @@ static void yaml_measures(struct np_str *out)
 {
     np_str_add(out, "  - id: registry.measures\n    type: attribute_group\n"
                     "    brief: \"What the stages of a recipe find out\"\n    attributes:\n");
-    for (size_t i = 0; i < np_n_measure_names; i++)
-        yaml_attribute(out, &np_measure_names[i],
-                       np_measure_names[i].type == NP_ATTR_STRING ? "none" : "1.5");
+    for (size_t i = 0; i < NP_N_MEASURES; i++) {
+        const struct np_measure_row *row = &np_measure_rows[i];
+        bool is_word = row->kind == NP_MEASURE_KIND_WORD;
+        NP_AUTO(np_freep) char *word = np_xstrndup(row->formula, strcspn(row->formula, ","));
+        const struct np_attr_name name = {row->key, is_word ? NP_ATTR_STRING : NP_ATTR_DOUBLE, NULL,
+                                          row->meaning};
+        yaml_attribute(out, &name, is_word ? word : "1.5");
+    }
 }
 
 static void yaml_metric(struct np_str *out, const struct np_metric_def *def)
@@ -190,7 +197,8 @@ static char *new_registry(void)
 
     np_str_add(&out,
                "# Names of neuro-preprocess that no convention has, made from src/trace/names.h\n"
-               "# by `make registry`. The others are OpenTelemetry's, release 1.38.0.\n"
+               "# and src/catalog/measure.h by `make registry`. The others are OpenTelemetry's, "
+               "release 1.38.0.\n"
                "groups:\n");
     yaml_group(&out, "bids.", "Labels of the Brain Imaging Data Structure");
     yaml_group(&out, "neuro.", "Preprocessing of brain images");
@@ -241,17 +249,20 @@ TEST(the_registry_file_is_the_programs)
     same_or_written(REGISTRY, np_str_text(&registry), expected);
 }
 
+static const char *nth_key(size_t i)
+{
+    return i < np_n_attr_names ? np_attr_names[i].key : np_measure_rows[i - np_n_attr_names].key;
+}
+
 TEST(names_are_unique_lower_case_and_dotted)
 {
-    for (size_t i = 0; i < np_n_attr_names + np_n_measure_names; i++) {
-        const char *key =
-            i < np_n_attr_names ? np_attr_names[i].key : np_measure_names[i - np_n_attr_names].key;
+    for (size_t i = 0; i < np_n_attr_names + NP_N_MEASURES; i++) {
+        const char *key = nth_key(i);
         tap_check(strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789._") == strlen(key) &&
                       strchr(key, '.'),
                   __FILE__, __LINE__, "%s", key);
         for (size_t k = 0; k < i; k++)
-            if (strcmp(key, k < np_n_attr_names ? np_attr_names[k].key
-                                                : np_measure_names[k - np_n_attr_names].key) == 0)
+            if (strcmp(key, nth_key(k)) == 0)
                 tap_check(false, __FILE__, __LINE__, "%s stands twice", key);
     }
 }

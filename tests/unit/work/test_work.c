@@ -42,13 +42,13 @@ TEST(a_measure_taken_again_replaces_the_first)
     NP_AUTO(np_work_done) struct np_work work;
 
     np_work_init(&work, "x.nii", &np_modalities[NP_MODALITY_T1W]);
-    np_work_measure(&work, "bias.iterations", 50, "1");
-    np_work_measure(&work, "skull_strip.volume", 1.4e6, "mm3");
-    np_work_measure(&work, "bias.iterations", 70, "1");
+    np_work_measure(&work, NP_MEASURE_BIAS_ITERATIONS, 50);
+    np_work_measure(&work, NP_MEASURE_SKULL_STRIP_VOLUME, 1.4e6);
+    np_work_measure(&work, NP_MEASURE_BIAS_ITERATIONS, 70);
     ok_int((int64_t)work.n_measures, 2);
-    ok_near(np_work_value(&work, "bias.iterations", -1), 70, 0, "the later one");
-    ok_near(np_work_value(&work, "never.measured", -1), -1, 0, "the fallback");
-    ok_str(work.measure[1].unit, "mm3");
+    ok_near(np_work_value(&work, NP_MEASURE_BIAS_ITERATIONS, -1), 70, 0, "the later one");
+    ok_near(np_work_value(&work, NP_MEASURE_SKULL_STRIP_RIM, -1), -1, 0, "the fallback");
+    ok_int(work.measure[1].ident, NP_MEASURE_SKULL_STRIP_VOLUME);
 }
 
 TEST(a_fact_told_again_replaces_the_first)
@@ -56,8 +56,8 @@ TEST(a_fact_told_again_replaces_the_first)
     NP_AUTO(np_work_done) struct np_work work;
 
     np_work_init(&work, "x.nii", &np_modalities[NP_MODALITY_T1W]);
-    np_work_fact(&work, "normalization.method", "zscore");
-    np_work_fact(&work, "normalization.method", "percentile");
+    np_work_fact(&work, NP_MEASURE_NORMALIZATION_METHOD, "zscore");
+    np_work_fact(&work, NP_MEASURE_NORMALIZATION_METHOD, "percentile");
     ok_int((int64_t)work.n_facts, 1);
     ok_str(work.fact[0].text, "percentile");
 }

@@ -1,0 +1,171 @@
+/*
+ * What stages find out about an image: one row a measure. A stage names the row; records, sidecars,
+ * spans, gauges, the table of imaging-derived phenotypes and the documentation read key, unit and
+ * meaning here.
+ */
+#ifndef NP_CATALOG_MEASURE_H
+#define NP_CATALOG_MEASURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Where a measure is shown beside the record, the span and neuro.session.summary, which have all. */
+enum np_shown_in {
+    NP_IN_PREPROC = 1 << 0, /* as a parameter in the sidecar of desc-preproc */
+    NP_IN_NORM = 1 << 1,    /* … of desc-norm */
+    NP_IN_MASK = 1 << 2,    /* … of the brain mask */
+    NP_IN_FIELD = 1 << 3,   /* … of the bias field */
+    NP_IN_IDPS = 1 << 4,    /* a column of the table of phenotypes */
+    NP_IN_NOTHING_ELSE = 0,
+    NP_IN_BIAS_SIDECARS = NP_IN_PREPROC | NP_IN_NORM | NP_IN_FIELD,
+    NP_IN_BRAIN_SIDECARS = NP_IN_NORM | NP_IN_MASK,
+};
+
+/*
+ * X(ident, key, kind, unit, shown, formula, meaning)
+ *   key      "stage.word"
+ *   kind     NUMBER or WORD
+ *   unit     UCUM; "" for words
+ *   shown    enum np_shown_in
+ *   formula  or the source of the value; "" where the meaning says it all
+ *   meaning  a phrase that begins a sentence
+ * XG has two columns more: the gauge that shows the measure of each image, as an identifier and by
+ * its name.
+ */
+#define NP_MEASURES(X, XG)                                                                         \
+    X(IMAGE_SHAPE, "neuro.image.shape", WORD, "", NP_IN_NOTHING_ELSE, "176x256x256",               \
+      "Voxels on each axis")                                                                       \
+    X(IMAGE_DTYPE, "neuro.image.dtype", WORD, "", NP_IN_NOTHING_ELSE, "int16",                     \
+      "Type of the stored voxels")                                                                 \
+    X(IMAGE_AXES, "neuro.image.axes", WORD, "", NP_IN_NOTHING_ELSE, "RAS",                         \
+      "Anatomical directions of the stored axes")                                                  \
+    X(IMAGE_VOXEL_SIZE_MM, "neuro.image.voxel_size_mm", WORD, "", NP_IN_NOTHING_ELSE, "1x1x1.2",   \
+      "Spacing of the voxels on each axis, mm")                                                    \
+    X(VALIDATE_DATA_NONFINITE, "validate_data.nonfinite", NUMBER, "1", NP_IN_IDPS, "",             \
+      "Voxels that were no finite number and were taken as 0")                                     \
+    X(VALIDATE_DATA_MINIMUM, "validate_data.minimum", NUMBER, "1", NP_IN_IDPS, "",                 \
+      "Smallest intensity of the image")                                                           \
+    X(VALIDATE_DATA_MAXIMUM, "validate_data.maximum", NUMBER, "1", NP_IN_IDPS, "",                 \
+      "Largest intensity of the image")                                                            \
+    X(VALIDATE_DATA_NEGATIVE_SHARE, "validate_data.negative_share", NUMBER, "1", NP_IN_IDPS, "",   \
+      "Share of the voxels with a negative intensity")                                             \
+    X(BIAS_METHOD, "bias.method", WORD, "", NP_IN_BIAS_SIDECARS, "n4, none",                       \
+      "How the bias field was estimated")                                                          \
+    X(BIAS_FOREGROUND_THRESHOLD, "bias.foreground_threshold", NUMBER, "1",                         \
+      NP_IN_BIAS_SIDECARS | NP_IN_IDPS, "", "Intensity above which voxels count as head")          \
+    X(BIAS_POINTS, "bias.points", NUMBER, "1", NP_IN_BIAS_SIDECARS | NP_IN_IDPS, "",               \
+      "Samples that the first bias field was fitted to")                                           \
+    X(BIAS_ITERATIONS, "bias.iterations", NUMBER, "1", NP_IN_BIAS_SIDECARS | NP_IN_IDPS, "",       \
+      "Iterations of the first bias field's fit, over all levels")                                 \
+    X(BIAS_CHANGE, "bias.change", NUMBER, "1", NP_IN_BIAS_SIDECARS | NP_IN_IDPS,                   \
+      "coefficient of variation, over the samples, of new field / old field",                      \
+      "Change of the first bias field in its last iteration")                                      \
+    X(BIAS_FIELD_RANGE, "bias.field_range", NUMBER, "1", NP_IN_BIAS_SIDECARS | NP_IN_IDPS,         \
+      "q95 - q5 over the samples; the field's geometric mean is 1",                                \
+      "95 % less 5 % quantile of the first bias field in the head")                                \
+    X(BIAS_REFINEMENT_POINTS, "bias.refinement_points", NUMBER, "1",                               \
+      NP_IN_BIAS_SIDECARS | NP_IN_IDPS, "",                                                        \
+      "Samples that the second bias field was fitted to, in the brain")                            \
+    X(BIAS_REFINEMENT_ITERATIONS, "bias.refinement_iterations", NUMBER, "1",                       \
+      NP_IN_BIAS_SIDECARS | NP_IN_IDPS, "",                                                        \
+      "Iterations of the second bias field's fit, over all levels")                                \
+    X(BIAS_REFINEMENT_CHANGE, "bias.refinement_change", NUMBER, "1",                               \
+      NP_IN_BIAS_SIDECARS | NP_IN_IDPS,                                                            \
+      "coefficient of variation, over the samples, of new field / old field",                      \
+      "Change of the second bias field in its last iteration")                                     \
+    XG(BIAS_BRAIN_FIELD_RANGE, "bias.brain_field_range", NUMBER, "1",                              \
+       NP_IN_BIAS_SIDECARS | NP_IN_IDPS,                                                           \
+       "q95 - q5 over the brain's voxels; the field's geometric mean is 1",                        \
+       "95 % less 5 % quantile of the bias field in the brain", qc_bias_field_range,               \
+       "neuro.qc.bias_field_range")                                                                \
+    X(SKULL_STRIP_METHOD, "skull_strip.method", WORD, "", NP_IN_BRAIN_SIDECARS,                    \
+      "adaptive-surface, already-stripped, skip", "How the brain was found")                       \
+    XG(SKULL_STRIP_VOLUME, "skull_strip.volume", NUMBER, "mm3", NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, \
+       "voxels of the mask x volume of a voxel", "Volume of the brain mask", qc_brain_volume,      \
+       "neuro.qc.brain_volume")                                                                    \
+    X(SKULL_STRIP_RESTARTS, "skull_strip.restarts", NUMBER, "1",                                   \
+      NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, "",                                                       \
+      "Restarts until the surface's start had found the brain's centre")                           \
+    X(SKULL_STRIP_BORDER_LEVEL, "skull_strip.border_level", NUMBER, "1",                           \
+      NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, "border's intensity / the brain's middle intensity",      \
+      "Level at which the surface stops, a share of 0 to 1")                                       \
+    X(SKULL_STRIP_RIM, "skull_strip.rim", NUMBER, "1", NP_IN_BRAIN_SIDECARS | NP_IN_IDPS,          \
+      "darkest layer within 10 mm outside / intensity inside",                                     \
+      "How dark the brain's surroundings are, beside the brain")                                   \
+    XG(SKULL_STRIP_BORDER_CONTACT, "skull_strip.border_contact", NUMBER, "1",                      \
+       NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, "outermost voxels in the mask / outermost voxels",       \
+       "Share of the image's border that the brain mask covers", qc_border_contact,                \
+       "neuro.qc.border_contact")                                                                  \
+    X(SKULL_STRIP_CENTRE_X, "skull_strip.centre_x", NUMBER, "mm",                                  \
+      NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, "", "Centre of the brain mask, world x")                  \
+    X(SKULL_STRIP_CENTRE_Y, "skull_strip.centre_y", NUMBER, "mm",                                  \
+      NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, "", "Centre of the brain mask, world y")                  \
+    X(SKULL_STRIP_CENTRE_Z, "skull_strip.centre_z", NUMBER, "mm",                                  \
+      NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, "", "Centre of the brain mask, world z")                  \
+    X(NORMALIZATION_METHOD, "normalization.method", WORD, "", NP_IN_NORM,                          \
+      "zscore, whitestripe, percentile, none", "How the intensities were normalized")              \
+    X(NORMALIZATION_OFFSET, "normalization.offset", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS,          \
+      "norm = (preproc - offset) / scale", "Intensity that became 0")                              \
+    X(NORMALIZATION_SCALE, "normalization.scale", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS,            \
+      "norm = (preproc - offset) / scale", "Intensity range that became 1")                        \
+    X(NORMALIZATION_VOXELS, "normalization.voxels", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS,          \
+      "zscore, percentile", "Voxels of the brain mask")                                            \
+    X(NORMALIZATION_MEAN, "normalization.mean", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS, "zscore",    \
+      "Mean intensity of the brain, after bias correction")                                        \
+    X(NORMALIZATION_SD, "normalization.sd", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS, "zscore",        \
+      "Standard deviation of the brain's intensity, after bias correction")                        \
+    X(NORMALIZATION_LOW, "normalization.low", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS, "percentile",  \
+      "1 % quantile of the smoothed brain's intensity")                                            \
+    X(NORMALIZATION_HIGH, "normalization.high", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS,              \
+      "percentile", "99 % quantile of the smoothed brain's intensity")                             \
+    X(NORMALIZATION_STRIPE_VOXELS, "normalization.stripe_voxels", NUMBER, "1",                     \
+      NP_IN_NORM | NP_IN_IDPS, "whitestripe", "Voxels of the white stripe")                        \
+    X(NORMALIZATION_STRIPE_MEAN, "normalization.stripe_mean", NUMBER, "1",                         \
+      NP_IN_NORM | NP_IN_IDPS, "whitestripe", "Mean intensity of the white stripe")                \
+    X(NORMALIZATION_STRIPE_SD, "normalization.stripe_sd", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS,    \
+      "whitestripe", "Standard deviation of the white stripe's intensity")                         \
+    X(NORMALIZATION_STRIPE_LOW, "normalization.stripe_low", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS,  \
+      "whitestripe", "Intensity at which the white stripe begins")                                 \
+    X(NORMALIZATION_STRIPE_HIGH, "normalization.stripe_high", NUMBER, "1",                         \
+      NP_IN_NORM | NP_IN_IDPS, "whitestripe", "Intensity at which the white stripe ends")          \
+    X(NORMALIZATION_MODE, "normalization.mode", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS,              \
+      "whitestripe", "Intensity of white matter's peak in the histogram")
+
+enum np_measure_ident {
+#define X(ident, ...) NP_MEASURE_##ident,
+    NP_MEASURES(X, X)
+#undef X
+        NP_N_MEASURES
+};
+
+enum np_measure_kind { NP_MEASURE_KIND_NUMBER, NP_MEASURE_KIND_WORD };
+
+struct np_measure_row {
+    const char *key;
+    enum np_measure_kind kind;
+    const char *unit;
+    unsigned shown; /* of enum np_shown_in */
+    const char *formula;
+    const char *meaning;
+};
+
+extern const struct np_measure_row np_measure_rows[NP_N_MEASURES];
+
+/* The row of a key; NULL when there is none (a record may be older or newer than this table). */
+const struct np_measure_row *np_measure_find(const char *key);
+
+/* A key that records had earlier: it is read as that of `now` where the word `when` is `text`. */
+struct np_measure_alias {
+    const char *key;
+    enum np_measure_ident when;
+    const char *text;
+    enum np_measure_ident now;
+};
+
+extern const struct np_measure_alias np_measure_aliases[];
+extern const size_t np_n_measure_aliases;
+
+/* Where a column is of no use: NP_MEASURES(NP_NO_MEASURE, XG) are the rows with a gauge. */
+#define NP_NO_MEASURE(...)
+
+#endif
