@@ -136,13 +136,13 @@ export BUILD VARIANT
 .PHONY: check check-unit check-cli check-packaging check-layers check-format lint asan tsan fuzz cov bench
 check: ## everything that tests need (Debian packages, named first), then all tests
 	@scripts/install-deps.sh check
-	+@tests/run layers format build unit cli determinism fuzz telemetry packaging
+	+@tests/run layers format build unit cli contributing determinism fuzz telemetry packaging
 
 check-unit: ## unit tests alone
 	+@tests/run build unit
 
 check-cli: ## the program's tests alone
-	+@tests/run build cli determinism
+	+@tests/run build cli contributing determinism
 
 check-packaging: ## Apptainer, Boutiques, Nipoppy, Slurm; as root only with NP_TEST_SYSTEM=1, which lets them change the system
 	+@tests/run build packaging
@@ -174,7 +174,7 @@ fuzz: ## all fuzz targets, FUZZ_SECONDS in total (default 60)
 	+@tests/run fuzz
 
 .PHONY: registry
-registry: unit ## write the tables of names in docs/telemetry.md and docs/registry anew
+registry: $(OUT)/unit/trace/test_registry ## write the tables of names in docs/telemetry.md and docs/registry anew
 	@NP_WRITE_REGISTRY=1 $(OUT)/unit/trace/test_registry
 
 cov: ## line coverage by room, from unit and program tests

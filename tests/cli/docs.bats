@@ -15,23 +15,6 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
     done
 }
 
-@test "the stage of CONTRIBUTING.md compiles" {
-    dir=$BATS_TEST_TMPDIR
-    awk '/^ *```c$/ { on = 1; next } /^ *```$/ { on = 0 } on' CONTRIBUTING.md >"$dir/denoise.c"
-    [[ $(wc -l <"$dir/denoise.c") -gt 20 ]]
-    mkdir "$dir/ops"
-    cat >"$dir/ops/denoise.h" <<'C'
-#include "base/exec.h"
-#include "image/image.h"
-struct np_denoise_options { double strength; };
-struct np_denoise_report { double sigma; };
-void np_denoise_options_init(struct np_denoise_options *options);
-int np_denoise(const struct np_image *in, const struct np_denoise_options *options, const struct np_exec *exec,
-               struct np_image *out, struct np_denoise_report *report, struct np_error *err);
-C
-    run -0 "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -D_GNU_SOURCE -Isrc -I"$dir" -c -o "$dir/denoise.o" "$dir/denoise.c"
-}
-
 @test "the exit codes of docs/outputs.md are those of --explain" {
     n=0
     while IFS='|' read -r _ code name _; do
