@@ -17,17 +17,17 @@ struct estimate {
     int n_threads; /* of one session */
 };
 
-static void add_session(const struct np_config *config, struct estimate *estimate, size_t i)
+static void sum_up(const struct np_config *config, struct estimate *estimate)
 {
-    const struct np_session *session = &estimate->dataset->session[i];
-    struct np_need *need = &estimate->need[i];
-    size_t n_unreadable;
+    const struct np_dataset *dataset = estimate->dataset;
 
-    *need = np_estimate_session(config, session, estimate->n_threads, &n_unreadable);
-    estimate->n_files += session->n_scans;
-    estimate->n_unreadable += n_unreadable;
-    np_need_add(&estimate->total, need);
-    np_need_most(&estimate->most, need);
+    np_estimate_sessions(config, dataset, estimate->need, &estimate->n_unreadable);
+    estimate->total = np_estimate_run(config);
+    for (size_t i = 0; i < dataset->n_sessions; i++) {
+        estimate->n_files += dataset->session[i].n_scans;
+        np_need_add(&estimate->total, &estimate->need[i]);
+        np_need_most(&estimate->most, &estimate->need[i]);
+    }
 }
 
 static long long mib(int64_t bytes)
@@ -159,13 +159,9 @@ int np_command_estimate(const struct np_config *config)
     if (np_dataset_open(config->bids_dir, &selection, &dataset, &err) < 0)
         return np_command_fail(&err);
     NP_AUTO(np_freep) struct np_need *need = np_xcalloc(dataset->n_sessions, sizeof(*need));
-    struct estimate estimate = {.dataset = dataset,
-                                .need = need,
-                                .total = np_estimate_run(config),
-                                .n_threads = config->omp_nthreads > 0 ? config->omp_nthreads
-                                                                      : NP_ESTIMATE_THREADS};
-    for (size_t i = 0; i < dataset->n_sessions; i++)
-        add_session(config, &estimate, i);
+    struct estimate estimate = {
+        .dataset = dataset, .need = need, .n_threads = np_estimate_threads(config)};
+    sum_up(config, &estimate);
     NP_AUTO(np_freep) char *text = formats[config->format](&estimate);
     fputs(text, stdout);
     return 0;

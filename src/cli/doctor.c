@@ -198,15 +198,18 @@ static void check_telemetry(struct visit *visit)
         say(visit, "warn", "correct or unset it", "telemetry: %s", line);
 }
 
-static void add_session(struct visit *visit, const struct np_session *session)
+static void estimate(struct visit *visit, const struct np_dataset *dataset)
 {
-    const struct np_config *config = visit->config;
-    int n_threads = config->omp_nthreads > 0 ? config->omp_nthreads : NP_ESTIMATE_THREADS;
+    NP_AUTO(np_freep)
+    struct np_need *need = np_xcalloc(dataset->n_sessions, sizeof(*need));
     size_t n_unreadable;
-    struct np_need need = np_estimate_session(config, session, n_threads, &n_unreadable);
 
-    np_need_add(&visit->need, &need);
-    np_need_most(&visit->most, &need);
+    np_estimate_sessions(visit->config, dataset, need, &n_unreadable);
+    visit->need = np_estimate_run(visit->config);
+    for (size_t i = 0; i < dataset->n_sessions; i++) {
+        np_need_add(&visit->need, &need[i]);
+        np_need_most(&visit->most, &need[i]);
+    }
 }
 
 static void check_dataset(struct visit *visit)
@@ -223,7 +226,6 @@ static void check_dataset(struct visit *visit)
     struct np_error err = {0};
     size_t n_scans = 0, n_without = 0;
 
-    visit->need = np_estimate_run(config);
     int code = np_dataset_open(config->bids_dir, &selection, &dataset, &err);
     if (code < 0) {
         say(visit, "FAIL", np_outcome_info(np_error_outcome(code))->remedy, "BIDS_DIR: %s",
@@ -234,9 +236,9 @@ static void check_dataset(struct visit *visit)
     for (size_t i = 0; i < dataset->n_sessions; i++) {
         n_scans += dataset->session[i].n_scans;
         n_without += dataset->session[i].n_scans == 0;
-        add_session(visit, &dataset->session[i]);
     }
     visit->n_sessions = dataset->n_sessions;
+    estimate(visit, dataset);
     say(visit, n_scans > 0 ? "ok" : "warn",
         n_scans > 0 ? NULL : "check the modalities (-m) and the images' names",
         "BIDS_DIR %s: %zu sessions, %zu images to preprocess, %zu sessions without", dataset->root,

@@ -46,7 +46,7 @@ char *np_nifti_data_path(const char *path);
  */
 int np_nifti_read_info(const char *path, struct np_nifti_info *info, struct np_error *err);
 
-enum { NP_NIFTI_SAMPLE_VOXELS = 1 << 16 };
+enum { NP_NIFTI_SAMPLE_VOXELS = 1 << 15 };
 
 /* Some of an image's voxels, for estimates of how its values pack. */
 struct np_nifti_sample {

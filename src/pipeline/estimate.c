@@ -10,10 +10,12 @@
 #include "pipeline/estimate.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 #include "bids/derivative.h"
 #include "codec/deflate.h"
 #include "image/orient.h"
+#include "pipeline/resources.h"
 
 /* ---- sums ----------------------------------------------------------------------------------- */
 
@@ -68,6 +70,8 @@ static const double MEMORY_FIXED = 18 * 1048576.0;
  * its surface needs arrays of its own. */
 static const double FINE_BYTES_PER_MM3 = 4, COARSE_BYTES_PER_MM3 = 0.7;
 static const double SURFACE_BYTES = 11 * 1048576.0;
+/* Volumes are mapped in whole pages of 2 MiB. */
+static const double PAGES = 1.015;
 static const double MOST_FINE_VOXELS = 1 << 26; /* ops/head.c then looks more coarsely */
 
 /* What is resident while a file goes through its stages; dropped volumes are kept for the next
@@ -180,7 +184,7 @@ int64_t np_estimate_memory(const struct np_config *config, const struct np_recip
     hold_recipe(&r, config, recipe, grid);
     double writing =
         r.n_volumes * volume_bytes + r.kept_bytes + packer_bytes(volume_bytes, n_threads);
-    return as_count(r.fixed_bytes + fmax(r.peak_bytes, writing));
+    return as_count(PAGES * (r.fixed_bytes + fmax(r.peak_bytes, writing)));
 }
 
 /* ---- outputs -------------------------------------------------------------------------------- */
@@ -191,10 +195,10 @@ static const double BRAIN_MM3 = 1.9e6;
 static const double FIELD_BYTES = 3.45, CONSTANT_BYTES = 0.02, ZERO_BYTES = 0.03;
 static const double MASK_BYTES = 0.12, MASK_ZERO_BYTES = 0.003;
 /* Normalized values are small, and signed: they pack a little worse than the others. */
-static const double NORM_SHARE = 1.08;
+static const double NORM_SHARE = 1.07;
 static const double SIDECAR_BYTES = 2048;
 /* How far the estimate of an image may be off. */
-static const double MARGIN = 1.13;
+static const double MARGIN = 1.1;
 
 /* What is known of an image's voxels. */
 struct contents {
@@ -286,16 +290,54 @@ static void add_outputs(const struct np_config *config, const struct np_recipe *
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-/*
- * Seconds of one thread, for each image and for each million voxels, measured on the machine of
- * docs/benchmarks.md, times what a slow machine may take longer: a scheduler kills who promised
- * too little.
- */
-static const double SECONDS_PER_IMAGE = 1.8, SECONDS_PER_MEGAVOXEL = 0.12, SLOW_MACHINE = 2.2;
+/* Seconds of processor, once and for each million voxels, on the machine of docs/benchmarks.md. */
+struct cost {
+    double once, per_megavoxel;
+};
 
-static double seconds_of(double n_voxels)
+/* A slow machine, a busy one, a slow file system: a scheduler kills who promised too little. */
+static const double SLOW_MACHINE = 3;
+
+static double seconds(struct cost cost, double n_voxels)
 {
-    return SLOW_MACHINE * (SECONDS_PER_IMAGE + SECONDS_PER_MEGAVOXEL * n_voxels * 1e-6);
+    return cost.once + cost.per_megavoxel * n_voxels * 1e-6;
+}
+
+static struct cost stage_cost(const struct np_config *config, const struct np_stage *stage)
+{
+    static const struct cost read = {0.03, 0.021}, fit = {0.13, 0.013}, copy = {0, 0.006},
+                             surface = {1, 0.008}, support = {0.05, 0.035};
+
+    if (stage->gives & NP_SLOT_RAW)
+        return read;
+    if (stage->gives & NP_SLOT_BRAIN)
+        return config->skull_strip == NP_SKULL_STRIP_SKIP ? support : surface;
+    if (stage->gives & (NP_SLOT_FIELD | NP_SLOT_HEAD_FIELD))
+        return config->bias_correction == NP_BIAS_NONE ? copy : fit;
+    return copy;
+}
+
+static struct cost output_cost(const struct np_config *config, const struct np_output *output)
+{
+    static const struct cost image = {0.01, 0.017}, field = {0.01, 0.055}, mask = {0.01, 0.003};
+
+    if (output->format == NP_OUTPUT_UINT8)
+        return mask;
+    return output->slot == NP_SLOT_FIELD && config->bias_correction != NP_BIAS_NONE ? field : image;
+}
+
+/* On one thread. */
+static double seconds_of(const struct np_config *config, const struct np_recipe *recipe,
+                         double n_voxels)
+{
+    double sum = 0;
+
+    for (const struct np_stage *const *stage = recipe->stage; *stage; stage++)
+        sum += seconds(stage_cost(config, *stage), n_voxels);
+    for (size_t i = 0; i < recipe->n_outputs; i++)
+        if (np_output_is_wanted(&recipe->output[i], config))
+            sum += seconds(output_cost(config, &recipe->output[i]), n_voxels);
+    return SLOW_MACHINE * sum;
 }
 
 /* ---- parts of a run ------------------------------------------------------------------------- */
@@ -310,12 +352,13 @@ bool np_estimate_image(const struct np_config *config, const struct np_recipe *r
 {
     NP_AUTO(np_freep) struct np_nifti_sample *sample = np_xcalloc(1, sizeof(*sample));
 
-    *need = (struct np_need){.memory_bytes = as_count(MEMORY_FIXED), .seconds = seconds_of(0)};
+    *need = (struct np_need){.memory_bytes = as_count(MEMORY_FIXED),
+                             .seconds = seconds_of(config, recipe, 0)};
     if (np_nifti_read_sample(path, info, sample, NULL) < 0)
         return false;
     struct contents contents = contents_of(config, info, sample);
     need->memory_bytes = np_estimate_memory(config, recipe, &info->grid, n_threads);
-    need->seconds = seconds_of(contents.n_voxels);
+    need->seconds = seconds_of(config, recipe, contents.n_voxels);
     add_outputs(config, recipe, &contents, need);
     return true;
 }
@@ -350,20 +393,54 @@ struct np_need np_estimate_run(const struct np_config *config)
     return need;
 }
 
-struct np_need np_estimate_session(const struct np_config *config, const struct np_session *session,
-                                   int n_threads, size_t *n_unreadable)
-{
-    struct np_need need = np_estimate_records(config, true, session->n_scans);
+/* ---- many sessions -------------------------------------------------------------------------- */
 
-    *n_unreadable = 0;
-    for (size_t i = 0; i < session->n_scans; i++) {
-        const struct np_scan *scan = &session->scan[i];
+int np_estimate_threads(const struct np_config *config)
+{
+    return config->omp_nthreads > 0 ? config->omp_nthreads : 2;
+}
+
+struct np_team *np_estimate_team(const struct np_config *config)
+{
+    enum { MOST = 16 };
+    struct np_resources resources;
+
+    np_resources_detect(&resources);
+    int n = config->nprocs > 0 ? config->nprocs : resources.cpus;
+    return np_team_new(n < MOST ? n : MOST);
+}
+
+struct estimation {
+    const struct np_config *config;
+    const struct np_dataset *dataset;
+    struct np_need *need;
+    atomic_size_t n_unreadable;
+};
+
+static void estimate_session(void *context, int64_t i)
+{
+    struct estimation *e = context;
+    const struct np_session *session = &e->dataset->session[i];
+
+    e->need[i] = np_estimate_records(e->config, true, session->n_scans);
+    for (size_t s = 0; s < session->n_scans; s++) {
+        const struct np_scan *scan = &session->scan[s];
         struct np_nifti_info info;
         struct np_need image;
-        *n_unreadable +=
-            !np_estimate_image(config, np_recipe_find(np_modality_find(scan->name.suffix)),
-                               scan->path, n_threads, &info, &image);
-        np_need_add(&need, &image);
+        if (!np_estimate_image(e->config, np_recipe_find(np_modality_find(scan->name.suffix)),
+                               scan->path, np_estimate_threads(e->config), &info, &image))
+            atomic_fetch_add(&e->n_unreadable, 1);
+        np_need_add(&e->need[i], &image);
     }
-    return need;
+}
+
+void np_estimate_sessions(const struct np_config *config, const struct np_dataset *dataset,
+                          struct np_need *need, size_t *n_unreadable)
+{
+    NP_AUTO(np_team_freep) struct np_team *team = np_estimate_team(config);
+    struct estimation estimation = {.config = config, .dataset = dataset, .need = need};
+
+    np_exec_run(&(struct np_exec){.team = team}, (int64_t)dataset->n_sessions, estimate_session,
+                &estimation);
+    *n_unreadable = estimation.n_unreadable;
 }

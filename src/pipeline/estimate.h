@@ -14,7 +14,7 @@
 /*
  * Disk is counted in blocks of 4 KiB, files and folders, as `du` does. It and the inodes are meant
  * to be at least what is written and at most 1.5 times that; memory, at least the peak of the
- * process that works on a session, and at most 1.25 times that for a usual head.
+ * process that works on a session, and at most 1.3 times that with the usual options.
  */
 struct np_need {
     int64_t memory_bytes;
@@ -23,11 +23,17 @@ struct np_need {
     double seconds; /* on one thread of a slow machine */
 };
 
+/* Memory of a run beside its sessions: the supervisor and the process that sends telemetry. */
+enum { NP_ESTIMATE_RUN_BYTES = 24 << 20 };
+
 /* Most memory that a session's second thread adds, and each one after it. */
 enum { NP_ESTIMATE_BYTES_PER_THREAD = 8 << 20 };
 
-/* Threads of a session when the options do not say; a run may choose others. */
-enum { NP_ESTIMATE_THREADS = 2 };
+/* Threads of a session: what the options say, else two; a run may choose others. */
+int np_estimate_threads(const struct np_config *config);
+
+/* Threads to estimate on. The caller frees. */
+struct np_team *np_estimate_team(const struct np_config *config);
 
 /* Peak memory of the process that works on an image of this grid with `n_threads`. */
 int64_t np_estimate_memory(const struct np_config *config, const struct np_recipe *recipe,
@@ -49,9 +55,13 @@ struct np_need np_estimate_records(const struct np_config *config, bool is_sessi
 /* What a run writes once: the files that describe OUTPUT_DIR, and telemetry's. */
 struct np_need np_estimate_run(const struct np_config *config);
 
-/* A whole session of a dataset; *n_unreadable gets how many headers could not be read. */
-struct np_need np_estimate_session(const struct np_config *config, const struct np_session *session,
-                                   int n_threads, size_t *n_unreadable);
+/*
+ * The sessions of a dataset, on all CPUs.
+ *   need          [n_sessions]
+ *   n_unreadable  gets how many headers could not be read
+ */
+void np_estimate_sessions(const struct np_config *config, const struct np_dataset *dataset,
+                          struct np_need *need, size_t *n_unreadable);
 
 /* Add what comes before or after: the larger memory, the sums of the rest. Sums stop at INT64_MAX. */
 void np_need_add(struct np_need *total, const struct np_need *part);

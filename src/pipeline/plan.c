@@ -411,31 +411,48 @@ static int check_conflicts(const struct np_plan *plan, struct np_error *err)
     return 0;
 }
 
+/* What sessions may take together. */
+static int64_t sessions_bytes(const struct np_plan *plan)
+{
+    return plan->memory_bytes - NP_ESTIMATE_RUN_BYTES;
+}
+
 static void refuse_too_large(const struct np_plan *plan, struct np_job_file *file,
                              const int64_t n[3])
 {
     np_error_set(&file->too_large, NP_ENOMEM,
                  "'%s': %lld × %lld × %lld voxels need about %lld MiB, allowed are %lld MiB",
                  file->path, (long long)n[0], (long long)n[1], (long long)n[2],
-                 (long long)(file->need.memory_bytes >> 20), (long long)(plan->memory_bytes >> 20));
+                 (long long)((file->need.memory_bytes >> 20) + (NP_ESTIMATE_RUN_BYTES >> 20)),
+                 (long long)(plan->memory_bytes >> 20));
     file->need = (struct np_need){.memory_bytes = file->need.memory_bytes};
 }
 
+struct estimation {
+    const struct np_config *config;
+    struct np_plan *plan;
+};
+
 /* A header that cannot be read is the worker's to report; an image that is too large is not
  * worked on. */
-static void estimate(const struct np_config *config, struct np_plan *plan, struct np_job *job)
+static void estimate(void *context, int64_t i)
 {
+    const struct np_config *config = ((struct estimation *)context)->config;
+    struct np_plan *plan = ((struct estimation *)context)->plan;
+    struct np_job *job = &plan->job[i];
+
+    if (job->decision != NP_DECIDE_RUN)
+        return;
     job->need = np_estimate_records(config, job->session != NULL, job->n_files);
     for (size_t f = 0; f < job->n_files; f++) {
         struct np_job_file *file = &job->file[f];
         struct np_nifti_info info = {0};
         np_estimate_image(config, file->recipe, file->path, 1, &info, &file->need);
         file->grid = info.grid;
-        if (file->need.memory_bytes > plan->memory_bytes && info.grid.n[0] > 0)
+        if (file->need.memory_bytes > sessions_bytes(plan) && info.grid.n[0] > 0)
             refuse_too_large(plan, file, info.grid.n);
         np_need_add(&job->need, &file->need);
     }
-    np_need_add(&plan->need, &job->need);
 }
 
 static int min_int(int a, int b)
@@ -451,16 +468,17 @@ static int max_int(int a, int b)
 /* Estimate what is to be done, with one thread each; returns the largest session that fits. */
 static int64_t estimate_all(const struct np_config *config, struct np_plan *plan)
 {
+    NP_AUTO(np_team_freep) struct np_team *team = np_estimate_team(config);
     int64_t largest = 1;
 
+    np_exec_run(&(struct np_exec){.team = team}, (int64_t)plan->n_jobs, estimate,
+                &(struct estimation){config, plan});
     plan->need = np_estimate_run(config);
     for (size_t i = 0; i < plan->n_jobs; i++) {
-        struct np_job *job = &plan->job[i];
-        if (job->decision != NP_DECIDE_RUN)
-            continue;
-        estimate(config, plan, job);
-        if (job->need.memory_bytes <= plan->memory_bytes && job->need.memory_bytes > largest)
-            largest = job->need.memory_bytes;
+        const struct np_need *need = &plan->job[i].need;
+        np_need_add(&plan->need, need);
+        if (need->memory_bytes <= sessions_bytes(plan) && need->memory_bytes > largest)
+            largest = need->memory_bytes;
     }
     return largest;
 }
@@ -476,13 +494,13 @@ static void share_out(const struct np_config *config, struct np_plan *plan)
                    : config->omp_nthreads > 0 ? cpus / threads
                                               : cpus;
     int64_t largest = estimate_all(config, plan);
-    int64_t by_memory = plan->memory_bytes / largest;
+    int64_t by_memory = sessions_bytes(plan) / largest;
 
     parallel =
         min_int(min_int(parallel, cpus), (np_resources_descriptors() - OTHER_DESCRIPTORS) / 2);
     parallel = max_int(min_int(parallel, n_work), 1);
     plan->n_parallel = by_memory < parallel ? max_int((int)by_memory, 1) : parallel;
-    int64_t spare = plan->memory_bytes / plan->n_parallel - largest;
+    int64_t spare = sessions_bytes(plan) / plan->n_parallel - largest;
     int64_t more = spare > 0 ? spare / NP_ESTIMATE_BYTES_PER_THREAD : 0;
     plan->n_threads = min_int(threads, cpus / plan->n_parallel);
     if (more < plan->n_threads - 1)
@@ -504,35 +522,44 @@ static void count_threads(const struct np_config *config, struct np_plan *plan)
         }
 }
 
-static int check_disk(const struct np_config *config, struct np_plan *plan, struct np_error *err)
+/* What is free where OUTPUT_DIR is, or will be made; INT64_MAX where it is not known or not
+ * counted: the writes themselves will tell then. */
+static void look_for_space(const struct np_config *config, struct np_plan *plan)
 {
     NP_AUTO(np_freep) char *existing = np_path_resolve(config->output_dir);
     struct statvfs fs;
 
+    plan->disk_free_bytes = plan->inodes_free = INT64_MAX;
     while (existing && !np_path_exists(existing)) {
         char *parent = np_path_directory(existing);
         free(existing);
         existing = parent;
     }
     if (!existing || statvfs(existing, &fs) != 0)
-        return 0; /* not known: the writes themselves will tell */
+        return;
     if (fs.f_blocks == 0 ||
         __builtin_mul_overflow(fs.f_bavail, fs.f_frsize, &plan->disk_free_bytes))
-        plan->disk_free_bytes = INT64_MAX; /* does not count, or beyond counting */
-    plan->inodes_free =
-        fs.f_files > 0 && fs.f_favail < INT64_MAX ? (int64_t)fs.f_favail : INT64_MAX;
+        plan->disk_free_bytes = INT64_MAX;
+    if (fs.f_files > 0 && fs.f_favail < INT64_MAX)
+        plan->inodes_free = (int64_t)fs.f_favail;
+}
+
+static int check_disk(const struct np_config *config, struct np_plan *plan, struct np_error *err)
+{
+    look_for_space(config, plan);
     if (plan->need.disk_bytes > plan->disk_free_bytes)
         return np_error_set(err, NP_ESPACE,
-                            "'%s': about %lld MiB are needed, %lld MiB are free; make room, choose "
-                            "another OUTPUT_DIR, or select fewer sessions",
-                            config->output_dir, (long long)(plan->need.disk_bytes >> 20),
-                            (long long)(plan->disk_free_bytes >> 20));
+                            "about %lld MiB are needed, %lld MiB are free at '%s'; make room, "
+                            "choose another OUTPUT_DIR, or select fewer sessions",
+                            (long long)(plan->need.disk_bytes >> 20) + 1,
+                            (long long)(plan->disk_free_bytes >> 20), config->output_dir);
     if (plan->need.inodes > plan->inodes_free)
         return np_error_set(err, NP_ESPACE,
-                            "'%s': about %lld files and folders are needed, %lld inodes are free; "
-                            "remove files, choose another OUTPUT_DIR, or select fewer sessions",
-                            config->output_dir, (long long)plan->need.inodes,
-                            (long long)plan->inodes_free);
+                            "about %lld files and folders are needed, %lld inodes are free at "
+                            "'%s'; remove files, choose another OUTPUT_DIR, or select fewer "
+                            "sessions",
+                            (long long)plan->need.inodes, (long long)plan->inodes_free,
+                            config->output_dir);
     return 0;
 }
 

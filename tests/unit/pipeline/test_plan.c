@@ -257,6 +257,23 @@ TEST(an_image_too_large_for_the_memory_is_refused_by_itself)
     ok_int(plan->n_threads, 1);
 }
 
+TEST(memory_that_just_suffices_is_enough_with_the_supervisor_and_not_without)
+{
+    int64_t need = 0;
+
+    for (int less = -1; less < 2; less++) {
+        NP_AUTO(np_config_done) struct np_config config;
+        NP_AUTO(np_plan_freep) struct np_plan *plan = NULL;
+        configure(&config, "just");
+        config.omp_nthreads = 1;
+        if (less >= 0)
+            config.mem_bytes = need + NP_ESTIMATE_RUN_BYTES - less;
+        ok_int(np_plan_make(&config, &plan, NULL), 0);
+        need = plan->job[0].need.memory_bytes;
+        ok_int(plan->job[0].file[0].too_large.code, less > 0 ? NP_ENOMEM : 0);
+    }
+}
+
 TEST(sessions_times_threads_stay_within_the_cpus)
 {
     for (int nprocs = 1; nprocs <= 5; nprocs++)

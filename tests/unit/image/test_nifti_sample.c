@@ -1,0 +1,111 @@
+/* Samples of images: how many voxels are not zero, told from a part of the file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/random.h"
+#include "image/nifti.h"
+#include "tap.h"
+
+static struct np_nifti_sample sample;
+
+static const char *file_name(const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", tap_directory(), name);
+    return path;
+}
+
+/* A ball of noise in the middle, whole numbers up to `most`; zeros around it. Returns how many
+ * voxels are not zero. */
+static double write_ball(const char *path, int64_t n, double radius, double most)
+{
+    const struct np_grid grid = np_grid_make(n, n, n, 1, 1, 1);
+    NP_AUTO(np_image_freep) struct np_image *image = np_image_new(&grid);
+    struct np_nifti_output how = {.description = "ball"};
+    struct np_nifti_written written;
+    struct np_random random;
+    double n_nonzero = 0, half = (double)(n - 1) / 2;
+
+    np_random_seed(&random, 7, 0);
+    for (int64_t i = 0; i < n * n * n; i++) {
+        double x = (double)(i % n) - half, y = (double)(i / n % n) - half,
+               z = (double)(i / n / n) - half;
+        if (x * x + y * y + z * z < radius * radius)
+            image->voxel[i] = 1 + (float)(int)(most * np_random_uniform(&random));
+        n_nonzero += image->voxel[i] != 0;
+    }
+    ok_int(np_nifti_write_image(path, path, image, &how, NULL, &written, NULL), 0);
+    return n_nonzero;
+}
+
+TEST(a_part_of_a_plain_or_packed_file_says_how_many_voxels_are_not_zero)
+{
+    static const char *const names[] = {"ball.nii", "ball.nii.gz"};
+
+    for (int k = 0; k < 2; k++) {
+        struct np_nifti_info info;
+        double truth = write_ball(file_name(names[k]), 128, 50, 1000);
+        ok_int(np_nifti_read_sample(file_name(names[k]), &info, &sample, NULL), 0);
+        ok_int(info.grid.n[0], 128);
+        ok_near(sample.n_nonzero / truth, 1, 0.12, "voxels that are not zero, relative");
+        ok(sample.n > 5000 && sample.n <= NP_NIFTI_SAMPLE_VOXELS);
+        for (int64_t i = 0; i < sample.n; i++)
+            if (sample.voxel[i] < 1 || sample.voxel[i] > 1001)
+                ok(false);
+    }
+}
+
+TEST(a_small_file_is_read_whole)
+{
+    static const char *const names[] = {"small.nii", "small.nii.gz"};
+
+    for (int k = 0; k < 2; k++) {
+        struct np_nifti_info info;
+        double truth = write_ball(file_name(names[k]), 24, 9, 200);
+        ok_int(np_nifti_read_sample(file_name(names[k]), &info, &sample, NULL), 0);
+        ok_near(sample.n_nonzero / truth, 1, 0.05, "voxels that are not zero, relative");
+    }
+}
+
+TEST(an_image_of_zeros_has_none_that_are_not)
+{
+    struct np_nifti_info info;
+
+    write_ball(file_name("zeros.nii"), 32, 0, 1);
+    ok_int(np_nifti_read_sample(file_name("zeros.nii"), &info, &sample, NULL), 0);
+    ok_int(sample.n, 0);
+    ok_near(sample.n_nonzero, 0, 0, "voxels that are not zero");
+}
+
+/* What is lost may be anything but zero: nothing is promised away. */
+TEST(a_packed_file_that_was_cut_gives_what_is_there)
+{
+    const char *path = file_name("cut.nii.gz");
+    struct np_nifti_info info;
+
+    write_ball(path, 64, 60, 1000);
+    ok_int(truncate(path, 40000), 0);
+    ok_int(np_nifti_read_sample(path, &info, &sample, NULL), 0);
+    ok(sample.n > 0 && sample.n_nonzero > 0);
+    ok(sample.n_nonzero <= 64 * 64 * 64);
+}
+
+TEST(no_image_is_refused_and_nothing_is_touched)
+{
+    struct np_nifti_info info = {.version = 7};
+    struct np_error err = {0};
+    const char *path = file_name("text.nii");
+
+    ok_int(np_file_write_atomic(path, "no image", 8, NULL), 0);
+    sample.n = -5;
+    ok_int(np_nifti_read_sample(path, &info, &sample, &err), NP_EFORMAT);
+    ok_contains(err.text, "text.nii");
+    ok_int(sample.n, -5);
+    ok_int(info.version, 7);
+}
+
+TAP_MAIN

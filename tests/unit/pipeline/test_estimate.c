@@ -1,0 +1,155 @@
+/* What work will need: what makes it more, and what less. tests/cli/estimate.bats compares it with
+ * what runs take. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/random.h"
+#include "pipeline/estimate.h"
+#include "tap.h"
+
+static const int64_t MIB = 1 << 20;
+
+static const struct np_recipe *recipe(void)
+{
+    return np_recipe_find(np_modality_find("T1w"));
+}
+
+static int64_t memory(const struct np_config *config, struct np_grid grid, int n_threads)
+{
+    return np_estimate_memory(config, recipe(), &grid, n_threads);
+}
+
+/* Noise in every voxel, in a file of its own kind. */
+static const char *noise(const char *name)
+{
+    static char path[256];
+    const struct np_grid grid = np_grid_make(60, 70, 60, 2, 2, 2);
+    NP_AUTO(np_image_freep) struct np_image *image = np_image_new(&grid);
+    struct np_nifti_output how = {.description = "noise"};
+    struct np_nifti_written written;
+    struct np_random random;
+
+    snprintf(path, sizeof(path), "%s/%s", tap_directory(), name);
+    np_random_seed(&random, 1, 0);
+    for (size_t i = 0; i < np_grid_voxels(&grid); i++)
+        image->voxel[i] = 1 + (float)(int)(500 * np_random_uniform(&random));
+    ok_int(np_nifti_write_image(path, path, image, &how, NULL, &written, NULL), 0);
+    return path;
+}
+
+static struct np_need need_of(const struct np_config *config, const char *path)
+{
+    struct np_nifti_info info;
+    struct np_need need;
+
+    ok(np_estimate_image(config, recipe(), path, 1, &info, &need));
+    return need;
+}
+
+TEST(a_256_cube_of_1_mm_needs_about_what_was_measured)
+{
+    NP_AUTO(np_config_done) struct np_config config;
+
+    np_config_init(&config);
+    int64_t need = memory(&config, np_grid_make(256, 256, 256, 1, 1, 1), 2);
+    ok(need >= 180 * MIB && need <= 225 * MIB);
+}
+
+TEST(what_is_held_longer_or_turned_or_threaded_needs_more_memory)
+{
+    const struct np_grid grid = np_grid_make(200, 200, 200, 1, 1, 1);
+    struct np_grid turned = grid, fine = np_grid_make(200, 200, 200, 0.9, 0.9, 0.9);
+    NP_AUTO(np_config_done) struct np_config config;
+    const double volume = 4.0 * 200 * 200 * 200, PAGES = 0.02; /* whole pages are a little more */
+
+    np_config_init(&config);
+    turned.world_from_voxel.m[0][0] = -1;
+    int64_t usual = memory(&config, grid, 1);
+    ok_near((double)(memory(&config, turned, 1) - usual) / volume, 1, PAGES, "volumes");
+    ok_near((double)(memory(&config, grid, 3) - usual) / NP_ESTIMATE_BYTES_PER_THREAD, 2, 2 * PAGES,
+            "buffers");
+    ok(memory(&config, fine, 1) > usual); /* brain extraction makes itself one of 1 mm */
+    config.save_bias_field = true;
+    ok_near((double)(memory(&config, grid, 1) - usual) / volume, 1, PAGES, "volumes");
+    config.save_bias_field = false;
+    config.normalize = NP_NORMALIZE_PERCENTILE;
+    ok(memory(&config, grid, 1) > usual);
+    config.normalize = NP_NORMALIZE_NONE;
+    ok_int(memory(&config, turned, 1), usual); /* the turned image takes the place of the other */
+}
+
+TEST(outputs_that_are_not_written_need_no_disk)
+{
+    NP_AUTO(np_config_done) struct np_config config;
+    const char *path = noise("noise.nii.gz");
+
+    np_config_init(&config);
+    struct np_need full = need_of(&config, path);
+    config.level = NP_LEVEL_MINIMAL;
+    struct np_need minimal = need_of(&config, path);
+    ok(minimal.disk_bytes < full.disk_bytes);
+    ok_int(full.inodes, 6);
+    ok_int(minimal.inodes, 4);
+    config.save_bias_field = true;
+    struct np_need field = need_of(&config, path);
+    ok(field.disk_bytes > minimal.disk_bytes + 3 * 60 * 70 * 60);
+    ok_int(field.inodes, 6);
+    config.bias_correction = NP_BIAS_NONE;
+    ok(need_of(&config, path).disk_bytes < minimal.disk_bytes); /* whole numbers pack better */
+}
+
+TEST(plain_and_packed_files_of_one_image_need_the_same)
+{
+    NP_AUTO(np_config_done) struct np_config config;
+
+    np_config_init(&config);
+    double packed = (double)need_of(&config, noise("same.nii.gz")).disk_bytes;
+    double plain = (double)need_of(&config, noise("same.nii")).disk_bytes;
+    ok_near(packed / plain, 1, 0.05, "disk of the packed one by that of the plain one");
+}
+
+TEST(without_telemetry_the_records_are_smaller)
+{
+    NP_AUTO(np_config_done) struct np_config config;
+
+    np_config_init(&config);
+    struct np_need records = np_estimate_records(&config, true, 3), run = np_estimate_run(&config);
+    config.no_telemetry = true;
+    ok(np_estimate_records(&config, true, 3).disk_bytes < records.disk_bytes);
+    ok(np_estimate_run(&config).disk_bytes < run.disk_bytes);
+    ok_int(run.inodes - np_estimate_run(&config).inodes, 2); /* the folder and its file */
+}
+
+TEST(a_header_that_cannot_be_read_is_said_and_costs_the_attempt)
+{
+    NP_AUTO(np_config_done) struct np_config config;
+    NP_AUTO(np_freep) char *path = np_path_join(tap_directory(), "nothing.nii");
+    struct np_nifti_info info = {.version = 5};
+    struct np_need need;
+
+    np_config_init(&config);
+    ok(!np_estimate_image(&config, recipe(), path, 1, &info, &need));
+    ok_int(info.version, 5);
+    ok_int(need.disk_bytes, 0);
+    ok(need.memory_bytes > 0 && need.seconds > 0);
+}
+
+TEST(sums_end_where_numbers_do)
+{
+    struct np_need total = {.memory_bytes = 5, .disk_bytes = INT64_MAX - 1, .inodes = 2};
+    const struct np_need part = {.memory_bytes = 3, .disk_bytes = 10, .inodes = 4, .seconds = 1.5};
+    struct np_need most = {.memory_bytes = 1, .disk_bytes = 20};
+
+    np_need_add(&total, &part);
+    ok_int(total.memory_bytes, 5);
+    ok_int(total.disk_bytes, INT64_MAX);
+    ok_int(total.inodes, 6);
+    ok_near(total.seconds, 1.5, 0, "seconds");
+    np_need_most(&most, &part);
+    ok_int(most.memory_bytes, 3);
+    ok_int(most.disk_bytes, 20);
+    ok_int(most.inodes, 4);
+}
+
+TAP_MAIN
