@@ -2,7 +2,7 @@
 
 usage: bench.py --build DIR [--data DIR] [--peers LIST] [--only PART...] [--repeat N] [--threads N] [--seeds N] [--keep] [--write]
 
-Parts: speed, masks, normalization, n4 (one fit on equal terms), telemetry, bias (simulated fields; slow, so only when asked for).
+Parts: speed, masks, normalization, n4 (one fit on equal terms), telemetry, memory (what `estimate` says), bias (simulated fields; slow, so only when asked for).
 --write puts the tables into docs/benchmarks.md and the ratios into tests/bench/history.tsv. The exit status is 1 when something got
 worse by 1.3 against the median of the history.
 """
@@ -22,6 +22,7 @@ import colin
 import history
 import itk
 import masks
+import memory
 import peers
 import repeat
 import speed
@@ -97,12 +98,18 @@ def part_telemetry(options, work):
     return telemetry.table(found), telemetry.ratios(found)
 
 
+def part_memory(options, work):
+    rows = memory.measured(options, work)
+    return memory.table(rows), memory.ratios(rows)
+
+
 PARTS = {
     "speed": part_speed,
     "masks": part_masks,
     "normalization": part_normalization,
     "n4": part_n4,
     "telemetry": part_telemetry,
+    "memory": part_memory,
     "bias": part_bias,
 }
 
