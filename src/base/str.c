@@ -276,6 +276,11 @@ bool np_str_add_percent_decoded(struct np_str *str, const char *text, size_t n)
     return true;
 }
 
+size_t np_byte_order_mark(const char *text, size_t n_bytes)
+{
+    return n_bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 bool np_starts_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

@@ -73,6 +73,9 @@ void np_utf8_cut(char *text, size_t most);
  * is broken or stands for NUL. */
 bool np_str_add_percent_decoded(struct np_str *str, const char *text, size_t n);
 
+/* Length of the UTF-8 byte order mark at the beginning of `text`: 3, or 0 when there is none. */
+size_t np_byte_order_mark(const char *text, size_t n_bytes);
+
 bool np_starts_with(const char *text, const char *prefix);
 bool np_ends_with(const char *text, const char *suffix);
 

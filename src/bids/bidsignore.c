@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "bids/json.h"
 
 enum token_kind {
     TOKEN_BYTE,      /* this byte */

@@ -559,6 +559,7 @@ static int discover(struct np_finder *finder, const struct np_selection *selecti
     NP_TRY(check_not_empty(finder, dataset, selection, err));
     sort_sessions(dataset);
     read_description(finder, dataset);
+    dataset->participants = np_participants_read(finder->root, finder->warnings);
     warn_of_missing_runs(finder);
     return 0;
 }
@@ -594,6 +595,7 @@ void np_dataset_freep(struct np_dataset **dataset)
     free(self->root);
     free(self->name);
     free(self->doi);
+    np_participants_freep(&self->participants);
     np_strings_done(&self->warnings);
     np_freep(dataset);
 }

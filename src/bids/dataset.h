@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "bids/entities.h"
+#include "bids/participants.h"
 
 /* What to look for. All lists are borrowed; empty or NULL = no restriction.
  * Labels without prefix. */
@@ -46,8 +47,9 @@ struct np_session {
 
 struct np_dataset {
     char *root;
-    char *name;                 /* dataset_description.json's Name; NULL when absent */
-    char *doi;                  /* DatasetDOI; NULL when absent */
+    char *name;                           /* dataset_description.json's Name; NULL when absent */
+    char *doi;                            /* DatasetDOI; NULL when absent */
+    struct np_participants *participants; /* what participants.tsv says of them */
     struct np_session *session; /* sorted by participant, session; sessions without matching images
                                    are kept, n_scans 0 */
     size_t n_sessions;

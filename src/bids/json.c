@@ -5,11 +5,6 @@
 
 #include "base/path.h"
 
-size_t np_byte_order_mark(const char *text, size_t n_bytes)
-{
-    return n_bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-}
-
 json_t *np_json_parse(const char *label, const char *text, size_t n_bytes, size_t jansson_flags,
                       struct np_error *err)
 {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/str.h"
 
 /*
  * The object in `text`, a new reference; NULL with NP_ECONFIG when it is no JSON or no object. The
@@ -37,8 +38,5 @@ struct np_json_place np_json_locate(const char *text, const char *const *key, si
 
 /* "a list", "text 'x'", "the number 3", …: what was found; the caller frees. */
 char *np_json_describe(const json_t *value);
-
-/* Length of the UTF-8 byte order mark at the beginning of `text`: 3, or 0 when there is none. */
-size_t np_byte_order_mark(const char *text, size_t n_bytes);
 
 #endif

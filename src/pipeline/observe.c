@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "pipeline/site.h"
 #include "trace/names.h"
 
 /* "neuro.stage", "skull_strip", …: up to three pairs; NULL values are left out. */
@@ -97,8 +96,8 @@ static void add_identity(const struct np_active *active, struct np_attrs *attrs)
     np_active_identity(active, attrs);
     if (!dataset || !session)
         return;
-    NP_AUTO(np_freep) char *site = np_site_of(dataset->root, session->participant);
-    np_attrs_string(attrs, NP_KEY_NEURO_SITE, site);
+    np_attrs_string(attrs, NP_KEY_NEURO_SITE,
+                    np_participants_site(dataset->participants, session->participant));
 }
 
 static const struct np_number_record *find_measure(const struct np_file_record *file,
