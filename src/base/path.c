@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 char *np_path_join(const char *directory, const char *name)
@@ -242,17 +241,6 @@ int np_file_read(const char *path, size_t most, struct np_str *content, struct n
     }
     close(fd);
     return 0;
-}
-
-void np_fd_close_from(int first)
-{
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0)
-        return;
-#endif
-    long most = sysconf(_SC_OPEN_MAX);
-    for (int fd = first; fd < (most > 0 && most < 65536 ? most : 65536); fd++)
-        close(fd);
 }
 
 int np_fd_write_all(int fd, const void *bytes, size_t n_bytes)

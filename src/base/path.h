@@ -90,9 +90,6 @@ int np_file_replace(const char *path, const void *bytes, size_t n_bytes, struct 
 /* Write all of it, whatever signals come. Returns 0 or -errno. */
 int np_fd_write_all(int fd, const void *bytes, size_t n_bytes);
 
-/* Close all descriptors from `first` on: for a child that keeps nothing of its parent's. */
-void np_fd_close_from(int first);
-
 /* Remove temporaries in `directory` whose owner at this place is dead. Never an error. */
 void np_atomic_sweep(const char *directory);
 

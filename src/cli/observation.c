@@ -83,16 +83,12 @@ static void open_console(const struct np_observation *observation, struct np_run
 {
     const unsigned *exporters = observation->settings.exporters;
     struct np_trace_sink sink;
-    struct np_error err = {0};
 
     if (!((exporters[NP_OTLP_TRACES] | exporters[NP_OTLP_LOGS] | exporters[NP_OTLP_METRICS]) &
           NP_SEND_TO_CONSOLE))
         return;
-    if (np_show_console_open(STDOUT_FILENO, &observation->settings, observation->redactor, &sink,
-                             &err) < 0)
-        np_console_say(run->console, 0, "warning: %s", err.text);
-    else
-        np_trace_add_sink(run->trace, sink);
+    np_show_console_open(STDOUT_FILENO, &observation->settings, observation->redactor, &sink);
+    np_trace_add_sink(run->trace, sink);
 }
 
 static void answer(void *self, const struct np_metric_point *point, size_t n_points)

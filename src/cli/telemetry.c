@@ -134,7 +134,7 @@ void np_telemetry_finish(struct np_telemetry *telemetry, const char *output_dir,
         return;
     if (telemetry->trace)
         np_trace_remove_observer(telemetry->trace, telemetry);
-    np_send_sender_finish(&telemetry->sender, &health);
+    np_send_sender_finish(&telemetry->sender, NULL, &health);
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         n_items[i] = health.tally[i].n_exported;
     NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);

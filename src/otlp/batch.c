@@ -62,10 +62,8 @@ static const struct shape shapes[NP_OTLP_N_SIGNALS] = {
 
 struct np_otlp_batch *np_otlp_batch_new(const struct np_otlp_batch_options *options)
 {
-    struct np_otlp_batch *batch = np_try_calloc(1, sizeof(*batch));
+    struct np_otlp_batch *batch = np_xcalloc(1, sizeof(*batch));
 
-    if (!batch)
-        return NULL;
     batch->options = *options;
     batch->format = options->protocol == NP_OTLP_HTTP_JSON ? &np_otlp_json : &np_otlp_protobuf;
     batch->shape = &shapes[options->signal];

@@ -38,7 +38,6 @@ enum np_otlp_line {
 
 struct np_otlp_batch;
 
-/* NULL when memory is gone. */
 struct np_otlp_batch *np_otlp_batch_new(const struct np_otlp_batch_options *options);
 void np_otlp_batch_freep(struct np_otlp_batch **batch);
 

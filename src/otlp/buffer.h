@@ -1,7 +1,7 @@
 /*
- * Bytes being encoded. Telemetry never aborts the run, so this grows by np_try_*: when memory is
- * gone or the limit is reached it keeps `failed` and swallows what follows, and whoever encodes
- * asks once, at the end.
+ * Bytes being encoded. They grow with what is observed, so that memory may be missing (np_try_*):
+ * then, or at the limit, the buffer keeps `failed` and ignores what follows. Whoever encodes asks
+ * once, at the end.
  */
 #ifndef NP_OTLP_BUFFER_H
 #define NP_OTLP_BUFFER_H

@@ -438,9 +438,9 @@ bool np_otlp_naming_parse(const char *text, enum np_otlp_naming *naming)
 struct np_otlp_redactor *np_otlp_redactor_new(const void *key, size_t n_bytes)
 {
     static const char *const purpose[N_KINDS] = {"participant", "session", "name"};
-    struct np_otlp_redactor *redactor = np_try_calloc(1, sizeof(*redactor));
+    struct np_otlp_redactor *redactor = np_xcalloc(1, sizeof(*redactor));
 
-    for (size_t i = 0; redactor && i < N_KINDS; i++)
+    for (size_t i = 0; i < N_KINDS; i++)
         np_hmac_sha256(key, n_bytes, purpose[i], strlen(purpose[i]), redactor->key[i]);
     return redactor;
 }
@@ -535,10 +535,7 @@ int np_otlp_redactor_open(enum np_otlp_naming naming, const char *folder,
         return 0;
     }
     NP_TRY(naming == NP_OTLP_NAME_HASH ? salt(folder, key, err) : random_key(key, err));
-    struct np_otlp_redactor *made = np_otlp_redactor_new(key, sizeof(key));
+    *redactor = np_otlp_redactor_new(key, sizeof(key));
     explicit_bzero(key, sizeof(key));
-    if (!made)
-        return np_error_set(err, NP_ENOMEM, "no memory for hashing labels");
-    *redactor = made;
     return 0;
 }

@@ -39,13 +39,13 @@ struct np_otlp_redactor;
 /*
  * A redactor for records in `folder`, whose ".salt" (mode 0600) holds the key; it is made when it
  * is not there. NP_OTLP_NAME_LABEL gives NULL: nothing is replaced. Returns 0, NP_ECREATE,
- * NP_ESPACE, NP_EIO (no key can be made or read: who cannot hash must send `none`), NP_ENOMEM.
+ * NP_ESPACE, NP_EIO (no key can be made or read: without one only `none` can be sent).
  * On failure `*redactor` is untouched.
  */
 int np_otlp_redactor_open(enum np_otlp_naming naming, const char *folder,
                           struct np_otlp_redactor **redactor, struct np_error *err);
 
-/* With a key of one's own. NULL when memory is gone. */
+/* With a key of one's own. */
 struct np_otlp_redactor *np_otlp_redactor_new(const void *key, size_t n_bytes);
 void np_otlp_redactor_freep(struct np_otlp_redactor **redactor);
 

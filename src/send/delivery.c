@@ -560,8 +560,6 @@ static int open_lane(struct np_send_delivery *delivery, enum np_otlp_signal sign
         return np_error_set(err, NP_ENOINPUT, "'%s': expected a telemetry record, found no file",
                             delivery->path);
     lane->batch = np_otlp_batch_new(&options);
-    if (!lane->batch)
-        return np_error_set(err, NP_ENOMEM, "'%s': no memory to send it", delivery->path);
     return 0;
 }
 
@@ -593,7 +591,7 @@ static int open_redactor(struct np_send_delivery *delivery, struct np_error *err
     if (delivery->options.naming > naming)
         naming = delivery->options.naming;
     int code = np_otlp_redactor_open(naming, folder, &delivery->redactor, NULL);
-    if (code < 0 && code != NP_ENOMEM)
+    if (code < 0)
         code = np_otlp_redactor_open(NP_OTLP_NAME_NONE, folder, &delivery->redactor, NULL);
     if (code < 0)
         return np_error_set(err, code, "'%s': cannot take names out of it, so it is not sent",

@@ -52,6 +52,11 @@ struct np_send_network *np_send_network_new(int cancel_fd)
     return network;
 }
 
+void np_send_network_cancel_by(struct np_send_network *network, int cancel_fd)
+{
+    network->cancel_fd = cancel_fd;
+}
+
 struct np_send_post np_send_network_post(struct np_send_network *network)
 {
     return (struct np_send_post){.self = network, .send = send_parcel, .now_ns = now_ns};

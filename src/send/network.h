@@ -8,6 +8,8 @@
  * loaded before the first request. */
 struct np_send_network;
 struct np_send_network *np_send_network_new(int cancel_fd);
+/* From the next request on, another `cancel_fd`. */
+void np_send_network_cancel_by(struct np_send_network *network, int cancel_fd);
 struct np_send_post np_send_network_post(struct np_send_network *network);
 void np_send_network_freep(struct np_send_network **network);
 

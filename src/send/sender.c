@@ -1,26 +1,23 @@
 /*
  * Two processes and what lies between them:
- *   control   a socket pair: the supervisor says "finish" in one byte; when either end closes, the
- *             other knows that its peer is gone
- *   cancel    a pipe: a byte breaks off the request that is under way
- *   board     a page of shared memory, on which the sender keeps its counters
+ *   channel   a socket pair (base/child.h), the only way in which the sender is told to stop: the
+ *             byte FINISH announces the end of the run, CUT_OFF breaks off the request under way,
+ *             and a hang-up means that the supervisor was killed
+ *   shared    a page of shared memory with the sender's counters
  */
 #include "send/sender.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/path.h"
 #include "send/delivery.h"
@@ -28,43 +25,37 @@
 #include "spool/owed.h"
 
 static const int64_t MS = INT64_C(1000000);
-/* Between the byte on `cancel` and the kill. */
-enum { LAST_WAIT_MS = 30, MOST_SLEEP_MS = 1000, MOST_SETTLE_TRIES = 10, LOCK_WAIT_MS = 20 };
+/* How long a sender has to end by itself when its time is over, and between CUT_OFF and the kill. */
+enum { GRACE_MS = 25 };
+enum { MOST_SLEEP_MS = 1000, MOST_SETTLE_TRIES = 10, LOCK_WAIT_MS = 20 };
 /* Earlier records that a run looks at: there may be as many as there are tasks in a cluster. */
 enum { MOST_EARLIER = 64 };
 
 enum counter { EXPORTED, REJECTED, DROPPED, REQUESTS, FAILED, BYTES, N_COUNTERS };
 
-/* Whether the deadline counts at the end, or a moment. Both sides decide it here, so that nothing
- * leaves any more once the supervisor has given up: its answer would be lost. */
-enum standing {
-    NOBODY,   /* no server has answered, or it is down */
-    ANSWERED, /* the sender's word: the supervisor waits */
-    GIVEN_UP  /* the supervisor's word, final: the sender ends */
-};
+enum word { FINISH = 'F', CUT_OFF = 'C' };
 
 /* Written by the sender, read by the supervisor; the text only once the sender is gone. */
-struct board {
+struct shared {
     _Atomic int64_t counter[NP_OTLP_N_SIGNALS][N_COUNTERS];
     _Atomic int64_t owed_bytes, n_caught_up;
     _Atomic int is_down;
-    _Atomic int standing; /* enum standing */
+    _Atomic int has_answer; /* a server is there: the end of the run may take the deadline */
     char trouble[256];
 };
 
 struct np_send_sender {
     char *record_path;
-    pid_t pid;
-    int control, cancel;
+    struct np_child process;
     double deadline_s;
-    struct board *board;
+    struct shared *shared;
 };
 
 /* The sender's own state, in the child. */
 struct child {
     const struct np_send_sender_options *options;
-    struct board *board;
-    int control;
+    struct shared *shared;
+    int channel;
     pid_t supervisor;
     struct np_send_network *network; /* NULL: a test's post */
     struct np_send_outlets outlets;
@@ -78,12 +69,12 @@ struct child {
     bool is_cleared;   /* the own record owes nothing any more */
 };
 
-/* The board. */
+/* The shared counters. */
 
 static void publish(struct child *child)
 {
-    struct board *board = child->board;
-    bool is_down = false, is_answered = np_send_outlets_have_answer(&child->outlets);
+    struct shared *shared = child->shared;
+    bool is_down = false;
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
         const struct np_send_outlet *outlet = &child->outlets.outlet[i];
@@ -91,55 +82,61 @@ static void publish(struct child *child)
                                          outlet->tally.n_dropped,  outlet->tally.n_requests,
                                          outlet->tally.n_failed,   outlet->tally.n_bytes};
         for (int k = 0; k < N_COUNTERS; k++)
-            board->counter[i][k] = now[k];
+            shared->counter[i][k] = now[k];
         is_down = is_down || (outlet->to && outlet->is_down);
         if (outlet->trouble[0])
-            memcpy(board->trouble, outlet->trouble, sizeof(board->trouble));
+            memcpy(shared->trouble, outlet->trouble, sizeof(shared->trouble));
     }
-    board->is_down = is_down;
-    int standing = is_answered ? NOBODY : ANSWERED, now = is_answered ? ANSWERED : NOBODY;
-    if (!atomic_compare_exchange_strong(&board->standing, &standing, now) && standing == GIVEN_UP)
-        child->is_cancelled = true;
+    shared->is_down = is_down;
+    shared->has_answer = np_send_outlets_have_answer(&child->outlets);
     if (child->own)
-        board->owed_bytes = np_send_delivery_owed_bytes(child->own);
+        shared->owed_bytes = np_send_delivery_owed_bytes(child->own);
 }
 
-static void read_board(const struct board *board, struct np_send_sender_health *health)
+static void read_shared(const struct shared *shared, struct np_send_sender_health *health)
 {
-    *health = (struct np_send_sender_health){.owed_bytes = board->owed_bytes,
-                                             .n_caught_up = board->n_caught_up,
-                                             .is_down = board->is_down != 0};
+    *health = (struct np_send_sender_health){.owed_bytes = shared->owed_bytes,
+                                             .n_caught_up = shared->n_caught_up,
+                                             .is_down = shared->is_down != 0};
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         health->tally[i] = (struct np_send_tally){
-            .n_exported = board->counter[i][EXPORTED],
-            .n_rejected = board->counter[i][REJECTED],
-            .n_dropped = board->counter[i][DROPPED],
-            .n_requests = board->counter[i][REQUESTS],
-            .n_failed = board->counter[i][FAILED],
-            .n_bytes = board->counter[i][BYTES],
+            .n_exported = shared->counter[i][EXPORTED],
+            .n_rejected = shared->counter[i][REJECTED],
+            .n_dropped = shared->counter[i][DROPPED],
+            .n_requests = shared->counter[i][REQUESTS],
+            .n_failed = shared->counter[i][FAILED],
+            .n_bytes = shared->counter[i][BYTES],
         };
 }
 
 /* The child. */
 
+/* One byte, or a hang-up, of the channel, which can be read. */
+static void take_word(struct child *child)
+{
+    char word;
+    ssize_t got = recv(child->channel, &word, 1, MSG_DONTWAIT);
+
+    if (got == 1) {
+        child->is_finishing = true;
+        child->is_cancelled = child->is_cancelled || word == CUT_OFF;
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        child->is_orphan = true;
+    }
+}
+
 /* Take what the supervisor says, waiting for it until `until_ns`. */
 static void listen_until(struct child *child, int64_t until_ns)
 {
-    struct pollfd fd = {.fd = child->is_orphan ? -1 : child->control, .events = POLLIN};
+    struct pollfd fd = {.fd = child->is_orphan ? -1 : child->channel, .events = POLLIN};
     int64_t left_ns = until_ns - np_clock_mono_ns();
     int64_t left_ms = left_ns <= 0 ? 0 : left_ns / MS + 1;
-    char byte;
 
     int n = poll(&fd, 1, (int)(left_ms < MOST_SLEEP_MS ? left_ms : MOST_SLEEP_MS));
-    bool is_gone = getppid() != child->supervisor;
-    if (n > 0) {
-        ssize_t got = recv(child->control, &byte, 1, MSG_DONTWAIT);
-        is_gone = is_gone || got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
-        child->is_cancelled = child->is_cancelled || (got == 1 && byte == 'C');
-        child->is_finishing = child->is_finishing || got == 1;
-    }
-    if (is_gone)
-        child->is_finishing = child->is_orphan = true;
+    child->is_orphan = child->is_orphan || getppid() != child->supervisor;
+    if (n > 0)
+        take_word(child);
+    child->is_finishing = child->is_finishing || child->is_orphan;
 }
 
 /* The supervisor was killed: its spans are ended here, as long as nobody else writes the record. */
@@ -162,6 +159,8 @@ static void finish_if_told(struct child *child)
         return;
     if (child->is_orphan)
         close_orphan(child);
+    else if (child->network) /* FINISH was taken: the next byte can only be CUT_OFF */
+        np_send_network_cancel_by(child->network, child->channel);
     np_send_outlets_finish(&child->outlets, np_clock_mono_ns());
     np_send_delivery_at_rest(child->own);
 }
@@ -273,7 +272,7 @@ static enum progress serve_earlier(struct child *child, int64_t *when_ns)
         return TO_GO_ON;
     if (is_open) {
         np_spool_owed_clear(path);
-        child->board->n_caught_up++;
+        child->shared->n_caught_up++;
     }
     np_send_delivery_freep(&child->earlier);
     child->next_record++;
@@ -301,38 +300,6 @@ static void serve_all(struct child *child)
     }
 }
 
-/* Keep `control` and `cancel` alone, as descriptors 3, 4 and 5; the standard ones lead nowhere, so
- * that nobody who reads the supervisor's output waits for the sender. */
-static void let_go(int *control, int cancel[2])
-{
-    const int kept[] = {*control, cancel[0], cancel[1]};
-    int high[3];
-    int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    for (int i = 0; i < 3; i++)
-        high[i] = fcntl(kept[i], F_DUPFD_CLOEXEC, 16);
-    for (int fd = 0; fd < 3 && nowhere >= 0; fd++)
-        dup2(nowhere, fd);
-    for (int i = 0; i < 3; i++)
-        dup2(high[i], 3 + i);
-    np_fd_close_from(6);
-    *control = 3;
-    cancel[0] = 4;
-    cancel[1] = 5;
-}
-
-static void be_deaf(void)
-{
-    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU, SIGPIPE, SIGXFSZ};
-    sigset_t none;
-
-    for (size_t i = 0; i < NP_COUNT(ignored); i++)
-        signal(ignored[i], SIG_IGN);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    prctl(PR_SET_NAME, "np-telemetry");
-}
-
 /* Somebody else may be looking at the ledger, or replaying what there is so far: that passes. */
 static int open_own(struct child *child, const struct np_send_delivery_options *own,
                     struct np_error *err)
@@ -348,135 +315,127 @@ static int open_own(struct child *child, const struct np_send_delivery_options *
     }
 }
 
-/* Never returns. */
-static void live(const struct np_send_sender_options *options, struct board *board, int control,
-                 int cancel[2], pid_t supervisor)
+static void set_trouble(struct shared *shared, struct np_error *err)
 {
-    struct child child = {.options = options, .board = board, .supervisor = supervisor};
+    np_utf8_cut(err->text, sizeof(shared->trouble) - 1);
+    memcpy(shared->trouble, err->text, strlen(err->text) + 1);
+}
+
+/* What the sender's process does. Returns its exit status. */
+static int run_sender(void *context, int channel)
+{
+    struct child *child = context;
+    const struct np_send_settings *settings = child->options->settings;
     const struct np_send_delivery_options own = {
         .life = NP_SPOOL_GROWING,
         .scope = NP_SPOOL_OWED,
-        .naming = options->naming,
-        .decisions =
-            options->settings->keeps_all_traces ? NP_SEND_PASS_DECISIONS : NP_SEND_AWAIT_DECISIONS,
+        .naming = child->options->naming,
+        .decisions = settings->keeps_all_traces ? NP_SEND_PASS_DECISIONS : NP_SEND_AWAIT_DECISIONS,
     };
-    struct np_send_post post = options->post;
+    struct np_send_post post = child->options->post;
     struct np_error err = {0};
 
-    be_deaf();
-    let_go(&control, cancel);
-    child.control = control;
-    if (!post.send) { /* it holds both ends of `cancel`: that pipe never hangs up */
-        child.network = np_send_network_new(cancel[0]);
-        post = np_send_network_post(child.network);
+    child->channel = channel;
+    if (!post.send) {
+        child->network = np_send_network_new(-1);
+        post = np_send_network_post(child->network);
     }
-    np_send_outlets_init(&child.outlets, options->settings, &post,
+    np_send_outlets_init(&child->outlets, settings, &post,
                          (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
-    child.outlets.greets = true;
-    if (open_own(&child, &own, &err) < 0) {
-        np_utf8_cut(err.text, sizeof(board->trouble) - 1);
-        memcpy(board->trouble, err.text, strlen(err.text) + 1);
-        _exit(1);
+    child->outlets.greets = true;
+    if (open_own(child, &own, &err) < 0) {
+        set_trouble(child->shared, &err);
+        return EXIT_FAILURE;
     }
-    publish(&child); /* what is owed, before a first request may hang */
-    serve_all(&child);
-    publish(&child);
-    if (!child.is_cancelled) /* says good-bye to the servers */
-        np_send_network_freep(&child.network);
-    _exit(0);
+    publish(child); /* what is owed, before a first request may hang */
+    serve_all(child);
+    publish(child);
+    if (!child->is_cancelled) /* says good-bye to the servers */
+        np_send_network_freep(&child->network);
+    return EXIT_SUCCESS;
 }
 
 /* The supervisor. */
 
-static void close_pair(int pair[2])
-{
-    for (int i = 0; i < 2; i++)
-        if (pair[i] >= 0)
-            close(pair[i]);
-}
-
-static int fork_sender(const struct np_send_sender_options *options, struct board *board,
-                       struct np_send_sender *made, struct np_error *err)
-{
-    int control[2] = {-1, -1}, cancel[2] = {-1, -1};
-    pid_t supervisor = getpid();
-    bool has_pairs = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) == 0 &&
-                     pipe2(cancel, O_CLOEXEC) == 0;
-    pid_t pid = has_pairs ? fork() : -1;
-
-    if (pid < 0) {
-        int failed = errno;
-        close_pair(control);
-        close_pair(cancel);
-        return np_error_errno(err, failed, NP_EBUSY, "cannot start the sender of telemetry");
-    }
-    if (pid == 0)
-        live(options, board, control[1], cancel, supervisor);
-    close(control[1]);
-    close(cancel[0]);
-    *made = (struct np_send_sender){.record_path = np_xstrdup(options->record_path),
-                                    .pid = pid,
-                                    .control = control[0],
-                                    .cancel = cancel[1],
-                                    .deadline_s = options->settings->deadline_s,
-                                    .board = board};
-    return 0;
-}
-
 int np_send_sender_start(const struct np_send_sender_options *options, struct np_send_sender **out,
                          struct np_error *err)
 {
-    struct np_send_sender made;
+    struct child child = {.options = options, .supervisor = getpid()};
+    const struct np_child_options process = {.name = "np-telemetry",
+                                             .channel = NP_CHILD_STREAM,
+                                             .signals = NP_CHILD_IGNORES_STOP_SIGNALS,
+                                             .is_silent = true,
+                                             .run = run_sender,
+                                             .context = &child};
+    struct np_child started;
 
     NP_TRY(np_spool_owed_mark(options->record_path, err));
-    struct board *board =
-        mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (board == MAP_FAILED)
+    child.shared = mmap(NULL, sizeof(*child.shared), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (child.shared == MAP_FAILED)
         return np_error_errno(err, errno, NP_EBUSY, "cannot start the sender of telemetry");
-    int code = fork_sender(options, board, &made, err);
+    int code = np_child_start(&process, &started, err);
     if (code < 0) {
-        munmap(board, sizeof(*board));
+        munmap(child.shared, sizeof(*child.shared));
         return code;
     }
     *out = np_xmalloc(sizeof(**out));
-    **out = made;
+    **out = (struct np_send_sender){.record_path = np_xstrdup(options->record_path),
+                                    .process = started,
+                                    .deadline_s = options->settings->deadline_s,
+                                    .shared = child.shared};
     return 0;
 }
 
 void np_send_sender_look(const struct np_send_sender *sender, struct np_send_sender_health *health)
 {
-    read_board(sender->board, health);
+    read_shared(sender->shared, health);
 }
 
-/* Wait for the sender's end; true when it came. */
-static bool wait_until(const struct np_send_sender *sender, int64_t until_ns)
+static void send_word(const struct np_send_sender *sender, enum word word)
 {
-    for (;;) {
-        struct pollfd fd = {.fd = sender->control, .events = POLLIN};
-        int64_t left_ns = until_ns - np_clock_mono_ns();
-        int n = poll(&fd, 1, left_ns <= 0 ? 0 : (int)(left_ns / MS + 1));
-        if (n > 0)
-            return true;
-        if (left_ns <= 0 && (n == 0 || errno != EINTR))
-            return false;
+    char byte = (char)word;
+
+    while (send(sender->process.fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EINTR)
+        ;
+}
+
+static bool is_cut_off(const struct np_cancel *cut_off)
+{
+    return cut_off && cut_off->signal;
+}
+
+/* Wait for the sender's end until `until_ns`, or until it is cut off; true when it has ended. */
+static bool wait_until(struct np_send_sender *sender, int64_t until_ns,
+                       const struct np_cancel *cut_off, struct np_child_end *end)
+{
+    enum { LOOK_MS = 20 };
+    bool has_ended = np_child_wait(&sender->process, 0, end);
+
+    while (!has_ended && !is_cut_off(cut_off) && np_clock_mono_ns() < until_ns) {
+        int64_t look_ns = np_clock_mono_ns() + LOOK_MS * MS;
+        has_ended = np_child_wait(&sender->process, look_ns < until_ns ? look_ns : until_ns, end);
     }
+    return has_ended;
 }
 
-static void tell(const struct np_send_sender *sender, char byte)
+/* Announce the end and wait for it: a moment for a server that is not there, else the deadline. */
+static void end_process(struct np_send_sender *sender, const struct np_cancel *cut_off,
+                        struct np_child_end *end)
 {
-    while (send(sender->control, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EINTR)
-        ;
-}
+    int64_t start_ns = np_clock_mono_ns();
+    int64_t last_ns = start_ns + (int64_t)(sender->deadline_s * 1e9) + GRACE_MS * MS;
+    int64_t moment_ns = start_ns + NP_SEND_MOMENT_NS + GRACE_MS * MS;
 
-static void break_off(const struct np_send_sender *sender)
-{
-    char byte = 'C';
-
-    tell(sender, byte);
-    while (write(sender->cancel, &byte, 1) < 0 && errno == EINTR)
-        ;
-    if (!wait_until(sender, np_clock_mono_ns() + LAST_WAIT_MS * MS))
-        kill(sender->pid, SIGKILL);
+    send_word(sender, FINISH);
+    bool has_ended = wait_until(sender, moment_ns < last_ns ? moment_ns : last_ns, cut_off, end) ||
+                     (sender->shared->has_answer && wait_until(sender, last_ns, cut_off, end));
+    if (has_ended) {
+        np_child_close(&sender->process);
+        return;
+    }
+    send_word(sender, CUT_OFF);
+    np_child_stop(&sender->process, 0, GRACE_MS * 1e-3, end);
 }
 
 /* At most all of the record, when it is owed at all. */
@@ -488,37 +447,26 @@ static void note_owed(const struct np_send_sender *sender, struct np_send_sender
         health->owed_bytes = status.st_size;
 }
 
-void np_send_sender_finish(struct np_send_sender **address, struct np_send_sender_health *health)
+void np_send_sender_finish(struct np_send_sender **address, const struct np_cancel *cut_off,
+                           struct np_send_sender_health *health)
 {
     struct np_send_sender *sender = *address;
-    int64_t start_ns = np_clock_mono_ns();
+    struct np_child_end end = {0};
 
     if (health)
         *health = (struct np_send_sender_health){0};
     if (!sender)
         return;
-    int64_t end_ns = start_ns + (int64_t)(sender->deadline_s * 1e9);
-    int64_t moment_ns = start_ns + NP_SEND_MOMENT_NS;
-    tell(sender, 'F');
-    bool is_gone = wait_until(sender, moment_ns < end_ns ? moment_ns : end_ns);
-    int standing = NOBODY;
-    if (!is_gone && !atomic_compare_exchange_strong(&sender->board->standing, &standing, GIVEN_UP))
-        is_gone = wait_until(sender, end_ns);
-    if (!is_gone)
-        break_off(sender);
-    int ended = -1;
-    while (waitpid(sender->pid, &ended, 0) < 0 && errno == EINTR)
-        ;
+    end_process(sender, cut_off, &end);
     if (health) {
-        read_board(sender->board, health);
-        if (ended != 0 && health->owed_bytes == 0) /* it could not begin, or was killed early */
+        read_shared(sender->shared, health);
+        /* It could not begin, or was killed early. */
+        if (end.wait_status != 0 && health->owed_bytes == 0)
             note_owed(sender, health);
-        memcpy(health->trouble, sender->board->trouble, sizeof(health->trouble));
+        memcpy(health->trouble, sender->shared->trouble, sizeof(health->trouble));
         health->trouble[sizeof(health->trouble) - 1] = '\0';
     }
-    close(sender->control);
-    close(sender->cancel);
-    munmap(sender->board, sizeof(*sender->board));
+    munmap(sender->shared, sizeof(*sender->shared));
     free(sender->record_path);
     np_freep(address);
 }

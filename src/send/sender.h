@@ -10,6 +10,7 @@
 #ifndef NP_SEND_SENDER_H
 #define NP_SEND_SENDER_H
 
+#include "base/exec.h"
 #include "otlp/redact.h"
 #include "send/outlet.h"
 
@@ -44,9 +45,11 @@ void np_send_sender_look(const struct np_send_sender *sender, struct np_send_sen
 
 /*
  * The record is complete: let it be sent, and end the sender. Takes 0.2 s at most when no server
- * answers, the settings' deadline at most when one does. `health` may be NULL. Nulls the pointer;
- * accepts a pointer to NULL (`health` is then zeroed).
+ * answers, the settings' deadline at most when one does, and no longer once `cut_off` (NULL = never)
+ * is set: what was not sent then is kept. `health` may be NULL. Nulls the pointer; accepts a pointer
+ * to NULL (`health` is then zeroed).
  */
-void np_send_sender_finish(struct np_send_sender **sender, struct np_send_sender_health *health);
+void np_send_sender_finish(struct np_send_sender **sender, const struct np_cancel *cut_off,
+                           struct np_send_sender_health *health);
 
 #endif

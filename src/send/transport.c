@@ -211,8 +211,8 @@ int np_send_transport_open(const struct np_send_destination *destination,
         return NP_ENOINPUT;
     NP_TRY(check_destination(curl, destination, err));
     NP_AUTO(np_send_transport_freep)
-    struct np_send_transport *transport = np_try_calloc(1, sizeof(*transport));
-    if (!transport || !join_shared(curl))
+    struct np_send_transport *transport = np_xcalloc(1, sizeof(*transport));
+    if (!join_shared(curl))
         return np_error_set(err, NP_ENOMEM, "no memory to send telemetry");
     transport->curl = curl;
     transport->answer.most = MOST_ANSWER;

@@ -199,14 +199,11 @@ static void on_close(void *self)
     free(console);
 }
 
-int np_show_console_open(int fd, const struct np_send_settings *settings,
-                         const struct np_otlp_redactor *redactor, struct np_trace_sink *sink,
-                         struct np_error *err)
+void np_show_console_open(int fd, const struct np_send_settings *settings,
+                          const struct np_otlp_redactor *redactor, struct np_trace_sink *sink)
 {
-    struct console *console = np_try_calloc(1, sizeof(*console));
+    struct console *console = np_xcalloc(1, sizeof(*console));
 
-    if (!console)
-        return np_error_set(err, NP_ENOMEM, "no memory for the console exporter");
     console->fd = fd;
     console->redactor = redactor;
     *sink = (struct np_trace_sink){.self = console, .close = on_close};
@@ -216,5 +213,4 @@ int np_show_console_open(int fd, const struct np_send_settings *settings,
         sink->log = on_log;
     if (settings->exporters[NP_OTLP_METRICS] & NP_SEND_TO_CONSOLE)
         sink->metrics = on_metrics;
-    return 0;
 }

@@ -19,10 +19,9 @@
 /*
  * Make `sink` write to `fd` (borrowed) for the signals whose NP_SEND_TO_CONSOLE bit is set in
  * `settings`. Attributes go through `redactor` (borrowed; may be NULL). A line that cannot be
- * written is lost without an error. Returns 0, NP_ENOMEM; `sink` is then untouched.
+ * written is lost without an error.
  */
-int np_show_console_open(int fd, const struct np_send_settings *settings,
-                         const struct np_otlp_redactor *redactor, struct np_trace_sink *sink,
-                         struct np_error *err);
+void np_show_console_open(int fd, const struct np_send_settings *settings,
+                          const struct np_otlp_redactor *redactor, struct np_trace_sink *sink);
 
 #endif

@@ -8,7 +8,6 @@
 #include "show/pull.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,22 +16,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/clock.h"
-#include "base/path.h"
 #include "base/str.h"
 
 enum { MOST_REQUEST = 8192, CLIENT_MS = 2000, ANSWER_MS = 5000, BACKLOG = 16 };
 
 struct np_show_pull {
-    pid_t server;
-    int talk; /* our end */
-    int page; /* shared memory */
+    struct np_child server; /* its channel carries questions and answers */
+    int page;               /* shared memory */
     int port;
 };
 
@@ -182,39 +178,22 @@ static void serve(struct server *server, int client)
         send_page(client, server->page, n_bytes, until_ns);
 }
 
-/* The child: never returns. It keeps its three descriptors and no others: a lock on a record ends
- * with its last descriptor. */
-static void be_server(int listener, int talk, int page, pid_t parent)
+/* The server's process: it serves until its supervisor ends it, or until it cannot listen. */
+static int run_server(void *context, int channel)
 {
-    enum { LISTENER = 3, TALK, PAGE, FIRST_OTHER };
-    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU, SIGPIPE};
-    struct server server = {LISTENER, TALK, PAGE, 0};
+    struct server *server = context;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(EXIT_SUCCESS);
-    for (size_t i = 0; i < NP_COUNT(ignored); i++)
-        signal(ignored[i], SIG_IGN);
-    /* first out of the way of the numbers that they are to have */
-    int moved[3] = {fcntl(listener, F_DUPFD, 64), fcntl(talk, F_DUPFD, 64),
-                    fcntl(page, F_DUPFD, 64)};
-    for (int i = 0; i < 3; i++)
-        if (moved[i] < 0 || dup2(moved[i], LISTENER + i) < 0)
-            _exit(EXIT_FAILURE);
-    int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int fd = 0; fd < LISTENER && nowhere >= 0; fd++)
-        dup2(nowhere, fd); /* nobody who reads the run's output waits for this process */
-    np_fd_close_from(FIRST_OTHER);
+    server->talk = channel;
     for (;;) {
-        int client = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int client = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (client < 0 && (errno == EBADF || errno == EINVAL || errno == ENOTSOCK))
-            _exit(EXIT_FAILURE);
+            return EXIT_FAILURE;
         if (client < 0) {
             if (errno != EINTR && errno != ECONNABORTED)
                 poll(NULL, 0, 100); /* descriptors or memory may be had again */
             continue;
         }
-        serve(&server, client);
+        serve(server, client);
         shutdown(client, SHUT_WR);
         close(client);
     }
@@ -266,45 +245,41 @@ static int port_of(int listener)
     return atoi(service);
 }
 
-static void close_ends(int ends[2])
+static int start_server(int listener, int page, struct np_child *child, struct np_error *err)
 {
-    for (int i = 0; i < 2; i++)
-        if (ends[i] >= 0)
-            close(ends[i]);
+    struct server server = {.listener = listener, .page = page};
+    const int kept[] = {listener, page};
+    const struct np_child_options options = {.name = "np-metrics",
+                                             .channel = NP_CHILD_PACKETS,
+                                             .signals = NP_CHILD_IGNORES_STOP_SIGNALS,
+                                             .death_signal = SIGKILL,
+                                             .is_silent = true,
+                                             .kept = kept,
+                                             .n_kept = NP_COUNT(kept),
+                                             .run = run_server,
+                                             .context = &server};
+
+    return np_child_start(&options, child, err);
 }
 
 int np_show_pull_start(const char *host, int port, struct np_show_pull **pull, struct np_error *err)
 {
-    int ends[2] = {-1, -1}, listener = -1;
+    struct np_child server;
+    int listener = -1;
 
     NP_TRY(listen_at(host, port, &listener, err));
     int page = memfd_create("metrics", MFD_CLOEXEC);
-    pid_t parent = getpid(), child = -1;
-    if (page >= 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0) {
-        fflush(NULL);
-        child = fork();
-    }
-    if (child == 0)
-        be_server(listener, ends[1], page, parent);
-    int reason = errno;
-    struct np_show_pull *made = child > 0 ? np_try_calloc(1, sizeof(*made)) : NULL;
-    if (!made) {
-        if (child > 0) {
-            kill(child, SIGKILL);
-            waitpid(child, NULL, 0);
-            reason = ENOMEM;
-        }
-        close_ends(ends);
-        close(listener);
+    int code = page < 0 ? np_error_errno(err, errno, NP_EBUSY, "no shared memory for metrics")
+                        : start_server(listener, page, &server, err);
+    int bound_port = port_of(listener);
+    close(listener);
+    if (code < 0) {
         if (page >= 0)
             close(page);
-        return np_error_errno(err, reason, NP_EBUSY, "cannot start a process to offer metrics");
+        return code;
     }
-    close(ends[1]);
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    *made = (struct np_show_pull){
-        .server = child, .talk = ends[0], .page = page, .port = port_of(listener)};
-    close(listener);
+    struct np_show_pull *made = np_xmalloc(sizeof(*made));
+    *made = (struct np_show_pull){.server = server, .page = page, .port = bound_port};
     *pull = made;
     return 0;
 }
@@ -316,7 +291,7 @@ int np_show_pull_port(const struct np_show_pull *pull)
 
 int np_show_pull_fd(const struct np_show_pull *pull)
 {
-    return pull->talk;
+    return pull->server.fd;
 }
 
 void np_show_pull_answer(struct np_show_pull *pull, const char *text, size_t n_bytes)
@@ -325,13 +300,13 @@ void np_show_pull_answer(struct np_show_pull *pull, const char *text, size_t n_b
     uint32_t number;
 
     /* Only the last question counts: the page server no longer waits for earlier answers. */
-    while (recv(pull->talk, &number, sizeof(number), 0) == (ssize_t)sizeof(number))
+    while (recv(pull->server.fd, &number, sizeof(number), 0) == (ssize_t)sizeof(number))
         answer.number = number;
     if (answer.number == 0)
         return;
     answer.is_good =
         ftruncate(pull->page, 0) == 0 && pwrite(pull->page, text, n_bytes, 0) == (ssize_t)n_bytes;
-    ssize_t sent = send(pull->talk, &answer, sizeof(answer), MSG_NOSIGNAL);
+    ssize_t sent = send(pull->server.fd, &answer, sizeof(answer), MSG_NOSIGNAL);
     (void)sent; /* without an answer the page server tells its client that there is no page */
 }
 
@@ -341,10 +316,7 @@ void np_show_pull_stop(struct np_show_pull **address)
 
     if (!pull)
         return;
-    kill(pull->server, SIGKILL);
-    while (waitpid(pull->server, NULL, 0) < 0 && errno == EINTR)
-        ;
-    close(pull->talk);
+    np_child_stop(&pull->server, SIGKILL, 1, NULL);
     close(pull->page);
     np_freep(address);
 }

@@ -16,7 +16,7 @@ struct np_show_pull;
 /*
  * Listen at `host` (a name or an address) and `port` (0 = any free one) and start the page server.
  * Call it before threads exist. Returns 0, NP_EBUSY (the port is in use, no process), NP_EUSAGE (no
- * such host), NP_ENOMEM, NP_EIO. On failure `*pull` is untouched.
+ * such host), NP_EIO. On failure `*pull` is untouched.
  */
 int np_show_pull_start(const char *host, int port, struct np_show_pull **pull,
                        struct np_error *err);

@@ -159,7 +159,7 @@ static int send_all(int count, const char *endpoint)
         one_span(trace, parent, i);
     np_span_end(trace, &parent);
     np_trace_flush(trace);
-    np_send_sender_finish(&sender, &health);
+    np_send_sender_finish(&sender, NULL, &health);
     np_trace_freep(&trace);
     printf("own\t%.3f\nsender\t%.3f\nspans\t%lld\n", cpu_us(RUSAGE_SELF) / count,
            cpu_us(RUSAGE_CHILDREN) / count, (long long)health.tally[NP_OTLP_TRACES].n_exported);

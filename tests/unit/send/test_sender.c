@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,7 +115,7 @@ struct bench {
 
 static void bench_done(struct bench *bench)
 {
-    np_send_sender_finish(&bench->sender, NULL);
+    np_send_sender_finish(&bench->sender, NULL, NULL);
     script_done(&bench->script);
     free(bench->sink.path);
     free(bench->record);
@@ -156,7 +157,7 @@ static void finish(struct bench *bench)
 {
     int64_t start_ns = np_clock_mono_ns();
 
-    np_send_sender_finish(&bench->sender, &bench->health);
+    np_send_sender_finish(&bench->sender, NULL, &bench->health);
     bench->end_s = (double)(np_clock_mono_ns() - start_ns) * 1e-9;
     bench->n_descriptors = read_sink(&bench->sink, &bench->script);
 }
@@ -199,8 +200,8 @@ TEST(what_a_run_records_arrives_while_it_runs_and_at_its_end)
     ok(waitpid(-1, NULL, WNOHANG) < 0); /* nobody is left behind */
 }
 
-/* 0 to 2, and 3 to 5 of its own; then the record three times, the ledger, and what opening the sink
- * and the folder takes. */
+/* 0 to 2 and its channel; then the record three times, the ledger, and what opening the sink and the
+ * folder takes. */
 TEST(the_sender_keeps_none_of_its_supervisors_descriptors)
 {
     NP_AUTO(bench_done) struct bench bench;
@@ -216,7 +217,7 @@ TEST(the_sender_keeps_none_of_its_supervisors_descriptors)
     for (size_t i = 0; i < NP_COUNT(many); i++)
         close(many[i]);
     ok_int(n_once(&bench.script, "span", 1), 1);
-    ok_int(bench.n_descriptors, 6 + 4 + 1);
+    ok_int(bench.n_descriptors, 4 + 4 + 1);
 }
 
 TEST(a_server_that_cannot_be_reached_costs_less_than_a_fifth_of_a_second)
@@ -262,6 +263,36 @@ TEST(a_server_that_hangs_after_it_had_answered_costs_one_deadline)
     ok(is_owed(bench.record));
 }
 
+static struct np_cancel second_signal;
+
+static void on_alarm(int signal)
+{
+    second_signal.signal = signal;
+}
+
+TEST(a_second_signal_cuts_the_flush_off_and_the_record_stays_owed)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "cut", "AAH");
+    bench.settings.deadline_s = 30;
+    put_record(bench.record, 0, 1);
+    start(&bench);
+    wait_for_exported(&bench, 1);
+    put_record(bench.record, 1, 2);
+    signal(SIGALRM, on_alarm);
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_usec = 300000}}, NULL);
+    int64_t start_ns = np_clock_mono_ns();
+    np_send_sender_finish(&bench.sender, &second_signal, &bench.health);
+    double end_s = (double)(np_clock_mono_ns() - start_ns) * 1e-9;
+    signal(SIGALRM, SIG_DFL);
+    ok_above(end_s, 0.25, "end, s: the first 0.3 s it waits");
+    ok_below(end_s, 2, "end, s, of 30");
+    ok(bench.health.owed_bytes > 0);
+    ok(is_owed(bench.record));
+    ok(waitpid(-1, NULL, WNOHANG) < 0);
+}
+
 TEST(signals_to_the_process_group_do_not_reach_the_sender)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
@@ -279,7 +310,7 @@ TEST(signals_to_the_process_group_do_not_reach_the_sender)
         for (size_t i = 0; i < NP_COUNT(signals); i++)
             kill(0, signals[i]);
         put_record(bench.record, 0, 10);
-        np_send_sender_finish(&bench.sender, &bench.health);
+        np_send_sender_finish(&bench.sender, NULL, &bench.health);
         _exit(bench.health.tally[NP_OTLP_TRACES].n_exported == 10 ? 0 : 1);
     }
     waitpid(pid, &status, 0);

@@ -365,15 +365,4 @@ TEST(a_used_port_and_an_unknown_host_are_errors)
     np_show_pull_stop(&pull);
 }
 
-TEST(without_memory_no_server_starts)
-{
-    struct np_show_pull *pull = NULL;
-    struct np_error err = {0};
-
-    np_alloc_fail_at(1);
-    ok_int(np_show_pull_start("127.0.0.1", 0, &pull, &err), NP_ENOMEM);
-    np_alloc_fail_at(0);
-    ok(!pull);
-}
-
 TAP_MAIN
