@@ -2,13 +2,21 @@
 
 #include <signal.h>
 
-static struct np_cancel cancel;
+static struct np_cancel cancel, cut_off;
 
-/* The first signal counts; schedulers send some twice. */
+/* The first signal stops the run: schedulers send some twice. A later TERM or INT cuts a flush off. */
 static void on_signal(int signal)
 {
     if (!cancel.signal)
         cancel.signal = signal;
+    else if (signal == SIGTERM || signal == SIGINT)
+        cut_off.signal = signal;
+}
+
+const struct np_cancel *np_signals_cut_off(void)
+{
+    cut_off.signal = 0;
+    return &cut_off;
 }
 
 const struct np_cancel *np_signals_install(void)

@@ -9,4 +9,8 @@
  * as long as the process. */
 const struct np_cancel *np_signals_install(void);
 
+/* The flag of a flush that begins now: set by a TERM or INT that comes from now on, when it is not
+ * the first signal. */
+const struct np_cancel *np_signals_cut_off(void);
+
 #endif

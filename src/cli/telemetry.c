@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/signals.h"
 #include "trace/names.h"
 
 static bool sends(const struct np_send_settings *settings, int signal)
@@ -134,7 +135,7 @@ void np_telemetry_finish(struct np_telemetry *telemetry, const char *output_dir,
         return;
     if (telemetry->trace)
         np_trace_remove_observer(telemetry->trace, telemetry);
-    np_send_sender_finish(&telemetry->sender, NULL, &health);
+    np_send_sender_finish(&telemetry->sender, np_signals_cut_off(), &health);
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         n_items[i] = health.tally[i].n_exported;
     NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);

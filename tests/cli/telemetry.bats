@@ -105,6 +105,25 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     equal "$(owed)" ''
 }
 
+@test "a second TERM cuts the last flush off, and what was not sent is owed" {
+    start_sink 200 200 hang
+    neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --slow-stage normalization:20 --otel-endpoint "$ENDPOINT" \
+        --otel-timeout 60 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    until [[ $(running_stage "$OUT" 01) == normalization ]]; do sleep 0.05; done
+    kill -TERM $pid
+    sleep 2
+    kill -0 $pid # it waits for the server
+    start=$SECONDS
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    equal $status 143
+    ((SECONDS - start <= 5)) # of 60
+    contains "$(cat "$BATS_TEST_TMPDIR/log")" 'bytes of the record wait for the next run'
+    equal "$(owed | wc -l)" 1
+}
+
 @test "killed again and again, the program loses nothing and repeats only whole batches" {
     export OTEL_BSP_SCHEDULE_DELAY=5 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=3
     start_sink
