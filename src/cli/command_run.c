@@ -62,7 +62,7 @@ static void open_telemetry(const struct np_config *config, const struct np_run *
         np_console_say(run->console, 0, "warning: no telemetry: %s", err.text);
         return;
     }
-    sink->temporality = np_observation_temporality(observation);
+    sink->temporality = observation->settings.temporality;
     np_spool_record_share(sink, observation->settings.spans.most_in_batch);
     np_spool_record_share(sink, observation->settings.logs.most_in_batch);
     np_trace_add_sink(run->trace, *sink);
@@ -107,7 +107,7 @@ static void detect_resource(const struct np_config *config, const struct np_plan
                         : plan->dataset      ? plan->dataset->name
                                              : NULL,
         .revision = np_cli_commit(),
-        .telemetry_id = np_otlp_naming_name((enum np_otlp_naming)config->telemetry_id),
+        .telemetry_id = np_naming_name(config->telemetry_id),
     };
 
     np_resource_detect(&facts, resource, warning);

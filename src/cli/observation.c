@@ -7,12 +7,6 @@
 #include "show/console.h"
 #include "show/prometheus.h"
 
-static const enum np_otlp_naming namings[] = {
-    [NP_TELEMETRY_LABEL] = NP_OTLP_NAME_LABEL,
-    [NP_TELEMETRY_HASH] = NP_OTLP_NAME_HASH,
-    [NP_TELEMETRY_NONE] = NP_OTLP_NAME_NONE,
-};
-
 void np_observation_read(const struct np_config *config, struct np_observation *observation,
                          struct np_str *warnings)
 {
@@ -20,7 +14,7 @@ void np_observation_read(const struct np_config *config, struct np_observation *
         .endpoint = config->otel_endpoint,
         .deadline_s = config->otel_timeout_s > 0 ? config->otel_timeout_s : -1};
 
-    *observation = (struct np_observation){.naming = namings[config->telemetry_id]};
+    *observation = (struct np_observation){.naming = config->telemetry_id};
     np_send_settings_read(&flags, &observation->settings, warnings);
 }
 
@@ -34,35 +28,15 @@ static void open_redactor(struct np_observation *observation, const struct np_co
     if (np_otlp_redactor_open(observation->naming, folder, &observation->redactor, &err) == 0)
         return;
     np_console_say(console, 0, "warning: --telemetry-id %s: %s; labels are left out (none)",
-                   np_otlp_naming_name(observation->naming), err.text);
-    observation->naming = NP_OTLP_NAME_NONE;
-    np_otlp_redactor_open(NP_OTLP_NAME_NONE, folder, &observation->redactor, NULL);
+                   np_naming_name(observation->naming), err.text);
+    observation->naming = NP_NAME_NONE;
+    np_otlp_redactor_open(NP_NAME_NONE, folder, &observation->redactor, NULL);
 }
 
 static void settle_trace(const struct np_send_settings *settings, struct np_trace *trace)
 {
-    const struct np_send_limits *found = &settings->limits;
-    const struct np_trace_limits limits = {
-        .span_attributes = found->span_attributes,
-        .span_characters = found->span_attribute_bytes,
-        .span_events = found->span_events,
-        .span_links = found->span_links,
-        .event_attributes = found->event_attributes,
-        .log_attributes = found->log_attributes,
-        .log_characters = found->log_attribute_bytes,
-    };
-    static const enum np_exemplar_filter filters[] = {
-        [NP_SEND_EXEMPLARS_TRACED] = NP_EXEMPLARS_TRACED,
-        [NP_SEND_EXEMPLARS_ALL] = NP_EXEMPLARS_ALL,
-        [NP_SEND_EXEMPLARS_NONE] = NP_EXEMPLARS_NONE,
-    };
-
-    np_trace_set_limits(trace, &limits);
-    np_trace_set_metrics(trace,
-                         settings->histogram == NP_SEND_EXPONENTIAL_BUCKETS
-                             ? NP_HISTOGRAM_EXPONENTIAL
-                             : NP_HISTOGRAM_EXPLICIT,
-                         filters[settings->exemplars]);
+    np_trace_set_limits(trace, &settings->limits);
+    np_trace_set_metrics(trace, settings->histogram, settings->exemplars);
 }
 
 /* --metrics-textfile; `path` may be NULL. */
@@ -161,17 +135,4 @@ void np_observation_done(struct np_observation *observation)
 {
     np_otlp_redactor_freep(&observation->redactor);
     np_send_settings_done(&observation->settings);
-}
-
-enum np_temporality_preference np_observation_temporality(const struct np_observation *observation)
-{
-    switch (observation->settings.temporality) {
-    case NP_SEND_DELTA:
-        return NP_PREFER_DELTA;
-    case NP_SEND_LOW_MEMORY:
-        return NP_PREFER_LOW_MEMORY;
-    case NP_SEND_CUMULATIVE:
-        break;
-    }
-    return NP_PREFER_CUMULATIVE;
 }

@@ -13,7 +13,7 @@
 
 struct np_observation {
     struct np_send_settings settings;
-    enum np_otlp_naming naming;        /* what holds: hash becomes none when there is no key */
+    enum np_naming naming;             /* what holds: hash becomes none when there is no key */
     struct np_otlp_redactor *redactor; /* NULL = labels stay */
     struct np_trace_sink textfile;     /* self NULL = none */
     struct np_show_pull *pull;         /* NULL = none */
@@ -39,8 +39,5 @@ void np_observation_end(struct np_observation *observation);
 
 /* Release the rest, after the trace is released. */
 void np_observation_done(struct np_observation *observation);
-
-/* For the record's sink. */
-enum np_temporality_preference np_observation_temporality(const struct np_observation *observation);
 
 #endif

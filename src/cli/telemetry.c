@@ -37,7 +37,7 @@ char *np_telemetry_places(const struct np_send_settings *settings)
 }
 
 void np_telemetry_start(struct np_telemetry *telemetry, const struct np_send_settings *settings,
-                        enum np_otlp_naming naming, const char *record_path, const char *shown,
+                        enum np_naming naming, const char *record_path, const char *shown,
                         struct np_console *console)
 {
     const struct np_send_sender_options options = {

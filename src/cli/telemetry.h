@@ -24,7 +24,7 @@ char *np_telemetry_places(const struct np_send_settings *settings);
  * lives longer than the run after this.
  */
 void np_telemetry_start(struct np_telemetry *telemetry, const struct np_send_settings *settings,
-                        enum np_otlp_naming naming, const char *record_path, const char *shown,
+                        enum np_naming naming, const char *record_path, const char *shown,
                         struct np_console *console);
 
 /* Let the trace's metrics say how sending goes (otel.sdk.exporter.*, neuro.telemetry.unsent), until

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "trace/naming.h"
 
 enum np_command {
     NP_COMMAND_PARTICIPANT, /* BIDS_DIR OUTPUT_DIR participant|session */
@@ -44,7 +45,6 @@ enum np_level { NP_LEVEL_FULL, NP_LEVEL_MINIMAL };
 enum np_report_viewer { NP_REPORT_VIEWER_NONE, NP_REPORT_VIEWER_SPRITE };
 enum np_output_layout { NP_LAYOUT_BIDS };
 enum np_rerun { NP_RERUN_MISSING, NP_RERUN_FAILED, NP_RERUN_OUTDATED, NP_RERUN_ALL };
-enum np_telemetry_id { NP_TELEMETRY_LABEL, NP_TELEMETRY_HASH, NP_TELEMETRY_NONE };
 enum np_format { NP_FORMAT_TABLE, NP_FORMAT_TSV, NP_FORMAT_JSON, NP_FORMAT_NIPOPPY };
 
 struct np_config {
@@ -97,7 +97,7 @@ struct np_config {
     /* telemetry */
     char *otel_endpoint; /* may hold a password: never print it but through np_url_redact */
     char *metrics_textfile;
-    enum np_telemetry_id telemetry_id;
+    enum np_naming telemetry_id;
     bool no_telemetry;
     double otel_timeout_s; /* for what is not sent at a run's end; 0 = the environment's, else 5 */
 

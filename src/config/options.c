@@ -50,9 +50,9 @@ static const struct np_choice rerun_words[] = {
     {NULL, 0},
 };
 static const struct np_choice telemetry_id_words[] = {
-    {"label", NP_TELEMETRY_LABEL},
-    {"hash", NP_TELEMETRY_HASH},
-    {"none", NP_TELEMETRY_NONE},
+    {"label", NP_NAME_LABEL},
+    {"hash", NP_NAME_HASH},
+    {"none", NP_NAME_NONE},
     {NULL, 0},
 };
 static const struct np_choice viewer_words[] = {

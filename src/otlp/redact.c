@@ -414,25 +414,6 @@ void np_otlp_redact(const struct np_otlp_redactor *redactor, const char *key, co
     add_text(redactor, text, out);
 }
 
-/* Names of the choice. */
-
-static const char *const namings[] = {"label", "hash", "none"};
-
-const char *np_otlp_naming_name(enum np_otlp_naming naming)
-{
-    return namings[naming];
-}
-
-bool np_otlp_naming_parse(const char *text, enum np_otlp_naming *naming)
-{
-    for (size_t i = 0; text && i < NP_COUNT(namings); i++)
-        if (strcmp(text, namings[i]) == 0) {
-            *naming = (enum np_otlp_naming)i;
-            return true;
-        }
-    return false;
-}
-
 /* The key. */
 
 struct np_otlp_redactor *np_otlp_redactor_new(const void *key, size_t n_bytes)
@@ -525,16 +506,16 @@ static int salt(const char *folder, uint8_t key[KEY_BYTES], struct np_error *err
     return read_salt(path, key, &is_there, err);
 }
 
-int np_otlp_redactor_open(enum np_otlp_naming naming, const char *folder,
+int np_otlp_redactor_open(enum np_naming naming, const char *folder,
                           struct np_otlp_redactor **redactor, struct np_error *err)
 {
     uint8_t key[KEY_BYTES];
 
-    if (naming == NP_OTLP_NAME_LABEL) {
+    if (naming == NP_NAME_LABEL) {
         *redactor = NULL;
         return 0;
     }
-    NP_TRY(naming == NP_OTLP_NAME_HASH ? salt(folder, key, err) : random_key(key, err));
+    NP_TRY(naming == NP_NAME_HASH ? salt(folder, key, err) : random_key(key, err));
     *redactor = np_otlp_redactor_new(key, sizeof(key));
     explicit_bzero(key, sizeof(key));
     return 0;

@@ -24,25 +24,17 @@
 
 #include "base/error.h"
 #include "otlp/buffer.h"
-
-/* From the most open to the strictest. */
-enum np_otlp_naming { NP_OTLP_NAME_LABEL, NP_OTLP_NAME_HASH, NP_OTLP_NAME_NONE };
-
-/* "label", "hash", "none". */
-const char *np_otlp_naming_name(enum np_otlp_naming naming);
-
-/* False when `text` (NULL allowed) is none of them. */
-bool np_otlp_naming_parse(const char *text, enum np_otlp_naming *naming);
+#include "trace/naming.h"
 
 struct np_otlp_redactor;
 
 /*
  * A redactor for records in `folder`, whose ".salt" (mode 0600) holds the key; it is made when it
- * is not there. NP_OTLP_NAME_LABEL gives NULL: nothing is replaced. Returns 0, NP_ECREATE,
+ * is not there. NP_NAME_LABEL gives NULL: nothing is replaced. Returns 0, NP_ECREATE,
  * NP_ESPACE, NP_EIO (no key can be made or read: without one only `none` can be sent).
  * On failure `*redactor` is untouched.
  */
-int np_otlp_redactor_open(enum np_otlp_naming naming, const char *folder,
+int np_otlp_redactor_open(enum np_naming naming, const char *folder,
                           struct np_otlp_redactor **redactor, struct np_error *err);
 
 /* With a key of one's own. */

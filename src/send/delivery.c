@@ -583,7 +583,7 @@ void np_send_delivery_freep(struct np_send_delivery **address)
 
 static int open_redactor(struct np_send_delivery *delivery, struct np_error *err)
 {
-    enum np_otlp_naming naming = np_spool_record_naming(delivery->path);
+    enum np_naming naming = np_spool_record_naming(delivery->path);
     NP_AUTO(np_freep) char *folder = np_path_directory(delivery->path);
 
     if (delivery->options.is_rehearsal)
@@ -592,7 +592,7 @@ static int open_redactor(struct np_send_delivery *delivery, struct np_error *err
         naming = delivery->options.naming;
     int code = np_otlp_redactor_open(naming, folder, &delivery->redactor, NULL);
     if (code < 0)
-        code = np_otlp_redactor_open(NP_OTLP_NAME_NONE, folder, &delivery->redactor, NULL);
+        code = np_otlp_redactor_open(NP_NAME_NONE, folder, &delivery->redactor, NULL);
     if (code < 0)
         return np_error_set(err, code, "'%s': cannot take names out of it, so it is not sent",
                             delivery->path);

@@ -30,7 +30,7 @@ struct np_send_delivery_options {
     enum np_spool_life life;
     enum np_spool_scope scope;
     /* How participants are named; what the record asks for counts when it is stricter. */
-    enum np_otlp_naming naming;
+    enum np_naming naming;
     enum np_send_decisions decisions;
     bool is_rehearsal; /* nothing is written, to the ledger or elsewhere */
 };

@@ -19,7 +19,7 @@ struct np_send_sender;
 struct np_send_sender_options {
     const char *record_path;
     const struct np_send_settings *settings;
-    enum np_otlp_naming naming; /* how participants are named, or stricter */
+    enum np_naming naming; /* how participants are named, or stricter */
     /* The clock and network of tests; NULL members = the real ones. */
     struct np_send_post post;
 };

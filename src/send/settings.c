@@ -168,16 +168,16 @@ static const struct number {
     /* The generic limits first: a signal's own beats them. */
     X("OTEL_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.span_attributes, 0),
     X("OTEL_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.log_attributes, 0),
-    X("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT, limits.span_attribute_bytes, 0),
-    X("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT, limits.log_attribute_bytes, 0),
+    X("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT, limits.span_characters, 0),
+    X("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT, limits.log_characters, 0),
     X("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.span_attributes, 0),
-    X("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT, limits.span_attribute_bytes, 0),
+    X("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT, limits.span_characters, 0),
     X("OTEL_SPAN_EVENT_COUNT_LIMIT", LIMIT, limits.span_events, 0),
     X("OTEL_SPAN_LINK_COUNT_LIMIT", LIMIT, limits.span_links, 0),
     X("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.event_attributes, 0),
-    X("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.link_attributes, 0),
+    X("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", LIMIT, link_attributes, 0),
     X("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.log_attributes, 0),
-    X("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT, limits.log_attribute_bytes, 0),
+    X("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT, limits.log_characters, 0),
 #undef X
 };
 
@@ -205,15 +205,15 @@ static void read_numbers(struct np_send_settings *out, struct np_str *warnings)
 
 static void read_metric_choices(struct np_send_settings *out, struct np_str *warnings)
 {
-    static const struct word temporalities[] = {{"cumulative", NP_SEND_CUMULATIVE},
-                                                {"delta", NP_SEND_DELTA},
-                                                {"lowmemory", NP_SEND_LOW_MEMORY}};
+    static const struct word temporalities[] = {{"cumulative", NP_PREFER_CUMULATIVE},
+                                                {"delta", NP_PREFER_DELTA},
+                                                {"lowmemory", NP_PREFER_LOW_MEMORY}};
     static const struct word histograms[] = {
-        {"explicit_bucket_histogram", NP_SEND_EXPLICIT_BUCKETS},
-        {"base2_exponential_bucket_histogram", NP_SEND_EXPONENTIAL_BUCKETS}};
-    static const struct word filters[] = {{"trace_based", NP_SEND_EXEMPLARS_TRACED},
-                                          {"always_on", NP_SEND_EXEMPLARS_ALL},
-                                          {"always_off", NP_SEND_EXEMPLARS_NONE}};
+        {"explicit_bucket_histogram", NP_HISTOGRAM_EXPLICIT},
+        {"base2_exponential_bucket_histogram", NP_HISTOGRAM_EXPONENTIAL}};
+    static const struct word filters[] = {{"trace_based", NP_EXEMPLARS_TRACED},
+                                          {"always_on", NP_EXEMPLARS_ALL},
+                                          {"always_off", NP_EXEMPLARS_NONE}};
     static const struct {
         const char *name;
         const struct word *words;
@@ -231,9 +231,9 @@ static void read_metric_choices(struct np_send_settings *out, struct np_str *war
         NP_AUTO(np_freep) char *value = variable(table[i].name);
         read_word(table[i].name, value, table[i].words, table[i].n, &chosen[i], warnings);
     }
-    out->temporality = (enum np_send_temporality)chosen[0];
-    out->histogram = (enum np_send_histogram)chosen[1];
-    out->exemplars = (enum np_send_exemplars)chosen[2];
+    out->temporality = (enum np_temporality_preference)chosen[0];
+    out->histogram = (enum np_histogram_kind)chosen[1];
+    out->exemplars = (enum np_exemplar_filter)chosen[2];
 }
 
 static void read_ratio(struct np_send_settings *out, struct np_str *warnings)
@@ -542,14 +542,15 @@ static void set_defaults(struct np_send_settings *out)
         .logs = {1, 30, 2048, 512},
         .metric_interval_s = 60,
         .metric_timeout_s = 30,
+        .link_attributes = 128,
         .limits = {.span_attributes = 128,
-                   .span_attribute_bytes = -1,
+                   .span_characters = -1,
                    .span_events = 128,
                    .span_links = 128,
                    .event_attributes = 128,
-                   .link_attributes = 128,
+
                    .log_attributes = 128,
-                   .log_attribute_bytes = -1},
+                   .log_characters = -1},
     };
 }
 

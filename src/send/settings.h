@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "otlp/signal.h"
+#include "trace/trace.h"
 
 enum np_send_compression { NP_SEND_PLAIN, NP_SEND_GZIP };
 
@@ -55,26 +56,9 @@ struct np_send_batching {
     int64_t most_in_batch;
 };
 
-enum np_send_temporality {
-    NP_SEND_CUMULATIVE,
-    NP_SEND_DELTA,
-    NP_SEND_LOW_MEMORY, /* delta for counters and histograms, cumulative for up-down counters */
-};
-
-enum np_send_histogram { NP_SEND_EXPLICIT_BUCKETS, NP_SEND_EXPONENTIAL_BUCKETS };
-
-enum np_send_exemplars { NP_SEND_EXEMPLARS_TRACED, NP_SEND_EXEMPLARS_ALL, NP_SEND_EXEMPLARS_NONE };
-
 enum np_send_propagator {
     NP_SEND_TRACE_CONTEXT = 1 << 0, /* TRACEPARENT, TRACESTATE */
     NP_SEND_BAGGAGE = 1 << 1,
-};
-
-/* The most that is kept of what a user can add; -1 = any number. */
-struct np_send_limits {
-    int64_t span_attributes, span_attribute_bytes; /* counts; characters of a string value */
-    int64_t span_events, span_links, event_attributes, link_attributes;
-    int64_t log_attributes, log_attribute_bytes;
 };
 
 struct np_send_settings {
@@ -86,10 +70,11 @@ struct np_send_settings {
 
     struct np_send_batching spans, logs;
     double metric_interval_s, metric_timeout_s;
-    enum np_send_temporality temporality;
-    enum np_send_histogram histogram;
-    enum np_send_exemplars exemplars;
-    struct np_send_limits limits;
+    enum np_temporality_preference temporality;
+    enum np_histogram_kind histogram;
+    enum np_exemplar_filter exemplars;
+    struct np_trace_limits limits;
+    int64_t link_attributes; /* links have none here: it bounds nothing */
 
     bool is_parent_based;
     double sample_ratio;   /* 1 and 0 for always_on and always_off */

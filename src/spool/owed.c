@@ -142,14 +142,14 @@ static bool is_of_this_host(const char *record_path)
     return is_ours;
 }
 
-enum np_otlp_naming np_spool_record_naming(const char *record_path)
+enum np_naming np_spool_record_naming(const char *record_path)
 {
     json_t *request = first_request(record_path);
     const char *text = request ? resource_text(request, NP_KEY_NEURO_TELEMETRY_ID) : NULL;
-    enum np_otlp_naming naming = NP_OTLP_NAME_LABEL;
+    enum np_naming naming = NP_NAME_LABEL;
 
-    if (text && !np_otlp_naming_parse(text, &naming))
-        naming = NP_OTLP_NAME_NONE; /* a way that is not known here: certainly not by label */
+    if (text && !np_naming_parse(text, &naming))
+        naming = NP_NAME_NONE; /* a way that is not known here: certainly not by label */
     json_decref(request);
     return naming;
 }

@@ -42,6 +42,6 @@ int np_spool_owed_settle(const char *record_path, enum np_spool_life *life, stru
 
 /* How a record asks for participants to be named, by the resource of its first line; labels when it
  * asks for nothing. */
-enum np_otlp_naming np_spool_record_naming(const char *record_path);
+enum np_naming np_spool_record_naming(const char *record_path);
 
 #endif

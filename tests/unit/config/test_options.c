@@ -228,13 +228,13 @@ TEST(how_participants_are_named_is_one_of_three)
     struct np_error err = {0};
 
     np_config_init(&config);
-    ok_int(config.telemetry_id, NP_TELEMETRY_LABEL);
+    ok_int(config.telemetry_id, NP_NAME_LABEL);
     ok_int(set(&config, "telemetry-id", "hash", &err), 0);
-    ok_int(config.telemetry_id, NP_TELEMETRY_HASH);
+    ok_int(config.telemetry_id, NP_NAME_HASH);
     ok_int(set(&config, "telemetry-id", "none", &err), 0);
-    ok_int(config.telemetry_id, NP_TELEMETRY_NONE);
+    ok_int(config.telemetry_id, NP_NAME_NONE);
     ok_int(set(&config, "telemetry-id", "labels", &err), NP_EUSAGE);
-    ok_int(config.telemetry_id, NP_TELEMETRY_NONE);
+    ok_int(config.telemetry_id, NP_NAME_NONE);
     np_config_done(&config);
 }
 

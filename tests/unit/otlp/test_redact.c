@@ -233,10 +233,10 @@ TEST(no_label_is_left_in_a_whole_request)
         {"T1w", "anat", "sub-T1w/ses-anat/anat/sub-T1w_ses-anat_T1w.nii.gz"},
     };
 
-    for (size_t mode = NP_OTLP_NAME_HASH; mode <= NP_OTLP_NAME_NONE; mode++) {
+    for (size_t mode = NP_NAME_HASH; mode <= NP_NAME_NONE; mode++) {
         NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *redactor = NULL;
         NP_AUTO(np_freep) char *folder = np_xasprintf("%s/%zu", tap_directory(), mode);
-        ok_int(np_otlp_redactor_open((enum np_otlp_naming)mode, folder, &redactor, NULL), 0);
+        ok_int(np_otlp_redactor_open((enum np_naming)mode, folder, &redactor, NULL), 0);
         for (size_t i = 0; i < NP_COUNT(samples); i++) {
             NP_AUTO(np_freep) char *plain = request_of(&samples[i], NULL);
             NP_AUTO(np_freep) char *request = request_of(&samples[i], redactor);
@@ -262,8 +262,8 @@ TEST(the_key_is_kept_private_and_stays_the_same)
     NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *first = NULL, *second = NULL;
     struct stat status;
 
-    ok_int(np_otlp_redactor_open(NP_OTLP_NAME_HASH, folder, &first, NULL), 0);
-    ok_int(np_otlp_redactor_open(NP_OTLP_NAME_HASH, folder, &second, NULL), 0);
+    ok_int(np_otlp_redactor_open(NP_NAME_HASH, folder, &first, NULL), 0);
+    ok_int(np_otlp_redactor_open(NP_NAME_HASH, folder, &second, NULL), 0);
     NP_AUTO(np_freep) char *one = redacted(first, NP_KEY_BIDS_PARTICIPANT, "01");
     NP_AUTO(np_freep) char *two = redacted(second, NP_KEY_BIDS_PARTICIPANT, "01");
     ok_str(two, one);
@@ -284,10 +284,10 @@ TEST(a_key_that_cannot_be_had_is_an_error_and_not_another_key)
 
     ok_int(np_directory_make(folder, NULL), 0);
     ok_int(np_file_write_atomic(path, "short", 5, NULL), 0);
-    ok_int(np_otlp_redactor_open(NP_OTLP_NAME_HASH, folder, &redactor, &err), NP_EIO);
+    ok_int(np_otlp_redactor_open(NP_NAME_HASH, folder, &redactor, &err), NP_EIO);
     ok(!redactor);
     ok_contains(err.text, ".salt");
-    ok_int(np_otlp_redactor_open(NP_OTLP_NAME_HASH, "/proc/none", &redactor, NULL) < 0, 1);
+    ok_int(np_otlp_redactor_open(NP_NAME_HASH, "/proc/none", &redactor, NULL) < 0, 1);
 }
 
 TEST(none_forgets_its_key)
@@ -295,8 +295,8 @@ TEST(none_forgets_its_key)
     NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *first = NULL, *second = NULL;
     NP_AUTO(np_freep) char *folder = np_xasprintf("%s/nothing", tap_directory());
 
-    ok_int(np_otlp_redactor_open(NP_OTLP_NAME_NONE, folder, &first, NULL), 0);
-    ok_int(np_otlp_redactor_open(NP_OTLP_NAME_NONE, folder, &second, NULL), 0);
+    ok_int(np_otlp_redactor_open(NP_NAME_NONE, folder, &first, NULL), 0);
+    ok_int(np_otlp_redactor_open(NP_NAME_NONE, folder, &second, NULL), 0);
     NP_AUTO(np_freep) char *one = redacted(first, NP_KEY_BIDS_PARTICIPANT, "01");
     NP_AUTO(np_freep) char *two = redacted(second, NP_KEY_BIDS_PARTICIPANT, "01");
     ok(strcmp(one, two) != 0);
@@ -306,15 +306,15 @@ TEST(none_forgets_its_key)
 TEST(label_replaces_nothing_and_names_read_back)
 {
     struct np_otlp_redactor *redactor = NULL;
-    enum np_otlp_naming naming = NP_OTLP_NAME_NONE;
+    enum np_naming naming = NP_NAME_NONE;
 
-    ok_int(np_otlp_redactor_open(NP_OTLP_NAME_LABEL, "/nowhere", &redactor, NULL), 0);
+    ok_int(np_otlp_redactor_open(NP_NAME_LABEL, "/nowhere", &redactor, NULL), 0);
     ok(!redactor);
-    for (int i = NP_OTLP_NAME_LABEL; i <= NP_OTLP_NAME_NONE; i++) {
-        ok(np_otlp_naming_parse(np_otlp_naming_name((enum np_otlp_naming)i), &naming));
+    for (int i = NP_NAME_LABEL; i <= NP_NAME_NONE; i++) {
+        ok(np_naming_parse(np_naming_name((enum np_naming)i), &naming));
         ok_int(naming, i);
     }
-    ok(!np_otlp_naming_parse("labels", &naming) && !np_otlp_naming_parse(NULL, &naming));
+    ok(!np_naming_parse("labels", &naming) && !np_naming_parse(NULL, &naming));
 }
 
 TEST(memory_that_is_gone_is_said)

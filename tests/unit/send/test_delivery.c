@@ -775,8 +775,7 @@ TEST(a_batch_from_when_nothing_waited_is_not_sent_in_part)
 TEST(the_stricter_of_record_and_sender_names_participants)
 {
     NP_AUTO(bench_done) struct bench bench;
-    struct np_send_delivery_options options = {.life = NP_SPOOL_AT_REST,
-                                               .naming = NP_OTLP_NAME_LABEL};
+    struct np_send_delivery_options options = {.life = NP_SPOOL_AT_REST, .naming = NP_NAME_LABEL};
 
     bench_open(&bench, "naming", "A", 0);
     FILE *file = fopen(bench.record, "ae");
