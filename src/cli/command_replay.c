@@ -22,7 +22,7 @@
 #include "pipeline/console.h"
 #include "send/delivery.h"
 #include "send/network.h"
-#include "spool/owed.h"
+#include "spool/pending.h"
 
 static const char SUFFIX[] = ".otlp.jsonl";
 static const int64_t SECOND_NS = INT64_C(1000000000), PROGRESS_NS = INT64_C(5000000000);
@@ -284,7 +284,7 @@ static bool deliver(struct replay *replay, struct np_send_delivery *delivery)
 }
 
 static void say_record(struct replay *replay, const char *path,
-                       const int64_t before[NP_OTLP_N_SIGNALS], enum np_spool_life life)
+                       const int64_t before[NP_OTLP_N_SIGNALS], enum np_spool_state life)
 {
     int64_t n_items[NP_OTLP_N_SIGNALS], sum = 0;
     bool is_rehearsal = replay->config->dry_run;
@@ -299,12 +299,12 @@ static void say_record(struct replay *replay, const char *path,
 }
 
 /* What a rehearsal takes for granted: that it may look. */
-static int settle(const struct replay *replay, const char *path, enum np_spool_life *life,
+static int settle(const struct replay *replay, const char *path, enum np_spool_state *life,
                   struct np_error *err)
 {
     if (!replay->config->dry_run)
-        return np_spool_owed_settle(path, life, err);
-    *life = NP_SPOOL_AT_REST;
+        return np_spool_pending_settle(path, life, err);
+    *life = NP_SPOOL_COMPLETE;
     return 0;
 }
 
@@ -312,14 +312,14 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
 {
     NP_AUTO(np_send_delivery_freep) struct np_send_delivery *delivery = NULL;
     struct np_send_delivery_options options = {
-        .life = NP_SPOOL_AT_REST,
-        .scope = replay->config->replay_all ? NP_SPOOL_NOT_HERE : NP_SPOOL_OWED,
+        .life = NP_SPOOL_COMPLETE,
+        .scope = replay->config->replay_all ? NP_SPOOL_NOT_HERE : NP_SPOOL_NOT_ANYWHERE,
         .naming = replay->observation.naming,
         .decisions = replay->observation.settings.keeps_all_traces ? NP_SEND_HEED_DECISIONS
                                                                    : NP_SEND_AWAIT_DECISIONS,
         .is_rehearsal = replay->config->dry_run};
     int64_t before[NP_OTLP_N_SIGNALS];
-    enum np_spool_life life;
+    enum np_spool_state life;
 
     n_exported(replay, before);
     NP_TRY(settle(replay, path, &life, err));
@@ -334,8 +334,8 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
     NP_TRY(code);
     bool is_whole = deliver(replay, delivery);
     replay->n_whole += is_whole;
-    if (is_whole && life == NP_SPOOL_AT_REST && !replay->config->dry_run)
-        np_spool_owed_clear(path);
+    if (is_whole && life == NP_SPOOL_COMPLETE && !replay->config->dry_run)
+        np_spool_pending_clear(path);
     say_record(replay, path, before, life);
     return 0;
 }

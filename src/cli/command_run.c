@@ -63,8 +63,8 @@ static void open_telemetry(const struct np_config *config, const struct np_run *
         return;
     }
     sink->temporality = observation->settings.temporality;
-    np_spool_record_share(sink, observation->settings.spans.most_in_batch);
-    np_spool_record_share(sink, observation->settings.logs.most_in_batch);
+    np_spool_record_limit_items(sink, observation->settings.spans.most_in_batch);
+    np_spool_record_limit_items(sink, observation->settings.logs.most_in_batch);
     np_trace_add_sink(run->trace, *sink);
     np_spool_record_observe(sink, run->trace);
     NP_AUTO(np_freep) char *shown = np_path_relative(path, config->output_dir);

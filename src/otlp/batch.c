@@ -143,7 +143,7 @@ static bool write_url(struct np_otlp_batch *batch)
 {
     struct np_otlp_slice url;
 
-    if (!np_otlp_text_string(&batch->translator.text, &url))
+    if (!np_otlp_reader_string(&batch->translator.text, &url))
         return false;
     np_otlp_buffer_add(&batch->kept, url.text, url.n);
     return true;
@@ -166,8 +166,8 @@ static bool read_source(struct np_otlp_batch *batch, const struct np_otlp_field 
     struct np_otlp_buffer *kept = &batch->kept;
     size_t at = kept->length;
 
-    if (np_otlp_text_peek(&batch->translator.text) == 'n')
-        return np_otlp_text_skip(&batch->translator.text);
+    if (np_otlp_reader_peek(&batch->translator.text) == 'n')
+        return np_otlp_reader_skip(&batch->translator.text);
     struct known *known =
         with_room(batch->known, batch->n_known, &batch->known_capacity, sizeof(*known));
     if (!known) {
@@ -194,15 +194,15 @@ static bool read_source(struct np_otlp_batch *batch, const struct np_otlp_field 
 /* Items. */
 
 /* Whether an item is to be sent; false when it is to wait. */
-static bool judge(struct np_otlp_batch *batch, struct np_otlp_facts *facts, bool *is_kept)
+static bool select_item(struct np_otlp_batch *batch, struct np_otlp_facts *facts, bool *is_kept)
 {
     *is_kept = !facts->is_for_record_only;
-    if (batch->options.signal != NP_OTLP_TRACES || !batch->options.judge)
+    if (batch->options.signal != NP_OTLP_TRACES || !batch->options.select)
         return true;
-    enum np_otlp_verdict verdict =
-        batch->options.judge(batch->options.context, &facts->trace_id, &facts->flags);
-    *is_kept = verdict == NP_OTLP_KEEP;
-    batch->waits = verdict == NP_OTLP_WAIT;
+    enum np_otlp_selection selection =
+        batch->options.select(batch->options.context, &facts->trace_id, &facts->flags);
+    *is_kept = selection == NP_OTLP_KEEP;
+    batch->waits = selection == NP_OTLP_WAIT;
     return !batch->waits;
 }
 
@@ -229,7 +229,7 @@ static bool read_item(struct np_otlp_batch *batch)
     batch->format->begin(&w);
     if (!np_otlp_translate(&batch->translator, batch->shape->item, &w, has_facts ? &facts : NULL))
         return false;
-    if (!judge(batch, &facts, &is_kept))
+    if (!select_item(batch, &facts, &is_kept))
         return false;
     write_flags(&w, facts.flags);
     batch->format->end(&w);
@@ -250,13 +250,13 @@ typedef bool read_fn(struct np_otlp_batch *batch);
 
 static bool read_list(struct np_otlp_batch *batch, read_fn *read)
 {
-    struct np_otlp_text *text = &batch->translator.text;
+    struct np_otlp_reader *text = &batch->translator.text;
     size_t n = 0;
     enum np_otlp_step step;
 
-    if (!np_otlp_text_take(text, '['))
+    if (!np_otlp_reader_take(text, '['))
         return false;
-    while ((step = np_otlp_text_element(text, &n)) == NP_OTLP_STEP_NEXT)
+    while ((step = np_otlp_reader_element(text, &n)) == NP_OTLP_STEP_NEXT)
         if (!read(batch))
             return false;
     return step == NP_OTLP_STEP_END;
@@ -272,23 +272,23 @@ static bool read_level(struct np_otlp_batch *batch, const struct np_otlp_field *
                        uint32_t *source_index, uint32_t *url_index,
                        const struct np_otlp_field *list, read_fn *read)
 {
-    struct np_otlp_text *text = &batch->translator.text;
+    struct np_otlp_reader *text = &batch->translator.text;
     struct np_otlp_slice name;
     size_t n = 0;
     enum np_otlp_step step;
 
-    if (!np_otlp_text_take(text, '{'))
+    if (!np_otlp_reader_take(text, '{'))
         return false;
-    while ((step = np_otlp_text_member(text, &n, &name)) == NP_OTLP_STEP_NEXT) {
+    while ((step = np_otlp_reader_member(text, &n, &name)) == NP_OTLP_STEP_NEXT) {
         bool is_whole;
         if (is_named(name, source))
             is_whole = read_source(batch, source, source_index);
         else if (is_named(name, FIELD(SCHEMA_URL)))
             is_whole = read_source(batch, FIELD(SCHEMA_URL), url_index);
-        else if (is_named(name, list) && np_otlp_text_peek(text) != 'n')
+        else if (is_named(name, list) && np_otlp_reader_peek(text) != 'n')
             is_whole = read_list(batch, read);
         else
-            is_whole = np_otlp_text_skip(text);
+            is_whole = np_otlp_reader_skip(text);
         if (!is_whole)
             return false;
     }
@@ -325,34 +325,34 @@ static bool read_resource(struct np_otlp_batch *batch)
 
 static bool read_request(struct np_otlp_batch *batch)
 {
-    struct np_otlp_text *text = &batch->translator.text;
+    struct np_otlp_reader *text = &batch->translator.text;
     struct np_otlp_slice name;
     size_t n = 0;
     enum np_otlp_step step;
 
-    if (!np_otlp_text_take(text, '{'))
+    if (!np_otlp_reader_take(text, '{'))
         return false;
-    while ((step = np_otlp_text_member(text, &n, &name)) == NP_OTLP_STEP_NEXT) {
-        bool is_whole = is_named(name, batch->shape->request) && np_otlp_text_peek(text) != 'n'
+    while ((step = np_otlp_reader_member(text, &n, &name)) == NP_OTLP_STEP_NEXT) {
+        bool is_whole = is_named(name, batch->shape->request) && np_otlp_reader_peek(text) != 'n'
                             ? read_list(batch, read_resource)
-                            : np_otlp_text_skip(text);
+                            : np_otlp_reader_skip(text);
         if (!is_whole)
             return false;
     }
-    return step == NP_OTLP_STEP_END && np_otlp_text_peek(text) == '\0' && text->at == text->end;
+    return step == NP_OTLP_STEP_END && np_otlp_reader_peek(text) == '\0' && text->at == text->end;
 }
 
 /* Lines. */
 
 bool np_otlp_line_signal(const char *line, size_t n, enum np_otlp_signal *signal)
 {
-    NP_AUTO(np_otlp_text_done)
-    struct np_otlp_text text = {.at = line, .end = line + n};
+    NP_AUTO(np_otlp_reader_done)
+    struct np_otlp_reader text = {.at = line, .end = line + n};
     struct np_otlp_slice name;
     size_t n_before = 0;
 
-    if (!np_otlp_text_take(&text, '{') ||
-        np_otlp_text_member(&text, &n_before, &name) != NP_OTLP_STEP_NEXT)
+    if (!np_otlp_reader_take(&text, '{') ||
+        np_otlp_reader_member(&text, &n_before, &name) != NP_OTLP_STEP_NEXT)
         return false;
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         if (is_named(name, shapes[i].request)) {

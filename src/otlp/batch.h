@@ -17,15 +17,15 @@
 
 struct np_otlp_redactor; /* otlp/redact.h */
 
-enum np_otlp_verdict { NP_OTLP_KEEP, NP_OTLP_LEAVE_OUT, NP_OTLP_WAIT };
+enum np_otlp_selection { NP_OTLP_KEEP, NP_OTLP_DROP, NP_OTLP_WAIT };
 
 struct np_otlp_batch_options {
     enum np_otlp_signal signal;
     enum np_otlp_protocol protocol;
     const struct np_otlp_redactor *redactor; /* borrowed; NULL = strings stay as they are */
     /* Asked for each span (NULL = all are kept as they are); it may set *flags. */
-    enum np_otlp_verdict (*judge)(void *context, const struct np_trace_id *trace_id,
-                                  uint32_t *flags);
+    enum np_otlp_selection (*select)(void *context, const struct np_trace_id *trace_id,
+                                     uint32_t *flags);
     void *context;
 };
 

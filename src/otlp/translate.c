@@ -10,7 +10,7 @@
 
 void np_otlp_translator_done(struct np_otlp_translator *translator)
 {
-    np_otlp_text_done(&translator->text);
+    np_otlp_reader_done(&translator->text);
     np_otlp_buffer_done(&translator->redacted);
     np_otlp_buffer_done(&translator->list);
 }
@@ -44,7 +44,7 @@ static bool read_string(struct np_otlp_translator *translator, const struct np_o
 {
     struct np_otlp_slice string;
 
-    if (!np_otlp_text_string(&translator->text, &string))
+    if (!np_otlp_reader_string(&translator->text, &string))
         return false;
     if (translator->redactor && field != FIELD(KEY) && !redact(translator, &string))
         return false;
@@ -88,7 +88,7 @@ static bool read_id(struct np_otlp_translator *translator, const struct np_otlp_
     size_t n_bytes = is_trace ? NP_TRACE_ID_BYTES : NP_SPAN_ID_BYTES;
     struct np_otlp_slice hex;
 
-    if (!np_otlp_text_string(&translator->text, &hex) || (hex.n != 0 && hex.n != 2 * n_bytes))
+    if (!np_otlp_reader_string(&translator->text, &hex) || (hex.n != 0 && hex.n != 2 * n_bytes))
         return false;
     value->as.id = id;
     value->n = hex.n / 2;
@@ -105,7 +105,7 @@ static bool read_bytes(struct np_otlp_translator *translator, struct np_otlp_val
     uint32_t bits = 0;
     int n_bits = 0;
 
-    if (!np_otlp_text_string(&translator->text, &text))
+    if (!np_otlp_reader_string(&translator->text, &text))
         return false;
     while (text.n > 0 && text.text[text.n - 1] == '=')
         text.n--;
@@ -139,13 +139,13 @@ static bool read_list(struct np_otlp_translator *translator, const struct np_otl
     enum np_otlp_step step;
 
     np_otlp_buffer_cut(out, 0);
-    if (!np_otlp_text_take(&translator->text, '['))
+    if (!np_otlp_reader_take(&translator->text, '['))
         return false;
-    while ((step = np_otlp_text_element(&translator->text, &n)) == NP_OTLP_STEP_NEXT) {
+    while ((step = np_otlp_reader_element(&translator->text, &n)) == NP_OTLP_STEP_NEXT) {
         struct np_otlp_value one = {0};
         bool is_read = field->type == NP_OTLP_DOUBLE_LIST
-                           ? np_otlp_text_double(&translator->text, &one.as.number)
-                           : np_otlp_text_uint64(&translator->text, &one.as.fixed);
+                           ? np_otlp_reader_double(&translator->text, &one.as.number)
+                           : np_otlp_reader_uint64(&translator->text, &one.as.fixed);
         if (!is_read)
             return false;
         np_otlp_buffer_add(out, &one.as, sizeof(one.as.fixed));
@@ -162,14 +162,14 @@ static bool read_list(struct np_otlp_translator *translator, const struct np_otl
 
 static bool read_bool(struct np_otlp_translator *translator, bool *out)
 {
-    *out = np_otlp_text_peek(&translator->text) == 't';
-    return np_otlp_text_word(&translator->text, *out ? "true" : "false");
+    *out = np_otlp_reader_peek(&translator->text) == 't';
+    return np_otlp_reader_word(&translator->text, *out ? "true" : "false");
 }
 
 static bool read_scalar(struct np_otlp_translator *translator, const struct np_otlp_field *field,
                         uint8_t id[NP_TRACE_ID_BYTES], struct np_otlp_value *value)
 {
-    struct np_otlp_text *text = &translator->text;
+    struct np_otlp_reader *text = &translator->text;
 
     switch (field->type) {
     case NP_OTLP_STRING:
@@ -182,18 +182,18 @@ static bool read_scalar(struct np_otlp_translator *translator, const struct np_o
         return read_bool(translator, &value->as.boolean);
     case NP_OTLP_ENUM:
     case NP_OTLP_SINT32:
-        return np_otlp_text_int64(text, &value->as.integer) && value->as.integer >= INT32_MIN &&
+        return np_otlp_reader_int64(text, &value->as.integer) && value->as.integer >= INT32_MIN &&
                value->as.integer <= INT32_MAX;
     case NP_OTLP_INT64:
     case NP_OTLP_SFIXED64:
-        return np_otlp_text_int64(text, &value->as.integer);
+        return np_otlp_reader_int64(text, &value->as.integer);
     case NP_OTLP_UINT32:
     case NP_OTLP_FIXED32:
-        return np_otlp_text_uint64(text, &value->as.fixed) && value->as.fixed <= UINT32_MAX;
+        return np_otlp_reader_uint64(text, &value->as.fixed) && value->as.fixed <= UINT32_MAX;
     case NP_OTLP_FIXED64:
-        return np_otlp_text_uint64(text, &value->as.fixed);
+        return np_otlp_reader_uint64(text, &value->as.fixed);
     case NP_OTLP_DOUBLE:
-        return np_otlp_text_double(text, &value->as.number);
+        return np_otlp_reader_double(text, &value->as.number);
     case NP_OTLP_UINT64_LIST:
     case NP_OTLP_FIXED64_LIST:
     case NP_OTLP_DOUBLE_LIST:
@@ -297,10 +297,10 @@ static bool messages(struct np_otlp_translator *translator, const struct np_otlp
         return false;
     if (member->field->presence != NP_OTLP_REPEATED)
         return one_message(translator, member, w);
-    if (!np_otlp_text_take(&translator->text, '['))
+    if (!np_otlp_reader_take(&translator->text, '['))
         return false;
     w->format->list_begin(w, member->field);
-    while ((step = np_otlp_text_element(&translator->text, &n)) == NP_OTLP_STEP_NEXT)
+    while ((step = np_otlp_reader_element(&translator->text, &n)) == NP_OTLP_STEP_NEXT)
         if (!one_message(translator, member, w))
             return false;
     if (member->field == FIELD(DATA_POINTS))
@@ -326,20 +326,20 @@ static bool note_seen(const struct np_otlp_message *message, const struct np_otl
 /* The key of the attribute that begins at text->at, wherever in it the key stands. */
 static bool look_for_key(struct np_otlp_translator *translator, char key[])
 {
-    struct np_otlp_text *text = &translator->text;
+    struct np_otlp_reader *text = &translator->text;
     const char *start = text->at;
     struct np_otlp_slice name, value;
     size_t n = 0;
     enum np_otlp_step step;
 
     key[0] = '\0';
-    while ((step = np_otlp_text_member(text, &n, &name)) == NP_OTLP_STEP_NEXT) {
+    while ((step = np_otlp_reader_member(text, &n, &name)) == NP_OTLP_STEP_NEXT) {
         if (name.n != 3 || memcmp(name.text, "key", 3) != 0) {
-            if (!np_otlp_text_skip(text))
+            if (!np_otlp_reader_skip(text))
                 return false;
             continue;
         }
-        if (!np_otlp_text_string(text, &value))
+        if (!np_otlp_reader_string(text, &value))
             return false;
         size_t most = sizeof(translator->key) - 1;
         size_t length = value.n < most ? value.n : most;
@@ -356,8 +356,8 @@ static bool member_value(struct np_otlp_translator *translator,
                          const struct np_otlp_message *message, const struct np_otlp_member *member,
                          uint32_t *seen, struct np_otlp_writer *w, struct np_otlp_facts *facts)
 {
-    if (!member || np_otlp_text_peek(&translator->text) == 'n')
-        return np_otlp_text_skip(&translator->text);
+    if (!member || np_otlp_reader_peek(&translator->text) == 'n')
+        return np_otlp_reader_skip(&translator->text);
     if (!note_seen(message, member, seen))
         return false;
     if (member->holds)
@@ -368,13 +368,13 @@ static bool member_value(struct np_otlp_translator *translator,
 static bool members(struct np_otlp_translator *translator, const struct np_otlp_message *message,
                     struct np_otlp_writer *w, struct np_otlp_facts *facts)
 {
-    struct np_otlp_text *text = &translator->text;
+    struct np_otlp_reader *text = &translator->text;
     struct np_otlp_slice name;
     size_t n = 0;
     uint32_t seen = 0;
     enum np_otlp_step step;
 
-    while ((step = np_otlp_text_member(text, &n, &name)) == NP_OTLP_STEP_NEXT)
+    while ((step = np_otlp_reader_member(text, &n, &name)) == NP_OTLP_STEP_NEXT)
         if (!member_value(translator, message, find(message, name), &seen, w, facts) ||
             w->out->failed)
             return false;
@@ -387,7 +387,7 @@ static bool fields(struct np_otlp_translator *translator, enum np_otlp_message_i
     char key[sizeof(translator->key)];
     bool has_key = translator->redactor && message == NP_MESSAGE_KEY_VALUE;
 
-    if (!np_otlp_text_take(&translator->text, '{'))
+    if (!np_otlp_reader_take(&translator->text, '{'))
         return false;
     if (!has_key)
         return members(translator, &np_otlp_messages[message], w, facts);

@@ -8,14 +8,14 @@
 #ifndef NP_OTLP_TRANSLATE_H
 #define NP_OTLP_TRANSLATE_H
 
-#include "otlp/text.h"
+#include "otlp/reader.h"
 #include "otlp/writer.h"
 #include "trace/trace.h"
 
 struct np_otlp_redactor;
 
 struct np_otlp_translator {
-    struct np_otlp_text text;
+    struct np_otlp_reader text;
     const struct np_otlp_redactor *redactor; /* borrowed; NULL = none */
     struct np_otlp_buffer redacted, list;    /* working memory */
     size_t n_points;                         /* data points in what was translated last */

@@ -12,7 +12,7 @@
 
 #include "base/str.h"
 #include "codec/deflate.h"
-#include "otlp/text.h"
+#include "otlp/reader.h"
 
 enum { MOST_TEXT = sizeof((struct np_send_reply){0}.text) };
 
@@ -199,19 +199,19 @@ static void find_status(const void *bytes, size_t n, struct finding *finding)
 
 /* Read either of them in JSON: {"partialSuccess": {"rejectedSpans": "3", "errorMessage": "…"}} or
  * {"code": 3, "message": "…"}. */
-static void find_in_json(struct np_otlp_text *text, int depth, struct finding *finding)
+static void find_in_json(struct np_otlp_reader *text, int depth, struct finding *finding)
 {
     static const char *const counts[] = {"rejectedSpans", "rejectedLogRecords",
                                          "rejectedDataPoints"};
     struct np_otlp_slice name, value;
     size_t n = 0;
 
-    if (!np_otlp_text_take(text, '{'))
+    if (!np_otlp_reader_take(text, '{'))
         return;
-    while (np_otlp_text_member(text, &n, &name) == NP_OTLP_STEP_NEXT) {
+    while (np_otlp_reader_member(text, &n, &name) == NP_OTLP_STEP_NEXT) {
         char key[32];
         snprintf(key, sizeof(key), "%.*s", (int)(name.n < 31 ? name.n : 31), name.text);
-        if (depth == 0 && strcmp(key, "partialSuccess") == 0 && np_otlp_text_peek(text) == '{') {
+        if (depth == 0 && strcmp(key, "partialSuccess") == 0 && np_otlp_reader_peek(text) == '{') {
             find_in_json(text, depth + 1, finding);
             return;
         }
@@ -219,14 +219,14 @@ static void find_in_json(struct np_otlp_text *text, int depth, struct finding *f
         bool is_count = false;
         for (size_t i = 0; i < NP_COUNT(counts); i++)
             is_count = is_count || strcmp(key, counts[i]) == 0;
-        if (is_text && np_otlp_text_peek(text) == '"') {
-            if (!np_otlp_text_string(text, &value))
+        if (is_text && np_otlp_reader_peek(text) == '"') {
+            if (!np_otlp_reader_string(text, &value))
                 return;
             find_text(finding, value.text, value.n);
         } else if (is_count) {
-            if (!np_otlp_text_int64(text, &finding->n_rejected))
+            if (!np_otlp_reader_int64(text, &finding->n_rejected))
                 return;
-        } else if (!np_otlp_text_skip(text)) {
+        } else if (!np_otlp_reader_skip(text)) {
             return;
         }
     }
@@ -240,7 +240,7 @@ static bool is_type(const struct np_send_answer *answer, const char *type)
 static void find_in_body(const struct np_send_answer *answer, struct finding *finding)
 {
     if (is_type(answer, "application/json")) {
-        NP_AUTO(np_otlp_text_done) struct np_otlp_text text = {0};
+        NP_AUTO(np_otlp_reader_done) struct np_otlp_reader text = {0};
         text.at = answer->body;
         text.end = text.at + answer->n_body;
         if (answer->n_body > 0)

@@ -17,7 +17,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "spool/lines.h"
-#include "spool/owed.h"
+#include "spool/pending.h"
 #include "spool/sampling.h"
 
 /* What a request that was too large may shrink to by halves. */
@@ -69,7 +69,7 @@ static int64_t tail_at(const struct tail *tail)
 static int tail_seek(struct tail *tail, int64_t at, struct np_error *err)
 {
     if (tail->lines.buffer && tail_at(tail) == at) {
-        np_spool_lines_go_on(&tail->lines);
+        np_spool_lines_continue(&tail->lines);
         return 0;
     }
     if (tail->lines.buffer)
@@ -426,8 +426,8 @@ static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal
     struct np_spool_range range;
     struct np_error err = {0};
     enum end end;
-    bool is_pending = np_spool_ledger_pending(delivery->ledger, outlet->to->id, signal,
-                                              delivery->options.scope, &range);
+    bool is_pending = np_spool_ledger_in_flight(delivery->ledger, outlet->to->id, signal,
+                                                delivery->options.scope, &range);
 
     if (!is_pending)
         range = np_spool_ledger_gap(delivery->ledger, outlet->to->id, signal,
@@ -499,7 +499,7 @@ enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
 
 void np_send_delivery_at_rest(struct np_send_delivery *delivery)
 {
-    delivery->options.life = NP_SPOOL_AT_REST;
+    delivery->options.life = NP_SPOOL_COMPLETE;
 }
 
 int64_t np_send_delivery_owed_bytes(const struct np_send_delivery *delivery)
@@ -518,8 +518,8 @@ int64_t np_send_delivery_owed_bytes(const struct np_send_delivery *delivery)
 /* Life. */
 
 /* In a record at rest no decision is still to come. */
-static enum np_otlp_verdict judge(void *context, const struct np_trace_id *trace_id,
-                                  uint32_t *flags)
+static enum np_otlp_selection select_span(void *context, const struct np_trace_id *trace_id,
+                                          uint32_t *flags)
 {
     enum { SAMPLED = 1 }; /* W3C trace flags */
     const struct np_send_delivery *delivery = context;
@@ -529,7 +529,7 @@ static enum np_otlp_verdict judge(void *context, const struct np_trace_id *trace
         *flags |= SAMPLED;
         return NP_OTLP_KEEP;
     case NP_SPOOL_NOT_SAMPLED:
-        return NP_OTLP_LEAVE_OUT;
+        return NP_OTLP_DROP;
     case NP_SPOOL_UNDECIDED:
         break;
     }
@@ -547,7 +547,7 @@ static int open_lane(struct np_send_delivery *delivery, enum np_otlp_signal sign
         .signal = signal,
         .protocol = outlet->to->protocol,
         .redactor = delivery->redactor,
-        .judge = judge,
+        .select = select_span,
         .context = delivery,
     };
     struct stat status;

@@ -17,7 +17,7 @@
 #include "otlp/redact.h"
 #include "send/outlet.h"
 #include "spool/ledger.h"
-#include "spool/owed.h"
+#include "spool/pending.h"
 
 /* What becomes of spans by the record's decisions which traces are sent. */
 enum np_send_decisions {
@@ -27,7 +27,7 @@ enum np_send_decisions {
 };
 
 struct np_send_delivery_options {
-    enum np_spool_life life;
+    enum np_spool_state life;
     enum np_spool_scope scope;
     /* How participants are named; what the record asks for counts when it is stricter. */
     enum np_naming naming;

@@ -22,7 +22,7 @@
 #include "base/path.h"
 #include "send/delivery.h"
 #include "send/network.h"
-#include "spool/owed.h"
+#include "spool/pending.h"
 
 static const int64_t MS = INT64_C(1000000);
 /* How long a sender has to end by itself when its time is over, and between CUT_OFF and the kill. */
@@ -142,10 +142,10 @@ static void listen_until(struct child *child, int64_t until_ns)
 /* The supervisor was killed: its spans are ended here, as long as nobody else writes the record. */
 static void close_orphan(struct child *child)
 {
-    enum np_spool_life life = NP_SPOOL_GROWING;
+    enum np_spool_state life = NP_SPOOL_GROWING;
 
     for (int i = 0; i < MOST_SETTLE_TRIES && life == NP_SPOOL_GROWING; i++) {
-        if (np_spool_owed_settle(child->options->record_path, &life, NULL) < 0)
+        if (np_spool_pending_settle(child->options->record_path, &life, NULL) < 0)
             break;
         if (life == NP_SPOOL_GROWING) /* its workers are still dying */
             poll(NULL, 0, 50);
@@ -224,8 +224,8 @@ static void list_earlier(struct child *child)
     const char *own = np_path_name(child->options->record_path);
 
     child->has_listed = true;
-    np_spool_owed_list(folder, MOST_EARLIER, (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid(),
-                       &found);
+    np_spool_pending_list(folder, MOST_EARLIER, (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid(),
+                          &found);
     for (size_t i = 0; i < found.n; i++)
         if (strcmp(np_path_name(found.item[i]), own) != 0)
             np_strings_add(&child->records, found.item[i]);
@@ -234,17 +234,18 @@ static void list_earlier(struct child *child)
 /* Whether a record is nobody else's and its run is dead; child->earlier is then open. */
 static bool open_earlier(struct child *child, const char *path)
 {
-    struct np_send_delivery_options options = {
-        .life = NP_SPOOL_AT_REST, .scope = NP_SPOOL_OWED, .naming = child->options->naming};
-    enum np_spool_life life;
+    struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE,
+                                               .scope = NP_SPOOL_NOT_ANYWHERE,
+                                               .naming = child->options->naming};
+    enum np_spool_state life;
 
     /* A living run's ledger is its sender's: even to try it for a moment would be in the way. */
-    if (np_spool_owed_is_growing(path))
+    if (np_spool_pending_is_growing(path))
         return false;
     /* The ledger's lock first: who has it may close the spans. */
     if (np_send_delivery_open(path, &child->outlets, &options, &child->earlier, NULL) < 0)
         return false;
-    if (np_spool_owed_settle(path, &life, NULL) == 0 && life == NP_SPOOL_AT_REST)
+    if (np_spool_pending_settle(path, &life, NULL) == 0 && life == NP_SPOOL_COMPLETE)
         return true;
     np_send_delivery_freep(&child->earlier);
     return false;
@@ -271,7 +272,7 @@ static enum progress serve_earlier(struct child *child, int64_t *when_ns)
     if (is_open && busy)
         return TO_GO_ON;
     if (is_open) {
-        np_spool_owed_clear(path);
+        np_spool_pending_clear(path);
         child->shared->n_caught_up++;
     }
     np_send_delivery_freep(&child->earlier);
@@ -288,7 +289,7 @@ static void serve_all(struct child *child)
         bool is_finishing = child->outlets.finish_ns != 0;
         enum progress own = serve_own(child, &when_ns);
         if (is_finishing && own == ALL_DONE && !child->is_left_open && !child->is_cleared) {
-            np_spool_owed_clear(child->options->record_path);
+            np_spool_pending_clear(child->options->record_path);
             child->is_cleared = true;
         }
         enum progress earlier = child->is_cancelled ? TO_GO_ON : serve_earlier(child, &when_ns);
@@ -328,7 +329,7 @@ static int run_sender(void *context, int channel)
     const struct np_send_settings *settings = child->options->settings;
     const struct np_send_delivery_options own = {
         .life = NP_SPOOL_GROWING,
-        .scope = NP_SPOOL_OWED,
+        .scope = NP_SPOOL_NOT_ANYWHERE,
         .naming = child->options->naming,
         .decisions = settings->keeps_all_traces ? NP_SEND_PASS_DECISIONS : NP_SEND_AWAIT_DECISIONS,
     };
@@ -369,7 +370,7 @@ int np_send_sender_start(const struct np_send_sender_options *options, struct np
                                              .context = &child};
     struct np_child started;
 
-    NP_TRY(np_spool_owed_mark(options->record_path, err));
+    NP_TRY(np_spool_pending_mark(options->record_path, err));
     child.shared = mmap(NULL, sizeof(*child.shared), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (child.shared == MAP_FAILED)
@@ -443,7 +444,7 @@ static void note_owed(const struct np_send_sender *sender, struct np_send_sender
 {
     struct stat status;
 
-    if (np_spool_owed_is_marked(sender->record_path) && stat(sender->record_path, &status) == 0)
+    if (np_spool_pending_is_marked(sender->record_path) && stat(sender->record_path, &status) == 0)
         health->owed_bytes = status.st_size;
 }
 

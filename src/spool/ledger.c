@@ -392,16 +392,16 @@ struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,
             if (account->signal != signal || (!here && scope == NP_SPOOL_NOT_HERE))
                 continue;
             at = ranges_skip(&account->accepted, at, &next);
-            if (here && scope == NP_SPOOL_OWED)
+            if (here && scope == NP_SPOOL_NOT_ANYWHERE)
                 at = ranges_skip(&account->dropped, at, &next);
         }
     } while (at != start); /* what one account ends, another may go on with */
     return (struct np_spool_range){at, next};
 }
 
-bool np_spool_ledger_pending(const struct np_spool_ledger *ledger, const char *destination,
-                             enum np_otlp_signal signal, enum np_spool_scope scope,
-                             struct np_spool_range *range)
+bool np_spool_ledger_in_flight(const struct np_spool_ledger *ledger, const char *destination,
+                               enum np_otlp_signal signal, enum np_spool_scope scope,
+                               struct np_spool_range *range)
 {
     bool is_found = false;
 

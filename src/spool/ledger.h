@@ -71,8 +71,8 @@ int np_spool_ledger_note(struct np_spool_ledger *ledger, const struct np_spool_e
 
 /* Which bytes count as done for a destination. */
 enum np_spool_scope {
-    NP_SPOOL_OWED,    /* what any destination accepted, or this one refused */
-    NP_SPOOL_NOT_HERE /* what this destination accepted */
+    NP_SPOOL_NOT_ANYWHERE, /* what any destination accepted, or this one refused */
+    NP_SPOOL_NOT_HERE      /* what this destination accepted */
 };
 
 /* The first range from `at` on that is not done; `to` is INT64_MAX when nothing after it is. */
@@ -85,9 +85,9 @@ struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,
  * `destination`; false when there is none. What is owed may have been on its way to any
  * destination: it keeps its name.
  */
-bool np_spool_ledger_pending(const struct np_spool_ledger *ledger, const char *destination,
-                             enum np_otlp_signal signal, enum np_spool_scope scope,
-                             struct np_spool_range *range);
+bool np_spool_ledger_in_flight(const struct np_spool_ledger *ledger, const char *destination,
+                               enum np_otlp_signal signal, enum np_spool_scope scope,
+                               struct np_spool_range *range);
 
 /* Items in accepted batches, those that were rejected among them not counted. */
 int64_t np_spool_ledger_accepted(const struct np_spool_ledger *ledger, const char *destination,

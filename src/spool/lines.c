@@ -85,7 +85,7 @@ int np_spool_lines_next(struct np_spool_lines *lines, const char **line, size_t 
     }
 }
 
-void np_spool_lines_go_on(struct np_spool_lines *lines)
+void np_spool_lines_continue(struct np_spool_lines *lines)
 {
     lines->at_end = false;
 }

@@ -38,7 +38,7 @@ int np_spool_lines_next(struct np_spool_lines *lines, const char **line, size_t 
 void np_spool_lines_put_back(struct np_spool_lines *lines);
 
 /* After the end: what a writer has appended since is given out next. */
-void np_spool_lines_go_on(struct np_spool_lines *lines);
+void np_spool_lines_continue(struct np_spool_lines *lines);
 void np_spool_lines_done(struct np_spool_lines *lines);
 
 #endif

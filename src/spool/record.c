@@ -12,7 +12,7 @@
 
 #include "base/path.h"
 #include "spool/append.h"
-#include "spool/burst.h"
+#include "spool/line_batch.h"
 #include "spool/lines.h"
 #include "trace/names.h"
 
@@ -23,24 +23,24 @@ struct record {
     char *path;
     int fd;
     bool is_torn; /* the last write left part of a line */
-    bool is_told;
+    bool is_reported;
     bool is_synced; /* nothing was written since */
-    struct np_spool_burst held;
+    struct np_spool_line_batch held;
     struct np_attrs resource;
     char *scope_text[3];             /* name, version, schema URL */
     struct np_instrumentation scope; /* of the texts above */
     struct np_spool_health health;
 };
 
-static void count(struct record *record, const struct np_spool_observed *what)
+static void count(struct record *record, const struct np_spool_counts *what)
 {
     record->health.n_lines++;
     record->health.n_spans += what->n_spans;
     record->health.n_logs += what->n_logs;
 }
 
-static void lose(struct record *record, const struct np_spool_observed *what,
-                 const struct np_error *why)
+static void note_lost(struct record *record, const struct np_spool_counts *what,
+                      const struct np_error *why)
 {
     if (record->health.n_lost == 0)
         record->health.first_loss = *why;
@@ -49,7 +49,7 @@ static void lose(struct record *record, const struct np_spool_observed *what,
     record->health.n_logs_lost += what->n_logs;
 }
 
-static void lose_unencoded(struct record *record, const struct np_spool_observed *what, int code)
+static void note_unencoded(struct record *record, const struct np_spool_counts *what, int code)
 {
     struct np_error why = {0};
 
@@ -58,7 +58,7 @@ static void lose_unencoded(struct record *record, const struct np_spool_observed
     else
         np_error_set(&why, code, "'%s': an observation is longer than %d bytes", record->path,
                      (int)NP_SPOOL_LINE_MOST);
-    lose(record, what, &why);
+    note_lost(record, what, &why);
 }
 
 /* The lines of the burst, after the line feed that a torn line needs; `*n_whole` counts them alone.
@@ -79,14 +79,14 @@ static void append(struct record *record, size_t *n_whole, struct np_error *why)
 
 static void write_held(struct record *record)
 {
-    struct np_spool_burst *held = &record->held;
+    struct np_spool_line_batch *held = &record->held;
     struct np_error why = {0};
-    struct np_spool_observed unencoded = {0};
+    struct np_spool_counts unencoded = {0};
     size_t n_whole;
-    int code = np_spool_burst_finish(held, &unencoded.n_starts);
+    int code = np_spool_line_batch_finish(held, &unencoded.n_starts);
 
     if (code)
-        lose_unencoded(record, &unencoded, code);
+        note_unencoded(record, &unencoded, code);
     if (held->n_lines == 0)
         return;
     append(record, &n_whole, &why);
@@ -94,19 +94,19 @@ static void write_held(struct record *record)
         if (held->line[i].end <= n_whole)
             count(record, &held->line[i].holds);
         else
-            lose(record, &held->line[i].holds, &why);
+            note_lost(record, &held->line[i].holds, &why);
     }
     record->health.n_bytes += (int64_t)n_whole;
     record->is_synced = record->is_synced && n_whole == 0;
-    np_spool_burst_clear(held);
+    np_spool_line_batch_clear(held);
 }
 
 /* `code` is what came of adding `what` to the burst. */
-static void held(struct record *record, const struct np_spool_observed *what, int code)
+static void held(struct record *record, const struct np_spool_counts *what, int code)
 {
     if (code)
-        lose_unencoded(record, what, code);
-    if (np_spool_burst_is_full(&record->held))
+        note_unencoded(record, what, code);
+    if (np_spool_line_batch_is_full(&record->held))
         write_held(record);
 }
 
@@ -114,23 +114,24 @@ static void on_span_start(void *self, const struct np_span *span)
 {
     struct record *record = self;
 
-    np_spool_burst_span_start(&record->held, span);
-    held(record, &(struct np_spool_observed){0}, 0);
+    np_spool_line_batch_span_start(&record->held, span);
+    held(record, &(struct np_spool_counts){0}, 0);
 }
 
 static void on_span_end(void *self, const struct np_span *span)
 {
     struct record *record = self;
 
-    held(record, &(struct np_spool_observed){.n_spans = 1},
-         np_spool_burst_span_end(&record->held, span));
+    held(record, &(struct np_spool_counts){.n_spans = 1},
+         np_spool_line_batch_span_end(&record->held, span));
 }
 
 static void on_log(void *self, const struct np_log_record *log)
 {
     struct record *record = self;
 
-    held(record, &(struct np_spool_observed){.n_logs = 1}, np_spool_burst_log(&record->held, log));
+    held(record, &(struct np_spool_counts){.n_logs = 1},
+         np_spool_line_batch_log(&record->held, log));
 }
 
 static void on_metrics(void *self, const struct np_metric_point *point, size_t n_points)
@@ -139,8 +140,8 @@ static void on_metrics(void *self, const struct np_metric_point *point, size_t n
 
     for (size_t i = 0; i < n_points; i += MOST_POINTS) {
         size_t n = n_points - i < MOST_POINTS ? n_points - i : MOST_POINTS;
-        held(record, &(struct np_spool_observed){.n_metrics = 1},
-             np_spool_burst_metrics(&record->held, &point[i], n));
+        held(record, &(struct np_spool_counts){.n_metrics = 1},
+             np_spool_line_batch_metrics(&record->held, &point[i], n));
     }
 }
 
@@ -162,7 +163,7 @@ static void on_flush(void *self)
     if (fdatasync(record->fd) == 0 || errno == EINVAL || errno == EROFS)
         return;
     np_error_errno(&why, errno, NP_EIO, "'%s': cannot write telemetry to the disk", record->path);
-    lose(record, &(struct np_spool_observed){.n_starts = 1}, &why); /* how much, nobody knows */
+    note_lost(record, &(struct np_spool_counts){.n_starts = 1}, &why); /* how much, nobody knows */
 }
 
 static void on_close(void *self)
@@ -175,7 +176,7 @@ static void on_close(void *self)
     for (size_t i = 0; i < NP_COUNT(record->scope_text); i++)
         free(record->scope_text[i]);
     np_attrs_done(&record->resource);
-    np_spool_burst_done(&record->held);
+    np_spool_line_batch_done(&record->held);
     free(record);
 }
 
@@ -205,7 +206,7 @@ static void copy_source(struct record *record, const struct np_attrs *resource,
 
 /* The lock is the sign of life; a file system without locks has none. Whoever looks for it holds it
  * for a moment himself. */
-static void show_life(int fd)
+static void lock_record(int fd)
 {
     enum { TRIES = 20, PAUSE_MS = 5 };
 
@@ -233,13 +234,13 @@ int np_spool_record_open(const char *path, const struct np_attrs *resource,
         close(fd);
         return code;
     }
-    show_life(fd);
+    lock_record(fd);
     struct record *record = np_xcalloc(1, sizeof(*record));
     record->path = np_xstrdup(path);
     record->fd = fd;
     record->is_torn = is_torn;
     copy_source(record, resource, scope);
-    record->held.most_shared = NP_SPOOL_BURST_SHARED;
+    record->held.most_shared = NP_SPOOL_LINE_BATCH_SHARED;
     *sink = (struct np_trace_sink){
         .self = record,
         .span_start = on_span_start,
@@ -253,11 +254,11 @@ int np_spool_record_open(const char *path, const struct np_attrs *resource,
     return 0;
 }
 
-void np_spool_record_share(const struct np_trace_sink *sink, int64_t most)
+void np_spool_record_limit_items(const struct np_trace_sink *sink, int64_t most)
 {
     struct record *record = sink->self;
 
-    if (most > 0 && most < NP_SPOOL_BURST_SHARED)
+    if (most > 0 && most < NP_SPOOL_LINE_BATCH_SHARED)
         record->held.most_shared = (size_t)most;
 }
 
@@ -301,9 +302,9 @@ bool np_spool_record_trouble(const struct np_trace_sink *sink, struct np_error *
 {
     struct record *record = sink->self;
 
-    if (record->health.n_lost == 0 || record->is_told)
+    if (record->health.n_lost == 0 || record->is_reported)
         return false;
-    record->is_told = true;
+    record->is_reported = true;
     *what = record->health.first_loss;
     return true;
 }

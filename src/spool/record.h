@@ -14,7 +14,7 @@
  * the last line torn; who appends after that puts a line feed first. What comes at once is written
  * at once: lines are held back until np_trace_settle, which is called before each wait and each
  * fork, or until there are 60 KiB or 256 of them; spans, or log records, that follow each other
- * share lines, at most 16 and about 16 KiB (spool/burst.h). Lines are at most NP_SPOOL_LINE_MOST
+ * share lines, at most 16 and about 16 KiB (spool/line_batch.h). Lines are at most NP_SPOOL_LINE_MOST
  * bytes (spool/lines.h); metrics are split to fit.
  */
 #ifndef NP_SPOOL_RECORD_H
@@ -51,7 +51,7 @@ int np_spool_record_open(const char *path, const struct np_attrs *resource,
 
 /* Let fewer share a line: a line is sent in one request, and a request may have `most` of them (0 =
  * any number). Before anything is observed. */
-void np_spool_record_share(const struct np_trace_sink *sink, int64_t most);
+void np_spool_record_limit_items(const struct np_trace_sink *sink, int64_t most);
 
 /* Let otel.sdk.processor.* of the trace say what became of spans and log records. */
 void np_spool_record_observe(const struct np_trace_sink *sink, struct np_trace *trace);

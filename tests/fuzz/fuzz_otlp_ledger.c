@@ -31,13 +31,13 @@ static void walk(const struct np_spool_ledger *ledger, enum np_otlp_signal signa
 static void ask(struct np_spool_ledger *ledger)
 {
     for (int signal = 0; signal < NP_OTLP_N_SIGNALS; signal++)
-        for (int scope = NP_SPOOL_OWED; scope <= NP_SPOOL_NOT_HERE; scope++) {
+        for (int scope = NP_SPOOL_NOT_ANYWHERE; scope <= NP_SPOOL_NOT_HERE; scope++) {
             struct np_spool_range range;
             walk(ledger, (enum np_otlp_signal)signal, (enum np_spool_scope)scope);
             if (np_spool_ledger_accepted(ledger, DESTINATION, (enum np_otlp_signal)signal) < 0)
                 abort();
-            if (!np_spool_ledger_pending(ledger, DESTINATION, (enum np_otlp_signal)signal,
-                                         (enum np_spool_scope)scope, &range))
+            if (!np_spool_ledger_in_flight(ledger, DESTINATION, (enum np_otlp_signal)signal,
+                                           (enum np_spool_scope)scope, &range))
                 continue;
             if (range.from < 0 || range.to <= range.from)
                 abort();
@@ -47,8 +47,8 @@ static void ask(struct np_spool_ledger *ledger)
                                                  .mark = NP_SPOOL_MARK_ACCEPTED};
             struct np_spool_range again;
             np_spool_ledger_note(ledger, &entry, NULL);
-            if (np_spool_ledger_pending(ledger, DESTINATION, (enum np_otlp_signal)signal,
-                                        (enum np_spool_scope)scope, &again) &&
+            if (np_spool_ledger_in_flight(ledger, DESTINATION, (enum np_otlp_signal)signal,
+                                          (enum np_spool_scope)scope, &again) &&
                 again.from == range.from)
                 abort();
         }

@@ -1,7 +1,7 @@
 /* Batches: lines of a record become request bodies, and any bytes that are no line are refused. */
 #include "base/random.h"
+#include "otlp/reader.h"
 #include "otlp/redact.h"
-#include "otlp/text.h"
 #include "requests.h"
 
 static struct np_otlp_batch *new_batch(enum np_otlp_signal signal, enum np_otlp_protocol protocol)
@@ -296,12 +296,12 @@ TEST(what_stands_before_or_after_a_spans_start_or_speaks_of_one_is_sent)
 }
 
 /* Judged by the first byte of the trace id. */
-static enum np_otlp_verdict judge(void *context, const struct np_trace_id *trace_id,
-                                  uint32_t *flags)
+static enum np_otlp_selection judge(void *context, const struct np_trace_id *trace_id,
+                                    uint32_t *flags)
 {
     ++*(int *)context;
     *flags = (*flags & ~UINT32_C(1)) | 8;
-    return (enum np_otlp_verdict)trace_id->byte[0];
+    return (enum np_otlp_selection)trace_id->byte[0];
 }
 
 #define JUDGED(first, flags)                                                    \
@@ -313,7 +313,7 @@ TEST(a_judge_keeps_leaves_out_holds_back_and_sets_flags)
     int n_asked = 0;
     const struct np_otlp_batch_options options = {.signal = NP_OTLP_TRACES,
                                                   .protocol = NP_OTLP_HTTP_JSON,
-                                                  .judge = judge,
+                                                  .select = judge,
                                                   .context = &n_asked};
     NP_AUTO(np_otlp_batch_freep) struct np_otlp_batch *batch = np_otlp_batch_new(&options);
 
@@ -551,9 +551,9 @@ TEST(doubles_are_the_nearest_ones)
                                         "12345.6789012345"};
 
     for (size_t i = 0; i < NP_COUNT(texts); i++) {
-        struct np_otlp_text text = {.at = texts[i], .end = texts[i] + strlen(texts[i])};
+        struct np_otlp_reader text = {.at = texts[i], .end = texts[i] + strlen(texts[i])};
         double read = 1, expected = strtod(texts[i], NULL);
-        ok(np_otlp_text_double(&text, &read));
+        ok(np_otlp_reader_double(&text, &read));
         tap_check(memcmp(&read, &expected, sizeof(read)) == 0, __FILE__, __LINE__, "%s: %.17g",
                   texts[i], read);
     }
@@ -583,8 +583,8 @@ TEST(decimals_of_any_length_are_read_as_the_c_library_reads_them)
             snprintf(token, sizeof(token), "%s%.*s%s%s", i % 3 ? "" : "-", point + 1, digits,
                      point + 1 < n ? "." : "", digits + point + 1);
         }
-        struct np_otlp_text text = {.at = token, .end = token + strlen(token)};
-        bool is_read = np_otlp_text_double(&text, &read);
+        struct np_otlp_reader text = {.at = token, .end = token + strlen(token)};
+        bool is_read = np_otlp_reader_double(&text, &read);
         double expected = strtod(token, NULL);
         n_wrong += !is_read || memcmp(&read, &expected, sizeof(read)) != 0;
     }

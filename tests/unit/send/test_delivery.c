@@ -10,7 +10,7 @@
 
 #include "base/random.h"
 #include "post.h"
-#include "spool/owed.h"
+#include "spool/pending.h"
 #include "spool/record.h"
 #include "tap.h"
 #include "trace/names.h"
@@ -33,7 +33,7 @@ static void bench_done(struct bench *bench)
     free(bench->record);
 }
 
-static int open_again(struct bench *bench, enum np_spool_life life, enum np_spool_scope scope)
+static int open_again(struct bench *bench, enum np_spool_state life, enum np_spool_scope scope)
 {
     const struct np_send_delivery_options options = {.life = life, .scope = scope};
     const struct np_send_post post = post_of(&bench->script);
@@ -49,7 +49,7 @@ static void bench_open(struct bench *bench, const char *name, const char *answer
                             .script = {.answers = answers, .now_ns = SECOND},
                             .settings = test_settings()};
     put_record(bench->record, 0, n_items);
-    ok_int(open_again(bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(open_again(bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
 }
 
 /* Step all signals until nothing is left to do, time passing as they ask; the worst of their last
@@ -102,7 +102,7 @@ TEST(a_record_is_delivered_once_and_a_second_time_sends_nothing)
     ok_int(bench.script.n_requests, 4); /* 512 items each at most */
     ok_int(np_send_delivery_owed_bytes(bench.delivery), 0);
     ok_int(total(&bench).n_exported, 2000);
-    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(bench.script.n_requests, 4);
 }
@@ -163,13 +163,13 @@ TEST(a_refused_batch_is_dropped_noted_and_not_sent_again_but_to_others)
     ok_int(total(&bench).n_dropped, 20);
     ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "refused: no, thank you");
     bench.script.answers = "A";
-    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     settle(&bench);
     ok_int(total(&bench).n_requests, 0);
     char id[] = "http/json http://elsewhere.example:4318/v1/x";
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         bench.settings.to[i].id = id;
-    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     settle(&bench);
     ok_int(total(&bench).n_exported, 20);
 }
@@ -183,13 +183,13 @@ TEST(all_that_a_destination_has_not_goes_there_though_others_have_it)
     char id[] = "http/json http://elsewhere.example:4318/v1/x";
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         bench.settings.to[i].id = id;
-    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     settle(&bench);
     ok_int(total(&bench).n_exported, 0);
-    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_NOT_HERE), 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_HERE), 0);
     settle(&bench);
     ok_int(total(&bench).n_exported, 20);
-    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_NOT_HERE), 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_HERE), 0);
     settle(&bench);
     ok_int(total(&bench).n_exported, 0);
 }
@@ -206,7 +206,7 @@ TEST(a_batch_that_is_resumed_does_not_hide_what_is_owed_before_it)
         settle(&bench);
         put_record(bench.record, 5, 10);
         bench.script.answers = "T";
-        ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+        ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
         for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
             int64_t when_ns;
             np_send_delivery_step(bench.delivery, (enum np_otlp_signal)i, &when_ns);
@@ -215,7 +215,8 @@ TEST(a_batch_that_is_resumed_does_not_hide_what_is_owed_before_it)
         for (int i = 0; elsewhere && i < NP_OTLP_N_SIGNALS; i++)
             bench.settings.to[i].id = id;
         bench.script.answers = "A";
-        ok_int(open_again(&bench, NP_SPOOL_AT_REST, elsewhere ? NP_SPOOL_OWED : NP_SPOOL_NOT_HERE),
+        ok_int(open_again(&bench, NP_SPOOL_COMPLETE,
+                          elsewhere ? NP_SPOOL_NOT_ANYWHERE : NP_SPOOL_NOT_HERE),
                0);
         ok_int(settle(&bench), NP_SEND_STEP_DONE);
         ok_int(n_once(&bench.script, "span", 10), 10);
@@ -237,7 +238,7 @@ TEST(a_closed_door_drops_nothing)
     ok(np_send_delivery_owed_bytes(bench.delivery) > 0);
     ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "not let in");
     bench.script.answers = "A";
-    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "span", 10), 10);
 }
@@ -343,7 +344,7 @@ static double end_s(const char *name, const char *before, const char *after)
     int64_t when_ns;
 
     bench_open(&bench, name, *before ? before : "A", 0);
-    open_again(&bench, NP_SPOOL_GROWING, NP_SPOOL_OWED);
+    open_again(&bench, NP_SPOOL_GROWING, NP_SPOOL_NOT_ANYWHERE);
     put_record(bench.record, 0, 1);
     if (*before)
         np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns);
@@ -382,7 +383,7 @@ TEST(what_leaves_at_the_end_has_time_to_be_answered)
 
     bench_open(&bench, "slow", "A", 12);
     bench.settings.spans.most_in_batch = bench.settings.logs.most_in_batch = 1;
-    open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED);
+    open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE);
     bench.script.takes_ns = 9 * SECOND / 10;
     int64_t when_ns;
     np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns);
@@ -390,7 +391,7 @@ TEST(what_leaves_at_the_end_has_time_to_be_answered)
     np_send_outlets_finish(&bench.outlets, start_ns);
     ok_int(settle(&bench), NP_SEND_STEP_OVER);
     ok(bench.script.now_ns - start_ns > 3 * SECOND && bench.script.now_ns - start_ns < 5 * SECOND);
-    open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED);
+    open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "span", 12), 12);
     ok_int(n_once(&bench.script, "log", 12), 12);
@@ -442,7 +443,7 @@ TEST(a_growing_record_is_followed_and_half_a_line_waits)
     int64_t when_ns;
 
     bench_open(&bench, "grows", "A", 5);
-    ok_int(open_again(&bench, NP_SPOOL_GROWING, NP_SPOOL_OWED), 0);
+    ok_int(open_again(&bench, NP_SPOOL_GROWING, NP_SPOOL_NOT_ANYWHERE), 0);
     FILE *file = fopen(bench.record, "ae");
     fputs("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":", file);
     fflush(file);
@@ -518,7 +519,7 @@ static bool live(struct bench *bench, int fd, int64_t n_left)
 
     if (pid == 0) {
         struct mortal mortal = {&bench->script, fd, n_left};
-        const struct np_send_delivery_options options = {.life = NP_SPOOL_AT_REST};
+        const struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE};
         const struct np_send_post post = {&mortal, mortal_send, mortal_now_ns};
         bench->settings.spans.most_in_batch = bench->settings.logs.most_in_batch = 8;
         np_send_outlets_init(&bench->outlets, &bench->settings, &post, 1);
@@ -585,7 +586,7 @@ TEST(a_full_disk_delivers_what_the_ledger_can_note_and_owes_the_rest)
 
     bench_open(&bench, "full", "A", 600);
     bench.settings.spans.most_in_batch = bench.settings.logs.most_in_batch = 10;
-    open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED);
+    open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE);
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &limit);
     full = limit;
@@ -597,7 +598,7 @@ TEST(a_full_disk_delivers_what_the_ledger_can_note_and_owes_the_rest)
     ok_int(step, NP_SEND_STEP_OVER);
     ok(total(&bench).n_exported > 0 && total(&bench).n_exported < 1200);
     ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "ledger cannot be written");
-    open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED);
+    open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int((int64_t)json_object_size(bench.script.seen), 1200);
     /* A batch of ten whose answer could not be noted comes again, under its name. */
@@ -608,7 +609,7 @@ TEST(a_full_disk_delivers_what_the_ledger_can_note_and_owes_the_rest)
 TEST(a_rehearsal_counts_and_leaves_nothing_behind)
 {
     NP_AUTO(bench_done) struct bench bench;
-    const struct np_send_delivery_options options = {.life = NP_SPOOL_AT_REST,
+    const struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE,
                                                      .is_rehearsal = true};
 
     bench_open(&bench, "rehearsal", "A", 10);
@@ -637,7 +638,7 @@ TEST(a_ledger_that_lies_is_survived)
         fprintf(file, "{\"destination\":\"%s\",\"signal\":\"traces\",%s,\"outcome\":\"sending\"}\n",
                 bench.settings.to[0].id, lies[i]);
         fclose(file);
-        ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+        ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
         ok_int(settle(&bench), NP_SEND_STEP_DONE);
         ok_int(n_once(&bench.script, "span", 10), 10);
     }
@@ -669,7 +670,7 @@ TEST(a_ledger_that_calls_a_large_record_one_batch_is_not_believed)
             "\"outcome\":\"sending\"}\n",
             bench.settings.to[0].id, (long long)n_bytes);
     fclose(file);
-    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "span", N), N);
     NP_AUTO(np_str_done) struct np_str ledger = {0};
@@ -775,7 +776,7 @@ TEST(a_batch_from_when_nothing_waited_is_not_sent_in_part)
 TEST(the_stricter_of_record_and_sender_names_participants)
 {
     NP_AUTO(bench_done) struct bench bench;
-    struct np_send_delivery_options options = {.life = NP_SPOOL_AT_REST, .naming = NP_NAME_LABEL};
+    struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE, .naming = NP_NAME_LABEL};
 
     bench_open(&bench, "naming", "A", 0);
     FILE *file = fopen(bench.record, "ae");
@@ -805,14 +806,14 @@ TEST(a_marked_record_is_found_until_it_is_cleared)
     NP_AUTO(np_strings_done) struct np_strings left = {0};
 
     put_record(record, 0, 1);
-    ok_int(np_spool_owed_mark(record, NULL), 0);
-    ok_int(np_spool_owed_mark(record, NULL), 0);
-    ok_int(np_spool_owed_mark(gone, NULL), 0);
-    np_spool_owed_list(folder, 100, 7, &found);
+    ok_int(np_spool_pending_mark(record, NULL), 0);
+    ok_int(np_spool_pending_mark(record, NULL), 0);
+    ok_int(np_spool_pending_mark(gone, NULL), 0);
+    np_spool_pending_list(folder, 100, 7, &found);
     ok_int((int64_t)found.n, 1);
     ok_str(found.item[0], record);
-    np_spool_owed_clear(record);
-    np_spool_owed_list(folder, 100, 7, &left);
+    np_spool_pending_clear(record);
+    np_spool_pending_list(folder, 100, 7, &left);
     ok_int((int64_t)left.n, 0);
 }
 
@@ -827,11 +828,11 @@ TEST(of_many_marks_each_is_found_from_somewhere_and_never_more_than_asked_for)
         NP_AUTO(np_freep)
         char *path = np_xasprintf("%s/2026010%dT000000Z_many.otlp.jsonl", folder, i);
         put_record(path, 0, 1);
-        np_spool_owed_mark(path, NULL);
+        np_spool_pending_mark(path, NULL);
     }
     for (uint64_t from = 0; from < N; from++) {
         NP_AUTO(np_strings_done) struct np_strings found = {0};
-        np_spool_owed_list(folder, MOST, from + UINT64_C(1000000) * N, &found);
+        np_spool_pending_list(folder, MOST, from + UINT64_C(1000000) * N, &found);
         ok_int((int64_t)found.n, MOST);
         for (size_t i = 0; i < found.n; i++)
             is_found[np_path_name(found.item[i])[7] - '0'] = true;
@@ -867,7 +868,7 @@ static pid_t start_run(const char *record, const int ready[2])
 TEST(a_run_is_alive_until_it_is_killed_then_its_spans_are_ended)
 {
     NP_AUTO(bench_done) struct bench bench;
-    enum np_spool_life life = NP_SPOOL_AT_REST;
+    enum np_spool_state life = NP_SPOOL_COMPLETE;
     int ready[2];
     char byte;
 
@@ -875,12 +876,12 @@ TEST(a_run_is_alive_until_it_is_killed_then_its_spans_are_ended)
     ok(pipe(ready) == 0);
     pid_t pid = start_run(bench.record, ready);
     ok(read(ready[0], &byte, 1) == 1);
-    ok_int(np_spool_owed_settle(bench.record, &life, NULL), 0);
+    ok_int(np_spool_pending_settle(bench.record, &life, NULL), 0);
     ok_int(life, NP_SPOOL_GROWING);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    ok_int(np_spool_owed_settle(bench.record, &life, NULL), 0);
-    ok_int(life, NP_SPOOL_AT_REST);
+    ok_int(np_spool_pending_settle(bench.record, &life, NULL), 0);
+    ok_int(life, NP_SPOOL_COMPLETE);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "span", 1), 1);
     close(ready[0]);
@@ -891,30 +892,30 @@ TEST(a_run_is_alive_until_it_is_killed_then_its_spans_are_ended)
 TEST(a_fresh_record_of_another_host_counts_as_growing)
 {
     NP_AUTO(np_freep) char *record = fresh_record("elsewhere");
-    enum np_spool_life life = NP_SPOOL_AT_REST;
+    enum np_spool_state life = NP_SPOOL_COMPLETE;
 
     put_record(record, 0, 1);
-    ok_int(np_spool_owed_settle(record, &life, NULL), 0);
+    ok_int(np_spool_pending_settle(record, &life, NULL), 0);
     ok_int(life, NP_SPOOL_GROWING);
     const struct timespec old[2] = {{.tv_sec = 1700000000}, {.tv_sec = 1700000000}};
     utimensat(AT_FDCWD, record, old, 0);
-    ok_int(np_spool_owed_settle(record, &life, NULL), 0);
-    ok_int(life, NP_SPOOL_AT_REST);
+    ok_int(np_spool_pending_settle(record, &life, NULL), 0);
+    ok_int(life, NP_SPOOL_COMPLETE);
 }
 
 /* What a run leaves that was killed before its first line: nobody need wait for it. */
 TEST(an_empty_record_that_was_marked_here_is_at_rest)
 {
     NP_AUTO(np_freep) char *record = fresh_record("empty");
-    enum np_spool_life life = NP_SPOOL_GROWING;
+    enum np_spool_state life = NP_SPOOL_GROWING;
 
     close(open(record, O_WRONLY | O_CREAT, 0666));
-    ok_int(np_spool_owed_settle(record, &life, NULL), 0);
+    ok_int(np_spool_pending_settle(record, &life, NULL), 0);
     ok_int(life, NP_SPOOL_GROWING); /* whose it is nobody says */
-    ok_int(np_spool_owed_mark(record, NULL), 0);
-    ok_int(np_spool_owed_settle(record, &life, NULL), 0);
-    ok_int(life, NP_SPOOL_AT_REST);
-    np_spool_owed_clear(record);
+    ok_int(np_spool_pending_mark(record, NULL), 0);
+    ok_int(np_spool_pending_settle(record, &life, NULL), 0);
+    ok_int(life, NP_SPOOL_COMPLETE);
+    np_spool_pending_clear(record);
 }
 
 TEST(without_memory_nothing_is_lost_but_time)
@@ -928,7 +929,7 @@ TEST(without_memory_nothing_is_lost_but_time)
     for (int64_t nth = 1; nth < 400; nth++) {
         np_send_delivery_freep(&bench.delivery);
         np_alloc_fail_at(nth);
-        int code = open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED);
+        int code = open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE);
         ok(code == 0 || code == NP_ENOMEM);
         n_refused += code == NP_ENOMEM;
         int64_t before = np_alloc_requests();
@@ -939,7 +940,7 @@ TEST(without_memory_nothing_is_lost_but_time)
             break;
     }
     ok(n_refused > 0);
-    ok_int(open_again(&bench, NP_SPOOL_AT_REST, NP_SPOOL_OWED), 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "span", 3), 3);
     ok_int(n_once(&bench.script, "log", 3), 3);

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "post.h"
 #include "send/sender.h"
-#include "spool/owed.h"
+#include "spool/pending.h"
 #include "spool/record.h"
 #include "tap.h"
 #include "trace/names.h"
@@ -428,7 +428,7 @@ TEST(what_earlier_runs_owe_does_not_stand_before_the_own_record)
         char *path = np_xasprintf("%s/20250101T0000%02dZ_crowd.otlp.jsonl", folder, i);
         put_record(path, 1000 + i, 1001 + i);
         utimensat(AT_FDCWD, path, long_ago, 0);
-        ok_int(np_spool_owed_mark(path, NULL), 0);
+        ok_int(np_spool_pending_mark(path, NULL), 0);
     }
     bench.settings.deadline_s = 0.4;
     put_record(bench.record, 0, 1);
@@ -456,7 +456,7 @@ TEST(records_of_living_runs_are_left_alone)
     struct np_trace_sink sink;
     ok_int(np_spool_record_open(other, NULL, NULL, &sink, NULL), 0);
     put_record(other, 100, 101);
-    ok_int(np_spool_owed_mark(other, NULL), 0);
+    ok_int(np_spool_pending_mark(other, NULL), 0);
     put_record(bench.record, 0, 1);
     start(&bench);
     wait_for_exported(&bench, 1);

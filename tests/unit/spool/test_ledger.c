@@ -57,16 +57,16 @@ TEST(what_one_process_noted_the_next_one_knows)
     note(ledger, HERE, 100, 250, NP_SPOOL_MARK_SENDING);
     np_spool_ledger_freep(&ledger);
     ledger = opened(record);
-    ok_gap(ledger, HERE, NP_SPOOL_OWED, 0, 100, INT64_MAX);
-    ok(np_spool_ledger_pending(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
+    ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 0, 100, INT64_MAX);
+    ok(np_spool_ledger_in_flight(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
     ok_int(pending.from, 100);
     ok_int(pending.to, 250);
-    ok(!np_spool_ledger_pending(ledger, HERE, NP_OTLP_LOGS, NP_SPOOL_NOT_HERE, &pending));
-    ok(!np_spool_ledger_pending(ledger, THERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
+    ok(!np_spool_ledger_in_flight(ledger, HERE, NP_OTLP_LOGS, NP_SPOOL_NOT_HERE, &pending));
+    ok(!np_spool_ledger_in_flight(ledger, THERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
     ok_int(np_spool_ledger_accepted(ledger, HERE, NP_OTLP_TRACES), 10);
     note(ledger, HERE, 100, 250, NP_SPOOL_MARK_PARTIAL);
-    ok(!np_spool_ledger_pending(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
-    ok_gap(ledger, HERE, NP_SPOOL_OWED, 0, 250, INT64_MAX);
+    ok(!np_spool_ledger_in_flight(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
+    ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 0, 250, INT64_MAX);
     ok_int(np_spool_ledger_accepted(ledger, HERE, NP_OTLP_TRACES), 17);
     np_spool_ledger_freep(&ledger);
 }
@@ -78,14 +78,14 @@ TEST(a_batch_on_its_way_elsewhere_keeps_its_borders_for_who_sends_it_next)
     struct np_spool_range pending;
 
     note(ledger, THERE, 50, 80, NP_SPOOL_MARK_SENDING);
-    ok(np_spool_ledger_pending(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_OWED, &pending));
+    ok(np_spool_ledger_in_flight(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_ANYWHERE, &pending));
     ok_int(pending.from, 50);
     ok_int(pending.to, 80);
-    ok(!np_spool_ledger_pending(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
+    ok(!np_spool_ledger_in_flight(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
     note(ledger, HERE, 50, 80, NP_SPOOL_MARK_ACCEPTED);
-    ok(!np_spool_ledger_pending(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_OWED, &pending));
-    ok(!np_spool_ledger_pending(ledger, THERE, NP_OTLP_TRACES, NP_SPOOL_OWED, &pending));
-    ok(np_spool_ledger_pending(ledger, THERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
+    ok(!np_spool_ledger_in_flight(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_ANYWHERE, &pending));
+    ok(!np_spool_ledger_in_flight(ledger, THERE, NP_OTLP_TRACES, NP_SPOOL_NOT_ANYWHERE, &pending));
+    ok(np_spool_ledger_in_flight(ledger, THERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
     np_spool_ledger_freep(&ledger);
 }
 
@@ -97,13 +97,14 @@ TEST(what_another_destination_has_is_not_owed_but_not_here_either)
     note(ledger, HERE, 0, 100, NP_SPOOL_MARK_ACCEPTED);
     note(ledger, THERE, 100, 200, NP_SPOOL_MARK_ACCEPTED);
     note(ledger, HERE, 300, 400, NP_SPOOL_MARK_DROPPED);
-    ok_gap(ledger, HERE, NP_SPOOL_OWED, 0, 200, 300);
-    ok_gap(ledger, HERE, NP_SPOOL_OWED, 300, 400, INT64_MAX);
-    ok_gap(ledger, THERE, NP_SPOOL_OWED, 0, 200, INT64_MAX); /* refused there is owed here */
+    ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 0, 200, 300);
+    ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 300, 400, INT64_MAX);
+    ok_gap(ledger, THERE, NP_SPOOL_NOT_ANYWHERE, 0, 200,
+           INT64_MAX); /* refused there is owed here */
     ok_gap(ledger, HERE, NP_SPOOL_NOT_HERE, 0, 100, INT64_MAX);
     ok_gap(ledger, THERE, NP_SPOOL_NOT_HERE, 0, 0, 100);
     ok_gap(ledger, "third", NP_SPOOL_NOT_HERE, 0, 0, INT64_MAX);
-    ok_gap(ledger, "third", NP_SPOOL_OWED, 50, 200, INT64_MAX);
+    ok_gap(ledger, "third", NP_SPOOL_NOT_ANYWHERE, 50, 200, INT64_MAX);
     np_spool_ledger_freep(&ledger);
 }
 
@@ -133,7 +134,7 @@ TEST(ranges_noted_in_any_order_leave_the_same_gaps)
         for (to = from; to < 512 && !is_done[to];)
             to++;
         struct np_spool_range gap =
-            np_spool_ledger_gap(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_OWED, at);
+            np_spool_ledger_gap(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_ANYWHERE, at);
         n_wrong += gap.from != from || gap.to != (to == 512 ? INT64_MAX : to);
     }
     ok_int(n_wrong, 0);
@@ -173,11 +174,11 @@ TEST(a_torn_line_and_foreign_lines_are_passed_over)
           file);
     fclose(file);
     ledger = opened(record);
-    ok_gap(ledger, HERE, NP_SPOOL_OWED, 0, 100, INT64_MAX);
+    ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 0, 100, INT64_MAX);
     note(ledger, HERE, 100, 200, NP_SPOOL_MARK_ACCEPTED);
     np_spool_ledger_freep(&ledger);
     ledger = opened(record);
-    ok_gap(ledger, HERE, NP_SPOOL_OWED, 0, 200, INT64_MAX);
+    ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 0, 200, INT64_MAX);
     np_spool_ledger_freep(&ledger);
 }
 
@@ -189,7 +190,7 @@ TEST(looking_at_a_ledger_creates_none)
 
     ok_int(np_spool_ledger_read(record, &ledger, NULL), 0);
     note(ledger, HERE, 0, 100, NP_SPOOL_MARK_ACCEPTED);
-    ok_gap(ledger, HERE, NP_SPOOL_OWED, 0, 100, INT64_MAX);
+    ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 0, 100, INT64_MAX);
     np_spool_ledger_freep(&ledger);
     ok(!np_path_exists(path));
 }

@@ -256,9 +256,9 @@ TEST(spans_in_a_row_share_lines_that_stay_short)
     ok_int(health->n_spans, N_SPANS);
     ok_int(health->n_lines, (N_SPANS + MOST_SHARED - 1) / MOST_SHARED);
     int64_t n_lines = health->n_lines;
-    np_spool_record_share(&sink, 0);
-    np_spool_record_share(&sink, 1000); /* neither asks for less */
-    np_spool_record_share(&sink, 3);
+    np_spool_record_limit_items(&sink, 0);
+    np_spool_record_limit_items(&sink, 1000); /* neither asks for less */
+    np_spool_record_limit_items(&sink, 3);
     log_numbers(trace, 0, 7);
     ok_int(np_spool_record_health(&sink)->n_lines, n_lines + 3);
     NP_AUTO(census_done) struct census census = census_of(path);

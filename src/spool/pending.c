@@ -1,4 +1,4 @@
-#include "spool/owed.h"
+#include "spool/pending.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static char *mark_text(void)
     return np_xasprintf("%s\n", np_host_name());
 }
 
-int np_spool_owed_mark(const char *record_path, struct np_error *err)
+int np_spool_pending_mark(const char *record_path, struct np_error *err)
 {
     NP_AUTO(np_freep) char *text = mark_text();
     NP_AUTO(np_freep) char *path = mark_path(record_path);
@@ -49,21 +49,22 @@ int np_spool_owed_mark(const char *record_path, struct np_error *err)
     return 0;
 }
 
-void np_spool_owed_clear(const char *record_path)
+void np_spool_pending_clear(const char *record_path)
 {
     NP_AUTO(np_freep) char *path = mark_path(record_path);
 
     unlink(path);
 }
 
-bool np_spool_owed_is_marked(const char *record_path)
+bool np_spool_pending_is_marked(const char *record_path)
 {
     NP_AUTO(np_freep) char *path = mark_path(record_path);
 
     return np_path_exists(path);
 }
 
-void np_spool_owed_list(const char *folder, size_t most, uint64_t from, struct np_strings *records)
+void np_spool_pending_list(const char *folder, size_t most, uint64_t from,
+                           struct np_strings *records)
 {
     NP_AUTO(np_freep) char *marks = np_path_join(folder, FOLDER);
     NP_AUTO(np_strings_done) struct np_strings names = {0};
@@ -80,7 +81,7 @@ void np_spool_owed_list(const char *folder, size_t most, uint64_t from, struct n
         if (stat(path, &status) == 0)
             np_strings_add(records, path);
         else if (errno == ENOENT) /* else it may only be out of reach for now */
-            np_spool_owed_clear(path);
+            np_spool_pending_clear(path);
     }
 }
 
@@ -163,7 +164,7 @@ static bool may_grow_elsewhere(const char *record_path)
     return time(NULL) - status.st_mtime < QUIET_S && !is_of_this_host(record_path);
 }
 
-bool np_spool_owed_is_growing(const char *record_path)
+bool np_spool_pending_is_growing(const char *record_path)
 {
     int fd = open(record_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     bool is_locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
@@ -173,7 +174,8 @@ bool np_spool_owed_is_growing(const char *record_path)
     return is_locked || may_grow_elsewhere(record_path);
 }
 
-int np_spool_owed_settle(const char *record_path, enum np_spool_life *life, struct np_error *err)
+int np_spool_pending_settle(const char *record_path, enum np_spool_state *life,
+                            struct np_error *err)
 {
     struct np_error why = {0};
 
@@ -185,6 +187,6 @@ int np_spool_owed_settle(const char *record_path, enum np_spool_life *life, stru
         return 0;
     if (code < 0)
         return np_error_set(err, code, "%s", why.text);
-    *life = NP_SPOOL_AT_REST;
+    *life = NP_SPOOL_COMPLETE;
     return 0;
 }

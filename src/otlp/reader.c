@@ -1,11 +1,11 @@
-#include "otlp/text.h"
+#include "otlp/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 
-void np_otlp_text_done(struct np_otlp_text *text)
+void np_otlp_reader_done(struct np_otlp_reader *text)
 {
     np_otlp_buffer_done(&text->unescaped);
 }
@@ -15,26 +15,26 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-char np_otlp_text_peek(struct np_otlp_text *text)
+char np_otlp_reader_peek(struct np_otlp_reader *text)
 {
     while (text->at < text->end && is_blank(*text->at))
         text->at++;
     return text->at < text->end ? *text->at : '\0';
 }
 
-bool np_otlp_text_take(struct np_otlp_text *text, char c)
+bool np_otlp_reader_take(struct np_otlp_reader *text, char c)
 {
-    if (np_otlp_text_peek(text) != c)
+    if (np_otlp_reader_peek(text) != c)
         return false;
     text->at++;
     return true;
 }
 
-bool np_otlp_text_word(struct np_otlp_text *text, const char *word)
+bool np_otlp_reader_word(struct np_otlp_reader *text, const char *word)
 {
     size_t n = strlen(word);
 
-    np_otlp_text_peek(text);
+    np_otlp_reader_peek(text);
     if ((size_t)(text->end - text->at) < n || memcmp(text->at, word, n) != 0)
         return false;
     text->at += n;
@@ -83,7 +83,7 @@ static void add_utf8(struct np_otlp_buffer *out, uint32_t c)
 }
 
 /* What follows "\u"; a pair of surrogates is one character. */
-static bool unicode_escape(struct np_otlp_text *text)
+static bool unicode_escape(struct np_otlp_reader *text)
 {
     uint32_t c, low;
 
@@ -103,7 +103,7 @@ static bool unicode_escape(struct np_otlp_text *text)
 }
 
 /* What follows a backslash. */
-static bool escape(struct np_otlp_text *text)
+static bool escape(struct np_otlp_reader *text)
 {
     static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
 
@@ -120,7 +120,7 @@ static bool escape(struct np_otlp_text *text)
 }
 
 /* The rest of a string that has escapes; text->at is at the first. */
-static bool unescape(struct np_otlp_text *text, const char *start, struct np_otlp_slice *out)
+static bool unescape(struct np_otlp_reader *text, const char *start, struct np_otlp_slice *out)
 {
     np_otlp_buffer_cut(&text->unescaped, 0);
     np_otlp_buffer_add(&text->unescaped, start, (size_t)(text->at - start));
@@ -142,9 +142,9 @@ static bool unescape(struct np_otlp_text *text, const char *start, struct np_otl
     return true;
 }
 
-bool np_otlp_text_string(struct np_otlp_text *text, struct np_otlp_slice *out)
+bool np_otlp_reader_string(struct np_otlp_reader *text, struct np_otlp_slice *out)
 {
-    if (!np_otlp_text_take(text, '"'))
+    if (!np_otlp_reader_take(text, '"'))
         return false;
     const char *start = text->at;
     text->at = run_end(start, text->end);
@@ -167,11 +167,11 @@ static bool is_of_number(char c)
 }
 
 /* A number's digits, or a quoted word: escapes in it are none of a number. */
-static bool number_token(struct np_otlp_text *text, struct np_otlp_slice *out)
+static bool number_token(struct np_otlp_reader *text, struct np_otlp_slice *out)
 {
-    if (np_otlp_text_peek(text) == '"') {
+    if (np_otlp_reader_peek(text) == '"') {
         const char *start = text->at + 1;
-        return np_otlp_text_string(text, out) && out->text == start && out->n > 0;
+        return np_otlp_reader_string(text, out) && out->text == start && out->n > 0;
     }
     const char *start = text->at;
     while (text->at < text->end && is_of_number(*text->at))
@@ -204,14 +204,14 @@ static bool digits(const char *at, size_t n, uint64_t *out)
     return true;
 }
 
-bool np_otlp_text_uint64(struct np_otlp_text *text, uint64_t *out)
+bool np_otlp_reader_uint64(struct np_otlp_reader *text, uint64_t *out)
 {
     struct np_otlp_slice token;
 
     return number_token(text, &token) && digits(token.text, token.n, out);
 }
 
-bool np_otlp_text_int64(struct np_otlp_text *text, int64_t *out)
+bool np_otlp_reader_int64(struct np_otlp_reader *text, int64_t *out)
 {
     struct np_otlp_slice token;
     uint64_t size;
@@ -226,7 +226,7 @@ bool np_otlp_text_int64(struct np_otlp_text *text, int64_t *out)
     return true;
 }
 
-bool np_otlp_text_double(struct np_otlp_text *text, double *out)
+bool np_otlp_reader_double(struct np_otlp_reader *text, double *out)
 {
     struct np_otlp_slice token;
     char copy[400]; /* the longest useful one, 1e-308 in digits, is shorter */
@@ -249,55 +249,55 @@ bool np_otlp_text_double(struct np_otlp_text *text, double *out)
 
 /* Structure. */
 
-enum np_otlp_step np_otlp_text_element(struct np_otlp_text *text, size_t *n_before)
+enum np_otlp_step np_otlp_reader_element(struct np_otlp_reader *text, size_t *n_before)
 {
-    if (np_otlp_text_take(text, ']'))
+    if (np_otlp_reader_take(text, ']'))
         return NP_OTLP_STEP_END;
-    if ((*n_before)++ > 0 && !np_otlp_text_take(text, ','))
+    if ((*n_before)++ > 0 && !np_otlp_reader_take(text, ','))
         return NP_OTLP_STEP_BROKEN;
     return NP_OTLP_STEP_NEXT;
 }
 
-enum np_otlp_step np_otlp_text_member(struct np_otlp_text *text, size_t *n_before,
-                                      struct np_otlp_slice *name)
+enum np_otlp_step np_otlp_reader_member(struct np_otlp_reader *text, size_t *n_before,
+                                        struct np_otlp_slice *name)
 {
-    if (np_otlp_text_take(text, '}'))
+    if (np_otlp_reader_take(text, '}'))
         return NP_OTLP_STEP_END;
-    if ((*n_before)++ > 0 && !np_otlp_text_take(text, ','))
+    if ((*n_before)++ > 0 && !np_otlp_reader_take(text, ','))
         return NP_OTLP_STEP_BROKEN;
-    if (!np_otlp_text_take(text, '"'))
+    if (!np_otlp_reader_take(text, '"'))
         return NP_OTLP_STEP_BROKEN;
     const char *start = text->at;
     for (text->at = run_end(start, text->end); text->at < text->end && *text->at == '\\';)
         text->at = run_end(text->at + 1 < text->end ? text->at + 2 : text->end, text->end);
     *name = (struct np_otlp_slice){start, (size_t)(text->at - start)};
-    if (text->at == text->end || *text->at++ != '"' || !np_otlp_text_take(text, ':'))
+    if (text->at == text->end || *text->at++ != '"' || !np_otlp_reader_take(text, ':'))
         return NP_OTLP_STEP_BROKEN;
     return NP_OTLP_STEP_NEXT;
 }
 
 /* A value that is no object and no list. */
-static bool skip_scalar(struct np_otlp_text *text, char first)
+static bool skip_scalar(struct np_otlp_reader *text, char first)
 {
     struct np_otlp_slice slice;
     double number;
 
     switch (first) {
     case '"':
-        return np_otlp_text_string(text, &slice);
+        return np_otlp_reader_string(text, &slice);
     case 'n':
-        return np_otlp_text_word(text, "null");
+        return np_otlp_reader_word(text, "null");
     case 't':
-        return np_otlp_text_word(text, "true");
+        return np_otlp_reader_word(text, "true");
     case 'f':
-        return np_otlp_text_word(text, "false");
+        return np_otlp_reader_word(text, "false");
     default:
-        return np_otlp_text_double(text, &number);
+        return np_otlp_reader_double(text, &number);
     }
 }
 
 /* Without recursion: which brackets are open is a stack of bits. */
-bool np_otlp_text_skip(struct np_otlp_text *text)
+bool np_otlp_reader_skip(struct np_otlp_reader *text)
 {
     enum { MOST_OPEN = 64 };
     uint64_t is_object = 0; /* the innermost is the lowest bit */
@@ -306,7 +306,7 @@ bool np_otlp_text_skip(struct np_otlp_text *text)
     struct np_otlp_slice name;
 
     for (;;) {
-        char first = np_otlp_text_peek(text);
+        char first = np_otlp_reader_peek(text);
         if (first == '{' || first == '[') {
             if (n_open++ == MOST_OPEN)
                 return false;
@@ -318,8 +318,8 @@ bool np_otlp_text_skip(struct np_otlp_text *text)
         }
         enum np_otlp_step step = NP_OTLP_STEP_END;
         while (n_open > 0 && step == NP_OTLP_STEP_END) {
-            step = is_object & 1 ? np_otlp_text_member(text, &n_before, &name)
-                                 : np_otlp_text_element(text, &n_before);
+            step = is_object & 1 ? np_otlp_reader_member(text, &n_before, &name)
+                                 : np_otlp_reader_element(text, &n_before);
             if (step == NP_OTLP_STEP_END) {
                 is_object >>= 1;
                 n_open--;

@@ -3,8 +3,8 @@
  * goes straight into another buffer. The text is untrusted. Nothing here reports: a false means
  * that the text is no JSON, or not what was asked for.
  */
-#ifndef NP_OTLP_TEXT_H
-#define NP_OTLP_TEXT_H
+#ifndef NP_OTLP_READER_H
+#define NP_OTLP_READER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,9 +12,9 @@
 #include "otlp/buffer.h"
 
 /* Where a reading stands. {.at, .end} begins one. */
-struct np_otlp_text {
+struct np_otlp_reader {
     const char *at, *end;
-    struct np_otlp_buffer unescaped; /* working memory of np_otlp_text_string */
+    struct np_otlp_buffer unescaped; /* working memory of np_otlp_reader_string */
 };
 
 /* Borrowed from the text, or from working memory until the next string is read. */
@@ -23,45 +23,45 @@ struct np_otlp_slice {
     size_t n;
 };
 
-void np_otlp_text_done(struct np_otlp_text *text);
+void np_otlp_reader_done(struct np_otlp_reader *text);
 
 /* The next byte that is no blank; '\0' at the end. It is not taken. */
-char np_otlp_text_peek(struct np_otlp_text *text);
+char np_otlp_reader_peek(struct np_otlp_reader *text);
 
 /* Take `c` (no blank, no NUL) and blanks before it; false when something else stands there, which
  * stays. */
-bool np_otlp_text_take(struct np_otlp_text *text, char c);
+bool np_otlp_reader_take(struct np_otlp_reader *text, char c);
 
 /* Take the word (null, true, false) that `c`, the next byte, begins. */
-bool np_otlp_text_word(struct np_otlp_text *text, const char *word);
+bool np_otlp_reader_word(struct np_otlp_reader *text, const char *word);
 
 /*
  * A string's content. NUL characters in it become U+FFFD, and so do lone surrogates. The byte after
  * it can be read and continues no UTF-8 sequence (otlp/writer.h). False, too, when memory is gone:
  * text->unescaped.failed is then set.
  */
-bool np_otlp_text_string(struct np_otlp_text *text, struct np_otlp_slice *out);
+bool np_otlp_reader_string(struct np_otlp_reader *text, struct np_otlp_slice *out);
 
 /*
  * Numbers, bare or in quotes as OTLP/JSON writes 64-bit integers; "NaN" and "Infinity" are doubles.
  * An integer out of its range is refused.
  */
-bool np_otlp_text_int64(struct np_otlp_text *text, int64_t *out);
-bool np_otlp_text_uint64(struct np_otlp_text *text, uint64_t *out);
-bool np_otlp_text_double(struct np_otlp_text *text, double *out);
+bool np_otlp_reader_int64(struct np_otlp_reader *text, int64_t *out);
+bool np_otlp_reader_uint64(struct np_otlp_reader *text, uint64_t *out);
+bool np_otlp_reader_double(struct np_otlp_reader *text, double *out);
 
 /* Pass over a value. */
-bool np_otlp_text_skip(struct np_otlp_text *text);
+bool np_otlp_reader_skip(struct np_otlp_reader *text);
 
 /* Objects and lists whose bracket was taken. */
 enum np_otlp_step { NP_OTLP_STEP_NEXT, NP_OTLP_STEP_END, NP_OTLP_STEP_BROKEN };
 
 /* To the value of an object's next member; `*n_before` members came before, and it counts on. The
  * name is a slice of the text as it stands there, escapes and all. */
-enum np_otlp_step np_otlp_text_member(struct np_otlp_text *text, size_t *n_before,
-                                      struct np_otlp_slice *name);
+enum np_otlp_step np_otlp_reader_member(struct np_otlp_reader *text, size_t *n_before,
+                                        struct np_otlp_slice *name);
 
 /* To a list's next element. */
-enum np_otlp_step np_otlp_text_element(struct np_otlp_text *text, size_t *n_before);
+enum np_otlp_step np_otlp_reader_element(struct np_otlp_reader *text, size_t *n_before);
 
 #endif
