@@ -37,7 +37,9 @@ struct np_reporter {
      */
     int (*write)(void *self, const struct np_report_task *task, struct np_error *err);
     void *self;
-    double deadline_s; /* it is killed when it takes longer */
+    /* It is killed when it takes longer. Below NP_HEARTBEAT_LOST_S: the record's heartbeat rests
+     * until the commit. */
+    double deadline_s;
 };
 
 /* What belongs to this phase. */

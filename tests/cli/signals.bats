@@ -194,3 +194,39 @@ older() { awk -F' \\| ' '/^## Names in older texts/ { on = 1; next } /^## / { on
     done
     kill $sink
 }
+
+# A run of a session that does not end by itself, with a server that has answered once and then never again; TERM ends the
+# session, and the run waits for the server.
+run_into_a_flush()
+{
+    make_dataset "$BIDS" 01
+    "$PYTHON" "$TOP/tests/cli/otlp_sink.py" "$BATS_TEST_TMPDIR/sent" 200 200 hang >"$BATS_TEST_TMPDIR/port" 3>&- &
+    sink=$!
+    wait_until 10 '[[ -s $BATS_TEST_TMPDIR/port ]]'
+    OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_BSP_SCHEDULE_DELAY=100 OTEL_BLRP_SCHEDULE_DELAY=100 neuro-preprocess "$BIDS" "$OUT" participant \
+        --slow-stage load_file:120 --otel-timeout 60 --otel-endpoint "http://127.0.0.1:$(cat "$BATS_TEST_TMPDIR/port")" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    wait_until 20 '[[ -s $BATS_TEST_TMPDIR/sent && $(running_stage "$OUT" 01) == load_file ]]'
+    kill -TERM $pid
+    wait_until 20 'grep -q "1 interrupted" "$BATS_TEST_TMPDIR/log"'
+}
+
+@test "a second TERM or INT cuts a flush off, and all records stay complete" {
+    for signal in TERM INT; do
+        run_into_a_flush
+        sleep 1
+        kill -0 $pid || { kill $sink; fail "one signal does not cut the flush off: $(cat "$BATS_TEST_TMPDIR/log")"; }
+        start=${EPOCHREALTIME/[.,]/}
+        kill -$signal $pid
+        status=0
+        wait $pid || status=$?
+        kill $sink
+        ((${EPOCHREALTIME/[.,]/} - start < 5000000)) || fail "it took $((${EPOCHREALTIME/[.,]/} - start)) us"
+        equal $status 143 "the first signal is the exit status"
+        state_is "$OUT" 01 interrupted
+        lines_of | jq -e . >/dev/null
+        equal "$(spans | jq -r 'select(.name == "preprocess_run" or .name == "preprocess_session").status.code' | paste -sd ' ')" '2 2'
+        contains "$(cat "$BATS_TEST_TMPDIR/log")" 'wait for the next run'
+        rm -rf "$OUT" "$BIDS" "$BATS_TEST_TMPDIR/sent" "$BATS_TEST_TMPDIR/port"
+    done
+}
