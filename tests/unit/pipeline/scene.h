@@ -212,6 +212,36 @@ static inline void scene_done(struct scene *scene)
     free(scene->seen.log);
 }
 
+/* The flag that the handler sets, as the program's own does. */
+static inline struct np_cancel **handled(void)
+{
+    static struct np_cancel *cancel;
+
+    return &cancel;
+}
+
+static inline void note_signal(int signal)
+{
+    (*handled())->signal = signal;
+}
+
+/* Run with TERM handled; `sender`, a child, is what sends it. False when it failed. */
+static inline bool run_until_term(struct scene *scene, int (*sender)(void *, int), void *context)
+{
+    const struct np_child_options options = {
+        .signals = NP_CHILD_ENDS_ON_SIGNALS, .run = sender, .context = context};
+    struct np_child child;
+    struct np_child_end end;
+
+    *handled() = &scene->cancel;
+    void (*old)(int) = signal(SIGTERM, note_signal);
+    ok_int(np_child_start(&options, &child, NULL), 0);
+    np_run_execute(&scene->run);
+    signal(SIGTERM, old);
+    np_child_stop(&child, 0, 20, &end);
+    return end.wait_status == 0;
+}
+
 /* The state that a record file holds; NP_N_STATES when there is none. */
 static inline enum np_state state_on_disk(const char *path)
 {

@@ -209,6 +209,43 @@ TEST(TERM_while_a_report_is_written_stops_it_and_the_session_stays_complete)
     scene_done(&scene);
 }
 
+static int note_and_hang(void *self, const struct np_report_task *task, struct np_error *err)
+{
+    write_note(self, task, err);
+    sleep(60);
+    return 0;
+}
+
+/* Sends TERM to the test as soon as there is a note. */
+static int send_term(void *context, int channel)
+{
+    const char *note = context;
+
+    (void)channel;
+    for (int i = 0; i < 2000; i++, poll(NULL, 0, 10))
+        if (np_path_exists(note))
+            return kill(getppid(), SIGTERM);
+    return 1;
+}
+
+TEST(a_run_stopped_while_a_report_is_written_commits_the_session_and_begins_no_other)
+{
+    struct scene scene;
+
+    scene_begin(&scene, "01 02", "stopped-run");
+    scene.run.reporter = (struct np_reporter){.write = note_and_hang, .deadline_s = 60};
+    NP_AUTO(np_freep) char *note = note_path(&scene);
+    int64_t start_ns = np_clock_mono_ns();
+    ok(run_until_term(&scene, send_term, note));
+    ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 30, "s");
+    ok_int(scene.run.exit_status, 128 + SIGTERM);
+    ok_int((int64_t)scene.run.results.n_success, 1);
+    ok_int((int64_t)scene.run.results.n_not_started, 1);
+    ok_int(state_on_disk(scene.plan->job[0].place.status), NP_STATE_SUCCESS);
+    ok(np_path_exists(scene.plan->job[0].place.complete));
+    scene_done(&scene);
+}
+
 /* The report of sub-01 takes until sub-02 is complete. */
 static int wait_for_sub_02(void *self, const struct np_report_task *task, struct np_error *err)
 {

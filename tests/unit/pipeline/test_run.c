@@ -115,14 +115,6 @@ TEST(a_signal_before_the_run_begins_nothing)
     scene_done(&scene);
 }
 
-/* The signal handler of the program, for this test. */
-static struct np_cancel *cancel_of_handler;
-
-static void note_signal(int signal)
-{
-    cancel_of_handler->signal = signal;
-}
-
 /* Sends TERM to the test as soon as a record says that a session is in load_file. */
 static int send_term(void *context, int channel)
 {
@@ -142,25 +134,14 @@ static int send_term(void *context, int channel)
 TEST(TERM_stops_the_sessions_at_work_and_begins_no_others)
 {
     struct scene scene;
-    struct np_child sender;
-    struct np_child_end end;
 
     scene_configure(&scene, "01 02", "stopped");
     scene.config.slow_stage = np_xstrdup("load_file");
     scene.config.slow_stage_s = 60;
     scene_open(&scene);
-    cancel_of_handler = &scene.cancel;
-    void (*old)(int) = signal(SIGTERM, note_signal);
-    const struct np_child_options options = {.signals = NP_CHILD_ENDS_ON_SIGNALS,
-                                             .run = send_term,
-                                             .context = scene.plan->job[0].place.status};
-    ok_int(np_child_start(&options, &sender, NULL), 0);
     int64_t start_ns = np_clock_mono_ns();
-    np_run_execute(&scene.run);
-    signal(SIGTERM, old);
-    np_child_stop(&sender, 0, 20, &end);
-    ok_int(end.wait_status, 0);
-    ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 20, "s");
+    ok(run_until_term(&scene, send_term, scene.plan->job[0].place.status));
+    ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 30, "s");
     ok_int((int64_t)scene.run.results.n_interrupted, 1);
     ok_int((int64_t)scene.run.results.n_not_started, 1);
     ok_int(scene.run.exit_status, 128 + SIGTERM);
