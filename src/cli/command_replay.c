@@ -20,8 +20,8 @@
 #include "cli/observation.h"
 #include "cli/telemetry.h"
 #include "pipeline/console.h"
+#include "send/connections.h"
 #include "send/delivery.h"
-#include "send/network.h"
 #include "spool/pending.h"
 
 static const char SUFFIX[] = ".otlp.jsonl";

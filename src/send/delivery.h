@@ -15,7 +15,7 @@
 
 #include "otlp/batch.h"
 #include "otlp/redact.h"
-#include "send/outlet.h"
+#include "send/exporter.h"
 #include "spool/ledger.h"
 #include "spool/pending.h"
 

@@ -20,8 +20,8 @@
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/path.h"
+#include "send/connections.h"
 #include "send/delivery.h"
-#include "send/network.h"
 #include "spool/pending.h"
 
 static const int64_t MS = INT64_C(1000000);

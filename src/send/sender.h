@@ -12,7 +12,7 @@
 
 #include "base/exec.h"
 #include "otlp/redact.h"
-#include "send/outlet.h"
+#include "send/exporter.h"
 
 struct np_send_sender;
 

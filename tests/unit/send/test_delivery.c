@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
-#include "post.h"
+#include "script.h"
 #include "spool/pending.h"
 #include "spool/record.h"
 #include "tap.h"

@@ -13,14 +13,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "post.h"
+#include "script.h"
 #include "send/sender.h"
 #include "spool/pending.h"
 #include "spool/record.h"
 #include "tap.h"
 #include "trace/names.h"
 
-/* A server in a file: bodies are appended, or whatever `answers` says happens (as of post.h, and
+/* A server in a file: bodies are appended, or whatever `answers` says happens (as of script.h, and
  * H: it hangs, deaf even to a cancel; W: accepted, after SLOW_MS). The sender keeps no descriptor
  * of ours, so the file is opened anew each time. */
 enum { SLOW_MS = 10 };

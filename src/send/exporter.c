@@ -1,4 +1,4 @@
-#include "send/outlet.h"
+#include "send/exporter.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Shared by the tests of delivery: a server that follows a script, and settings that send to it. */
-#ifndef NP_TESTS_SEND_POST_H
-#define NP_TESTS_SEND_POST_H
+#ifndef NP_TESTS_SEND_SCRIPT_H
+#define NP_TESTS_SEND_SCRIPT_H
 
 #include <inttypes.h>
 #include <jansson.h>

@@ -1,8 +1,8 @@
 /* struct np_send_post as the network and the clock are. */
-#ifndef NP_SEND_NETWORK_H
-#define NP_SEND_NETWORK_H
+#ifndef NP_SEND_CONNECTIONS_H
+#define NP_SEND_CONNECTIONS_H
 
-#include "send/outlet.h"
+#include "send/exporter.h"
 
 /* The network and the clock as they are; `cancel_fd` as of np_send_transport_send. Nothing is
  * loaded before the first request. */

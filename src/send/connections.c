@@ -1,4 +1,4 @@
-#include "send/network.h"
+#include "send/connections.h"
 
 #include <stdio.h>
 #include <stdlib.h>

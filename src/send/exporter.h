@@ -3,8 +3,8 @@
  * and how long it is worth waiting for. Network and clock come in through struct np_send_post, so
  * that tests can script both.
  */
-#ifndef NP_SEND_OUTLET_H
-#define NP_SEND_OUTLET_H
+#ifndef NP_SEND_EXPORTER_H
+#define NP_SEND_EXPORTER_H
 
 #include <stdbool.h>
 #include <stdint.h>
