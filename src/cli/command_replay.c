@@ -36,8 +36,8 @@ struct replay {
     const struct np_config *config;
     struct np_console console;
     struct np_observation observation; /* of which the settings count */
-    struct np_send_outlets outlets;
-    struct np_send_network *network; /* NULL in a rehearsal */
+    struct np_send_exporters exporters;
+    struct np_send_connections *connections; /* NULL in a rehearsal */
     struct np_strings records;
     int signals; /* readable when somebody wants us to stop */
     int stopped_by;
@@ -149,11 +149,11 @@ static int gather(struct replay *replay, struct np_error *err)
 /* Sending. */
 
 /* A server that takes everything and does not exist. */
-static void rehearse(void *self, const struct np_send_parcel *parcel, int64_t deadline_ns,
+static void rehearse(void *self, const struct np_send_request *request, int64_t deadline_ns,
                      struct np_send_reply *reply)
 {
     (void)self;
-    (void)parcel;
+    (void)request;
     (void)deadline_ns;
     *reply = (struct np_send_reply){
         .outcome = NP_SEND_ACCEPTED, .http_status = 200, .grpc_status = -1, .retry_after_s = -1};
@@ -201,7 +201,7 @@ static int64_t n_exported(const struct replay *replay, int64_t n_items[NP_OTLP_N
     int64_t sum = 0;
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        n_items[i] = replay->outlets.outlet[i].tally.n_exported;
+        n_items[i] = replay->exporters.exporter[i].tally.n_exported;
         sum += n_items[i];
     }
     return sum;
@@ -212,16 +212,16 @@ static int64_t n_lost(const struct replay *replay)
     int64_t sum = 0;
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        sum +=
-            replay->outlets.outlet[i].tally.n_dropped + replay->outlets.outlet[i].tally.n_rejected;
+        sum += replay->exporters.exporter[i].tally.n_dropped +
+               replay->exporters.exporter[i].tally.n_rejected;
     return sum;
 }
 
 static const char *trouble(const struct replay *replay)
 {
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        if (replay->outlets.outlet[i].trouble[0])
-            return replay->outlets.outlet[i].trouble;
+        if (replay->exporters.exporter[i].trouble[0])
+            return replay->exporters.exporter[i].trouble;
     return "";
 }
 
@@ -242,7 +242,7 @@ static void tell_progress(struct replay *replay)
 static int64_t patience_ns(const struct replay *replay)
 {
     double patience_s = replay->observation.settings.deadline_s;
-    bool is_busy = np_send_outlets_are_well(&replay->outlets);
+    bool is_busy = np_send_exporters_are_up(&replay->exporters);
 
     if (is_busy && patience_s < BUSY_PATIENCE_S)
         patience_s = BUSY_PATIENCE_S;
@@ -287,14 +287,14 @@ static void say_record(struct replay *replay, const char *path,
                        const int64_t before[NP_OTLP_N_SIGNALS], enum np_spool_state life)
 {
     int64_t n_items[NP_OTLP_N_SIGNALS], sum = 0;
-    bool is_rehearsal = replay->config->dry_run;
+    bool is_dry_run = replay->config->dry_run;
 
     n_exported(replay, n_items);
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         sum += n_items[i] -= before[i];
     NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);
     np_console_say(&replay->console, sum ? 0 : 1, "%s: %s%s%s", path,
-                   is_rehearsal ? "would send " : "sent ", counts,
+                   is_dry_run ? "would send " : "sent ", counts,
                    life == NP_SPOOL_GROWING ? "; its run is still going on" : "");
 }
 
@@ -315,16 +315,16 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
         .life = NP_SPOOL_COMPLETE,
         .scope = replay->config->replay_all ? NP_SPOOL_NOT_HERE : NP_SPOOL_NOT_ANYWHERE,
         .naming = replay->observation.naming,
-        .decisions = replay->observation.settings.keeps_all_traces ? NP_SEND_HEED_DECISIONS
+        .decisions = replay->observation.settings.keeps_all_traces ? NP_SEND_APPLY_DECISIONS
                                                                    : NP_SEND_AWAIT_DECISIONS,
-        .is_rehearsal = replay->config->dry_run};
+        .is_dry_run = replay->config->dry_run};
     int64_t before[NP_OTLP_N_SIGNALS];
     enum np_spool_state life;
 
     n_exported(replay, before);
     NP_TRY(settle(replay, path, &life, err));
     options.life = life;
-    int code = np_send_delivery_open(path, &replay->outlets, &options, &delivery, err);
+    int code = np_send_delivery_open(path, &replay->exporters, &options, &delivery, err);
     if (code == NP_EBUSY) {
         np_console_say(&replay->console, 0, "%s: another process is sending it", path);
         *err = (struct np_error){0};
@@ -390,7 +390,7 @@ static int report(struct replay *replay)
 
 static int replay_run(struct replay *replay, struct np_error *err)
 {
-    struct np_send_post post = {.send = rehearse, .now_ns = now_ns};
+    struct np_send_network network = {.send = rehearse, .now_ns = now_ns};
 
     if (!np_send_settings_sends(&replay->observation.settings))
         return np_error_set(
@@ -400,14 +400,14 @@ static int replay_run(struct replay *replay, struct np_error *err)
             replay->observation.settings.is_disabled ? " (and not OTEL_SDK_DISABLED)" : "");
     NP_TRY(gather(replay, err));
     if (!replay->config->dry_run) {
-        replay->network = np_send_network_new(replay->signals);
-        post = np_send_network_post(replay->network);
+        replay->connections = np_send_connections_new(replay->signals);
+        network = np_send_connections_network(replay->connections);
     }
-    np_send_outlets_init(&replay->outlets, &replay->observation.settings, &post,
-                         (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
+    np_send_exporters_init(&replay->exporters, &replay->observation.settings, &network,
+                           (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
     replay->told_ns = replay->well_ns = np_clock_mono_ns();
     send_all(replay);
-    np_send_network_freep(&replay->network);
+    np_send_connections_freep(&replay->connections);
     return 0;
 }
 

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "send/transport.h"
 
-struct np_send_network {
+struct np_send_connections {
     int cancel_fd;
     struct np_send_transport *transport[NP_OTLP_N_SIGNALS];
 };
@@ -29,40 +29,40 @@ static void cannot(const struct np_error *err, struct np_send_reply *reply)
     memcpy(reply->text, text, strlen(text) + 1);
 }
 
-static void send_parcel(void *self, const struct np_send_parcel *parcel, int64_t deadline_ns,
-                        struct np_send_reply *reply)
+static void send_request(void *self, const struct np_send_request *request, int64_t deadline_ns,
+                         struct np_send_reply *reply)
 {
-    struct np_send_network *network = self;
-    struct np_send_transport **transport = &network->transport[parcel->to->signal];
+    struct np_send_connections *connections = self;
+    struct np_send_transport **transport = &connections->transport[request->to->signal];
     struct np_error err = {0};
 
-    if (!*transport && np_send_transport_open(parcel->to, transport, &err) < 0) {
+    if (!*transport && np_send_transport_open(request->to, transport, &err) < 0) {
         cannot(&err, reply);
         return;
     }
-    np_send_transport_send(*transport, parcel->body, parcel->n_bytes, parcel->batch_id, deadline_ns,
-                           network->cancel_fd, reply);
+    np_send_transport_send(*transport, request->body, request->n_bytes, request->batch_id,
+                           deadline_ns, connections->cancel_fd, reply);
 }
 
-struct np_send_network *np_send_network_new(int cancel_fd)
+struct np_send_connections *np_send_connections_new(int cancel_fd)
 {
-    struct np_send_network *network = np_xcalloc(1, sizeof(*network));
+    struct np_send_connections *connections = np_xcalloc(1, sizeof(*connections));
 
-    network->cancel_fd = cancel_fd;
-    return network;
+    connections->cancel_fd = cancel_fd;
+    return connections;
 }
 
-void np_send_network_cancel_by(struct np_send_network *network, int cancel_fd)
+void np_send_connections_cancel_by(struct np_send_connections *connections, int cancel_fd)
 {
-    network->cancel_fd = cancel_fd;
+    connections->cancel_fd = cancel_fd;
 }
 
-struct np_send_post np_send_network_post(struct np_send_network *network)
+struct np_send_network np_send_connections_network(struct np_send_connections *connections)
 {
-    return (struct np_send_post){.self = network, .send = send_parcel, .now_ns = now_ns};
+    return (struct np_send_network){.self = connections, .send = send_request, .now_ns = now_ns};
 }
 
-void np_send_network_freep(struct np_send_network **address)
+void np_send_connections_freep(struct np_send_connections **address)
 {
     if (!*address)
         return;

@@ -35,7 +35,7 @@ struct tail {
 };
 
 /* One signal of the record. */
-struct lane {
+struct cursor {
     struct tail tail;
     struct np_otlp_batch *batch;
     struct np_otlp_buffer body;
@@ -45,18 +45,18 @@ struct lane {
     size_t at, n;                /* items that are sent next */
     size_t n_points, n_lost;     /* of the range, in spans, log records, data points */
     size_t most_lines;           /* 0 = any number; fewer after a split */
-    int64_t cursor;              /* everything before it is done */
+    int64_t done_to;             /* everything before it is done */
     int64_t due_ns;              /* the next look at a growing record */
 };
 
 struct np_send_delivery {
     char *path;
-    struct np_send_outlets *outlets;
+    struct np_send_exporters *exporters;
     struct np_send_delivery_options options;
     struct np_spool_ledger *ledger;
     struct np_otlp_redactor *redactor; /* NULL = labels stay */
     struct np_spool_sampling sampling;
-    struct lane lane[NP_OTLP_N_SIGNALS];
+    struct cursor cursor[NP_OTLP_N_SIGNALS];
 };
 
 /* Reading. */
@@ -88,11 +88,11 @@ static void tail_done(struct tail *tail)
         close(tail->fd);
 }
 
-static bool lane_is_full(const struct np_send_outlet *outlet, const struct lane *lane)
+static bool cursor_is_full(const struct np_send_exporter *exporter, const struct cursor *cursor)
 {
-    return np_otlp_batch_count(lane->batch) > outlet->most_items ||
-           np_otlp_batch_bytes(lane->batch) > outlet->most_bytes ||
-           (lane->most_lines && lane->n_lines >= lane->most_lines);
+    return np_otlp_batch_count(cursor->batch) > exporter->most_items ||
+           np_otlp_batch_bytes(cursor->batch) > exporter->most_bytes ||
+           (cursor->most_lines && cursor->n_lines >= cursor->most_lines);
 }
 
 /* How reading a range ended. */
@@ -102,29 +102,29 @@ enum end { END_OF_RANGE, END_OF_RECORD, END_FULL, END_WAITS };
 static int load_line(struct np_send_delivery *delivery, enum np_otlp_signal signal, bool is_exact,
                      const char *line, size_t length, enum end *end)
 {
-    const struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
-    struct lane *lane = &delivery->lane[signal];
-    size_t before = np_otlp_batch_count(lane->batch);
+    const struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
+    struct cursor *cursor = &delivery->cursor[signal];
+    size_t before = np_otlp_batch_count(cursor->batch);
     enum np_otlp_line what = NP_OTLP_LINE_NOTHING;
     enum np_otlp_signal of;
 
     if (np_otlp_line_signal(line, length, &of) && of != signal)
         return 0;
-    int code = np_otlp_batch_add_line(lane->batch, line, length, &what);
+    int code = np_otlp_batch_add_line(cursor->batch, line, length, &what);
     if (code < 0)
         return code;
     if (what == NP_OTLP_LINE_WAITS)
         *end = END_WAITS;
-    else if (is_exact ? np_otlp_batch_bytes(lane->batch) > MOST_BYTES_PENDING
-                      : np_otlp_batch_count(lane->batch) > before && before > 0 &&
-                            lane_is_full(outlet, lane))
+    else if (is_exact ? np_otlp_batch_bytes(cursor->batch) > MOST_BYTES_PENDING
+                      : np_otlp_batch_count(cursor->batch) > before && before > 0 &&
+                            cursor_is_full(exporter, cursor))
         *end = END_FULL;
     if (*end == END_WAITS || *end == END_FULL) {
-        np_spool_lines_put_back(&lane->tail.lines);
+        np_spool_lines_put_back(&cursor->tail.lines);
         return 0;
     }
-    lane->n_lines += np_otlp_batch_count(lane->batch) > before;
-    lane->n_items = np_otlp_batch_count(lane->batch);
+    cursor->n_lines += np_otlp_batch_count(cursor->batch) > before;
+    cursor->n_items = np_otlp_batch_count(cursor->batch);
     return 0;
 }
 
@@ -132,17 +132,17 @@ static int read_range(struct np_send_delivery *delivery, enum np_otlp_signal sig
                       struct np_spool_range range, bool is_exact, enum end *end,
                       struct np_error *err)
 {
-    struct lane *lane = &delivery->lane[signal];
-    struct np_spool_lines *lines = &lane->tail.lines;
+    struct cursor *cursor = &delivery->cursor[signal];
+    struct np_spool_lines *lines = &cursor->tail.lines;
     const char *line;
     size_t length;
     int more;
 
-    NP_TRY(tail_seek(&lane->tail, range.from, err));
+    NP_TRY(tail_seek(&cursor->tail, range.from, err));
     *end = END_OF_RECORD;
     while ((more = np_spool_lines_next(lines, &line, &length, err)) > 0) {
         bool is_half = !lines->ends_in_newline && delivery->options.life == NP_SPOOL_GROWING;
-        if (is_half || lane->tail.base + lines->offset >= range.to) {
+        if (is_half || cursor->tail.base + lines->offset >= range.to) {
             np_spool_lines_put_back(lines);
             *end = is_half ? END_OF_RECORD : END_OF_RANGE;
             break;
@@ -151,7 +151,7 @@ static int read_range(struct np_send_delivery *delivery, enum np_otlp_signal sig
         if (code < 0)
             return np_error_set(err, code, "no memory for a batch of telemetry");
         if (!is_exact &&
-            np_otlp_batch_count(lane->batch) == delivery->outlets->outlet[signal].most_items)
+            np_otlp_batch_count(cursor->batch) == delivery->exporters->exporter[signal].most_items)
             *end = END_FULL; /* nothing more fits: the next line need not be tried */
         if (*end != END_OF_RECORD)
             break;
@@ -159,10 +159,10 @@ static int read_range(struct np_send_delivery *delivery, enum np_otlp_signal sig
     return more < 0 ? more : 0;
 }
 
-/* Through the lane's descriptor, which is put back to where it stood. */
+/* Through the cursor's descriptor, which is put back to where it stood. */
 static int read_decisions(struct np_send_delivery *delivery, struct np_error *err)
 {
-    struct tail *tail = &delivery->lane[NP_OTLP_TRACES].tail;
+    struct tail *tail = &delivery->cursor[NP_OTLP_TRACES].tail;
     off_t at = lseek(tail->fd, 0, SEEK_CUR);
 
     NP_TRY(np_spool_sampling_read(&delivery->sampling, tail->fd, err));
@@ -171,22 +171,22 @@ static int read_decisions(struct np_send_delivery *delivery, struct np_error *er
     return 0;
 }
 
-/* Fill the lane's batch from `range`, all of it or (not exact) as much as one request takes. */
+/* Fill the cursor's batch from `range`, all of it or (not exact) as much as one request takes. */
 static int load(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                 struct np_spool_range range, bool is_exact, enum end *end, struct np_error *err)
 {
-    struct lane *lane = &delivery->lane[signal];
+    struct cursor *cursor = &delivery->cursor[signal];
 
-    np_otlp_batch_clear(lane->batch);
-    lane->n_items = lane->n_points = lane->n_lines = lane->n_lost = lane->at = 0;
-    lane->range = (struct np_spool_range){0, 0};
-    if (signal == NP_OTLP_TRACES && delivery->options.decisions != NP_SEND_PASS_DECISIONS)
+    np_otlp_batch_clear(cursor->batch);
+    cursor->n_items = cursor->n_points = cursor->n_lines = cursor->n_lost = cursor->at = 0;
+    cursor->range = (struct np_spool_range){0, 0};
+    if (signal == NP_OTLP_TRACES && delivery->options.decisions != NP_SEND_IGNORE_DECISIONS)
         NP_TRY(read_decisions(delivery, err));
     NP_TRY(read_range(delivery, signal, range, is_exact, end, err));
-    int64_t to = tail_at(&lane->tail);
-    lane->range = (struct np_spool_range){range.from, is_exact ? range.to : to};
-    lane->n = lane->n_items;
-    lane->n_points = np_otlp_batch_points(lane->batch, 0, lane->n_items);
+    int64_t to = tail_at(&cursor->tail);
+    cursor->range = (struct np_spool_range){range.from, is_exact ? range.to : to};
+    cursor->n = cursor->n_items;
+    cursor->n_points = np_otlp_batch_points(cursor->batch, 0, cursor->n_items);
     return 0;
 }
 
@@ -195,22 +195,22 @@ static int load(struct np_send_delivery *delivery, enum np_otlp_signal signal,
 static int note(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                 enum np_spool_mark mark, const char *text)
 {
-    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
-    const struct lane *lane = &delivery->lane[signal];
+    struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
+    const struct cursor *cursor = &delivery->cursor[signal];
     const struct np_spool_entry entry = {
-        .destination = outlet->to->id,
+        .destination = exporter->to->id,
         .signal = signal,
-        .range = lane->range,
+        .range = cursor->range,
         .mark = mark,
-        .n_items = (int64_t)lane->n_points,
-        .n_rejected = mark == NP_SPOOL_MARK_PARTIAL ? (int64_t)lane->n_lost : 0,
+        .n_items = (int64_t)cursor->n_points,
+        .n_rejected = mark == NP_SPOOL_MARK_PARTIAL ? (int64_t)cursor->n_lost : 0,
         .text = text,
     };
     struct np_error err = {0};
     int code = np_spool_ledger_note(delivery->ledger, &entry, &err);
 
     if (code < 0)
-        np_send_outlet_complain(outlet, "the ledger cannot be written", err.text);
+        np_send_exporter_set_trouble(exporter, "the ledger cannot be written", err.text);
     return code;
 }
 
@@ -218,14 +218,14 @@ static int note(struct np_send_delivery *delivery, enum np_otlp_signal signal,
 static enum np_send_step back_off(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                   double asked_s, int64_t *when_ns)
 {
-    struct np_send_outlets *outlets = delivery->outlets;
-    struct np_send_outlet *outlet = &outlets->outlet[signal];
+    struct np_send_exporters *exporters = delivery->exporters;
+    struct np_send_exporter *exporter = &exporters->exporter[signal];
 
-    outlet->not_before_ns =
-        outlets->post.now_ns(outlets->post.self) + np_send_retry_wait_ns(&outlet->retry, asked_s);
-    outlet->asked_ns = asked_s >= 0 ? outlet->not_before_ns : 0;
-    *when_ns = outlet->not_before_ns;
-    bool in_time = *when_ns < np_send_outlet_last_ns(outlets, signal);
+    exporter->not_before_ns = exporters->network.now_ns(exporters->network.self) +
+                              np_send_retry_wait_ns(&exporter->retry, asked_s);
+    exporter->asked_ns = asked_s >= 0 ? exporter->not_before_ns : 0;
+    *when_ns = exporter->not_before_ns;
+    bool in_time = *when_ns < np_send_exporter_last_ns(exporters, signal);
     return in_time ? NP_SEND_STEP_LATER : NP_SEND_STEP_OVER;
 }
 
@@ -233,56 +233,56 @@ static enum np_send_step back_off(struct np_send_delivery *delivery, enum np_otl
 static enum np_send_step advance(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                  const char *text)
 {
-    struct lane *lane = &delivery->lane[signal];
+    struct cursor *cursor = &delivery->cursor[signal];
 
-    lane->at += lane->n;
-    lane->n = lane->n_items - lane->at;
-    if (lane->n > 0)
+    cursor->at += cursor->n;
+    cursor->n = cursor->n_items - cursor->at;
+    if (cursor->n > 0)
         return NP_SEND_STEP_ON;
     note(delivery, signal,
-         lane->n_lost == 0                ? NP_SPOOL_MARK_ACCEPTED
-         : lane->n_lost == lane->n_points ? NP_SPOOL_MARK_DROPPED
-                                          : NP_SPOOL_MARK_PARTIAL,
+         cursor->n_lost == 0                  ? NP_SPOOL_MARK_ACCEPTED
+         : cursor->n_lost == cursor->n_points ? NP_SPOOL_MARK_DROPPED
+                                              : NP_SPOOL_MARK_PARTIAL,
          text);
-    if (!lane->is_pending)
-        lane->cursor = lane->range.to;
-    lane->range = (struct np_spool_range){0, 0};
-    lane->most_lines = 0;
+    if (!cursor->is_pending)
+        cursor->done_to = cursor->range.to;
+    cursor->range = (struct np_spool_range){0, 0};
+    cursor->most_lines = 0;
     return NP_SEND_STEP_ON;
 }
 
 static enum np_send_step accepted(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                   const struct np_send_reply *reply)
 {
-    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
-    struct lane *lane = &delivery->lane[signal];
+    struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
+    struct cursor *cursor = &delivery->cursor[signal];
     int64_t n_rejected = reply->outcome == NP_SEND_PARTIAL ? reply->n_rejected : 0;
-    int64_t n_points = (int64_t)np_otlp_batch_points(lane->batch, lane->at, lane->n);
+    int64_t n_points = (int64_t)np_otlp_batch_points(cursor->batch, cursor->at, cursor->n);
 
     if (n_rejected < 0 || n_rejected > n_points)
         n_rejected = n_points; /* servers may lie */
-    np_send_retry_reset(&outlet->retry);
-    outlet->tally.n_exported += n_points - n_rejected;
-    outlet->tally.n_rejected += n_rejected;
-    outlet->tally.n_bytes += (int64_t)lane->body.length;
-    lane->n_lost += (size_t)n_rejected;
+    np_send_retry_reset(&exporter->retry);
+    exporter->tally.n_exported += n_points - n_rejected;
+    exporter->tally.n_rejected += n_rejected;
+    exporter->tally.n_bytes += (int64_t)cursor->body.length;
+    cursor->n_lost += (size_t)n_rejected;
     if (n_rejected > 0)
-        np_send_outlet_complain(outlet, "accepted in part", reply->text);
+        np_send_exporter_set_trouble(exporter, "accepted in part", reply->text);
     return advance(delivery, signal, reply->text);
 }
 
 static enum np_send_step dropped(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                  const struct np_send_reply *reply)
 {
-    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
-    struct lane *lane = &delivery->lane[signal];
+    struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
+    struct cursor *cursor = &delivery->cursor[signal];
 
-    np_send_retry_reset(&outlet->retry);
-    outlet->tally.n_failed++;
-    size_t n_points = np_otlp_batch_points(lane->batch, lane->at, lane->n);
-    outlet->tally.n_dropped += (int64_t)n_points;
-    lane->n_lost += n_points;
-    np_send_outlet_complain(outlet, "refused", reply->text);
+    np_send_retry_reset(&exporter->retry);
+    exporter->tally.n_failed++;
+    size_t n_points = np_otlp_batch_points(cursor->batch, cursor->at, cursor->n);
+    exporter->tally.n_dropped += (int64_t)n_points;
+    cursor->n_lost += n_points;
+    np_send_exporter_set_trouble(exporter, "refused", reply->text);
     return advance(delivery, signal, reply->text);
 }
 
@@ -290,20 +290,20 @@ static enum np_send_step dropped(struct np_send_delivery *delivery, enum np_otlp
 static enum np_send_step too_large(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                    const struct np_send_reply *reply)
 {
-    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
-    struct lane *lane = &delivery->lane[signal];
+    struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
+    struct cursor *cursor = &delivery->cursor[signal];
 
-    if (lane->n_lines > 1) {
-        size_t half = np_otlp_batch_bytes(lane->batch) / 2;
-        if (half < outlet->most_bytes)
-            outlet->most_bytes = half > LEAST_MOST_BYTES ? half : LEAST_MOST_BYTES;
-        lane->most_lines = lane->n_lines / 2;
+    if (cursor->n_lines > 1) {
+        size_t half = np_otlp_batch_bytes(cursor->batch) / 2;
+        if (half < exporter->most_bytes)
+            exporter->most_bytes = half > LEAST_MOST_BYTES ? half : LEAST_MOST_BYTES;
+        cursor->most_lines = cursor->n_lines / 2;
         note(delivery, signal, NP_SPOOL_MARK_SPLIT, reply->text);
-        lane->range = (struct np_spool_range){0, 0};
+        cursor->range = (struct np_spool_range){0, 0};
         return NP_SEND_STEP_ON;
     }
-    if (lane->n > 1) {
-        lane->n = (lane->n + 1) / 2;
+    if (cursor->n > 1) {
+        cursor->n = (cursor->n + 1) / 2;
         return NP_SEND_STEP_ON;
     }
     return dropped(delivery, signal, reply);
@@ -312,28 +312,28 @@ static enum np_send_step too_large(struct np_send_delivery *delivery, enum np_ot
 static enum np_send_step failed(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                 const struct np_send_reply *reply, int64_t *when_ns)
 {
-    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
 
-    outlet->tally.n_failed++;
-    np_send_outlet_complain(outlet,
-                            reply->outcome == NP_SEND_UNREACHABLE ? "not reachable"
-                            : reply->outcome == NP_SEND_REFUSED   ? "not let in"
-                                                                  : "to be sent again",
-                            reply->text);
+    exporter->tally.n_failed++;
+    np_send_exporter_set_trouble(exporter,
+                                 reply->outcome == NP_SEND_UNREACHABLE ? "not reachable"
+                                 : reply->outcome == NP_SEND_REFUSED   ? "not let in"
+                                                                       : "to be sent again",
+                                 reply->text);
     return back_off(delivery, signal, reply->retry_after_s, when_ns);
 }
 
 static enum np_send_step settle(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                 const struct np_send_reply *reply, int64_t *when_ns)
 {
-    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
 
     if (reply->outcome == NP_SEND_CANCELED) { /* time ran out, or the caller looks after us */
         *when_ns = 0;
         return NP_SEND_STEP_LATER;
     }
-    bool lets_in = np_send_outlet_heed(outlet, reply);
-    outlet->tally.n_requests++;
+    bool lets_in = np_send_exporter_note_reply(exporter, reply);
+    exporter->tally.n_requests++;
     switch (reply->outcome) {
     case NP_SEND_ACCEPTED:
     case NP_SEND_PARTIAL:
@@ -350,56 +350,57 @@ static enum np_send_step settle(struct np_send_delivery *delivery, enum np_otlp_
     return failed(delivery, signal, reply, when_ns);
 }
 
-/* Encode the lane's next items and send them. */
+/* Encode the cursor's next items and send them. */
 static enum np_send_step send_items(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                     int64_t *when_ns)
 {
-    struct np_send_outlets *outlets = delivery->outlets;
-    struct np_send_outlet *outlet = &outlets->outlet[signal];
-    struct lane *lane = &delivery->lane[signal];
+    struct np_send_exporters *exporters = delivery->exporters;
+    struct np_send_exporter *exporter = &exporters->exporter[signal];
+    struct cursor *cursor = &delivery->cursor[signal];
     struct np_send_reply reply = {.grpc_status = -1, .retry_after_s = -1};
-    bool is_whole = lane->n == lane->n_items;
+    bool is_whole = cursor->n == cursor->n_items;
     char id[NP_SPOOL_BATCH_ID];
 
-    np_otlp_buffer_cut(&lane->body, 0);
-    lane->body.most = np_send_most_bytes(outlet->to->protocol);
-    int code = np_otlp_batch_encode(lane->batch, lane->at, lane->n, &lane->body);
+    np_otlp_buffer_cut(&cursor->body, 0);
+    cursor->body.most = np_send_most_bytes(exporter->to->protocol);
+    int code = np_otlp_batch_encode(cursor->batch, cursor->at, cursor->n, &cursor->body);
     if (code == NP_EVALUE) {
         snprintf(reply.text, sizeof(reply.text), "more than %zu bytes in one request",
-                 lane->body.most);
+                 cursor->body.most);
         return too_large(delivery, signal, &reply);
     }
     if (code < 0) {
-        np_send_outlet_complain(outlet, "no memory for a request", "");
+        np_send_exporter_set_trouble(exporter, "no memory for a request", "");
         return back_off(delivery, signal, -1, when_ns);
     }
-    np_spool_batch_id(delivery->path, signal, &lane->range, is_whole ? 0 : lane->at,
-                      is_whole ? 0 : lane->n, id);
-    const struct np_send_parcel parcel = {outlet->to, id, lane->body.bytes, lane->body.length};
-    np_send_outlet_send(outlets, signal, &parcel, &reply);
+    np_spool_batch_id(delivery->path, signal, &cursor->range, is_whole ? 0 : cursor->at,
+                      is_whole ? 0 : cursor->n, id);
+    const struct np_send_request request = {exporter->to, id, cursor->body.bytes,
+                                            cursor->body.length};
+    np_send_exporter_send(exporters, signal, &request, &reply);
     return settle(delivery, signal, &reply, when_ns);
 }
 
 /* Ask whether anybody is there. Any answer but "not now" and "not you" will do. */
-static enum np_send_step greet(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+static enum np_send_step probe(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                int64_t *when_ns)
 {
-    struct np_send_outlets *outlets = delivery->outlets;
-    struct np_send_outlet *outlet = &outlets->outlet[signal];
+    struct np_send_exporters *exporters = delivery->exporters;
+    struct np_send_exporter *exporter = &exporters->exporter[signal];
     struct np_send_reply reply = {.grpc_status = -1, .retry_after_s = -1};
-    const char *empty = outlet->to->protocol == NP_OTLP_HTTP_JSON ? "{}" : "";
-    const struct np_send_parcel parcel = {
-        .to = outlet->to, .body = empty, .n_bytes = strlen(empty)};
+    const char *empty = exporter->to->protocol == NP_OTLP_HTTP_JSON ? "{}" : "";
+    const struct np_send_request request = {
+        .to = exporter->to, .body = empty, .n_bytes = strlen(empty)};
 
-    np_send_outlet_send(outlets, signal, &parcel, &reply);
+    np_send_exporter_send(exporters, signal, &request, &reply);
     if (reply.outcome == NP_SEND_CANCELED) {
         *when_ns = 0;
         return NP_SEND_STEP_LATER;
     }
-    bool lets_in = np_send_outlet_heed(outlet, &reply);
+    bool lets_in = np_send_exporter_note_reply(exporter, &reply);
     if (lets_in && reply.outcome != NP_SEND_RETRY && reply.outcome != NP_SEND_UNREACHABLE)
         return NP_SEND_STEP_ON;
-    outlet->tally.n_requests++;
+    exporter->tally.n_requests++;
     return failed(delivery, signal, &reply, when_ns);
 }
 
@@ -409,59 +410,59 @@ static enum np_send_step greet(struct np_send_delivery *delivery, enum np_otlp_s
 static int64_t next_look_ns(const struct np_send_delivery *delivery, enum np_otlp_signal signal)
 {
     static const double SHORTEST_S = 0.02;
-    const struct np_send_post *post = &delivery->outlets->post;
-    double delay_s = delivery->outlets->outlet[signal].delay_s;
+    const struct np_send_network *network = &delivery->exporters->network;
+    double delay_s = delivery->exporters->exporter[signal].delay_s;
 
     if (delay_s < SHORTEST_S)
         delay_s = SHORTEST_S;
-    return post->now_ns(post->self) + (int64_t)(delay_s * 1e9);
+    return network->now_ns(network->self) + (int64_t)(delay_s * 1e9);
 }
 
 /* Load what comes next and note that it leaves. Returns 1, 0 (`*step` says what instead). */
 static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal, int64_t *when_ns,
                    enum np_send_step *step)
 {
-    struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
-    struct lane *lane = &delivery->lane[signal];
+    struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
+    struct cursor *cursor = &delivery->cursor[signal];
     struct np_spool_range range;
     struct np_error err = {0};
     enum end end;
-    bool is_pending = np_spool_ledger_in_flight(delivery->ledger, outlet->to->id, signal,
+    bool is_pending = np_spool_ledger_in_flight(delivery->ledger, exporter->to->id, signal,
                                                 delivery->options.scope, &range);
 
     if (!is_pending)
-        range = np_spool_ledger_gap(delivery->ledger, outlet->to->id, signal,
-                                    delivery->options.scope, lane->cursor);
+        range = np_spool_ledger_gap(delivery->ledger, exporter->to->id, signal,
+                                    delivery->options.scope, cursor->done_to);
     if (load(delivery, signal, range, is_pending, &end, &err) < 0) {
-        np_send_outlet_complain(outlet, "the record cannot be read", err.text);
+        np_send_exporter_set_trouble(exporter, "the record cannot be read", err.text);
         *step = back_off(delivery, signal, -1, when_ns);
         return 0;
     }
-    lane->is_pending = is_pending;
+    cursor->is_pending = is_pending;
     if (is_pending && end == END_WAITS) { /* it was made when nothing waited: later, whole */
-        lane->range = (struct np_spool_range){0, 0};
-        *when_ns = lane->due_ns = next_look_ns(delivery, signal);
+        cursor->range = (struct np_spool_range){0, 0};
+        *when_ns = cursor->due_ns = next_look_ns(delivery, signal);
         *step = NP_SEND_STEP_DONE;
         return 0;
     }
-    bool is_foreign = is_pending && (end == END_FULL || lane->n_items == 0);
-    if (lane->n_items > 0 && !is_foreign) {
+    bool is_foreign = is_pending && (end == END_FULL || cursor->n_items == 0);
+    if (cursor->n_items > 0 && !is_foreign) {
         if (is_pending || note(delivery, signal, NP_SPOOL_MARK_SENDING, NULL) == 0)
             return 1;
-        lane->range = (struct np_spool_range){0, 0};
+        cursor->range = (struct np_spool_range){0, 0};
         *step = back_off(delivery, signal, -1, when_ns);
         return 0;
     }
     if (is_foreign) /* a ledger that does not belong to this record */
         note(delivery, signal, NP_SPOOL_MARK_SPLIT, "no batch");
-    else if (lane->range.to > lane->cursor)
-        lane->cursor = lane->range.to;
-    lane->range = (struct np_spool_range){0, 0};
+    else if (cursor->range.to > cursor->done_to)
+        cursor->done_to = cursor->range.to;
+    cursor->range = (struct np_spool_range){0, 0};
     bool is_end = !is_pending && (end == END_OF_RECORD || end == END_WAITS);
     *step = is_end ? NP_SEND_STEP_DONE : NP_SEND_STEP_ON;
     if (*step == NP_SEND_STEP_DONE) {
-        lane->due_ns = next_look_ns(delivery, signal);
-        *when_ns = lane->due_ns;
+        cursor->due_ns = next_look_ns(delivery, signal);
+        *when_ns = cursor->due_ns;
     }
     return 0;
 }
@@ -469,27 +470,27 @@ static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal
 enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
                                         enum np_otlp_signal signal, int64_t *when_ns)
 {
-    struct np_send_outlets *outlets = delivery->outlets;
-    const struct np_send_outlet *outlet = &outlets->outlet[signal];
-    struct lane *lane = &delivery->lane[signal];
+    struct np_send_exporters *exporters = delivery->exporters;
+    const struct np_send_exporter *exporter = &exporters->exporter[signal];
+    struct cursor *cursor = &delivery->cursor[signal];
     enum np_send_step step = NP_SEND_STEP_ON;
 
     *when_ns = INT64_MAX;
-    if (!outlet->to)
+    if (!exporter->to)
         return NP_SEND_STEP_DONE;
-    int64_t now_ns = outlets->post.now_ns(outlets->post.self);
-    int64_t last_ns = np_send_outlet_last_ns(outlets, signal);
-    if (now_ns >= last_ns || outlet->not_before_ns >= last_ns)
+    int64_t now_ns = exporters->network.now_ns(exporters->network.self);
+    int64_t last_ns = np_send_exporter_last_ns(exporters, signal);
+    if (now_ns >= last_ns || exporter->not_before_ns >= last_ns)
         return NP_SEND_STEP_OVER;
-    if (now_ns < outlet->not_before_ns) {
-        *when_ns = outlet->not_before_ns;
+    if (now_ns < exporter->not_before_ns) {
+        *when_ns = exporter->not_before_ns;
         return NP_SEND_STEP_LATER;
     }
-    if (outlets->greets && np_send_outlet_is_stranger(outlets, signal))
-        return greet(delivery, signal, when_ns);
-    bool is_looking = lane->range.to == 0;
-    if (is_looking && now_ns < lane->due_ns && delivery->options.life == NP_SPOOL_GROWING) {
-        *when_ns = lane->due_ns;
+    if (exporters->probes && np_send_exporter_is_unprobed(exporters, signal))
+        return probe(delivery, signal, when_ns);
+    bool is_looking = cursor->range.to == 0;
+    if (is_looking && now_ns < cursor->due_ns && delivery->options.life == NP_SPOOL_GROWING) {
+        *when_ns = cursor->due_ns;
         return NP_SEND_STEP_LATER;
     }
     if (is_looking && !prepare(delivery, signal, when_ns, &step))
@@ -508,8 +509,8 @@ int64_t np_send_delivery_owed_bytes(const struct np_send_delivery *delivery)
     int64_t done = INT64_MAX;
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        if (delivery->outlets->outlet[i].to && delivery->lane[i].cursor < done)
-            done = delivery->lane[i].cursor;
+        if (delivery->exporters->exporter[i].to && delivery->cursor[i].done_to < done)
+            done = delivery->cursor[i].done_to;
     if (done == INT64_MAX || stat(delivery->path, &status) != 0 || status.st_size < done)
         return 0;
     return status.st_size - done;
@@ -538,28 +539,28 @@ static enum np_otlp_selection select_span(void *context, const struct np_trace_i
     return waits ? NP_OTLP_WAIT : NP_OTLP_KEEP;
 }
 
-static int open_lane(struct np_send_delivery *delivery, enum np_otlp_signal signal,
-                     struct np_error *err)
+static int open_cursor(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                       struct np_error *err)
 {
-    struct lane *lane = &delivery->lane[signal];
-    const struct np_send_outlet *outlet = &delivery->outlets->outlet[signal];
+    struct cursor *cursor = &delivery->cursor[signal];
+    const struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
     const struct np_otlp_batch_options options = {
         .signal = signal,
-        .protocol = outlet->to->protocol,
+        .protocol = exporter->to->protocol,
         .redactor = delivery->redactor,
         .select = select_span,
         .context = delivery,
     };
     struct stat status;
 
-    lane->tail.fd = open(delivery->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (lane->tail.fd < 0 || fstat(lane->tail.fd, &status) != 0)
+    cursor->tail.fd = open(delivery->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (cursor->tail.fd < 0 || fstat(cursor->tail.fd, &status) != 0)
         return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot open the telemetry record",
                               delivery->path);
     if (!S_ISREG(status.st_mode))
         return np_error_set(err, NP_ENOINPUT, "'%s': expected a telemetry record, found no file",
                             delivery->path);
-    lane->batch = np_otlp_batch_new(&options);
+    cursor->batch = np_otlp_batch_new(&options);
     return 0;
 }
 
@@ -570,9 +571,9 @@ void np_send_delivery_freep(struct np_send_delivery **address)
     if (!delivery)
         return;
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        tail_done(&delivery->lane[i].tail);
-        np_otlp_batch_freep(&delivery->lane[i].batch);
-        np_otlp_buffer_done(&delivery->lane[i].body);
+        tail_done(&delivery->cursor[i].tail);
+        np_otlp_batch_freep(&delivery->cursor[i].batch);
+        np_otlp_buffer_done(&delivery->cursor[i].body);
     }
     np_spool_sampling_done(&delivery->sampling);
     np_otlp_redactor_freep(&delivery->redactor);
@@ -586,7 +587,7 @@ static int open_redactor(struct np_send_delivery *delivery, struct np_error *err
     enum np_naming naming = np_spool_record_naming(delivery->path);
     NP_AUTO(np_freep) char *folder = np_path_directory(delivery->path);
 
-    if (delivery->options.is_rehearsal)
+    if (delivery->options.is_dry_run)
         return 0;
     if (delivery->options.naming > naming)
         naming = delivery->options.naming;
@@ -599,7 +600,7 @@ static int open_redactor(struct np_send_delivery *delivery, struct np_error *err
     return 0;
 }
 
-int np_send_delivery_open(const char *record_path, struct np_send_outlets *outlets,
+int np_send_delivery_open(const char *record_path, struct np_send_exporters *exporters,
                           const struct np_send_delivery_options *options,
                           struct np_send_delivery **out, struct np_error *err)
 {
@@ -607,16 +608,16 @@ int np_send_delivery_open(const char *record_path, struct np_send_outlets *outle
     struct np_send_delivery *delivery = np_xcalloc(1, sizeof(*delivery));
 
     delivery->path = np_xstrdup(record_path);
-    delivery->outlets = outlets;
+    delivery->exporters = exporters;
     delivery->options = *options;
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        delivery->lane[i].tail.fd = -1;
+        delivery->cursor[i].tail.fd = -1;
     NP_TRY(open_redactor(delivery, err));
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        if (outlets->outlet[i].to)
-            NP_TRY(open_lane(delivery, (enum np_otlp_signal)i, err));
-    NP_TRY(options->is_rehearsal ? np_spool_ledger_read(record_path, &delivery->ledger, err)
-                                 : np_spool_ledger_open(record_path, &delivery->ledger, err));
+        if (exporters->exporter[i].to)
+            NP_TRY(open_cursor(delivery, (enum np_otlp_signal)i, err));
+    NP_TRY(options->is_dry_run ? np_spool_ledger_read(record_path, &delivery->ledger, err)
+                               : np_spool_ledger_open(record_path, &delivery->ledger, err));
     *out = delivery;
     delivery = NULL;
     return 0;

@@ -9,8 +9,9 @@ size_t np_send_most_bytes(enum np_otlp_protocol protocol)
     return protocol == NP_OTLP_GRPC ? NP_SEND_MOST_BYTES_GRPC : NP_SEND_MOST_BYTES_HTTP;
 }
 
-void np_send_outlets_init(struct np_send_outlets *outlets, const struct np_send_settings *settings,
-                          const struct np_send_post *post, uint64_t seed)
+void np_send_exporters_init(struct np_send_exporters *exporters,
+                            const struct np_send_settings *settings,
+                            const struct np_send_network *network, uint64_t seed)
 {
     const struct {
         double delay_s;
@@ -21,27 +22,28 @@ void np_send_outlets_init(struct np_send_outlets *outlets, const struct np_send_
         [NP_OTLP_METRICS] = {settings->logs.schedule_delay_s, 0}, /* the interval made them rare */
     };
 
-    *outlets = (struct np_send_outlets){.post = *post, .deadline_s = settings->deadline_s};
+    *exporters =
+        (struct np_send_exporters){.network = *network, .deadline_s = settings->deadline_s};
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        struct np_send_outlet *outlet = &outlets->outlet[i];
+        struct np_send_exporter *exporter = &exporters->exporter[i];
         bool sends = !settings->is_disabled && settings->to[i].url &&
                      (settings->exporters[i] & NP_SEND_TO_OTLP);
-        outlet->to = sends ? &settings->to[i] : NULL;
-        outlet->delay_s = of[i].delay_s;
-        outlet->most_items = of[i].most_items > 0 ? (size_t)of[i].most_items : SIZE_MAX;
-        outlet->most_bytes = np_send_most_bytes(settings->to[i].protocol);
-        np_random_seed(&outlet->retry.random, seed, (uint64_t)i);
+        exporter->to = sends ? &settings->to[i] : NULL;
+        exporter->delay_s = of[i].delay_s;
+        exporter->most_items = of[i].most_items > 0 ? (size_t)of[i].most_items : SIZE_MAX;
+        exporter->most_bytes = np_send_most_bytes(settings->to[i].protocol);
+        np_random_seed(&exporter->retry.random, seed, (uint64_t)i);
     }
 }
 
-void np_send_outlets_finish(struct np_send_outlets *outlets, int64_t now_ns)
+void np_send_exporters_finish(struct np_send_exporters *exporters, int64_t now_ns)
 {
-    if (outlets->finish_ns)
+    if (exporters->finish_ns)
         return;
-    outlets->finish_ns = now_ns;
+    exporters->finish_ns = now_ns;
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        np_send_retry_reset(&outlets->outlet[i].retry);
-        outlets->outlet[i].not_before_ns = outlets->outlet[i].asked_ns;
+        np_send_retry_reset(&exporters->exporter[i].retry);
+        exporters->exporter[i].not_before_ns = exporters->exporter[i].asked_ns;
     }
 }
 
@@ -53,7 +55,7 @@ static size_t server_length(const char *id)
     return host ? (size_t)(host - id) + 3 + strcspn(host + 3, "/") : strlen(id);
 }
 
-static bool same_server(const struct np_send_outlet *a, const struct np_send_outlet *b)
+static bool same_server(const struct np_send_exporter *a, const struct np_send_exporter *b)
 {
     if (!a->to || !b->to)
         return false;
@@ -61,44 +63,47 @@ static bool same_server(const struct np_send_outlet *a, const struct np_send_out
     return n == server_length(b->to->id) && memcmp(a->to->id, b->to->id, n) == 0;
 }
 
-static bool is_known(const struct np_send_outlets *outlets, enum np_otlp_signal signal)
+static bool is_known(const struct np_send_exporters *exporters, enum np_otlp_signal signal)
 {
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        if (outlets->outlet[i].has_answered &&
-            same_server(&outlets->outlet[signal], &outlets->outlet[i]))
+        if (exporters->exporter[i].has_answered &&
+            same_server(&exporters->exporter[signal], &exporters->exporter[i]))
             return true;
     return false;
 }
 
-bool np_send_outlet_is_stranger(const struct np_send_outlets *outlets, enum np_otlp_signal signal)
+bool np_send_exporter_is_unprobed(const struct np_send_exporters *exporters,
+                                  enum np_otlp_signal signal)
 {
-    return !is_known(outlets, signal) || (outlets->finish_ns && outlets->outlet[signal].is_down);
+    return !is_known(exporters, signal) ||
+           (exporters->finish_ns && exporters->exporter[signal].is_down);
 }
 
-/* When an outlet's time is over. */
-static int64_t limit_ns(const struct np_send_outlets *outlets, enum np_otlp_signal signal)
+/* When an exporter's time is over. */
+static int64_t limit_ns(const struct np_send_exporters *exporters, enum np_otlp_signal signal)
 {
-    if (!outlets->finish_ns)
+    if (!exporters->finish_ns)
         return INT64_MAX;
-    if (np_send_outlet_is_stranger(outlets, signal))
-        return outlets->finish_ns + NP_SEND_MOMENT_NS;
-    return outlets->finish_ns + (int64_t)(outlets->deadline_s * 1e9);
+    if (np_send_exporter_is_unprobed(exporters, signal))
+        return exporters->finish_ns + NP_SEND_UNPROBED_NS;
+    return exporters->finish_ns + (int64_t)(exporters->deadline_s * 1e9);
 }
 
-int64_t np_send_outlet_last_ns(const struct np_send_outlets *outlets, enum np_otlp_signal signal)
+int64_t np_send_exporter_last_ns(const struct np_send_exporters *exporters,
+                                 enum np_otlp_signal signal)
 {
-    int64_t limit = limit_ns(outlets, signal);
-    bool is_greeting = outlets->greets && np_send_outlet_is_stranger(outlets, signal);
+    int64_t limit = limit_ns(exporters, signal);
+    bool is_probe = exporters->probes && np_send_exporter_is_unprobed(exporters, signal);
 
-    return outlets->finish_ns && !is_greeting ? limit - 2 * outlets->answer_ns : limit;
+    return exporters->finish_ns && !is_probe ? limit - 2 * exporters->answer_ns : limit;
 }
 
 /* One slow answer is soon forgotten over quick ones. */
-static void note_answer(struct np_send_outlets *outlets, int64_t took_ns)
+static void note_answer(struct np_send_exporters *exporters, int64_t took_ns)
 {
-    int64_t before_ns = outlets->answer_ns / 2;
+    int64_t before_ns = exporters->answer_ns / 2;
 
-    outlets->answer_ns = took_ns > before_ns ? took_ns : before_ns;
+    exporters->answer_ns = took_ns > before_ns ? took_ns : before_ns;
 }
 
 static bool is_answer(const struct np_send_reply *reply)
@@ -109,34 +114,34 @@ static bool is_answer(const struct np_send_reply *reply)
            (taken || reply->http_status > 0 || reply->grpc_status >= 0);
 }
 
-void np_send_outlet_send(struct np_send_outlets *outlets, enum np_otlp_signal signal,
-                         const struct np_send_parcel *parcel, struct np_send_reply *reply)
+void np_send_exporter_send(struct np_send_exporters *exporters, enum np_otlp_signal signal,
+                           const struct np_send_request *request, struct np_send_reply *reply)
 {
-    const struct np_send_post *post = &outlets->post;
-    int64_t start_ns = post->now_ns(post->self);
+    const struct np_send_network *network = &exporters->network;
+    int64_t start_ns = network->now_ns(network->self);
 
-    post->send(post->self, parcel, limit_ns(outlets, signal), reply);
+    network->send(network->self, request, limit_ns(exporters, signal), reply);
     if (is_answer(reply))
-        note_answer(outlets, post->now_ns(post->self) - start_ns);
+        note_answer(exporters, network->now_ns(network->self) - start_ns);
 }
 
-bool np_send_outlets_have_answer(const struct np_send_outlets *outlets)
+bool np_send_exporters_have_answer(const struct np_send_exporters *exporters)
 {
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        if (outlets->outlet[i].to && !outlets->outlet[i].is_down &&
-            is_known(outlets, (enum np_otlp_signal)i))
+        if (exporters->exporter[i].to && !exporters->exporter[i].is_down &&
+            is_known(exporters, (enum np_otlp_signal)i))
             return true;
     return false;
 }
 
-bool np_send_outlets_are_well(const struct np_send_outlets *outlets)
+bool np_send_exporters_are_up(const struct np_send_exporters *exporters)
 {
     bool some = false;
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        if (outlets->outlet[i].is_down)
+        if (exporters->exporter[i].is_down)
             return false;
-        some = some || outlets->outlet[i].has_answered;
+        some = some || exporters->exporter[i].has_answered;
     }
     return some;
 }
@@ -149,21 +154,23 @@ static bool is_closed_door(const struct np_send_reply *reply)
            reply->http_status == 401 || reply->http_status == 403 || reply->http_status == 407;
 }
 
-bool np_send_outlet_heed(struct np_send_outlet *outlet, const struct np_send_reply *reply)
+bool np_send_exporter_note_reply(struct np_send_exporter *exporter,
+                                 const struct np_send_reply *reply)
 {
     bool answered = is_answer(reply);
     bool closed = reply->outcome == NP_SEND_REFUSED && is_closed_door(reply);
 
-    outlet->has_answered = outlet->has_answered || (answered && !closed);
-    outlet->is_down = reply->outcome == NP_SEND_UNREACHABLE || closed ||
-                      (reply->outcome == NP_SEND_RETRY && !answered);
+    exporter->has_answered = exporter->has_answered || (answered && !closed);
+    exporter->is_down = reply->outcome == NP_SEND_UNREACHABLE || closed ||
+                        (reply->outcome == NP_SEND_RETRY && !answered);
     return !closed;
 }
 
-void np_send_outlet_complain(struct np_send_outlet *outlet, const char *what, const char *text)
+void np_send_exporter_set_trouble(struct np_send_exporter *exporter, const char *what,
+                                  const char *text)
 {
     NP_AUTO(np_freep) char *all = np_xasprintf("%s%s%s", what, *text ? ": " : "", text);
 
-    np_utf8_cut(all, sizeof(outlet->trouble) - 1);
-    memcpy(outlet->trouble, all, strlen(all) + 1);
+    np_utf8_cut(all, sizeof(exporter->trouble) - 1);
+    memcpy(exporter->trouble, all, strlen(all) + 1);
 }

@@ -57,8 +57,8 @@ struct child {
     struct shared *shared;
     int channel;
     pid_t supervisor;
-    struct np_send_network *network; /* NULL: a test's post */
-    struct np_send_outlets outlets;
+    struct np_send_connections *connections; /* NULL: a test's post */
+    struct np_send_exporters exporters;
     struct np_send_delivery *own;
     struct np_strings records; /* of earlier runs, with those that are done */
     size_t next_record;
@@ -77,18 +77,18 @@ static void publish(struct child *child)
     bool is_down = false;
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        const struct np_send_outlet *outlet = &child->outlets.outlet[i];
-        const int64_t now[N_COUNTERS] = {outlet->tally.n_exported, outlet->tally.n_rejected,
-                                         outlet->tally.n_dropped,  outlet->tally.n_requests,
-                                         outlet->tally.n_failed,   outlet->tally.n_bytes};
+        const struct np_send_exporter *exporter = &child->exporters.exporter[i];
+        const int64_t now[N_COUNTERS] = {exporter->tally.n_exported, exporter->tally.n_rejected,
+                                         exporter->tally.n_dropped,  exporter->tally.n_requests,
+                                         exporter->tally.n_failed,   exporter->tally.n_bytes};
         for (int k = 0; k < N_COUNTERS; k++)
             shared->counter[i][k] = now[k];
-        is_down = is_down || (outlet->to && outlet->is_down);
-        if (outlet->trouble[0])
-            memcpy(shared->trouble, outlet->trouble, sizeof(shared->trouble));
+        is_down = is_down || (exporter->to && exporter->is_down);
+        if (exporter->trouble[0])
+            memcpy(shared->trouble, exporter->trouble, sizeof(shared->trouble));
     }
     shared->is_down = is_down;
-    shared->has_answer = np_send_outlets_have_answer(&child->outlets);
+    shared->has_answer = np_send_exporters_have_answer(&child->exporters);
     if (child->own)
         shared->owed_bytes = np_send_delivery_owed_bytes(child->own);
 }
@@ -155,13 +155,13 @@ static void close_orphan(struct child *child)
 
 static void finish_if_told(struct child *child)
 {
-    if (!child->is_finishing || child->outlets.finish_ns)
+    if (!child->is_finishing || child->exporters.finish_ns)
         return;
     if (child->is_orphan)
         close_orphan(child);
-    else if (child->network) /* FINISH was taken: the next byte can only be CUT_OFF */
-        np_send_network_cancel_by(child->network, child->channel);
-    np_send_outlets_finish(&child->outlets, np_clock_mono_ns());
+    else if (child->connections) /* FINISH was taken: the next byte can only be CUT_OFF */
+        np_send_connections_cancel_by(child->connections, child->channel);
+    np_send_exporters_finish(&child->exporters, np_clock_mono_ns());
     np_send_delivery_at_rest(child->own);
 }
 
@@ -243,7 +243,7 @@ static bool open_earlier(struct child *child, const char *path)
     if (np_spool_pending_is_growing(path))
         return false;
     /* The ledger's lock first: who has it may close the spans. */
-    if (np_send_delivery_open(path, &child->outlets, &options, &child->earlier, NULL) < 0)
+    if (np_send_delivery_open(path, &child->exporters, &options, &child->earlier, NULL) < 0)
         return false;
     if (np_spool_pending_settle(path, &life, NULL) == 0 && life == NP_SPOOL_COMPLETE)
         return true;
@@ -257,7 +257,7 @@ static enum progress serve_earlier(struct child *child, int64_t *when_ns)
 {
     unsigned busy = ALL_SIGNALS;
 
-    if (!np_send_outlets_are_well(&child->outlets))
+    if (!np_send_exporters_are_up(&child->exporters))
         return TIME_IS_UP;
     if (!child->has_listed)
         list_earlier(child);
@@ -286,7 +286,7 @@ static void serve_all(struct child *child)
         int64_t when_ns = INT64_MAX;
 
         finish_if_told(child);
-        bool is_finishing = child->outlets.finish_ns != 0;
+        bool is_finishing = child->exporters.finish_ns != 0;
         enum progress own = serve_own(child, &when_ns);
         if (is_finishing && own == ALL_DONE && !child->is_left_open && !child->is_cleared) {
             np_spool_pending_clear(child->options->record_path);
@@ -296,7 +296,7 @@ static void serve_all(struct child *child)
         if (is_finishing && own != TO_GO_ON && earlier != TO_GO_ON)
             return;
         publish(child);
-        if (is_finishing == (child->outlets.finish_ns != 0)) /* else the end was just told */
+        if (is_finishing == (child->exporters.finish_ns != 0)) /* else the end was just told */
             listen_until(child, when_ns);
     }
 }
@@ -307,7 +307,7 @@ static int open_own(struct child *child, const struct np_send_delivery_options *
 {
     for (;;) {
         bool is_last = child->is_finishing;
-        int code = np_send_delivery_open(child->options->record_path, &child->outlets, own,
+        int code = np_send_delivery_open(child->options->record_path, &child->exporters, own,
                                          &child->own, err);
         if (code != NP_EBUSY || is_last)
             return code;
@@ -331,19 +331,20 @@ static int run_sender(void *context, int channel)
         .life = NP_SPOOL_GROWING,
         .scope = NP_SPOOL_NOT_ANYWHERE,
         .naming = child->options->naming,
-        .decisions = settings->keeps_all_traces ? NP_SEND_PASS_DECISIONS : NP_SEND_AWAIT_DECISIONS,
+        .decisions =
+            settings->keeps_all_traces ? NP_SEND_IGNORE_DECISIONS : NP_SEND_AWAIT_DECISIONS,
     };
-    struct np_send_post post = child->options->post;
+    struct np_send_network network = child->options->network;
     struct np_error err = {0};
 
     child->channel = channel;
-    if (!post.send) {
-        child->network = np_send_network_new(-1);
-        post = np_send_network_post(child->network);
+    if (!network.send) {
+        child->connections = np_send_connections_new(-1);
+        network = np_send_connections_network(child->connections);
     }
-    np_send_outlets_init(&child->outlets, settings, &post,
-                         (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
-    child->outlets.greets = true;
+    np_send_exporters_init(&child->exporters, settings, &network,
+                           (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
+    child->exporters.probes = true;
     if (open_own(child, &own, &err) < 0) {
         set_trouble(child->shared, &err);
         return EXIT_FAILURE;
@@ -352,7 +353,7 @@ static int run_sender(void *context, int channel)
     serve_all(child);
     publish(child);
     if (!child->is_cancelled) /* says good-bye to the servers */
-        np_send_network_freep(&child->network);
+        np_send_connections_freep(&child->connections);
     return EXIT_SUCCESS;
 }
 
@@ -426,7 +427,7 @@ static void end_process(struct np_send_sender *sender, const struct np_cancel *c
 {
     int64_t start_ns = np_clock_mono_ns();
     int64_t last_ns = start_ns + (int64_t)(sender->deadline_s * 1e9) + GRACE_MS * MS;
-    int64_t moment_ns = start_ns + NP_SEND_MOMENT_NS + GRACE_MS * MS;
+    int64_t moment_ns = start_ns + NP_SEND_UNPROBED_NS + GRACE_MS * MS;
 
     send_word(sender, FINISH);
     bool has_ended = wait_until(sender, moment_ns < last_ns ? moment_ns : last_ns, cut_off, end) ||

@@ -21,7 +21,7 @@ struct np_send_sender_options {
     const struct np_send_settings *settings;
     enum np_naming naming; /* how participants are named, or stricter */
     /* The clock and network of tests; NULL members = the real ones. */
-    struct np_send_post post;
+    struct np_send_network network;
 };
 
 /* What the sender has done so far. */

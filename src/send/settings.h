@@ -21,7 +21,7 @@
 enum np_send_compression { NP_SEND_PLAIN, NP_SEND_GZIP };
 
 /* Bits of a signal's list of exporters; the file is always written. */
-enum np_send_exporter {
+enum np_send_exporter_kind {
     NP_SEND_TO_OTLP = 1 << 0,
     NP_SEND_TO_CONSOLE = 1 << 1,
     NP_SEND_TO_PROMETHEUS = 1 << 2, /* metrics: the pull endpoint */
@@ -63,7 +63,8 @@ enum np_send_propagator {
 
 struct np_send_settings {
     bool is_disabled; /* OTEL_SDK_DISABLED: nothing goes anywhere but to the file */
-    unsigned exporters[NP_OTLP_N_SIGNALS]; /* bits of enum np_send_exporter; TO_OTLP only with an
+    unsigned
+        exporters[NP_OTLP_N_SIGNALS]; /* bits of enum np_send_exporter_kind; TO_OTLP only with an
                                               endpoint */
     struct np_send_destination to[NP_OTLP_N_SIGNALS];
     double deadline_s; /* of the last flush: 5 s, OTEL_BSP_EXPORT_TIMEOUT or the flag */

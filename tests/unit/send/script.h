@@ -85,13 +85,13 @@ static inline void note_batch(struct script *script, const char *id, json_t *ite
     free(text);
 }
 
-static inline void script_send(void *self, const struct np_send_parcel *parcel, int64_t deadline_ns,
-                               struct np_send_reply *reply)
+static inline void script_send(void *self, const struct np_send_request *request,
+                               int64_t deadline_ns, struct np_send_reply *reply)
 {
     struct script *script = self;
     char answer = *script->answers;
-    json_t *request = json_loadb(parcel->body, parcel->n_bytes, 0, NULL);
-    json_t *items = items_in(request);
+    json_t *root = json_loadb(request->body, request->n_bytes, 0, NULL);
+    json_t *items = items_in(root);
 
     if (!script->seen) {
         script->seen = json_object();
@@ -104,8 +104,8 @@ static inline void script_send(void *self, const struct np_send_parcel *parcel, 
     script->n_requests++;
     script->now_ns += script->takes_ns ? script->takes_ns : 1000000;
     script->last_deadline_ns = deadline_ns;
-    if (parcel->batch_id)
-        note_batch(script, parcel->batch_id, items);
+    if (request->batch_id)
+        note_batch(script, request->batch_id, items);
     *reply = (struct np_send_reply){.grpc_status = -1, .retry_after_s = -1};
     if (script->takes_ns && script->now_ns > deadline_ns && answer == 'A') {
         take_items(script, items);
@@ -148,7 +148,7 @@ static inline void script_send(void *self, const struct np_send_parcel *parcel, 
         reply->outcome = NP_SEND_UNREACHABLE;
     }
     json_decref(items);
-    json_decref(request);
+    json_decref(root);
 }
 
 static inline int64_t script_now_ns(void *self)
@@ -197,9 +197,9 @@ static inline struct np_send_settings test_settings(void)
     return settings;
 }
 
-static inline struct np_send_post post_of(struct script *script)
+static inline struct np_send_network network_of(struct script *script)
 {
-    return (struct np_send_post){.self = script, .send = script_send, .now_ns = script_now_ns};
+    return (struct np_send_network){.self = script, .send = script_send, .now_ns = script_now_ns};
 }
 
 #endif

@@ -22,7 +22,7 @@ struct bench {
     char *record;
     struct script script;
     struct np_send_settings settings;
-    struct np_send_outlets outlets;
+    struct np_send_exporters exporters;
     struct np_send_delivery *delivery;
 };
 
@@ -36,11 +36,12 @@ static void bench_done(struct bench *bench)
 static int open_again(struct bench *bench, enum np_spool_state life, enum np_spool_scope scope)
 {
     const struct np_send_delivery_options options = {.life = life, .scope = scope};
-    const struct np_send_post post = post_of(&bench->script);
+    const struct np_send_network network = network_of(&bench->script);
 
     np_send_delivery_freep(&bench->delivery);
-    np_send_outlets_init(&bench->outlets, &bench->settings, &post, 1);
-    return np_send_delivery_open(bench->record, &bench->outlets, &options, &bench->delivery, NULL);
+    np_send_exporters_init(&bench->exporters, &bench->settings, &network, 1);
+    return np_send_delivery_open(bench->record, &bench->exporters, &options, &bench->delivery,
+                                 NULL);
 }
 
 static void bench_open(struct bench *bench, const char *name, const char *answers, int n_items)
@@ -81,7 +82,7 @@ static struct np_send_tally total(const struct bench *bench)
     struct np_send_tally sum = {0};
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        const struct np_send_tally *tally = &bench->outlets.outlet[i].tally;
+        const struct np_send_tally *tally = &bench->exporters.exporter[i].tally;
         sum.n_exported += tally->n_exported;
         sum.n_rejected += tally->n_rejected;
         sum.n_dropped += tally->n_dropped;
@@ -161,7 +162,7 @@ TEST(a_refused_batch_is_dropped_noted_and_not_sent_again_but_to_others)
     bench_open(&bench, "refused", "X", 10);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(total(&bench).n_dropped, 20);
-    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "refused: no, thank you");
+    ok_contains(bench.exporters.exporter[NP_OTLP_TRACES].trouble, "refused: no, thank you");
     bench.script.answers = "A";
     ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     settle(&bench);
@@ -232,11 +233,11 @@ TEST(a_closed_door_drops_nothing)
     NP_AUTO(bench_done) struct bench bench;
 
     bench_open(&bench, "door", "D", 10);
-    np_send_outlets_finish(&bench.outlets, bench.script.now_ns);
+    np_send_exporters_finish(&bench.exporters, bench.script.now_ns);
     ok_int(settle(&bench), NP_SEND_STEP_OVER);
     ok_int(total(&bench).n_dropped, 0);
     ok(np_send_delivery_owed_bytes(bench.delivery) > 0);
-    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "not let in");
+    ok_contains(bench.exporters.exporter[NP_OTLP_TRACES].trouble, "not let in");
     bench.script.answers = "A";
     ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
@@ -252,7 +253,7 @@ TEST(a_partial_success_is_done_and_says_what_was_lost)
     ok_int(total(&bench).n_exported, 19);
     ok_int(total(&bench).n_rejected, 1);
     ok_int(bench.script.n_requests, 2);
-    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "accepted in part");
+    ok_contains(bench.exporters.exporter[NP_OTLP_TRACES].trouble, "accepted in part");
 }
 
 TEST(what_is_too_large_is_halved_until_it_fits)
@@ -334,7 +335,7 @@ TEST(an_item_that_is_too_large_alone_is_dropped_and_the_rest_goes_on)
     ok_int(total(&bench).n_dropped, 1);
     ok_int(n_once(&bench.script, "span", 4), 3);
     ok_int(n_once(&bench.script, "log", 4), 4);
-    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "refused");
+    ok_contains(bench.exporters.exporter[NP_OTLP_TRACES].trouble, "refused");
 }
 
 /* What is at the end of a run: a moment for who does not answer, one deadline for who does. */
@@ -351,7 +352,7 @@ static double end_s(const char *name, const char *before, const char *after)
     put_record(bench.record, 1, 3);
     bench.script.answers = after;
     int64_t start_ns = bench.script.now_ns;
-    np_send_outlets_finish(&bench.outlets, start_ns);
+    np_send_exporters_finish(&bench.exporters, start_ns);
     np_send_delivery_at_rest(bench.delivery);
     settle(&bench);
     return (double)(bench.script.now_ns - start_ns) * 1e-9;
@@ -388,7 +389,7 @@ TEST(what_leaves_at_the_end_has_time_to_be_answered)
     int64_t when_ns;
     np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns);
     int64_t start_ns = bench.script.now_ns;
-    np_send_outlets_finish(&bench.outlets, start_ns);
+    np_send_exporters_finish(&bench.exporters, start_ns);
     ok_int(settle(&bench), NP_SEND_STEP_OVER);
     ok(bench.script.now_ns - start_ns > 3 * SECOND && bench.script.now_ns - start_ns < 5 * SECOND);
     open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE);
@@ -404,11 +405,11 @@ TEST(a_server_that_is_back_at_the_end_has_the_whole_deadline)
     int64_t when_ns;
 
     bench_open(&bench, "back", "AAUA", 3);
-    bench.outlets.greets = true;
+    bench.exporters.probes = true;
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_ON);
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_ON);
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_LOGS, &when_ns), NP_SEND_STEP_LATER);
-    np_send_outlets_finish(&bench.outlets, bench.script.now_ns);
+    np_send_exporters_finish(&bench.exporters, bench.script.now_ns);
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_LOGS, &when_ns), NP_SEND_STEP_ON);
     ok(bench.script.last_deadline_ns - bench.script.now_ns < SECOND / 5);
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_LOGS, &when_ns), NP_SEND_STEP_ON);
@@ -423,13 +424,13 @@ TEST(a_server_is_greeted_before_it_is_sent_anything)
     int64_t when_ns;
 
     bench_open(&bench, "greeted", "UA", 3);
-    bench.outlets.greets = true;
+    bench.exporters.probes = true;
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_LATER);
     bench.script.now_ns = when_ns;
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_ON);
     ok_int((int64_t)json_object_size(bench.script.seen), 0);
     ok_int((int64_t)json_object_size(bench.script.batches), 0);
-    np_send_outlets_finish(&bench.outlets, bench.script.now_ns);
+    np_send_exporters_finish(&bench.exporters, bench.script.now_ns);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok(bench.script.last_deadline_ns - bench.script.now_ns > 4 * SECOND);
     ok_int(n_once(&bench.script, "span", 3), 3);
@@ -489,21 +490,21 @@ struct mortal {
     int64_t n_left;
 };
 
-static void mortal_send(void *self, const struct np_send_parcel *parcel, int64_t deadline_ns,
+static void mortal_send(void *self, const struct np_send_request *request, int64_t deadline_ns,
                         struct np_send_reply *reply)
 {
     struct mortal *mortal = self;
-    uint32_t n = (uint32_t)parcel->n_bytes;
+    uint32_t n = (uint32_t)request->n_bytes;
 
     if (mortal->n_left == 0)
         _exit(1); /* before it left */
     if (write(mortal->fd, &n, sizeof(n)) != sizeof(n) ||
-        write(mortal->fd, parcel->batch_id, NP_SPOOL_BATCH_ID) != NP_SPOOL_BATCH_ID ||
-        write(mortal->fd, parcel->body, n) != (ssize_t)n)
+        write(mortal->fd, request->batch_id, NP_SPOOL_BATCH_ID) != NP_SPOOL_BATCH_ID ||
+        write(mortal->fd, request->body, n) != (ssize_t)n)
         _exit(2);
     if (--mortal->n_left < 0)
         _exit(1); /* the server has it, the ledger does not */
-    script_send(mortal->script, parcel, deadline_ns, reply);
+    script_send(mortal->script, request, deadline_ns, reply);
 }
 
 static int64_t mortal_now_ns(void *self)
@@ -520,10 +521,10 @@ static bool live(struct bench *bench, int fd, int64_t n_left)
     if (pid == 0) {
         struct mortal mortal = {&bench->script, fd, n_left};
         const struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE};
-        const struct np_send_post post = {&mortal, mortal_send, mortal_now_ns};
+        const struct np_send_network network = {&mortal, mortal_send, mortal_now_ns};
         bench->settings.spans.most_in_batch = bench->settings.logs.most_in_batch = 8;
-        np_send_outlets_init(&bench->outlets, &bench->settings, &post, 1);
-        if (np_send_delivery_open(bench->record, &bench->outlets, &options, &bench->delivery,
+        np_send_exporters_init(&bench->exporters, &bench->settings, &network, 1);
+        if (np_send_delivery_open(bench->record, &bench->exporters, &options, &bench->delivery,
                                   NULL) < 0)
             _exit(3);
         _exit(settle(bench) == NP_SEND_STEP_DONE ? 0 : 4);
@@ -545,16 +546,16 @@ static void read_sink(FILE *sink, struct script *script)
         struct np_send_reply reply;
         if (fread(body, 1, n, sink) != n)
             break;
-        json_t *request = json_loadb(body, n, 0, NULL);
-        json_t *items = items_in(request);
+        json_t *root = json_loadb(body, n, 0, NULL);
+        json_t *items = items_in(root);
         bool is_known = script->batches && json_object_get(script->batches, id);
-        const struct np_send_parcel parcel = {.batch_id = id, .body = body, .n_bytes = n};
+        const struct np_send_request request = {.batch_id = id, .body = body, .n_bytes = n};
         if (is_known)
             note_batch(script, id, items); /* once more, under the same name: counts once */
         else
-            script_send(script, &parcel, INT64_MAX, &reply);
+            script_send(script, &request, INT64_MAX, &reply);
         json_decref(items);
-        json_decref(request);
+        json_decref(root);
     }
 }
 
@@ -592,12 +593,12 @@ TEST(a_full_disk_delivers_what_the_ledger_can_note_and_owes_the_rest)
     full = limit;
     full.rlim_cur = 4096;
     setrlimit(RLIMIT_FSIZE, &full);
-    np_send_outlets_finish(&bench.outlets, bench.script.now_ns);
+    np_send_exporters_finish(&bench.exporters, bench.script.now_ns);
     enum np_send_step step = settle(&bench);
     setrlimit(RLIMIT_FSIZE, &limit);
     ok_int(step, NP_SEND_STEP_OVER);
     ok(total(&bench).n_exported > 0 && total(&bench).n_exported < 1200);
-    ok_contains(bench.outlets.outlet[NP_OTLP_TRACES].trouble, "ledger cannot be written");
+    ok_contains(bench.exporters.exporter[NP_OTLP_TRACES].trouble, "ledger cannot be written");
     open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int((int64_t)json_object_size(bench.script.seen), 1200);
@@ -609,14 +610,14 @@ TEST(a_full_disk_delivers_what_the_ledger_can_note_and_owes_the_rest)
 TEST(a_rehearsal_counts_and_leaves_nothing_behind)
 {
     NP_AUTO(bench_done) struct bench bench;
-    const struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE,
-                                                     .is_rehearsal = true};
+    const struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE, .is_dry_run = true};
 
     bench_open(&bench, "rehearsal", "A", 10);
     np_send_delivery_freep(&bench.delivery);
     NP_AUTO(np_freep) char *ledger = np_xasprintf("%s.ledger", bench.record);
     unlink(ledger);
-    ok_int(np_send_delivery_open(bench.record, &bench.outlets, &options, &bench.delivery, NULL), 0);
+    ok_int(np_send_delivery_open(bench.record, &bench.exporters, &options, &bench.delivery, NULL),
+           0);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(total(&bench).n_exported, 20);
     ok(!np_path_exists(ledger));
@@ -711,8 +712,9 @@ static void open_holding(struct bench *bench, const char *name)
 
     bench_open(bench, name, "A", 0);
     np_send_delivery_freep(&bench->delivery);
-    ok_int(np_send_delivery_open(bench->record, &bench->outlets, &options, &bench->delivery, NULL),
-           0);
+    ok_int(
+        np_send_delivery_open(bench->record, &bench->exporters, &options, &bench->delivery, NULL),
+        0);
 }
 
 TEST(undecided_spans_wait_while_the_run_goes_on_and_go_when_it_is_over)
@@ -764,7 +766,7 @@ TEST(a_batch_from_when_nothing_waited_is_not_sent_in_part)
     put_decision(bench.record, 0, true);
     np_send_delivery_freep(&bench.delivery);
     bench.script.answers = "A";
-    ok_int(np_send_delivery_open(bench.record, &bench.outlets, &waits, &bench.delivery, NULL), 0);
+    ok_int(np_send_delivery_open(bench.record, &bench.exporters, &waits, &bench.delivery, NULL), 0);
     bench.script.now_ns += 100 * SECOND;
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_DONE);
     np_send_delivery_at_rest(bench.delivery);
@@ -786,7 +788,8 @@ TEST(the_stricter_of_record_and_sender_names_participants)
           file);
     fclose(file);
     np_send_delivery_freep(&bench.delivery);
-    ok_int(np_send_delivery_open(bench.record, &bench.outlets, &options, &bench.delivery, NULL), 0);
+    ok_int(np_send_delivery_open(bench.record, &bench.exporters, &options, &bench.delivery, NULL),
+           0);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(bench.script.n_requests, 1);
     char *seen = json_dumps(bench.script.seen, 0);

@@ -42,7 +42,7 @@ static int64_t n_descriptors(void)
     return n - 2; /* "." and ".." */
 }
 
-static void sink_send(void *self, const struct np_send_parcel *parcel, int64_t deadline_ns,
+static void sink_send(void *self, const struct np_send_request *request, int64_t deadline_ns,
                       struct np_send_reply *reply)
 {
     struct sink *sink = self;
@@ -62,13 +62,13 @@ static void sink_send(void *self, const struct np_send_parcel *parcel, int64_t d
         return;
     reply->outcome = NP_SEND_ACCEPTED;
     reply->http_status = 200;
-    if (!parcel->batch_id)
+    if (!request->batch_id)
         return; /* a greeting */
     FILE *file = fopen(sink->path, "ae");
     if (!file)
         return;
     fprintf(file, "{\"batch\":\"%s\",\"descriptors\":%" PRId64 ",\"request\":%.*s}\n",
-            parcel->batch_id, n_descriptors(), (int)parcel->n_bytes, (const char *)parcel->body);
+            request->batch_id, n_descriptors(), (int)request->n_bytes, (const char *)request->body);
     fclose(file);
 }
 
@@ -126,7 +126,7 @@ static void start(struct bench *bench)
     const struct np_send_sender_options options = {
         .record_path = bench->record,
         .settings = &bench->settings,
-        .post = {.self = &bench->sink, .send = sink_send, .now_ns = sink_now_ns}};
+        .network = {.self = &bench->sink, .send = sink_send, .now_ns = sink_now_ns}};
     struct np_error err = {0};
 
     tap_check(np_send_sender_start(&options, &bench->sender, &err) == 0, __FILE__, __LINE__, "%s",
