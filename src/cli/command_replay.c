@@ -37,7 +37,7 @@ struct replay {
     struct np_console console;
     struct np_observation observation; /* of which the settings count */
     struct np_send_exporters exporters;
-    struct np_send_connections *connections; /* NULL in a rehearsal */
+    struct np_send_connections connections; /* unused in a dry run */
     struct np_strings records;
     int signals; /* readable when somebody wants us to stop */
     int stopped_by;
@@ -148,9 +148,9 @@ static int gather(struct replay *replay, struct np_error *err)
 
 /* Sending. */
 
-/* A server that takes everything and does not exist. */
-static void rehearse(void *self, const struct np_send_request *request, int64_t deadline_ns,
-                     struct np_send_reply *reply)
+/* The network of a dry run: nothing is sent, and each request counts as accepted. */
+static void accept_request(void *self, const struct np_send_request *request, int64_t deadline_ns,
+                           struct np_send_reply *reply)
 {
     (void)self;
     (void)request;
@@ -298,7 +298,8 @@ static void say_record(struct replay *replay, const char *path,
                    life == NP_SPOOL_GROWING ? "; its run is still going on" : "");
 }
 
-/* What a rehearsal takes for granted: that it may look. */
+/* Close the spans of a dead run; `*life` says whether the run is still going on. A dry run must not
+ * write, so it takes every record as complete. */
 static int settle(const struct replay *replay, const char *path, enum np_spool_state *life,
                   struct np_error *err)
 {
@@ -390,7 +391,7 @@ static int report(struct replay *replay)
 
 static int replay_run(struct replay *replay, struct np_error *err)
 {
-    struct np_send_network network = {.send = rehearse, .now_ns = now_ns};
+    struct np_send_network network = {.send = accept_request, .now_ns = now_ns};
 
     if (!np_send_settings_sends(&replay->observation.settings))
         return np_error_set(
@@ -400,14 +401,14 @@ static int replay_run(struct replay *replay, struct np_error *err)
             replay->observation.settings.is_disabled ? " (and not OTEL_SDK_DISABLED)" : "");
     NP_TRY(gather(replay, err));
     if (!replay->config->dry_run) {
-        replay->connections = np_send_connections_new(replay->signals);
-        network = np_send_connections_network(replay->connections);
+        replay->connections.cancel_fd = replay->signals;
+        network = np_send_connections_network(&replay->connections);
     }
     np_send_exporters_init(&replay->exporters, &replay->observation.settings, &network,
                            (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
     replay->told_ns = replay->well_ns = np_clock_mono_ns();
     send_all(replay);
-    np_send_connections_freep(&replay->connections);
+    np_send_connections_close(&replay->connections);
     return 0;
 }
 

@@ -1,16 +1,19 @@
-/* struct np_send_network as the network and the clock are. */
+/* The real network and clock, as struct np_send_network: a transport for each signal. */
 #ifndef NP_SEND_CONNECTIONS_H
 #define NP_SEND_CONNECTIONS_H
 
 #include "send/exporter.h"
 
-/* The network and the clock as they are; `cancel_fd` as of np_send_transport_send. Nothing is
- * loaded before the first request. */
-struct np_send_connections;
-struct np_send_connections *np_send_connections_new(int cancel_fd);
-/* From the next request on, another `cancel_fd`. */
-void np_send_connections_cancel_by(struct np_send_connections *connections, int cancel_fd);
+/* {.cancel_fd = fd} has no open transport. A transport is opened, and libcurl loaded, by the first
+ * request of its signal. */
+struct np_send_connections {
+    int cancel_fd; /* as of np_send_transport_send; it may change between requests */
+    struct np_send_transport *transport[NP_OTLP_N_SIGNALS];
+};
+
+/* `connections` is borrowed. */
 struct np_send_network np_send_connections_network(struct np_send_connections *connections);
-void np_send_connections_freep(struct np_send_connections **connections);
+
+void np_send_connections_close(struct np_send_connections *connections);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * One step of one signal:
- *   1. Which bytes are next: the batch that a killed sender left half done, else the first gap.
- *   2. Read their lines into a batch, as many as fit one request.
- *   3. Note in the ledger that it leaves, send it, note what came of it.
+ *   1. Find the next range of the record: the batch whose answer a killed sender did not note, else
+ *      the first gap in the ledger.
+ *   2. Read its lines into a batch, as many as fit one request.
+ *   3. Note in the ledger that the batch is being sent, send it, and note the outcome.
  */
 #include "send/delivery.h"
 
@@ -20,33 +21,33 @@
 #include "spool/pending.h"
 #include "spool/sampling.h"
 
-/* What a request that was too large may shrink to by halves. */
+/* The limit of a request is halved after "too large", but not below this. */
 enum { LEAST_MOST_BYTES = 64 << 10 };
 
-/* What a ledger calls one batch was one, but for a protocol that says the same in more bytes. What
- * is larger is no batch of ours and not read into memory. */
+/* A range that the ledger notes as being sent was one request, perhaps in a protocol that needs
+ * fewer bytes. A range larger than this was not written by us; skip it. */
 enum { MOST_BYTES_PENDING = 2 * NP_SEND_MOST_BYTES_HTTP };
 
-/* A record being read for one signal. */
+/* A record that is read line by line for one signal. */
 struct tail {
     int fd;
     struct np_spool_lines lines;
-    int64_t base; /* where in the file the lines' offset 0 is */
+    int64_t base; /* the place in the file of the lines' offset 0 */
 };
 
-/* One signal of the record. */
+/* How far one signal of the record has been sent. */
 struct cursor {
     struct tail tail;
     struct np_otlp_batch *batch;
     struct np_otlp_buffer body;
-    struct np_spool_range range; /* of the lines in the batch; to 0 = nothing is loaded */
-    bool is_pending;             /* somebody sent it before: gaps may lie before it */
-    size_t n_items, n_lines;     /* of the range */
-    size_t at, n;                /* items that are sent next */
-    size_t n_points, n_lost;     /* of the range, in spans, log records, data points */
-    size_t most_lines;           /* 0 = any number; fewer after a split */
-    int64_t done_to;             /* everything before it is done */
-    int64_t due_ns;              /* the next look at a growing record */
+    struct np_spool_range range; /* of the lines in the batch; to 0 = no batch is loaded */
+    bool is_resent;              /* an earlier sender sent the batch: gaps may lie before it */
+    size_t n_items, n_lines;     /* in the range */
+    size_t at, n;                /* the next request holds the items [at, at + n) */
+    size_t n_points, n_lost;     /* in the range: spans, log records or data points */
+    size_t most_lines;           /* in a request, after a split; 0 = any number */
+    int64_t done_to;             /* all of the record before this place is settled */
+    int64_t due_ns;              /* the next read of a growing record */
 };
 
 struct np_send_delivery {
@@ -95,10 +96,11 @@ static bool cursor_is_full(const struct np_send_exporter *exporter, const struct
            (cursor->most_lines && cursor->n_lines >= cursor->most_lines);
 }
 
-/* How reading a range ended. */
+/* Why reading a range ended: the range or the record ended, the batch is full, or a span waits for
+ * its sampling decision. */
 enum end { END_OF_RANGE, END_OF_RECORD, END_FULL, END_WAITS };
 
-/* Add one line. Sets `*end` when it is not to be part of the batch, and puts it back. */
+/* Add one line to the batch. When the line must stay out of it, put it back and set `*end`. */
 static int load_line(struct np_send_delivery *delivery, enum np_otlp_signal signal, bool is_exact,
                      const char *line, size_t length, enum end *end)
 {
@@ -152,14 +154,14 @@ static int read_range(struct np_send_delivery *delivery, enum np_otlp_signal sig
             return np_error_set(err, code, "no memory for a batch of telemetry");
         if (!is_exact &&
             np_otlp_batch_count(cursor->batch) == delivery->exporters->exporter[signal].most_items)
-            *end = END_FULL; /* nothing more fits: the next line need not be tried */
+            *end = END_FULL; /* the next line cannot fit */
         if (*end != END_OF_RECORD)
             break;
     }
     return more < 0 ? more : 0;
 }
 
-/* Through the cursor's descriptor, which is put back to where it stood. */
+/* Read the sampling decisions through the cursor's descriptor, and restore its position. */
 static int read_decisions(struct np_send_delivery *delivery, struct np_error *err)
 {
     struct tail *tail = &delivery->cursor[NP_OTLP_TRACES].tail;
@@ -171,7 +173,14 @@ static int read_decisions(struct np_send_delivery *delivery, struct np_error *er
     return 0;
 }
 
-/* Fill the cursor's batch from `range`, all of it or (not exact) as much as one request takes. */
+/* Forget the batch that is loaded. */
+static void unload(struct cursor *cursor)
+{
+    cursor->range = (struct np_spool_range){0, 0};
+}
+
+/* Fill the cursor's batch from `range`: with all of it when `is_exact`, else with as many lines as
+ * one request takes. */
 static int load(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                 struct np_spool_range range, bool is_exact, enum end *end, struct np_error *err)
 {
@@ -179,7 +188,7 @@ static int load(struct np_send_delivery *delivery, enum np_otlp_signal signal,
 
     np_otlp_batch_clear(cursor->batch);
     cursor->n_items = cursor->n_points = cursor->n_lines = cursor->n_lost = cursor->at = 0;
-    cursor->range = (struct np_spool_range){0, 0};
+    unload(cursor);
     if (signal == NP_OTLP_TRACES && delivery->options.decisions != NP_SEND_IGNORE_DECISIONS)
         NP_TRY(read_decisions(delivery, err));
     NP_TRY(read_range(delivery, signal, range, is_exact, end, err));
@@ -214,7 +223,7 @@ static int note(struct np_send_delivery *delivery, enum np_otlp_signal signal,
     return code;
 }
 
-/* A failure that may pass: when to come again. */
+/* After a failure that may pass: set the time of the next attempt. */
 static enum np_send_step back_off(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                   double asked_s, int64_t *when_ns)
 {
@@ -229,7 +238,7 @@ static enum np_send_step back_off(struct np_send_delivery *delivery, enum np_otl
     return in_time ? NP_SEND_STEP_LATER : NP_SEND_STEP_OVER;
 }
 
-/* The items [at, at + n) are settled: on to the next ones, or to the next range. */
+/* The items [at, at + n) are settled: go to the next ones, or to the next range. */
 static enum np_send_step advance(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                  const char *text)
 {
@@ -244,9 +253,9 @@ static enum np_send_step advance(struct np_send_delivery *delivery, enum np_otlp
          : cursor->n_lost == cursor->n_points ? NP_SPOOL_MARK_DROPPED
                                               : NP_SPOOL_MARK_PARTIAL,
          text);
-    if (!cursor->is_pending)
+    if (!cursor->is_resent)
         cursor->done_to = cursor->range.to;
-    cursor->range = (struct np_spool_range){0, 0};
+    unload(cursor);
     cursor->most_lines = 0;
     return NP_SEND_STEP_ON;
 }
@@ -260,7 +269,7 @@ static enum np_send_step accepted(struct np_send_delivery *delivery, enum np_otl
     int64_t n_points = (int64_t)np_otlp_batch_points(cursor->batch, cursor->at, cursor->n);
 
     if (n_rejected < 0 || n_rejected > n_points)
-        n_rejected = n_points; /* servers may lie */
+        n_rejected = n_points; /* the server's number is not trusted */
     np_send_retry_reset(&exporter->retry);
     exporter->tally.n_exported += n_points - n_rejected;
     exporter->tally.n_rejected += n_rejected;
@@ -286,7 +295,7 @@ static enum np_send_step dropped(struct np_send_delivery *delivery, enum np_otlp
     return advance(delivery, signal, reply->text);
 }
 
-/* Half of the lines the next time; of one line, half of its items; one item alone is dropped. */
+/* Send half of the lines next. Of a single line, send half of its items; drop a single item. */
 static enum np_send_step too_large(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                    const struct np_send_reply *reply)
 {
@@ -299,7 +308,7 @@ static enum np_send_step too_large(struct np_send_delivery *delivery, enum np_ot
             exporter->most_bytes = half > LEAST_MOST_BYTES ? half : LEAST_MOST_BYTES;
         cursor->most_lines = cursor->n_lines / 2;
         note(delivery, signal, NP_SPOOL_MARK_SPLIT, reply->text);
-        cursor->range = (struct np_spool_range){0, 0};
+        unload(cursor);
         return NP_SEND_STEP_ON;
     }
     if (cursor->n > 1) {
@@ -317,22 +326,23 @@ static enum np_send_step failed(struct np_send_delivery *delivery, enum np_otlp_
     exporter->tally.n_failed++;
     np_send_exporter_set_trouble(exporter,
                                  reply->outcome == NP_SEND_UNREACHABLE ? "not reachable"
-                                 : reply->outcome == NP_SEND_REFUSED   ? "not let in"
+                                 : reply->outcome == NP_SEND_REFUSED   ? "access refused"
                                                                        : "to be sent again",
                                  reply->text);
     return back_off(delivery, signal, reply->retry_after_s, when_ns);
 }
 
+/* Do what the reply to a batch asks for. */
 static enum np_send_step settle(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                 const struct np_send_reply *reply, int64_t *when_ns)
 {
     struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
 
-    if (reply->outcome == NP_SEND_CANCELED) { /* time ran out, or the caller looks after us */
+    if (reply->outcome == NP_SEND_CANCELED) {
         *when_ns = 0;
         return NP_SEND_STEP_LATER;
     }
-    bool lets_in = np_send_exporter_note_reply(exporter, reply);
+    bool accepts_client = np_send_exporter_note_reply(exporter, reply);
     exporter->tally.n_requests++;
     switch (reply->outcome) {
     case NP_SEND_ACCEPTED:
@@ -341,7 +351,7 @@ static enum np_send_step settle(struct np_send_delivery *delivery, enum np_otlp_
     case NP_SEND_TOO_LARGE:
         return too_large(delivery, signal, reply);
     case NP_SEND_REFUSED:
-        if (lets_in)
+        if (accepts_client)
             return dropped(delivery, signal, reply);
         break;
     default:
@@ -381,7 +391,8 @@ static enum np_send_step send_items(struct np_send_delivery *delivery, enum np_o
     return settle(delivery, signal, &reply, when_ns);
 }
 
-/* Ask whether anybody is there. Any answer but "not now" and "not you" will do. */
+/* Send an empty request. Every answer shows that the server is up, except those that ask to come
+ * later or that refuse this client. */
 static enum np_send_step probe(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                int64_t *when_ns)
 {
@@ -397,8 +408,8 @@ static enum np_send_step probe(struct np_send_delivery *delivery, enum np_otlp_s
         *when_ns = 0;
         return NP_SEND_STEP_LATER;
     }
-    bool lets_in = np_send_exporter_note_reply(exporter, &reply);
-    if (lets_in && reply.outcome != NP_SEND_RETRY && reply.outcome != NP_SEND_UNREACHABLE)
+    bool accepts_client = np_send_exporter_note_reply(exporter, &reply);
+    if (accepts_client && reply.outcome != NP_SEND_RETRY && reply.outcome != NP_SEND_UNREACHABLE)
         return NP_SEND_STEP_ON;
     exporter->tally.n_requests++;
     return failed(delivery, signal, &reply, when_ns);
@@ -406,8 +417,8 @@ static enum np_send_step probe(struct np_send_delivery *delivery, enum np_otlp_s
 
 /* Steps. */
 
-/* However short the delay that was asked for, a growing record is not looked at without a pause. */
-static int64_t next_look_ns(const struct np_send_delivery *delivery, enum np_otlp_signal signal)
+/* When to read a growing record again: after the exporter's delay, but not without a pause. */
+static int64_t next_read_ns(const struct np_send_delivery *delivery, enum np_otlp_signal signal)
 {
     static const double SHORTEST_S = 0.02;
     const struct np_send_network *network = &delivery->exporters->network;
@@ -418,7 +429,8 @@ static int64_t next_look_ns(const struct np_send_delivery *delivery, enum np_otl
     return network->now_ns(network->self) + (int64_t)(delay_s * 1e9);
 }
 
-/* Load what comes next and note that it leaves. Returns 1, 0 (`*step` says what instead). */
+/* Load the next batch and note that it is being sent. Returns 1; 0 when there is none: `*step` is
+ * then the result of the step. */
 static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal, int64_t *when_ns,
                    enum np_send_step *step)
 {
@@ -427,41 +439,42 @@ static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal
     struct np_spool_range range;
     struct np_error err = {0};
     enum end end;
-    bool is_pending = np_spool_ledger_in_flight(delivery->ledger, exporter->to->id, signal,
-                                                delivery->options.scope, &range);
+    bool is_resent = np_spool_ledger_in_flight(delivery->ledger, exporter->to->id, signal,
+                                               delivery->options.scope, &range);
 
-    if (!is_pending)
+    if (!is_resent)
         range = np_spool_ledger_gap(delivery->ledger, exporter->to->id, signal,
                                     delivery->options.scope, cursor->done_to);
-    if (load(delivery, signal, range, is_pending, &end, &err) < 0) {
+    if (load(delivery, signal, range, is_resent, &end, &err) < 0) {
         np_send_exporter_set_trouble(exporter, "the record cannot be read", err.text);
         *step = back_off(delivery, signal, -1, when_ns);
         return 0;
     }
-    cursor->is_pending = is_pending;
-    if (is_pending && end == END_WAITS) { /* it was made when nothing waited: later, whole */
-        cursor->range = (struct np_spool_range){0, 0};
-        *when_ns = cursor->due_ns = next_look_ns(delivery, signal);
+    cursor->is_resent = is_resent;
+    if (is_resent && end == END_WAITS) { /* send the same batch, so wait until all of it may go */
+        unload(cursor);
+        *when_ns = cursor->due_ns = next_read_ns(delivery, signal);
         *step = NP_SEND_STEP_DONE;
         return 0;
     }
-    bool is_foreign = is_pending && (end == END_FULL || cursor->n_items == 0);
+    /* The range was no batch of this record: the ledger belongs to another one. */
+    bool is_foreign = is_resent && (end == END_FULL || cursor->n_items == 0);
     if (cursor->n_items > 0 && !is_foreign) {
-        if (is_pending || note(delivery, signal, NP_SPOOL_MARK_SENDING, NULL) == 0)
+        if (is_resent || note(delivery, signal, NP_SPOOL_MARK_SENDING, NULL) == 0)
             return 1;
-        cursor->range = (struct np_spool_range){0, 0};
+        unload(cursor);
         *step = back_off(delivery, signal, -1, when_ns);
         return 0;
     }
-    if (is_foreign) /* a ledger that does not belong to this record */
+    if (is_foreign)
         note(delivery, signal, NP_SPOOL_MARK_SPLIT, "no batch");
     else if (cursor->range.to > cursor->done_to)
         cursor->done_to = cursor->range.to;
-    cursor->range = (struct np_spool_range){0, 0};
-    bool is_end = !is_pending && (end == END_OF_RECORD || end == END_WAITS);
+    unload(cursor);
+    bool is_end = !is_resent && (end == END_OF_RECORD || end == END_WAITS);
     *step = is_end ? NP_SEND_STEP_DONE : NP_SEND_STEP_ON;
     if (*step == NP_SEND_STEP_DONE) {
-        cursor->due_ns = next_look_ns(delivery, signal);
+        cursor->due_ns = next_read_ns(delivery, signal);
         *when_ns = cursor->due_ns;
     }
     return 0;
@@ -488,12 +501,12 @@ enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
     }
     if (exporters->probes && np_send_exporter_is_unprobed(exporters, signal))
         return probe(delivery, signal, when_ns);
-    bool is_looking = cursor->range.to == 0;
-    if (is_looking && now_ns < cursor->due_ns && delivery->options.life == NP_SPOOL_GROWING) {
+    bool is_loaded = cursor->range.to != 0;
+    if (!is_loaded && now_ns < cursor->due_ns && delivery->options.life == NP_SPOOL_GROWING) {
         *when_ns = cursor->due_ns;
         return NP_SEND_STEP_LATER;
     }
-    if (is_looking && !prepare(delivery, signal, when_ns, &step))
+    if (!is_loaded && !prepare(delivery, signal, when_ns, &step))
         return step;
     return send_items(delivery, signal, when_ns);
 }
@@ -503,7 +516,7 @@ void np_send_delivery_at_rest(struct np_send_delivery *delivery)
     delivery->options.life = NP_SPOOL_COMPLETE;
 }
 
-int64_t np_send_delivery_owed_bytes(const struct np_send_delivery *delivery)
+int64_t np_send_delivery_pending_bytes(const struct np_send_delivery *delivery)
 {
     struct stat status;
     int64_t done = INT64_MAX;
@@ -516,9 +529,10 @@ int64_t np_send_delivery_owed_bytes(const struct np_send_delivery *delivery)
     return status.st_size - done;
 }
 
-/* Life. */
+/* Opening and closing. */
 
-/* In a record at rest no decision is still to come. */
+/* Whether the sampling decisions of the record let a trace be sent. A span whose trace is undecided
+ * waits in a growing record only: no decision comes after the end of a run. */
 static enum np_otlp_selection select_span(void *context, const struct np_trace_id *trace_id,
                                           uint32_t *flags)
 {
@@ -558,7 +572,8 @@ static int open_cursor(struct np_send_delivery *delivery, enum np_otlp_signal si
         return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot open the telemetry record",
                               delivery->path);
     if (!S_ISREG(status.st_mode))
-        return np_error_set(err, NP_ENOINPUT, "'%s': expected a telemetry record, found no file",
+        return np_error_set(err, NP_ENOINPUT,
+                            "'%s': expected a telemetry record, found no regular file",
                             delivery->path);
     cursor->batch = np_otlp_batch_new(&options);
     return 0;
@@ -607,11 +622,11 @@ int np_send_delivery_open(const char *record_path, struct np_send_exporters *exp
     NP_AUTO(np_send_delivery_freep)
     struct np_send_delivery *delivery = np_xcalloc(1, sizeof(*delivery));
 
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        delivery->cursor[i].tail.fd = -1;
     delivery->path = np_xstrdup(record_path);
     delivery->exporters = exporters;
     delivery->options = *options;
-    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        delivery->cursor[i].tail.fd = -1;
     NP_TRY(open_redactor(delivery, err));
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         if (exporters->exporter[i].to)

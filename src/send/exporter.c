@@ -1,5 +1,6 @@
 #include "send/exporter.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -19,7 +20,8 @@ void np_send_exporters_init(struct np_send_exporters *exporters,
     } of[NP_OTLP_N_SIGNALS] = {
         [NP_OTLP_TRACES] = {settings->spans.schedule_delay_s, settings->spans.most_in_batch},
         [NP_OTLP_LOGS] = {settings->logs.schedule_delay_s, settings->logs.most_in_batch},
-        [NP_OTLP_METRICS] = {settings->logs.schedule_delay_s, 0}, /* the interval made them rare */
+        /* Metrics are few: their interval limits them. */
+        [NP_OTLP_METRICS] = {settings->logs.schedule_delay_s, 0},
     };
 
     *exporters =
@@ -47,7 +49,8 @@ void np_send_exporters_finish(struct np_send_exporters *exporters, int64_t now_n
     }
 }
 
-/* "grpc http://host:4317" of "grpc http://host:4317/": the server, whatever the path. */
+/* The length of the part of an id that names the server: "grpc http://host:4317" in
+ * "grpc http://host:4317/path". */
 static size_t server_length(const char *id)
 {
     const char *host = strstr(id, "://");
@@ -63,7 +66,9 @@ static bool same_server(const struct np_send_exporter *a, const struct np_send_e
     return n == server_length(b->to->id) && memcmp(a->to->id, b->to->id, n) == 0;
 }
 
-static bool is_known(const struct np_send_exporters *exporters, enum np_otlp_signal signal)
+/* True when the server of `signal` has answered that signal or another one. */
+static bool server_has_answered(const struct np_send_exporters *exporters,
+                                enum np_otlp_signal signal)
 {
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         if (exporters->exporter[i].has_answered &&
@@ -75,11 +80,11 @@ static bool is_known(const struct np_send_exporters *exporters, enum np_otlp_sig
 bool np_send_exporter_is_unprobed(const struct np_send_exporters *exporters,
                                   enum np_otlp_signal signal)
 {
-    return !is_known(exporters, signal) ||
+    return !server_has_answered(exporters, signal) ||
            (exporters->finish_ns && exporters->exporter[signal].is_down);
 }
 
-/* When an exporter's time is over. */
+/* The time at which the last flush ends for an exporter; INT64_MAX before it has begun. */
 static int64_t limit_ns(const struct np_send_exporters *exporters, enum np_otlp_signal signal)
 {
     if (!exporters->finish_ns)
@@ -98,8 +103,8 @@ int64_t np_send_exporter_last_ns(const struct np_send_exporters *exporters,
     return exporters->finish_ns && !is_probe ? limit - 2 * exporters->answer_ns : limit;
 }
 
-/* One slow answer is soon forgotten over quick ones. */
-static void note_answer(struct np_send_exporters *exporters, int64_t took_ns)
+/* Answers that are faster than before lower the estimate by halves. */
+static void note_answer_time(struct np_send_exporters *exporters, int64_t took_ns)
 {
     int64_t before_ns = exporters->answer_ns / 2;
 
@@ -122,34 +127,38 @@ void np_send_exporter_send(struct np_send_exporters *exporters, enum np_otlp_sig
 
     network->send(network->self, request, limit_ns(exporters, signal), reply);
     if (is_answer(reply))
-        note_answer(exporters, network->now_ns(network->self) - start_ns);
+        note_answer_time(exporters, network->now_ns(network->self) - start_ns);
 }
 
 bool np_send_exporters_have_answer(const struct np_send_exporters *exporters)
 {
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         if (exporters->exporter[i].to && !exporters->exporter[i].is_down &&
-            is_known(exporters, (enum np_otlp_signal)i))
+            server_has_answered(exporters, (enum np_otlp_signal)i))
             return true;
     return false;
 }
 
 bool np_send_exporters_are_up(const struct np_send_exporters *exporters)
 {
-    bool some = false;
+    bool has_answer = false;
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
         if (exporters->exporter[i].is_down)
             return false;
-        some = some || exporters->exporter[i].has_answered;
+        has_answer = has_answer || exporters->exporter[i].has_answered;
     }
-    return some;
+    return has_answer;
 }
 
-static bool is_closed_door(const struct np_send_reply *reply)
+/* For a reply with the outcome NP_SEND_REFUSED: true when it is the client that is refused (no
+ * permission, no credentials), or when the answer is none of OTLP. */
+static bool refuses_client(const struct np_send_reply *reply)
 {
+    enum { PERMISSION_DENIED = 7, UNAUTHENTICATED = 16 };
+
     if (reply->grpc_status >= 0)
-        return reply->grpc_status == 7 || reply->grpc_status == 16;
+        return reply->grpc_status == PERMISSION_DENIED || reply->grpc_status == UNAUTHENTICATED;
     return reply->http_status == 0 || (reply->http_status >= 200 && reply->http_status < 300) ||
            reply->http_status == 401 || reply->http_status == 403 || reply->http_status == 407;
 }
@@ -158,19 +167,20 @@ bool np_send_exporter_note_reply(struct np_send_exporter *exporter,
                                  const struct np_send_reply *reply)
 {
     bool answered = is_answer(reply);
-    bool closed = reply->outcome == NP_SEND_REFUSED && is_closed_door(reply);
+    bool refused = reply->outcome == NP_SEND_REFUSED && refuses_client(reply);
 
-    exporter->has_answered = exporter->has_answered || (answered && !closed);
-    exporter->is_down = reply->outcome == NP_SEND_UNREACHABLE || closed ||
+    exporter->has_answered = exporter->has_answered || (answered && !refused);
+    exporter->is_down = reply->outcome == NP_SEND_UNREACHABLE || refused ||
                         (reply->outcome == NP_SEND_RETRY && !answered);
-    return !closed;
+    return !refused;
 }
 
 void np_send_exporter_set_trouble(struct np_send_exporter *exporter, const char *what,
                                   const char *text)
 {
-    NP_AUTO(np_freep) char *all = np_xasprintf("%s%s%s", what, *text ? ": " : "", text);
+    char all[2 * sizeof(exporter->trouble)];
 
+    snprintf(all, sizeof(all), "%s%s%s", what, *text ? ": " : "", text);
     np_utf8_cut(all, sizeof(exporter->trouble) - 1);
     memcpy(exporter->trouble, all, strlen(all) + 1);
 }

@@ -1,8 +1,8 @@
 /*
- * Two processes and what lies between them:
- *   channel   a socket pair (base/child.h), the only way in which the sender is told to stop: the
- *             byte FINISH announces the end of the run, CUT_OFF breaks off the request under way,
- *             and a hang-up means that the supervisor was killed
+ * The supervisor and the sender share two things:
+ *   channel   a socket pair (base/child.h), the only way to tell the sender to stop: the byte FINISH
+ *             announces the end of the run, the byte CUT_OFF cancels the current request, and a
+ *             hang-up means that the supervisor was killed
  *   shared    a page of shared memory with the sender's counters
  */
 #include "send/sender.h"
@@ -57,7 +57,7 @@ struct child {
     struct shared *shared;
     int channel;
     pid_t supervisor;
-    struct np_send_connections *connections; /* NULL: a test's post */
+    struct np_send_connections connections; /* unused with the network of a test */
     struct np_send_exporters exporters;
     struct np_send_delivery *own;
     struct np_strings records; /* of earlier runs, with those that are done */
@@ -90,7 +90,7 @@ static void publish(struct child *child)
     shared->is_down = is_down;
     shared->has_answer = np_send_exporters_have_answer(&child->exporters);
     if (child->own)
-        shared->owed_bytes = np_send_delivery_owed_bytes(child->own);
+        shared->owed_bytes = np_send_delivery_pending_bytes(child->own);
 }
 
 static void read_shared(const struct shared *shared, struct np_send_sender_health *health)
@@ -159,8 +159,8 @@ static void finish_if_told(struct child *child)
         return;
     if (child->is_orphan)
         close_orphan(child);
-    else if (child->connections) /* FINISH was taken: the next byte can only be CUT_OFF */
-        np_send_connections_cancel_by(child->connections, child->channel);
+    else /* FINISH has been read, so the next byte can only be CUT_OFF */
+        child->connections.cancel_fd = child->channel;
     np_send_exporters_finish(&child->exporters, np_clock_mono_ns());
     np_send_delivery_at_rest(child->own);
 }
@@ -339,8 +339,8 @@ static int run_sender(void *context, int channel)
 
     child->channel = channel;
     if (!network.send) {
-        child->connections = np_send_connections_new(-1);
-        network = np_send_connections_network(child->connections);
+        child->connections.cancel_fd = -1;
+        network = np_send_connections_network(&child->connections);
     }
     np_send_exporters_init(&child->exporters, settings, &network,
                            (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
@@ -352,8 +352,8 @@ static int run_sender(void *context, int channel)
     publish(child); /* what is owed, before a first request may hang */
     serve_all(child);
     publish(child);
-    if (!child->is_cancelled) /* says good-bye to the servers */
-        np_send_connections_freep(&child->connections);
+    if (!child->is_cancelled) /* closes the connections to the servers properly */
+        np_send_connections_close(&child->connections);
     return EXIT_SUCCESS;
 }
 

@@ -1,4 +1,4 @@
-/* Shared by the tests of delivery: a server that follows a script, and settings that send to it. */
+/* A server that follows a script, and settings that send to it: for the tests of delivery. */
 #ifndef NP_TESTS_SEND_SCRIPT_H
 #define NP_TESTS_SEND_SCRIPT_H
 
@@ -13,7 +13,7 @@
 #include "tap.h"
 
 /*
- * What the server answers, a letter a request, the last one again and again:
+ * The answers of the server, a letter for each request; the last letter is repeated:
  *   A accepted   P accepted but for one item   S 503   R 503 with Retry-After: 3   U unreachable
  *   X 400        L too large                   D 401   T no answer in time
  */
@@ -21,12 +21,12 @@ struct script {
     const char *answers;
     size_t most_items; /* larger requests are too large; 0 = any */
     int64_t now_ns;
-    int64_t takes_ns; /* until an answer is there, 0 = a millisecond; one that comes after the
-                         deadline is not heard, what it accepts was taken all the same */
+    int64_t takes_ns; /* until the answer, 0 = a millisecond. An answer after the deadline is lost,
+                         but the server has stored the items that it accepts. */
     int64_t n_requests;
     json_t *seen;      /* item -> how often it was accepted */
-    json_t *batches;   /* batch id -> the items of it, as text */
-    int64_t n_renamed; /* requests whose id had been used for other items */
+    json_t *batches;   /* batch id -> its items, as text */
+    int64_t n_renamed; /* requests with the id of a batch of other items */
     int64_t last_deadline_ns;
 };
 
@@ -156,7 +156,7 @@ static inline int64_t script_now_ns(void *self)
     return ((struct script *)self)->now_ns;
 }
 
-/* How often the server took an item; how many different ones it took. */
+/* How often the server accepted the item `format`-`number`. */
 static inline int64_t times(const struct script *script, const char *format, int number)
 {
     char name[64];
@@ -165,7 +165,7 @@ static inline int64_t times(const struct script *script, const char *format, int
     return json_integer_value(json_object_get(script->seen, name));
 }
 
-/* Of "<kind>-0" … "<kind>-(n-1)" the number that were taken exactly once. */
+/* How many of the items "<kind>-0" … "<kind>-(n-1)" were accepted exactly once. */
 static inline int64_t n_once(const struct script *script, const char *kind, int n)
 {
     int64_t once = 0;

@@ -1,5 +1,5 @@
-/* Bringing a record to a server that accepts, fails, refuses, finds things too large, or dies: each
- * item arrives once, or is owed, or was dropped and said to be. */
+/* Delivery of a record to a server that accepts, fails, refuses, answers "too large", or dies: each
+ * item arrives once, or stays pending, or was dropped and counted as such. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 
 static const int64_t SECOND = INT64_C(1000000000);
 
-/* A record, a server, and what lies between them. */
+/* A record, a scripted server, and the delivery between them. */
 struct bench {
     char *record;
     struct script script;
@@ -53,8 +53,8 @@ static void bench_open(struct bench *bench, const char *name, const char *answer
     ok_int(open_again(bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
 }
 
-/* Step all signals until nothing is left to do, time passing as they ask; the worst of their last
- * steps. */
+/* Take steps of all signals until nothing is left to do; the clock goes to the time that a step asks
+ * for. Returns the worst of the signals' last steps. */
 static enum np_send_step settle(struct bench *bench)
 {
     enum np_send_step worst = NP_SEND_STEP_DONE;
@@ -101,14 +101,14 @@ TEST(a_record_is_delivered_once_and_a_second_time_sends_nothing)
     ok_int(n_once(&bench.script, "span", 1000), 1000);
     ok_int(n_once(&bench.script, "log", 1000), 1000);
     ok_int(bench.script.n_requests, 4); /* 512 items each at most */
-    ok_int(np_send_delivery_owed_bytes(bench.delivery), 0);
+    ok_int(np_send_delivery_pending_bytes(bench.delivery), 0);
     ok_int(total(&bench).n_exported, 2000);
     ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(bench.script.n_requests, 4);
 }
 
-TEST(a_server_that_fails_for_a_while_gets_each_batch_again_under_the_same_name)
+TEST(a_server_that_fails_for_a_while_gets_each_batch_again_under_the_same_id)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -137,12 +137,12 @@ TEST(waits_double_up_to_thirty_seconds)
     ok_below(first_s, 1.0001, "after success, s");
 }
 
-TEST(what_the_server_asks_for_is_waited_for_within_reason)
+TEST(the_wait_that_the_server_asks_for_is_kept_within_bounds)
 {
     struct np_send_retry retry = {0};
 
     np_random_seed(&retry.random, 3, 0);
-    /* Nothing at all is not believed: the second failure waits from one to two seconds. */
+    /* A request not to wait is ignored: the second failure waits from one to two seconds. */
     static const double asked_s[] = {7, 0, 1e12}, expected_s[] = {7.05, 1.5, 300.05};
     for (size_t i = 0; i < NP_COUNT(asked_s); i++) {
         double wait_s = (double)np_send_retry_wait_ns(&retry, asked_s[i]) * 1e-9;
@@ -155,7 +155,7 @@ TEST(what_the_server_asks_for_is_waited_for_within_reason)
     ok_near((double)bench.script.now_ns * 1e-9, 4.05, 0.0601, "one second and three later, s");
 }
 
-TEST(a_refused_batch_is_dropped_noted_and_not_sent_again_but_to_others)
+TEST(a_refused_batch_is_dropped_and_sent_again_only_to_other_destinations)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -175,7 +175,7 @@ TEST(a_refused_batch_is_dropped_noted_and_not_sent_again_but_to_others)
     ok_int(total(&bench).n_exported, 20);
 }
 
-TEST(all_that_a_destination_has_not_goes_there_though_others_have_it)
+TEST(a_destination_gets_what_only_others_have_when_all_is_asked_for)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -195,9 +195,9 @@ TEST(all_that_a_destination_has_not_goes_there_though_others_have_it)
     ok_int(total(&bench).n_exported, 0);
 }
 
-/* What the first died with in the middle of the record, after it had been refused what comes
- * before. */
-TEST(a_batch_that_is_resumed_does_not_hide_what_is_owed_before_it)
+/* The first sender died with a batch in the middle of the record; the lines before it had been
+ * refused. */
+TEST(a_batch_that_is_resent_does_not_hide_a_gap_before_it)
 {
     for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
         NP_AUTO(bench_done) struct bench bench;
@@ -222,13 +222,13 @@ TEST(a_batch_that_is_resumed_does_not_hide_what_is_owed_before_it)
         ok_int(settle(&bench), NP_SEND_STEP_DONE);
         ok_int(n_once(&bench.script, "span", 10), 10);
         ok_int(n_once(&bench.script, "log", 10), 10);
-        ok_int(np_send_delivery_owed_bytes(bench.delivery), 0);
+        ok_int(np_send_delivery_pending_bytes(bench.delivery), 0);
         ok_int(err.code, 0);
     }
 }
 
-/* A wrong token is the user's to mend: what was recorded is not thrown away for it. */
-TEST(a_closed_door_drops_nothing)
+/* A wrong token is a mistake of the user, and no reason to drop what was recorded. */
+TEST(a_server_that_refuses_the_client_drops_nothing)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -236,15 +236,15 @@ TEST(a_closed_door_drops_nothing)
     np_send_exporters_finish(&bench.exporters, bench.script.now_ns);
     ok_int(settle(&bench), NP_SEND_STEP_OVER);
     ok_int(total(&bench).n_dropped, 0);
-    ok(np_send_delivery_owed_bytes(bench.delivery) > 0);
-    ok_contains(bench.exporters.exporter[NP_OTLP_TRACES].trouble, "not let in");
+    ok(np_send_delivery_pending_bytes(bench.delivery) > 0);
+    ok_contains(bench.exporters.exporter[NP_OTLP_TRACES].trouble, "access refused");
     bench.script.answers = "A";
     ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "span", 10), 10);
 }
 
-TEST(a_partial_success_is_done_and_says_what_was_lost)
+TEST(a_partial_success_is_settled_and_its_losses_are_counted)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -256,7 +256,7 @@ TEST(a_partial_success_is_done_and_says_what_was_lost)
     ok_contains(bench.exporters.exporter[NP_OTLP_TRACES].trouble, "accepted in part");
 }
 
-TEST(what_is_too_large_is_halved_until_it_fits)
+TEST(a_request_that_is_too_large_is_halved_until_it_fits)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -269,7 +269,7 @@ TEST(what_is_too_large_is_halved_until_it_fits)
     ok_int(total(&bench).n_dropped, 0);
 }
 
-/* One line with 9 spans, as closing a dead run's spans writes them. */
+/* One line with 9 spans: the closing of a dead run's spans writes such lines. */
 static void put_long_line(const char *path)
 {
     FILE *file = fopen(path, "ae");
@@ -284,7 +284,7 @@ static void put_long_line(const char *path)
     fclose(file);
 }
 
-TEST(a_line_that_is_too_large_is_taken_apart)
+TEST(a_line_that_is_too_large_is_sent_in_parts)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -298,9 +298,9 @@ TEST(a_line_that_is_too_large_is_taken_apart)
     ok_int(total(&bench).n_dropped, 0);
 }
 
-TEST(of_what_another_signal_has_passed_nothing_is_missed)
+TEST(no_line_of_a_signal_is_missed_among_lines_of_another)
 {
-    enum { N_SPANS = 4000, EACH = 800 }; /* 230 bytes each */
+    enum { N_SPANS = 4000, EACH = 800 }; /* lines of 230 bytes */
     NP_AUTO(bench_done) struct bench bench;
     bool is_over[NP_OTLP_N_SIGNALS] = {false};
     int n_steps = 0;
@@ -325,11 +325,11 @@ TEST(of_what_another_signal_has_passed_nothing_is_missed)
     ok_int(n_once(&bench.script, "log", N_SPANS / EACH), N_SPANS / EACH);
 }
 
-TEST(an_item_that_is_too_large_alone_is_dropped_and_the_rest_goes_on)
+TEST(a_single_item_that_is_too_large_is_dropped_and_the_rest_is_sent)
 {
     NP_AUTO(bench_done) struct bench bench;
 
-    /* Of four spans: 4 are too large, 2 are, 1 is (dropped), then all is well. */
+    /* Requests of 4, 2 and 1 spans are too large, so one span is dropped; the rest is accepted. */
     bench_open(&bench, "alone", "LLLA", 4);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(total(&bench).n_dropped, 1);
@@ -338,7 +338,8 @@ TEST(an_item_that_is_too_large_alone_is_dropped_and_the_rest_goes_on)
     ok_contains(bench.exporters.exporter[NP_OTLP_TRACES].trouble, "refused");
 }
 
-/* What is at the end of a run: a moment for who does not answer, one deadline for who does. */
+/* How long the last flush takes: a short time when the server does not answer, one deadline when it
+ * does. */
 static double end_s(const char *name, const char *before, const char *after)
 {
     NP_AUTO(bench_done) struct bench bench;
@@ -363,22 +364,22 @@ static void end_below(double found_s, double limit_s, const char *what)
     ok_below(found_s, limit_s, what);
 }
 
-TEST(the_end_is_short_when_nobody_answers_and_bounded_when_somebody_does)
+TEST(the_last_flush_is_short_without_an_answer_and_bounded_with_one)
 {
     end_below(end_s("end1", "", "U"), 0.15, "unreachable, never answered, s");
     end_below(end_s("end2", "", "T"), 0.1301, "hung, never answered, s");
-    end_below(end_s("end3", "", "D"), 0.15, "not let in, s");
+    end_below(end_s("end3", "", "D"), 0.15, "access refused, s");
     end_below(end_s("end4", "A", "U"), 0.15, "answered once, gone now, s");
     end_below(end_s("end5", "A", "T"), 5.0001, "answered, hung at the end, s");
     end_below(end_s("end6", "U", "U"), 0.15, "down before, down still, s");
     double busy_s = end_s("end7", "A", "S");
-    ok(busy_s > 1 && busy_s < 5); /* it is asked again as long as there is time */
+    ok(busy_s > 1 && busy_s < 5); /* requests are repeated until the deadline */
     end_below(end_s("end8", "A", "SA"), 2.1, "busy once, s");
 }
 
-/* Its answers are slow: none of them comes after the deadline, for want of which a batch would be
- * sent again. */
-TEST(what_leaves_at_the_end_has_time_to_be_answered)
+/* The server's answers are slow. A batch whose answer comes after the deadline would be sent again,
+ * so the last batch is sent early enough. */
+TEST(no_batch_is_sent_too_late_for_its_answer)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -398,7 +399,7 @@ TEST(what_leaves_at_the_end_has_time_to_be_answered)
     ok_int(n_once(&bench.script, "log", 12), 12);
 }
 
-/* It was there, was away, and is back: it is not given but a moment for a batch. */
+/* The server answered, was down, and is back: a batch may take the whole deadline again. */
 TEST(a_server_that_is_back_at_the_end_has_the_whole_deadline)
 {
     NP_AUTO(bench_done) struct bench bench;
@@ -417,8 +418,8 @@ TEST(a_server_that_is_back_at_the_end_has_the_whole_deadline)
     ok_int(n_once(&bench.script, "log", 3), 3);
 }
 
-/* The first request has nothing in it; the batch that follows is not broken off after a moment. */
-TEST(a_server_is_greeted_before_it_is_sent_anything)
+/* The first request is empty. The batch that follows may take the whole deadline. */
+TEST(a_server_is_probed_before_the_first_batch)
 {
     NP_AUTO(bench_done) struct bench bench;
     int64_t when_ns;
@@ -435,10 +436,10 @@ TEST(a_server_is_greeted_before_it_is_sent_anything)
     ok(bench.script.last_deadline_ns - bench.script.now_ns > 4 * SECOND);
     ok_int(n_once(&bench.script, "span", 3), 3);
     ok_int(n_once(&bench.script, "log", 3), 3);
-    ok_int(bench.script.n_requests, 4); /* the logs go to the same server */
+    ok_int(bench.script.n_requests, 4); /* logs go to the same server: no probe of their own */
 }
 
-TEST(a_growing_record_is_followed_and_half_a_line_waits)
+TEST(a_growing_record_is_followed_and_an_incomplete_line_waits)
 {
     NP_AUTO(bench_done) struct bench bench;
     int64_t when_ns;
@@ -464,7 +465,7 @@ TEST(a_growing_record_is_followed_and_half_a_line_waits)
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
 }
 
-TEST(torn_and_foreign_lines_do_not_stand_in_the_way)
+TEST(torn_and_foreign_lines_are_skipped)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -479,11 +480,11 @@ TEST(torn_and_foreign_lines_do_not_stand_in_the_way)
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "span", 6), 6);
     ok_int(n_once(&bench.script, "log", 6), 6);
-    ok_int(np_send_delivery_owed_bytes(bench.delivery), 0);
+    ok_int(np_send_delivery_pending_bytes(bench.delivery), 0);
 }
 
-/* A sender that dies at its n-th request, before or after the server has it; the next one goes on.
- */
+/* A sender that dies at its n-th request, before or after the server has stored it. The next sender
+ * continues. */
 struct mortal {
     struct script *script;
     int fd;
@@ -497,7 +498,7 @@ static void mortal_send(void *self, const struct np_send_request *request, int64
     uint32_t n = (uint32_t)request->n_bytes;
 
     if (mortal->n_left == 0)
-        _exit(1); /* before it left */
+        _exit(1); /* before the request */
     if (write(mortal->fd, &n, sizeof(n)) != sizeof(n) ||
         write(mortal->fd, request->batch_id, NP_SPOOL_BATCH_ID) != NP_SPOOL_BATCH_ID ||
         write(mortal->fd, request->body, n) != (ssize_t)n)
@@ -512,7 +513,7 @@ static int64_t mortal_now_ns(void *self)
     return ((struct mortal *)self)->script->now_ns;
 }
 
-/* One life; true when it came to its end. */
+/* Run one sender; true when it came to its end. */
 static bool live(struct bench *bench, int fd, int64_t n_left)
 {
     int status = -1;
@@ -534,7 +535,7 @@ static bool live(struct bench *bench, int fd, int64_t n_left)
     return status == 0;
 }
 
-/* What the sink got: as a script that accepted it. */
+/* Read what the sink received into a script, as if the script's server had accepted it. */
 static void read_sink(FILE *sink, struct script *script)
 {
     uint32_t n;
@@ -551,7 +552,7 @@ static void read_sink(FILE *sink, struct script *script)
         bool is_known = script->batches && json_object_get(script->batches, id);
         const struct np_send_request request = {.batch_id = id, .body = body, .n_bytes = n};
         if (is_known)
-            note_batch(script, id, items); /* once more, under the same name: counts once */
+            note_batch(script, id, items); /* a repetition under the same id counts once */
         else
             script_send(script, &request, INT64_MAX, &reply);
         json_decref(items);
@@ -559,7 +560,7 @@ static void read_sink(FILE *sink, struct script *script)
     }
 }
 
-TEST(a_sender_killed_at_any_request_loses_nothing_and_repeats_only_under_the_same_name)
+TEST(a_sender_killed_at_any_request_loses_nothing_and_repeats_only_under_the_same_id)
 {
     NP_AUTO(bench_done) struct bench bench;
     FILE *sink = tmpfile();
@@ -579,8 +580,8 @@ TEST(a_sender_killed_at_any_request_loses_nothing_and_repeats_only_under_the_sam
     ok_int(bench.script.n_renamed, 0);
 }
 
-/* The record is full to the brim of the file-size limit; the ledger, which is shorter, as well. */
-TEST(a_full_disk_delivers_what_the_ledger_can_note_and_owes_the_rest)
+/* The limit of a file's size stands for the full disk: the ledger cannot grow beyond it. */
+TEST(on_a_full_disk_what_the_ledger_can_note_is_sent_and_the_rest_stays_pending)
 {
     NP_AUTO(bench_done) struct bench bench;
     struct rlimit limit, full;
@@ -602,12 +603,12 @@ TEST(a_full_disk_delivers_what_the_ledger_can_note_and_owes_the_rest)
     open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int((int64_t)json_object_size(bench.script.seen), 1200);
-    /* A batch of ten whose answer could not be noted comes again, under its name. */
+    /* A batch of ten whose answer could not be noted is sent again under the same id. */
     ok(n_once(&bench.script, "span", 600) >= 590 && n_once(&bench.script, "log", 600) >= 590);
     ok_int(bench.script.n_renamed, 0);
 }
 
-TEST(a_rehearsal_counts_and_leaves_nothing_behind)
+TEST(a_dry_run_counts_and_writes_nothing)
 {
     NP_AUTO(bench_done) struct bench bench;
     const struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE, .is_dry_run = true};
@@ -623,8 +624,8 @@ TEST(a_rehearsal_counts_and_leaves_nothing_behind)
     ok(!np_path_exists(ledger));
 }
 
-/* A ledger beside a record that it does not belong to: nothing breaks, nothing runs in circles. */
-TEST(a_ledger_that_lies_is_survived)
+/* A ledger beside a record to which it does not belong: no crash, and no endless loop. */
+TEST(a_ledger_with_false_ranges_does_no_harm)
 {
     static const char *const lies[] = {"\"from\":3,\"to\":7", "\"from\":0,\"to\":99999999",
                                        "\"from\":5000000,\"to\":5000001"};
@@ -645,8 +646,8 @@ TEST(a_ledger_that_lies_is_survived)
     }
 }
 
-/* No request may be larger than 16 MiB, and nothing larger is put together. */
-TEST(a_ledger_that_calls_a_large_record_one_batch_is_not_believed)
+/* No request, and no batch in memory, may be larger than 16 MiB. */
+TEST(a_ledger_that_notes_a_large_record_as_one_batch_is_ignored)
 {
     enum { N = 48, BYTES = 1 << 20 };
     NP_AUTO(bench_done) struct bench bench;
@@ -679,7 +680,7 @@ TEST(a_ledger_that_calls_a_large_record_one_batch_is_not_believed)
     ok_contains(np_str_text(&ledger), "no batch");
 }
 
-/* A span of a trace of its own, named kind-number, and what was decided of the trace. */
+/* Append a span named kind-number, the only one of its trace, and the sampling decision. */
 static void put_traced(const char *path, const char *kind, int number)
 {
     FILE *file = fopen(path, "ae");
@@ -717,7 +718,7 @@ static void open_holding(struct bench *bench, const char *name)
         0);
 }
 
-TEST(undecided_spans_wait_while_the_run_goes_on_and_go_when_it_is_over)
+TEST(undecided_spans_wait_during_the_run_and_are_sent_after_it)
 {
     NP_AUTO(bench_done) struct bench bench;
     int64_t when_ns;
@@ -731,7 +732,7 @@ TEST(undecided_spans_wait_while_the_run_goes_on_and_go_when_it_is_over)
     ok_int(n_once(&bench.script, "trace", 1), 1);
 }
 
-TEST(a_trace_goes_or_stays_as_was_decided_and_decisions_stay_here)
+TEST(sampling_decisions_are_applied_and_not_sent)
 {
     NP_AUTO(bench_done) struct bench bench;
     int64_t when_ns;
@@ -752,7 +753,7 @@ TEST(a_trace_goes_or_stays_as_was_decided_and_decisions_stay_here)
     ok_int(n_once(&bench.script, "decided", 303), 0);
 }
 
-TEST(a_batch_from_when_nothing_waited_is_not_sent_in_part)
+TEST(a_resent_batch_with_a_waiting_span_is_not_sent_in_part)
 {
     const struct np_send_delivery_options waits = {.life = NP_SPOOL_GROWING,
                                                    .decisions = NP_SEND_AWAIT_DECISIONS};
@@ -774,7 +775,8 @@ TEST(a_batch_from_when_nothing_waited_is_not_sent_in_part)
     ok_int(n_once(&bench.script, "trace", 2), 2);
 }
 
-/* A record that asks for no names is sent without, though this sender would name them. */
+/* A record that asks for no names is sent without names, although this sender's options allow
+ * them. */
 TEST(the_stricter_of_record_and_sender_names_participants)
 {
     NP_AUTO(bench_done) struct bench bench;
@@ -798,7 +800,7 @@ TEST(the_stricter_of_record_and_sender_names_participants)
     free(seen);
 }
 
-/* Records that are owed. */
+/* Pending records. */
 
 TEST(a_marked_record_is_found_until_it_is_cleared)
 {
@@ -844,7 +846,7 @@ TEST(of_many_marks_each_is_found_from_somewhere_and_never_more_than_asked_for)
         ok(is_found[i]);
 }
 
-/* A run with one span open, in a process of its own. */
+/* A child process as a run with one open span. */
 static pid_t start_run(const char *record, const int ready[2])
 {
     pid_t pid = fork();
@@ -891,7 +893,7 @@ TEST(a_run_is_alive_until_it_is_killed_then_its_spans_are_ended)
     close(ready[1]);
 }
 
-/* Written a moment ago, by a machine whose locks cannot be seen. */
+/* The record was written a moment ago by another machine, whose locks are not visible here. */
 TEST(a_fresh_record_of_another_host_counts_as_growing)
 {
     NP_AUTO(np_freep) char *record = fresh_record("elsewhere");
@@ -906,7 +908,7 @@ TEST(a_fresh_record_of_another_host_counts_as_growing)
     ok_int(life, NP_SPOOL_COMPLETE);
 }
 
-/* What a run leaves that was killed before its first line: nobody need wait for it. */
+/* A run that was killed before its first line leaves an empty record, which cannot grow. */
 TEST(an_empty_record_that_was_marked_here_is_at_rest)
 {
     NP_AUTO(np_freep) char *record = fresh_record("empty");
@@ -914,14 +916,14 @@ TEST(an_empty_record_that_was_marked_here_is_at_rest)
 
     close(open(record, O_WRONLY | O_CREAT, 0666));
     ok_int(np_spool_pending_settle(record, &life, NULL), 0);
-    ok_int(life, NP_SPOOL_GROWING); /* whose it is nobody says */
+    ok_int(life, NP_SPOOL_GROWING); /* without a mark the writer is unknown */
     ok_int(np_spool_pending_mark(record, NULL), 0);
     ok_int(np_spool_pending_settle(record, &life, NULL), 0);
     ok_int(life, NP_SPOOL_COMPLETE);
     np_spool_pending_clear(record);
 }
 
-TEST(without_memory_nothing_is_lost_but_time)
+TEST(without_memory_nothing_is_lost)
 {
     NP_AUTO(bench_done) struct bench bench;
     int64_t n_refused = 0;

@@ -63,7 +63,7 @@ static void sink_send(void *self, const struct np_send_request *request, int64_t
     reply->outcome = NP_SEND_ACCEPTED;
     reply->http_status = 200;
     if (!request->batch_id)
-        return; /* a greeting */
+        return; /* a probe */
     FILE *file = fopen(sink->path, "ae");
     if (!file)
         return;
