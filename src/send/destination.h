@@ -31,6 +31,9 @@ enum np_send_endpoint_kind {
     NP_SEND_ENDPOINT_SIGNAL,  /* a signal's own variable: used as it is */
 };
 
+/* Free what `destination` owns; it is then {0}. */
+void np_send_destination_done(struct np_send_destination *destination);
+
 /*
  * Set protocol, url, user and id of `out`, whose signal is set. `protocol` -1 = not given. A URL
  * without a scheme means http when it comes from a flag, `is_insecure` ? http : https for gRPC, and

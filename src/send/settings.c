@@ -17,7 +17,8 @@
 
 /* Variables. */
 
-/* Without blanks around it; NULL when it is unset or empty. The caller frees. */
+/* The value of an environment variable without the blanks around it; NULL when it is unset or
+ * empty. The caller frees. */
 static char *variable(const char *name)
 {
     const char *value = getenv(name);
@@ -31,21 +32,22 @@ static char *variable(const char *name)
     return n > 0 ? np_xstrndup(value, n) : NULL;
 }
 
-enum whose { OWN, GENERIC, N_WHOSE };
+enum scope { OWN, GENERIC, N_SCOPES };
 
-/* "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", a signal's own, or "OTEL_EXPORTER_OTLP_TIMEOUT". `name` gets
- * the name. */
-static char *variable_of(enum np_otlp_signal signal, enum whose whose, const char *what,
+/* The value of a signal's own variable, as OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, or of the generic
+ * one, OTEL_EXPORTER_OTLP_TIMEOUT. `name` is set to the variable's name. */
+static char *variable_of(enum np_otlp_signal signal, enum scope scope, const char *what,
                          char name[64])
 {
     static const char *const parts[] = {
         [NP_OTLP_TRACES] = "TRACES_", [NP_OTLP_LOGS] = "LOGS_", [NP_OTLP_METRICS] = "METRICS_"};
 
-    snprintf(name, 64, "OTEL_EXPORTER_OTLP_%s%s", whose == OWN ? parts[signal] : "", what);
+    snprintf(name, 64, "OTEL_EXPORTER_OTLP_%s%s", scope == OWN ? parts[signal] : "", what);
     return variable(name);
 }
 
-/* The signal's own, else the generic one. `name` gets which one it was. */
+/* The value of the signal's own variable, else of the generic one. `name` is set to the name of the
+ * variable that was read. */
 static char *signal_variable(enum np_otlp_signal signal, const char *what, char name[64])
 {
     char *value = variable_of(signal, OWN, what, name);
@@ -53,7 +55,7 @@ static char *signal_variable(enum np_otlp_signal signal, const char *what, char 
     return value ? value : variable_of(signal, GENERIC, what, name);
 }
 
-/* A sentence a line; the same one comes once. */
+/* Add a sentence as a line of its own, unless it is there already. */
 static void warn(struct np_str *warnings, const char *format, ...) NP_PRINTF(2, 3);
 static void warn(struct np_str *warnings, const char *format, ...)
 {
@@ -78,7 +80,8 @@ struct word {
     int value;
 };
 
-/* False when the variable is unset, or (with a warning) has none of the words. */
+/* Set `*out` to the value of the word. False when the variable is unset, or (with a warning) when
+ * its value is none of the words. */
 static bool read_word(const char *name, const char *value, const struct word *words, size_t n,
                       int *out, struct np_str *warnings)
 {
@@ -98,15 +101,15 @@ static bool read_word(const char *name, const char *value, const struct word *wo
     return false;
 }
 
-/* A signal's own word, else the generic one, also where the own one is none that is known. */
+/* Read a signal's own word, else the generic one. An own word that is unknown counts as unset. */
 static void read_signal_word(enum np_otlp_signal signal, const char *what, const struct word *words,
                              size_t n, int *out, struct np_str *warnings)
 {
     bool is_read = false;
 
-    for (enum whose whose = OWN; whose < N_WHOSE && !is_read; whose++) {
+    for (enum scope scope = OWN; scope < N_SCOPES && !is_read; scope++) {
         char name[64];
-        NP_AUTO(np_freep) char *value = variable_of(signal, whose, what, name);
+        NP_AUTO(np_freep) char *value = variable_of(signal, scope, what, name);
         is_read = read_word(name, value, words, n, out, warnings);
     }
 }
@@ -287,8 +290,8 @@ static bool has_unsampled_parent(void)
            !(flags & SAMPLED);
 }
 
-/* After sampler and propagators. */
-static void note_what_is_kept(struct np_send_settings *out)
+/* Set keeps_all_traces; the sampler and the propagators have been read. */
+static void set_keeps_all_traces(struct np_send_settings *out)
 {
     bool follows = out->is_parent_based && out->propagators & NP_SEND_TRACE_CONTEXT;
 
@@ -305,8 +308,8 @@ static void read_log_level(struct np_send_settings *out, struct np_str *warnings
     read_word("OTEL_LOG_LEVEL", value, levels, NP_COUNT(levels), &out->log_severity, warnings);
 }
 
-/* Lists of words: bits. "none" (0) makes the list empty. False as read_word, and when no word of
- * the list is known. */
+/* Read a list of words as bits. The word "none" (0) empties the list. False when the variable is
+ * unset, or (with warnings) when no word of the list is known. */
 static bool read_bits(const char *name, const struct word *words, size_t n, unsigned *out,
                       struct np_str *warnings)
 {
@@ -372,7 +375,7 @@ static bool read_insecure(enum np_otlp_signal signal, struct np_str *warnings)
     return chosen;
 }
 
-/* 0 stands for no limit: a very long time, so that no process hangs for ever. */
+/* 0 means no limit. A long time stands for it, so that no process waits for ever. */
 static double limited_s(int64_t milliseconds)
 {
     enum { LONGEST_S = 600 };
@@ -385,18 +388,18 @@ static double read_timeout_s(enum np_otlp_signal signal, struct np_str *warnings
     int64_t milliseconds = 10000;
     bool is_read = false;
 
-    for (enum whose whose = OWN; whose < N_WHOSE && !is_read; whose++) {
+    for (enum scope scope = OWN; scope < N_SCOPES && !is_read; scope++) {
         char name[64];
-        NP_AUTO(np_freep) char *value = variable_of(signal, whose, "TIMEOUT", name);
+        NP_AUTO(np_freep) char *value = variable_of(signal, scope, "TIMEOUT", name);
         is_read = read_integer(name, value, 0, INT32_MAX, &milliseconds, warnings);
     }
     return limited_s(milliseconds);
 }
 
-/* All but the endpoint itself. */
+/* Read everything but the endpoint. */
 static void read_details(struct np_send_destination *to, struct np_str *warnings)
 {
-    /* The specification leaves the default to us; every collector takes gzip. */
+    /* The specification leaves the default of the compression open; all collectors accept gzip. */
     static const struct word words[] = {{"gzip", NP_SEND_GZIP}, {"none", NP_SEND_PLAIN}};
     enum np_otlp_signal signal = to->signal;
     char name[64];
@@ -427,7 +430,7 @@ static void resolve(const char *name, const char *endpoint, enum np_send_endpoin
         warn(warnings, "%s: %s; it is ignored", name, err.text);
 }
 
-/* A signal's own endpoint is used as it is, the generic one is the base of all. */
+/* Read a signal's own endpoint, else the generic one. */
 static void read_endpoint(struct np_send_destination *to, struct np_str *warnings)
 {
     char name[64];
@@ -446,10 +449,11 @@ static void read_endpoint(struct np_send_destination *to, struct np_str *warning
 }
 
 /*
- * `auto`: what the stack of this node wrote in its lease file, lines of NAME=VALUE: the value of
- * OTEL_EXPORTER_OTLP_ENDPOINT. The file is $NEURO_STACK_LEASE, else
- * $XDG_RUNTIME_DIR/neuro-preprocess/lease, else /tmp/neuro-preprocess-UID/lease; it must be the
- * user's own and nobody else's to write. NULL when there is none; the caller frees.
+ * The endpoint of `--otel-endpoint auto`: the value of OTEL_EXPORTER_OTLP_ENDPOINT in the lease
+ * file, which a telemetry stack on this node has written in lines of NAME=VALUE. The file is
+ * $NEURO_STACK_LEASE, else $XDG_RUNTIME_DIR/neuro-preprocess/lease, else
+ * /tmp/neuro-preprocess-UID/lease. It must belong to the user, and no other user may write to it.
+ * NULL when there is none; the caller frees.
  */
 static char *leased_endpoint(struct np_str *warnings)
 {
@@ -521,8 +525,8 @@ static void read_exporters(struct np_send_settings *out, struct np_str *warnings
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
         unsigned bits = NP_SEND_TO_OTLP;
         size_t n = i == NP_OTLP_METRICS ? NP_COUNT(words) : NP_COUNT(words) - 1;
-        bool is_said = read_bits(names[i], words, n, &bits, warnings);
-        if (is_said && (bits & NP_SEND_TO_OTLP) && !out->to[i].url)
+        bool is_set = read_bits(names[i], words, n, &bits, warnings);
+        if (is_set && (bits & NP_SEND_TO_OTLP) && !out->to[i].url)
             warn(warnings,
                  "%s: otlp needs an endpoint (OTEL_EXPORTER_OTLP_ENDPOINT or --otel-endpoint); "
                  "nothing is sent without one",
@@ -532,8 +536,6 @@ static void read_exporters(struct np_send_settings *out, struct np_str *warnings
         out->exporters[i] = bits;
     }
 }
-
-/* All of it. */
 
 static void set_defaults(struct np_send_settings *out)
 {
@@ -586,7 +588,7 @@ void np_send_settings_read(const struct np_send_overrides *flags, struct np_send
     read_metric_choices(out, warnings);
     read_sampler(out, warnings);
     read_propagators(out, warnings);
-    note_what_is_kept(out);
+    set_keeps_all_traces(out);
     read_log_level(out, warnings);
     read_prometheus(out, warnings);
     read_destinations(flags ? flags->endpoint : NULL, out, warnings);

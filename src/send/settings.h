@@ -1,11 +1,11 @@
 /*
- * Where telemetry goes and how: the flags and the OTEL_* variables of the OpenTelemetry
- * specification, read once. Semantics are the specification's: an empty variable is an unset one, a
- * value that cannot be parsed is ignored with a warning, a signal's own variable beats the generic
- * one, and flags beat both.
+ * The destinations and options of telemetry, read once from the flags and from the OTEL_* variables
+ * of the OpenTelemetry specification. As the specification says, an empty variable counts as unset,
+ * a value that cannot be parsed is ignored with a warning, and a signal's own variable beats the
+ * generic one. Flags beat both.
  *
- * One rule is ours: nothing is sent unless an endpoint is set. The specification's default
- * (localhost:4318) might be somebody else's collector on a shared machine.
+ * One rule differs: nothing is sent unless an endpoint is set. The specification's default,
+ * localhost:4318, might be another user's collector on a shared machine.
  */
 #ifndef NP_SEND_SETTINGS_H
 #define NP_SEND_SETTINGS_H
@@ -20,11 +20,11 @@
 
 enum np_send_compression { NP_SEND_PLAIN, NP_SEND_GZIP };
 
-/* Bits of a signal's list of exporters; the file is always written. */
+/* The exporters of a signal, as bits. The record is always written. */
 enum np_send_exporter_kind {
     NP_SEND_TO_OTLP = 1 << 0,
     NP_SEND_TO_CONSOLE = 1 << 1,
-    NP_SEND_TO_PROMETHEUS = 1 << 2, /* metrics: the pull endpoint */
+    NP_SEND_TO_PROMETHEUS = 1 << 2, /* metrics only: the page that a server scrapes */
 };
 
 /* One signal's resolved endpoint. */
@@ -32,17 +32,17 @@ struct np_send_destination {
     enum np_otlp_signal signal;
     enum np_otlp_protocol protocol;
     enum np_send_compression compression;
-    char *url;  /* what is requested, path included; no user, password or fragment; NULL = nothing
-                   is sent */
-    char *user; /* "user:password" that stood in the URL, decoded; NULL. Secret. */
+    char *url;  /* of the requests, with the path, without user, password and fragment; NULL =
+                   nothing is sent */
+    char *user; /* "user:password" of the URL, decoded; NULL = none. Secret. */
     char *id;   /* "<protocol> <scheme>://<host>:<port>/<path>": stable, without secrets */
-    struct np_strings headers; /* "name: value". Secret. */
-    double timeout_s;          /* of one request */
-    /* PEM files; NULL = the system's, none, none */
-    char *ca_certificate, *client_key, *client_certificate;
+    struct np_strings headers;             /* "name: value". Secret. */
+    double timeout_s;                      /* of one request */
+    char *ca_certificate;                  /* PEM files; NULL = the certificates of the system */
+    char *client_key, *client_certificate; /* NULL = none */
 };
 
-/* Flags of the program; NULL and 0 = not given. Borrowed. */
+/* Flags of the program; NULL and 0 = not given. All members are borrowed. */
 struct np_send_overrides {
     const char *endpoint; /* --otel-endpoint: for all signals; wins over the per-signal variables */
     double deadline_s;    /* --otel-timeout */
@@ -52,7 +52,7 @@ struct np_send_overrides {
 struct np_send_batching {
     double schedule_delay_s;
     double export_timeout_s;
-    int64_t most_queued; /* nothing is queued in memory here: it bounds nothing */
+    int64_t most_queued; /* bounds most_in_batch only: nothing is queued in memory */
     int64_t most_in_batch;
 };
 
@@ -81,24 +81,21 @@ struct np_send_settings {
     double sample_ratio;   /* 1 and 0 for always_on and always_off */
     bool keeps_all_traces; /* neither the ratio nor a parent elsewhere leaves any out */
     unsigned propagators;  /* bits of enum np_send_propagator */
-    int log_severity;      /* OTEL_LOG_LEVEL: the least severity number of our own diagnostics */
+    int log_severity;      /* OTEL_LOG_LEVEL: the least severity number of the program's messages */
 
     char *prometheus_host;
     int prometheus_port;
 };
 
 /*
- * Read flags and environment. Never fails: what cannot be used is left at its default, and
- * `warnings` (may be NULL) gets a sentence a line, without secrets. `flags` may be NULL. `out`
- * needs np_send_settings_done whatever was found.
+ * Read the flags (may be NULL) and the environment. It does not fail: a value that cannot be used
+ * is left at its default, and a sentence about it, without secrets, is added to `warnings` (may be
+ * NULL) as a line. The caller frees `out` with np_send_settings_done.
  */
 void np_send_settings_read(const struct np_send_overrides *flags, struct np_send_settings *out,
                            struct np_str *warnings);
 void np_send_settings_done(struct np_send_settings *settings);
 
-/* True when anything is to be sent over the network. */
+/* True when some signal has the OTLP exporter. */
 bool np_send_settings_sends(const struct np_send_settings *settings);
-
-void np_send_destination_done(struct np_send_destination *destination);
-
 #endif

@@ -9,7 +9,7 @@
 
 extern char **environ;
 
-/* Nothing of the caller's environment reaches a test. */
+/* Remove the variables of the caller's environment that a test could read. */
 static void clear_environment(void)
 {
     static char *empty[] = {NULL};
@@ -17,7 +17,7 @@ static void clear_environment(void)
     environ = empty;
 }
 
-/* "A=1 B=2": values have no blanks, but "+" stands for one. */
+/* Set variables from a text such as "A=1 B=2"; "+" in a value stands for a blank. */
 static void set_environment(const char *assignments)
 {
     NP_AUTO(np_freep) char *copy = np_xstrdup(assignments);
@@ -34,7 +34,7 @@ static void set_environment(const char *assignments)
     }
 }
 
-/* "id[;header;header…]", "-" when nothing is sent. The caller frees. */
+/* A destination as "id[;header;header…]"; "-" when nothing is sent. The caller frees. */
 static char *where(const struct np_send_settings *settings, enum np_otlp_signal signal)
 {
     NP_AUTO(np_str_done) struct np_str out = {0};
@@ -52,7 +52,8 @@ static char *where(const struct np_send_settings *settings, enum np_otlp_signal 
 #define HTTP "http/protobuf "
 #define TRACE_SERVICE "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
-/* What is sent where: environment, flag, traces, metrics, a part of the warnings ("" = none). */
+/* The destinations of a case: environment, flag, traces, metrics, a part of the warnings ("" =
+ * none). */
 static const struct {
     const char *environment, *flag, *traces, *metrics, *warning;
 } ENDPOINTS[] = {
@@ -206,7 +207,7 @@ static double number(const struct np_send_settings *s, const char *name)
 
 #define UNSAMPLED "TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
-/* A variable, a member, and its value; with a warning or without. */
+/* A variable, the member that it sets, its value, and whether there is a warning. */
 static const struct {
     const char *environment, *member;
     double value;
@@ -352,7 +353,8 @@ TEST(certificates_are_per_signal)
     ok_str(settings.prometheus_host, "localhost");
 }
 
-/* The lease file as `auto` finds it, with these rights. */
+/* The destination of the logs that `auto` finds in a lease file with these access rights. The caller
+ * frees. */
 static char *leased(mode_t mode, const char *content)
 {
     const struct np_send_overrides flags = {.endpoint = "auto"};
@@ -370,7 +372,7 @@ static char *leased(mode_t mode, const char *content)
     return where(&settings, NP_OTLP_LOGS);
 }
 
-TEST(auto_is_what_the_lease_file_says_and_else_nothing)
+TEST(auto_takes_the_endpoint_of_the_lease_file_or_none)
 {
     NP_AUTO(np_freep)
     char *found = leased(0600, "PID=1\nOTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9\nX=y\n");
