@@ -284,7 +284,7 @@ static bool deliver(struct replay *replay, struct np_send_delivery *delivery)
 }
 
 static void say_record(struct replay *replay, const char *path,
-                       const int64_t before[NP_OTLP_N_SIGNALS], enum np_spool_state life)
+                       const int64_t before[NP_OTLP_N_SIGNALS], enum np_spool_state state)
 {
     int64_t n_items[NP_OTLP_N_SIGNALS], sum = 0;
     bool is_dry_run = replay->config->dry_run;
@@ -295,17 +295,17 @@ static void say_record(struct replay *replay, const char *path,
     NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);
     np_console_say(&replay->console, sum ? 0 : 1, "%s: %s%s%s", path,
                    is_dry_run ? "would send " : "sent ", counts,
-                   life == NP_SPOOL_GROWING ? "; its run is still going on" : "");
+                   state == NP_SPOOL_GROWING ? "; its run is still going on" : "");
 }
 
-/* Close the spans of a dead run; `*life` says whether the run is still going on. A dry run must not
+/* Close the spans of a dead run; `*state` says whether the run is still going on. A dry run must not
  * write, so it takes every record as complete. */
-static int settle(const struct replay *replay, const char *path, enum np_spool_state *life,
+static int settle(const struct replay *replay, const char *path, enum np_spool_state *state,
                   struct np_error *err)
 {
     if (!replay->config->dry_run)
-        return np_spool_pending_settle(path, life, err);
-    *life = NP_SPOOL_COMPLETE;
+        return np_spool_pending_settle(path, state, err);
+    *state = NP_SPOOL_COMPLETE;
     return 0;
 }
 
@@ -313,18 +313,18 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
 {
     NP_AUTO(np_send_delivery_freep) struct np_send_delivery *delivery = NULL;
     struct np_send_delivery_options options = {
-        .life = NP_SPOOL_COMPLETE,
+        .state = NP_SPOOL_COMPLETE,
         .scope = replay->config->replay_all ? NP_SPOOL_NOT_HERE : NP_SPOOL_NOT_ANYWHERE,
         .naming = replay->observation.naming,
         .decisions = replay->observation.settings.keeps_all_traces ? NP_SEND_APPLY_DECISIONS
                                                                    : NP_SEND_AWAIT_DECISIONS,
         .is_dry_run = replay->config->dry_run};
     int64_t before[NP_OTLP_N_SIGNALS];
-    enum np_spool_state life;
+    enum np_spool_state state;
 
     n_exported(replay, before);
-    NP_TRY(settle(replay, path, &life, err));
-    options.life = life;
+    NP_TRY(settle(replay, path, &state, err));
+    options.state = state;
     int code = np_send_delivery_open(path, &replay->exporters, &options, &delivery, err);
     if (code == NP_EBUSY) {
         np_console_say(&replay->console, 0, "%s: another process is sending it", path);
@@ -335,9 +335,9 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
     NP_TRY(code);
     bool is_whole = deliver(replay, delivery);
     replay->n_whole += is_whole;
-    if (is_whole && life == NP_SPOOL_COMPLETE && !replay->config->dry_run)
+    if (is_whole && state == NP_SPOOL_COMPLETE && !replay->config->dry_run)
         np_spool_pending_clear(path);
-    say_record(replay, path, before, life);
+    say_record(replay, path, before, state);
     return 0;
 }
 

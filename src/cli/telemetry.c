@@ -84,7 +84,7 @@ static void measure(void *self, struct np_trace *trace)
             np_metric_set(trace, exported[i], (double)n_lost, &attrs);
         np_attrs_done(&attrs);
     }
-    np_metric_set(trace, &np_metric_telemetry_unsent, (double)health.owed_bytes, NULL);
+    np_metric_set(trace, &np_metric_telemetry_unsent, (double)health.pending_bytes, NULL);
 }
 
 void np_telemetry_observe(struct np_telemetry *telemetry, struct np_trace *trace)
@@ -141,11 +141,11 @@ void np_telemetry_finish(struct np_telemetry *telemetry, const char *output_dir,
     NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);
     np_str_addf(&line, "telemetry sent: %s", counts);
     add_losses(&health, &line);
-    if (health.owed_bytes)
+    if (health.pending_bytes)
         np_str_addf(&line,
                     "; %" PRId64 " bytes of the record wait for the next run, or for: "
                     "neuro-preprocess replay '%s'",
-                    health.owed_bytes, output_dir);
+                    health.pending_bytes, output_dir);
     np_console_say(console, 0, "%s", np_str_text(&line));
     if (health.trouble[0])
         np_console_say(console, 0, "warning: telemetry: %s", health.trouble);

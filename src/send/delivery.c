@@ -143,7 +143,7 @@ static int read_range(struct np_send_delivery *delivery, enum np_otlp_signal sig
     NP_TRY(tail_seek(&cursor->tail, range.from, err));
     *end = END_OF_RECORD;
     while ((more = np_spool_lines_next(lines, &line, &length, err)) > 0) {
-        bool is_half = !lines->ends_in_newline && delivery->options.life == NP_SPOOL_GROWING;
+        bool is_half = !lines->ends_in_newline && delivery->options.state == NP_SPOOL_GROWING;
         if (is_half || cursor->tail.base + lines->offset >= range.to) {
             np_spool_lines_put_back(lines);
             *end = is_half ? END_OF_RECORD : END_OF_RANGE;
@@ -502,7 +502,7 @@ enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
     if (exporters->probes && np_send_exporter_is_unprobed(exporters, signal))
         return probe(delivery, signal, when_ns);
     bool is_loaded = cursor->range.to != 0;
-    if (!is_loaded && now_ns < cursor->due_ns && delivery->options.life == NP_SPOOL_GROWING) {
+    if (!is_loaded && now_ns < cursor->due_ns && delivery->options.state == NP_SPOOL_GROWING) {
         *when_ns = cursor->due_ns;
         return NP_SEND_STEP_LATER;
     }
@@ -511,9 +511,9 @@ enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
     return send_items(delivery, signal, when_ns);
 }
 
-void np_send_delivery_at_rest(struct np_send_delivery *delivery)
+void np_send_delivery_set_complete(struct np_send_delivery *delivery)
 {
-    delivery->options.life = NP_SPOOL_COMPLETE;
+    delivery->options.state = NP_SPOOL_COMPLETE;
 }
 
 int64_t np_send_delivery_pending_bytes(const struct np_send_delivery *delivery)
@@ -549,7 +549,7 @@ static enum np_otlp_selection select_span(void *context, const struct np_trace_i
         break;
     }
     bool waits = delivery->options.decisions == NP_SEND_AWAIT_DECISIONS &&
-                 delivery->options.life == NP_SPOOL_GROWING;
+                 delivery->options.state == NP_SPOOL_GROWING;
     return waits ? NP_OTLP_WAIT : NP_OTLP_KEEP;
 }
 

@@ -27,7 +27,7 @@ enum np_send_decisions {
 };
 
 struct np_send_delivery_options {
-    enum np_spool_state life;
+    enum np_spool_state state;
     enum np_spool_scope scope;
     /* How participants are named, unless the record asks for a stricter way. */
     enum np_naming naming;
@@ -49,7 +49,7 @@ int np_send_delivery_open(const char *record_path, struct np_send_exporters *exp
 void np_send_delivery_freep(struct np_send_delivery **delivery);
 
 /* The run has ended: the record does not grow any more. */
-void np_send_delivery_at_rest(struct np_send_delivery *delivery);
+void np_send_delivery_set_complete(struct np_send_delivery *delivery);
 
 enum np_send_step {
     NP_SEND_STEP_ON,    /* a step was taken: call again at once */

@@ -1,8 +1,8 @@
 /*
  * The supervisor and the sender share two things:
- *   channel   a socket pair (base/child.h), the only way to tell the sender to stop: the byte FINISH
- *             announces the end of the run, the byte CUT_OFF cancels the current request, and a
- *             hang-up means that the supervisor was killed
+ *   channel   a socket pair (base/child.h), the only way to tell the sender to stop. FINISH
+ *             announces the end of the run, CUT_OFF cancels the current request, and a
+ *             hang-up means that the supervisor was killed.
  *   shared    a page of shared memory with the sender's counters
  */
 #include "send/sender.h"
@@ -25,22 +25,23 @@
 #include "spool/pending.h"
 
 static const int64_t MS = INT64_C(1000000);
-/* How long a sender has to end by itself when its time is over, and between CUT_OFF and the kill. */
+/* The time that a sender has to end by itself after its deadline, and the time from CUT_OFF to
+ * SIGKILL. */
 enum { GRACE_MS = 25 };
 enum { MOST_SLEEP_MS = 1000, MOST_SETTLE_TRIES = 10, LOCK_WAIT_MS = 20 };
-/* Earlier records that a run looks at: there may be as many as there are tasks in a cluster. */
+/* How many earlier records a run tries to send: each task of a cluster may have left one. */
 enum { MOST_EARLIER = 64 };
 
 enum counter { EXPORTED, REJECTED, DROPPED, REQUESTS, FAILED, BYTES, N_COUNTERS };
 
-enum word { FINISH = 'F', CUT_OFF = 'C' };
+enum command { FINISH = 'F', CUT_OFF = 'C' };
 
-/* Written by the sender, read by the supervisor; the text only once the sender is gone. */
+/* The sender writes it and the supervisor reads it; `trouble` only after the sender has ended. */
 struct shared {
     _Atomic int64_t counter[NP_OTLP_N_SIGNALS][N_COUNTERS];
-    _Atomic int64_t owed_bytes, n_caught_up;
+    _Atomic int64_t pending_bytes, n_caught_up;
     _Atomic int is_down;
-    _Atomic int has_answer; /* a server is there: the end of the run may take the deadline */
+    _Atomic int has_answer; /* a server has answered: the last flush may take the deadline */
     char trouble[256];
 };
 
@@ -51,7 +52,7 @@ struct np_send_sender {
     struct shared *shared;
 };
 
-/* The sender's own state, in the child. */
+/* The state of the sender's process. */
 struct child {
     const struct np_send_sender_options *options;
     struct shared *shared;
@@ -60,13 +61,13 @@ struct child {
     struct np_send_connections connections; /* unused with the network of a test */
     struct np_send_exporters exporters;
     struct np_send_delivery *own;
-    struct np_strings records; /* of earlier runs, with those that are done */
-    size_t next_record;
+    struct np_strings records; /* of earlier runs */
+    size_t next_record;        /* those before it are done */
     bool has_listed;
     struct np_send_delivery *earlier; /* of records.item[next_record], or NULL */
     bool is_finishing, is_orphan, is_cancelled;
-    bool is_left_open; /* a killed run's spans could not be ended: somebody else must */
-    bool is_cleared;   /* the own record owes nothing any more */
+    bool is_left_open; /* the spans of the killed supervisor could not be closed */
+    bool is_cleared;   /* nothing of the own record is pending, and its mark is gone */
 };
 
 /* The shared counters. */
@@ -90,12 +91,12 @@ static void publish(struct child *child)
     shared->is_down = is_down;
     shared->has_answer = np_send_exporters_have_answer(&child->exporters);
     if (child->own)
-        shared->owed_bytes = np_send_delivery_pending_bytes(child->own);
+        shared->pending_bytes = np_send_delivery_pending_bytes(child->own);
 }
 
 static void read_shared(const struct shared *shared, struct np_send_sender_health *health)
 {
-    *health = (struct np_send_sender_health){.owed_bytes = shared->owed_bytes,
+    *health = (struct np_send_sender_health){.pending_bytes = shared->pending_bytes,
                                              .n_caught_up = shared->n_caught_up,
                                              .is_down = shared->is_down != 0};
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
@@ -111,22 +112,22 @@ static void read_shared(const struct shared *shared, struct np_send_sender_healt
 
 /* The child. */
 
-/* One byte, or a hang-up, of the channel, which can be read. */
-static void take_word(struct child *child)
+/* Read one byte, or a hang-up, from the channel, which is readable. */
+static void read_command(struct child *child)
 {
-    char word;
-    ssize_t got = recv(child->channel, &word, 1, MSG_DONTWAIT);
+    char byte;
+    ssize_t got = recv(child->channel, &byte, 1, MSG_DONTWAIT);
 
     if (got == 1) {
         child->is_finishing = true;
-        child->is_cancelled = child->is_cancelled || word == CUT_OFF;
+        child->is_cancelled = child->is_cancelled || byte == CUT_OFF;
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         child->is_orphan = true;
     }
 }
 
-/* Take what the supervisor says, waiting for it until `until_ns`. */
-static void listen_until(struct child *child, int64_t until_ns)
+/* Wait for a command of the supervisor, or for its end, until `until_ns`. */
+static void wait_for_command(struct child *child, int64_t until_ns)
 {
     struct pollfd fd = {.fd = child->is_orphan ? -1 : child->channel, .events = POLLIN};
     int64_t left_ns = until_ns - np_clock_mono_ns();
@@ -135,25 +136,26 @@ static void listen_until(struct child *child, int64_t until_ns)
     int n = poll(&fd, 1, (int)(left_ms < MOST_SLEEP_MS ? left_ms : MOST_SLEEP_MS));
     child->is_orphan = child->is_orphan || getppid() != child->supervisor;
     if (n > 0)
-        take_word(child);
+        read_command(child);
     child->is_finishing = child->is_finishing || child->is_orphan;
 }
 
-/* The supervisor was killed: its spans are ended here, as long as nobody else writes the record. */
+/* The supervisor was killed: close its spans, once no other process writes the record. */
 static void close_orphan(struct child *child)
 {
-    enum np_spool_state life = NP_SPOOL_GROWING;
+    enum np_spool_state state = NP_SPOOL_GROWING;
 
-    for (int i = 0; i < MOST_SETTLE_TRIES && life == NP_SPOOL_GROWING; i++) {
-        if (np_spool_pending_settle(child->options->record_path, &life, NULL) < 0)
+    for (int i = 0; i < MOST_SETTLE_TRIES && state == NP_SPOOL_GROWING; i++) {
+        if (np_spool_pending_settle(child->options->record_path, &state, NULL) < 0)
             break;
-        if (life == NP_SPOOL_GROWING) /* its workers are still dying */
+        if (state == NP_SPOOL_GROWING) /* workers of the supervisor have not ended yet */
             poll(NULL, 0, 50);
     }
-    child->is_left_open = life == NP_SPOOL_GROWING;
+    child->is_left_open = state == NP_SPOOL_GROWING;
 }
 
-static void finish_if_told(struct child *child)
+/* Begin the last flush when the run has ended, once. */
+static void begin_last_flush(struct child *child)
 {
     if (!child->is_finishing || child->exporters.finish_ns)
         return;
@@ -162,24 +164,24 @@ static void finish_if_told(struct child *child)
     else /* FINISH has been read, so the next byte can only be CUT_OFF */
         child->connections.cancel_fd = child->channel;
     np_send_exporters_finish(&child->exporters, np_clock_mono_ns());
-    np_send_delivery_at_rest(child->own);
+    np_send_delivery_set_complete(child->own);
 }
 
-/* How far a record has come; the later ones weigh more. */
+/* How far a record has been sent. The progress of a record is the highest of its signals. */
 enum progress {
-    ALL_DONE, /* every signal, so far */
-    TIME_IS_UP,
-    TO_GO_ON, /* at some later time */
+    ALL_DONE,     /* all that is in the record so far */
+    TIME_IS_OVER, /* the rest stays pending */
+    MORE_LATER,
 };
 
-/* A step of each signal in `*busy`; those that have nothing to do for now leave it, and `*when_ns`
- * is lowered to when there may be more. */
+/* Take a step of each signal in `*busy`. A signal that has nothing to do for now is removed from
+ * `*busy`, and `*when_ns` is lowered to the time of its next step. */
 static enum progress step_each(struct child *child, struct np_send_delivery *delivery,
                                unsigned *busy, int64_t *when_ns)
 {
     static const enum progress of[] = {[NP_SEND_STEP_DONE] = ALL_DONE,
-                                       [NP_SEND_STEP_OVER] = TIME_IS_UP,
-                                       [NP_SEND_STEP_LATER] = TO_GO_ON};
+                                       [NP_SEND_STEP_OVER] = TIME_IS_OVER,
+                                       [NP_SEND_STEP_LATER] = MORE_LATER};
     enum progress progress = ALL_DONE;
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS && !child->is_cancelled; i++) {
@@ -187,7 +189,7 @@ static enum progress step_each(struct child *child, struct np_send_delivery *del
         if (!(*busy & 1u << i))
             continue;
         enum np_send_step step = np_send_delivery_step(delivery, (enum np_otlp_signal)i, &again_ns);
-        publish(child); /* the next request may hang */
+        publish(child); /* before the next request, which may hang */
         if (step == NP_SEND_STEP_ON)
             continue;
         *busy &= ~(1u << i);
@@ -200,8 +202,8 @@ static enum progress step_each(struct child *child, struct np_send_delivery *del
 
 static const unsigned ALL_SIGNALS = (1u << NP_OTLP_N_SIGNALS) - 1;
 
-/* Go on with the own record until there is nothing to do for now. */
-static enum progress serve_own(struct child *child, int64_t *when_ns)
+/* Take steps of the own record until there is nothing to do for now. */
+static enum progress send_own(struct child *child, int64_t *when_ns)
 {
     unsigned busy = ALL_SIGNALS;
     enum progress progress = ALL_DONE;
@@ -209,10 +211,10 @@ static enum progress serve_own(struct child *child, int64_t *when_ns)
     while (busy && !child->is_cancelled) {
         enum progress now = step_each(child, child->own, &busy, when_ns);
         progress = now > progress ? now : progress;
-        listen_until(child, 0);
-        finish_if_told(child);
+        wait_for_command(child, 0);
+        begin_last_flush(child);
     }
-    return child->is_cancelled ? TO_GO_ON : progress;
+    return child->is_cancelled ? MORE_LATER : progress;
 }
 
 /* Records of earlier runs. */
@@ -231,34 +233,35 @@ static void list_earlier(struct child *child)
             np_strings_add(&child->records, found.item[i]);
 }
 
-/* Whether a record is nobody else's and its run is dead; child->earlier is then open. */
+/* Open child->earlier. True when no other process sends the record and its run has ended. */
 static bool open_earlier(struct child *child, const char *path)
 {
-    struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE,
+    struct np_send_delivery_options options = {.state = NP_SPOOL_COMPLETE,
                                                .scope = NP_SPOOL_NOT_ANYWHERE,
                                                .naming = child->options->naming};
-    enum np_spool_state life;
+    enum np_spool_state state;
 
-    /* A living run's ledger is its sender's: even to try it for a moment would be in the way. */
+    /* The ledger of a run that goes on belongs to the sender of that run. Even a short lock on it
+     * would delay that sender. */
     if (np_spool_pending_is_growing(path))
         return false;
-    /* The ledger's lock first: who has it may close the spans. */
+    /* The spans may be closed only under the ledger's lock, so take the lock first. */
     if (np_send_delivery_open(path, &child->exporters, &options, &child->earlier, NULL) < 0)
         return false;
-    if (np_spool_pending_settle(path, &life, NULL) == 0 && life == NP_SPOOL_COMPLETE)
+    if (np_spool_pending_settle(path, &state, NULL) == 0 && state == NP_SPOOL_COMPLETE)
         return true;
     np_send_delivery_freep(&child->earlier);
     return false;
 }
 
-/* One step, or one look, at what earlier runs owe, as long as servers are well: the own record
- * comes first, again and again. */
-static enum progress serve_earlier(struct child *child, int64_t *when_ns)
+/* Take one step of an earlier record, or open the next one, as long as the servers are up. The
+ * caller sends the own record between these steps. */
+static enum progress send_earlier(struct child *child, int64_t *when_ns)
 {
     unsigned busy = ALL_SIGNALS;
 
     if (!np_send_exporters_are_up(&child->exporters))
-        return TIME_IS_UP;
+        return TIME_IS_OVER;
     if (!child->has_listed)
         list_earlier(child);
     if (child->next_record == child->records.n)
@@ -268,40 +271,42 @@ static enum progress serve_earlier(struct child *child, int64_t *when_ns)
     enum progress progress = is_open ? step_each(child, child->earlier, &busy, when_ns) : ALL_DONE;
     if (busy == 0 && progress != ALL_DONE)
         return progress;
-    *when_ns = 0; /* at once */
+    *when_ns = 0; /* call again at once */
     if (is_open && busy)
-        return TO_GO_ON;
+        return MORE_LATER;
     if (is_open) {
         np_spool_pending_clear(path);
         child->shared->n_caught_up++;
     }
     np_send_delivery_freep(&child->earlier);
     child->next_record++;
-    return TO_GO_ON;
+    return MORE_LATER;
 }
 
-static void serve_all(struct child *child)
+/* Send the own record and earlier ones until the last flush is over. */
+static void send_all(struct child *child)
 {
     while (!child->is_cancelled) {
         int64_t when_ns = INT64_MAX;
 
-        finish_if_told(child);
+        begin_last_flush(child);
         bool is_finishing = child->exporters.finish_ns != 0;
-        enum progress own = serve_own(child, &when_ns);
+        enum progress own = send_own(child, &when_ns);
         if (is_finishing && own == ALL_DONE && !child->is_left_open && !child->is_cleared) {
             np_spool_pending_clear(child->options->record_path);
             child->is_cleared = true;
         }
-        enum progress earlier = child->is_cancelled ? TO_GO_ON : serve_earlier(child, &when_ns);
-        if (is_finishing && own != TO_GO_ON && earlier != TO_GO_ON)
+        enum progress earlier = child->is_cancelled ? MORE_LATER : send_earlier(child, &when_ns);
+        if (is_finishing && own != MORE_LATER && earlier != MORE_LATER)
             return;
         publish(child);
-        if (is_finishing == (child->exporters.finish_ns != 0)) /* else the end was just told */
-            listen_until(child, when_ns);
+        if (is_finishing == (child->exporters.finish_ns != 0)) /* else the last flush just began */
+            wait_for_command(child, when_ns);
     }
 }
 
-/* Somebody else may be looking at the ledger, or replaying what there is so far: that passes. */
+/* Open the own record. Another process may hold the ledger's lock for a while, as replay does: wait
+ * for the lock until the run ends. */
 static int open_own(struct child *child, const struct np_send_delivery_options *own,
                     struct np_error *err)
 {
@@ -312,7 +317,7 @@ static int open_own(struct child *child, const struct np_send_delivery_options *
         if (code != NP_EBUSY || is_last)
             return code;
         *err = (struct np_error){0};
-        listen_until(child, np_clock_mono_ns() + LOCK_WAIT_MS * MS);
+        wait_for_command(child, np_clock_mono_ns() + LOCK_WAIT_MS * MS);
     }
 }
 
@@ -322,13 +327,13 @@ static void set_trouble(struct shared *shared, struct np_error *err)
     memcpy(shared->trouble, err->text, strlen(err->text) + 1);
 }
 
-/* What the sender's process does. Returns its exit status. */
+/* The work of the sender's process; returns its exit status. */
 static int run_sender(void *context, int channel)
 {
     struct child *child = context;
     const struct np_send_settings *settings = child->options->settings;
     const struct np_send_delivery_options own = {
-        .life = NP_SPOOL_GROWING,
+        .state = NP_SPOOL_GROWING,
         .scope = NP_SPOOL_NOT_ANYWHERE,
         .naming = child->options->naming,
         .decisions =
@@ -349,8 +354,8 @@ static int run_sender(void *context, int channel)
         set_trouble(child->shared, &err);
         return EXIT_FAILURE;
     }
-    publish(child); /* what is owed, before a first request may hang */
-    serve_all(child);
+    publish(child); /* the pending bytes, before the first request, which may hang */
+    send_all(child);
     publish(child);
     if (!child->is_cancelled) /* closes the connections to the servers properly */
         np_send_connections_close(&child->connections);
@@ -394,9 +399,9 @@ void np_send_sender_look(const struct np_send_sender *sender, struct np_send_sen
     read_shared(sender->shared, health);
 }
 
-static void send_word(const struct np_send_sender *sender, enum word word)
+static void send_command(const struct np_send_sender *sender, enum command command)
 {
-    char byte = (char)word;
+    char byte = (char)command;
 
     while (send(sender->process.fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EINTR)
         ;
@@ -411,42 +416,44 @@ static bool is_cut_off(const struct np_cancel *cut_off)
 static bool wait_until(struct np_send_sender *sender, int64_t until_ns,
                        const struct np_cancel *cut_off, struct np_child_end *end)
 {
-    enum { LOOK_MS = 20 };
+    enum { POLL_MS = 20 };
     bool has_ended = np_child_wait(&sender->process, 0, end);
 
     while (!has_ended && !is_cut_off(cut_off) && np_clock_mono_ns() < until_ns) {
-        int64_t look_ns = np_clock_mono_ns() + LOOK_MS * MS;
-        has_ended = np_child_wait(&sender->process, look_ns < until_ns ? look_ns : until_ns, end);
+        int64_t poll_ns = np_clock_mono_ns() + POLL_MS * MS;
+        has_ended = np_child_wait(&sender->process, poll_ns < until_ns ? poll_ns : until_ns, end);
     }
     return has_ended;
 }
 
-/* Announce the end and wait for it: a moment for a server that is not there, else the deadline. */
+/* Tell the sender to finish and wait for its end: NP_SEND_UNPROBED_NS when no server has answered,
+ * else the deadline. */
 static void end_process(struct np_send_sender *sender, const struct np_cancel *cut_off,
                         struct np_child_end *end)
 {
     int64_t start_ns = np_clock_mono_ns();
     int64_t last_ns = start_ns + (int64_t)(sender->deadline_s * 1e9) + GRACE_MS * MS;
-    int64_t moment_ns = start_ns + NP_SEND_UNPROBED_NS + GRACE_MS * MS;
+    int64_t unprobed_ns = start_ns + NP_SEND_UNPROBED_NS + GRACE_MS * MS;
 
-    send_word(sender, FINISH);
-    bool has_ended = wait_until(sender, moment_ns < last_ns ? moment_ns : last_ns, cut_off, end) ||
-                     (sender->shared->has_answer && wait_until(sender, last_ns, cut_off, end));
+    send_command(sender, FINISH);
+    bool has_ended =
+        wait_until(sender, unprobed_ns < last_ns ? unprobed_ns : last_ns, cut_off, end) ||
+        (sender->shared->has_answer && wait_until(sender, last_ns, cut_off, end));
     if (has_ended) {
         np_child_close(&sender->process);
         return;
     }
-    send_word(sender, CUT_OFF);
+    send_command(sender, CUT_OFF);
     np_child_stop(&sender->process, 0, GRACE_MS * 1e-3, end);
 }
 
-/* At most all of the record, when it is owed at all. */
-static void note_owed(const struct np_send_sender *sender, struct np_send_sender_health *health)
+/* Without the sender's own count: all of the record, when it is marked as pending. */
+static void note_pending(const struct np_send_sender *sender, struct np_send_sender_health *health)
 {
     struct stat status;
 
     if (np_spool_pending_is_marked(sender->record_path) && stat(sender->record_path, &status) == 0)
-        health->owed_bytes = status.st_size;
+        health->pending_bytes = status.st_size;
 }
 
 void np_send_sender_finish(struct np_send_sender **address, const struct np_cancel *cut_off,
@@ -462,9 +469,9 @@ void np_send_sender_finish(struct np_send_sender **address, const struct np_canc
     end_process(sender, cut_off, &end);
     if (health) {
         read_shared(sender->shared, health);
-        /* It could not begin, or was killed early. */
-        if (end.wait_status != 0 && health->owed_bytes == 0)
-            note_owed(sender, health);
+        /* The sender could not open the record, or was killed early. */
+        if (end.wait_status != 0 && health->pending_bytes == 0)
+            note_pending(sender, health);
         memcpy(health->trouble, sender->shared->trouble, sizeof(health->trouble));
         health->trouble[sizeof(health->trouble) - 1] = '\0';
     }

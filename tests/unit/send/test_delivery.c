@@ -33,9 +33,9 @@ static void bench_done(struct bench *bench)
     free(bench->record);
 }
 
-static int open_again(struct bench *bench, enum np_spool_state life, enum np_spool_scope scope)
+static int open_again(struct bench *bench, enum np_spool_state state, enum np_spool_scope scope)
 {
-    const struct np_send_delivery_options options = {.life = life, .scope = scope};
+    const struct np_send_delivery_options options = {.state = state, .scope = scope};
     const struct np_send_network network = network_of(&bench->script);
 
     np_send_delivery_freep(&bench->delivery);
@@ -354,7 +354,7 @@ static double end_s(const char *name, const char *before, const char *after)
     bench.script.answers = after;
     int64_t start_ns = bench.script.now_ns;
     np_send_exporters_finish(&bench.exporters, start_ns);
-    np_send_delivery_at_rest(bench.delivery);
+    np_send_delivery_set_complete(bench.delivery);
     settle(&bench);
     return (double)(bench.script.now_ns - start_ns) * 1e-9;
 }
@@ -461,7 +461,7 @@ TEST(a_growing_record_is_followed_and_an_incomplete_line_waits)
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_ON);
     ok_int(n_once(&bench.script, "span", 5), 5);
     ok_int(n_once(&bench.script, "late", 1), 1);
-    np_send_delivery_at_rest(bench.delivery);
+    np_send_delivery_set_complete(bench.delivery);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
 }
 
@@ -521,7 +521,7 @@ static bool live(struct bench *bench, int fd, int64_t n_left)
 
     if (pid == 0) {
         struct mortal mortal = {&bench->script, fd, n_left};
-        const struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE};
+        const struct np_send_delivery_options options = {.state = NP_SPOOL_COMPLETE};
         const struct np_send_network network = {&mortal, mortal_send, mortal_now_ns};
         bench->settings.spans.most_in_batch = bench->settings.logs.most_in_batch = 8;
         np_send_exporters_init(&bench->exporters, &bench->settings, &network, 1);
@@ -611,7 +611,8 @@ TEST(on_a_full_disk_what_the_ledger_can_note_is_sent_and_the_rest_stays_pending)
 TEST(a_dry_run_counts_and_writes_nothing)
 {
     NP_AUTO(bench_done) struct bench bench;
-    const struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE, .is_dry_run = true};
+    const struct np_send_delivery_options options = {.state = NP_SPOOL_COMPLETE,
+                                                     .is_dry_run = true};
 
     bench_open(&bench, "rehearsal", "A", 10);
     np_send_delivery_freep(&bench.delivery);
@@ -708,7 +709,7 @@ static void put_decision(const char *path, int number, bool is_sampled)
 
 static void open_holding(struct bench *bench, const char *name)
 {
-    const struct np_send_delivery_options options = {.life = NP_SPOOL_GROWING,
+    const struct np_send_delivery_options options = {.state = NP_SPOOL_GROWING,
                                                      .decisions = NP_SEND_AWAIT_DECISIONS};
 
     bench_open(bench, name, "A", 0);
@@ -727,7 +728,7 @@ TEST(undecided_spans_wait_during_the_run_and_are_sent_after_it)
     put_traced(bench.record, "trace", 0);
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_DONE);
     ok_int(bench.script.n_requests, 0);
-    np_send_delivery_at_rest(bench.delivery);
+    np_send_delivery_set_complete(bench.delivery);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "trace", 1), 1);
 }
@@ -746,7 +747,7 @@ TEST(sampling_decisions_are_applied_and_not_sent)
     put_traced(bench.record, "in", 299 + 3);
     put_decision(bench.record, 299 + 3, false);
     put_decision(bench.record, 299 + 3, true); /* the last one counts */
-    np_send_delivery_at_rest(bench.delivery);
+    np_send_delivery_set_complete(bench.delivery);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "in", 303), 101);
     ok_int(n_once(&bench.script, "out", 300), 0);
@@ -755,7 +756,7 @@ TEST(sampling_decisions_are_applied_and_not_sent)
 
 TEST(a_resent_batch_with_a_waiting_span_is_not_sent_in_part)
 {
-    const struct np_send_delivery_options waits = {.life = NP_SPOOL_GROWING,
+    const struct np_send_delivery_options waits = {.state = NP_SPOOL_GROWING,
                                                    .decisions = NP_SEND_AWAIT_DECISIONS};
     NP_AUTO(bench_done) struct bench bench;
     int64_t when_ns;
@@ -770,7 +771,7 @@ TEST(a_resent_batch_with_a_waiting_span_is_not_sent_in_part)
     ok_int(np_send_delivery_open(bench.record, &bench.exporters, &waits, &bench.delivery, NULL), 0);
     bench.script.now_ns += 100 * SECOND;
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_DONE);
-    np_send_delivery_at_rest(bench.delivery);
+    np_send_delivery_set_complete(bench.delivery);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "trace", 2), 2);
 }
@@ -780,7 +781,7 @@ TEST(a_resent_batch_with_a_waiting_span_is_not_sent_in_part)
 TEST(the_stricter_of_record_and_sender_names_participants)
 {
     NP_AUTO(bench_done) struct bench bench;
-    struct np_send_delivery_options options = {.life = NP_SPOOL_COMPLETE, .naming = NP_NAME_LABEL};
+    struct np_send_delivery_options options = {.state = NP_SPOOL_COMPLETE, .naming = NP_NAME_LABEL};
 
     bench_open(&bench, "naming", "A", 0);
     FILE *file = fopen(bench.record, "ae");
@@ -873,7 +874,7 @@ static pid_t start_run(const char *record, const int ready[2])
 TEST(a_run_is_alive_until_it_is_killed_then_its_spans_are_ended)
 {
     NP_AUTO(bench_done) struct bench bench;
-    enum np_spool_state life = NP_SPOOL_COMPLETE;
+    enum np_spool_state state = NP_SPOOL_COMPLETE;
     int ready[2];
     char byte;
 
@@ -881,12 +882,12 @@ TEST(a_run_is_alive_until_it_is_killed_then_its_spans_are_ended)
     ok(pipe(ready) == 0);
     pid_t pid = start_run(bench.record, ready);
     ok(read(ready[0], &byte, 1) == 1);
-    ok_int(np_spool_pending_settle(bench.record, &life, NULL), 0);
-    ok_int(life, NP_SPOOL_GROWING);
+    ok_int(np_spool_pending_settle(bench.record, &state, NULL), 0);
+    ok_int(state, NP_SPOOL_GROWING);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    ok_int(np_spool_pending_settle(bench.record, &life, NULL), 0);
-    ok_int(life, NP_SPOOL_COMPLETE);
+    ok_int(np_spool_pending_settle(bench.record, &state, NULL), 0);
+    ok_int(state, NP_SPOOL_COMPLETE);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "span", 1), 1);
     close(ready[0]);
@@ -897,29 +898,29 @@ TEST(a_run_is_alive_until_it_is_killed_then_its_spans_are_ended)
 TEST(a_fresh_record_of_another_host_counts_as_growing)
 {
     NP_AUTO(np_freep) char *record = fresh_record("elsewhere");
-    enum np_spool_state life = NP_SPOOL_COMPLETE;
+    enum np_spool_state state = NP_SPOOL_COMPLETE;
 
     put_record(record, 0, 1);
-    ok_int(np_spool_pending_settle(record, &life, NULL), 0);
-    ok_int(life, NP_SPOOL_GROWING);
+    ok_int(np_spool_pending_settle(record, &state, NULL), 0);
+    ok_int(state, NP_SPOOL_GROWING);
     const struct timespec old[2] = {{.tv_sec = 1700000000}, {.tv_sec = 1700000000}};
     utimensat(AT_FDCWD, record, old, 0);
-    ok_int(np_spool_pending_settle(record, &life, NULL), 0);
-    ok_int(life, NP_SPOOL_COMPLETE);
+    ok_int(np_spool_pending_settle(record, &state, NULL), 0);
+    ok_int(state, NP_SPOOL_COMPLETE);
 }
 
 /* A run that was killed before its first line leaves an empty record, which cannot grow. */
 TEST(an_empty_record_that_was_marked_here_is_at_rest)
 {
     NP_AUTO(np_freep) char *record = fresh_record("empty");
-    enum np_spool_state life = NP_SPOOL_GROWING;
+    enum np_spool_state state = NP_SPOOL_GROWING;
 
     close(open(record, O_WRONLY | O_CREAT, 0666));
-    ok_int(np_spool_pending_settle(record, &life, NULL), 0);
-    ok_int(life, NP_SPOOL_GROWING); /* without a mark the writer is unknown */
+    ok_int(np_spool_pending_settle(record, &state, NULL), 0);
+    ok_int(state, NP_SPOOL_GROWING); /* without a mark the writer is unknown */
     ok_int(np_spool_pending_mark(record, NULL), 0);
-    ok_int(np_spool_pending_settle(record, &life, NULL), 0);
-    ok_int(life, NP_SPOOL_COMPLETE);
+    ok_int(np_spool_pending_settle(record, &state, NULL), 0);
+    ok_int(state, NP_SPOOL_COMPLETE);
     np_spool_pending_clear(record);
 }
 
