@@ -16,18 +16,6 @@
 
 enum { MOST_TEXT = sizeof((struct np_send_reply){0}.text) };
 
-const char *np_send_outcome_name(enum np_send_outcome outcome)
-{
-    static const char *const names[] = {
-        [NP_SEND_ACCEPTED] = "accepted",   [NP_SEND_PARTIAL] = "partial",
-        [NP_SEND_RETRY] = "retry",         [NP_SEND_REFUSED] = "refused",
-        [NP_SEND_TOO_LARGE] = "too-large", [NP_SEND_UNREACHABLE] = "unreachable",
-        [NP_SEND_CANCELED] = "canceled",
-    };
-
-    return names[outcome];
-}
-
 /* Make one line of valid UTF-8 of `text`, in place: bytes that are not UTF-8 become '?', control
  * characters become blanks. */
 static void clean(char *text)

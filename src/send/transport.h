@@ -40,9 +40,10 @@ struct np_send_reply {
 struct np_send_transport;
 
 /*
- * A transport to `destination` (copied). No connection is made yet. Returns 0, NP_ENOMEM,
- * NP_ENOINPUT (libcurl is not installed, or a certificate file cannot be read), NP_EUSAGE (libcurl
- * cannot do this protocol: https, HTTP/2). On failure `*transport` is untouched.
+ * Open a transport to `destination`, which is used during the call only. No connection is made yet.
+ * Returns 0, NP_ENOMEM, NP_ENOINPUT (libcurl is not installed, or a certificate file cannot be
+ * read), NP_EUSAGE (libcurl cannot do this protocol: https, HTTP/2). On failure `*transport` is
+ * untouched.
  */
 int np_send_transport_open(const struct np_send_destination *destination,
                            struct np_send_transport **transport, struct np_error *err);
@@ -58,8 +59,5 @@ void np_send_transport_freep(struct np_send_transport **transport);
 void np_send_transport_send(struct np_send_transport *transport, const void *body, size_t n_bytes,
                             const char *batch_id, int64_t deadline_ns, int cancel_fd,
                             struct np_send_reply *reply);
-
-/* "accepted", "partial", "retry", "refused", "too-large", "unreachable", "canceled". */
-const char *np_send_outcome_name(enum np_send_outcome outcome);
 
 #endif

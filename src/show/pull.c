@@ -38,13 +38,14 @@ struct answer {
     uint64_t n_bytes;
 };
 
-/* The server. */
+/* The page server. */
 
 struct server {
-    int listener, talk, page;
+    int listener, channel, page;
     uint32_t n_asked;
 };
 
+/* True when one of `events` has come before `until_ns`. */
 static bool wait_for(int fd, short events, int64_t until_ns)
 {
     for (;;) {
@@ -81,10 +82,10 @@ static bool request_page(struct server *server, uint64_t *n_bytes)
     int64_t until_ns = np_clock_mono_ns() + INT64_C(1000000) * ANSWER_MS;
     struct answer answer;
 
-    if (send(server->talk, &number, sizeof(number), MSG_NOSIGNAL) != sizeof(number))
+    if (send(server->channel, &number, sizeof(number), MSG_NOSIGNAL) != sizeof(number))
         return false;
-    while (wait_for(server->talk, POLLIN, until_ns)) {
-        ssize_t n = recv(server->talk, &answer, sizeof(answer), 0);
+    while (wait_for(server->channel, POLLIN, until_ns)) {
+        ssize_t n = recv(server->channel, &answer, sizeof(answer), 0);
         if (n <= 0)
             return false;
         if (n == sizeof(answer) && answer.number == number) {
@@ -178,19 +179,20 @@ static void serve(struct server *server, int client)
         send_page(client, server->page, n_bytes, until_ns);
 }
 
-/* The server's process: it serves until its supervisor ends it, or until it cannot listen. */
+/* The work of the page server's process: serve until the supervisor kills it. Returns its exit
+ * status when it cannot listen any more. */
 static int run_server(void *context, int channel)
 {
     struct server *server = context;
 
-    server->talk = channel;
+    server->channel = channel;
     for (;;) {
         int client = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (client < 0 && (errno == EBADF || errno == EINVAL || errno == ENOTSOCK))
             return EXIT_FAILURE;
         if (client < 0) {
             if (errno != EINTR && errno != ECONNABORTED)
-                poll(NULL, 0, 100); /* descriptors or memory may be had again */
+                poll(NULL, 0, 100); /* descriptors or memory are short: try again later */
             continue;
         }
         serve(server, client);

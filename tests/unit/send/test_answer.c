@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codec/deflate.h"
+#include "outcome.h"
 #include "send/answer.h"
 #include "tap.h"
 
@@ -106,8 +107,8 @@ TEST(an_http_answer_means_what_the_specification_says)
                       strstr(reply.text, table[i].text) && reply.http_status == table[i].status &&
                       reply.grpc_status == -1,
                   __FILE__, __LINE__, "case %zu: %s, %lld rejected, after %g s: '%s'", i,
-                  np_send_outcome_name(reply.outcome), (long long)reply.n_rejected,
-                  reply.retry_after_s, reply.text);
+                  outcome_name(reply.outcome), (long long)reply.n_rejected, reply.retry_after_s,
+                  reply.text);
     }
 }
 
@@ -172,8 +173,8 @@ TEST(a_grpc_answer_means_what_the_specification_says)
         tap_check(reply.outcome == table[i].outcome && reply.grpc_status == table[i].grpc &&
                       reply.n_rejected == table[i].n_rejected && strstr(reply.text, table[i].text),
                   __FILE__, __LINE__, "case %zu: %s, gRPC %d, %lld rejected: '%s'", i,
-                  np_send_outcome_name(reply.outcome), reply.grpc_status,
-                  (long long)reply.n_rejected, reply.text);
+                  outcome_name(reply.outcome), reply.grpc_status, (long long)reply.n_rejected,
+                  reply.text);
     }
 }
 

@@ -1,5 +1,5 @@
-/* The sender's process: what arrives, what stays owed, how long the end takes, what outlives whom.
- */
+/* The sender's process: what arrives, what stays pending, how long the last flush takes, and what
+ * happens when the supervisor or the sender is killed. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +20,9 @@
 #include "tap.h"
 #include "trace/names.h"
 
-/* A server in a file: bodies are appended, or whatever `answers` says happens (as of script.h, and
- * H: it hangs, deaf even to a cancel; W: accepted, after SLOW_MS). The sender keeps no descriptor
- * of ours, so the file is opened anew each time. */
+/* A server that is a file: it appends the bodies that it accepts. `answers` are those of script.h,
+ * and H: the request hangs and cannot be canceled; W: accepted after SLOW_MS. The sender keeps no
+ * descriptor of its parent, so the file is opened anew each time. */
 enum { SLOW_MS = 10 };
 
 struct sink {
@@ -78,7 +78,8 @@ static int64_t sink_now_ns(void *self)
     return np_clock_mono_ns();
 }
 
-/* What stands in the file, as a script that took it. */
+/* Read the file into a script, as if the script's server had accepted it. Returns the most
+ * descriptors that the sender had. */
 static int64_t read_sink(const struct sink *sink, struct script *script)
 {
     int64_t most_descriptors = 0;
@@ -108,7 +109,7 @@ struct bench {
     struct np_send_settings settings;
     struct np_send_sender *sender;
     struct np_send_sender_health health;
-    double end_s; /* what finishing took */
+    double end_s; /* duration of the last flush */
     struct script script;
     int64_t n_descriptors;
 };
@@ -141,7 +142,7 @@ static void bench_open(struct bench *bench, const char *name, const char *answer
     put_record(bench->record, 0, 0);
 }
 
-/* Spans that were sent, once there are `n` or 3 s have passed. */
+/* Wait until `n` spans were sent, for 3 s at most; returns how many were. */
 static int64_t wait_for_exported(const struct bench *bench, int64_t n)
 {
     struct np_send_sender_health health = {0};
@@ -162,7 +163,7 @@ static void finish(struct bench *bench)
     bench->n_descriptors = read_sink(&bench->sink, &bench->script);
 }
 
-static bool is_owed(const char *record)
+static bool is_marked(const char *record)
 {
     NP_AUTO(np_freep) char *folder = np_path_directory(record);
     NP_AUTO(np_freep) char *mark = np_xasprintf("%s/owed/%s", folder, np_path_name(record));
@@ -170,24 +171,24 @@ static bool is_owed(const char *record)
     return np_path_exists(mark);
 }
 
-/* Poll for what another process is to do; true when it came in time. */
-static bool comes(bool (*is_there)(const char *), const char *path, bool expected)
+/* Poll until `condition` of the path is `expected`; false when it is not within 3 s. */
+static bool becomes(bool (*condition)(const char *), const char *path, bool expected)
 {
     for (int i = 0; i < 300; i++) {
-        if (is_there(path) == expected)
+        if (condition(path) == expected)
             return true;
         poll(NULL, 0, 10);
     }
     return false;
 }
 
-TEST(what_a_run_records_arrives_while_it_runs_and_at_its_end)
+TEST(a_record_is_sent_during_the_run_and_to_its_end)
 {
     NP_AUTO(bench_done) struct bench bench;
 
     bench_open(&bench, "run", "A");
     start(&bench);
-    ok(is_owed(bench.record));
+    ok(is_marked(bench.record));
     put_record(bench.record, 0, 50);
     ok_int(wait_for_exported(&bench, 50), 50);
     put_record(bench.record, 50, 100);
@@ -196,13 +197,13 @@ TEST(what_a_run_records_arrives_while_it_runs_and_at_its_end)
     ok_int(n_once(&bench.script, "log", 100), 100);
     ok_int(bench.health.tally[NP_OTLP_LOGS].n_exported, 100);
     ok_int(bench.health.pending_bytes, 0);
-    ok(!is_owed(bench.record));
-    ok(waitpid(-1, NULL, WNOHANG) < 0); /* nobody is left behind */
+    ok(!is_marked(bench.record));
+    ok(waitpid(-1, NULL, WNOHANG) < 0); /* no child is left */
 }
 
 /* 0 to 2 and its channel; then the record three times, the ledger, and what opening the sink and the
  * folder takes. */
-TEST(the_sender_keeps_none_of_its_supervisors_descriptors)
+TEST(the_sender_keeps_no_descriptor_of_its_supervisor)
 {
     NP_AUTO(bench_done) struct bench bench;
     int many[64];
@@ -232,7 +233,7 @@ TEST(a_server_that_cannot_be_reached_costs_less_than_a_fifth_of_a_second)
     ok(bench.health.is_down);
     ok(bench.health.pending_bytes > 0);
     ok_contains(bench.health.trouble, "not reachable");
-    ok(is_owed(bench.record));
+    ok(is_marked(bench.record));
 }
 
 TEST(a_server_that_never_answers_costs_less_than_a_fifth_of_a_second)
@@ -245,22 +246,22 @@ TEST(a_server_that_never_answers_costs_less_than_a_fifth_of_a_second)
     poll(NULL, 0, 50);
     finish(&bench);
     ok_below(bench.end_s, 0.21, "end, s (and the kill)");
-    ok(is_owed(bench.record));
+    ok(is_marked(bench.record));
     ok(waitpid(-1, NULL, WNOHANG) < 0);
 }
 
-TEST(a_server_that_hangs_after_it_had_answered_costs_one_deadline)
+TEST(a_server_that_answered_and_then_hangs_costs_one_deadline)
 {
     NP_AUTO(bench_done) struct bench bench;
 
-    bench_open(&bench, "hangs", "AAH"); /* the first to the greeting */
+    bench_open(&bench, "hangs", "AAH"); /* the first A answers the probe */
     bench.settings.deadline_s = 0.5;
     put_record(bench.record, 0, 1);
     start(&bench);
     wait_for_exported(&bench, 1);
     finish(&bench);
     ok(bench.end_s > 0.4 && bench.end_s < 0.6);
-    ok(is_owed(bench.record));
+    ok(is_marked(bench.record));
 }
 
 static struct np_cancel second_signal;
@@ -289,7 +290,7 @@ TEST(a_second_signal_cuts_the_flush_off_and_the_record_stays_owed)
     ok_above(end_s, 0.25, "end, s: the first 0.3 s it waits");
     ok_below(end_s, 2, "end, s, of 30");
     ok(bench.health.pending_bytes > 0);
-    ok(is_owed(bench.record));
+    ok(is_marked(bench.record));
     ok(waitpid(-1, NULL, WNOHANG) < 0);
 }
 
@@ -317,7 +318,7 @@ TEST(signals_to_the_process_group_do_not_reach_the_sender)
     ok_int(status, 0);
 }
 
-/* A supervisor with an open span, in a process of its own, that is killed. */
+/* Start a supervisor with an open span in a process of its own, and kill it. */
 static void be_killed(struct bench *bench)
 {
     struct np_attrs resource = {0};
@@ -346,25 +347,25 @@ TEST(a_killed_run_is_sent_to_its_end_by_the_sender_that_outlives_it)
     if (pid == 0)
         be_killed(&bench);
     waitpid(pid, NULL, 0);
-    ok(comes(is_owed, bench.record, false));
+    ok(becomes(is_marked, bench.record, false));
     read_sink(&bench.sink, &bench.script);
     ok_int(n_once(&bench.script, "span", 1), 1);
     ok_int(n_once(&bench.script, "log", 1), 1);
 }
 
-TEST(what_a_killed_run_owes_the_next_one_sends)
+TEST(the_next_run_sends_the_pending_record_of_a_killed_run)
 {
     NP_AUTO(bench_done) struct bench dead, next;
 
     bench_open(&dead, "owes", "U");
-    prctl(PR_SET_CHILD_SUBREAPER, 1); /* its sender, which outlives it, becomes ours */
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* its sender becomes a child of this process */
     pid_t pid = fork();
     if (pid == 0)
         be_killed(&dead);
     while (wait(NULL) > 0 || errno == EINTR)
         ;
     prctl(PR_SET_CHILD_SUBREAPER, 0);
-    ok(is_owed(dead.record));
+    ok(is_marked(dead.record));
     bench_open(&next, "owes", "A");
     free(next.record);
     next.record = np_xasprintf("%s", dead.record);
@@ -377,11 +378,11 @@ TEST(what_a_killed_run_owes_the_next_one_sends)
     ok_int(times(&next.script, "span", 100), 1);
     ok_int(times(&next.script, "span", 0), 1);
     ok_int(times(&next.script, "log", 0), 1);
-    ok(!is_owed(dead.record));
-    ok(!is_owed(next.record));
+    ok(!is_marked(dead.record));
+    ok(!is_marked(next.record));
 }
 
-TEST(whoever_looks_into_the_ledger_for_a_moment_does_not_end_the_sender)
+TEST(a_short_lock_on_the_ledger_does_not_end_the_sender)
 {
     NP_AUTO(bench_done) struct bench bench;
     struct np_spool_ledger *ledger = NULL;
@@ -395,10 +396,10 @@ TEST(whoever_looks_into_the_ledger_for_a_moment_does_not_end_the_sender)
     ok_int(wait_for_exported(&bench, 5), 5);
     finish(&bench);
     ok_str(bench.health.trouble, "");
-    ok(!is_owed(bench.record));
+    ok(!is_marked(bench.record));
 }
 
-TEST(a_ledger_that_stays_locked_leaves_the_record_owed_and_says_so)
+TEST(a_ledger_that_stays_locked_leaves_the_record_pending_with_a_message)
 {
     NP_AUTO(bench_done) struct bench bench;
     struct np_spool_ledger *ledger = NULL;
@@ -412,11 +413,11 @@ TEST(a_ledger_that_stays_locked_leaves_the_record_owed_and_says_so)
     ok_below(bench.end_s, 0.2, "end, s");
     ok_contains(bench.health.trouble, "another process");
     ok(bench.health.pending_bytes > 0);
-    ok(is_owed(bench.record));
+    ok(is_marked(bench.record));
 }
 
-/* Sixty records of two requests each are 1.2 s to a slow server: more than there is time. */
-TEST(what_earlier_runs_owe_does_not_stand_before_the_own_record)
+/* Sixty records of two requests each take a slow server 1.2 s, longer than the deadline. */
+TEST(earlier_records_do_not_delay_the_own_record)
 {
     NP_AUTO(bench_done) struct bench bench;
     const struct timespec long_ago[2] = {{0}};
@@ -433,19 +434,19 @@ TEST(what_earlier_runs_owe_does_not_stand_before_the_own_record)
     bench.settings.deadline_s = 0.4;
     put_record(bench.record, 0, 1);
     start(&bench);
-    wait_for_exported(&bench, 3); /* it is at the others now */
+    wait_for_exported(&bench, 3); /* more than the own record has: the sender is at earlier ones */
     put_record(bench.record, 1, 20);
     finish(&bench);
     ok_int(n_once(&bench.script, "span", 20), 20);
     ok_int(n_once(&bench.script, "log", 20), 20);
-    ok(!is_owed(bench.record));
+    ok(!is_marked(bench.record));
     ok_above((double)bench.health.n_caught_up, 0, "records caught up");
     ok_below((double)bench.health.n_caught_up, 60, "records caught up");
     ok_below(bench.end_s, 0.5, "end, s");
 }
 
 /* Ten thousand tasks of an array have their marks in one folder. */
-TEST(records_of_living_runs_are_left_alone)
+TEST(records_of_runs_that_go_on_are_not_sent)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -464,36 +465,38 @@ TEST(records_of_living_runs_are_left_alone)
     sink.close(sink.self);
     ok_int(times(&bench.script, "span", 0), 1);
     ok_int(times(&bench.script, "span", 100), 0);
-    ok(is_owed(other));
+    ok(is_marked(other));
     ok(!np_path_exists(ledger));
 }
 
-/* Killed at any moment: together with the next one, everything arrives, once or under one name. */
+/* Senders that are killed at any moment, and one that is not, send everything: once, or under one
+ * id. */
 TEST(a_sender_killed_at_any_moment_loses_nothing)
 {
     NP_AUTO(bench_done) struct bench bench;
-    enum { LIVES = 12 };
+    enum { N_RUNS = 12 };
 
     bench_open(&bench, "shot", "A");
     bench.settings.spans.most_in_batch = bench.settings.logs.most_in_batch = 3;
-    for (int life = 0; life < LIVES; life++) {
+    for (int run = 0; run < N_RUNS; run++) {
         pid_t pid = fork();
         if (pid == 0) { /* the sender dies with its group */
             setpgid(0, 0);
             start(&bench);
             for (int i = 0; i < 20; i++) {
-                put_record(bench.record, life * 20 + i, life * 20 + i + 1);
+                put_record(bench.record, run * 20 + i, run * 20 + i + 1);
                 poll(NULL, 0, 1);
             }
             for (;;)
                 pause();
         }
-        poll(NULL, 0, 22 + life * 3);
+        setpgid(pid, pid); /* here, too: on a busy machine the child may not have run yet */
+        poll(NULL, 0, 22 + run * 3);
         kill(-pid, SIGKILL);
         waitpid(pid, NULL, 0);
     }
     start(&bench);
-    wait_for_exported(&bench, 1); /* there is a server, so there is a deadline */
+    wait_for_exported(&bench, 1); /* the server has answered, so the deadline counts */
     finish(&bench);
     int64_t n = (int64_t)json_object_size(bench.script.seen);
     NP_AUTO(np_str_done) struct np_str content = {0};
@@ -502,9 +505,9 @@ TEST(a_sender_killed_at_any_moment_loses_nothing)
     for (const char *at = np_str_text(&content); (at = strchr(at, '\n')); at++)
         n_written++;
     ok_int(n, n_written);
-    ok_above(n_written, LIVES * 4, "items"); /* of 480, on a slow machine fewer */
+    ok_above(n_written, N_RUNS * 4, "items"); /* at most 480; fewer on a slow machine */
     ok_int(bench.script.n_renamed, 0);
-    ok(!is_owed(bench.record));
+    ok(!is_marked(bench.record));
 }
 
 TAP_MAIN

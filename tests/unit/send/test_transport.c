@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "codec/deflate.h"
 #include "otlp/requests.h"
+#include "outcome.h"
 #include "send/destination.h"
 #include "send/transport.h"
 #include "server.h"
@@ -134,7 +135,7 @@ TEST(each_http_answer_has_its_outcome)
                       reply.n_rejected == table[i].n_rejected &&
                       reply.retry_after_s == table[i].retry_after_s,
                   __FILE__, __LINE__, "%s: %s, HTTP %d, %lld rejected, after %g s: %s",
-                  table[i].path, np_send_outcome_name(reply.outcome), reply.http_status,
+                  table[i].path, outcome_name(reply.outcome), reply.http_status,
                   (long long)reply.n_rejected, reply.retry_after_s, reply.text);
     }
     /* Redirects are not followed: each path was asked for once. */
@@ -537,7 +538,7 @@ TEST(each_answer_of_a_grpc_server_has_its_outcome_for_each_signal)
                       reply.retry_after_s == table[i].retry_after_s &&
                       strstr(reply.text, table[i].text),
                   __FILE__, __LINE__, "%s: %s, gRPC %d, %lld rejected, after %g s: '%s'",
-                  table[i].wish, np_send_outcome_name(reply.outcome), reply.grpc_status,
+                  table[i].wish, outcome_name(reply.outcome), reply.grpc_status,
                   (long long)reply.n_rejected, reply.retry_after_s, reply.text);
     }
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
@@ -557,7 +558,7 @@ TEST(a_request_over_the_limit_of_a_grpc_server_is_too_large)
     NP_AUTO(np_freep) char *body = np_xcalloc(1, LARGE);
     np_send_transport_send(transport, body, LARGE, NULL, in_seconds(10), -1, &reply);
     tap_check(reply.outcome == NP_SEND_TOO_LARGE, __FILE__, __LINE__, "%s: %s",
-              np_send_outcome_name(reply.outcome), reply.text);
+              outcome_name(reply.outcome), reply.text);
     ok_int(ask(transport, NP_OTLP_TRACES, "accept", 5).outcome, NP_SEND_ACCEPTED);
     np_send_transport_freep(&transport);
     peer_stop(&peer);
@@ -572,14 +573,14 @@ TEST(a_server_of_the_other_protocol_loses_nothing)
     struct np_send_transport *transport = open_grpc(NP_OTLP_TRACES, server.port);
     struct np_send_reply reply = ask(transport, NP_OTLP_TRACES, "accept", 1);
     tap_check(reply.outcome == NP_SEND_UNREACHABLE || reply.outcome == NP_SEND_RETRY, __FILE__,
-              __LINE__, "gRPC to HTTP: %s: %s", np_send_outcome_name(reply.outcome), reply.text);
+              __LINE__, "gRPC to HTTP: %s: %s", outcome_name(reply.outcome), reply.text);
     np_send_transport_freep(&transport);
     server_stop(&server);
     if (!peer_start(&peer, "serve", NULL))
         return;
     reply = request(peer.port, "/v1/traces", 1);
     tap_check(reply.outcome == NP_SEND_UNREACHABLE || reply.outcome == NP_SEND_RETRY, __FILE__,
-              __LINE__, "HTTP to gRPC: %s: %s", np_send_outcome_name(reply.outcome), reply.text);
+              __LINE__, "HTTP to gRPC: %s: %s", outcome_name(reply.outcome), reply.text);
     peer_stop(&peer);
 }
 
@@ -622,8 +623,8 @@ TEST(tls_checks_the_server_and_sends_the_certificate_of_the_client)
     ok_contains(reply.text, "certificate");
     reply = request_tls(peer.port, folder, true, false);
     tap_check(reply.outcome == NP_SEND_UNREACHABLE || reply.outcome == NP_SEND_RETRY, __FILE__,
-              __LINE__, "without a client's certificate: %s: %s",
-              np_send_outcome_name(reply.outcome), reply.text);
+              __LINE__, "without a client's certificate: %s: %s", outcome_name(reply.outcome),
+              reply.text);
     peer_stop(&peer);
 }
 
