@@ -95,7 +95,7 @@ def part_bias(options, work):
 
 def part_telemetry(options, work):
     found = telemetry.measured(options, work.resolve())
-    return telemetry.table(found), telemetry.ratios(found)
+    return telemetry.table(found), {}
 
 
 def part_memory(options, work):

@@ -1,23 +1,16 @@
 /*
  * What a span costs: begun, given ten attributes as a stage gives them, ended.
- *   spans make COUNT     nanoseconds of CPU time each: the median of nine rounds, by row
- *   spans send COUNT ENDPOINT
- *                        microseconds of CPU time each until they are sent: this process and its
- *                        sender's, and how many arrived
- * Rows of make: "make" without a sink; "json" encoded as a line of the record, not written;
- * "record" written to a file in the current folder, start and end (removed after). Both processes
- * of send keep that record; compression and the rest are as the OTEL_* variables say.
+ *   spans COUNT     nanoseconds of CPU time each: the median of nine rounds, by row
+ * Rows: "make" without a sink; "json" encoded as a line of the record, not written; "record"
+ * written to a file in the current folder, start and end (removed after).
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "otlp/encode.h"
 #include "otlp/json.h"
-#include "send/sender.h"
 #include "spool/record.h"
 #include "trace/names.h"
 
@@ -129,56 +122,12 @@ static int make(int count)
     return EXIT_SUCCESS;
 }
 
-static double cpu_us(int who)
-{
-    struct rusage used;
-
-    getrusage(who, &used);
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
-           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
-}
-
-static int send_all(int count, const char *endpoint)
-{
-    const struct np_send_overrides flags = {.endpoint = endpoint, .deadline_s = 60};
-    struct np_send_settings settings;
-    struct np_send_sender_options options = {.record_path = RECORD, .settings = &settings};
-    struct np_send_sender *sender = NULL;
-    struct np_send_sender_health health;
-    struct np_trace_sink sink;
-    struct np_error err = {0};
-
-    np_send_settings_read(&flags, &settings, NULL);
-    struct np_trace *trace = recording(&sink);
-    if (np_send_sender_start(&options, &sender, &err) < 0) {
-        fprintf(stderr, "%s\n", err.text);
-        return EXIT_FAILURE;
-    }
-    struct np_span *parent = np_span_new("process_image", NULL);
-    for (int i = 0; i < count; i++)
-        one_span(trace, parent, i);
-    np_span_end(trace, &parent);
-    np_trace_flush(trace);
-    np_send_sender_finish(&sender, NULL, &health);
-    np_trace_freep(&trace);
-    printf("own\t%.3f\nsender\t%.3f\nspans\t%lld\n", cpu_us(RUSAGE_SELF) / count,
-           cpu_us(RUSAGE_CHILDREN) / count, (long long)health.tally[NP_OTLP_TRACES].n_exported);
-    if (health.trouble[0])
-        fprintf(stderr, "%s\n", health.trouble);
-    np_send_settings_done(&settings);
-    unlink(RECORD);
-    unlink("./spans.otlp.jsonl.ledger");
-    return EXIT_SUCCESS;
-}
-
 int main(int argc, char **argv)
 {
-    int count = argc > 2 ? atoi(argv[2]) : 0;
+    int count = argc == 2 ? atoi(argv[1]) : 0;
 
-    if (argc == 3 && count > 0 && strcmp(argv[1], "make") == 0)
+    if (count > 0)
         return make(count);
-    if (argc == 4 && count > 0 && strcmp(argv[1], "send") == 0)
-        return send_all(count, argv[3]);
-    fprintf(stderr, "usage: spans make COUNT | spans send COUNT ENDPOINT\n");
+    fprintf(stderr, "usage: spans COUNT\n");
     return 64;
 }
