@@ -21,7 +21,7 @@ struct known {
     size_t at, n;
 };
 
-/* What an item belongs to: indices of `known` plus one, 0 = none. */
+/* The resource and scope of an item: indices of `known` plus one, 0 = none. */
 struct source {
     uint32_t resource, resource_url, scope, scope_url;
 };
@@ -48,7 +48,7 @@ struct np_otlp_batch {
     size_t n_items, capacity;
     struct known *known;
     size_t n_known, known_capacity;
-    size_t n_sources; /* times that the source changes from item to item */
+    size_t n_sources; /* items whose source differs from the one before */
     bool waits;       /* a judge said so in this line */
 };
 
@@ -110,7 +110,8 @@ size_t np_otlp_batch_points(const struct np_otlp_batch *batch, size_t first, siz
     return n_points;
 }
 
-/* The list with room for one more; NULL when memory is gone, and the list stays as it was. */
+/* Make room for one more element. Returns the list, or NULL when memory is gone; the list is
+ * then as before. */
 static void *with_room(void *list, size_t n, size_t *capacity, size_t size)
 {
     if (n < *capacity)
@@ -122,10 +123,11 @@ static void *with_room(void *list, size_t n, size_t *capacity, size_t size)
     return grown;
 }
 
-/* Resources, scopes, schema URLs. All functions of reading return false for a broken line and for
- * no memory; np_otlp_batch_add_line tells them apart. */
+/* Resources, scopes, schema URLs. A reading function returns false for a broken line and for
+ * missing memory; np_otlp_batch_add_line tells the two apart. */
 
-/* The known one whose bytes are those from `at` to the end of `kept`; `n_known` when it is new. */
+/* Find the known source whose bytes equal those from `at` to the end of `kept`; `n_known` when
+ * there is none. */
 static size_t find_known(const struct np_otlp_batch *batch, const struct np_otlp_field *field,
                          size_t at)
 {
@@ -159,7 +161,7 @@ static bool write_source(struct np_otlp_batch *batch, enum np_otlp_message_index
     return is_whole;
 }
 
-/* Read what comes and note it as known: `*index` is its place plus one. */
+/* Read a source and keep it, unless an equal one is known: `*index` is its place plus one. */
 static bool read_source(struct np_otlp_batch *batch, const struct np_otlp_field *field,
                         uint32_t *index)
 {
@@ -193,7 +195,7 @@ static bool read_source(struct np_otlp_batch *batch, const struct np_otlp_field 
 
 /* Items. */
 
-/* Whether an item is to be sent; false when it is to wait. */
+/* Decide whether an item is sent. Returns false when it has to wait. */
 static bool select_item(struct np_otlp_batch *batch, struct np_otlp_facts *facts, bool *is_kept)
 {
     *is_kept = !facts->is_for_record_only;
@@ -412,7 +414,7 @@ size_t np_otlp_batch_bytes(const struct np_otlp_batch *batch)
     for (size_t i = 0; i < batch->n_known; i++)
         n_source +=
             batch->known[i].n * (batch->known[i].field->type == NP_OTLP_STRING ? ESCAPE : 1);
-    /* Each change of source repeats at most what is known of all of them. */
+    /* Each change of source repeats at most all known sources. */
     return batch->bytes.length + batch->n_items * ITEM_HEAD +
            batch->n_sources * (n_source + ENVELOPE);
 }
@@ -429,7 +431,7 @@ static void write_known(const struct np_otlp_batch *batch, struct np_otlp_writer
                           &(struct np_otlp_value){.as.string = bytes, .n = known->n});
 }
 
-/* An item's bytes; where every item is empty there is nothing to point into. */
+/* An item's bytes. When all items are empty, the buffer has no memory to point into. */
 static const char *item_bytes(const struct np_otlp_batch *batch, const struct item *item)
 {
     return item->n > 0 ? batch->bytes.bytes + item->at : "";

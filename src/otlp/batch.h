@@ -1,10 +1,10 @@
 /*
- * Lines of a record -> request bodies. A batch takes lines of one signal, translates each item
- * (span, log record, metric) once into the protocol's encoding, and puts any range of them into one
- * request, neighbours with the same resource and scope together.
+ * Lines of a record -> request bodies. A batch takes lines of one signal and translates each item
+ * (span, log record, metric) once into the protocol's encoding. Any range of its items can become
+ * one request, in which neighbours with the same resource and scope share them.
  *
- * Lines are untrusted: any bytes may stand in a record. What is not valid OTLP/JSON is refused line
- * by line; names that are not of the protocol are passed over.
+ * Lines are untrusted: a record may hold any bytes. A line that is not valid OTLP/JSON is refused;
+ * names that are not of the protocol are skipped.
  */
 #ifndef NP_OTLP_BATCH_H
 #define NP_OTLP_BATCH_H
@@ -22,8 +22,8 @@ enum np_otlp_selection { NP_OTLP_KEEP, NP_OTLP_DROP, NP_OTLP_WAIT };
 struct np_otlp_batch_options {
     enum np_otlp_signal signal;
     enum np_otlp_protocol protocol;
-    const struct np_otlp_redactor *redactor; /* borrowed; NULL = strings stay as they are */
-    /* Asked for each span (NULL = all are kept as they are); it may set *flags. */
+    const struct np_otlp_redactor *redactor; /* borrowed; NULL = nothing is redacted */
+    /* Called for each span (NULL = all are kept); it may change *flags. */
     enum np_otlp_selection (*select)(void *context, const struct np_trace_id *trace_id,
                                      uint32_t *flags);
     void *context;
@@ -31,9 +31,10 @@ struct np_otlp_batch_options {
 
 enum np_otlp_line {
     NP_OTLP_LINE_ADDED,
-    NP_OTLP_LINE_NOTHING, /* nothing in it to send: of another signal, a span start, judged out */
-    NP_OTLP_LINE_WAITS,   /* a judge said NP_OTLP_WAIT: nothing was added */
-    NP_OTLP_LINE_BROKEN,  /* no OTLP/JSON: nothing was added */
+    NP_OTLP_LINE_NOTHING, /* nothing to send: another signal, a span start, or all spans dropped
+                             by `select` */
+    NP_OTLP_LINE_WAITS,   /* `select` returned NP_OTLP_WAIT: nothing was added */
+    NP_OTLP_LINE_BROKEN,  /* not OTLP/JSON: nothing was added */
 };
 
 struct np_otlp_batch;
@@ -41,7 +42,7 @@ struct np_otlp_batch;
 struct np_otlp_batch *np_otlp_batch_new(const struct np_otlp_batch_options *options);
 void np_otlp_batch_freep(struct np_otlp_batch **batch);
 
-/* Which signal a line is of, from its first bytes; false when it is of none. */
+/* Find a line's signal from its first bytes. Returns false when it has none. */
 bool np_otlp_line_signal(const char *line, size_t n, enum np_otlp_signal *signal);
 
 /*
@@ -55,10 +56,10 @@ int np_otlp_batch_add_line(struct np_otlp_batch *batch, const char *line, size_t
 /* Items so far: spans, log records or metrics. */
 size_t np_otlp_batch_count(const struct np_otlp_batch *batch);
 
-/* What servers count of items [first, first + n): spans, log records, data points. */
+/* Spans, log records or data points in items [first, first + n), as servers count them. */
 size_t np_otlp_batch_points(const struct np_otlp_batch *batch, size_t first, size_t n);
 
-/* Bytes that one request with all items would have, or somewhat more (before compression). */
+/* An upper estimate of the bytes of one request with all items, before compression. */
 size_t np_otlp_batch_bytes(const struct np_otlp_batch *batch);
 
 /* Append one request with items [first, first + n) to `out`. Returns 0, NP_ENOMEM, NP_EVALUE (more
@@ -66,7 +67,7 @@ size_t np_otlp_batch_bytes(const struct np_otlp_batch *batch);
 int np_otlp_batch_encode(const struct np_otlp_batch *batch, size_t first, size_t n,
                          struct np_otlp_buffer *out);
 
-/* Without items again; memory and what is known of resources are kept. */
+/* Remove the items. Memory and known resources are kept. */
 void np_otlp_batch_clear(struct np_otlp_batch *batch);
 
 #endif

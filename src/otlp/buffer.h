@@ -18,7 +18,7 @@ struct np_otlp_buffer {
     int failed;  /* 0, NP_ENOMEM, or NP_EVALUE when it would be longer than `most` */
 };
 
-/* When there is no room, or `failed` is set. */
+/* The same when the buffer must grow, or when `failed` is set. */
 void np_otlp_buffer_add_slowly(struct np_otlp_buffer *buffer, const void *bytes, size_t n);
 
 static inline void np_otlp_buffer_add(struct np_otlp_buffer *buffer, const void *bytes, size_t n)
@@ -39,7 +39,7 @@ static inline void np_otlp_buffer_text(struct np_otlp_buffer *buffer, const char
     np_otlp_buffer_add(buffer, text, strlen(text));
 }
 
-/* Back to `length` bytes and no failure; the memory is kept. */
+/* Truncate to `length` bytes and clear `failed`; the memory is kept. */
 void np_otlp_buffer_cut(struct np_otlp_buffer *buffer, size_t length);
 void np_otlp_buffer_done(struct np_otlp_buffer *buffer);
 

@@ -72,7 +72,7 @@ void np_otlp_decode_attributes(const json_t *list, struct np_attrs *out)
     }
 }
 
-/* Attributes have only "key" and "value" for names, so a time of that name is a time. */
+/* An attribute's only members are "key" and "value", so a member with a time's name is a time. */
 static bool is_time(const char *name)
 {
     return np_ends_with(name, "imeUnixNano");
@@ -129,7 +129,7 @@ static const char *string_of(const struct np_attrs *attrs, const char *key)
     return attr && attr->type == NP_ATTR_STRING ? attr->value.string : NULL;
 }
 
-/* What the start says of the span itself goes into its members, the rest are its attributes. */
+/* Attributes under "neuro.span." describe the span itself; the others are its attributes. */
 static void fill_from_attributes(const struct np_attrs *start, struct np_span *span)
 {
     const char *name = string_of(start, NP_KEY_NEURO_SPAN_NAME);

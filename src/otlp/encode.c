@@ -37,7 +37,7 @@ static void put_fixed(struct np_otlp_writer *w, const struct np_otlp_field *fiel
     put(w, field, value == 0, &(struct np_otlp_value){.as.fixed = value});
 }
 
-/* Before 1970 is no time that anything here can have. */
+/* Times before 1970 do not occur; they count as 0. */
 static void put_time(struct np_otlp_writer *w, const struct np_otlp_field *field, int64_t time_ns)
 {
     put_fixed(w, field, time_ns > 0 ? (uint64_t)time_ns : 0);
@@ -178,7 +178,7 @@ static void envelope_end(struct np_otlp_writer *w, const struct np_otlp_source *
     w->format->end(w);
 }
 
-/* What came of it; on failure nothing is left of it. */
+/* Return the result. On failure the bytes added since `length_before` are removed. */
 static int finish(struct np_otlp_buffer *out, size_t length_before)
 {
     int code = out->failed;
@@ -353,7 +353,7 @@ int np_otlp_encode_logs(const struct np_otlp_format *format, const struct np_otl
     return finish(out, before);
 }
 
-/* Sessions have one link, to their run; more than eight are not told at the start. */
+/* Sessions have one link, to their run. A span start holds at most eight links. */
 enum { MOST_START_LINKS = 8, LINK_TEXT = NP_TRACE_ID_HEX + NP_SPAN_ID_HEX };
 
 /* "<trace id>-<span id>,…" */
@@ -407,7 +407,7 @@ static void span_start(struct np_otlp_writer *w, const struct np_span *span_)
 
 /* Metrics. */
 
-/* Sums are doubles; beyond 2^63 (and no count gets there) they stay at the end of the range. */
+/* Sums are doubles; one beyond 2^63, which no count reaches, is cut to the range. */
 static int64_t whole(double value)
 {
     if (value >= 0x1p63)
@@ -562,7 +562,7 @@ int np_otlp_encode_metrics(const struct np_otlp_format *format, const struct np_
     return finish(out, before);
 }
 
-/* One by one. */
+/* Requests that grow by one item at a time. */
 
 void np_otlp_request_begin(struct np_otlp_request *request, const struct np_otlp_format *format,
                            const struct np_otlp_source *source, enum np_otlp_signal signal,
@@ -588,7 +588,7 @@ void np_otlp_request_span_start(struct np_otlp_request *request, const struct np
     span_start(&request->writer, span_);
 }
 
-/* With a copy of the writer: the request's stays inside its list of items. */
+/* End a copy of the writer, so that the request's own writer can still take items. */
 void np_otlp_request_end(const struct np_otlp_request *request)
 {
     struct np_otlp_writer w = request->writer;

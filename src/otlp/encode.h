@@ -13,14 +13,14 @@
 #include "otlp/writer.h"
 #include "trace/trace.h"
 
-/* Who observed: the instrumentation scope. Members may be NULL. Borrowed. */
+/* The instrumentation scope. Members may be NULL. Borrowed. */
 struct np_instrumentation {
     const char *name;
     const char *version;
     const char *schema_url; /* of the resource and the scope */
 };
 
-/* What all observations of a request belong to. Members may be NULL. Borrowed. */
+/* The resource and scope of all items of a request. Members may be NULL. Borrowed. */
 struct np_otlp_source {
     const struct np_attrs *resource;
     const struct np_instrumentation *scope;

@@ -111,7 +111,7 @@ static void add_escaped(struct np_otlp_buffer *out, unsigned char c)
     np_otlp_buffer_text(out, text);
 }
 
-/* Runs of plain characters are copied at once; a byte that is no UTF-8 becomes U+FFFD. */
+/* Plain characters are copied together; a byte that is not valid UTF-8 becomes U+FFFD. */
 static void add_string(struct np_otlp_buffer *out, const char *text, size_t length)
 {
     const char *end = text + length;
@@ -230,7 +230,7 @@ static void add_list(struct np_otlp_buffer *out, const struct np_otlp_field *fie
     add_char(out, ']');
 }
 
-/* The value of a field, behind its key. */
+/* Add the value of a field; its key was added before. */
 static void add_value(struct np_otlp_buffer *out, const struct np_otlp_field *field,
                       const struct np_otlp_value *value)
 {

@@ -95,7 +95,7 @@ static size_t valid_utf8(const char *text, size_t n)
     return at;
 }
 
-/* Decoders refuse a whole request for one string that is no UTF-8. */
+/* Decoders refuse a whole request for one string that is not valid UTF-8. */
 static void add_mended(struct np_otlp_writer *writer, const struct np_otlp_field *field,
                        const char *text, size_t n)
 {

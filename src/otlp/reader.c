@@ -166,7 +166,7 @@ static bool is_of_number(char c)
     return (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E';
 }
 
-/* A number's digits, or a quoted word: escapes in it are none of a number. */
+/* A number's characters, bare or in quotes. A quoted number has no escapes. */
 static bool number_token(struct np_otlp_reader *text, struct np_otlp_slice *out)
 {
     if (np_otlp_reader_peek(text) == '"') {
@@ -229,7 +229,7 @@ bool np_otlp_reader_int64(struct np_otlp_reader *text, int64_t *out)
 bool np_otlp_reader_double(struct np_otlp_reader *text, double *out)
 {
     struct np_otlp_slice token;
-    char copy[400]; /* the longest useful one, 1e-308 in digits, is shorter */
+    char copy[400]; /* long enough for 1e-308 written in digits, the longest useful number */
     char *rest;
 
     if (!number_token(text, &token))
@@ -296,7 +296,7 @@ static bool skip_scalar(struct np_otlp_reader *text, char first)
     }
 }
 
-/* Without recursion: which brackets are open is a stack of bits. */
+/* Without recursion: a stack of bits holds the open brackets. */
 bool np_otlp_reader_skip(struct np_otlp_reader *text)
 {
     enum { MOST_OPEN = 64 };
@@ -323,7 +323,7 @@ bool np_otlp_reader_skip(struct np_otlp_reader *text)
             if (step == NP_OTLP_STEP_END) {
                 is_object >>= 1;
                 n_open--;
-                n_before = 1; /* what was closed stands in the one around it */
+                n_before = 1; /* the closed value is a member of the one around it */
             }
         }
         if (step == NP_OTLP_STEP_BROKEN)

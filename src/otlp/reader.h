@@ -1,7 +1,7 @@
 /*
- * A JSON text read token by token, without a tree: lines of a record are many, and most of each
- * goes straight into another buffer. The text is untrusted. Nothing here reports: a false means
- * that the text is no JSON, or not what was asked for.
+ * Read a JSON text token by token, without a tree: a record has many lines, and most of each line
+ * goes directly into another buffer. The text is untrusted. There are no messages: false means that
+ * the text is not JSON, or that the next token is another one than asked for.
  */
 #ifndef NP_OTLP_READER_H
 #define NP_OTLP_READER_H
@@ -11,7 +11,7 @@
 
 #include "otlp/buffer.h"
 
-/* Where a reading stands. {.at, .end} begins one. */
+/* A position in the text. {.at, .end} begins. */
 struct np_otlp_reader {
     const char *at, *end;
     struct np_otlp_buffer unescaped; /* working memory of np_otlp_reader_string */
@@ -25,11 +25,11 @@ struct np_otlp_slice {
 
 void np_otlp_reader_done(struct np_otlp_reader *text);
 
-/* The next byte that is no blank; '\0' at the end. It is not taken. */
+/* The next byte that is not blank; '\0' at the end. The position stays before it. */
 char np_otlp_reader_peek(struct np_otlp_reader *text);
 
-/* Take `c` (no blank, no NUL) and blanks before it; false when something else stands there, which
- * stays. */
+/* Take `c` (not blank, not NUL) and the blanks before it. Returns false when the next byte is
+ * another one, which is not taken. */
 bool np_otlp_reader_take(struct np_otlp_reader *text, char c);
 
 /* Take the word (null, true, false) that `c`, the next byte, begins. */
@@ -50,18 +50,18 @@ bool np_otlp_reader_int64(struct np_otlp_reader *text, int64_t *out);
 bool np_otlp_reader_uint64(struct np_otlp_reader *text, uint64_t *out);
 bool np_otlp_reader_double(struct np_otlp_reader *text, double *out);
 
-/* Pass over a value. */
+/* Skip a value. */
 bool np_otlp_reader_skip(struct np_otlp_reader *text);
 
-/* Objects and lists whose bracket was taken. */
+/* Steps through an object or a list. Its opening bracket was taken before. */
 enum np_otlp_step { NP_OTLP_STEP_NEXT, NP_OTLP_STEP_END, NP_OTLP_STEP_BROKEN };
 
-/* To the value of an object's next member; `*n_before` members came before, and it counts on. The
- * name is a slice of the text as it stands there, escapes and all. */
+/* Go to the value of an object's next member and add one to `*n_before`, the number of members
+ * before it. `*name` is a slice of the text, with its escapes. */
 enum np_otlp_step np_otlp_reader_member(struct np_otlp_reader *text, size_t *n_before,
                                         struct np_otlp_slice *name);
 
-/* To a list's next element. */
+/* Go to a list's next element, likewise. */
 enum np_otlp_step np_otlp_reader_element(struct np_otlp_reader *text, size_t *n_before);
 
 #endif

@@ -26,7 +26,7 @@
 
 enum { KEY_BYTES = 32, WORD_BYTES = 8 };
 
-/* The same text is another word as participant, session and name. */
+/* The same text gives different words as a participant, a session and a name. */
 enum kind { PARTICIPANT, SESSION, NAME, N_KINDS };
 
 struct np_otlp_redactor {
@@ -109,7 +109,7 @@ static size_t extension_start(struct text part)
     return part.n;
 }
 
-/* Words that say nothing of a person; the suffixes of catalog/modality.h are such words too. */
+/* Words that cannot identify a person; the suffixes of catalog/modality.h are such words too. */
 static const char *const words[] = {
     /* folders of BIDS, of this program and of most systems */
     "anat", "func", "dwi", "fmap", "perf", "derivatives", "sourcedata", "rawdata", "bids", "logs",
@@ -319,7 +319,7 @@ static size_t closing_quote(struct text text, size_t from)
     return text.n;
 }
 
-/* A message that was cut may end within its quotes: what is left of them counts as quoted. */
+/* A shortened message may end inside its quotes: the rest counts as quoted. */
 static bool is_opening_quote(struct text text, size_t at)
 {
     return text.at[at] == '\'' && (at == 0 || !is_letter(text.at[at - 1])) && at + 1 < text.n;
@@ -358,11 +358,11 @@ static void add_text(const struct np_otlp_redactor *redactor, struct text text,
     }
 }
 
-/* How the value of an attribute is read; what is not here is text. */
+/* How the value of an attribute is read. Attributes that are not listed are text. */
 enum reading { READ_PARTICIPANT, READ_SESSION, READ_PATH, READ_PLAIN };
 
 static const struct {
-    const char *key; /* with a dot at its end: all that begin so */
+    const char *key; /* a final dot matches all keys that begin so */
     enum reading reading;
 } readings[] = {
     {NP_KEY_BIDS_PARTICIPANT, READ_PARTICIPANT},

@@ -110,7 +110,7 @@ static bool read_bytes(struct np_otlp_translator *translator, struct np_otlp_val
     while (text.n > 0 && text.text[text.n - 1] == '=')
         text.n--;
     np_otlp_buffer_cut(out, 0);
-    np_otlp_buffer_add(out, "", 1); /* so that there is memory to point to */
+    np_otlp_buffer_add(out, "", 1); /* so that there is memory even for an empty value */
     for (size_t i = 0; i < text.n; i++) {
         const char *at = text.text[i] ? strchr(alphabet, text.text[i]) : NULL;
         if (!at)
@@ -204,7 +204,8 @@ static bool read_scalar(struct np_otlp_translator *translator, const struct np_o
     return false;
 }
 
-/* What proto3 leaves out. An empty string has n 0, a number 0 has none but zero bytes: -0 stays. */
+/* Values that proto3 omits: empty strings and lists, and numbers whose bytes are all zero, so
+ * that -0 stays. */
 static bool is_default(const struct np_otlp_field *field, const struct np_otlp_value *value)
 {
     switch (field->type) {
@@ -232,7 +233,7 @@ static bool is_record_event(const struct np_otlp_value *name)
     return false;
 }
 
-/* True when the field is not to be written: whoever asked does. */
+/* Note a field of interest. Returns true when the caller writes it and the translator does not. */
 static bool note_fact(const struct np_otlp_field *field, const struct np_otlp_value *value,
                       struct np_otlp_facts *facts)
 {
@@ -309,7 +310,7 @@ static bool messages(struct np_otlp_translator *translator, const struct np_otlp
     return step == NP_OTLP_STEP_END;
 }
 
-/* What of a message was there already; false when `member` cannot come any more. */
+/* Note that `member` was seen. Returns false when it was seen before, or another of its oneof. */
 static bool note_seen(const struct np_otlp_message *message, const struct np_otlp_member *member,
                       uint32_t *seen)
 {
@@ -323,7 +324,8 @@ static bool note_seen(const struct np_otlp_message *message, const struct np_otl
     return true;
 }
 
-/* The key of the attribute that begins at text->at, wherever in it the key stands. */
+/* Copy the key of the attribute that begins at text->at, wherever the key stands in it. The
+ * position stays. */
 static bool look_for_key(struct np_otlp_translator *translator, char key[])
 {
     struct np_otlp_reader *text = &translator->text;

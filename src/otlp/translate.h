@@ -1,9 +1,8 @@
 /*
- * OTLP/JSON -> any format, by the tables of fields.h: the text is walked once, and each field is
- * written as it is met. Nesting is bounded, and what is no valid OTLP/JSON is refused: an id of a
- * wrong length, an integer out of its range, two values where one can stand, a name twice. One such
- * item would make a server refuse the whole request. Names that the tables do not know are passed
- * over.
+ * Translate OTLP/JSON into any format by the tables of fields.h: the text is read once, and each
+ * field is written when it is read. Nesting is bounded. Invalid OTLP/JSON is refused (an id of a
+ * wrong length, an integer out of its range, two members of a oneof, a name twice), because one
+ * such item would make a server refuse the whole request. Unknown names are skipped.
  */
 #ifndef NP_OTLP_TRANSLATE_H
 #define NP_OTLP_TRANSLATE_H
@@ -18,12 +17,12 @@ struct np_otlp_translator {
     struct np_otlp_reader text;
     const struct np_otlp_redactor *redactor; /* borrowed; NULL = none */
     struct np_otlp_buffer redacted, list;    /* working memory */
-    size_t n_points;                         /* data points in what was translated last */
-    char key[64]; /* of the attribute whose value is being read, cut to fit; "" = none. Only with a
-                     redactor. */
+    size_t n_points;                         /* data points in the item that was translated last */
+    char key[64]; /* the key of the attribute whose value is being read, shortened to fit; "" =
+                     none. Only with a redactor. */
 };
 
-/* What was seen of a span or a log record on the way. */
+/* Facts about a span or a log record that the caller needs. */
 struct np_otlp_facts {
     struct np_trace_id trace_id; /* zero = none */
     uint32_t flags;

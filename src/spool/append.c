@@ -33,7 +33,7 @@ int np_spool_append(int fd, const char *path, const char *bytes, size_t n_bytes,
         *is_torn = whole < done;
     if (!failed)
         return 0;
-    /* Take back what did not fit: half a line would be taken for the beginning of the next one. */
+    /* Remove the half line: a reader would join it to the next one. */
     struct stat status;
     if (done > whole && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
         ftruncate(fd, status.st_size - (off_t)(done - whole)) == 0)

@@ -1,4 +1,5 @@
-/* Appending lines to a file that others read, and that a kill or a full disk can cut short. */
+/* Append lines to a file that other processes read. A kill or a full disk can cut the last line
+ * short. */
 #ifndef NP_SPOOL_APPEND_H
 #define NP_SPOOL_APPEND_H
 
@@ -17,8 +18,8 @@
 int np_spool_append(int fd, const char *path, const char *bytes, size_t n_bytes, bool *is_torn,
                     size_t *n_whole, struct np_error *err);
 
-/* Whether the file ends inside a line; false for an empty file and for a device. Returns 0, NP_EIO.
- */
+/* Set `*is_torn` to whether the file ends inside a line; false for an empty file and for a
+ * device. Returns 0, NP_EIO. */
 int np_spool_ends_torn(int fd, const char *path, bool *is_torn, struct np_error *err);
 
 #endif

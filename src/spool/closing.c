@@ -48,7 +48,7 @@ static void open_spans_done(struct open_spans *list)
     free(list->item);
 }
 
-/* From the newest: what ends next is nearly always among the last that began. */
+/* Search from the newest: a span that ends is nearly always one of the last that began. */
 static struct open_span *find(const struct open_spans *list, const struct np_trace_id *trace_id,
                               const struct np_span_id *span_id)
 {
@@ -70,7 +70,7 @@ static void remove_open(struct open_spans *list, struct open_span *open)
     list->n--;
 }
 
-/* A new reference to `value`, or to its equal `known`, so that equal ones are kept once. */
+/* A new reference to `known` when it equals `value`, else to `value`: equal ones are kept once. */
 static json_t *share(json_t *value, json_t *known)
 {
     return json_incref(value && known && json_equal(value, known) ? known : value);

@@ -16,8 +16,8 @@
 #include "spool/append.h"
 #include "spool/lines.h"
 
-/* A ledger of ours has a handful of destinations and one growing range for each signal. More than
- * this is not ours, and is not followed: it counts as not sent. */
+/* Our ledgers have a few destinations and one growing range for each signal. Entries beyond
+ * these limits were not written by us: they are ignored, and their ranges count as not sent. */
 enum { MOST_ACCOUNTS = 256, MOST_RANGES = 4096 };
 
 /* Ascending, apart from each other by at least one byte. */
@@ -50,10 +50,10 @@ static const char *const mark_names[NP_SPOOL_N_MARKS] = {
     [NP_SPOOL_MARK_SPLIT] = "split",
 };
 
-/* Put `added` in, joined with what it touches. Returns 0, NP_ENOMEM. */
+/* Insert `added` and join it with the ranges that it touches. Returns 0, NP_ENOMEM. */
 static int ranges_add(struct ranges *ranges, struct np_spool_range added)
 {
-    size_t first = ranges->n; /* from the end: nearly always it continues the last one */
+    size_t first = ranges->n; /* search from the end: nearly always it continues the last range */
 
     while (first > 0 && ranges->item[first - 1].to >= added.from)
         first--;
@@ -88,7 +88,8 @@ static int ranges_add(struct ranges *ranges, struct np_spool_range added)
     return 0;
 }
 
-/* If `at` is inside a range, that range's end, else `at`; `*next` is lowered to the next start. */
+/* The end of the range around `at`, or `at` when no range holds it; `*next` is lowered to the
+ * next range's start. */
 static int64_t ranges_skip(const struct ranges *ranges, int64_t at, int64_t *next)
 {
     for (size_t i = 0; i < ranges->n; i++) {
@@ -142,7 +143,7 @@ static bool is_same(const struct np_spool_range *a, const struct np_spool_range 
     return a->from == b->from && a->to == b->to;
 }
 
-/* A batch that was split is nobody's any more. */
+/* A batch that was split is not in flight to any destination any more. */
 static void forget_pending(const struct np_spool_ledger *ledger, const struct np_spool_entry *entry)
 {
     for (size_t i = 0; i < ledger->n_accounts; i++) {
@@ -208,7 +209,7 @@ static int64_t count_at(const json_t *object, const char *key)
     return n < 0 ? 0 : n > MOST ? MOST : n;
 }
 
-/* False when it is no entry. What it borrows is the object's. */
+/* Read an entry, which borrows from `object`. Returns false when it is none. */
 static bool entry_of(const json_t *object, struct np_spool_entry *entry)
 {
     const json_t *from = json_object_get(object, "from"), *to = json_object_get(object, "to");
@@ -286,7 +287,7 @@ static int lock(const struct np_spool_ledger *ledger, struct np_error *err)
     if (failed == EWOULDBLOCK)
         return np_error_set(err, NP_EBUSY, "'%s': another process is sending this telemetry",
                             ledger->path);
-    return 0; /* no locks here: better sent twice, under the same names, than never */
+    return 0; /* this file system has no locks: rather send twice under the same ids than never */
 }
 
 int np_spool_ledger_open(const char *record_path, struct np_spool_ledger **out,
@@ -395,7 +396,7 @@ struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,
             if (here && scope == NP_SPOOL_NOT_ANYWHERE)
                 at = ranges_skip(&account->dropped, at, &next);
         }
-    } while (at != start); /* what one account ends, another may go on with */
+    } while (at != start); /* another account may continue where this one ends */
     return (struct np_spool_range){at, next};
 }
 

@@ -24,9 +24,9 @@
 enum np_spool_mark {
     NP_SPOOL_MARK_SENDING,
     NP_SPOOL_MARK_ACCEPTED,
-    NP_SPOOL_MARK_PARTIAL, /* accepted but for some items, which are lost */
+    NP_SPOOL_MARK_PARTIAL, /* accepted except for some items, which are lost */
     NP_SPOOL_MARK_DROPPED, /* refused for good */
-    NP_SPOOL_MARK_SPLIT,   /* was too large: not this batch, but parts of it are sent */
+    NP_SPOOL_MARK_SPLIT,   /* too large: parts of it are sent instead */
     NP_SPOOL_N_MARKS
 };
 
@@ -43,7 +43,7 @@ struct np_spool_entry {
     struct np_spool_range range;
     enum np_spool_mark mark;
     int64_t n_items, n_rejected; /* spans, log records, data points */
-    const char *text;            /* what the server said, "" or NULL = nothing; borrowed */
+    const char *text;            /* the server's message, "" or NULL = none; borrowed */
 };
 
 struct np_spool_ledger;
@@ -56,23 +56,24 @@ struct np_spool_ledger;
 int np_spool_ledger_open(const char *record_path, struct np_spool_ledger **ledger,
                          struct np_error *err);
 
-/* The same to look at: nothing is created, locked or written, notes are only remembered; an absent
- * ledger is an empty one. */
+/* The same for reading: nothing is created, locked or written, and notes are only kept in
+ * memory. An absent ledger counts as empty. */
 int np_spool_ledger_read(const char *record_path, struct np_spool_ledger **ledger,
                          struct np_error *err);
 void np_spool_ledger_freep(struct np_spool_ledger **ledger);
 
 /*
- * Append a line and remember it. What came of a batch is remembered even if it cannot be written;
- * that a batch is to leave is not: it must not leave then. Returns 0, NP_ESPACE, NP_EIO, NP_ENOMEM.
+ * Append a line and remember it. An outcome is remembered even when it cannot be written.
+ * NP_SPOOL_MARK_SENDING is not: the batch must not be sent then. Returns 0, NP_ESPACE, NP_EIO,
+ * NP_ENOMEM.
  */
 int np_spool_ledger_note(struct np_spool_ledger *ledger, const struct np_spool_entry *entry,
                          struct np_error *err);
 
 /* Which bytes count as done for a destination. */
 enum np_spool_scope {
-    NP_SPOOL_NOT_ANYWHERE, /* what any destination accepted, or this one refused */
-    NP_SPOOL_NOT_HERE      /* what this destination accepted */
+    NP_SPOOL_NOT_ANYWHERE, /* done: accepted by any destination, or refused by this one */
+    NP_SPOOL_NOT_HERE      /* done: accepted by this destination */
 };
 
 /* The first range from `at` on that is not done; `to` is INT64_MAX when nothing after it is. */
@@ -81,21 +82,21 @@ struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,
                                           enum np_spool_scope scope, int64_t at);
 
 /*
- * The first batch that was being sent when its sender ended, and of which nothing is done for
- * `destination`; false when there is none. What is owed may have been on its way to any
- * destination: it keeps its name.
+ * Find the first batch that was in flight when its sender ended and of which nothing is done for
+ * `destination`. Returns false when there is none. With NP_SPOOL_NOT_ANYWHERE it may have been in
+ * flight to any destination: it keeps its id.
  */
 bool np_spool_ledger_in_flight(const struct np_spool_ledger *ledger, const char *destination,
                                enum np_otlp_signal signal, enum np_spool_scope scope,
                                struct np_spool_range *range);
 
-/* Items in accepted batches, those that were rejected among them not counted. */
+/* Items in accepted batches, without those that the server rejected. */
 int64_t np_spool_ledger_accepted(const struct np_spool_ledger *ledger, const char *destination,
                                  enum np_otlp_signal signal);
 
 /*
- * The name of a batch: the same for the same record (its file's name), signal, range and items
- * [first, first + n) of the range (0, 0 = all of them), whoever sends it, when and where.
+ * A batch's id. It depends only on the record's file name, the signal, the range and the items
+ * [first, first + n) of the range (0, 0 = all): every sender gives a batch the same id.
  */
 void np_spool_batch_id(const char *record_path, enum np_otlp_signal signal,
                        const struct np_spool_range *range, size_t first, size_t n,

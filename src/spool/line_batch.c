@@ -6,7 +6,7 @@
 #include "otlp/json.h"
 #include "spool/lines.h"
 
-/* A kill or a full disk costs the last line: a shared one stays short. */
+/* A kill or a full disk costs the last line, so that a shared line stays short. */
 enum { MOST_SHARED_BYTES = 16 << 10 };
 
 enum { MOST_BYTES = 60 << 10 };
@@ -21,7 +21,7 @@ static size_t last_line_start(const struct np_spool_line_batch *batch)
     return batch->n_lines > 1 ? batch->line[batch->n_lines - 2].end : 0;
 }
 
-/* What is added to a request: one of these. */
+/* One item of a request: one of the three pointers is set. */
 struct item {
     enum np_otlp_signal signal;
     const struct np_span *span, *start;
@@ -38,7 +38,7 @@ static void add_item(struct np_otlp_request *request, const struct item *item)
         np_otlp_request_span_start(request, item->start);
 }
 
-/* The line's end, which `items_end` is set before; false when it does not fit. */
+/* End the line; `*items_end` is where its end begins. Returns false when it does not fit. */
 static bool end_line(struct np_spool_line_batch *batch, size_t *items_end)
 {
     *items_end = batch->lines.length;
@@ -47,8 +47,8 @@ static bool end_line(struct np_spool_line_batch *batch, size_t *items_end)
     return !batch->lines.failed;
 }
 
-/* Add to the last line; false when it takes none of this signal, or not this one: it is as before.
- */
+/* Add an item to the last line. Returns false, and leaves the line as it was, when the line is
+ * of another signal or full. */
 static bool share_line(struct np_spool_line_batch *batch, const struct item *item)
 {
     size_t start = last_line_start(batch), end = lines_end(batch), items_end;
@@ -75,7 +75,7 @@ static bool share_line(struct np_spool_line_batch *batch, const struct item *ite
     return false;
 }
 
-/* The line behind the last one is whole, or `code` says why not. */
+/* Count the line that was written behind the last one, or remove it when `code` is an error. */
 static int take_line(struct np_spool_line_batch *batch, int code)
 {
     size_t start = lines_end(batch);
@@ -113,7 +113,7 @@ void np_spool_line_batch_span_start(struct np_spool_line_batch *batch, const str
     batch->start[batch->n_starts++] = np_span_copy(span);
 }
 
-/* From the newest: it is nearly always the one. */
+/* Search from the newest: it is nearly always the last one. */
 static void forget_start(struct np_spool_line_batch *batch, const struct np_span_id *span_id)
 {
     size_t i = batch->n_starts;
@@ -131,7 +131,7 @@ int np_spool_line_batch_span_end(struct np_spool_line_batch *batch, const struct
 {
     NP_TRY(add(batch, &(struct item){.signal = NP_OTLP_TRACES, .span = span}));
     last_holds(batch)->n_spans++;
-    forget_start(batch, &span->span_id); /* of a span whose end is lost the start stays */
+    forget_start(batch, &span->span_id); /* when the end is lost, the start stays */
     return 0;
 }
 
@@ -153,7 +153,8 @@ int np_spool_line_batch_metrics(struct np_spool_line_batch *batch,
         np_otlp_buffer_add(&batch->lines, "\n", 1);
         code = batch->lines.failed;
     }
-    batch->items_end = 0; /* points of one metric must be neighbours: such a line is not shared */
+    batch->items_end = 0; /* points of one metric must be neighbours, so that lines of metrics
+                             are not shared */
     NP_TRY(take_line(batch, code));
     last_holds(batch)->n_metrics = 1;
     return 0;

@@ -22,10 +22,11 @@ void np_spool_lines_done(struct np_spool_lines *lines)
     *lines = (struct np_spool_lines){.fd = -1};
 }
 
-/* So much stays in the processor's cache until it is looked at, and few lines are longer. */
+/* Bytes of one read: they stay in the processor's cache, and few lines are longer. */
 enum { AT_ONCE = 128 << 10 };
 
-/* Read behind what is there; a full buffer without a line feed is a line that is too long. */
+/* Read more behind the bytes in the buffer. A full buffer without a line feed is a line that is
+ * too long. */
 static int refill(struct np_spool_lines *lines, struct np_error *err)
 {
     memmove(lines->buffer, lines->buffer + lines->from, lines->to - lines->from);
@@ -49,7 +50,8 @@ static int refill(struct np_spool_lines *lines, struct np_error *err)
     return 0;
 }
 
-/* Give out `n` bytes, which `n_newline` line feeds end; false when the line is none to give. */
+/* Return a line of `n` bytes with `n_newline` line feeds (0 or 1). Returns false when it is
+ * empty or too long. */
 static bool take(struct np_spool_lines *lines, size_t n, size_t n_newline, const char **line,
                  size_t *length)
 {

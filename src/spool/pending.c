@@ -43,7 +43,7 @@ int np_spool_pending_mark(const char *record_path, struct np_error *err)
         return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot note that telemetry is owed",
                               path);
     if (write(fd, text, strlen(text)) < 0) {
-        /* on a full disk it stays empty, and marks the record all the same */
+        /* on a full disk the mark stays empty and is still a mark */
     }
     close(fd);
     return 0;
@@ -80,7 +80,7 @@ void np_spool_pending_list(const char *folder, size_t most, uint64_t from,
         struct stat status;
         if (stat(path, &status) == 0)
             np_strings_add(records, path);
-        else if (errno == ENOENT) /* else it may only be out of reach for now */
+        else if (errno == ENOENT) /* other errors: the record may only be unreachable now */
             np_spool_pending_clear(path);
     }
 }
@@ -104,7 +104,7 @@ static const char *resource_text(json_t *request, const char *key)
     return NULL;
 }
 
-/* The first line of a record that is OTLP/JSON at all, parsed; NULL when it has none. */
+/* The first line of a record that is JSON, parsed; NULL when there is none. */
 static json_t *first_request(const char *record_path)
 {
     NP_AUTO(np_spool_lines_done) struct np_spool_lines lines = {.fd = -1};
@@ -122,8 +122,10 @@ static json_t *first_request(const char *record_path)
     return request;
 }
 
-/* Whether the record was written on this machine. A mark says it even of a record that was never
- * begun, or whose user calls the machine something else; records that are sent nowhere have none.
+/*
+ * Whether the record was written on this machine. The mark names the host, even for an empty record
+ * and when the resource's host.name was set by the user. A record without a mark is judged by its
+ * resource.
  */
 static bool is_of_this_host(const char *record_path)
 {
@@ -150,7 +152,7 @@ enum np_naming np_spool_record_naming(const char *record_path)
     enum np_naming naming = NP_NAME_LABEL;
 
     if (text && !np_naming_parse(text, &naming))
-        naming = NP_NAME_NONE; /* a way that is not known here: certainly not by label */
+        naming = NP_NAME_NONE; /* a value unknown to this version: never send labels */
     json_decref(request);
     return naming;
 }

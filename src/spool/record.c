@@ -61,8 +61,8 @@ static void note_unencoded(struct record *record, const struct np_spool_counts *
     note_lost(record, what, &why);
 }
 
-/* The lines of the burst, after the line feed that a torn line needs; `*n_whole` counts them alone.
- */
+/* Append the batch's lines, after a line feed when the last line is torn. `*n_whole` counts the
+ * bytes of whole lines. */
 static void append(struct record *record, size_t *n_whole, struct np_error *why)
 {
     const struct np_otlp_buffer *lines = &record->held.lines;
@@ -101,7 +101,8 @@ static void write_held(struct record *record)
     np_spool_line_batch_clear(held);
 }
 
-/* `code` is what came of adding `what` to the burst. */
+/* Note the result `code` of adding `what` to the line batch, and write the batch when it is
+ * full. */
 static void held(struct record *record, const struct np_spool_counts *what, int code)
 {
     if (code)
@@ -150,7 +151,7 @@ static void on_settle(void *self)
     write_held(self);
 }
 
-/* EINVAL and EROFS: a file system, or a device, that cannot sync. */
+/* EINVAL and EROFS: a file system or a device that cannot sync. */
 static void on_flush(void *self)
 {
     struct record *record = self;
@@ -204,8 +205,8 @@ static void copy_source(struct record *record, const struct np_attrs *resource,
         (struct np_otlp_source){.resource = &record->resource, .scope = &record->scope};
 }
 
-/* The lock is the sign of life; a file system without locks has none. Whoever looks for it holds it
- * for a moment himself. */
+/* Take the lock that shows that the run is alive. A process that checks for it holds it for a
+ * moment, so that some tries are needed. A file system without locks has none. */
 static void lock_record(int fd)
 {
     enum { TRIES = 20, PAUSE_MS = 5 };
@@ -280,7 +281,7 @@ static void observe(void *self, struct np_trace *trace)
     struct record *record = self;
     const struct np_spool_health *health = &record->health;
 
-    write_held(record); /* what is not written is neither done nor lost */
+    write_held(record); /* lines that are not written yet count neither as processed nor as lost */
     set_processed(trace, &np_metric_sdk_span_processed, health->n_spans, health->n_spans_lost);
     set_processed(trace, &np_metric_sdk_log_processed, health->n_logs, health->n_logs_lost);
 }

@@ -1,21 +1,20 @@
 /*
- * The run's record: one file of OTLP JSON lines, "<start>_<run>.otlp.jsonl". It is what exporters
- * send from and what is left when a run is killed.
+ * The run's record: one file of OTLP/JSON lines, "<start>_<run>.otlp.jsonl". Everything that is sent
+ * is read from it, and it is what a killed run leaves behind.
  *
- * Format. Each line is one complete request in OTLP/JSON and ends in a line feed: {"resourceSpans":
- * …}, {"resourceLogs": …} or {"resourceMetrics": …}; every OTLP reader that takes the Collector's
- * file format takes it. A span stands there when it has ended. One that has begun stands there too,
- * as a log record with eventName "neuro.span.start" (otlp/encode.h), unless it had ended before
- * anything was written: OTLP has no message for an open span, and a span without an end time would
- * mislead its readers. Whoever finds the record of a dead run closes what was left open with
- * np_spool_record_close_open_spans.
+ * Format. Each line is one complete request in OTLP/JSON and ends in a line feed:
+ * {"resourceSpans": …}, {"resourceLogs": …} or {"resourceMetrics": …}, as in the Collector's file
+ * format. A span is written when it has ended. A span that has begun is written, too, as a log
+ * record with eventName "neuro.span.start" (otlp/encode.h), unless it ended before the next write:
+ * OTLP has no message for an open span, and a span without an end time would mislead its readers.
+ * np_spool_record_close_open_spans (spool/closing.h) ends the open spans of a dead run.
  *
  * Lines are appended by single writes to a file opened with O_APPEND, so that a kill leaves at most
- * the last line torn; who appends after that puts a line feed first. What comes at once is written
- * at once: lines are held back until np_trace_settle, which is called before each wait and each
- * fork, or until there are 60 KiB or 256 of them; spans, or log records, that follow each other
- * share lines, at most 16 and about 16 KiB (spool/line_batch.h). Lines are at most NP_SPOOL_LINE_MOST
- * bytes (spool/lines.h); metrics are split to fit.
+ * the last line torn; the next append begins with a line feed then. Lines are held until
+ * np_trace_settle, which is called before each wait and each fork, or until there are 60 KiB or 256
+ * of them. Successive spans, or log records, share lines: at most 16 and about 16 KiB
+ * (spool/line_batch.h). A line has at most NP_SPOOL_LINE_MOST bytes (spool/lines.h); metrics are
+ * split to fit.
  */
 #ifndef NP_SPOOL_RECORD_H
 #define NP_SPOOL_RECORD_H
@@ -24,12 +23,12 @@
 #include "otlp/encode.h"
 #include "trace/trace.h"
 
-/* What became of the observations so far. */
+/* Counts of written and lost observations. */
 struct np_spool_health {
     int64_t n_lines; /* written */
     int64_t n_bytes;
-    int64_t n_lost; /* that could not be written: disk full, no memory, too long; starts, ended
-                       spans, log records, lines of metrics */
+    int64_t n_lost; /* not written because of a full disk, missing memory or their length:
+                       starts, ended spans, log records, lines of metrics */
     int64_t n_spans, n_spans_lost; /* ended spans, written and lost */
     int64_t n_logs, n_logs_lost;   /* log records, without span starts */
     struct np_error first_loss;
@@ -49,17 +48,19 @@ int np_spool_record_open(const char *path, const struct np_attrs *resource,
                          const struct np_instrumentation *scope, struct np_trace_sink *sink,
                          struct np_error *err);
 
-/* Let fewer share a line: a line is sent in one request, and a request may have `most` of them (0 =
- * any number). Before anything is observed. */
+/* Let at most `most` items share a line (0 = the default), because a line is never split between
+ * requests. Call it before anything is observed. */
 void np_spool_record_limit_items(const struct np_trace_sink *sink, int64_t most);
 
-/* Let otel.sdk.processor.* of the trace say what became of spans and log records. */
+/* Report written and lost spans and log records as the trace's metrics otel.sdk.processor.*. */
 void np_spool_record_observe(const struct np_trace_sink *sink, struct np_trace *trace);
 
-/* With what is held back written first. Borrowed until the sink is closed, and changes with it. */
+/* Write the held lines, then return the counts. Borrowed until the sink is closed; they change
+ * with it. */
 const struct np_spool_health *np_spool_record_health(const struct np_trace_sink *sink);
 
-/* True once, after the first loss: `what` then holds a sentence for the user. Ask after a flush. */
+/* Returns true once after the first loss; `what` is then a sentence for the user. Call it after
+ * a flush. */
 bool np_spool_record_trouble(const struct np_trace_sink *sink, struct np_error *what);
 
 #endif

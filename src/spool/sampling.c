@@ -65,7 +65,7 @@ static int decide(struct np_spool_sampling *sampling, const struct np_trace_id *
     return 0;
 }
 
-/* True when the record says so; a decision without an answer is none. */
+/* Read a decision from a log record. Returns false when the record holds none. */
 static bool read_decision(const json_t *record, struct np_trace_id *trace_id, bool *is_sampled)
 {
     const char *event = json_string_value(json_object_get(record, "eventName"));

@@ -1,6 +1,6 @@
 /*
- * Which traces of a record are sent: what its log records "neuro.sampling" have decided. They are
- * looked for ahead of the spans, from the record's beginning on.
+ * The sampling decisions of a record: its log records "neuro.sampling" say which traces are sent.
+ * They are read before the spans, from the record's beginning on.
  */
 #ifndef NP_SPOOL_SAMPLING_H
 #define NP_SPOOL_SAMPLING_H
@@ -18,12 +18,12 @@ enum np_spool_decision { NP_SPOOL_UNDECIDED, NP_SPOOL_SAMPLED, NP_SPOOL_NOT_SAMP
 struct np_spool_sampling {
     struct np_spool_sampled_trace *table; /* open addressing; a power of two */
     size_t n, capacity;
-    int64_t read_to; /* bytes of the record that were looked at */
+    int64_t read_to; /* bytes of the record that were read */
 };
 
 /*
- * Look at what was appended since the last time; `fd` is borrowed and its offset moves. The last
- * decision of a trace counts. More than a million traces are not followed. Returns 0, NP_EIO,
+ * Read the lines that were appended since the last call; `fd` is borrowed and its offset moves. The
+ * last decision of a trace counts. At most a million traces are followed. Returns 0, NP_EIO,
  * NP_ENOMEM.
  */
 int np_spool_sampling_read(struct np_spool_sampling *sampling, int fd, struct np_error *err);
