@@ -372,7 +372,7 @@ struct np_need np_estimate_records(const struct np_config *config, bool is_sessi
     for (int i = 0; i < 2; i++)
         add_file(&need, RECORD_BYTES + n * RECORD_IMAGE_BYTES);
     add_file(&need, n * LOG_IMAGE_BYTES);
-    for (int i = 0; is_session && i < 4; i++)
+    for (int i = 0; is_session && i < (n_images > 0 ? 4 : 1); i++)
         add_file(&need, BLOCK);
     if (!config->no_telemetry)
         need.disk_bytes = sum(need.disk_bytes, as_count(n * TELEMETRY_IMAGE_BYTES));

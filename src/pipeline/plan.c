@@ -441,7 +441,7 @@ static void estimate(void *context, int64_t i)
     struct np_plan *plan = ((struct estimation *)context)->plan;
     struct np_job *job = &plan->job[i];
 
-    if (job->decision != NP_DECIDE_RUN)
+    if (job->decision != NP_DECIDE_RUN && job->decision != NP_DECIDE_NOTHING_TO_DO)
         return;
     job->need = np_estimate_records(config, job->session != NULL, job->n_files);
     for (size_t f = 0; f < job->n_files; f++) {

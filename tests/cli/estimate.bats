@@ -79,7 +79,8 @@ one_head()
 }
 
 @test "the plan, estimate and doctor say the same" {
-    make_dataset "$BIDS" 01/1 01/2 02
+    make_dataset "$BIDS" 01/1 01/2
+    mkdir -p "$BIDS/sub-02/anat" # a session without images has a record too
     for options in '' '--save-bias-field --no-telemetry' '--level minimal'; do
         # shellcheck disable=SC2086
         said=$(neuro-preprocess estimate "$BIDS" $options --omp-nthreads 1 --format json)
