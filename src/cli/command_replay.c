@@ -401,7 +401,7 @@ static int replay_run(struct replay *replay, struct np_error *err)
             replay->observation.settings.is_disabled ? " (and not OTEL_SDK_DISABLED)" : "");
     NP_TRY(gather(replay, err));
     if (!replay->config->dry_run) {
-        replay->connections.cancel_fd = replay->signals;
+        replay->connections.cancel_fd = replay->connections.probe_cancel_fd = replay->signals;
         network = np_send_connections_network(&replay->connections);
     }
     np_send_exporters_init(&replay->exporters, &replay->observation.settings, &network,

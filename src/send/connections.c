@@ -15,6 +15,7 @@ static void send_request(void *self, const struct np_send_request *request, int6
 {
     struct np_send_connections *connections = self;
     struct np_send_transport **transport = &connections->transport[request->to->signal];
+    int cancel_fd = request->batch_id ? connections->cancel_fd : connections->probe_cancel_fd;
     struct np_error err = {0};
 
     /* Without a transport no server can be reached: libcurl or a certificate is missing. */
@@ -23,7 +24,7 @@ static void send_request(void *self, const struct np_send_request *request, int6
         return;
     }
     np_send_transport_send(*transport, request->body, request->n_bytes, request->batch_id,
-                           deadline_ns, connections->cancel_fd, reply);
+                           deadline_ns, cancel_fd, reply);
 }
 
 struct np_send_network np_send_connections_network(struct np_send_connections *connections)

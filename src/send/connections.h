@@ -4,10 +4,12 @@
 
 #include "send/exporter.h"
 
-/* {.cancel_fd = fd} has no open transport. A transport is opened, and libcurl loaded, by the first
+/* {.cancel_fd = fd, .probe_cancel_fd = fd} has no open transport. A transport is opened, and libcurl loaded, by the first
  * request of its signal. */
 struct np_send_connections {
-    int cancel_fd; /* as of np_send_transport_send; it may change between requests */
+    /* As of np_send_transport_send; both may change between requests. A probe carries nothing, so
+     * that it can be broken off where a batch had better be answered. */
+    int cancel_fd, probe_cancel_fd;
     struct np_send_transport *transport[NP_OTLP_N_SIGNALS];
 };
 

@@ -159,10 +159,12 @@ static void begin_last_flush(struct child *child)
 {
     if (!child->is_finishing || child->exporters.finish_ns)
         return;
-    if (child->is_orphan)
+    if (child->is_orphan) {
         close_orphan(child);
-    else /* FINISH has been read, so the next byte can only be CUT_OFF */
+        child->connections.probe_cancel_fd = -1; /* the channel stays readable */
+    } else { /* FINISH has been read, so the next byte can only be CUT_OFF */
         child->connections.cancel_fd = child->channel;
+    }
     np_send_exporters_finish(&child->exporters, np_clock_mono_ns());
     np_send_delivery_set_complete(child->own);
 }
@@ -344,7 +346,9 @@ static int run_sender(void *context, int channel)
 
     child->channel = channel;
     if (!network.send) {
+        /* FINISH breaks off a probe: the next one ends in time. A batch is left to its answer. */
         child->connections.cancel_fd = -1;
+        child->connections.probe_cancel_fd = channel;
         network = np_send_connections_network(&child->connections);
     }
     np_send_exporters_init(&child->exporters, settings, &network,

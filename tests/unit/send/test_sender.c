@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -248,6 +249,42 @@ TEST(a_server_that_never_answers_costs_less_than_a_fifth_of_a_second)
     ok_below(bench.end_s, 0.21, "end, s (and the kill)");
     ok(is_marked(bench.record));
     ok(waitpid(-1, NULL, WNOHANG) < 0);
+}
+
+/* A socket that listens, so that the kernel takes connections, but no process accepts them. */
+static int hung_server(int *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ok_int(bind(fd, (struct sockaddr *)&address, n), 0);
+    ok_int(listen(fd, 16), 0);
+    ok_int(getsockname(fd, (struct sockaddr *)&address, &n), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+TEST(the_sender_leaves_a_server_that_never_answers_by_itself_and_says_why)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    struct np_error err = {0};
+    int port;
+
+    int fd = hung_server(&port);
+    NP_AUTO(np_freep) char *url = np_xasprintf("http://127.0.0.1:%d/v1/x", port);
+    bench_open(&bench, "hung-socket", "A");
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        bench.settings.to[i].url = url;
+    const struct np_send_sender_options options = {.record_path = bench.record,
+                                                   .settings = &bench.settings};
+    put_record(bench.record, 0, 5);
+    ok_int(np_send_sender_start(&options, &bench.sender, &err), 0);
+    poll(NULL, 0, 200); /* its probe is under way */
+    finish(&bench);
+    ok(*bench.health.trouble); /* a killed sender could not say it */
+    ok(bench.health.pending_bytes > 0);
+    close(fd);
 }
 
 TEST(a_server_that_answered_and_then_hangs_costs_one_deadline)
