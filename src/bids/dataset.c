@@ -15,10 +15,10 @@
 
 #include "base/path.h"
 #include "bids/finder.h"
-#include "bids/json.h"
 #include "bids/labels.h"
 #include "bids/session_list.h"
 #include "catalog/modality.h"
+#include "json/json.h"
 
 enum { DESCRIPTION_MOST_BYTES = 1 << 20, MOST_LABELS_TOLD = 6 };
 

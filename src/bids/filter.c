@@ -7,9 +7,9 @@
 #include <strings.h>
 
 #include "base/path.h"
-#include "bids/json.h"
 #include "bids/labels.h"
 #include "catalog/modality.h"
+#include "json/json.h"
 
 struct np_filter {
     json_t *queries; /* checked: an object of objects of values that match_value understands */

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "bids/json.h"
 #include "bids/labels.h"
+#include "json/json.h"
 
 enum { SIDECAR_MOST_BYTES = 16 << 20 };
 

@@ -1,7 +1,7 @@
 /* JSON files of a dataset and of its users: objects of bounded size, with the place of what is
  * wrong. */
-#ifndef NP_BIDS_JSON_H
-#define NP_BIDS_JSON_H
+#ifndef NP_JSON_JSON_H
+#define NP_JSON_JSON_H
 
 #include <jansson.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "bids/json.h"
+#include "json/json.h"
 
 #include <string.h>
 #include <sys/stat.h>
