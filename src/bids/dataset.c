@@ -481,10 +481,10 @@ static void read_description(struct np_finder *finder, struct np_dataset *datase
 {
     static const char label[] = "dataset_description.json";
     NP_AUTO(np_freep) char *path = np_path_join(finder->root, label);
+    NP_AUTO(np_json_freep) json_t *json = NULL;
     struct np_error err = {0};
-    json_t *json = np_json_load(path, label, DESCRIPTION_MOST_BYTES, &err);
 
-    if (!json) {
+    if (np_json_read(path, label, DESCRIPTION_MOST_BYTES, &json, &err) < 0) {
         np_finder_warn(finder, "%s; the dataset's name and DOI are not known", err.text);
         return;
     }
@@ -494,7 +494,6 @@ static void read_description(struct np_finder *finder, struct np_dataset *datase
     if (type && strcmp(type, "derivative") == 0)
         np_finder_warn(finder, "'%s': expected a raw dataset, found DatasetType 'derivative'",
                        label);
-    json_decref(json);
 }
 
 static void warn_of_missing_runs(const struct np_finder *finder)

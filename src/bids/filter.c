@@ -122,8 +122,7 @@ static bool is_known_query(const char *name)
 }
 
 struct reading {
-    const char *label;
-    const char *text;
+    struct np_json_source source;
     struct np_strings *warnings;
 };
 
@@ -141,15 +140,13 @@ static int wrong(const struct reading *reading, const char *query, const char *m
                  const json_t *found, const char *expected, struct np_error *err)
 {
     const char *const keys[] = {query, member};
-    struct np_json_place place = np_json_locate(reading->text, keys, member ? 2 : 1);
-    NP_AUTO(np_freep) char *described = np_json_describe(found);
     NP_AUTO(np_freep) char *short_query = shortened(query);
     NP_AUTO(np_freep) char *short_member = shortened(member ? member : "");
+    NP_AUTO(np_freep)
+    char *what = np_xasprintf("query '%s'%s%s%s", short_query, member ? ", member '" : "",
+                              short_member, member ? "'" : "");
 
-    return np_error_set(
-        err, NP_ECONFIG, "'%s' line %d, column %d: query '%s'%s%s%s: expected %s, found %s",
-        reading->label, place.line, place.column, short_query, member ? ", member '" : "",
-        short_member, member ? "'" : "", expected, described);
+    return np_json_wrong(&reading->source, keys, member ? 2 : 1, what, expected, found, err);
 }
 
 static int check_query(const struct reading *reading, const char *name, json_t *query,
@@ -167,7 +164,7 @@ static int check_query(const struct reading *reading, const char *name, json_t *
             np_strings_give(reading->warnings,
                             np_xasprintf("'%s': query '%s': '%s' is no entity that is known here; "
                                          "it restricts nothing",
-                                         reading->label, name, short_key));
+                                         reading->source.label, name, short_key));
             continue;
         }
         const json_t *bad = bad_value(value);
@@ -192,7 +189,7 @@ static int check_queries(const struct reading *reading, json_t *queries, struct 
         NP_AUTO(np_freep) char *short_name = shortened(name);
         np_strings_give(reading->warnings,
                         np_xasprintf("'%s': query '%s' is not known here; it restricts nothing",
-                                     reading->label, short_name));
+                                     reading->source.label, short_name));
     }
     return 0;
 }
@@ -200,18 +197,14 @@ static int check_queries(const struct reading *reading, json_t *queries, struct 
 int np_filter_parse(const char *label, const char *text, size_t n_bytes, struct np_filter **filter,
                     struct np_strings *warnings, struct np_error *err)
 {
-    const struct reading reading = {label, text, warnings};
-    json_t *queries = np_json_parse(label, text, n_bytes, JSON_REJECT_DUPLICATES, err);
+    const struct reading reading = {{label, text, n_bytes}, warnings};
+    NP_AUTO(np_json_freep) json_t *queries = NULL;
 
-    if (!queries)
-        return NP_ECONFIG;
-    int result = check_queries(&reading, queries, err);
-    if (result < 0) {
-        json_decref(queries);
-        return result;
-    }
+    NP_TRY(np_json_parse(&reading.source, JSON_REJECT_DUPLICATES, &queries, err));
+    NP_TRY(check_queries(&reading, queries, err));
     *filter = np_xmalloc(sizeof(**filter));
     (*filter)->queries = queries;
+    queries = NULL;
     return 0;
 }
 

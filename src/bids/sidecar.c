@@ -121,17 +121,15 @@ static bool merge_file(json_t *metadata, const char *root, const char *relative,
                        struct np_strings *warnings)
 {
     NP_AUTO(np_freep) char *path = np_path_join(root, relative);
+    NP_AUTO(np_json_freep) json_t *json = NULL;
     struct np_error err = {0};
-    json_t *json = np_json_load(path, relative, SIDECAR_MOST_BYTES, &err);
 
-    if (!json) {
+    if (np_json_read(path, relative, SIDECAR_MOST_BYTES, &json, &err) < 0) {
         NP_AUTO(np_freep) char *sentence = np_xasprintf("%s; its metadata are left out", err.text);
         warn(warnings, sentence);
         return false;
     }
-    bool was_merged = json_object_update(metadata, json) == 0;
-    json_decref(json);
-    return was_merged;
+    return json_object_update(metadata, json) == 0;
 }
 
 static void merge_level(json_t *metadata, const char *root, const char *folder,

@@ -1,60 +1,22 @@
 #include "config/config_file.h"
 
 #include <ctype.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/path.h"
 #include "config/options.h"
+#include "json/json.h"
 
 enum { MOST_BYTES = 1 << 20 };
 
-static void json_freep(json_t **value)
-{
-    json_decref(*value);
-    *value = NULL;
-}
-
 /* The text being read. */
 struct reader {
-    const char *name;
-    const char *text;
-    size_t n_bytes;
+    struct np_json_source source;
     struct np_config *config;
     struct np_error *err;
 };
-
-/* The line on which `"key":` stands first, 0 when it is written with escapes. */
-static int line_of_key(const struct reader *reader, const char *key)
-{
-    NP_AUTO(np_freep) char *quoted = np_xasprintf("\"%s\"", key);
-    size_t n_quoted = strlen(quoted);
-    const char *end = reader->text + reader->n_bytes;
-    int line = 1;
-
-    for (const char *at = reader->text; at + n_quoted < end; at++) {
-        line += *at == '\n';
-        if (memcmp(at, quoted, n_quoted) != 0)
-            continue;
-        const char *next = at + n_quoted;
-        while (next < end && isspace((unsigned char)*next))
-            next++;
-        if (next < end && *next == ':')
-            return line;
-    }
-    return 0;
-}
-
-/* "'study.json' line 3"; the caller frees. */
-static char *place_of_key(const struct reader *reader, const char *key)
-{
-    int line = line_of_key(reader, key);
-
-    return line ? np_xasprintf("'%s' line %d", reader->name, line)
-                : np_xasprintf("'%s'", reader->name);
-}
 
 /* The JSON types that an option takes, in words. */
 static const char *expected_json(const struct np_option *option)
@@ -76,16 +38,6 @@ static const char *expected_json(const struct np_option *option)
     default:
         return "a string";
     }
-}
-
-static const char *json_type_text(const json_t *value)
-{
-    static const char *const names[] = {
-        [JSON_OBJECT] = "an object",   [JSON_ARRAY] = "a list",  [JSON_STRING] = "a string",
-        [JSON_INTEGER] = "an integer", [JSON_REAL] = "a number", [JSON_TRUE] = "true",
-        [JSON_FALSE] = "false",        [JSON_NULL] = "null",
-    };
-    return names[json_typeof(value)];
 }
 
 /* A scalar as the text that np_option_set reads; NULL when it is of the wrong type. The caller
@@ -114,20 +66,29 @@ static char *scalar_text(const struct np_option *option, const json_t *value)
     return json_is_string(value) ? np_xstrdup(json_string_value(value)) : NULL;
 }
 
-static int set_scalar(const struct reader *reader, const struct np_option *option,
-                      const json_t *value, const struct np_origin *origin)
+/* An option as the file spells it, and how sentences about it begin. */
+struct setting {
+    const struct np_option *option;
+    const char *key;
+    struct np_origin origin;
+};
+
+static int set_scalar(const struct reader *reader, const struct setting *setting,
+                      const json_t *value)
 {
-    NP_AUTO(np_freep) char *text = scalar_text(option, value);
+    NP_AUTO(np_freep) char *text = scalar_text(setting->option, value);
 
     if (!text)
-        return np_error_set(reader->err, NP_ECONFIG, "%s: expected %s, found %s", origin->where,
-                            expected_json(option), json_type_text(value));
-    return np_option_set(option, text, origin, reader->config, reader->err);
+        return np_json_wrong(&reader->source, &setting->key, 1, setting->key,
+                             expected_json(setting->option), value, reader->err);
+    return np_option_set(setting->option, text, &setting->origin, reader->config, reader->err);
 }
 
-static int set_value(const struct reader *reader, const struct np_option *option,
-                     const json_t *value, const struct np_origin *origin)
+static int set_value(const struct reader *reader, const struct setting *setting,
+                     const json_t *value)
 {
+    const struct np_option *option = setting->option;
+
     /* A count would add to what is there. */
     if (json_is_null(value) || option->type == NP_OPT_COUNT) {
         if (option->type != NP_OPT_ASSIGN)
@@ -136,21 +97,21 @@ static int set_value(const struct reader *reader, const struct np_option *option
             return 0;
     }
     if (option->type != NP_OPT_LIST)
-        return set_scalar(reader, option, value, origin);
+        return set_scalar(reader, setting, value);
     np_option_reset(option, reader->config);
     if (!json_is_array(value))
-        return set_scalar(reader, option, value, origin);
+        return set_scalar(reader, setting, value);
     if (json_array_size(value) == 0 && option->choices)
-        return np_error_set(reader->err, NP_ECONFIG, "%s: expected at least one, found none",
-                            origin->where);
+        return np_json_wrong(&reader->source, &setting->key, 1, setting->key, "at least one", value,
+                             reader->err);
     for (size_t i = 0; i < json_array_size(value); i++)
-        NP_TRY(set_scalar(reader, option, json_array_get(value, i), origin));
+        NP_TRY(set_scalar(reader, setting, json_array_get(value, i)));
     return 0;
 }
 
 static int unknown_key(const struct reader *reader, const char *key)
 {
-    NP_AUTO(np_freep) char *place = place_of_key(reader, key);
+    NP_AUTO(np_freep) char *place = np_json_place(&reader->source, &key, 1);
     NP_AUTO(np_freep) char *near = np_option_suggest(key, NP_OPT_IN_FILE);
 
     if (np_option_find(key, strlen(key)))
@@ -169,10 +130,9 @@ static int check_schema(const struct reader *reader, const json_t *value)
 {
     if (json_is_string(value) && strcmp(json_string_value(value), NP_CONFIG_SCHEMA_ID) == 0)
         return 0;
-    NP_AUTO(np_freep) char *place = place_of_key(reader, "$schema");
-    return np_error_set(reader->err, NP_ECONFIG, "%s: $schema: expected \"%s\", found '%.80s'",
-                        place, NP_CONFIG_SCHEMA_ID,
-                        json_is_string(value) ? json_string_value(value) : json_type_text(value));
+    static const char *const key = "$schema";
+    return np_json_wrong(&reader->source, &key, 1, key, "\"" NP_CONFIG_SCHEMA_ID "\"", value,
+                         reader->err);
 }
 
 /* These options stand in a file too, though they have no field of their own. */
@@ -188,36 +148,20 @@ static int apply_key(const struct reader *reader, const char *key, const json_t 
     const struct np_option *option = np_option_find(key, strlen(key));
     if (!option || !may_stand_in_file(option))
         return unknown_key(reader, key);
-    NP_AUTO(np_freep) char *place = place_of_key(reader, key);
+    NP_AUTO(np_freep) char *place = np_json_place(&reader->source, &key, 1);
     NP_AUTO(np_freep) char *where = np_xasprintf("%s: %s", place, key);
-    return set_value(reader, option, value, &(struct np_origin){where, NP_ECONFIG});
-}
-
-static int not_json(const char *name, const json_error_t *why, struct np_error *err)
-{
-    /* jansson's own error code tells a full memory from a wrong text. */
-    if (json_error_code(why) == json_error_out_of_memory)
-        return np_error_set(err, NP_ENOMEM, "'%s': no memory to read it", name);
-    NP_AUTO(np_freep) char *text = np_utf8_clean(why->text);
-    return np_error_set(err, NP_ECONFIG,
-                        "'%s' line %d column %d: expected one JSON object, found an error: %s",
-                        name, why->line, why->column, text);
+    return set_value(reader, &(struct setting){option, key, {where, NP_ECONFIG}}, value);
 }
 
 int np_config_read_text(const char *text, size_t n_bytes, const char *name,
                         struct np_config *config, struct np_error *err)
 {
-    struct reader reader = {name, text, n_bytes, config, err};
-    json_error_t why;
-    NP_AUTO(json_freep) json_t *root = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES, &why);
-
-    if (!root)
-        return not_json(name, &why, err);
-    if (!json_is_object(root))
-        return np_error_set(err, NP_ECONFIG, "'%s': expected one JSON object, found %s", name,
-                            json_type_text(root));
+    const struct reader reader = {{name, text, n_bytes}, config, err};
+    NP_AUTO(np_json_freep) json_t *root = NULL;
     const char *key;
     json_t *value;
+
+    NP_TRY(np_json_parse(&reader.source, JSON_REJECT_DUPLICATES, &root, err));
     json_object_foreach(root, key, value) NP_TRY(apply_key(&reader, key, value));
     return 0;
 }
@@ -225,7 +169,6 @@ int np_config_read_text(const char *text, size_t n_bytes, const char *name,
 int np_config_read_file(const char *path, struct np_config *config, struct np_error *err)
 {
     NP_AUTO(np_str_done) struct np_str content = {0};
-    NP_AUTO(np_freep) char *name = np_utf8_clean(path);
     struct np_error why = {0};
 
     if (np_file_read(path, MOST_BYTES, &content, &why) < 0) {
@@ -235,7 +178,7 @@ int np_config_read_file(const char *path, struct np_config *config, struct np_er
         np_error_context(err, "configuration");
         return code;
     }
-    return np_config_read_text(np_str_text(&content), content.length, name, config, err);
+    return np_config_read_text(np_str_text(&content), content.length, path, config, err);
 }
 
 /* NEURO_PREPROCESS_MEM_GB for "mem-gb"; the caller frees. */
@@ -373,7 +316,7 @@ static char *dump(json_t *object, size_t flags, const char *end)
 
 char *np_config_json(const struct np_config *config)
 {
-    NP_AUTO(json_freep) json_t *root = json_object();
+    NP_AUTO(np_json_freep) json_t *root = json_object();
 
     json_object_set_new(root, "$schema", json_string(NP_CONFIG_SCHEMA_ID));
     add_settings(root, config, NP_OPT_IN_FILE);
@@ -382,7 +325,7 @@ char *np_config_json(const struct np_config *config)
 
 char *np_config_results_json(const struct np_config *config)
 {
-    NP_AUTO(json_freep) json_t *root = json_object();
+    NP_AUTO(np_json_freep) json_t *root = json_object();
 
     add_settings(root, config, NP_OPT_CHANGES_RESULTS);
     return dump(root, JSON_COMPACT | JSON_SORT_KEYS, "");
@@ -444,7 +387,7 @@ static json_t *setting_schema(const struct np_option *option, const struct np_co
 char *np_config_schema_json(void)
 {
     struct np_config defaults;
-    NP_AUTO(json_freep)
+    NP_AUTO(np_json_freep)
     json_t *root = json_pack(
         "{s:s,s:s,s:s,s:s}", "$schema", "https://json-schema.org/draft/2020-12/schema", "$id",
         NP_CONFIG_SCHEMA_ID, "title", "neuro-preprocess configuration", "type", "object");

@@ -1,13 +1,13 @@
 #include "config/descriptor.h"
 
 #include <ctype.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "catalog/modality.h"
 #include "config/options.h"
+#include "json/json.h"
 
 #define BIT(name) (1u << NP_COMMAND_##name)
 
@@ -134,12 +134,6 @@ static const struct application idps_app = {
     .disk_gb = 0.01,
     .walltime_s = 5,
 };
-
-static void json_freep(json_t **value)
-{
-    json_decref(*value);
-    *value = NULL;
-}
 
 /* "participant-label" → "participant_label" */
 static char *id_of(const char *name)
@@ -467,7 +461,7 @@ static json_t *custom(void)
 char *np_descriptor_json(enum np_command command, const char *version)
 {
     const struct application *app = command == NP_COMMAND_IDPS ? &idps_app : &bids_app;
-    NP_AUTO(json_freep) json_t *root = json_object();
+    NP_AUTO(np_json_freep) json_t *root = json_object();
     NP_AUTO(np_freep) char *image = np_xasprintf(IMAGE ":%s", version);
     json_t *inputs = inputs_of(app);
 

@@ -148,7 +148,7 @@ char *np_choice_words(const struct np_choice *choices, const char *separator);
 
 /* Where a setting was found, for messages, and the error that a wrong one is. */
 struct np_origin {
-    const char *where; /* "--parallel", "'study.json' line 3: parallel" */
+    const char *where; /* "--parallel", "'study.json' line 3, column 15: parallel" */
     int code;          /* NP_EUSAGE, NP_ECONFIG */
 };
 

@@ -5,47 +5,73 @@
 
 #include "base/path.h"
 
-json_t *np_json_parse(const char *label, const char *text, size_t n_bytes, size_t jansson_flags,
-                      struct np_error *err)
+void np_json_freep(json_t **json)
 {
-    size_t n_mark = np_byte_order_mark(text, n_bytes);
-    json_error_t fault;
-    json_t *json =
-        json_loadb(text + n_mark, n_bytes - n_mark, jansson_flags | JSON_DECODE_ANY, &fault);
-
-    if (!json) {
-        NP_AUTO(np_freep) char *found = np_utf8_clean(fault.text);
-        np_error_set(err, NP_ECONFIG, "'%s' line %d, column %d: expected JSON, found an error: %s",
-                     label, fault.line > 0 ? fault.line : 1, fault.column > 0 ? fault.column : 1,
-                     found);
-        return NULL;
-    }
-    if (json_is_object(json))
-        return json;
-    NP_AUTO(np_freep) char *found = np_json_describe(json);
-    json_decref(json);
-    struct np_json_place place = np_json_locate(text + n_mark, NULL, 0);
-    np_error_set(err, NP_ECONFIG, "'%s' line %d, column %d: expected a JSON object ({…}), found %s",
-                 label, place.line, place.column, found);
-    return NULL;
+    json_decref(*json);
+    *json = NULL;
 }
 
-json_t *np_json_load(const char *path, const char *label, size_t most, struct np_error *err)
+/* Where something stands; both count from 1, columns in characters. */
+struct place {
+    int line;
+    int column;
+};
+
+/* The one form that places have in sentences; the caller frees. */
+static char *place_text(const char *label, struct place place)
+{
+    NP_AUTO(np_freep) char *clean = np_utf8_clean(label);
+
+    return np_xasprintf("'%s' line %d, column %d", clean, place.line, place.column);
+}
+
+static int not_json(const char *label, const json_error_t *why, struct np_error *err)
+{
+    /* jansson's own error code tells a full memory from a wrong text. */
+    if (json_error_code(why) == json_error_out_of_memory)
+        return np_error_set(err, NP_ENOMEM, "'%s': no memory to read it", label);
+    struct place place = {why->line > 0 ? why->line : 1, why->column > 0 ? why->column : 1};
+    NP_AUTO(np_freep) char *where = place_text(label, place);
+    NP_AUTO(np_freep) char *found = np_utf8_clean(why->text);
+    return np_error_set(err, NP_ECONFIG, "%s: expected JSON, found an error: %s", where, found);
+}
+
+int np_json_parse(const struct np_json_source *source, size_t jansson_flags, json_t **object,
+                  struct np_error *err)
+{
+    size_t n_mark = np_byte_order_mark(source->text, source->n_bytes);
+    json_error_t why;
+    NP_AUTO(np_json_freep)
+    json_t *json = json_loadb(source->text + n_mark, source->n_bytes - n_mark,
+                              jansson_flags | JSON_DECODE_ANY, &why);
+
+    if (!json)
+        return not_json(source->label, &why, err);
+    if (!json_is_object(json))
+        return np_json_wrong(source, NULL, 0, NULL, "a JSON object ({…})", json, err);
+    *object = json;
+    json = NULL;
+    return 0;
+}
+
+int np_json_read(const char *path, const char *label, size_t most, json_t **object,
+                 struct np_error *err)
 {
     NP_AUTO(np_str_done) struct np_str text = {0};
     struct np_error why = {0};
     struct stat status;
 
     /* A pipe of that name would block for ever. */
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        np_error_set(err, NP_ENOINPUT, "'%s': expected a plain file, found something else", label);
-        return NULL;
-    }
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return np_error_set(err, NP_ENOINPUT, "'%s': expected a plain file, found something else",
+                            label);
     if (np_file_read(path, most, &text, &why) < 0) {
-        np_error_set(err, why.code, "%s", why.text);
-        return NULL;
+        /* Too long is for images "a bad header"; here it is a bad file of settings. */
+        int code = why.code == NP_EHEADER ? NP_ECONFIG : why.code;
+        return np_error_set(err, code, "%s", why.text);
     }
-    return np_json_parse(label, np_str_text(&text), text.length, 0, err);
+    const struct np_json_source source = {label, np_str_text(&text), text.length};
+    return np_json_parse(&source, 0, object, err);
 }
 
 static const char *skip_space(const char *s)
@@ -85,17 +111,29 @@ static const char *skip_value(const char *s)
     return s;
 }
 
-/* The value of `key` in the object that begins at `s`, NULL when it is none or has none. */
-static const char *find_member(const char *s, const char *key)
+/* Is this string, quotes included, the name `key`? It may be written with escapes. */
+static bool name_is(const char *quoted, size_t n_quoted, const char *key)
 {
     size_t n_key = strlen(key);
 
+    if (n_quoted == n_key + 2 && memcmp(quoted + 1, key, n_key) == 0)
+        return true;
+    if (!memchr(quoted, '\\', n_quoted))
+        return false;
+    NP_AUTO(np_json_freep) json_t *name = json_loadb(quoted, n_quoted, JSON_DECODE_ANY, NULL);
+    const char *text = json_string_value(name);
+    return text && strcmp(text, key) == 0;
+}
+
+/* The value of `key` in the object that begins at `s`, NULL when it is none or has none. */
+static const char *find_member(const char *s, const char *key)
+{
     if (*s != '{')
         return NULL;
     for (s = skip_space(s + 1); *s == '"'; s = skip_space(s)) {
-        const char *name = s + 1;
+        const char *name = s;
         s = skip_string(s);
-        bool is_it = (size_t)(s - name) == n_key + 1 && memcmp(name, key, n_key) == 0;
+        bool is_it = name_is(name, (size_t)(s - name), key);
         s = skip_space(s);
         s = skip_space(s + (*s == ':'));
         if (is_it)
@@ -107,10 +145,12 @@ static const char *find_member(const char *s, const char *key)
     return NULL;
 }
 
-struct np_json_place np_json_locate(const char *text, const char *const *key, size_t n_keys)
+/* Where the value of text[key[0]][key[1]]… stands; the deepest that is found. */
+static struct place locate(const char *text, const char *const *key, size_t n_keys)
 {
-    struct np_json_place place = {1, 1};
-    const char *at = skip_space(text + np_byte_order_mark(text, strnlen(text, 3)));
+    struct place place = {1, 1};
+    const char *first = text + np_byte_order_mark(text, strnlen(text, 3));
+    const char *at = skip_space(first);
 
     for (size_t i = 0; i < n_keys; i++) {
         const char *value = find_member(at, key[i]);
@@ -118,11 +158,29 @@ struct np_json_place np_json_locate(const char *text, const char *const *key, si
             break;
         at = value;
     }
-    for (const char *s = text; s < at; s++) {
+    for (const char *s = first; s < at; s++) {
+        bool goes_on = (*s & 0xc0) == 0x80; /* inside a character of UTF-8 */
         place.line += *s == '\n';
-        place.column = *s == '\n' ? 1 : place.column + 1;
+        place.column = *s == '\n' ? 1 : place.column + !goes_on;
     }
     return place;
+}
+
+char *np_json_place(const struct np_json_source *source, const char *const *key, size_t n_keys)
+{
+    NP_AUTO(np_freep) char *text = np_xstrndup(source->text, source->n_bytes);
+
+    return place_text(source->label, locate(text, key, n_keys));
+}
+
+int np_json_wrong(const struct np_json_source *source, const char *const *key, size_t n_keys,
+                  const char *what, const char *expected, const json_t *found, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *place = np_json_place(source, key, n_keys);
+    NP_AUTO(np_freep) char *described = np_json_describe(found);
+
+    return np_error_set(err, NP_ECONFIG, "%s: %s%sexpected %s, found %s", place, what ? what : "",
+                        what ? ": " : "", expected, described);
 }
 
 char *np_json_describe(const json_t *value)

@@ -1,5 +1,4 @@
-/* JSON files of a dataset and of its users: objects of bounded size, with the place of what is
- * wrong. */
+/* JSON objects from text and files, and sentences that say where in them something is wrong. */
 #ifndef NP_JSON_JSON_H
 #define NP_JSON_JSON_H
 
@@ -7,36 +6,47 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "base/str.h"
 
-/*
- * The object in `text`, a new reference; NULL with NP_ECONFIG when it is no JSON or no object. The
- * sentence begins with `label`, line and column. A byte order mark is skipped. `jansson_flags`: 0,
- * or JSON_REJECT_DUPLICATES where the same member twice is an error (else the last one counts).
- */
-json_t *np_json_parse(const char *label, const char *text, size_t n_bytes, size_t jansson_flags,
-                      struct np_error *err);
+/* json_decref for NP_AUTO: drops the reference and nulls it. */
+void np_json_freep(json_t **json);
 
-/*
- * The same from a file of at most `most` bytes, called `label` in sentences, duplicates tolerated.
- * NULL with NP_ECONFIG, or NP_ENOINPUT, NP_EIO (cannot be read, no plain file), NP_EHEADER (too
- * long).
- */
-json_t *np_json_load(const char *path, const char *label, size_t most, struct np_error *err);
-
-/* Lines and columns count from 1, columns in bytes. */
-struct np_json_place {
-    int line;
-    int column;
+/* A text that was or is to be read; borrowed. */
+struct np_json_source {
+    const char *label; /* stands for it in sentences: a path as a rule */
+    const char *text;
+    size_t n_bytes;
 };
 
 /*
- * Where in the (terminated, valid) JSON `text` the value of text[key[0]][key[1]]… stands; the
- * deepest that is found.
+ * The object in a text, a new reference. A byte order mark is skipped. `jansson_flags`: 0, or
+ * JSON_REJECT_DUPLICATES where the same member twice is an error (else the last one counts).
+ * Returns 0, NP_ECONFIG (no JSON, no object), NP_ENOMEM; on failure `object` is untouched and the
+ * sentence begins as np_json_place does.
  */
-struct np_json_place np_json_locate(const char *text, const char *const *key, size_t n_keys);
+int np_json_parse(const struct np_json_source *source, size_t jansson_flags, json_t **object,
+                  struct np_error *err);
 
-/* "a list", "text 'x'", "the number 3", …: what was found; the caller frees. */
+/*
+ * The same from a plain file of at most `most` bytes, called `label` in sentences; duplicates are
+ * tolerated. Returns 0, NP_ECONFIG (also: too long), NP_ENOINPUT (no plain file, cannot be opened),
+ * NP_EIO, NP_ENOMEM.
+ */
+int np_json_read(const char *path, const char *label, size_t most, json_t **object,
+                 struct np_error *err);
+
+/*
+ * "'study.json' line 3, column 14": where the value of text[key[0]][key[1]]… stands in valid JSON,
+ * the deepest of them that is there. Both count from 1, columns in characters. The caller frees.
+ */
+char *np_json_place(const struct np_json_source *source, const char *const *key, size_t n_keys);
+
+/* NP_ECONFIG with the sentence "PLACE: WHAT: expected EXPECTED, found …" about the value there;
+ * `what` may be NULL. */
+int np_json_wrong(const struct np_json_source *source, const char *const *key, size_t n_keys,
+                  const char *what, const char *expected, const json_t *found,
+                  struct np_error *err);
+
+/* "a list", "the text 'x'", "the number 3", …: what was found; the caller frees. */
 char *np_json_describe(const json_t *value);
 
 #endif

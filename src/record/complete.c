@@ -76,8 +76,8 @@ static void add_value(struct np_str *out, const json_t *value)
 /* `normalize: now "percentile", recorded "zscore"` for each option that differs */
 static char *option_differences(const char *now, const char *before)
 {
-    NP_AUTO(np_json_decref) json_t *a = json_loads(now, 0, NULL);
-    NP_AUTO(np_json_decref) json_t *b = json_loads(before, 0, NULL);
+    NP_AUTO(np_json_freep) json_t *a = json_loads(now, 0, NULL);
+    NP_AUTO(np_json_freep) json_t *b = json_loads(before, 0, NULL);
     struct np_str out = {0};
     const char *key;
     json_t *value;

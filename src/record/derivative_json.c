@@ -76,7 +76,7 @@ static void add_source_metadata(json_t *json, const struct np_derivative_facts *
 {
     if (!facts->scan || !facts->derivative->keeps_acquisition)
         return;
-    NP_AUTO(np_json_decref)
+    NP_AUTO(np_json_freep)
     json_t *source = np_sidecar_read(facts->root, facts->scan, NULL, warnings);
     for (size_t i = 0; i < NP_COUNT(still_valid); i++) {
         json_t *value = json_object_get(source, still_valid[i]);
@@ -87,7 +87,7 @@ static void add_source_metadata(json_t *json, const struct np_derivative_facts *
 
 static void append_uri(json_t *array, const char *prefix, const char *path)
 {
-    NP_AUTO(np_json_decref) json_t *holder = json_object();
+    NP_AUTO(np_json_freep) json_t *holder = json_object();
     NP_AUTO(np_freep) char *uri = np_xasprintf("%s%s", prefix, path);
 
     np_json_text(holder, "uri", uri);

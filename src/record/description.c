@@ -125,7 +125,7 @@ static json_t *links_json(const struct np_description *what)
 static json_t *sources_json(const struct np_description *what)
 {
     json_t *array = json_array(), *entry = json_object();
-    NP_AUTO(np_json_decref) json_t *links = links_json(what);
+    NP_AUTO(np_json_freep) json_t *links = links_json(what);
     const char *key;
     json_t *value;
 
@@ -186,12 +186,9 @@ static bool may_write(const json_t *old)
 
 static int read_old(const char *path, json_t **old, struct np_error *err)
 {
-    NP_AUTO(np_str_done) struct np_str text = {0};
-
     if (!np_path_exists(path))
         return 0;
-    NP_TRY(np_file_read(path, MOST_DESCRIPTION_BYTES, &text, err));
-    NP_TRY(np_json_parse_object(np_str_text(&text), path, old, err));
+    NP_TRY(np_json_read(path, path, MOST_DESCRIPTION_BYTES, old, err));
     if (may_write(*old))
         return 0;
     return np_error_set(err, NP_ECONFIG,
@@ -221,7 +218,7 @@ static char *description_text(const struct np_description *what, const json_t *o
 int np_description_write(const struct np_description *what, struct np_error *err)
 {
     NP_AUTO(np_freep) char *path = np_path_join(what->output_dir, "dataset_description.json");
-    NP_AUTO(np_json_decref) json_t *old = NULL;
+    NP_AUTO(np_json_freep) json_t *old = NULL;
 
     NP_TRY(read_old(path, &old, err));
     NP_AUTO(np_freep) char *text = description_text(what, old);

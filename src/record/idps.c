@@ -113,13 +113,11 @@ static void add_durations(struct np_idps *idps, const struct np_file_record *fil
 /* The numbers of one file of quality metrics. */
 static void add_metrics(struct np_idps *idps, const char *path, struct np_idp_row *row)
 {
-    NP_AUTO(np_str_done) struct np_str text = {0};
-    NP_AUTO(np_json_decref) json_t *metrics = NULL;
+    NP_AUTO(np_json_freep) json_t *metrics = NULL;
     const char *key;
     json_t *value;
 
-    if (np_file_read(path, MOST_METRICS_BYTES, &text, NULL) < 0 ||
-        np_json_parse_object(np_str_text(&text), path, &metrics, NULL) < 0)
+    if (np_json_read(path, path, MOST_METRICS_BYTES, &metrics, NULL) < 0)
         return;
     json_object_foreach(metrics, key, value)
     {

@@ -10,12 +10,6 @@
 
 static const int64_t NS_PER_S = 1000000000;
 
-void np_json_decref(json_t **json)
-{
-    json_decref(*json);
-    *json = NULL;
-}
-
 /* Bytes outside UTF-8 stand as U+DC80…U+DCFF would in Python; JSON forbids those, so U+F780…U+F7FF
  * (private use). */
 static char *escape_bytes(const char *text)
@@ -158,21 +152,4 @@ void np_json_get_strings(const json_t *array, struct np_strings *list)
 
     json_array_foreach(array, i, value) if (json_is_string(value))
         np_strings_give(list, unescape_bytes(json_string_value(value)));
-}
-
-int np_json_parse_object(const char *text, const char *path, json_t **json, struct np_error *err)
-{
-    json_error_t where;
-
-    *json = json_loads(text, 0, &where);
-    if (!*json)
-        return np_error_set(err, NP_ECONFIG,
-                            "'%s': expected JSON, found an error in line %d, column %d (%s)", path,
-                            where.line, where.column, where.text);
-    if (!json_is_object(*json)) {
-        np_json_decref(json);
-        return np_error_set(err, NP_ECONFIG, "'%s': expected a JSON object, found another type",
-                            path);
-    }
-    return 0;
 }

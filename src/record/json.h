@@ -6,11 +6,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "base/error.h"
 #include "base/str.h"
-
-/* json_decref for NP_AUTO. */
-void np_json_decref(json_t **json);
+#include "json/json.h"
 
 /* Set `key` to a text made valid UTF-8, or to null. Bytes that are not UTF-8 are kept reversibly:
  * see np_json_get_text. */
@@ -39,8 +36,5 @@ int64_t np_json_get_time(const json_t *object, const char *key);
 /* A hash or a UUID; "" when it is anything but hexadecimal digits and dashes that fit. */
 void np_json_get_hex(const json_t *object, const char *key, char *out, size_t size);
 void np_json_get_strings(const json_t *array, struct np_strings *list);
-
-/* Parse an object; NP_ECONFIG names the file, line and column. */
-int np_json_parse_object(const char *text, const char *path, json_t **json, struct np_error *err);
 
 #endif

@@ -414,10 +414,11 @@ static void get_record(const json_t *json, struct np_session_record *record)
 int np_record_parse(const char *text, const char *path, struct np_session_record *record,
                     struct np_error *err)
 {
-    NP_AUTO(np_json_decref) json_t *json = NULL;
+    const struct np_json_source source = {path, text, strlen(text)};
+    NP_AUTO(np_json_freep) json_t *json = NULL;
 
     np_record_init(record);
-    NP_TRY(np_json_parse_object(text, path, &json, err));
+    NP_TRY(np_json_parse(&source, 0, &json, err));
     int64_t schema = np_json_get_integer(json, "schema");
     if (schema < 1 || schema > NP_RECORD_SCHEMA)
         return np_error_set(err, NP_ECONFIG,
@@ -431,11 +432,11 @@ int np_record_parse(const char *text, const char *path, struct np_session_record
 
 int np_file_record_parse(const char *text, struct np_file_record *file, struct np_error *err)
 {
-    static const char source[] = "a worker's report";
-    NP_AUTO(np_json_decref) json_t *json = NULL;
+    const struct np_json_source source = {"a worker's report", text, strlen(text)};
+    NP_AUTO(np_json_freep) json_t *json = NULL;
 
-    NP_TRY(np_json_parse_object(text, source, &json, err));
-    NP_TRY(check_file_size(json, source, err));
+    NP_TRY(np_json_parse(&source, 0, &json, err));
+    NP_TRY(check_file_size(json, source.label, err));
     *file = (struct np_file_record){0};
     get_file(json, file);
     return 0;

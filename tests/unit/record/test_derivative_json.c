@@ -104,12 +104,12 @@ TEST(the_whole_head_comes_from_the_raw_image_and_is_not_stripped)
     NP_AUTO(setting_done) struct setting s;
 
     set_up(&s, "T1w", PREPROC);
-    NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
+    NP_AUTO(np_json_freep) json_t *json = sidecar_of(&s);
     ok_int((int64_t)json_array_size(json_object_get(json, "Sources")), 1);
     ok_str(source(json, 0), "bids:raw:sub-01/anat/sub-01_T1w.nii.gz");
     ok(json_is_false(json_object_get(json, "SkullStripped")));
     s.facts.skull_stripped_input = true;
-    NP_AUTO(np_json_decref) json_t *stripped = sidecar_of(&s);
+    NP_AUTO(np_json_freep) json_t *stripped = sidecar_of(&s);
     ok(json_is_true(json_object_get(stripped, "SkullStripped")));
 }
 
@@ -118,7 +118,7 @@ TEST(the_normalized_brain_comes_from_three_images_and_is_stripped)
     NP_AUTO(setting_done) struct setting s;
 
     set_up(&s, "T1w", NORM);
-    NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
+    NP_AUTO(np_json_freep) json_t *json = sidecar_of(&s);
     ok_str(source(json, 0), "bids::p.nii.gz");
     ok_str(source(json, 1), "bids::m.nii.gz");
     ok_str(source(json, 2), "bids:raw:sub-01/anat/sub-01_T1w.nii.gz");
@@ -132,7 +132,7 @@ TEST(how_it_was_acquired_passes_and_who_it_was_does_not)
     NP_AUTO(setting_done) struct setting s;
 
     set_up(&s, "T1w", PREPROC);
-    NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
+    NP_AUTO(np_json_freep) json_t *json = sidecar_of(&s);
     ok_near(np_json_get_number(json, "EchoTime"), 0.003, 1e-12, "as in the source");
     static const char *const private[] = {"PatientName", "PatientBirthDate", "AcquisitionTime",
                                           "InstitutionName", "DeviceSerialNumber"};
@@ -149,8 +149,8 @@ TEST(a_mask_names_its_space_where_its_name_alone_does_not)
 
     set_up(&t1, "T1w", MASK);
     set_up(&t2, "T2w", MASK);
-    NP_AUTO(np_json_decref) json_t *first = sidecar_of(&t1);
-    NP_AUTO(np_json_decref) json_t *second = sidecar_of(&t2);
+    NP_AUTO(np_json_freep) json_t *first = sidecar_of(&t1);
+    NP_AUTO(np_json_freep) json_t *second = sidecar_of(&t2);
     ok(!json_object_get(first, "SpatialReference"));
     ok_str(json_string_value(json_object_get(second, "SpatialReference")), "bids::p.nii.gz");
     ok_str(json_string_value(json_object_get(first, "Type")), "Brain");
@@ -168,16 +168,16 @@ TEST(what_was_left_out_changes_what_the_image_is_said_to_be)
     np_file_record_text(&head.file, "bias.method", "none");
     np_file_record_text(&brain.file, "skull_strip.method", "skip");
     np_file_record_text(&mask.file, "skull_strip.method", "skip");
-    NP_AUTO(np_json_decref) json_t *first = sidecar_of(&head);
-    NP_AUTO(np_json_decref) json_t *second = sidecar_of(&brain);
-    NP_AUTO(np_json_decref) json_t *third = sidecar_of(&mask);
+    NP_AUTO(np_json_freep) json_t *first = sidecar_of(&head);
+    NP_AUTO(np_json_freep) json_t *second = sidecar_of(&brain);
+    NP_AUTO(np_json_freep) json_t *third = sidecar_of(&mask);
     ok_str(json_string_value(json_object_get(first, "Description")), "as it was");
     ok_str(json_string_value(json_object_get(second, "Description")), "support");
     ok(json_is_false(json_object_get(second, "SkullStripped")));
     ok_str(json_string_value(json_object_get(third, "Type")), "ROI");
     ok(!json_object_get(third, "Description"));
     brain.facts.skull_stripped_input = true;
-    NP_AUTO(np_json_decref) json_t *stripped = sidecar_of(&brain);
+    NP_AUTO(np_json_freep) json_t *stripped = sidecar_of(&brain);
     ok_str(json_string_value(json_object_get(stripped, "Description")), "brain");
     ok(json_is_true(json_object_get(stripped, "SkullStripped")));
 }
@@ -189,7 +189,7 @@ TEST(an_image_without_a_dataset_is_named_as_it_was_given)
     set_up(&s, "T1w", PREPROC);
     s.facts.scan = NULL;
     s.facts.root = NULL;
-    NP_AUTO(np_json_decref) json_t *json = sidecar_of(&s);
+    NP_AUTO(np_json_freep) json_t *json = sidecar_of(&s);
     ok_str(source(json, 0), "sub-01/anat/sub-01_T1w.nii.gz");
     ok(!json_object_get(json, "EchoTime"));
 }
