@@ -20,6 +20,7 @@
 #include "cli/observation.h"
 #include "cli/telemetry.h"
 #include "pipeline/console.h"
+#include "record/place.h"
 #include "send/connections.h"
 #include "send/delivery.h"
 #include "spool/pending.h"
@@ -98,7 +99,7 @@ static int64_t record_start_s(const char *path)
 static void find_records(const char *folder, int depth, struct np_strings *records)
 {
     NP_AUTO(np_strings_done) struct np_strings names = {0};
-    NP_AUTO(np_freep) char *telemetry = np_path_join(folder, "logs/telemetry");
+    NP_AUTO(np_freep) char *telemetry = np_path_join(folder, NP_TELEMETRY_FOLDER);
 
     if (depth > DEEPEST || np_directory_list(folder, &names, NULL) < 0)
         return;
@@ -114,7 +115,7 @@ static void find_records(const char *folder, int depth, struct np_strings *recor
     }
     for (size_t i = 0; i < names.n; i++) {
         NP_AUTO(np_freep) char *path = np_path_join(folder, names.item[i]);
-        bool is_marks = np_ends_with(folder, "logs/telemetry"); /* files of the same names */
+        bool is_marks = np_ends_with(folder, NP_TELEMETRY_FOLDER); /* files of the same names */
         if (!is_marks && np_path_is_real_directory(path))
             find_records(path, depth + 1, records);
     }

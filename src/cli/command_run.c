@@ -12,6 +12,7 @@
 #include "cli/version.h"
 #include "pipeline/plan_json.h"
 #include "pipeline/run.h"
+#include "record/place.h"
 #include "spool/record.h"
 #include "trace/names.h"
 #include "trace/resource.h"
@@ -41,7 +42,7 @@ static char *record_path(const char *output_dir, const char *run_id)
 
     gmtime_r(&now, &utc);
     strftime(start, sizeof(start), "%Y%m%dT%H%M%SZ", &utc);
-    return np_xasprintf("%s/logs/telemetry/%s_%s.otlp.jsonl", output_dir, start, run_id);
+    return np_xasprintf("%s/" NP_TELEMETRY_FOLDER "/%s_%s.otlp.jsonl", output_dir, start, run_id);
 }
 
 /* `sink` is empty without telemetry.

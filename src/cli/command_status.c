@@ -5,7 +5,9 @@
 #include "base/path.h"
 #include "cli/commands.h"
 #include "pipeline/group.h"
+#include "record/place.h"
 #include "spool/closing.h"
+#include "spool/record.h"
 
 static char *formatted(const struct np_survey *survey, enum np_format format,
                        enum np_survey_rows rows)
@@ -45,7 +47,7 @@ int np_command_status(const struct np_config *config)
 /* The telemetry of runs that died gets its open spans closed. */
 static void close_telemetry(const char *output_dir, const struct np_strings *run_ids)
 {
-    NP_AUTO(np_freep) char *folder = np_path_join(output_dir, "logs/telemetry");
+    NP_AUTO(np_freep) char *folder = np_path_join(output_dir, NP_TELEMETRY_FOLDER);
     NP_AUTO(np_strings_done) struct np_strings names = {0};
 
     if (run_ids->n == 0 || np_directory_list(folder, &names, NULL) < 0)

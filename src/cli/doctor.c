@@ -19,6 +19,7 @@
 #include "cli/telemetry.h"
 #include "pipeline/estimate.h"
 #include "pipeline/resources.h"
+#include "record/place.h"
 
 static const double MIB = 1 << 20, GIB = 1 << 30;
 
@@ -188,10 +189,10 @@ static void check_telemetry(struct visit *visit)
     if (visit->config->no_telemetry)
         say(visit, "ok", NULL, "telemetry: off (--no-telemetry)");
     else if (*places)
-        say(visit, "ok", NULL, "telemetry: to files below OUTPUT_DIR/logs/telemetry; sent: %s",
-            places);
+        say(visit, "ok", NULL,
+            "telemetry: to files below OUTPUT_DIR/" NP_TELEMETRY_FOLDER "; sent: %s", places);
     else
-        say(visit, "ok", NULL, "telemetry: to files below OUTPUT_DIR/logs/telemetry only");
+        say(visit, "ok", NULL, "telemetry: to files below OUTPUT_DIR/" NP_TELEMETRY_FOLDER " only");
     char *rest = NULL;
     for (char *line = warnings.text ? strtok_r(warnings.text, "\n", &rest) : NULL; line;
          line = strtok_r(NULL, "\n", &rest))

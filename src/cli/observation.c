@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "record/place.h"
 #include "show/console.h"
 #include "show/prometheus.h"
 
@@ -22,7 +23,7 @@ void np_observation_read(const struct np_config *config, struct np_observation *
 static void open_redactor(struct np_observation *observation, const struct np_config *config,
                           struct np_console *console)
 {
-    NP_AUTO(np_freep) char *folder = np_path_join(config->output_dir, "logs/telemetry");
+    NP_AUTO(np_freep) char *folder = np_path_join(config->output_dir, NP_TELEMETRY_FOLDER);
     struct np_error err = {0};
 
     if (np_otlp_redactor_open(observation->naming, folder, &observation->redactor, &err) == 0)

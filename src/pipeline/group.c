@@ -5,23 +5,14 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "record/lock.h"
-
-/* ".../sub-01_ses-1_status.json" → ".../.sub-01_ses-1.lock" */
-static char *lock_path(const char *status_path)
-{
-    NP_AUTO(np_freep) char *folder = np_path_directory(status_path);
-    const char *name = np_path_name(status_path);
-
-    return np_xasprintf("%s/.%.*s.lock", folder, (int)(strlen(name) - strlen("_status.json")),
-                        name);
-}
+#include "record/place.h"
 
 /* Under the lock, and from a fresh reading: the session may have been taken up again since the
  * survey. */
 static void close_one(struct np_survey_row *row, struct np_strings *closed)
 {
     NP_AUTO(np_lock_release) struct np_lock lock = {0};
-    NP_AUTO(np_freep) char *path = lock_path(row->path);
+    NP_AUTO(np_freep) char *path = np_record_lock_of(row->path);
     struct np_session_record fresh = {0};
     int64_t now_ns = np_clock_unix_ns();
 

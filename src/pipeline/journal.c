@@ -10,20 +10,6 @@
 #include "base/path.h"
 #include "base/str.h"
 
-const char *np_severity_text(enum np_severity severity)
-{
-    static const struct {
-        enum np_severity least;
-        const char *text;
-    } names[] = {
-        {NP_FATAL, "FATAL"}, {NP_ERROR_LEVEL, "ERROR"}, {NP_WARN, "WARN"}, {NP_INFO, "INFO"}};
-
-    for (size_t i = 0; i < NP_COUNT(names); i++)
-        if (severity >= names[i].least)
-            return names[i].text;
-    return "DEBUG";
-}
-
 void np_journal_open(struct np_journal *journal, const char *path, const char *run_id)
 {
     snprintf(journal->run_id, sizeof(journal->run_id), "%s", run_id);
@@ -66,7 +52,7 @@ void np_journal_write(struct np_journal *journal, const struct np_log_record *re
     np_trace_id_hex(&record->trace_id, trace_id);
     np_span_id_hex(&record->span_id, span_id);
     np_str_addf(&line, "{\"time\": \"%s\", \"severity\": \"%s\", \"body\": ",
-                np_clock_iso8601(record->time_ns, time), np_severity_text(record->severity));
+                np_clock_iso8601(record->time_ns, time), np_severity_name(record->severity));
     np_str_add_json(&line, record->body);
     np_str_addf(&line, ", \"run\": \"%s\", \"trace_id\": \"%s\", \"span_id\": \"%s\"",
                 journal->run_id, trace_id, span_id);

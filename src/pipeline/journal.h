@@ -16,7 +16,4 @@ void np_journal_open(struct np_journal *journal, const char *path, const char *r
 void np_journal_write(struct np_journal *journal, const struct np_log_record *record);
 void np_journal_close(struct np_journal *journal);
 
-/* "INFO", "WARN", "ERROR", … */
-const char *np_severity_text(enum np_severity severity);
-
 #endif

@@ -1,17 +1,25 @@
 #include "record/place.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/path.h"
+
+static const char STATUS_ENDING[] = "_status.json";
+
+static char *lock_path(const char *directory, const char *stem, size_t n_stem)
+{
+    return np_xasprintf("%s/.%.*s.lock", directory, (int)n_stem, stem);
+}
 
 static void fill(struct np_record_place *place, char *directory, const char *stem,
                  const char *complete_stem)
 {
     place->directory = directory;
-    place->status = np_xasprintf("%s/%s_status.json", directory, stem);
+    place->status = np_xasprintf("%s/%s%s", directory, stem, STATUS_ENDING);
     place->log = np_xasprintf("%s/%s_log.jsonl", directory, stem);
     place->complete = np_xasprintf("%s/%s_complete.json", directory, complete_stem);
-    place->lock = np_xasprintf("%s/.%s.lock", directory, stem);
+    place->lock = lock_path(directory, stem, strlen(stem));
 }
 
 void np_record_place_session(struct np_record_place *place, const char *output_dir,
@@ -34,6 +42,19 @@ void np_record_place_file(struct np_record_place *place, const char *output_dir,
     const char *stem = np_path_name(relative);
 
     fill(place, np_path_join(output_dir, folder), stem, stem);
+}
+
+bool np_record_is_status(const char *file_name)
+{
+    return np_ends_with(file_name, STATUS_ENDING);
+}
+
+char *np_record_lock_of(const char *status_path)
+{
+    NP_AUTO(np_freep) char *directory = np_path_directory(status_path);
+    const char *name = np_path_name(status_path);
+
+    return lock_path(directory, name, strlen(name) - strlen(STATUS_ENDING));
 }
 
 void np_record_place_done(struct np_record_place *place)

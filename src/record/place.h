@@ -22,6 +22,16 @@ void np_record_place_session(struct np_record_place *place, const char *output_d
  * ("a/scan"). */
 void np_record_place_file(struct np_record_place *place, const char *output_dir,
                           const char *relative);
+
+/* Is this the name of a status record? */
+bool np_record_is_status(const char *file_name);
+
+/* The lock that belongs to a status record, from its path. The caller frees. */
+char *np_record_lock_of(const char *status_path);
+
+/* Where telemetry is recorded, below OUTPUT_DIR. */
+#define NP_TELEMETRY_FOLDER "logs/telemetry"
+
 void np_record_place_done(struct np_record_place *place);
 
 #endif

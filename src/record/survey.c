@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "bids/labels.h"
 #include "record/json.h"
+#include "record/place.h"
 
 static const int64_t NS_PER_S = 1000000000;
 enum { DEEPEST = 64 };
@@ -97,7 +98,7 @@ static void walk(struct np_survey *survey, const char *directory, int depth)
         NP_AUTO(np_freep) char *path = np_path_join(directory, name);
         if (name[0] == '.')
             continue;
-        if (np_ends_with(name, "_status.json"))
+        if (np_record_is_status(name))
             add_row(survey, path);
         else if (np_path_is_real_directory(path))
             walk(survey, path, depth + 1);

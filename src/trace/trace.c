@@ -12,6 +12,21 @@
 
 static const struct np_trace_limits unlimited = {-1, -1, -1, -1, -1, -1, -1};
 
+const struct np_severity_word np_severity_words[NP_N_SEVERITY_WORDS] = {
+    {NP_TRACE_LEVEL, "TRACE", "trace"}, {NP_DEBUG, "DEBUG", "debug"},
+    {NP_INFO, "INFO", "info"},          {NP_WARN, "WARN", "warn"},
+    {NP_ERROR_LEVEL, "ERROR", "error"}, {NP_FATAL, "FATAL", "fatal"},
+};
+
+const char *np_severity_name(enum np_severity severity)
+{
+    size_t i = NP_N_SEVERITY_WORDS - 1;
+
+    while (i > 0 && severity < np_severity_words[i].least)
+        i--;
+    return np_severity_words[i].name;
+}
+
 struct np_trace *np_trace_new(const struct np_attrs *resource)
 {
     struct np_trace *trace = np_xcalloc(1, sizeof(*trace));

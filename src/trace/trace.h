@@ -113,8 +113,29 @@ struct np_trace_limits {
     int64_t log_attributes, log_characters;
 };
 
-/* OpenTelemetry severity numbers. */
-enum np_severity { NP_DEBUG = 5, NP_INFO = 9, NP_WARN = 13, NP_ERROR_LEVEL = 17, NP_FATAL = 21 };
+/* OpenTelemetry severity numbers: the least of each range of four. */
+enum np_severity {
+    NP_TRACE_LEVEL = 1,
+    NP_DEBUG = 5,
+    NP_INFO = 9,
+    NP_WARN = 13,
+    NP_ERROR_LEVEL = 17,
+    NP_FATAL = 21,
+};
+
+/* The words for them, the least severe first. */
+struct np_severity_word {
+    enum np_severity least;
+    const char *name; /* in log records: "INFO" */
+    const char *word; /* in settings: "info" */
+};
+
+enum { NP_N_SEVERITY_WORDS = 6 };
+
+extern const struct np_severity_word np_severity_words[NP_N_SEVERITY_WORDS];
+
+/* "INFO" for NP_INFO and the three numbers after it. */
+const char *np_severity_name(enum np_severity severity);
 
 struct np_log_record {
     int64_t time_ns;

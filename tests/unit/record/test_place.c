@@ -37,4 +37,24 @@ TEST(a_file_below_a_folder_has_its_records_below_the_same_folder)
     ok_str(top.log, "out/logs/scan_log.jsonl");
 }
 
+TEST(a_status_record_leads_to_the_lock_that_its_session_takes)
+{
+    static const char *const sessions[] = {"1", NULL};
+
+    for (size_t i = 0; i < NP_COUNT(sessions); i++) {
+        NP_AUTO(np_record_place_done) struct np_record_place place;
+        np_record_place_session(&place, "/out", "01", sessions[i], "1");
+        NP_AUTO(np_freep) char *lock = np_record_lock_of(place.status);
+        ok_str(lock, place.lock);
+        ok(np_record_is_status(place.status));
+        ok(!np_record_is_status(place.complete));
+        ok(!np_record_is_status(place.log));
+        ok(!np_record_is_status(place.lock));
+    }
+    NP_AUTO(np_record_place_done) struct np_record_place file;
+    np_record_place_file(&file, "out", "a/b/scan");
+    NP_AUTO(np_freep) char *lock = np_record_lock_of(file.status);
+    ok_str(lock, file.lock);
+}
+
 TAP_MAIN

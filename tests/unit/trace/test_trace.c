@@ -438,4 +438,15 @@ TEST(a_forked_child_has_ids_of_its_own)
     ok(memcmp(&ours, &theirs, sizeof(ours)) != 0);
 }
 
+/* The log data model of OpenTelemetry: ranges of four. */
+TEST(a_severity_number_has_the_name_of_its_range)
+{
+    static const char *const names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
+
+    for (int number = 1; number <= 24; number++)
+        ok_str(np_severity_name((enum np_severity)number), names[(number - 1) / 4]);
+    ok_str(np_severity_name(NP_ERROR_LEVEL), "ERROR");
+    ok_str(np_severity_name((enum np_severity)0), "TRACE");
+}
+
 TAP_MAIN
