@@ -1,12 +1,18 @@
 #include "cli/observation.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/path.h"
+#include "cli/commands.h"
+#include "cli/version.h"
 #include "record/place.h"
 #include "show/console.h"
 #include "show/prometheus.h"
+#include "spool/record.h"
+#include "trace/names.h"
+#include "trace/resource.h"
 
 void np_observation_read(const struct np_config *config, struct np_observation *observation,
                          struct np_str *warnings)
@@ -34,10 +40,15 @@ static void open_redactor(struct np_observation *observation, const struct np_co
     np_otlp_redactor_open(NP_NAME_NONE, folder, &observation->redactor, NULL);
 }
 
-static void settle_trace(const struct np_send_settings *settings, struct np_trace *trace)
+/* The trace's limits and kinds of metrics, and when the run samples and collects. */
+static void settle_run(const struct np_send_settings *settings, struct np_run *run)
 {
-    np_trace_set_limits(trace, &settings->limits);
-    np_trace_set_metrics(trace, settings->histogram, settings->exemplars);
+    np_trace_set_limits(run->trace, &settings->limits);
+    np_trace_set_metrics(run->trace, settings->histogram, settings->exemplars);
+    run->sampler = (struct np_sampler){.ratio = settings->sample_ratio,
+                                       .is_parent_based = settings->is_parent_based};
+    run->metric_interval_s = settings->metric_interval_s;
+    run->joins_no_parent = !(settings->propagators & NP_SEND_TRACE_CONTEXT);
 }
 
 /* --metrics-textfile; `path` may be NULL. */
@@ -102,38 +113,116 @@ static void open_pull(struct np_observation *observation, struct np_run *run)
                    settings->prometheus_host, np_show_pull_port(observation->pull));
 }
 
-void np_observation_begin(struct np_observation *observation, const struct np_config *config,
-                          struct np_run *run)
+/* What Prometheus and people at a terminal read. */
+static void open_views(struct np_observation *observation, const struct np_config *config,
+                       struct np_run *run)
 {
-    const struct np_send_settings *settings = &observation->settings;
-
-    observation->trace = run->trace;
-    open_redactor(observation, config, run->console);
-    settle_trace(settings, run->trace);
-    run->sampler = (struct np_sampler){.ratio = settings->sample_ratio,
-                                       .is_parent_based = settings->is_parent_based};
-    run->metric_interval_s = settings->metric_interval_s;
-    run->joins_no_parent = !(settings->propagators & NP_SEND_TRACE_CONTEXT);
     open_textfile(observation, config->metrics_textfile, run);
     open_console(observation, run);
     open_pull(observation, run);
 }
 
-void np_observation_say(const struct np_observation *observation, struct np_console *console)
+/* "<output>/logs/telemetry/20261121T102030Z_<run>.otlp.jsonl" */
+static char *record_path(const char *output_dir, const char *run_id)
 {
-    struct np_error trouble = {0};
+    char start[32];
+    time_t now = time(NULL);
+    struct tm utc;
 
-    if (observation->textfile.self && np_show_textfile_trouble(&observation->textfile, &trouble))
-        np_console_say(console, 0, "warning: %s", trouble.text);
+    gmtime_r(&now, &utc);
+    strftime(start, sizeof(start), "%Y%m%dT%H%M%SZ", &utc);
+    return np_xasprintf("%s/" NP_TELEMETRY_FOLDER "/%s_%s.otlp.jsonl", output_dir, start, run_id);
 }
 
-void np_observation_end(struct np_observation *observation)
+/* Records that cannot be kept are no reason to keep no results. */
+static void open_record(struct np_observation *observation, const struct np_config *config,
+                        struct np_run *run)
 {
+    static const struct np_instrumentation scope = {
+        .name = "neuro-preprocess", .version = NP_VERSION, .schema_url = NP_SEMCONV_SCHEMA_URL};
+    const struct np_send_settings *settings = &observation->settings;
+    struct np_trace_sink *sink = &observation->record;
+    struct np_error err = {0};
+
+    if (config->no_telemetry)
+        return;
+    NP_AUTO(np_freep) char *path = record_path(config->output_dir, run->id);
+    if (np_spool_record_open(path, &observation->resource, &scope, sink, &err) < 0) {
+        np_console_say(run->console, 0, "warning: no telemetry: %s", err.text);
+        return;
+    }
+    sink->temporality = settings->temporality;
+    np_spool_record_limit_items(sink, settings->spans.most_in_batch);
+    np_spool_record_limit_items(sink, settings->logs.most_in_batch);
+    np_trace_add_sink(run->trace, *sink);
+    np_spool_record_observe(sink, run->trace);
+    NP_AUTO(np_freep) char *shown = np_path_relative(path, config->output_dir);
+    np_telemetry_start(&observation->sending, settings, observation->naming, path, shown,
+                       run->console);
+    np_telemetry_observe(&observation->sending, run->trace);
+}
+
+static void detect_resource(const struct np_config *config, const struct np_run *run,
+                            struct np_attrs *resource, struct np_str *warnings)
+{
+    const struct np_dataset *dataset = run->plan->dataset;
+    const struct np_resource_facts facts = {
+        .service_version = NP_VERSION,
+        .instance_id = run->id,
+        .dataset_name = config->dataset_name ? config->dataset_name
+                        : dataset            ? dataset->name
+                                             : NULL,
+        .revision = np_cli_commit(),
+        .telemetry_id = np_naming_name(config->telemetry_id),
+    };
+
+    np_resource_detect(&facts, resource, warnings);
+    if (warnings->length)
+        np_str_add_char(warnings, '\n');
+}
+
+void np_observation_open(struct np_observation *observation, const struct np_config *config,
+                         struct np_run *run)
+{
+    NP_AUTO(np_str_done) struct np_str warnings = {0};
+    struct np_attrs resource = {0};
+
+    detect_resource(config, run, &resource, &warnings);
+    np_observation_read(config, observation, &warnings);
+    observation->resource = resource;
+    observation->trace = run->trace = np_trace_new(&observation->resource);
+    open_redactor(observation, config, run->console);
+    settle_run(&observation->settings, run);
+    open_views(observation, config, run);
+    open_record(observation, config, run);
+    np_command_warn(np_str_text(&warnings), run->console);
+}
+
+/* What went wrong meanwhile, once. */
+static void say_troubles(const struct np_observation *observation, struct np_console *console)
+{
+    const struct np_trace_sink *record = &observation->record, *textfile = &observation->textfile;
+    struct np_error of_record = {0}, of_textfile = {0};
+
+    if (record->self && np_spool_record_trouble(record, &of_record))
+        np_console_say(console, 0, "warning: %s", of_record.text);
+    if (textfile->self && np_show_textfile_trouble(textfile, &of_textfile))
+        np_console_say(console, 0, "warning: %s", of_textfile.text);
+}
+
+void np_observation_close(struct np_observation *observation, struct np_run *run)
+{
+    np_trace_flush(run->trace);
+    np_telemetry_finish(&observation->sending, run->config->output_dir, run->console);
+    say_troubles(observation, run->console);
     np_show_pull_stop(&observation->pull);
+    np_trace_freep(&run->trace); /* before the redactor and the resource, which its sinks read */
+    np_observation_done(observation);
 }
 
 void np_observation_done(struct np_observation *observation)
 {
     np_otlp_redactor_freep(&observation->redactor);
     np_send_settings_done(&observation->settings);
+    np_attrs_done(&observation->resource);
 }

@@ -1,43 +1,54 @@
 /*
- * How a run is observed, by its options and the OTEL_* variables: limits, sampler, kinds of
- * metrics, and the two ways in which Prometheus reads them. Sending is not here.
+ * How a run is observed, by its options and the OTEL_* variables: one open before the run, one
+ * close after it.
  */
 #ifndef NP_CLI_OBSERVATION_H
 #define NP_CLI_OBSERVATION_H
 
+#include "cli/telemetry.h"
 #include "config/config.h"
 #include "otlp/redact.h"
 #include "pipeline/run.h"
 #include "send/settings.h"
 #include "show/pull.h"
 
+/* {0} is a run that nobody observes. */
 struct np_observation {
     struct np_send_settings settings;
     enum np_naming naming;             /* what holds: hash becomes none when there is no key */
     struct np_otlp_redactor *redactor; /* NULL = labels stay */
-    struct np_trace_sink textfile;     /* self NULL = none */
-    struct np_show_pull *pull;         /* NULL = none */
-    struct np_trace *trace;            /* borrowed */
+    struct np_attrs resource;
+    struct np_trace *trace;
+    struct np_trace_sink record;   /* self NULL = none, as in the next one */
+    struct np_trace_sink textfile; /* of --metrics-textfile */
+    struct np_show_pull *pull;     /* NULL = none */
+    struct np_telemetry sending;
 };
 
-/* Read settings; `warnings` gets a sentence a line.
+/* Read the settings alone; `warnings` gets a sentence a line.
  * Needs np_observation_done whatever was found. */
 void np_observation_read(const struct np_config *config, struct np_observation *observation,
                          struct np_str *warnings);
 
-/* Settle the run's trace, sampler and collections accordingly and open what Prometheus reads. What
- * cannot be had is a warning on the console. The redactor belongs to the observation: close the
- * trace first. */
-void np_observation_begin(struct np_observation *observation, const struct np_config *config,
-                          struct np_run *run);
-
-/* Say on the console, once, what went wrong meanwhile. */
-void np_observation_say(const struct np_observation *observation, struct np_console *console);
-
-/* End what was opened: call it after the run, before its trace is released. */
-void np_observation_end(struct np_observation *observation);
-
-/* Release the rest, after the trace is released. */
+/* Release what np_observation_read made. */
 void np_observation_done(struct np_observation *observation);
+
+/*
+ * Observe a run that is prepared (it has its id, plan, console): make its trace with the settings'
+ * limits and kinds of metrics, set the run's sampler, and open in this order
+ *   1. the key that hides labels
+ *   2. what Prometheus reads, and the console
+ *   3. the record below OUTPUT_DIR, and the sender of what it gets (unless --no-telemetry)
+ * What cannot be had is a warning on the run's console, never an error: observing is no reason to
+ * have no results. Fork nothing that outlives the run after this.
+ */
+void np_observation_open(struct np_observation *observation, const struct np_config *config,
+                         struct np_run *run);
+
+/*
+ * After the run and its last collection: flush, let the sender end (which may take its deadline),
+ * say what became of everything, release all. The run's trace is gone then.
+ */
+void np_observation_close(struct np_observation *observation, struct np_run *run);
 
 #endif
