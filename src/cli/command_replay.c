@@ -24,8 +24,8 @@
 #include "send/connections.h"
 #include "send/delivery.h"
 #include "spool/pending.h"
+#include "spool/record.h"
 
-static const char SUFFIX[] = ".otlp.jsonl";
 static const int64_t SECOND_NS = INT64_C(1000000000), PROGRESS_NS = INT64_C(5000000000);
 enum { DEEPEST = 16 };
 
@@ -105,7 +105,7 @@ static void find_records(const char *folder, int depth, struct np_strings *recor
         return;
     size_t before = records->n;
     for (size_t i = 0; i < names.n; i++)
-        if (np_ends_with(names.item[i], SUFFIX))
+        if (np_ends_with(names.item[i], NP_SPOOL_RECORD_SUFFIX))
             np_strings_give(records, np_path_join(folder, names.item[i]));
     if (records->n > before)
         return;
@@ -139,7 +139,7 @@ static int gather(struct replay *replay, struct np_error *err)
             return np_error_set(err, NP_ENOINPUT,
                                 "'%s': expected a telemetry record (*%s) or a folder with some, "
                                 "found none",
-                                inputs->item[i], SUFFIX);
+                                inputs->item[i], NP_SPOOL_RECORD_SUFFIX);
     }
     for (size_t i = 0; i < found.n; i++)
         if (record_start_s(found.item[i]) >= since_s)

@@ -54,7 +54,8 @@ static void close_telemetry(const char *output_dir, const struct np_strings *run
         return;
     for (size_t i = 0; i < names.n; i++)
         for (size_t r = 0; r < run_ids->n; r++) {
-            NP_AUTO(np_freep) char *ending = np_xasprintf("_%s.otlp.jsonl", run_ids->item[r]);
+            NP_AUTO(np_freep)
+            char *ending = np_xasprintf("_%s" NP_SPOOL_RECORD_SUFFIX, run_ids->item[r]);
             if (!np_ends_with(names.item[i], ending))
                 continue;
             NP_AUTO(np_freep) char *path = np_path_join(folder, names.item[i]);

@@ -131,7 +131,8 @@ static char *record_path(const char *output_dir, const char *run_id)
 
     gmtime_r(&now, &utc);
     strftime(start, sizeof(start), "%Y%m%dT%H%M%SZ", &utc);
-    return np_xasprintf("%s/" NP_TELEMETRY_FOLDER "/%s_%s.otlp.jsonl", output_dir, start, run_id);
+    return np_xasprintf("%s/" NP_TELEMETRY_FOLDER "/%s_%s" NP_SPOOL_RECORD_SUFFIX, output_dir,
+                        start, run_id);
 }
 
 /* Records that cannot be kept are no reason to keep no results. */

@@ -276,29 +276,12 @@ int np_otlp_encode_spans(const struct np_otlp_format *format, const struct np_ot
 
 /* Logs. */
 
-static const char *severity_text(enum np_severity severity)
-{
-    static const struct {
-        enum np_severity least;
-        const char *text;
-    } table[] = {{NP_FATAL, "FATAL"},
-                 {NP_ERROR_LEVEL, "ERROR"},
-                 {NP_WARN, "WARN"},
-                 {NP_INFO, "INFO"},
-                 {NP_DEBUG, "DEBUG"}};
-
-    for (size_t i = 0; i < NP_COUNT(table); i++)
-        if (severity >= table[i].least)
-            return table[i].text;
-    return "TRACE";
-}
-
 static void log_head(struct np_otlp_writer *w, int64_t time_ns, enum np_severity severity,
                      const char *body)
 {
     put_time(w, FIELD(LOG_TIME), time_ns);
     put_integer(w, FIELD(LOG_SEVERITY), severity);
-    put_string(w, FIELD(LOG_SEVERITY_TEXT), severity_text(severity));
+    put_string(w, FIELD(LOG_SEVERITY_TEXT), np_severity_name(severity));
     w->format->message_begin(w, FIELD(LOG_BODY));
     put_string(w, FIELD(ANY_STRING), body);
     w->format->message_end(w);

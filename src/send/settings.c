@@ -300,11 +300,12 @@ static void set_keeps_all_traces(struct np_send_settings *out)
 
 static void read_log_level(struct np_send_settings *out, struct np_str *warnings)
 {
-    static const struct word levels[] = {{"trace", 1}, {"debug", 5},  {"info", 9},
-                                         {"warn", 13}, {"error", 17}, {"fatal", 21}};
+    struct word levels[NP_N_SEVERITY_WORDS];
     NP_AUTO(np_freep) char *value = variable("OTEL_LOG_LEVEL");
 
-    out->log_severity = 9;
+    for (int i = 0; i < NP_N_SEVERITY_WORDS; i++)
+        levels[i] = (struct word){np_severity_words[i].word, (int)np_severity_words[i].least};
+    out->log_severity = NP_INFO;
     read_word("OTEL_LOG_LEVEL", value, levels, NP_COUNT(levels), &out->log_severity, warnings);
 }
 

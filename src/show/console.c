@@ -143,15 +143,6 @@ static void on_span_end(void *self, const struct np_span *span)
 
 /* Logs. */
 
-static const char *level(enum np_severity severity)
-{
-    return severity >= NP_FATAL         ? "FATAL"
-           : severity >= NP_ERROR_LEVEL ? "ERROR"
-           : severity >= NP_WARN        ? "WARN"
-           : severity >= NP_INFO        ? "INFO"
-                                        : "DEBUG";
-}
-
 static void on_log(void *self, const struct np_log_record *record)
 {
     struct console *console = self;
@@ -161,7 +152,7 @@ static void on_log(void *self, const struct np_log_record *record)
     if (event && strcmp(event->value.string, NP_EVENT_SAMPLING) == 0)
         return; /* for readers of the record, not for people */
     add(&console->line, "log %s %s ", np_clock_iso8601(record->time_ns, time),
-        level(record->severity));
+        np_severity_name(record->severity));
     add_redacted(console, NULL, record->body);
     add_ids(&console->line, &record->trace_id, &record->span_id);
     add_attributes(console, &record->attrs);

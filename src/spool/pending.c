@@ -13,10 +13,10 @@
 #include "base/path.h"
 #include "spool/closing.h"
 #include "spool/lines.h"
+#include "spool/record.h"
 #include "trace/names.h"
 
 static const char FOLDER[] = "owed";
-static const char SUFFIX[] = ".otlp.jsonl";
 enum { QUIET_S = 600 };
 
 static char *mark_path(const char *record_path)
@@ -74,7 +74,7 @@ void np_spool_pending_list(const char *folder, size_t most, uint64_t from,
     size_t n = names.n < most ? names.n : most, first = names.n > most ? from % names.n : 0;
     for (size_t i = 0; i < n; i++) { /* sorted: a name begins with its run's start */
         const char *name = names.item[(first + i) % names.n];
-        if (!np_ends_with(name, SUFFIX))
+        if (!np_ends_with(name, NP_SPOOL_RECORD_SUFFIX))
             continue;
         NP_AUTO(np_freep) char *path = np_path_join(folder, name);
         struct stat status;

@@ -23,6 +23,9 @@
 #include "otlp/encode.h"
 #include "trace/trace.h"
 
+/* How the name of a record ends. */
+#define NP_SPOOL_RECORD_SUFFIX ".otlp.jsonl"
+
 /* Counts of written and lost observations. */
 struct np_spool_health {
     int64_t n_lines; /* written */
