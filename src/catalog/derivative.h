@@ -38,7 +38,7 @@ struct np_derivative {
     enum np_source_suffix source_suffix;
     const char *extension; /* ".nii.gz" */
 
-    /* the sidecar; texts that are NULL are absent */
+    /* the sidecar: there is none without a usual description; texts that are NULL are absent */
     const char *description[NP_N_CIRCUMSTANCES]; /* NULL = as usually */
     const char *type[NP_N_CIRCUMSTANCES];        /* of a mask */
     const char *units;

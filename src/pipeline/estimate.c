@@ -284,7 +284,8 @@ static void add_outputs(const struct np_config *config, const struct np_recipe *
         if (!np_output_is_wanted(&recipe->output[i], config))
             continue;
         add_file(need, MARGIN * bytes_of_slot(recipe->output[i].slot, config, contents));
-        add_file(need, SIDECAR_BYTES);
+        if (recipe->output[i].file.description[NP_USUALLY])
+            add_file(need, SIDECAR_BYTES);
     }
 }
 

@@ -107,7 +107,8 @@ static int note_written(struct publication *p, const struct np_output *output, c
     record->n_bytes = written->n_bytes;
     memcpy(record->sha256, written->sha256, sizeof(record->sha256));
     memcpy(record->voxel_sha256, written->voxel_sha256, sizeof(record->voxel_sha256));
-    return write_sidecar(p, output, relative, index, err);
+    bool has_sidecar = output->file.description[NP_USUALLY];
+    return has_sidecar ? write_sidecar(p, output, relative, index, err) : 0;
 }
 
 /* `image` is in RAS order and is released on the way: two copies of a volume are enough. */

@@ -97,6 +97,28 @@ TEST(the_minimal_level_leaves_the_normalized_image_out)
     ok_as_listed(&s, 2);
 }
 
+TEST(a_row_of_another_recipe_is_written_under_its_name_without_a_sidecar_when_it_describes_none)
+{
+    NP_AUTO(setting_done) struct setting s;
+    NP_AUTO(np_strings_done) struct np_strings found = {0};
+    static const struct np_output rows[] = {{.file = {.suffix = "dseg", .extension = ".nii.gz"},
+                                             .slot = NP_SLOT_BRAIN,
+                                             .format = NP_OUTPUT_UINT8},
+                                            {.file = {.desc = "never", .extension = ".nii.gz"},
+                                             .slot = NP_SLOT_RAW, /* an empty slot is left out */
+                                             .format = NP_OUTPUT_FLOAT32}};
+    const struct np_recipe recipe = {
+        .name = "other", .output = rows, .n_outputs = NP_COUNT(rows), .main_output = rows};
+
+    set_up(&s, "other");
+    s.file.recipe = &recipe;
+    ok_int(publish(&s), 0);
+    ok_int(np_directory_list(s.folder, &found, NULL), 0);
+    ok_int((int64_t)found.n, 1);
+    ok_str(found.n ? found.item[0] : "", "scan_dseg.nii.gz");
+    ok_int((int64_t)s.record.n_outputs, 1);
+}
+
 TEST(a_folder_where_one_output_goes_keeps_all_of_them_away)
 {
     NP_AUTO(setting_done) struct setting s;
