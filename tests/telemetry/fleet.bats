@@ -35,7 +35,7 @@ task() # LABEL
     equal "$(records "$OUT" | wc -l)" 100
     OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf neuro-preprocess replay "$OUT" --quiet --endpoint "http://127.0.0.1:$COLLECTOR_HTTP_PORT" # what the deadline cut off
     otlp same "$OUT" -- "$COLLECTOR_FILE"
-    equal "$(otlp owes "$OUT")" 0
+    equal "$(otlp n_pending "$OUT")" 0
 }
 
 @test "100 concurrent tasks while the Collector is killed and brought back: nothing is lost, and only whole batches come again" {
@@ -53,5 +53,5 @@ task() # LABEL
     [[ ! -e $BATS_TEST_TMPDIR/failed ]]
     OTEL_EXPORTER_OTLP_PROTOCOL=grpc neuro-preprocess replay "$OUT" --quiet --endpoint "http://127.0.0.1:$COLLECTOR_GRPC_PORT"
     otlp arrived "$OUT" -- "$COLLECTOR_FILE" # kill -9 between writing and answering: that batch again, whole
-    equal "$(otlp owes "$OUT")" 0
+    equal "$(otlp n_pending "$OUT")" 0
 }

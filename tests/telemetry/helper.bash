@@ -23,7 +23,7 @@ find_tools()
 
 otlp() { "$PYTHON" "$TELEMETRY/otlp.py" "$@"; }
 
-# free_ports N: as many numbers of ports that nobody listens on.
+# free_ports N: as many numbers of free ports.
 free_ports()
 {
     "$PYTHON" - "$1" <<'END'
@@ -97,7 +97,7 @@ stop_sink() { kill -KILL "$SINK_PID" && wait_until 10 gone "$SINK_PID"; }
 # plan STEP…: how the sink answers the next requests; the last step is repeated.
 plan() { printf '%s\n' "$@" >"$SINK_PLAN.new" && mv "$SINK_PLAN.new" "$SINK_PLAN"; }
 
-# sent JQ…: what jq says of the requests in the sink's log, as one list; empty ones (a sender greets with one) are left out.
+# sent JQ…: what jq says of the requests in the sink's log, as one list; empty ones (probes) are left out.
 sent() { jq -s 'map(select(.items > 0))' "$SINK_LOG" | jq -r "$@"; }
 
 # --- official Python packages -------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ preprocess() { neuro-preprocess "$1" "$2" participant --bias-correction none --s
 
 records() { find "$1" -path '*/logs/telemetry/*.otlp.jsonl' ! -path '*/owed/*' | LC_ALL=C sort; }
 
-# A record's sender is gone when nobody holds the lock of its ledger.
+# A record's sender has ended when no process holds the lock of its ledger.
 sender_gone()
 {
     local record

@@ -1,5 +1,5 @@
 # kill -9 at random moments: of the program alone, of its sender, of all its processes at once. Everything that was recorded was taken
-# by the server or is owed; what the server took twice is a batch whose answer could not be noted any more.
+# by the server or is pending; what the server took twice is a batch whose answer could not be noted any more.
 load helper
 
 setup_file()
@@ -39,7 +39,7 @@ settle()
     preprocess "$BIDS" "$OUT" --rerun all --otel-endpoint "$ENDPOINT" >>"$BATS_TEST_TMPDIR/run.log" 2>&1 || (($? == 1))
     run neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
     ((status == 0)) || fail "$output"
-    equal "$(otlp owes "$OUT")" 0
+    equal "$(otlp n_pending "$OUT")" 0
     otlp accounted "$OUT" -- "$SINK_LOG"
     otlp whole "$SINK_LOG"
 }

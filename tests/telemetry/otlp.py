@@ -1,4 +1,4 @@
-"""OTLP in JSON, compared by meaning: what a record holds, what a Collector wrote, what a sink was sent, what a ledger owes.
+"""OTLP in JSON, compared by meaning: what a record holds, what a Collector wrote, what a sink was sent, what a ledger lacks.
 
 An *item* is one span, one log record or one metric data point together with its resource and scope. Two items are the same when
 every field is; the order of attributes, absent defaults and how a number is written do not count.
@@ -105,7 +105,7 @@ def records(paths):
             yield path
 
 
-def owed(record, outcomes=frozenset(DONE)):
+def pending_items(record, outcomes=frozenset(DONE)):
     """The items of RECORD that no range of its ledger with one of these outcomes covers."""
     ledger = record + ".ledger"
     done = collections.defaultdict(list)
@@ -147,18 +147,18 @@ def batches_of(path):
 
 
 def arrived(of, collectors):
-    """arrived RECORD… -- COLLECTED…: each item is with the Collector or owed; what is there twice is a batch that was sent again
-    whole, since its answer was lost. Says how many."""
+    """arrived RECORD… -- COLLECTED…: each item is with the Collector or pending. Items that are there twice are a batch that was sent
+    again whole, since its answer was lost. Says how many."""
     have, batches = collections.Counter(), collections.defaultdict(set)
     for batch in (batch for path in collectors for batch in batches_of(path)):
         have.update(batch)
         for item in batch:
             batches[item].add(batch)
     of = list(records(of))
-    recorded, left = collected(of), sum((owed(record) for record in of), collections.Counter())
+    recorded, left = collected(of), sum((pending_items(record) for record in of), collections.Counter())
     lost = recorded - have - left
     if lost or not recorded:
-        fail(f"{lost.total()} of {recorded.total()} items are neither delivered nor owed:\n{examples(lost)}")
+        fail(f"{lost.total()} of {recorded.total()} items are neither delivered nor pending:\n{examples(lost)}")
     foreign = collections.Counter(set(have)) - recorded
     if foreign:
         fail(f"{foreign.total()} items arrived that were not recorded:\n{examples(foreign)}")
@@ -166,7 +166,7 @@ def arrived(of, collectors):
     if torn:
         fail(f"{len(torn)} items arrived in batches that differ: {torn[0][-400:]}")
     again = sum(n - 1 for path in collectors for n in collections.Counter(batches_of(path)).values())
-    print(f"recorded={recorded.total()} delivered={have.total()} owed={left.total()} batches_again={again}")
+    print(f"recorded={recorded.total()} delivered={have.total()} pending={left.total()} batches_again={again}")
 
 
 def whole(log):
@@ -197,22 +197,22 @@ def delivered(of, logs):
 
 
 def accounted(of, logs):
-    """accounted RECORD… -- LOG…: each item was stored by the sink, refused by it, or is owed; stored twice only as a batch whose
-    sender was killed before it could note the answer."""
+    """accounted RECORD… -- LOG…: each item was stored by the sink, refused by it, or is pending. Items that were stored twice are a
+    batch whose sender was killed before it could note the answer."""
     stored, refused = collections.Counter(), collections.Counter()
     for path in logs:
         for entry in log_of(path):
             (stored if entry["stored"] else refused).update(batch_of(entry))
     of = list(records(of))
-    left = sum((owed(record) for record in of), collections.Counter())
+    left = sum((pending_items(record) for record in of), collections.Counter())
     lost = collected(of) - stored - left
     if lost:
-        fail(f"{lost.total()} items are neither stored nor owed:\n{examples(lost)}")
+        fail(f"{lost.total()} items are neither stored nor pending:\n{examples(lost)}")
     foreign = set(stored) - set(collected(of))
     if foreign:
         fail(f"{len(foreign)} items were sent that are not in the record: {next(iter(foreign))[-400:]}")
     twice = collections.Counter({item: n - 1 for item, n in stored.items() if n > 1})
-    print(f"recorded={collected(of).total()} stored={stored.total()} owed={left.total()} twice={twice.total()}")
+    print(f"recorded={collected(of).total()} stored={stored.total()} pending={left.total()} twice={twice.total()}")
 
 
 def spaced(arguments):
@@ -226,9 +226,9 @@ def spaced(arguments):
             fail(f"gaps between requests of {signal}: {[round(gap, 2) for gap in found]} s, expected {wanted}")
 
 
-def owes(arguments):
-    """owes RECORD…: how many items are owed."""
-    print(sum(owed(record).total() for record in records(arguments)))
+def n_pending(arguments):
+    """n_pending RECORD…: how many items are pending."""
+    print(sum(pending_items(record).total() for record in records(arguments)))
 
 
 def holds(arguments):
@@ -236,7 +236,7 @@ def holds(arguments):
     print(collected(records(arguments)).total())
 
 
-ONE_LIST = {"whole": whole, "spaced": spaced, "owes": owes, "holds": holds}
+ONE_LIST = {"whole": whole, "spaced": spaced, "n_pending": n_pending, "holds": holds}
 TWO_LISTS = {"same": same, "arrived": arrived, "delivered": delivered, "accounted": accounted}
 
 if __name__ == "__main__":

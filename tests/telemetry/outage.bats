@@ -24,7 +24,7 @@ use() # PROTOCOL
     export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$PORT
 }
 run_cohort() { preprocess "$BIDS" "$OUT" --rerun all "$@" >>"$BATS_TEST_TMPDIR/run.log" 2>&1 || (($? == 1)); }
-no_marks() { equal "$(ls "$OUT/logs/telemetry/owed" 2>/dev/null)" '' 'marks of what is owed'; }
+no_marks() { equal "$(ls "$OUT/logs/telemetry/owed" 2>/dev/null)" '' 'marks of pending records'; }
 
 @test "what was recorded without a Collector is sent by the next run that finds one" {
     for protocol in http/protobuf grpc; do
@@ -35,7 +35,7 @@ no_marks() { equal "$(ls "$OUT/logs/telemetry/owed" 2>/dev/null)" '' 'marks of w
         : >"$COLLECTOR_FILE"
         run_cohort
         run_cohort
-        equal "$(otlp owes "$OUT")" "$(otlp holds $(records "$OUT"))" "$protocol"
+        equal "$(otlp n_pending "$OUT")" "$(otlp holds $(records "$OUT"))" "$protocol"
         start_collector
         run_cohort
         otlp same "$OUT" -- "$COLLECTOR_FILE"
@@ -63,7 +63,7 @@ no_marks() { equal "$(ls "$OUT/logs/telemetry/owed" 2>/dev/null)" '' 'marks of w
         wait $run
         run_cohort
         otlp arrived "$OUT" -- "$COLLECTOR_FILE" # kill -9 between writing and answering: that batch again, whole
-        equal "$(otlp owes "$OUT")" 0
+        equal "$(otlp n_pending "$OUT")" 0
         no_marks
         stop_collector
     done
@@ -96,7 +96,7 @@ no_marks() { equal "$(ls "$OUT/logs/telemetry/owed" 2>/dev/null)" '' 'marks of w
     rm "$BATS_TEST_TMPDIR/full/ballast"
     preprocess "$BATS_TEST_TMPDIR/full/bids" "$OUT" --rerun all >>"$BATS_TEST_TMPDIR/full.log" 2>&1 || true
     otlp arrived "$OUT" -- "$COLLECTOR_FILE"
-    equal "$(otlp owes "$OUT")" 0
+    equal "$(otlp n_pending "$OUT")" 0
 }
 
 @test "signals go to servers of their own, and one that is down holds up no other" {
@@ -110,7 +110,7 @@ no_marks() { equal "$(ls "$OUT/logs/telemetry/owed" 2>/dev/null)" '' 'marks of w
     start_sink
     run_cohort
     equal "$(sent '[.[].signal] | unique | join(" ")')" traces
-    equal "$(otlp owes "$OUT")" 0
+    equal "$(otlp n_pending "$OUT")" 0
     sent '.[] | select(.stored > 0).request' >/dev/null
     cat "$COLLECTOR_FILE" >"$BATS_TEST_TMPDIR/both.jsonl"
     jq -c 'select(.stored > 0).request' "$SINK_LOG" >>"$BATS_TEST_TMPDIR/both.jsonl"

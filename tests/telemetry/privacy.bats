@@ -38,7 +38,7 @@ run_it() { preprocess "$BIDS" "$OUT" --otel-endpoint "$ENDPOINT" "$@" >"$BATS_TE
             (($(sent 'map(.items) | add') > 20))
             equal "$(sent '[.[].signal] | unique | length')" 3
             for label in zebra77 okapi42 quagga5; do lacks_on_wire $label; done
-            equal "$(otlp owes "$OUT")" 0
+            equal "$(otlp n_pending "$OUT")" 0
         done
     done
 }

@@ -49,7 +49,7 @@ replay() { run --separate-stderr neuro-preprocess replay "$@"; ((status == 0)) |
     otlp delivered "$FOLDER" -- "$SINK_LOG"
 }
 
-@test "what one server has is owed to no other; --all sends it there too" {
+@test "what one server has is pending for no other; --all sends it there too" {
     replay "$FOLDER" --endpoint "$ENDPOINT"
     start_collector
     replay "$FOLDER" --endpoint "http://127.0.0.1:$COLLECTOR_HTTP_PORT"
@@ -65,7 +65,7 @@ replay() { run --separate-stderr neuro-preprocess replay "$@"; ((status == 0)) |
     old=$(records "$FOLDER/out1")
     mv "$old" "${old%/*}/20200101T000000Z_${old##*_}"
     replay "$FOLDER" --since 2021-01-01 --endpoint "$ENDPOINT"
-    equal "$(otlp owes "$FOLDER/out1")" "$(otlp holds "$FOLDER"/out1/logs/telemetry/*.otlp.jsonl)"
+    equal "$(otlp n_pending "$FOLDER/out1")" "$(otlp holds "$FOLDER"/out1/logs/telemetry/*.otlp.jsonl)"
     rm -r "$FOLDER/out1"
     otlp delivered "$FOLDER" -- "$SINK_LOG"
 }
@@ -92,12 +92,12 @@ replay() { run --separate-stderr neuro-preprocess replay "$@"; ((status == 0)) |
     replay "$FOLDER" --endpoint "$ENDPOINT"
     otlp accounted "$FOLDER" -- "$SINK_LOG"
     otlp whole "$SINK_LOG"
-    equal "$(otlp owes "$FOLDER")" 0
+    equal "$(otlp n_pending "$FOLDER")" 0
 }
 
-@test "without a server it ends soon, with a status that is not 0, and says what is owed" {
+@test "without a server it ends soon, with a status that is not 0, and says what is pending" {
     seconds neuro-preprocess replay "$FOLDER/out1" --endpoint http://127.0.0.1:1
     ((took_status != 0))
     less "$took_s" 8
-    equal "$(otlp owes "$FOLDER/out1")" "$(otlp holds "$FOLDER"/out1/logs/telemetry/*.otlp.jsonl)"
+    equal "$(otlp n_pending "$FOLDER/out1")" "$(otlp holds "$FOLDER"/out1/logs/telemetry/*.otlp.jsonl)"
 }

@@ -34,8 +34,8 @@ use()
 }
 replay() { run --separate-stderr timeout 60 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT" "$@"; }
 # Parts of a batch that was split are other batches.
-delivered_once() { otlp delivered "$OUT" -- "$SINK_LOG" && equal "$(otlp owes "$OUT")" 0 "$1"; }
-delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && equal "$(otlp owes "$OUT")" 0; }
+delivered_once() { otlp delivered "$OUT" -- "$SINK_LOG" && equal "$(otlp n_pending "$OUT")" 0 "$1"; }
+delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && equal "$(otlp n_pending "$OUT")" 0; }
 
 @test "an answer of any shape is a success: empty, empty partial_success, warning, gzip, chunks, byte by byte, 5 MiB" {
     for protocol in http/protobuf http/json grpc; do
@@ -88,7 +88,7 @@ delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && 
             equal "$(sent 'map(select(.stored == 0)) | length')" 1 "$code"
             otlp whole "$SINK_LOG"
             otlp accounted "$OUT" -- "$SINK_LOG" >/dev/null || true
-            equal "$(otlp owes "$OUT")" 0 "$code"
+            equal "$(otlp n_pending "$OUT")" 0 "$code"
             equal "$(jq -rs 'map(select(.outcome == "dropped")) | length' "$OUT"/logs/telemetry/*.ledger)" 1 "$code"
             replay # and never again
             equal "$(sent 'map(select(.stored == 0)) | length')" 1 "$code"
@@ -96,14 +96,14 @@ delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && 
     done
 }
 
-@test "who is not let in drops nothing: HTTP 401, 403 and gRPC 7, 16 leave all owed" {
+@test "refused access drops nothing: HTTP 401, 403 and gRPC 7, 16 leave all pending" {
     for way in 'http/protobuf 401' 'http/protobuf 403' 'grpc 7' 'grpc 16'; do
         use "${way% *}"
         fresh
         plan "status ${way#* }"
         run --separate-stderr preprocess "$BIDS" "$OUT" --rerun all --otel-endpoint "$ENDPOINT"
         ((status == 1))
-        equal "$(otlp owes "$OUT")" "$(otlp holds "$OUT"/logs/telemetry/*.otlp.jsonl)" "$way"
+        equal "$(otlp n_pending "$OUT")" "$(otlp holds "$OUT"/logs/telemetry/*.otlp.jsonl)" "$way"
         plan ok
         replay
         delivered
@@ -139,7 +139,7 @@ delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && 
     otlp spaced "$SINK_LOG" traces 1.98-2.6
 }
 
-@test "an absurd Retry-After stops nothing: the run ends by its deadline, and all is delivered or owed" {
+@test "an absurd Retry-After stops nothing: the run ends by its deadline, and all is delivered or pending" {
     use http/protobuf
     for value in 'text -5' 'text soon' 'text 1e9' 'text 99999999999999999999' 'date 999999999' 'text Fri, 31 Dec 9999 23:59:59 GMT' 'text 0'; do
         fresh
@@ -160,7 +160,7 @@ delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && 
         plan 'partial 1 the-reason' ok
         replay
         otlp whole "$SINK_LOG"
-        equal "$(otlp owes "$OUT")" 0 "$protocol"
+        equal "$(otlp n_pending "$OUT")" 0 "$protocol"
         equal "$(sent '[.[].items] | add')" "$(otlp holds "$OUT"/logs/telemetry/*.otlp.jsonl)" "items sent, $protocol"
         contains "$stderr$output" the-reason
         equal "$(jq -rs 'map(select(.outcome == "partial") | .rejected // .n_rejected) | add' "$OUT"/logs/telemetry/*.ledger)" 1 "$protocol"
@@ -196,7 +196,7 @@ libcurl_major() { "$PYTHON" -c 'import ctypes; say = ctypes.CDLL("libcurl.so.4")
             # libcurl before 8.0 can lose an answer that comes together with GOAWAY: then the batch comes again, under its name.
             otlp accounted "$OUT" -- "$SINK_LOG" || fail "after '$step'"
             equal "$(sent '[.[] | select(.items > 0)] | group_by(.signal) | map(map(.headers."x-neuro-batch-id") | unique | length) | max')" 1
-            equal "$(otlp owes "$OUT")" 0
+            equal "$(otlp n_pending "$OUT")" 0
         else
             delivered || fail "after '$step'"
         fi
@@ -239,12 +239,12 @@ libcurl_major() { "$PYTHON" -c 'import ctypes; say = ctypes.CDLL("libcurl.so.4")
             <<<"$span" >>"$record"
         plan 'limit 15000'
         replay
-        equal "$(otlp owes "$OUT")" 0
+        equal "$(otlp n_pending "$OUT")" 0
         equal "$(sent 'map(.stored) | add')" "$(($(otlp holds "$record") - 1))" "$protocol"
     done
 }
 
-@test "a server that hangs costs the deadline at most, and all is owed" {
+@test "a server that hangs costs the deadline at most, and all is pending" {
     for protocol in http/protobuf grpc; do
         use $protocol
         rm -rf "$OUT"
@@ -276,7 +276,7 @@ libcurl_major() { "$PYTHON" -c 'import ctypes; say = ctypes.CDLL("libcurl.so.4")
                 preprocess "$BIDS" "$OUT" --rerun all --otel-endpoint "${ENDPOINT/http:/https:}" || (($? == 1))
             fi
             equal "$(sent length)" 0 "$kind $protocol"
-            equal "$(otlp owes "$OUT")" "$(otlp holds "$OUT"/logs/telemetry/*.otlp.jsonl)"
+            equal "$(otlp n_pending "$OUT")" "$(otlp holds "$OUT"/logs/telemetry/*.otlp.jsonl)"
         done
     done
 }

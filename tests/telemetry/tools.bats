@@ -92,8 +92,8 @@ a_record()
     otlp accounted "$record" -- "$SINK_LOG"
     sed -i '/"signal":"traces"/{:a;$!{N;ba};s/^[^\n]*\n//}' "$SINK_LOG"
     run otlp accounted "$record" -- "$SINK_LOG"
-    ((status == 1)) && contains "$output" 'neither stored nor owed'
-    rm "$record.ledger" # nothing was noted: then it is owed
+    ((status == 1)) && contains "$output" 'neither stored nor pending'
+    rm "$record.ledger" # nothing was noted: then it is pending
     otlp accounted "$record" -- "$SINK_LOG"
 
     cp "$SINK_LOG" "$BATS_TEST_TMPDIR/log"

@@ -33,7 +33,7 @@ endpoint() { if [[ $1 == grpc ]]; then echo "${2:-http}://127.0.0.1:$COLLECTOR_G
             OTEL_EXPORTER_OTLP_ENDPOINT=$(endpoint $protocol) run_cohort
             run otlp same "$OUT" -- "$COLLECTOR_FILE"
             ((status == 0)) || fail "$protocol $compression: $output"
-            equal "$(otlp owes "$OUT")" 0 "owed after $protocol"
+            equal "$(otlp n_pending "$OUT")" 0 "pending after $protocol"
         done
     done
 }
@@ -66,7 +66,7 @@ endpoint() { if [[ $1 == grpc ]]; then echo "${2:-http}://127.0.0.1:$COLLECTOR_G
     done
 }
 
-@test "without the client certificate that the server asks for nothing is sent, and all is owed" {
+@test "without the client certificate that the server asks for nothing is sent, and all is pending" {
     export COLLECTOR_TLS=$BATS_TEST_TMPDIR/tls
     "$NP_COLLECTOR_BIN/sink" --tls "$COLLECTOR_TLS"
     start_collector tls
@@ -74,11 +74,11 @@ endpoint() { if [[ $1 == grpc ]]; then echo "${2:-http}://127.0.0.1:$COLLECTOR_G
     for protocol in http/protobuf grpc; do
         rm -rf "$OUT"
         OTEL_EXPORTER_OTLP_PROTOCOL=$protocol OTEL_EXPORTER_OTLP_ENDPOINT=$(endpoint $protocol https) run_cohort
-        equal "$(otlp owes "$OUT")" "$(otlp holds "$OUT"/logs/telemetry/*.otlp.jsonl)" "$protocol"
+        equal "$(otlp n_pending "$OUT")" "$(otlp holds "$OUT"/logs/telemetry/*.otlp.jsonl)" "$protocol"
     done
 }
 
-@test "a bearer token opens the door; with a wrong one all is owed, and the right one then sends it" {
+@test "a bearer token gives access; with a wrong one all is pending, and the right one then sends it" {
     export COLLECTOR_TOKEN=sesame
     start_collector token
     for protocol in http/protobuf grpc; do
@@ -88,7 +88,7 @@ endpoint() { if [[ $1 == grpc ]]; then echo "${2:-http}://127.0.0.1:$COLLECTOR_G
         OTEL_EXPORTER_OTLP_ENDPOINT=$(endpoint $protocol)
         export OTEL_EXPORTER_OTLP_ENDPOINT
         OTEL_EXPORTER_OTLP_HEADERS='Authorization=Bearer%20wrong' run_cohort
-        equal "$(otlp owes "$OUT")" "$(otlp holds "$OUT"/logs/telemetry/*.otlp.jsonl)" "$protocol"
+        equal "$(otlp n_pending "$OUT")" "$(otlp holds "$OUT"/logs/telemetry/*.otlp.jsonl)" "$protocol"
         equal "$(otlp holds "$COLLECTOR_FILE")" 0
         OTEL_EXPORTER_OTLP_HEADERS='Authorization=Bearer%20sesame' run_cohort --rerun all
         otlp same "$OUT" -- "$COLLECTOR_FILE"

@@ -57,7 +57,7 @@ teardown() { end_processes; }
     wait_until 10 grep -q normalization -r "$BATS_TEST_TMPDIR/out/logs/telemetry"
     kill -TERM $run
     wait $run || (($? == 143))
-    equal "$(otlp owes "$BATS_TEST_TMPDIR/out")" 0
+    equal "$(otlp n_pending "$BATS_TEST_TMPDIR/out")" 0
     equal "$(sent '[.[] | select(.signal == "traces").request.resourceSpans[].scopeSpans[].spans[] | select(.name == "preprocess_run" or .name == "preprocess_session").name] | sort | join(" ")')" \
         'preprocess_run preprocess_session'
 }

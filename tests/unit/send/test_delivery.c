@@ -232,7 +232,7 @@ TEST(a_server_that_refuses_the_client_drops_nothing)
 {
     NP_AUTO(bench_done) struct bench bench;
 
-    bench_open(&bench, "door", "D", 10);
+    bench_open(&bench, "denied", "D", 10);
     np_send_exporters_finish(&bench.exporters, bench.script.now_ns);
     ok_int(settle(&bench), NP_SEND_STEP_OVER);
     ok_int(total(&bench).n_dropped, 0);
@@ -424,7 +424,7 @@ TEST(a_server_is_probed_before_the_first_batch)
     NP_AUTO(bench_done) struct bench bench;
     int64_t when_ns;
 
-    bench_open(&bench, "greeted", "UA", 3);
+    bench_open(&bench, "probed", "UA", 3);
     bench.exporters.probes = true;
     ok_int(np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns), NP_SEND_STEP_LATER);
     bench.script.now_ns = when_ns;
@@ -614,7 +614,7 @@ TEST(a_dry_run_counts_and_writes_nothing)
     const struct np_send_delivery_options options = {.state = NP_SPOOL_COMPLETE,
                                                      .is_dry_run = true};
 
-    bench_open(&bench, "rehearsal", "A", 10);
+    bench_open(&bench, "dry", "A", 10);
     np_send_delivery_freep(&bench.delivery);
     NP_AUTO(np_freep) char *ledger = np_xasprintf("%s.ledger", bench.record);
     unlink(ledger);

@@ -308,7 +308,7 @@ static void on_alarm(int signal)
     second_signal.signal = signal;
 }
 
-TEST(a_second_signal_cuts_the_flush_off_and_the_record_stays_owed)
+TEST(a_second_signal_cuts_the_flush_off_and_the_record_stays_pending)
 {
     NP_AUTO(bench_done) struct bench bench;
 
@@ -394,7 +394,7 @@ TEST(the_next_run_sends_the_pending_record_of_a_killed_run)
 {
     NP_AUTO(bench_done) struct bench dead, next;
 
-    bench_open(&dead, "owes", "U");
+    bench_open(&dead, "pending", "U");
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* its sender becomes a child of this process */
     pid_t pid = fork();
     if (pid == 0)
@@ -403,7 +403,7 @@ TEST(the_next_run_sends_the_pending_record_of_a_killed_run)
         ;
     prctl(PR_SET_CHILD_SUBREAPER, 0);
     ok(is_marked(dead.record));
-    bench_open(&next, "owes", "A");
+    bench_open(&next, "pending", "A");
     free(next.record);
     next.record = np_xasprintf("%s", dead.record);
     memcpy(strstr(next.record, "20260101T"), "20270101T", 9);
