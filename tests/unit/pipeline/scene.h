@@ -238,6 +238,7 @@ static inline bool run_until_term(struct scene *scene, int (*sender)(void *, int
     ok_int(np_child_start(&options, &child, NULL), 0);
     np_run_execute(&scene->run);
     signal(SIGTERM, old);
+    *handled() = NULL;
     np_child_stop(&child, 0, 20, &end);
     return end.wait_status == 0;
 }
