@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* The address sanitizer watches what comes from malloc. */
+/* The address sanitizer only checks memory from malloc, so voxels come from malloc then. */
 #if defined(__SANITIZE_ADDRESS__)
 enum { MAP_LARGE = 0 };
 #else
@@ -31,7 +31,7 @@ int64_t np_alloc_requests(void)
     return atomic_load(&n_requests);
 }
 
-/* True when this request may go on to the C library. */
+/* True when this request may be passed on to the C library. */
 static int gate(size_t count, size_t size, size_t *bytes)
 {
     long long n = atomic_fetch_add_explicit(&n_requests, 1, memory_order_relaxed) + 1;
@@ -111,13 +111,13 @@ void *np_try_realloc(void *old, size_t count, size_t size)
 }
 
 /*
- * Voxels. Before each piece lies what it takes to give it back. Large ones come from the system
- * itself, zeroed and not yet touched: whoever fills them pays for the first touch, and that is
- * several threads at once.
+ * Memory for voxels. A header before each piece records how to release it. Large pieces are mapped
+ * directly: they are zeroed and have no physical pages yet. The threads that fill them then share
+ * the cost of the first access.
  */
 struct piece {
     void *base;
-    size_t n_mapped; /* 0: from aligned_alloc */
+    size_t n_mapped; /* 0 for memory from aligned_alloc */
     size_t n_usable;
 };
 
@@ -145,7 +145,7 @@ static void *allocate_small(size_t bytes)
         return NULL;
     char *memory = memset(base + VOXEL_ALIGN, 0, rounded);
     *piece_of(memory) = (struct piece){base, 0, rounded};
-    /* cppcheck-suppress memleak ; the piece before it knows where it began */
+    /* cppcheck-suppress memleak ; the header before it records its start */
     return memory;
 }
 
@@ -162,16 +162,16 @@ static void *map_large(size_t bytes)
     size_t to_border = HUGE_PAGE - (uintptr_t)base % HUGE_PAGE;
     char *memory = base + to_border + (to_border < VOXEL_ALIGN ? HUGE_PAGE : 0);
     madvise(memory, bytes,
-            MADV_HUGEPAGE); /* a wish: refused on some kernels, and then only slower */
+            MADV_HUGEPAGE); /* a hint: some kernels refuse it, and the memory is then only slower */
     *piece_of(memory) = (struct piece){base, n_mapped, bytes};
     return memory;
 }
 
 /*
- * A session makes and drops many images of one size, and a page's first touch is dear: clearing
- * pages was a quarter of a run's time. So a few dropped ones are kept for the next request of about
- * their size; they are given back before memory of another size is asked for, which keeps the
- * peak where it was.
+ * A session allocates and releases many images of one size, and the first access to a page is
+ * expensive: clearing pages took a quarter of a run's time. So a few released pieces are kept for
+ * the next request of about their size. They are released before memory of another size is
+ * requested, so the peak of memory is not higher.
  */
 static struct {
     pthread_mutex_t mutex;
@@ -186,8 +186,8 @@ static bool fits(void *memory, size_t bytes)
     return usable >= bytes && usable - bytes <= bytes / 4;
 }
 
-/* NULL when none of the kept fits; all of them are given back then. */
-static void *take_kept(size_t bytes)
+/* A kept piece of this size; NULL when none fits, and then all kept pieces are released. */
+static void *reuse_kept(size_t bytes)
 {
     void *found = NULL;
 
@@ -212,7 +212,7 @@ void *np_try_voxels(size_t count, size_t size)
     if (bytes < HUGE_PAGE || !MAP_LARGE)
         return allocate_small(bytes);
     size_t rounded = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    void *memory = take_kept(rounded);
+    void *memory = reuse_kept(rounded);
     return memory ? memory : map_large(rounded);
 }
 

@@ -1,8 +1,10 @@
 /*
- * Memory. Two families, told apart by their names:
- *   np_x*     small bookkeeping; never NULL: prints the size and aborts when memory is gone
- *   np_try_*  anything that grows with the input; may return NULL, and the caller says what did not
- *             fit; all of these go through one gate, so that a test can make the n-th one fail
+ * Memory. There are two families of functions:
+ *   np_x*     for small bookkeeping. They never return NULL: without memory they print the size and
+ *             abort
+ *   np_try_*  for everything that grows with the input. They may return NULL; the caller reports
+ *             what did not fit. All requests pass one function, so that a test can make the n-th
+ *             fail
  */
 #ifndef NP_BASE_ALLOC_H
 #define NP_BASE_ALLOC_H
@@ -28,13 +30,14 @@ void *np_try_malloc(size_t count, size_t size);
 /* The same, zeroed. */
 void *np_try_calloc(size_t count, size_t size);
 
-/* As realloc; on NULL `old` is still valid. */
+/* As realloc: when it returns NULL, `old` is still valid. */
 void *np_try_realloc(void *old, size_t count, size_t size);
 
 /*
- * For voxels: 64-byte aligned, zeroed, on transparent huge pages where the system offers them
- * (first touch of 64 MiB then costs a fifth). NULL when it overflows or does not fit. Release with
- * np_voxels_free(), which keeps a few large ones for later requests; never with free().
+ * For voxels: 64-byte aligned, zeroed, on transparent huge pages where the system offers them (the
+ * first access to 64 MiB then takes a fifth of the time). NULL when the size overflows or does not
+ * fit. Release with np_voxels_free(), which keeps a few large blocks for later requests; never with
+ * free().
  */
 void *np_try_voxels(size_t count, size_t size);
 void np_voxels_free(void *memory);

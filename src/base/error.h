@@ -1,9 +1,9 @@
 /*
- * Errors and what they mean to the outside.
+ * Errors, and their meaning for users.
  *
- * Two tables, each the only home of its facts. An *outcome* is what users and schedulers see: exit
- * status, name (also the telemetry's `error.type`), meaning, remedy, and whether a retry makes
- * sense. An *error* is what the code tells apart; each has exactly one outcome.
+ * Two tables are the only source of these facts. An *outcome* is visible to users and schedulers:
+ * exit status, name (also the telemetry's `error.type`), meaning, remedy, and whether a retry makes
+ * sense. An *error* is what the code distinguishes; each error has exactly one outcome.
  */
 #ifndef NP_BASE_ERROR_H
 #define NP_BASE_ERROR_H
@@ -60,7 +60,7 @@
     X(INTERRUPTED, 143, "interrupted", "stopped by a signal before it was done",                   \
       "run the same command again: what is complete is kept", NP_RETRY_YES)
 
-/* X(ident, outcome, what is wrong in three words) */
+/* X(ident, outcome, short description) */
 #define NP_ERRORS(X)                                                  \
     X(NP_EUSAGE, USAGE, "bad command line")                           \
     X(NP_ELEVEL, BAD_LEVEL, "unknown analysis level")                 \
@@ -102,7 +102,7 @@ enum np_outcome {
         NP_N_OUTCOMES
 };
 
-/* Positive ordinals first, so that the codes themselves can be their negatives. */
+/* Positive ordinals, so that the codes can be their negatives. */
 enum np_error_ordinal {
     NP_ERROR_ORDINAL_NONE,
 #define X(ident, outcome, text) NP_ERROR_ORDINAL_##ident,
@@ -117,13 +117,13 @@ enum np_error_code {
 #undef X
 };
 
-/* One error as a function hands it to its caller: the code and a sentence. code 0 = none. */
+/* An error that a function returns to its caller: the code and a sentence. Code 0 = no error. */
 struct np_error {
     int code;
     char text[512];
 };
 
-/* What the outside is told of an outcome. */
+/* The facts about an outcome that users see. */
 struct np_outcome_info {
     int exit_status;
     const char *name;
@@ -132,8 +132,8 @@ struct np_outcome_info {
     enum np_retry retry;
 };
 
-/* Run `expr`; return its code from the calling function when it is an error. The one control-flow
- * macro. */
+/* Evaluate `expr`; when it is an error, return its code from the calling function. This is the
+ * only macro with control flow. */
 #define NP_TRY(expr)               \
     do {                           \
         int np_try_code_ = (expr); \
@@ -142,25 +142,24 @@ struct np_outcome_info {
     } while (0)
 
 /*
- * Record `code` with a sentence and return `code`. The first cause wins: an `err` that holds an
- * error already is left as it is, and its code is returned. `err` may be NULL. The text is cut to
- * fit, at a character's border.
+ * Set `err` to `code` with a sentence, and return `code`. The first error wins: when `err` already
+ * holds an error, it is unchanged and its code is returned. `err` may be NULL. The text is cut to
+ * fit, between characters.
  */
 int np_error_set(struct np_error *err, int code, const char *format, ...) NP_PRINTF(3, 4);
 
-/* The same for a failed system call: NP_ESPACE, NP_ENOMEM, … chosen from `errnum` with `fallback`
- * for the rest. */
+/* The same for a failed system call. The code is derived from `errnum` (NP_ESPACE, NP_ENOMEM,
+ * …); `fallback` is for the other values. */
 int np_error_errno(struct np_error *err, int errnum, int fallback, const char *format, ...)
     NP_PRINTF(4, 5);
 
-/* Put "prefix: " before the sentence, on its way up. Nothing happens when `err` is NULL or holds no
- * error. */
+/* Put "prefix: " before the sentence. Nothing happens when `err` is NULL or holds no error. */
 void np_error_context(struct np_error *err, const char *format, ...) NP_PRINTF(2, 3);
 
 /* "NP_EFORMAT" for NP_EFORMAT; "NP_OK" for 0. */
 const char *np_error_ident(int code);
 
-/* The code whose ident this is; NP_EINTERNAL for an unknown one. */
+/* The code with this identifier; NP_EINTERNAL for an unknown one. */
 int np_error_from_ident(const char *ident);
 
 /* "not a NIfTI image" for NP_EFORMAT. */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 /*
- * The team waits between runs. A run is published under the lock with a new `generation`; tasks are
- * claimed by an atomic counter; the last thread to run dry tells the caller. Both waits begin with
- * a short look-out, because many runs last less than it takes to wake a thread (a moving surface
- * has a thousand of 50 us), and end asleep.
+ * The team waits between runs. A run is published under the lock with a new `generation`; threads
+ * take tasks from an atomic counter; the last thread to finish wakes the caller. Both waits begin
+ * by polling, because many runs last less than it takes to wake a thread (a deforming surface has a
+ * thousand runs of 50 us), and then sleep.
  */
 struct np_team {
     pthread_mutex_t lock;
@@ -25,7 +25,7 @@ struct np_team {
     atomic_llong next_task;
 };
 
-enum { LOOKOUTS = 4000 }; /* some 50 us */
+enum { POLLS = 4000 }; /* about 50 us of polling */
 
 static void pause_briefly(void)
 {
@@ -44,12 +44,12 @@ static void run_tasks(struct np_team *team)
     }
 }
 
-/* The generation after `seen`; `seen` when the team is to stop. */
+/* Wait for the generation after `seen`. Returns `seen` when the team is to stop. */
 static uint64_t wait_for_run(struct np_team *team, uint64_t seen)
 {
     uint64_t now = seen;
 
-    for (int i = 0; i < LOOKOUTS && now == seen; i++) {
+    for (int i = 0; i < POLLS && now == seen; i++) {
         pause_briefly();
         now = atomic_load_explicit(&team->generation, memory_order_acquire);
     }
@@ -65,7 +65,7 @@ static uint64_t wait_for_run(struct np_team *team, uint64_t seen)
 
 static void wait_for_helpers(struct np_team *team)
 {
-    for (int i = 0; i < LOOKOUTS; i++) {
+    for (int i = 0; i < POLLS; i++) {
         if (atomic_load_explicit(&team->n_busy, memory_order_acquire) == 0)
             return;
         pause_briefly();
@@ -86,7 +86,8 @@ static void *helper_main(void *argument)
         run_tasks(team);
         if (atomic_fetch_sub(&team->n_busy, 1) > 1)
             continue;
-        /* Under the lock, so that it cannot fall between the caller's look and its sleep. */
+        /* Signal under the lock: otherwise it could come between the caller's test and its wait,
+         * and be lost. */
         pthread_mutex_lock(&team->lock);
         pthread_cond_signal(&team->done);
         pthread_mutex_unlock(&team->lock);
@@ -103,7 +104,7 @@ struct np_team *np_team_new(int n_threads)
     pthread_cond_init(&team->wake, NULL);
     pthread_cond_init(&team->done, NULL);
     team->thread = np_xcalloc((size_t)n_wanted + 1, sizeof(*team->thread));
-    /* Signals belong to the thread that waits for them, not to helpers. */
+    /* Block signals in helper threads, so that the main thread receives them. */
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -1,9 +1,9 @@
 /*
- * How a kernel executes: on which threads, and whether it should stop.
+ * How a kernel executes: its threads, and the request to stop.
  *
- * Determinism is built in here: work is cut into tasks by the problem's size alone, never by the
- * number of threads, and each task writes to places of its own; whoever combines them does it in
- * task order. So results are the same bytes for any thread count.
+ * Results are the same bytes for any number of threads. The size of the problem alone determines
+ * how work is divided into tasks, each task writes to its own memory, and the caller combines the
+ * results in the order of the tasks.
  */
 #ifndef NP_BASE_EXEC_H
 #define NP_BASE_EXEC_H
@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 
-/* Set by a signal handler; read, on any thread, by every kernel that can run longer than 50 ms. */
+/* Set by a signal handler. Every kernel that can run longer than 50 ms reads it, on any thread. */
 struct np_cancel {
     atomic_int signal; /* 0 = go on; lock-free, so a handler may set it */
 };
@@ -26,8 +26,8 @@ struct np_exec {
     const struct np_cancel *cancel; /* NULL = never */
 };
 
-/* Start a team of `n_threads` (the caller counts as one). Never NULL: a team that cannot get
- * threads has fewer. */
+/* Start a team of `n_threads`, the caller included. Never NULL; the team is smaller when threads
+ * cannot be created. */
 struct np_team *np_team_new(int n_threads);
 void np_team_freep(struct np_team **team);
 int np_team_size(const struct np_team *team);
@@ -35,8 +35,8 @@ int np_team_size(const struct np_team *team);
 typedef void np_task_fn(void *context, int64_t task);
 
 /*
- * Call fn(context, i) once for each i in [0, n_tasks), in any order, on the team's threads; returns
- * when all are done. `exec` may be NULL. Not to be nested.
+ * Call fn(context, i) once for each i in [0, n_tasks), in any order, on the team's threads; return
+ * when all calls are done. `exec` may be NULL. Calls must not be nested.
  */
 void np_exec_run(const struct np_exec *exec, int64_t n_tasks, np_task_fn *fn, void *context);
 

@@ -37,7 +37,7 @@ char *np_path_directory(const char *path)
     return slash == path ? np_xstrdup("/") : np_xstrndup(path, (size_t)(slash - path));
 }
 
-/* Fold "", "." and ".." of an absolute path by text alone. */
+/* Fold "", "." and ".." of an absolute path, as text. */
 static char *fold(const char *path)
 {
     struct np_str out = {0};
@@ -73,7 +73,7 @@ char *np_path_resolve(const char *path)
             return NULL;
         absolute = np_path_join(cwd, path);
     }
-    /* The longest part that exists is resolved by the system; the rest is text. */
+    /* The system resolves the longest part that exists; the rest is resolved as text. */
     NP_AUTO(np_freep) char *head = np_xstrdup(absolute);
     size_t n_head = strlen(head);
     for (;;) {
@@ -204,7 +204,7 @@ int np_directory_list(const char *path, struct np_strings *names, struct np_erro
     return 0;
 }
 
-/* As read, but waits for the writer of a pipe that has one; whatever signals come. */
+/* Like read, but waits for data from a pipe that has a writer, and continues after signals. */
 static ssize_t read_some(int fd, void *buffer, size_t size)
 {
     for (;;) {
@@ -266,7 +266,7 @@ int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_erro
     *file = (struct np_atomic_file){.fd = -1, .path = np_xstrdup(path)};
     file->temporary = np_xasprintf("%s/.%s.%s.%ld.tmp", directory, np_path_name(path),
                                    np_process_place(), (long)getpid());
-    /* A name that is ours by place and pid can only be a leftover of a dead namesake. */
+    /* A file with our place and process id can only be left over from an earlier, dead process. */
     unlink(file->temporary);
     file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file->fd >= 0)
@@ -304,8 +304,7 @@ static void sync_directory_of(const char *path)
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd >= 0) {
-        fsync(fd); /* some file systems refuse it for folders; the rename is then as durable as they
-                      make it */
+        fsync(fd); /* may fail: on some file systems folders cannot be synced */
         close(fd);
     }
 }
@@ -358,7 +357,7 @@ int np_file_replace(const char *path, const void *bytes, size_t n_bytes, struct 
     return 0;
 }
 
-/* ".NAME.PLACE.PID.tmp" with our place and a dead pid */
+/* True for ".NAME.PLACE.PID.tmp" with our place and the id of a dead process. */
 static bool is_orphan(const char *name)
 {
     if (name[0] != '.' || !np_ends_with(name, ".tmp"))
@@ -413,7 +412,7 @@ const char *np_boot_id(void)
 
 const char *np_process_place(void)
 {
-    /* The kernel's number of the namespace that a machine boots with. */
+    /* The kernel's number of the initial PID namespace. */
     static const char first_namespace[] = "pid:[4026531836]";
     static char place[300];
 
@@ -428,7 +427,8 @@ const char *np_process_place(void)
     return place;
 }
 
-/* Fields of /proc/PID/stat after the command, which may itself hold spaces and brackets. */
+/* Read the fields of /proc/PID/stat after the command, which may itself contain spaces and
+ * brackets. */
 static bool read_stat(int64_t pid, char *state, uint64_t *start)
 {
     char path[64];

@@ -15,10 +15,10 @@
  * The caller frees. */
 char *np_path_join(const char *directory, const char *name);
 
-/* What follows the last slash; borrowed from `path`. */
+/* The part after the last slash; borrowed from `path`. */
 const char *np_path_name(const char *path);
 
-/* What stands before the last slash, "." when there is none, "/" for the root. The caller frees. */
+/* The part before the last slash, "." when there is none, "/" for the root. The caller frees. */
 char *np_path_directory(const char *path);
 
 /*
@@ -40,22 +40,23 @@ bool np_path_is_directory(const char *path);
 /* Make the folder and its parents (mode 0777 less the umask). Returns 0, NP_ECREATE, NP_ESPACE. */
 int np_directory_make(const char *path, struct np_error *err);
 
-/* True for a folder itself, false for a link to one: who walks a tree does not run in circles. */
+/* True for a folder, false for a link to one. A walk over a tree that uses it cannot run in
+ * circles. */
 bool np_path_is_real_directory(const char *path);
 
 /* Add the names in a folder to `names`, without "." and "..", and sort. Returns 0, NP_ENOINPUT,
- * NP_EIO (a listing that breaks off is none); on failure `names` is untouched. */
+ * NP_EIO (also when the listing breaks off); on failure `names` is untouched. */
 int np_directory_list(const char *path, struct np_strings *names, struct np_error *err);
 
-/* The whole file, terminated for convenience; more than `most` bytes is NP_EHEADER. A named pipe
- * that nobody writes to is empty, not a wait. Returns 0, NP_ENOINPUT, NP_EIO. */
+/* Read the whole file; the text is terminated for convenience. More than `most` bytes is
+ * NP_EHEADER. A named pipe without a writer counts as empty. Returns 0, NP_ENOINPUT, NP_EIO. */
 int np_file_read(const char *path, size_t most, struct np_str *content, struct np_error *err);
 
 /*
- * A file being written beside its final name. Its temporary name is ".NAME.PLACE.PID.tmp" with
- * np_process_place (hidden from BIDS validators; removed by later runs only when its owner is
- * provably dead). Either committed (content synced, then renamed over `path`), or it was never
- * there.
+ * A file that is written under a temporary name beside its final name: ".NAME.PLACE.PID.tmp", PLACE
+ * being np_process_place. BIDS validators do not see it; a later run removes it only when its
+ * writer is certainly dead. np_atomic_commit syncs the content and renames it to `path`; without it
+ * no file appears.
  */
 struct np_atomic_file {
     char *path;
@@ -63,8 +64,8 @@ struct np_atomic_file {
     int fd; /* -1 = none */
 };
 
-/* Open the temporary. Returns 0, NP_ECREATE, NP_ESPACE;
- * on failure there is nothing to throw away. */
+/* Open the temporary file. Returns 0, NP_ECREATE, NP_ESPACE; on failure nothing is left to
+ * release. */
 int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_error *err);
 int np_atomic_write(struct np_atomic_file *file, const void *bytes, size_t n_bytes,
                     struct np_error *err);
@@ -72,22 +73,22 @@ int np_atomic_write(struct np_atomic_file *file, const void *bytes, size_t n_byt
 /* Sync and close, but keep the temporary name: many files can then be renamed together. */
 int np_atomic_finish(struct np_atomic_file *file, struct np_error *err);
 
-/* Finish if need be, rename, sync the folder. Returns 0, NP_EIO, NP_ESPACE, NP_ECREATE. */
+/* Finish if not done yet, rename, sync the folder. Returns 0, NP_EIO, NP_ESPACE, NP_ECREATE. */
 int np_atomic_commit(struct np_atomic_file *file, struct np_error *err);
 
-/* Throw away what was not committed. Accepts {0} after np_atomic_commit, and a zeroed struct. */
+/* Remove a file that was not committed. Accepts {0} and a committed file. */
 void np_atomic_done(struct np_atomic_file *file);
 
 /* All of the above for content in memory. */
 int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes, struct np_error *err);
 
 /*
- * The same without waiting for the disk: readers see the old or the new content, a power cut may
- * show neither. For what is written again soon.
+ * The same without waiting for the disk: readers see the old or the new content, but after a power
+ * cut there may be neither. For content that is rewritten soon.
  */
 int np_file_replace(const char *path, const void *bytes, size_t n_bytes, struct np_error *err);
 
-/* Write all of it, whatever signals come. Returns 0 or -errno. */
+/* Write all bytes, also when signals interrupt. Returns 0 or -errno. */
 int np_fd_write_all(int fd, const void *bytes, size_t n_bytes);
 
 /* Remove temporaries in `directory` whose owner at this place is dead. Never an error. */
@@ -100,18 +101,18 @@ const char *np_host_name(void);
 const char *np_boot_id(void);
 
 /*
- * Where process ids mean what they mean here: the host's name, and within a PID namespace of its
- * own (a container) that namespace's number too. Two containers on one host both have a process 7.
- * Borrowed.
+ * The place within which process ids are unique: the host's name and, inside a PID namespace of its
+ * own (a container), the number of that namespace. Two containers on one host can both have a
+ * process 7. Borrowed.
  */
 const char *np_process_place(void);
 
-/* True unless the process is known to be gone (a zombie is gone). Only for ids of this place; what
- * can be no process id is gone. */
+/* True unless the process is known to have ended (a zombie has ended). Only for ids of this
+ * place; a number that cannot be a process id counts as ended. */
 bool np_process_alive(int64_t pid);
 
-/* Clock ticks since boot at which the process started (field 22 of /proc/PID/stat), 0 when unknown:
- * tells a reused pid. */
+/* Clock ticks since boot at which the process started (field 22 of /proc/PID/stat), 0 when
+ * unknown: it distinguishes a reused process id. */
 uint64_t np_process_start(int64_t pid);
 
 #endif

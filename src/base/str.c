@@ -156,7 +156,7 @@ void np_strings_done(struct np_strings *list)
     *list = (struct np_strings){0};
 }
 
-/* Well-formed sequences are those of table 3-7 of the Unicode standard. */
+/* Well-formed sequences as in table 3-7 of the Unicode standard. */
 size_t np_utf8_sequence(const char *text)
 {
     const uint8_t *s = (const uint8_t *)text;
@@ -181,7 +181,7 @@ size_t np_utf8_sequence(const char *text)
     return 0;
 }
 
-/* `n` bytes at `text` are one character. */
+/* True when the `n` bytes at `text`, one character, are a control character. */
 static bool is_control(const char *text, size_t n)
 {
     const uint8_t *s = (const uint8_t *)text;
@@ -189,7 +189,8 @@ static bool is_control(const char *text, size_t n)
     return n == 1 ? s[0] < 0x20 || s[0] == 0x7f : n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
 }
 
-/* High bits where a byte is below 0x20, 0x7f, or above; the lowest that shows is a true one. */
+/* The high bit of each byte that is below 0x20, 0x7f or above. Only the lowest set bit is
+ * reliable. */
 static uint64_t not_printable(const char *at)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
@@ -198,7 +199,7 @@ static uint64_t not_printable(const char *at)
     return (eight | (eight - ones * 0x20) | (eight + ones)) & high;
 }
 
-/* Eight at a time; the last eight may overlap those before. */
+/* Eight bytes at a time; the last eight may overlap the previous ones. */
 size_t np_printable_prefix(const char *text, size_t n)
 {
     size_t at = 0;

@@ -1,6 +1,6 @@
 /*
- * Text: a growing string, a list of strings, and UTF-8 made safe. Bookkeeping memory (aborts when
- * it is gone).
+ * Text: a growing string, a list of strings, and UTF-8 made safe. These use bookkeeping memory
+ * (they abort without memory).
  */
 #ifndef NP_BASE_STR_H
 #define NP_BASE_STR_H
@@ -46,7 +46,7 @@ struct np_strings {
 /* Add a copy of `text`. */
 void np_strings_add(struct np_strings *list, const char *text);
 
-/* Add `text` itself; it is the list's from now on. */
+/* Add `text` itself; the list owns it from now on. */
 void np_strings_give(struct np_strings *list, char *text);
 bool np_strings_have(const struct np_strings *list, const char *text);
 void np_strings_sort(struct np_strings *list);
@@ -55,22 +55,22 @@ void np_strings_sort(struct np_strings *list);
 char *np_strings_join(const struct np_strings *list, const char *separator, size_t most);
 void np_strings_done(struct np_strings *list);
 
-/* Length in bytes of the valid UTF-8 sequence at `text` (terminated), 0 when there is none. */
+/* Length in bytes of the valid UTF-8 sequence at `text` (terminated), 0 when it is invalid. */
 size_t np_utf8_sequence(const char *text);
 
-/* A copy in which every byte that is not part of valid UTF-8 stands as U+FFFD, and control
- * characters (C0, DEL, C1) as spaces: nothing in it moves a cursor or ends a cell of a table. */
+/* A copy in which U+FFFD replaces every byte that is not part of valid UTF-8, and spaces replace
+ * control characters (C0, DEL, C1), so that the text cannot move a cursor or end a table cell. */
 char *np_utf8_clean(const char *text);
 
-/* How many of the `n` bytes at `text` come before the first that is not
- * printable ASCII or a space. */
+/* The number of bytes at `text`, of `n`, before the first that is not printable ASCII or a
+ * space. */
 size_t np_printable_prefix(const char *text, size_t n);
 
 /* Cut a terminated buffer to at most `most` bytes without splitting a character that was valid. */
 void np_utf8_cut(char *text, size_t most);
 
-/* Add `n` bytes at `text`, "%2C" decoded. False, with nothing or part of it added, when an escape
- * is broken or stands for NUL. */
+/* Add `n` bytes at `text` with "%2C" and the like decoded. False, with a part added, when an
+ * escape is invalid or stands for NUL. */
 bool np_str_add_percent_decoded(struct np_str *str, const char *text, size_t n);
 
 /* Length of the UTF-8 byte order mark at the beginning of `text`: 3, or 0 when there is none. */
@@ -79,7 +79,8 @@ size_t np_byte_order_mark(const char *text, size_t n_bytes);
 bool np_starts_with(const char *text, const char *prefix);
 bool np_ends_with(const char *text, const char *suffix);
 
-/* Edits (insert, delete, replace, swap neighbours) between two short words: for did-you-mean. */
+/* Number of edits (insert, delete, replace, swap neighbours) between two short words: for
+ * did-you-mean. */
 size_t np_edit_distance(const char *a, const char *b);
 
 #endif

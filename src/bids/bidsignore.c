@@ -11,8 +11,8 @@ enum token_kind {
     TOKEN_ANY,       /* '?': one byte that is no slash */
     TOKEN_CLASS,     /* "[…]": one of a set, no slash */
     TOKEN_STAR,      /* '*': any number of bytes, no slash */
-    TOKEN_DEEP,      /* between two folders of a "**": any number of whole folders may follow … */
-    TOKEN_DEEP_NAME, /* … and this is inside such a folder's name */
+    TOKEN_DEEP,      /* "**" between slashes: any number of whole folders may follow … */
+    TOKEN_DEEP_NAME, /* … and this state is inside the name of such a folder */
     TOKEN_REST,      /* "**" at the end: at least one byte, slashes too */
 };
 
@@ -76,7 +76,7 @@ static size_t named_class(const char *s, struct token *token)
     return 0;
 }
 
-/* One byte of a class, backslash taken away. Moves `s`; false at the end of the text. */
+/* Read one byte of a class and remove its backslash. Advances `s`; false at the end of the text. */
 static bool class_byte(const char **s, unsigned char *c)
 {
     if (**s == '\\')
@@ -87,7 +87,7 @@ static bool class_byte(const char **s, unsigned char *c)
     return true;
 }
 
-/* What stands after '['. Returns where the text goes on after ']', NULL when there is no end. */
+/* Parse a class after its '['. Returns the text after ']', or NULL when there is no ']'. */
 static const char *parse_class(const char *s, struct np_ignore_rule *rule)
 {
     struct token class = {.kind = TOKEN_CLASS};
@@ -116,8 +116,8 @@ static const char *parse_class(const char *s, struct np_ignore_rule *rule)
     return s + 1;
 }
 
-/* Stars: "**" alone between slashes (or at an end) is for folders, everything else is one '*'.
- * Returns where the text goes on. */
+/* Parse stars: "**" alone between slashes (or at an end) matches folders; all others act as one
+ * '*'. Returns the text after them. */
 static const char *parse_stars(const char *pattern, const char *s, struct np_ignore_rule *rule)
 {
     size_t n = strspn(s, "*");
@@ -131,7 +131,8 @@ static const char *parse_stars(const char *pattern, const char *s, struct np_ign
     return s + n;
 }
 
-/* The body of a rule. False when it can never match (no end of a class, a backslash at the end). */
+/* Parse the body of a rule. False when it can never match (a class without end, a backslash at
+ * the end). */
 static bool parse_pattern(const char *pattern, struct np_ignore_rule *rule)
 {
     for (const char *s = pattern; *s;) {
@@ -154,7 +155,7 @@ static bool parse_pattern(const char *pattern, struct np_ignore_rule *rule)
     return true;
 }
 
-/* Spaces at the end do not count, unless a backslash stands before the first of them. */
+/* Remove spaces at the end, except after a backslash. */
 static void trim(char *line)
 {
     size_t n = strlen(line);
@@ -172,8 +173,8 @@ static void rule_done(struct np_ignore_rule *rule)
     *rule = (struct np_ignore_rule){0};
 }
 
-/* Make a rule of one line, which is changed. False when it holds none; `why` then says so, unless
- * it was a comment. */
+/* Make a rule from one line (which is changed). False when the line has no rule; `why` then gets
+ * the reason, unless the line is a comment. */
 static bool parse_line(char *line, struct np_ignore_rule *rule, const char **why)
 {
     *why = NULL;
@@ -274,7 +275,7 @@ void np_ignore_done(struct np_ignore *ignore)
     *ignore = (struct np_ignore){0};
 }
 
-/* Follow what a state leads to without a byte: '*' and "**" may stand for nothing. */
+/* Mark the states that are reached without a byte: '*' and "**" may match nothing. */
 static void reach(const struct np_ignore_rule *rule, unsigned char *state)
 {
     for (size_t i = 0; i < rule->n_tokens; i++) {
@@ -287,7 +288,7 @@ static void reach(const struct np_ignore_rule *rule, unsigned char *state)
     }
 }
 
-/* The states that byte `c` leads to from state `i`, marked in `next`. */
+/* Mark in `next` the states that byte `c` leads to from state `i`. */
 static void step(const struct token *token, size_t i, unsigned char c, unsigned char *next)
 {
     bool is_slash = c == '/';
@@ -317,7 +318,7 @@ static void step(const struct token *token, size_t i, unsigned char c, unsigned 
     }
 }
 
-/* Room for the states of the longest pattern: a token per byte, two for a "**", and the end. */
+/* The states of the longest pattern: one token per byte, two for a "**", and the end. */
 enum { MOST_STATES = NP_IGNORE_LONGEST_LINE + 4 };
 
 static bool rule_matches(const struct np_ignore_rule *rule, const char *path, size_t n_path)
@@ -342,7 +343,8 @@ static bool rule_matches(const struct np_ignore_rule *rule, const char *path, si
     return now[rule->n_tokens];
 }
 
-/* What the last matching rule says of this very path, whatever holds for the folders above it. */
+/* True when the last matching rule ignores this path itself; the folders above it are not
+ * considered. */
 static bool is_ignored_itself(const struct np_ignore *ignore, const char *path, size_t n_path,
                               enum np_path_kind kind)
 {

@@ -1,10 +1,11 @@
 /*
- * Discovery, from paths alone:
- *   1. participants: those asked for, each looked up by its path; else the root's sub-* folders
- *   2. sessions of each: likewise, ses-*; beside them "no session" where there is a folder anat/
+ * Discovery, from paths only:
+ *   1. participants: the requested ones, each looked up by its path; else the root's sub-* folders
+ *   2. sessions of each: likewise, ses-*; and "no session" where there is a folder anat/
  *   3. images of each: the folder anat/ is listed (scan.c)
- * So a participant and session that are asked for by name cost the listing of one folder, however
- * large the dataset is. Folders are listed for a sentence when a label does not exist.
+ * A participant and session that are requested by label therefore cost the listing of one folder,
+ * in a dataset of any size. When a label does not exist, folders are listed for the error's
+ * sentence.
  */
 #include "bids/dataset.h"
 
@@ -111,8 +112,8 @@ static bool is_ignored(const struct np_finder *finder, const char *folder)
     return np_ignore_matches(&finder->ignore, folder, NP_PATH_FOLDER);
 }
 
-/* The labels of "key-LABEL" among `names`, the content of `folder`; those hidden by .bidsignore
- * left out, and folders that no label names warned about. */
+/* Add the labels of "key-LABEL" among `names`, the content of `folder`. Folders that .bidsignore
+ * hides are left out; folders without a valid label give a warning. */
 static void labels_among(const struct np_finder *finder, const char *folder,
                          const struct np_strings *names, const char *key, struct np_strings *labels)
 {
@@ -185,7 +186,7 @@ static int unknown_participant(const struct np_finder *finder, const char *label
     return unknown_label(finder, "participant", label, &known, err);
 }
 
-/* Is there such a participant, and does .bidsignore leave it in? */
+/* True when the participant exists and .bidsignore does not hide it. */
 static bool has_participant(const struct np_finder *finder, const char *label)
 {
     NP_AUTO(np_freep) char *folder = participant_folder(label);
@@ -241,7 +242,7 @@ static void session_done(struct np_session *session)
 
 static void add_session(struct np_dataset *dataset, const struct np_session *session)
 {
-    /* Doubling by the count alone: powers of two are when the room is full. */
+    /* The room doubles whenever the count is a power of two, so no capacity needs to be stored. */
     size_t n = dataset->n_sessions;
 
     if ((n & (n - 1)) == 0)
@@ -297,7 +298,7 @@ static void visit_session(struct np_finder *finder, struct np_dataset *dataset,
         add_session(dataset, &session);
 }
 
-/* A participant whose folder cannot be listed: one session that has failed. */
+/* Add a participant whose folder cannot be listed, as one session that has failed. */
 static void add_unreadable(struct np_dataset *dataset, const char *participant, int reason)
 {
     NP_AUTO(np_freep) char *folder = participant_folder(participant);
@@ -310,8 +311,8 @@ static void add_unreadable(struct np_dataset *dataset, const char *participant, 
     add_session(dataset, &session);
 }
 
-/* All sessions of a participant. One that has images both in ses-* and outside is two kinds of
- * session at once; one that has neither is a session without images. */
+/* Add all sessions of a participant. With images both in ses-* and outside, it has sessions of
+ * both kinds; with neither, it has one session without images. */
 static void visit_all_sessions(struct np_finder *finder, struct np_dataset *dataset,
                                const char *participant)
 {
@@ -336,7 +337,7 @@ static void visit_all_sessions(struct np_finder *finder, struct np_dataset *data
         visit_session(finder, dataset, participant, labels.item[i], KEEP_ALWAYS);
 }
 
-/* Sessions that a participant has; "unnamed" for images outside of any. */
+/* The labels of a participant's sessions; "unnamed" stands for images outside of any session. */
 static void session_labels(const struct np_finder *finder, const char *participant,
                            struct np_strings *labels)
 {
@@ -350,7 +351,8 @@ static void session_labels(const struct np_finder *finder, const char *participa
         np_strings_add(labels, unnamed);
 }
 
-/* Does the participant have this session? `*label` becomes NULL where "unnamed" means none. */
+/* True when the participant has this session. `*label` becomes NULL when "unnamed" means no
+ * session entity. */
 static bool has_session(const struct np_finder *finder, const char *participant, const char **label)
 {
     NP_AUTO(np_freep) char *folder = session_folder(participant, *label);
@@ -365,8 +367,8 @@ static bool has_session(const struct np_finder *finder, const char *participant,
     return np_strings_have(&known, unnamed);
 }
 
-/* The sessions asked for.
- * `was_found[i]` is set when this participant has finder->sessions.item[i]. */
+/* Add the requested sessions. `was_found[i]` is set when this participant has
+ * finder->sessions.item[i]. */
 static void visit_asked_sessions(struct np_finder *finder, struct np_dataset *dataset,
                                  const char *participant, bool *was_found)
 {
@@ -520,7 +522,7 @@ static int by_labels(const void *a, const void *b)
     return strcmp(x->session ? x->session : "", y->session ? y->session : "");
 }
 
-/* Of equal neighbours the first: a list may name a session twice. */
+/* Remove duplicates: a list may name a session twice. */
 static void sort_sessions(struct np_dataset *dataset)
 {
     size_t n = 0;

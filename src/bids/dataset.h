@@ -1,7 +1,6 @@
 /*
- * The part of a BIDS dataset that was asked for: participants, sessions and the images to
- * preprocess in them, found straight from the paths, without an index of the dataset. Const after
- * np_dataset_open.
+ * The selected part of a BIDS dataset: participants, sessions and the images to preprocess.
+ * Discovery uses paths only, without an index of the dataset. Constant after np_dataset_open.
  */
 #ifndef NP_BIDS_DATASET_H
 #define NP_BIDS_DATASET_H
@@ -12,8 +11,8 @@
 #include "bids/entities.h"
 #include "bids/participants.h"
 
-/* What to look for. All lists are borrowed; empty or NULL = no restriction.
- * Labels without prefix. */
+/* The selection. All lists are borrowed; empty or NULL means no restriction. Labels have no
+ * prefix. */
 struct np_selection {
     const struct np_strings *participants;
     /* "unnamed" = images without a session entity, unless a folder ses-unnamed exists */
@@ -27,22 +26,22 @@ struct np_selection {
 
 /* One image to preprocess. */
 struct np_scan {
-    char *path;     /* as it can be opened: below the dataset's root as it was given */
+    char *path;     /* for opening: below the dataset's root as it was given */
     char *relative; /* to the dataset's root, "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz": for BIDS
                        URIs */
     struct np_bids_name name;
 };
 
-/* One participant-session, the unit that has a state. */
+/* One session of one participant: the unit that has a state. */
 struct np_session {
     char *participant;       /* "01" */
     char *session;           /* "1"; NULL when the dataset has no session folder here */
-    char *requested_session; /* label for the completion record: as requested, else the session,
+    char *requested_session; /* for the completion record: as requested, else the session,
                                 else "unnamed" */
     struct np_scan *scan;    /* sorted by relative path */
     size_t n_scans;
     char *unreadable; /* why its folder could not be listed (the session has failed: NP_ENOINPUT);
-                         NULL as a rule */
+                         usually NULL */
 };
 
 struct np_dataset {
@@ -57,26 +56,29 @@ struct np_dataset {
 };
 
 /*
- * Find what `selection` asks for below `root`. Labels may still have their prefix ("sub-01").
+ * Find the sessions and images that `selection` asks for below `root`. Labels may have their prefix
+ * ("sub-01").
  *
- * Sessions. A participant has one for each ses-* folder, and one without label when there is an
- * anat/ outside of them that holds images, or no ses-* at all. Sessions that the filter's "session"
- * or "subject" rules out for every modality are left out; others without images are kept.
- * Images. Those in anat/ whose suffix is among the modalities (UNIT1 is no T1w), .nii or .nii.gz,
- * not hidden by .bidsignore. part-phase, -real and -imag are left out; so are, with a warning:
- * names that are not BIDS or contradict their folders, names of derivatives (desc-, space-, …),
- * single inversions, and a .nii beside its .nii.gz. A link without content is kept: reading it
- * tells. Choosing runs leaves out images without a run; choosing echoes keeps images without an
- * echo.
+ * Sessions. A participant has one session for each ses-* folder. It also has one without label when
+ * there is an anat/ with images outside of them, or no ses-* folder at all. A session is left out
+ * when the filter's "session" or "subject" excludes it for every modality; other sessions without
+ * images are kept.
  *
- * Never looks into derivatives/, sourcedata/, code/, stimuli/ or hidden folders; what is asked for
- * by label costs the listing of its own folder only.
- * A label that was asked for and does not exist is NP_ESELECT; the sentence names it and the
- * labels that exist (did-you-mean). A session must exist with at least one of the selected
- * participants; a session of a session list, with its own participant.
+ * Images. Those in anat/ whose suffix is among the modalities (UNIT1 is not T1w), .nii or .nii.gz,
+ * and not hidden by .bidsignore. Images with part-phase, part-real or part-imag are left out. Also
+ * left out, with a warning: names that are not BIDS or contradict their folders, names of
+ * derivatives (desc-, space-, …), single inversions, and a .nii beside its .nii.gz. A link without
+ * content is kept; reading it gives the error. A selection of runs leaves out images without a run;
+ * a selection of echoes keeps images without an echo.
+ *
+ * derivatives/, sourcedata/, code/, stimuli/ and hidden folders are never read. A session that is
+ * requested by label costs the listing of its own folder only.
+ * A label that was requested and does not exist is NP_ESELECT; the sentence names it and the labels
+ * that exist (did-you-mean). A session must exist with at least one of the selected participants; a
+ * session of a session list, with its own participant.
  * Returns 0, NP_ENOINPUT (no such folder; not a BIDS dataset: no sub-* folder), NP_ESELECT (also:
  * the filter leaves no session), NP_ECONFIG (filter file, session list), NP_EUSAGE (a session list
- * beside lists of labels).
+ * together with lists of labels).
  */
 int np_dataset_open(const char *root, const struct np_selection *selection,
                     struct np_dataset **dataset, struct np_error *err);

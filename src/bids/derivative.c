@@ -52,7 +52,7 @@ char *np_derivative_path(const struct np_scan *scan, const struct np_derivative 
     return strchr(scan->relative, '/') ? np_path_join(folder, name) : np_xstrdup(name);
 }
 
-/* At least one entity: "scan" alone has the form of a suffix. */
+/* True when the name has at least one entity: "scan" alone has the form of a suffix. */
 static bool has_entities(const struct np_bids_name *name)
 {
     for (size_t i = 0; i < NP_N_ENTITIES; i++)

@@ -1,4 +1,4 @@
-/* Names of what we write, relative to OUTPUT_DIR. Every returned text is the caller's to free. */
+/* Names of the outputs, relative to OUTPUT_DIR. The caller frees every returned text. */
 #ifndef NP_BIDS_DERIVATIVE_H
 #define NP_BIDS_DERIVATIVE_H
 

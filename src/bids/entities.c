@@ -17,7 +17,7 @@ const char *np_bids_entity_key(enum np_bids_entity entity)
     return keys[entity];
 }
 
-/* The entity of "key-…"; false for an unknown key. */
+/* Find the entity of "key-…"; false for an unknown key. */
 static bool find_entity(const char *key, size_t n_key, size_t *entity)
 {
     for (size_t i = 0; i < NP_N_ENTITIES; i++)
@@ -28,7 +28,7 @@ static bool find_entity(const char *key, size_t n_key, size_t *entity)
     return false;
 }
 
-/* Take one "key-label" of `n` bytes. */
+/* Parse one "key-label" of `n` bytes. */
 static bool parse_pair(const char *pair, size_t n, struct np_bids_name *name)
 {
     const char *dash = memchr(pair, '-', n);

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* X(IDENT, key), in the order in which the keys stand in a name */
+/* X(IDENT, key), in the order of the keys in a name */
 #define NP_BIDS_ENTITIES(X)   \
     X(SUB, "sub")             \
     X(SES, "ses")             \
@@ -46,8 +46,8 @@ enum np_bids_entity {
         NP_N_ENTITIES
 };
 
-/* A parsed name. Values are owned, without key; NULL = absent. Index padding stays as written
- * ("01"). */
+/* A parsed name. Values are owned and have no key; NULL = absent. The padding of an index is
+ * kept ("01"). */
 struct np_bids_name {
     char *entity[NP_N_ENTITIES];
     char *suffix;    /* "T1w" */
@@ -55,15 +55,15 @@ struct np_bids_name {
 };
 
 /*
- * Parse a file's name (no folders). Returns true when it is a BIDS name: key-value pairs with known
- * keys, each once and in any order, labels of letters, digits and '+', then a suffix; a suffix
- * alone is one too ("T1w.json"). `name` is untouched otherwise.
+ * Parse a file's name (no folders). Returns true for a BIDS name: key-value pairs with known keys,
+ * each once and in any order, labels of letters, digits and '+', then a suffix. A suffix alone is a
+ * name too ("T1w.json"). Otherwise `name` is untouched.
  */
 bool np_bids_name_parse(const char *file_name, struct np_bids_name *name);
 void np_bids_name_done(struct np_bids_name *name);
 void np_bids_name_copy(const struct np_bids_name *from, struct np_bids_name *to);
 
-/* The text again, entities in the standard's order; the caller frees. */
+/* Format the name, with the entities in the standard's order; the caller frees. */
 char *np_bids_name_format(const struct np_bids_name *name);
 
 /* "sub" for NP_ENTITY_SUB */

@@ -12,13 +12,13 @@
 #include "json/json.h"
 
 struct np_filter {
-    json_t *queries; /* checked: an object of objects of values that match_value understands */
+    json_t *queries; /* checked: an object of objects whose values value_matches can handle */
 };
 
-/* What a member of a query restricts: an entity, or one of these. */
+/* The field that a member of a query restricts: an entity, or one of these. */
 enum { FIELD_SUFFIX = NP_N_ENTITIES, FIELD_EXTENSION, FIELD_DATATYPE, FIELD_UNKNOWN };
 
-/* PyBIDS' names, where they are not the entity's key. */
+/* PyBIDS' names of entities, where they differ from the entity's key. */
 static const struct {
     const char *name;
     int field;
@@ -40,7 +40,7 @@ static const struct {
 static const char *const foreign_queries[] = {"roi", "sbref", "fmap",   "dwi", "asl",
                                               "pet", "pdw",   "t2star", "xfm", "m0scan"};
 
-/* What an image offers to a query; NULL = absent. */
+/* The properties of an image that a query can restrict; NULL = absent. */
 struct facts {
     const char *field[FIELD_UNKNOWN];
 };
@@ -91,7 +91,7 @@ static bool is_value(const json_t *value)
     return json_is_integer(value) || json_is_null(value);
 }
 
-/* The first value that cannot be understood: `value` itself, one of its elements, or NULL. */
+/* The first invalid value: `value` itself, one of its elements, or NULL. */
 static const json_t *bad_value(const json_t *value)
 {
     size_t i;
@@ -109,7 +109,7 @@ static const json_t *bad_value(const json_t *value)
     return NULL;
 }
 
-/* Only these are checked, and only checked ones are used. */
+/* True for the queries that are checked and used. */
 static bool is_known_query(const char *name)
 {
     for (size_t i = 0; i < NP_N_MODALITIES; i++)
@@ -126,7 +126,7 @@ struct reading {
     struct np_strings *warnings;
 };
 
-/* At most 40 bytes of a name that somebody else chose; the caller frees. */
+/* At most 40 bytes of a name from a file; the caller frees. */
 static char *shortened(const char *name)
 {
     char *text = np_utf8_clean(name);
@@ -259,7 +259,8 @@ static bool text_matches(int field, const char *wanted, const char *found)
     }
 }
 
-/* A number is an index even where a label is usual: a session 1 is "1" and "01". */
+/* A number matches as an index, also for entities that usually have labels: session 1 is "1" and
+ * "01". */
 static bool number_matches(json_int_t wanted, const char *found)
 {
     char digits[32];
@@ -268,7 +269,7 @@ static bool number_matches(json_int_t wanted, const char *found)
     return found && np_index_equal(digits, found);
 }
 
-/* Lists hold no lists: np_filter_parse saw to it. */
+/* Lists cannot contain lists: np_filter_parse refuses them. */
 static bool value_matches(int field, const json_t *wanted, const char *found)
 {
     if (json_is_null(wanted))
@@ -307,7 +308,7 @@ static json_t *query_for(const struct np_filter *filter, const char *suffix)
     return NULL;
 }
 
-/* Do `facts` agree with the query for this kind, as far as its members are below `n_fields`? */
+/* True when `facts` match the query for this kind; only members below `n_fields` are compared. */
 static bool query_accepts(const struct np_filter *filter, const char *modality,
                           const struct facts *facts, int n_fields)
 {

@@ -22,23 +22,25 @@ enum { NP_FILTER_MOST_BYTES = 1 << 20 };
 struct np_filter;
 
 /*
- * Read a filter file. Kinds of images and members that are not known are tolerated, with a sentence
- * in `warnings`. Returns 0, or NP_ECONFIG (cannot be read, over 1 MiB, not JSON, wrong types) with
+ * Read a filter file. Unknown kinds of images and unknown members are ignored, with a sentence in
+ * `warnings`. Returns 0, or NP_ECONFIG (cannot be read, over 1 MiB, not JSON, wrong types) with
  * file, line, column and what was found.
  */
 int np_filter_read(const char *path, struct np_filter **filter, struct np_strings *warnings,
                    struct np_error *err);
 
-/* The same for text in memory, terminated; `label` stands for the file in sentences. */
+/* The same for text in memory, terminated; sentences use `label` as the file's name. */
 int np_filter_parse(const char *label, const char *text, size_t n_bytes, struct np_filter **filter,
                     struct np_strings *warnings, struct np_error *err);
 void np_filter_freep(struct np_filter **filter);
 
-/* May an image of this kind (suffix, "T1w") and name be taken? A NULL filter takes all. */
+/* True when the filter accepts an image of this kind (suffix, "T1w") and name. A NULL filter
+ * accepts all. */
 bool np_filter_accepts(const struct np_filter *filter, const char *modality, const char *datatype,
                        const struct np_bids_name *name);
 
-/* Could any image of this kind in this session be taken? `session` NULL = no session entity. */
+/* True when the filter could accept an image of this kind in this session. `session` NULL = no
+ * session entity. */
 bool np_filter_accepts_session(const struct np_filter *filter, const char *modality,
                                const char *participant, const char *session);
 

@@ -1,4 +1,4 @@
-/* What discovery carries along: the selection in its normal form. Private to bids/. */
+/* State of discovery: the selection in its normal form. Private to bids/. */
 #ifndef NP_BIDS_FINDER_H
 #define NP_BIDS_FINDER_H
 
@@ -13,13 +13,13 @@ struct np_finder {
     struct np_strings datatypes; /* folders that hold images of these modalities, each once */
     struct np_strings runs_seen; /* of images that only the choice of runs could leave out */
     struct np_ignore ignore;
-    struct np_filter *filter;    /* NULL = takes all */
+    struct np_filter *filter;    /* NULL = accepts all */
     struct np_strings *warnings; /* borrowed */
 };
 
 void np_finder_warn(const struct np_finder *finder, const char *format, ...) NP_PRINTF(2, 3);
 
-/* Sorted names in a folder without those that begin with a dot. Returns 0 or errno. */
+/* List the names in a folder, sorted, without those that begin with a dot. Returns 0 or errno. */
 int np_folder_list(const char *root, const char *relative, struct np_strings *names);
 
 /*

@@ -1,7 +1,7 @@
 /*
- * The images to preprocess in one folder. A name is asked, in this order: is it an image at all,
- * does .bidsignore hide it, is it of a kind we process, is it a raw image of this very folder
- * (else: a warning), is it selected.
+ * Find the images to preprocess in one folder. The tests for a name, in this order: is it an image;
+ * does .bidsignore hide it; is it of a kind that we process; is it a raw image that belongs to this
+ * folder (else a warning); is it selected.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -62,7 +62,7 @@ static bool same_or_absent(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Is the suffix among the modalities? One in the wrong case is warned about. */
+/* True when the suffix is among the modalities; one with the wrong case gives a warning. */
 static bool is_of_our_kind(const struct np_finder *finder, const char *relative, const char *suffix)
 {
     if (np_strings_have(&finder->modalities, suffix))
@@ -83,7 +83,7 @@ static bool is_nifti(const struct np_finder *finder, const char *relative, const
     return false;
 }
 
-/* Do participant and session of the name agree with the folders? */
+/* True when participant and session in the name agree with the folders. */
 static bool fits_folder(const struct np_finder *finder, const struct np_session *session,
                         const char *relative, const struct np_bids_name *name)
 {
@@ -152,7 +152,7 @@ static bool is_selected(struct np_finder *finder, const char *datatype,
     return run && has_index(&finder->runs, run);
 }
 
-/* Parse `file_name` and decide. On true `name` is the caller's. */
+/* Parse `file_name` and decide. When true, the caller owns `name`. */
 static bool take_name(struct np_finder *finder, const struct np_session *session,
                       const char *datatype, const char *relative, const char *file_name,
                       struct np_bids_name *name)
@@ -179,7 +179,7 @@ static bool take_name(struct np_finder *finder, const struct np_session *session
     return true;
 }
 
-/* A link that leads nowhere is kept: that its content is missing is for the reader to say. */
+/* A broken link is kept: the reader reports that its content is missing. */
 static bool is_folder(const struct np_finder *finder, const struct np_scan *scan)
 {
     if (!np_path_is_directory(scan->path))
@@ -193,7 +193,7 @@ static int by_relative(const void *a, const void *b)
     return strcmp(((const struct np_scan *)a)->relative, ((const struct np_scan *)b)->relative);
 }
 
-/* Is there "x.nii.gz" beside "x.nii"? The scans are sorted. */
+/* True when "x.nii.gz" exists beside "x.nii". The scans are sorted. */
 static bool has_compressed_twin(const struct np_session *session, const struct np_scan *scan)
 {
     if (strcmp(scan->name.extension, ".nii") != 0)

@@ -20,7 +20,7 @@ void np_session_list_done(struct np_session_list *list)
 
 static void add(struct np_session_list *list, const char *participant, const char *session)
 {
-    /* Doubling by the count alone: powers of two are when the room is full. */
+    /* The room doubles whenever the count is a power of two, so no capacity needs to be stored. */
     size_t n = list->n;
 
     if ((n & (n - 1)) == 0)
@@ -41,7 +41,7 @@ static int wrong(const char *name, size_t line, const char *what, const char *fo
                         name, line, what, shown);
 }
 
-/* One line, which is cut up. */
+/* Parse one line; the line is changed. */
 static int take_line(const char *name, size_t number, char *line, struct np_session_list *list,
                      struct np_error *err)
 {

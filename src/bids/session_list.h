@@ -1,6 +1,6 @@
 /*
- * --session-list: the sessions to take, one a line, as pairs. Participants × sessions (by two lists
- * of labels) cannot say "01/1 and 02/2".
+ * --session-list: the selected sessions as pairs, one per line. Two lists of labels select all
+ * combinations of participants and sessions; they cannot express "01/1 and 02/2".
  */
 #ifndef NP_BIDS_SESSION_LIST_H
 #define NP_BIDS_SESSION_LIST_H
@@ -22,16 +22,16 @@ struct np_session_list {
 };
 
 /*
- * Read a list: participant, tab or spaces, session; more columns are ignored, so are empty lines,
- * lines that begin with '#', and a header "participant_id …". Labels may have their prefix; a
- * session "n/a" is "unnamed", none at all means all sessions of the participant. What `status
- * --format nipoppy|tsv` and `estimate --format nipoppy|tsv` write are such lists.
- * Returns 0, NP_ENOINPUT (cannot be read), NP_ECONFIG (a label with other than letters and digits:
- * names file and line; a list without sessions).
+ * Read a list: participant, tab or spaces, session. Further columns, empty lines, lines that begin
+ * with '#' and a header "participant_id …" are ignored. Labels may have their prefix. A session
+ * "n/a" means "unnamed"; no session means all sessions of the participant. `status --format
+ * nipoppy|tsv` and `estimate --format nipoppy|tsv` write such lists.
+ * Returns 0, NP_ENOINPUT (cannot be read), NP_ECONFIG (a label with other characters than letters
+ * and digits: names file and line; a list without sessions).
  */
 int np_session_list_read(const char *path, struct np_session_list *list, struct np_error *err);
 
-/* The same for text in memory; `name` stands for the file in sentences. */
+/* The same for text in memory; sentences use `name` as the file's name. */
 int np_session_list_parse(const char *name, const char *text, struct np_session_list *list,
                           struct np_error *err);
 

@@ -1,7 +1,8 @@
 /*
  * The inheritance principle (BIDS 1.11.1, common principles): a JSON file applies to an image when
- * it stands in the image's folder or one above it, has its suffix, and no entity that the image has
- * not. Files are taken from the root down, each over the ones before.
+ * it is in the image's folder or a folder above it, has the image's suffix, and has no entity that
+ * the image does not have. Files are merged from the root down; a later file overrides earlier
+ * ones.
  */
 #include "bids/sidecar.h"
 
@@ -15,7 +16,7 @@
 
 enum { SIDECAR_MOST_BYTES = 16 << 20 };
 
-/* A file that applies, and how closely. */
+/* A file that applies, and the number of its entities. */
 struct candidate {
     char *relative;
     int n_entities;
@@ -49,7 +50,7 @@ static bool is_namesake(const struct np_scan *scan, const char *file_name)
            strcmp(file_name + n_stem, ".json") == 0;
 }
 
-/* Does this file apply? `n_entities` tells then how closely. */
+/* True when this file applies; `n_entities` gets the number of its entities. */
 static bool applies(const struct np_scan *scan, const char *file_name, int *n_entities)
 {
     NP_AUTO(np_bids_name_done) struct np_bids_name name = {0};
@@ -81,7 +82,8 @@ static int by_closeness(const void *a, const void *b)
     return strcmp(x->relative, y->relative);
 }
 
-/* The files in `folder` (relative to the root) that apply, the closest last. */
+/* List the files in `folder` (relative to the root) that apply, those with the most entities
+ * last. */
 static void list_level(const char *root, const char *folder, const struct np_scan *scan,
                        struct level *level)
 {
@@ -116,7 +118,7 @@ static void warn_of_ambiguity(const struct level *level, struct np_strings *warn
     }
 }
 
-/* Read one file and put it over `metadata`. */
+/* Read one file and merge it into `metadata`. */
 static bool merge_file(json_t *metadata, const char *root, const char *relative,
                        struct np_strings *warnings)
 {

@@ -20,9 +20,9 @@ const char *np_codec_name(void)
 }
 
 /*
- * ISA-L's assembly leaves the upper halves of the vector registers in use. On many processors all
- * SSE code that runs later in the thread is slow then (SHA-256 took twice its time), so they are
- * cleared after each call.
+ * ISA-L's assembly leaves the upper halves of the vector registers in use. On many processors this
+ * slows down all SSE code that runs later in the thread (SHA-256 took twice as long), so we clear
+ * them after each call.
  */
 #if defined(__x86_64__)
 __attribute__((target("avx"))) static void clear_upper_halves(void)
@@ -41,7 +41,7 @@ static void leave_isal(void)
 }
 #endif
 
-/* ISA-L's interface knows no const; it only reads its input. */
+/* ISA-L's interface has no const, but it only reads its input. */
 static uint8_t *unconst(const void *bytes)
 {
     union {
@@ -52,8 +52,9 @@ static uint8_t *unconst(const void *bytes)
     return pointer.wanted;
 }
 
-/* At worst it stores, at 5 bytes for each stored block, and none is shorter than 8 KiB but the
- * last; the rest of the room is for the end and for what it writes ahead. */
+/* In the worst case the data are stored, with 5 bytes for each stored block, and only the last
+ * block is shorter than 8 KiB. The rest of the room is for the end and for bytes that ISA-L
+ * writes ahead. */
 size_t np_deflate_bound(size_t n_bytes)
 {
     return n_bytes + n_bytes / 512 + 1024;
@@ -75,9 +76,10 @@ static int deflate_some(struct isal_zstream *stream, const uint8_t *bytes, size_
 
 /*
  * Two calls. When a stream of level 1 starts with more than 16 bytes, ISA-L 2.30 hashes the third
- * position from the address of the stream's state in place of the data, so about one address in a
- * thousand gives other (as valid) bytes. 16 bytes go through the code for short ends, which is free
- * of that; with a history the rest is then as it should be. It costs some 10 bytes a part.
+ * position from the address of the stream's state instead of the data, so about one address in a
+ * thousand gives other (equally valid) bytes. A first call with 16 bytes uses the code for short
+ * ends, which does not have this error; with a history the rest is then correct. This costs about
+ * 10 bytes a part.
  */
 int np_deflate_part(const void *bytes, size_t n_bytes, void *out, size_t *n_out,
                     struct np_error *err)
@@ -144,7 +146,7 @@ enum np_inflate_state np_inflate_step(struct np_inflate *self, const uint8_t **i
         return NP_INFLATE_CORRUPT;
     if (state->block_state != ISAL_BLOCK_FINISH)
         return NP_INFLATE_MORE;
-    /* Whole bytes that it read ahead are not the stream's. */
+    /* Whole bytes that were read ahead do not belong to the stream. */
     *in -= state->read_in_length / 8;
     state->read_in_length = 0;
     return NP_INFLATE_END;

@@ -1,8 +1,8 @@
 /*
- * Compression by libdeflate. It makes whole streams only, whose last block is marked as final,
- * while our parts are to be joined. So zlib walks through the stream from block to block; at the
- * last one the mark is taken off, and an empty stored block after it brings the end to a byte's
- * border (the walk costs a third of the compression, and proves the stream readable).
+ * Compression by libdeflate. It makes whole streams only, whose last block is marked as final, but
+ * our parts are to be joined. So zlib reads the stream from block to block. In the last block we
+ * clear the mark, and we append an empty stored block, which ends at a byte boundary. Reading takes
+ * a third of the time of the compression, and it proves that the stream is readable.
  */
 #include "codec/deflate.h"
 
@@ -31,13 +31,13 @@ uint32_t np_crc32(uint32_t crc, const void *bytes, size_t n_bytes)
     return libdeflate_crc32(crc, bytes, n_bytes);
 }
 
-/* Bits from the stream's start to where its final block begins and ends. */
+/* Positions, in bits from the stream's start, of the begin and end of its final block. */
 struct last_block {
     uint64_t begin, end;
 };
 
-/* zlib, stopping at each block's end; bit 7 of data_type: at an end, bit 6: of the final block,
- * bits 0 to 2: bits not yet used of the last byte taken. */
+/* zlib stops at the end of each block. data_type: bit 7 is set at an end, bit 6 for the final
+ * block; bits 0 to 2 are the number of unused bits of the last byte. */
 static int find_last_block(const void *bytes, size_t n_bytes, struct last_block *last)
 {
     uint8_t scratch[SCRATCH];

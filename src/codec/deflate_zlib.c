@@ -1,4 +1,4 @@
-/* Deflate by zlib: what the other libraries do not do. */
+/* Deflate by zlib: the parts that the other libraries do not provide. */
 #include "codec/deflate.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ uint32_t np_crc32_join(uint32_t crc_a, uint32_t crc_b, size_t n_bytes_b)
 
 enum { RAW_WINDOW = -15 };
 
-/* Through the gate that tests can close. */
+/* Allocate with np_try_malloc, so that tests can make it fail. */
 static void *take(void *opaque, unsigned count, unsigned size)
 {
     (void)opaque;
@@ -71,7 +71,7 @@ enum np_inflate_state np_inflate_step(struct np_inflate *self, const uint8_t **i
     *out = stream->next_out;
     if (result == Z_STREAM_END)
         return NP_INFLATE_END;
-    if (result == Z_MEM_ERROR) /* its window comes with the first output */
+    if (result == Z_MEM_ERROR) /* zlib allocates its window at the first output */
         return NP_INFLATE_NO_MEMORY;
     return result == Z_OK || result == Z_BUF_ERROR ? NP_INFLATE_MORE : NP_INFLATE_CORRUPT;
 }
@@ -83,7 +83,7 @@ const char *np_codec_name(void)
     return "zlib " ZLIB_VERSION;
 }
 
-/* zlib's own worst case for any settings, and the empty block that ends a part. */
+/* zlib's own worst case for any settings, plus the empty block that ends a part. */
 size_t np_deflate_bound(size_t n_bytes)
 {
     return n_bytes + n_bytes / 8 + n_bytes / 64 + 64;
@@ -94,8 +94,8 @@ int np_deflate_part(const void *bytes, size_t n_bytes, void *out, size_t *n_out,
 {
     z_stream stream = {.zalloc = take, .zfree = give};
 
-    /* Voxels seldom repeat at a distance: runs (background) and entropy coding alone take a third
-     * of the time of level 1's search and give smaller files. */
+    /* Voxels seldom repeat at a distance. Runs (background) and entropy coding alone take a
+     * third of the time of level 1's search and give smaller files. */
     if (deflateInit2(&stream, 1, Z_DEFLATED, RAW_WINDOW, 8, Z_RLE) != Z_OK)
         return np_error_set(err, NP_ENOMEM, "compression: no memory for zlib's state of 256 KiB");
     stream.next_in = bytes;
@@ -106,7 +106,7 @@ int np_deflate_part(const void *bytes, size_t n_bytes, void *out, size_t *n_out,
     size_t made = stream.total_out;
     unsigned left = stream.avail_in, room = stream.avail_out;
     deflateEnd(&stream);
-    /* An empty part with nothing to flush is no error. */
+    /* Z_BUF_ERROR means that an empty part had nothing to flush; that is no error. */
     if ((result != Z_OK && result != Z_BUF_ERROR) || left > 0 || room == 0)
         return np_error_set(err, NP_EINTERNAL, "compression: zlib failed (%d) on %zu bytes", result,
                             n_bytes);

@@ -65,8 +65,8 @@ static void compress_portable(uint32_t state[8], const uint8_t *block, size_t n_
 #if defined(__x86_64__)
 /*
  * The SHA instructions keep the state as two vectors, ABEF and CDGH, and do two rounds each.
- * w[0..3] hold the 16 latest words of the message schedule; round group g uses w[g % 4] and, from
- * the fourth on, first makes it from the four before.
+ * w[0..3] hold the 16 latest words of the message schedule. Round group g uses w[g % 4]; from the
+ * fourth group on, it is first computed from the four before.
  */
 __attribute__((target("sha,sse4.1,ssse3"))) static void
 compress_x86(uint32_t state[8], const uint8_t *block, size_t n_blocks)
@@ -82,7 +82,7 @@ compress_x86(uint32_t state[8], const uint8_t *block, size_t n_blocks)
 
         for (int i = 0; i < 4; i++)
             w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(block + 16 * i)), big_endian);
-#if !defined(__clang__) /* which unrolls by itself; w[] has to become registers */
+#if !defined(__clang__) /* clang unrolls by itself; w[] must become registers */
 #pragma GCC unroll 16
 #endif
         for (int g = 0; g < 16; g++) {

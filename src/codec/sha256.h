@@ -1,7 +1,7 @@
 /*
- * SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104), streaming, our own: no key or secret of weight
- * depends on them; they name the content of files. The processor's SHA instructions are used when
- * it has them, with the same result (about 2 GB/s instead of 0.25).
+ * SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104), streaming. They are our own code because they
+ * only name the content of files and protect no secret of importance. The processor's SHA
+ * instructions are used where it has them, with the same result (about 2 GB/s instead of 0.25).
  */
 #ifndef NP_CODEC_SHA256_H
 #define NP_CODEC_SHA256_H
@@ -17,7 +17,7 @@ enum { NP_SHA256_BYTES = 32, NP_SHA256_BLOCK = 64, NP_SHA256_HEX = 2 * NP_SHA256
 struct np_sha256 {
     uint32_t state[8];
     uint64_t n_bytes;
-    uint8_t block[NP_SHA256_BLOCK]; /* the first n_bytes % 64 of it wait for more */
+    uint8_t block[NP_SHA256_BLOCK]; /* the first n_bytes % 64 bytes are not hashed yet */
 };
 
 void np_sha256_init(struct np_sha256 *hash);
@@ -30,7 +30,7 @@ void np_sha256_hex(struct np_sha256 *hash, char hex[NP_SHA256_HEX]);
 /* All of the above for bytes in memory. */
 void np_sha256_of(const void *bytes, size_t n_bytes, char hex[NP_SHA256_HEX]);
 
-/* Of a file's bytes on disk. Returns 0, NP_ENOINPUT, NP_EIO; `hex` is untouched then. */
+/* The hash of a file's bytes on disk. Returns 0, NP_ENOINPUT, NP_EIO; `hex` is then untouched. */
 int np_sha256_file(const char *path, char hex[NP_SHA256_HEX], struct np_error *err);
 
 void np_hmac_sha256(const void *key, size_t n_key, const void *bytes, size_t n_bytes,

@@ -37,8 +37,8 @@ double np_affine_determinant(const struct np_affine *a_from_b);
 /* out = A p; `out` may be `p`. */
 void np_affine_apply(const struct np_affine *a_from_b, const double p_b[3], double p_a[3]);
 
-/* A grid of nx × ny × nz, 1 volume, with spacing (mm), axes along the world's, centred on the
- * world's origin. */
+/* A grid of nx × ny × nz, 1 volume, with spacing in mm, axes parallel to the world's, centred on
+ * the world's origin. */
 struct np_grid np_grid_make(int64_t nx, int64_t ny, int64_t nz, double sx_mm, double sy_mm,
                             double sz_mm);
 
@@ -50,9 +50,9 @@ double np_grid_voxel_mm3(const struct np_grid *grid);
 bool np_grid_same(const struct np_grid *a, const struct np_grid *b);
 
 /*
- * Which voxel axis runs closest to each world axis (R, A, S), and in which direction: axis[w] in
- * {0,1,2}, a permutation; sign[w] is +1 when the index grows towards R, A or S. Best total
- * agreement decides (all 6 orders).
+ * The voxel axis that is closest to each world axis (R, A, S), and its direction: axis[w] in
+ * {0,1,2} is a permutation; sign[w] is +1 when the index grows towards R, A or S. Of the 6 orders
+ * the one with the best total agreement is taken.
  */
 void np_grid_orientation(const struct np_grid *grid, int axis[3], int sign[3]);
 

@@ -22,7 +22,7 @@ struct np_mask {
 struct np_image *np_image_new(const struct np_grid *grid);
 struct np_mask *np_mask_new(const struct np_grid *grid);
 
-/* Accept NULL and a pointer to NULL; null the pointer. */
+/* Release and set the pointer to NULL. A NULL pointer, or a pointer to NULL, is allowed. */
 void np_image_freep(struct np_image **image);
 void np_mask_freep(struct np_mask **mask);
 
@@ -33,7 +33,7 @@ struct np_mask *np_mask_copy(const struct np_mask *mask);
 /* Number of voxels that are 1. */
 int64_t np_mask_count(const struct np_mask *mask);
 
-/* MiB of one volume of floats on this grid, rounded up: for messages. */
+/* Size of one volume of floats on this grid in MiB, rounded up: for messages. */
 size_t np_grid_mib(const struct np_grid *grid);
 
 #endif

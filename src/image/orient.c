@@ -1,7 +1,7 @@
 /*
- * A change of storage order is a signed permutation of axes: the voxel at index o of the RAS order
- * is the native one whose index along axis[w] is o[w], or n - 1 - o[w] where the axis runs against
- * the world's. In memory that is a walk with three strides, which may be negative.
+ * A change of storage order is a signed permutation of the axes: the voxel at index o in RAS order
+ * is the native voxel whose index along axis[w] is o[w], or n - 1 - o[w] where the axis runs
+ * against the world's. In memory this is a walk with three strides, which may be negative.
  */
 #include "image/orient.h"
 
@@ -9,14 +9,14 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Where each step along the axes of the one order leads in the memory of the other. */
+/* The strides, in the memory of one order, of steps along the axes of the other order. */
 struct walk {
     int64_t n[3];
     ptrdiff_t stride[3];
     ptrdiff_t start;
 };
 
-/* Steps along R, A, S through the memory of `native`. */
+/* Strides of steps along R, A, S in the memory of `native`. */
 static struct walk walk_in_ras_order(const struct np_grid *native)
 {
     const ptrdiff_t strides[3] = {1, (ptrdiff_t)native->n[0],
@@ -34,7 +34,7 @@ static struct walk walk_in_ras_order(const struct np_grid *native)
     return walk;
 }
 
-/* Steps along x, y, z of `native` through memory in RAS order. */
+/* Strides of steps along x, y, z of `native` in memory in RAS order. */
 static struct walk walk_in_native_order(const struct np_grid *native)
 {
     struct walk walk = {.start = 0};
@@ -80,14 +80,14 @@ static int64_t least(int64_t a, int64_t b)
 
 struct copy_job {
     struct walk walk;
-    int near, far; /* of y and z: the one with the shorter steps in, and the other */
+    int near, far; /* of y and z: the axis with shorter strides in the input, and the other one */
     const void *in;
     void *out;
 };
 
 /*
- * Copy along a walk, one task for each place on its far axis. Where x steps far, tiles of x and of
- * the axis that steps by one keep both sides in the cache.
+ * Copy along a walk, with one task for each position on the far axis. When steps along x are far
+ * apart in memory, tiles of x and of the axis with stride 1 keep both sides in the cache.
  */
 #define COPY_ALONG(name, type)                                                          \
     static void name(void *context, int64_t u)                                          \

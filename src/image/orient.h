@@ -1,7 +1,7 @@
 /*
- * Storage order made canonical. Kernels run on images whose axes follow R, A, S as closely as the
- * grid allows, so that an image gives the same world-space result whichever of the 48 axis orders
- * it was stored in; results go back to the input's own order.
+ * Conversion to a canonical storage order. Kernels run on images whose axes follow R, A, S as
+ * closely as the grid allows. So an image gives the same result in world space for any of the 48
+ * axis orders; results are converted back to the order of the input.
  */
 #ifndef NP_IMAGE_ORIENT_H
 #define NP_IMAGE_ORIENT_H
@@ -14,14 +14,14 @@
 struct np_image *np_image_to_ras(const struct np_image *image, const struct np_exec *exec);
 struct np_mask *np_mask_to_ras(const struct np_mask *mask, const struct np_exec *exec);
 
-/* Back from RAS order to `native`'s order: the inverse of the above. NULL when memory does not
- * suffice. */
+/* From RAS order back to `native`'s order: the inverse of the functions above. NULL when memory
+ * does not suffice. */
 struct np_image *np_image_from_ras(const struct np_image *ras, const struct np_grid *native,
                                    const struct np_exec *exec);
 struct np_mask *np_mask_from_ras(const struct np_mask *ras, const struct np_grid *native,
                                  const struct np_exec *exec);
 
-/* True when `native`'s order is RAS order: its copies would be what they are copies of. */
+/* True when `native` is already in RAS order, so that converted copies would be identical. */
 bool np_grid_is_ras(const struct np_grid *native);
 
 #endif

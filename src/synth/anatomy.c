@@ -1,12 +1,12 @@
 /*
- * The template lives in its own millimetres: origin near the anterior commissure, x right, y
+ * The template has its own coordinates in mm: origin near the anterior commissure, x right, y
  * anterior, z superior, symmetric in x. A person is the template scaled along the axes and bent by
  * slow random waves, which also make it asymmetric.
  *
  * Sulci are the zero set of a random function of one wavelength band (a band-limited random field
- * has zero sheets at even distances), constant along rays that leave a line through the
- * hemisphere's middle, so that the sheets stand upright on the surface. Divided by its gradient,
- * the function is a distance to the nearest sheet.
+ * has zero sheets at even distances). The function is constant along rays from a line through the
+ * middle of the hemisphere, so the sheets are perpendicular to the surface. Divided by its
+ * gradient, the function is a distance to the nearest sheet.
  */
 #include "synth/anatomy.h"
 
@@ -191,7 +191,7 @@ void np_anatomy_rotation(const double angle_rad[3], double r[3][3])
     memcpy(r, rotation, sizeof(rotation));
 }
 
-/* ---- Drawing the person ---- */
+/* ---- Random parameters of a person ---- */
 
 static double between(struct np_random *random, double low, double high)
 {
@@ -203,7 +203,7 @@ static double or_default(double option, double otherwise)
     return option > 0 ? option : otherwise;
 }
 
-/* Every third one at the surface, the others anywhere within the cerebrum. */
+/* Every third lesion lies at the surface, the others anywhere within the cerebrum. */
 static void draw_lesions(const struct np_synth_options *options, struct np_anatomy *a)
 {
     struct np_random random;
@@ -230,7 +230,8 @@ static void draw_person(const struct np_synth_options *options, struct np_anatom
     struct np_random random;
 
     np_random_seed(&random, options->seed, 1);
-    /* Every number is drawn whether used or not, so that setting one leaves the others. */
+    /* All random numbers are drawn, used or not, so that an option does not change the other
+     * parameters. */
     double size = between(&random, 0.90, 1.03);
     double atrophy = np_random_uniform(&random);
     double gap_mm = between(&random, 2, 4);
@@ -326,7 +327,7 @@ double np_anatomy_brain_top_mm(const struct np_anatomy *a)
 
 void np_anatomy_box(const struct np_anatomy *a, double low_mm[3], double high_mm[3])
 {
-    /* Largest reach of the template, plus bending, position and a little air. */
+    /* The template's largest extent, plus bending, position and a margin of air. */
     static const double REACH_LOW[3] = {-88, -103, -60}, REACH_HIGH[3] = {88, 107, 88};
     const double slack_mm = 10 + largest(0, a->gap_mm + a->skull_mm + a->fat_mm - 16);
 
@@ -355,7 +356,7 @@ void np_anatomy_box(const struct np_anatomy *a, double low_mm[3], double high_mm
 
 /* ---- Fields ---- */
 
-/* One place, in the ways the fields need it. */
+/* One position in all coordinates that the fields need. */
 struct place {
     double template_mm[3]; /* scaled and unbent */
     double mirrored_mm[3]; /* x made positive */
@@ -400,7 +401,7 @@ static double head_mm(const struct np_anatomy *a, const double m[3])
     d = smooth_min(d, neck_mm(a, m), 22);
     d = smooth_min(d, ellipsoid_mm(m, &NOSE), 8);
     d = smooth_min(d, ellipsoid_mm(m, &EAR), 4);
-    /* The eyes' sockets lie a little behind forehead and cheek. */
+    /* The orbits lie a little behind forehead and cheek. */
     const struct ellipsoid hollow = {{31, 96, -33}, {15, 15, 11}};
     return smooth_max(d, -ellipsoid_mm(m, &hollow), 8);
 }
@@ -417,7 +418,8 @@ static double stem_mm(const double m[3])
     return smooth_min(capsules_mm(m, STEM, NP_COUNT(STEM), 3), ellipsoid_mm(m, &PONS), 4);
 }
 
-/* The space for the venous sinuses: along the middle line above, and at the tentorium's edge. */
+/* Distance to the course of the venous sinuses: along the middle line above, and at the
+ * tentorium's edge. */
 static double sinus_course_mm(const double m[3])
 {
     double sagittal = m[2] > -12 ? m[0] : 40;
@@ -434,7 +436,8 @@ static double sinus_groove_mm(const double m[3])
     return 2.2 * largest(0, 1 - course * course / 120);
 }
 
-/* Thickness of the skull and of its tables; returns what muscle the temple adds outside, mm. */
+/* Set the thickness of the skull and of its tables; return the thickness of the temporal muscle
+ * outside, mm. */
 static double set_skull_fields(const struct np_anatomy *a, const struct place *place, double *f)
 {
     static const double TABLE_MM = 1.9, TEMPORALIS_MM = 14;
@@ -444,7 +447,7 @@ static double set_skull_fields(const struct np_anatomy *a, const struct place *p
     double base = clamp((-12 - m[2]) / 20, 0, 1);
     double thick =
         a->skull_mm * clamp(1 + 0.15 * place->slow, 0.6, 1.4) + 3 * base * (m[1] < 30 ? 1 : -0.5);
-    /* Thin over the orbits and at the temples. */
+    /* The skull is thin over the orbits and at the temples. */
     double orbit = clamp(0.2 + 0.08 * capsule_mm(m, &ORBIT), 0.2, 1);
     double squama = clamp(1 + 0.05 * (ellipsoid_mm(m, &TEMPLE) - 1), 0.5, 1);
 
@@ -465,7 +468,7 @@ static void set_cranial_fields(const struct np_anatomy *a, const struct place *p
     double stem_in_mask = largest(stem, BRAIN_LOW_MM - m[2]);
     double filled = smooth_min(smooth_min(cerebrum, cerebellum, 16), stem_in_mask, 12);
     double course = sinus_course_mm(m);
-    /* Wide fluid spaces are wide over the convexity, less so below. */
+    /* A fluid space wider than 3 mm is that wide over the convexity only. */
     double gap = smallest(a->gap_mm, 3) + largest(a->gap_mm - 3, 0) * clamp((m[2] + 20) / 30, 0, 1);
 
     gap = gap * clamp(1 + 0.25 * place->slow, 0.6, 1.5) + 1.2 * a->atrophy;
@@ -475,7 +478,7 @@ static void set_cranial_fields(const struct np_anatomy *a, const struct place *p
     f[NP_FIELD_STEM] = stem * a->scale_mean;
     double hull = smooth_min(smooth_min(cerebrum, cerebellum, 10), stem_in_mask, 9) * a->scale_mean;
     f[NP_FIELD_HULL] = hull;
-    /* Never nearer to the mask than 1 mm. */
+    /* The skull is at least 1 mm away from the brain mask. */
     f[NP_FIELD_CAVITY] = smallest(filled * a->scale_mean - gap - sinus_groove_mm(m), hull - 1);
     f[NP_FIELD_SINUS] =
         sqrt(course * course + (f[NP_FIELD_CAVITY] + 1.4) * (f[NP_FIELD_CAVITY] + 1.4)) -
@@ -484,8 +487,8 @@ static void set_cranial_fields(const struct np_anatomy *a, const struct place *p
         f[NP_FIELD_SINUS], smallest(ellipsoid_mm(m, &PITUITARY), ellipsoid_mm(m, &CAVERNOUS)));
 }
 
-/* Scalp everywhere, also where a large brain pushes the skull out; above brow and ears nothing but
- * scalp. */
+/* Scalp covers everything, also where a large brain moves the skull outwards. Above brow and
+ * ears there is nothing but scalp. */
 static void set_head_field(const struct place *place, double muscle_mm, double *f)
 {
     static const double SCALP_MM = 4.5, SKIN_MM = 1.6;
@@ -513,17 +516,17 @@ static double fold_mm(const struct np_anatomy *a, const double p[3])
         double unit = from_axis[i] / r;
         q[i] = p[i] - from_axis[i] + unit * RADIUS_MM;
     }
-    q[0] += side * 200; /* the hemispheres fold each their own way */
+    q[0] += side * 200; /* each hemisphere has its own folds */
     double value = np_waves_gradient(&a->fold, q, gradient);
     for (int i = 0; i < 3; i++)
         radial += gradient[i] * from_axis[i] / r;
     for (int i = 0; i < 3; i++) {
         double across = gradient[i] - radial * from_axis[i] / r;
-        /* Rays spread around the line, and along it only beyond its ends. */
+        /* Rays diverge around the line, and along it only beyond its ends. */
         double spread = i == 1 && from_axis[1] == 0 ? 1 : RADIUS_MM / r;
         slope2 += across * across * spread * spread;
     }
-    /* The floor keeps flat places, where no sheet is near, from looking like one. */
+    /* Without the added constant, flat parts of the function would look like sheets. */
     return clamp(value / sqrt(slope2 + 0.004), -MOST_MM, MOST_MM);
 }
 
@@ -555,8 +558,8 @@ static void set_brain_fields(const struct np_anatomy *a, const struct place *pla
     f[NP_FIELD_DEEP_GREY] = ellipsoids_mm(m, DEEP_GREY, NP_COUNT(DEEP_GREY), 1);
 }
 
-/* Angle around the cerebellum's root in the sagittal plane, counted in folia. The angle is the
- * rational one of a diamond: any smooth monotone angle does. */
+/* Angle around the cerebellum's root in the sagittal plane, in folia. It is the rational angle
+ * of a diamond: any smooth monotone angle will do. */
 static double folia_count(const double m[3])
 {
     static const double FOLIA_PER_QUADRANT = 13;
@@ -596,8 +599,8 @@ static void set_face_fields(const struct np_anatomy *a, const struct place *plac
     f[NP_FIELD_ARTERY] = capsules_mm(m, ARTERY, NP_COUNT(ARTERY), 1);
 }
 
-/* Log of the field at one place, not yet scaled. Coordinates saturate, so that it stays tame far
- * from the head. */
+/* Log of the bias field at one position, not yet scaled. Coordinates are clamped, so that the
+ * values stay moderate far from the head. */
 static double bias_log(const struct np_bias_model *bias, const double world_mm[3])
 {
     double power[3][4], sum = 0;
@@ -628,7 +631,7 @@ static double bias_log(const struct np_bias_model *bias, const double world_mm[3
     return sum;
 }
 
-/* What holds where nothing of a kind is near. */
+/* Set the fields to their values far from every structure. */
 static void set_far(double *f)
 {
     for (int i = 0; i < NP_N_FIELDS; i++)
@@ -638,7 +641,7 @@ static void set_far(double *f)
     f[NP_FIELD_TEXTURE] = 0;
 }
 
-/* True where no bending brings the head near: saves the waves. */
+/* True where the head cannot be near, however it is bent; then the waves need not be computed. */
 static bool is_far(const struct np_anatomy *a, const double world_mm[3])
 {
     static const double FAR_MM = 30;
@@ -647,7 +650,7 @@ static bool is_far(const struct np_anatomy *a, const double world_mm[3])
     np_anatomy_head_position(a, world_mm, p);
     for (int i = 0; i < 3; i++)
         p[i] /= a->scale[i];
-    p[0] = fabs(p[0]) * 0.9; /* at least the widening's share */
+    p[0] = fabs(p[0]) * 0.9; /* the factor allows for the widening */
     return ellipsoid_mm(p, &CRANIUM) > FAR_MM && ellipsoid_mm(p, &FACE[0]) > FAR_MM &&
            ellipsoid_mm(p, &NOSE) > FAR_MM && neck_mm(a, p) > FAR_MM;
 }

@@ -8,7 +8,7 @@
 #include "synth/head.h"
 #include "synth/waves.h"
 
-/* What is known at every place. Distances are clamped to ±NP_FIELD_FAR_MM. */
+/* The fields that are computed at every position. Distances are clamped to ±NP_FIELD_FAR_MM. */
 enum np_field {
     NP_FIELD_HEAD,        /* skin */
     NP_FIELD_CAVITY,      /* inner face of the skull */
@@ -73,10 +73,11 @@ struct np_anatomy {
     struct np_bias_model bias;
 };
 
-/* Draw the person and the visit; options are valid. */
+/* Draw the random parameters of the person and of the visit from the seeds; the options are
+ * valid. */
 void np_anatomy_make(const struct np_synth_options *options, struct np_anatomy *anatomy);
 
-/* All fields at one place. */
+/* Compute all fields at one position. */
 void np_anatomy_at(const struct np_anatomy *anatomy, const double world_mm[3],
                    float field[NP_N_FIELDS]);
 
@@ -84,7 +85,7 @@ void np_anatomy_at(const struct np_anatomy *anatomy, const double world_mm[3],
  * its lower end is the brain's lowest point (of the stem's cut). */
 void np_anatomy_box(const struct np_anatomy *anatomy, double low_mm[3], double high_mm[3]);
 
-/* The brain's highest point, about (the visit's shift is left out). */
+/* About the brain's highest point; the shift of the visit is left out. */
 double np_anatomy_brain_top_mm(const struct np_anatomy *anatomy);
 
 /* Rz Ry Rx of three angles about the axes. */

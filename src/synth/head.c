@@ -1,9 +1,9 @@
 /*
- * 1. Draw the person and the visit from the seeds (anatomy.c).
+ * 1. Draw the parameters of person and visit from the seeds (anatomy.c).
  * 2. Evaluate all surfaces and the bias field on a 3 mm lattice (lattice.c).
  * 3. For each slice of the grid in R, A, S order: interpolate the fields at 1 to n³ samples a
- *    voxel, find what is there (tissue.c), average; multiply by the field; add Rician noise from
- *    the slice's own random stream; store in the order asked for.
+ *    voxel, find the tissue of each (tissue.c) and average; multiply by the bias field; add Rician
+ *    noise from the slice's own random stream; store in the requested order.
  */
 #include "synth/head.h"
 
@@ -16,18 +16,18 @@
 #include "synth/lattice.h"
 #include "synth/tissue.h"
 
-/* A sample's longest edge: voxels that are longer are averages of several. */
+/* The longest edge of a sample; a longer voxel is the average of several samples. */
 static const double SAMPLE_MM = 1.5;
 
 enum { MOST_VOXELS = 1024, MOST_SAMPLES = 4, NOISE_STREAM = 1 << 16, RINGS = 24 };
 
-/* The image's grid seen along R, A, S, and where it stores a voxel. */
+/* The image's grid in R, A, S order, and the memory layout of its voxels. */
 struct frame {
     int64_t n[3];
     double spacing_mm[3];
-    double first_mm[3]; /* centre of the voxel furthest left, posterior, inferior */
+    double first_mm[3]; /* centre of the leftmost, most posterior and most inferior voxel */
     int64_t stride[3];  /* of the stored voxels; may be negative */
-    int64_t start;      /* where the voxel at first_mm is stored */
+    int64_t start;      /* index in memory of the voxel at first_mm */
     int n_sub[3];       /* samples per voxel */
 };
 
@@ -41,10 +41,10 @@ struct drawing {
     struct np_tissue_options tissue;
     struct np_synth_head *head;
     float level[NP_SYNTH_N_LABELS];
-    int *status; /* of each slice */
+    int *status; /* result of each slice */
 };
 
-/* A slice's scratch. */
+/* Scratch memory of a slice. */
 struct scratch {
     float *plane;                        /* [n_sub z][lattice plane] */
     float *fields;                       /* one lattice row */
@@ -171,8 +171,8 @@ static int check_options(const struct np_synth_options *o, struct np_error *err)
     return 0;
 }
 
-/* Where the voxels lie:
- * centred on the head left to right and back to front, its top just inside. */
+/* Set the positions of the voxels: the grid is centred on the head left to right and back to
+ * front, and the head's top is just inside. */
 static void place_frame(const struct np_synth_options *o, const struct np_anatomy *anatomy,
                         struct frame *frame)
 {
@@ -194,7 +194,7 @@ static void place_frame(const struct np_synth_options *o, const struct np_anatom
     }
 }
 
-/* The grid as stored, and how the frame's voxels lie in it. */
+/* The grid in storage order; sets the frame's memory layout. */
 static struct np_grid make_grid(const char axes[4], struct frame *frame)
 {
     struct np_grid grid = {.n = {1, 1, 1, 1}, .world_from_voxel = np_affine_identity()};
@@ -219,7 +219,8 @@ static struct np_grid make_grid(const char axes[4], struct frame *frame)
     return grid;
 }
 
-/* True where defacing cuts: in front of a plane that leans from the brow to the throat. */
+/* True where defacing removes voxels: in front of a plane that slopes from the brow to the
+ * throat. */
 static bool in_face(const struct drawing *drawing, int64_t x, int64_t y, int64_t z)
 {
     const struct frame *frame = &drawing->frame;
@@ -233,7 +234,7 @@ static bool in_face(const struct drawing *drawing, int64_t x, int64_t y, int64_t
     return 0.62 * p[1] - 0.78 * p[2] > 55 * size;
 }
 
-/* Store one voxel, noise-free and whole. */
+/* Store one voxel, without noise and before any part is removed. */
 static void store_voxel(const struct drawing *drawing, const struct scratch *s, int64_t x,
                         int64_t y, int64_t z)
 {
@@ -253,7 +254,7 @@ static void store_voxel(const struct drawing *drawing, const struct scratch *s, 
     head->label[at] = (uint8_t)most;
 }
 
-/* Add the samples of one line through a row's voxels. */
+/* Add up the samples along one line through the voxels of a row. */
 static void add_samples(const struct drawing *drawing, struct scratch *s)
 {
     const struct np_lattice_axis *axis = &drawing->axis[0];
@@ -296,7 +297,7 @@ static void scratch_done(struct scratch *s)
     np_freep(&s->votes);
 }
 
-/* All floats in one piece, `plane` first. */
+/* All floats are one allocation; `plane` is its start. */
 static bool scratch_make(const struct drawing *drawing, struct scratch *s)
 {
     size_t nx = (size_t)drawing->frame.n[0];
@@ -314,14 +315,14 @@ static bool scratch_make(const struct drawing *drawing, struct scratch *s)
     return true;
 }
 
-/* Where the voxel at x, y, z of the frame is stored. */
+/* The index in memory of the voxel at x, y, z of the frame. */
 static int64_t place_of(const struct frame *frame, int64_t x, int64_t y, int64_t z)
 {
     return frame->start + x * frame->stride[0] + y * frame->stride[1] + z * frame->stride[2];
 }
 
-/* One row along A with its end cut off in k-space: convolved with f sinc(f n). Beyond the row
- * there is nothing. */
+/* Cut off the ends of k-space for one row along A: convolve it with f sinc(f n). The row is 0
+ * beyond its ends. */
 static void cut_off(const float *row, int64_t n, const double *kernel, float *out)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -376,7 +377,8 @@ static bool blur_rows(const struct drawing *drawing, int64_t z)
     return true;
 }
 
-/* Noise in both parts of a complex signal, its magnitude, and what the extent leaves of it. */
+/* Add noise to both parts of the complex signal, take its magnitude, and apply the extent
+ * (defacing, stripping). */
 static void finish_slice(const struct drawing *drawing, int64_t z)
 {
     const struct np_synth_options *o = drawing->options;
@@ -406,7 +408,7 @@ static void finish_slice(const struct drawing *drawing, int64_t z)
         }
 }
 
-/* One slice of the frame. */
+/* Draw one slice of the frame. */
 static void draw_slice(void *context, int64_t z)
 {
     const struct drawing *drawing = context;
@@ -433,7 +435,7 @@ static void draw_slice(void *context, int64_t z)
     finish_slice(drawing, z);
 }
 
-/* The lattice reaches as far as the head does, and down to the image's lower end. */
+/* The lattice covers the head, and continues down to the image's lower end. */
 static struct np_lattice cover_head(const struct frame *frame, const struct np_anatomy *anatomy)
 {
     static const double MOST_NECK_MM = 260;
@@ -470,7 +472,7 @@ static void drawing_done(struct drawing *drawing)
     np_freep(&drawing->status);
 }
 
-/* What all slices share. */
+/* Prepare the data that all slices share. */
 static int prepare(struct drawing *drawing, struct np_error *err)
 {
     double sample_mm3 = 1;
@@ -519,7 +521,7 @@ static int new_head(const struct np_grid *grid, struct np_synth_head *head, stru
     return 0;
 }
 
-/* What was drawn in the scanner's axes is said to lie obliquely in the world. */
+/* The head was drawn in the scanner's axes; set the grids to lie obliquely in the world. */
 static void turn_grids(const struct np_synth_options *options, const struct np_synth_head *head)
 {
     struct np_affine turn = np_affine_identity();

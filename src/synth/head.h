@@ -1,10 +1,10 @@
 /*
- * Synthetic heads with a known answer: for the demo dataset, and for tests that need the truth.
+ * Synthetic heads with known truth: for the demo dataset, and for tests that need the truth.
  *
- * A head is drawn from smooth surfaces (folded cortex, ventricles, cerebellum, brain stem, fluid,
+ * A head consists of smooth surfaces (folded cortex, ventricles, cerebellum, brain stem, fluid,
  * dura and sinuses, skull with marrow, scalp, face with eyes and air, neck) whose sizes and shapes
- * vary with a seed. The anatomy is defined in millimetres, apart from any grid, so that the same
- * head can be imaged at any voxel size and in any storage order.
+ * vary with a seed. The anatomy is defined in millimetres, independent of any grid, so that the
+ * same head can be imaged at any voxel size and in any storage order.
  */
 #ifndef NP_SYNTH_HEAD_H
 #define NP_SYNTH_HEAD_H
@@ -26,7 +26,7 @@ enum np_synth_bias_shape {
     NP_SYNTH_BIAS_COILS,      /* four Gaussian sensitivities around the head */
 };
 
-/* What a voxel mostly consists of. */
+/* The tissue that fills most of a voxel. */
 enum np_synth_label {
     NP_SYNTH_AIR,
     NP_SYNTH_SKIN,
@@ -64,7 +64,7 @@ struct np_synth_options {
     double crop_top_mm;    /* the image ends this far below the brain's top; 0 = above the head */
     double oblique_deg[3]; /* the grid's turn about R, A, S: the header says it */
 
-    /* The person. */
+    /* Parameters of the person's anatomy. */
     double csf_gap_mm;  /* between brain and skull, 1 to 10; 0 = 2 to 4, by the seed */
     double brain_scale; /* linear, 0.75 to 1.2; 0 = 0.90 to 1.03, by the seed */
     double atrophy;     /* 0 to 1: wide ventricles and sulci; negative = by the seed */
@@ -92,7 +92,7 @@ struct np_synth_options {
 /* A 1 mm T1w whole head, 30 % bias, 3 % noise, seeds 1. */
 void np_synth_options_init(struct np_synth_options *options);
 
-/* The image and its truth, all on one grid; owned by whoever holds the struct. {0} is empty. */
+/* An image and its truth, all on one grid. Release with np_synth_head_done; {0} is empty. */
 struct np_synth_head {
     struct np_image *image; /* white matter's level is np_synth_white() where the bias is 1 */
     struct np_mask *brain;  /* tissue, ventricles, sulcal fluid under a smooth outer surface; brain
@@ -110,13 +110,14 @@ int np_synth_bias(const struct np_synth_head *head, struct np_image **bias, stru
 double np_synth_white(enum np_synth_contrast contrast);
 
 /*
- * Draw a head. Same options, same bytes: for any number of threads and any x86-64 processor.
+ * Draw a head. The same options give the same bytes for any number of threads on any x86-64
+ * processor.
  *   exec  may be NULL
  *   out   overwritten, not released; untouched on failure
  * Partial volume: edges are one sample wide, and voxels longer than 1.5 mm are averages of finer
  * samples (so a thick slice is a slab). Needs about 45 MiB besides the outputs (13 bytes a voxel).
  * Cost on one core: 0.3 s for the anatomy, then about 0.1 µs a voxel (1 s for 1 mm).
- * Returns 0, NP_EUSAGE (an option out of its range: named), NP_ENOMEM, NP_ECANCELED.
+ * Returns 0, NP_EUSAGE (names the option that is out of range), NP_ENOMEM, NP_ECANCELED.
  */
 int np_synth_head(const struct np_synth_options *options, const struct np_exec *exec,
                   struct np_synth_head *out, struct np_error *err);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Levels beside white matter's 1000 that replace the contrast's own. */
+/* Intensity levels, relative to 1000 for white matter, that replace those of the contrast. */
 
 /* 2-D spin echo without fat suppression: flat brain, fat three times as bright. */
 #define SPIN_ECHO                                                                                 \
@@ -11,14 +11,14 @@
     [NP_SYNTH_DURA] = 520, [NP_SYNTH_BLOOD] = 330, [NP_SYNTH_CSF] = 400, [NP_SYNTH_GREY] = 850,   \
     [NP_SYNTH_DEEP_GREY] = 900, [NP_SYNTH_LESION] = 600
 
-/* Gadolinium: blood, dura, mucosa and pituitary take it up, the brain does not. */
+/* Gadolinium enhances blood, dura, mucosa and pituitary, but not brain. */
 #define GADOLINIUM                                                             \
     [NP_SYNTH_BLOOD] = 1700, [NP_SYNTH_DURA] = 1050, [NP_SYNTH_MUCOSA] = 1250, \
     [NP_SYNTH_MUSCLE] = 620
 
 #define CUBES(mm) .spacing_mm = {mm, mm, mm}
 
-/* seed: the person; scan_seed 1 throughout. */
+/* seed selects the person; scan_seed is 1 throughout. */
 /* clang-format off */
 const struct np_synth_case np_synth_cases[NP_SYNTH_N_CASES] = {
     {"CoilBias", "90 % coil-shaped bias, 3 % noise",

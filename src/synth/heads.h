@@ -1,6 +1,6 @@
 /*
- * The named synthetic heads that brain extraction is judged by: what makes real heads hard, one
- * combination each. Drawn from anatomy, apart from any method; docs/methods/heads.md.
+ * Named synthetic heads for judging brain extraction. Each combines properties that make real heads
+ * difficult. They follow from anatomy, not from any method: docs/methods/heads.md.
  */
 #ifndef NP_SYNTH_HEADS_H
 #define NP_SYNTH_HEADS_H
@@ -9,7 +9,7 @@
 
 struct np_synth_case {
     const char *name;     /* a file name's part: letters and digits */
-    const char *sentence; /* what it shows */
+    const char *sentence; /* the difficulty that it shows */
     struct np_synth_options options;
 };
 

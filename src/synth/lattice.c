@@ -13,7 +13,7 @@ struct build {
     struct np_lattice *lattice;
 };
 
-/* One row of nodes. */
+/* Compute one row of nodes. */
 static void build_row(void *context, int64_t task)
 {
     const struct build *build = context;
@@ -31,7 +31,8 @@ static void build_row(void *context, int64_t task)
     }
 }
 
-/* Peak to peak s over a mean of 1 is a range of log((1 + s/2) / (1 - s/2)) in the log. */
+/* A range of s, peak to peak, around a mean of 1 is a range of log((1 + s/2) / (1 - s/2)) in the
+ * logarithm. */
 static void scale_bias(struct np_lattice *lattice, double percent)
 {
     int64_t n_nodes = lattice->n[0] * lattice->n[1] * lattice->n[2];
@@ -62,7 +63,7 @@ struct np_lattice np_lattice_cover(const double low_mm[3], const double high_mm[
     struct np_lattice lattice = {{0}, {0}, NULL};
 
     for (int i = 0; i < 3; i++) {
-        /* Nodes at multiples of the step: the same ones for every image of this head. */
+        /* Nodes lie at multiples of the step, so every image of this head has the same nodes. */
         double first = floor(low_mm[i] / STEP_MM) - 1, last = ceil(high_mm[i] / STEP_MM) + 1;
         lattice.origin_mm[i] = first * STEP_MM;
         lattice.n[i] = (int64_t)(last - first) + 1;

@@ -1,6 +1,6 @@
 /*
- * All fields of an anatomy on a coarse lattice of world positions, interpolated by cubic B-splines:
- * what makes drawing fast. The lattice does not depend on the image's grid, so images of one head
+ * All fields of an anatomy on a coarse lattice of world positions, interpolated by cubic B-splines.
+ * This makes drawing fast. The lattice does not depend on the image's grid, so images of one head
  * at different voxel sizes show the same surfaces. Private to synth.
  */
 #ifndef NP_SYNTH_LATTICE_H
@@ -8,8 +8,9 @@
 
 #include "synth/anatomy.h"
 
-/* Values are spline coefficients as they are (no prefilter): that smooths a little, and keeps every
- * order between fields ("the mask lies inside the skull") that holds at the nodes. */
+/* The values at the nodes are used as spline coefficients (no prefilter). This smooths a little,
+ * and it keeps every order between fields that holds at the nodes ("the mask lies inside the
+ * skull"). */
 struct np_lattice {
     int64_t n[3];
     double origin_mm[3]; /* world position of node 0 */
@@ -35,15 +36,16 @@ int np_lattice_fill(struct np_lattice *lattice, const struct np_anatomy *anatomy
 void np_lattice_done(struct np_lattice *lattice);
 
 /*
- * The positions first_mm + i × step_mm, i in [0, n), along world axis `axis`; beyond the lattice
- * its border goes on. Returns 0, NP_ENOMEM.
+ * Tables for the positions first_mm + i × step_mm, i in [0, n), along world axis `axis`. Beyond the
+ * lattice the values of its border are repeated. Returns 0, NP_ENOMEM.
  */
 int np_lattice_axis_make(const struct np_lattice *lattice, int axis, double first_mm,
                          double step_mm, int64_t n, struct np_lattice_axis *out,
                          struct np_error *err);
 void np_lattice_axis_done(struct np_lattice_axis *axis);
 
-/* out[ny][nx][fields] of one z position; then out[nx][fields] of one y in it; then the fields. */
+/* Interpolate in three steps: out[ny][nx][fields] at one z position, out[nx][fields] at one y of
+ * that plane, then the fields at one x. */
 void np_lattice_plane(const struct np_lattice *lattice, const struct np_lattice_axis *z, int64_t i,
                       float *plane);
 void np_lattice_row(const struct np_lattice *lattice, const float *plane,

@@ -1,12 +1,13 @@
 /*
- * A sample is painted from the outside in, each surface over what was there before, with the share
- * of the sample that lies inside: a border between two tissues mixes these two and no third.
+ * A sample is painted from the outside in. Each surface is painted over the earlier ones, with the
+ * share of the sample that lies inside it. So a border between two tissues mixes these two and no
+ * third.
  */
 #include "synth/tissue.h"
 
 #include <math.h>
 
-/* Spin echo and gradient echo at 3 T, by eye from public images. */
+/* Spin echo and gradient echo at 3 T, estimated by eye from public images. */
 static const float LEVEL[][NP_SYNTH_N_LABELS] = {
     [NP_SYNTH_T1W] = {0, 700, 1300, 500, 50, 430, 560, 200, 780, 420, 760, 210, 640, 800, 1000,
                       420},
@@ -50,7 +51,8 @@ static void paint_inside(struct canvas *canvas, enum np_synth_label label, float
     paint(canvas, label, cover(canvas, distance_mm));
 }
 
-/* Distance to a sheet at `across` that ends where `beyond` becomes positive. */
+/* Distance to a sheet: `across` is the distance perpendicular to it, and the sheet ends where
+ * `beyond` becomes positive. */
 static float sheet_mm(float across, float beyond)
 {
     return beyond <= 0 ? fabsf(across) : sqrtf(across * across + beyond * beyond);
@@ -101,8 +103,8 @@ static void paint_meninges(struct canvas *canvas, const float *f)
     paint_inside(canvas, NP_SYNTH_CSF, fmaxf(f[NP_FIELD_STEM] - CANAL_MM, 2 + f[NP_FIELD_HEAD]));
 }
 
-/* Distance below the pial surface (positive inside) once sulci of this depth are cut in; they open
- * towards the surface. */
+/* Distance below the pial surface (positive inside) after sulci of this depth are cut in; sulci
+ * open towards the surface. */
 static float folded_mm(float unfolded_mm, float fold_mm, float depth_mm, float half_width_mm)
 {
     static const float OPENING_MM = 9, OPENING = 1.2f;
@@ -145,7 +147,7 @@ static void paint_cerebellum(struct canvas *canvas, const float *f)
     paint_inside(canvas, NP_SYNTH_WHITE, CORTEX_MM - pial);
 }
 
-/* Along the sulci's mouths. */
+/* Veins run along the openings of the sulci. */
 static void paint_veins(struct canvas *canvas, const float *f)
 {
     float depth = f[NP_FIELD_CEREBRUM] + 0.5f, side = f[NP_FIELD_FOLD];
@@ -159,7 +161,7 @@ static void paint_brain(struct canvas *canvas, const float *f)
 {
     float half_edge = 0.5f * canvas->options->edge_mm;
 
-    /* Between the parts of the brain, under its smooth surface. */
+    /* Fluid fills the space between the parts of the brain, under its smooth surface. */
     paint_inside(canvas, NP_SYNTH_CSF, f[NP_FIELD_HULL]);
     if (f[NP_FIELD_CEREBELLUM] < half_edge)
         paint_cerebellum(canvas, f);

@@ -1,4 +1,4 @@
-/* From the fields at one place to what is there: labels, intensity and brain. Private to synth. */
+/* Tissue from the fields at one position: label, intensity and share of brain. Private to synth. */
 #ifndef NP_SYNTH_TISSUE_H
 #define NP_SYNTH_TISSUE_H
 

@@ -32,9 +32,9 @@ struct np_waves np_waves_make(struct np_random *random, int n, double shortest_m
 }
 
 /*
- * A rounded triangle wave of `turns`, -1 to 1, twice differentiable: as good as a cosine here, and
- * several times faster. With the triangle v it is v (3 - v²) / 2; its mean square is 0.486.
- * `slope` gets the derivative per turn.
+ * A rounded triangle wave of `turns`, -1 to 1, twice differentiable: it serves as well as a cosine
+ * here and is several times faster. With the triangle v it is v (3 - v²) / 2; its mean square is
+ * 0.486. `slope` gets the derivative per turn.
  */
 static double wave(double turns, double *slope)
 {
