@@ -151,7 +151,7 @@ static void close_run_span(struct np_run *run, struct np_span **span)
     }
     bool sampled = np_sampler_keeps(&run->sampler, *span);
     np_span_set_sampled(*span, sampled);
-    np_trace_tell_sampling(run->trace, &(*span)->trace_id, sampled);
+    np_trace_log_sampling(run->trace, &(*span)->trace_id, sampled);
     np_span_end(run->trace, span);
 }
 

@@ -76,7 +76,7 @@ void np_active_settle_trace(struct np_active *active, struct np_span *root)
 
     np_span_set_sampled(root, sampled);
     np_active_note_root(active, root);
-    np_trace_tell_sampling(active->run->trace, &root->trace_id, sampled);
+    np_trace_log_sampling(active->run->trace, &root->trace_id, sampled);
 }
 
 void np_active_settle_span(struct np_active *active, const struct np_error *failure)

@@ -1,6 +1,6 @@
 /*
- * Lists of attributes. Keys and texts are copied one after another into blocks that belong to the
- * list: a span with ten attributes makes two requests for memory, not twenty.
+ * Lists of attributes. Keys and texts are copied into blocks that belong to the list: a span with
+ * ten attributes makes two requests for memory, not twenty.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ struct np_text_block {
     char byte[];
 };
 
-/* Room for `n` bytes that stays where it is until the list is released. */
+/* Reserve `n` bytes that do not move until the list is released. */
 static char *reserve(struct np_attrs *attrs, size_t n)
 {
     struct np_text_block *block = attrs->text;
@@ -33,7 +33,7 @@ static char *reserve(struct np_attrs *attrs, size_t n)
     return room;
 }
 
-/* A copy of `*length` bytes in the list's memory, made UTF-8 where they are not. */
+/* Copy `*length` bytes into the list's memory; invalid UTF-8 is replaced. */
 static const char *keep(struct np_attrs *attrs, const char *text, size_t *length)
 {
     if (np_printable_prefix(text, *length) == *length)
@@ -51,7 +51,7 @@ static struct np_attr *find(const struct np_attrs *attrs, const char *key, size_
     return NULL;
 }
 
-/* The attribute of this key, or a new one at the end. */
+/* The attribute with this key, or a new one at the end. */
 static struct np_attr *slot(struct np_attrs *attrs, const char *key, enum np_attr_type type)
 {
     size_t length = strlen(key);
@@ -125,7 +125,7 @@ void np_attrs_copy(const struct np_attrs *from, struct np_attrs *to)
     to->n_dropped += from->n_dropped;
 }
 
-/* Bytes of the first `most` characters of valid UTF-8. */
+/* Length in bytes of the first `most` characters of valid UTF-8. */
 static size_t cut_at(const char *text, int64_t most)
 {
     size_t n = 0;

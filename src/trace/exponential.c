@@ -1,8 +1,9 @@
 /*
  * Exponential histograms.
- *   1. A value's bucket at the present scale is the number of factors below it, rounded up, less 1.
- *   2. When it and the buckets in use would span more than there are, lower the scale until they
- *      fit: each step halves indices and adds neighbours.
+ *   1. The bucket of a value at the present scale is the number of factors below it, rounded up,
+ *      minus 1.
+ *   2. When the bucket and the buckets in use would span more than there are, lower the scale until
+ *      they fit: each step halves the indices and merges neighbours.
  */
 #include <float.h>
 #include <math.h>
@@ -12,9 +13,9 @@
 
 /*
  * ceil(log2(value) * 2^scale) - 1, so that bucket i ends at 2^((i + 1) 2^-scale), inclusive. A
- * power of two is an end at every scale and is found without rounding; elsewhere the logarithm may
- * be a last digit off, which the specification allows. Subnormal values count as the smallest
- * normal one.
+ * power of two is the end of a bucket at every scale and is found without rounding. For other
+ * values the logarithm may have an error in its last digit, which the specification allows.
+ * Subnormal values count as the smallest normal one.
  */
 static int32_t bucket_of(double value, int32_t scale)
 {
@@ -29,7 +30,7 @@ static int32_t bucket_of(double value, int32_t scale)
     return (int32_t)ceil(ldexp(log2(fmax(value, DBL_MIN)), scale)) - 1;
 }
 
-/* How many scales must go until [low, high] fits. */
+/* The number of steps by which the scale must be lowered until [low, high] fits. */
 static int32_t surplus(int32_t low, int32_t high)
 {
     int32_t steps = 0;
@@ -54,7 +55,7 @@ static void lower_scale(struct np_exponential *histogram, int32_t steps)
     histogram->scale -= steps;
 }
 
-/* Make room for `index`, which fits. */
+/* Extend the buckets to `index`, which fits. */
 static void extend(struct np_exponential *histogram, int32_t index)
 {
     if (histogram->n == 0) {

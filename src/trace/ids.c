@@ -8,7 +8,8 @@
 #include "base/random.h"
 #include "trace/trace.h"
 
-/* A kernel without getrandom gives ids from clock and process: good enough to tell spans apart. */
+/* A kernel without getrandom gives ids from clock and process id: good enough to distinguish
+ * spans. */
 static void fill_from_clock(uint8_t *byte, size_t n)
 {
     static uint64_t stream;
@@ -31,9 +32,9 @@ static void fill_from_system(uint8_t *byte, size_t n)
 }
 
 /*
- * A system call for each id would be the dearest part of a span, so entropy comes a kilobyte at a
- * time. Each thread has its own, and a forked child drops what it inherited: it would give out its
- * parent's ids.
+ * A system call for each id would be the most expensive part of a span, so entropy is read a
+ * kilobyte at a time. Each thread has its own store, and a forked child discards the inherited one:
+ * it would repeat its parent's ids.
  */
 enum { STORE_BYTES = 1024 };
 
@@ -110,7 +111,7 @@ static int nibble(char c)
     return -1;
 }
 
-/* The first 2n characters; what follows them is the caller's affair. */
+/* Decode the first 2n characters; the caller checks the rest. */
 static bool from_hex(const char *hex, uint8_t *byte, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -164,8 +165,8 @@ bool np_span_id_is_zero(const struct np_span_id *id)
 }
 
 /*
- * Version, trace id, parent id, flags, at fixed places. Version 00 ends there; a later one may go
- * on after another dash, and ff is forbidden. Capital letters are not allowed.
+ * Version, trace id, parent id and flags are at fixed positions. Version 00 ends there; a later
+ * version may continue after another dash; ff is forbidden. Capital letters are not allowed.
  */
 bool np_traceparent_parse(const char *text, struct np_trace_id *trace_id,
                           struct np_span_id *span_id, uint32_t *flags)

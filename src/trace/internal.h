@@ -1,4 +1,4 @@
-/* What trace.c, span.c and metric.c share. */
+/* Types and functions that trace.c, span.c and metric.c share. */
 #ifndef NP_TRACE_INTERNAL_H
 #define NP_TRACE_INTERNAL_H
 
@@ -21,21 +21,21 @@ struct np_trace {
     enum np_exemplar_filter exemplars;
     struct np_observer observer[NP_TRACE_MOST_OBSERVERS];
     size_t n_observers;
-    struct np_random random;    /* which exemplars stay */
-    int64_t start_ns;           /* all cumulative series count from here */
-    int64_t last_collection_ns; /* differences count from here */
-    /* One per time series, in order of metric name, then attributes: found by bisection, and sent
-     * in this order. */
+    struct np_random random;    /* chooses the exemplars to keep */
+    int64_t start_ns;           /* start of all cumulative series */
+    int64_t last_collection_ns; /* start of all delta series */
+    /* One per time series, sorted by metric name, then attributes: searched by bisection,
+     * exported in this order. */
     struct np_series **series;
     size_t n_series, capacity;
 };
 
-/* Tell the sinks of a record that no limit of a user's shortens. */
+/* Pass a log record to the sinks without the user's limits. */
 void np_trace_log_unlimited(struct np_trace *trace, const struct np_log_record *record);
 
 void np_series_freep(struct np_series **series);
 
-/* Count a value > 0 (trace/exponential.c). */
+/* Record a value > 0 (trace/exponential.c). */
 void np_exponential_count(struct np_exponential *histogram, double value);
 
 #endif

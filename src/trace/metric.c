@@ -1,9 +1,9 @@
 /*
  * Aggregation of measurements into time series.
  *
- * A series is a metric and a set of attributes, whatever their order. Series are kept sorted, so
- * that one is found by bisection among the thousands of a large cohort, and so that what is sent
- * does not depend on the order in which measurements came.
+ * A series is a metric and a set of attributes, in any order. Series are kept sorted. So a search
+ * is a bisection, also among the thousands of series of a large cohort, and the exported order does
+ * not depend on the order of the measurements.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -14,10 +14,11 @@
 #include "trace/names.h"
 #include "trace/trace.h"
 
-/* The exemplars of an exponential histogram; an explicit one keeps one a bucket, others one. */
+/* An exponential histogram has this many exemplars; an explicit one has one per bucket, others
+ * have one. */
 enum { EXPONENTIAL_EXEMPLARS = 20 };
 
-/* Sums and counts: all of them, or those since the last collection. */
+/* Sums and counts: totals, or those since the last collection. */
 struct tally {
     double value;
     uint64_t count;
@@ -32,8 +33,8 @@ struct np_series {
     struct tally total, since;
     struct np_exemplar *exemplar; /* n_slots; time_ns 0 = free */
     size_t n_slots;
-    uint64_t n_offered; /* measurements that could have become one since the last collection */
-    int n_idle;         /* collections since it was set */
+    uint64_t n_offered; /* candidates for exemplars since the last collection */
+    int n_idle;         /* collections since the last measurement */
 };
 
 static void tally_done(struct tally *tally)
@@ -199,8 +200,8 @@ static void count(struct tally *tally, const struct np_metric_def *def, double v
     tally->count++;
 }
 
-/* An explicit histogram keeps the latest of each bucket; others a fair choice of what was offered
- * (Vitter 1985, doi:10.1145/3147.3165, algorithm R). */
+/* An explicit histogram keeps the latest exemplar of each bucket. Others keep a random sample of
+ * all candidates (Vitter 1985, doi:10.1145/3147.3165, algorithm R). */
 static struct np_exemplar *exemplar_slot(struct np_trace *trace, struct np_series *series,
                                          double value)
 {
@@ -241,7 +242,7 @@ void np_trace_set_metrics(struct np_trace *trace, enum np_histogram_kind histogr
 void np_metric_add(struct np_trace *trace, const struct np_metric_def *def, double value,
                    const struct np_attrs *attrs, const struct np_span *span)
 {
-    /* One NaN would spoil the sum for good, and a counter never falls. */
+    /* One NaN would make the sum NaN for ever, and a counter never decreases. */
     if (!isfinite(value) ||
         (value < 0 && (def->kind == NP_METRIC_COUNTER || def->kind == NP_METRIC_HISTOGRAM)))
         return;
@@ -253,7 +254,7 @@ void np_metric_add(struct np_trace *trace, const struct np_metric_def *def, doub
         series->total.value += value;
         series->since.value += value;
     }
-    if (value != 0 || def->kind == NP_METRIC_HISTOGRAM) /* adding nothing is no measurement */
+    if (value != 0 || def->kind == NP_METRIC_HISTOGRAM) /* adding 0 is no measurement */
         offer_exemplar(trace, series, value, span);
 }
 
@@ -320,7 +321,7 @@ static void add_point(struct collected *all, const struct np_trace *trace,
     const struct tally *tally = differs ? &series->since : &series->total;
 
     if (differs && tally->count == 0 && tally->value == 0)
-        return; /* nothing since the last time */
+        return; /* no measurement since the last collection */
     struct np_exemplar *exemplar = &all->exemplar[all->n_exemplars];
     size_t n_exemplars = gather_exemplars(series, exemplar);
     all->n_exemplars += n_exemplars;
@@ -328,7 +329,7 @@ static void add_point(struct collected *all, const struct np_trace *trace,
         .def = series->def,
         .attrs = series->attrs,
         .temporality = differs ? NP_DELTA : NP_CUMULATIVE,
-        /* a gauge has no beginning */
+        /* a gauge has no start time */
         .start_ns = series->def->kind == NP_METRIC_GAUGE ? 0
                     : differs                            ? trace->last_collection_ns
                                                          : trace->start_ns,
@@ -375,9 +376,9 @@ static void begin_again(struct np_series *series)
 }
 
 /*
- * What one session left at its end: in a cohort of thousands, all of them in each collection would
- * be most of what is recorded. Two collections tell of it, so that whoever looks once in between
- * has seen it.
+ * A series that a session set at its end. With thousands of sessions, repeating all of them in each
+ * collection would be most of the record. Two collections include them, so that a reader who polls
+ * once between two collections sees them.
  */
 static bool is_past(struct np_series *series)
 {

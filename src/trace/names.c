@@ -25,7 +25,7 @@ static const double bytes[] = {0x1p16, 0x1p18, 0x1p20, 0x1p22, 0x1p24,
 enum { N_seconds = NP_COUNT(seconds), N_bytes = NP_COUNT(bytes), N_none = 0 };
 #define none NULL
 
-/* Kinds, and whether they are observed. */
+/* Kinds, and whether a callback observes them. */
 #define KIND_COUNTER NP_METRIC_COUNTER, .is_observed = false
 #define KIND_UPDOWN NP_METRIC_UPDOWN, .is_observed = false
 #define KIND_GAUGE NP_METRIC_GAUGE, .is_observed = false
@@ -77,7 +77,7 @@ static bool is_attribute(const char *key)
     return false;
 }
 
-/* What follows "fileN.", or `key` itself. */
+/* The part after "fileN.", or `key` itself. */
 static const char *without_file(const char *key)
 {
     static const char prefix[] = "file";

@@ -35,7 +35,7 @@ static void measure_cpu(struct np_trace *trace)
            seconds(&own.ru_stime, &ended.ru_stime));
 }
 
-/* The number after `word` in a file of /proc; -1 when it is not there. */
+/* The number after `word` in a file of /proc; -1 when it is missing. */
 static int64_t number_after(const char *text, const char *word)
 {
     const char *at = strstr(text, word);
@@ -44,7 +44,7 @@ static int64_t number_after(const char *text, const char *word)
     return at && sscanf(at + strlen(word), "%lld", &value) == 1 ? value : -1;
 }
 
-/* The kernel adds the bytes of children that were waited for. */
+/* The kernel includes the bytes of children that were waited for. */
 static void measure_disk(struct np_trace *trace)
 {
     NP_AUTO(np_str_done) struct np_str text = {0};
@@ -75,7 +75,7 @@ static bool add_usage(pid_t pid, struct usage *sum)
     int64_t resident_kib = number_after(np_str_text(&text), "\nVmRSS:");
     int64_t virtual_kib = number_after(np_str_text(&text), "\nVmSize:");
     if (resident_kib < 0 || virtual_kib < 0)
-        return false; /* it has ended, and nobody waited for it yet */
+        return false; /* a zombie: it has ended, but was not waited for */
     sum->resident_bytes += resident_kib * 1024;
     sum->virtual_bytes += virtual_kib * 1024;
     return true;

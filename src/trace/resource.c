@@ -17,7 +17,7 @@ static const char *environment(const char *name)
     return value && *value ? value : NULL;
 }
 
-/* The kernel's machine name -> the semantic conventions' host.arch. */
+/* The kernel's machine name -> the value of host.arch in the semantic conventions. */
 static const struct {
     const char *machine, *arch;
 } arches[] = {
@@ -41,7 +41,7 @@ static void add_host(struct np_attrs *out)
     np_attrs_string(out, NP_KEY_OS_VERSION, system.release);
 }
 
-/* The number where the name is not known, as often in containers. */
+/* The user id where the user name is unknown, as in many containers. */
 static void add_owner(struct np_attrs *out)
 {
     char buffer[4096], number[24];
@@ -67,7 +67,7 @@ static void add_process(struct np_attrs *out)
     np_attrs_string(out, NP_KEY_PROCESS_EXECUTABLE_PATH, path);
 }
 
-/* Docker and Podman mount files from a folder that is named after the container. */
+/* Docker and Podman mount files from a folder whose name is the container's id. */
 static void add_container_id(struct np_attrs *out)
 {
     enum { ID = 64 };
@@ -102,7 +102,7 @@ static void add_daemon_container(struct np_attrs *out)
     }
 }
 
-/* Apptainer sets both names, so its own is asked first. */
+/* Apptainer sets the variables of both programs, so its own is read first. */
 static void add_container(struct np_attrs *out)
 {
     static const struct {
@@ -137,7 +137,8 @@ static void add_slurm(struct np_attrs *out)
         np_attrs_string(out, table[i].key, environment(table[i].variable));
 }
 
-/* `n` bytes at `text` without the blanks around them, "%2C" decoded; false when it is malformed. */
+/* Decode "%2C" in `n` bytes at `text`, without surrounding blanks; false when the text is
+ * malformed. */
 static bool percent_decode(const char *text, size_t n, struct np_str *out)
 {
     while (n > 0 && (*text == ' ' || *text == '\t')) {
@@ -155,7 +156,7 @@ static bool parse_pair(const char *text, size_t n, struct np_attrs *out)
     const char *equals = memchr(text, '=', n);
 
     if (!equals)
-        return n == strspn(text, " \t"); /* nothing between two commas */
+        return n == strspn(text, " \t"); /* an empty entry between two commas */
     if (!percent_decode(text, (size_t)(equals - text), &key) || key.length == 0)
         return false;
     if (!percent_decode(equals + 1, n - (size_t)(equals + 1 - text), &value))
@@ -188,7 +189,7 @@ static void add_environment(struct np_attrs *out, struct np_str *warning)
                    "OTEL_RESOURCE_ATTRIBUTES: expected key=value pairs separated by commas, with "
                    "other characters percent-encoded (%2C); the variable is ignored");
     np_attrs_string(out, NP_KEY_SERVICE_NAME, environment("OTEL_SERVICE_NAME"));
-    /* as it was called until 2024 */
+    /* its name until 2024 */
     const struct np_attr *older = np_attrs_find(out, "deployment.environment");
     if (older && older->type == NP_ATTR_STRING &&
         !np_attrs_find(out, NP_KEY_DEPLOYMENT_ENVIRONMENT_NAME))
@@ -208,6 +209,7 @@ void np_resource_detect(const struct np_resource_facts *facts, struct np_attrs *
     add_container(out);
     add_slurm(out);
     add_environment(out, warning);
-    /* Whoever sends the record later goes by it: no variable makes a run more open than it was. */
+    /* A later sender follows this value: no environment variable can make it send more than the
+     * run allowed. */
     np_attrs_string(out, NP_KEY_NEURO_TELEMETRY_ID, facts->telemetry_id);
 }

@@ -1,11 +1,11 @@
-/* What a run is, seen from outside: the resource that all its observations belong to. */
+/* The OpenTelemetry resource of a run, which all its observations share. */
 #ifndef NP_TRACE_RESOURCE_H
 #define NP_TRACE_RESOURCE_H
 
 #include "base/str.h"
 #include "trace/trace.h"
 
-/* What only the caller knows; NULL members are left out. */
+/* Facts that the caller provides; NULL members are left out. */
 struct np_resource_facts {
     const char *service_version;
     const char *instance_id; /* UUID, new for each process */
@@ -16,10 +16,11 @@ struct np_resource_facts {
 
 /*
  * Add to `out`: service.*, host.*, process.*, container.* (inside Apptainer or Singularity),
- * slurm.* (inside a job), vcs.*, neuro.dataset.name. The command line is left out: it may hold
- * labels. OTEL_RESOURCE_ATTRIBUTES ("key=value,…", percent-encoded) replaces what was detected, and
- * OTEL_SERVICE_NAME beats it for service.name; empty is as unset. A value that cannot be parsed is
- * discarded whole, as the specification asks, and `warning` (may be NULL) gets a sentence.
+ * slurm.* (inside a job), vcs.*, neuro.dataset.name. The command line is left out because it may
+ * contain labels. OTEL_RESOURCE_ATTRIBUTES ("key=value,…", percent-encoded) overrides detected
+ * values, and OTEL_SERVICE_NAME overrides service.name; an empty variable counts as unset. If a
+ * value cannot be parsed, the whole variable is ignored, as the specification asks, and `warning`
+ * (may be NULL) gets a sentence.
  */
 void np_resource_detect(const struct np_resource_facts *facts, struct np_attrs *out,
                         struct np_str *warning);

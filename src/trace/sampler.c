@@ -9,7 +9,7 @@
 
 enum { RANDOM_BYTES = 7 };
 
-/* The id's last 56 bits against a threshold below which traces are left out: R >= T. */
+/* Compare the id's last 56 bits with a threshold: R >= T means that the trace is sent. */
 static bool is_in_ratio(const struct np_trace_id *id, double ratio)
 {
     uint64_t random = 0;
@@ -34,8 +34,7 @@ void np_span_set_sampled(struct np_span *span, bool sampled)
         sampled ? span->flags | NP_FLAG_SAMPLED : span->flags & ~(uint32_t)NP_FLAG_SAMPLED;
 }
 
-void np_trace_tell_sampling(struct np_trace *trace, const struct np_trace_id *trace_id,
-                            bool sampled)
+void np_trace_log_sampling(struct np_trace *trace, const struct np_trace_id *trace_id, bool sampled)
 {
     NP_AUTO(np_log_record_done)
     struct np_log_record record = {
@@ -47,5 +46,5 @@ void np_trace_tell_sampling(struct np_trace *trace, const struct np_trace_id *tr
 
     np_attrs_string(&record.attrs, NP_KEY_EVENT_NAME, NP_EVENT_SAMPLING);
     np_attrs_bool(&record.attrs, NP_KEY_NEURO_SAMPLED, sampled);
-    np_trace_log_unlimited(trace, &record); /* it is for us to read */
+    np_trace_log_unlimited(trace, &record); /* this record is for our own sender */
 }

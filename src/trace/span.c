@@ -12,7 +12,7 @@ static char *copy_or_null(const char *text)
     return text ? np_xstrdup(text) : NULL;
 }
 
-/* A copy of `link`. */
+/* Add a copy of `link`. */
 static void add_link(struct np_span *span, const struct np_span_link *link)
 {
     span->link = np_xrealloc(span->link, (span->n_links + 1) * sizeof(*span->link));
@@ -105,7 +105,7 @@ void np_span_end(struct np_trace *trace, struct np_span **address)
         return;
     if (span->end_ns == 0) {
         int64_t now_ns = np_clock_unix_ns();
-        /* The wall clock may have been set back meanwhile. */
+        /* The wall clock may have been set back since the start. */
         span->end_ns = now_ns > span->start_ns ? now_ns : span->start_ns;
     }
     np_trace_span_end(trace, span);
@@ -143,7 +143,8 @@ void np_traceparent_format(const struct np_span *span, char out[NP_TRACEPARENT_T
              (unsigned)(span->flags & NP_FLAG_W3C));
 }
 
-/* What a member's key and value may hold: https://www.w3.org/TR/trace-context/ section 3.3.1. */
+/* The characters that a key and a value may have: https://www.w3.org/TR/trace-context/ section
+ * 3.3.1. */
 static bool is_member(const char *text, size_t n)
 {
     enum { MOST_KEY = 256, MOST_VALUE = 256 };

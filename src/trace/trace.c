@@ -85,7 +85,7 @@ void np_trace_set_limits(struct np_trace *trace, const struct np_trace_limits *l
     trace->limits = *limits;
 }
 
-/* Whether a list is within its limits, as nearly all are. */
+/* True when a list is within its limits, which is the usual case. */
 static bool fits(const struct np_attrs *attrs, int64_t most_attributes, int64_t most_characters)
 {
     if (most_attributes >= 0 && (int64_t)attrs->n > most_attributes)
@@ -109,7 +109,7 @@ static bool span_fits(const struct np_span *span, const struct np_trace_limits *
     return true;
 }
 
-/* Of `n` at most `most`; the rest is added to `*n_dropped`. */
+/* At most `most` of `n`; the rest is added to `*n_dropped`. */
 static size_t at_most(size_t n, int64_t most, uint32_t *n_dropped)
 {
     if (most < 0 || (int64_t)n <= most)
@@ -120,11 +120,11 @@ static size_t at_most(size_t n, int64_t most, uint32_t *n_dropped)
 
 typedef void span_call(void *self, const struct np_span *span);
 
-/* `call` with a copy of the span that keeps to the limits. */
+/* Call `call` with a copy of the span that respects the limits. */
 static void with_limits(const struct np_span *span, const struct np_trace_limits *limits,
                         span_call *call, void *self)
 {
-    struct np_span copy = *span; /* borrows all but what is made anew here */
+    struct np_span copy = *span; /* borrows everything except the members that are copied below */
 
     copy.attrs = (struct np_attrs){0};
     np_attrs_copy_limited(&span->attrs, limits->span_attributes, limits->span_characters,
@@ -220,7 +220,7 @@ void np_trace_log(struct np_trace *trace, const struct np_span *span, enum np_se
     int length = vasprintf(&text, format, args);
     va_end(args);
     if (length < 0)
-        text = np_xstrdup(format); /* better the pattern than nothing */
+        text = np_xstrdup(format); /* without memory, log the unformatted pattern */
     record.body = np_utf8_clean(text);
     if (span) {
         record.trace_id = span->trace_id;

@@ -1,10 +1,10 @@
 /*
- * What is observed of a run: spans, log records, metrics; the model and its aggregation, no
- * encoding, no I/O. Terms and semantics are OpenTelemetry's (specification 1.5x). A trace hands
- * what is observed to sinks.
+ * Spans, log records and metrics of a run: their model and aggregation, without encoding and I/O.
+ * Terms and semantics are OpenTelemetry's (specification 1.5x). A trace passes observations to
+ * sinks.
  *
- * Ownership: everything given to a sink is borrowed for the call. Texts that are handed in are
- * copied. Threads: a trace, and the spans that are ended in it, belong to one thread.
+ * Ownership: a sink borrows its arguments for the call. Texts from callers are copied.
+ * Threads: a trace, and the spans that end in it, belong to one thread.
  * Cost: a span with ten attributes from start to end takes well under a microsecond without sinks
  * (tests/bench/spans.c).
  */
@@ -41,25 +41,25 @@ struct np_attr {
     } value;
 };
 
-/* A list of attributes; {0} is empty. Setting a key again replaces its value. Its texts lie in a
- * few blocks of memory that are released together with it. */
+/* A list of attributes; {0} is empty. Setting a key again replaces its value. Texts are in a few
+ * blocks of memory that are released with the list. */
 struct np_attrs {
     struct np_attr *item;
     size_t n, capacity;
     struct np_text_block *text;
-    uint32_t n_dropped; /* attributes that a limit kept out */
+    uint32_t n_dropped; /* attributes beyond a limit */
 };
 
 void np_attrs_string(struct np_attrs *attrs, const char *key,
-                     const char *value); /* NULL value: nothing; made UTF-8 */
+                     const char *value); /* a NULL value adds nothing; invalid UTF-8 is replaced */
 void np_attrs_int(struct np_attrs *attrs, const char *key, int64_t value);
 void np_attrs_double(struct np_attrs *attrs, const char *key, double value);
 void np_attrs_bool(struct np_attrs *attrs, const char *key, bool value);
 const struct np_attr *np_attrs_find(const struct np_attrs *attrs, const char *key);
 void np_attrs_copy(const struct np_attrs *from, struct np_attrs *to); /* adds all of `from` */
 
-/* Add at most `most_attributes` of `from`, string values cut to `most_characters` (-1 = any number
- * of either); what was left out is counted in to->n_dropped. */
+/* Add at most `most_attributes` of `from`, string values cut to `most_characters` (-1 = no
+ * limit). Attributes left out are counted in to->n_dropped. */
 void np_attrs_copy_limited(const struct np_attrs *from, int64_t most_attributes,
                            int64_t most_characters, struct np_attrs *to);
 void np_attrs_done(struct np_attrs *attrs);
@@ -71,7 +71,7 @@ enum np_span_status { NP_STATUS_UNSET = 0, NP_STATUS_OK = 1, NP_STATUS_ERROR = 2
 enum np_span_flag {
     NP_FLAG_SAMPLED = 1,
     NP_FLAG_W3C = 0xff,
-    NP_FLAG_PARENT_KNOWN = 1 << 8, /* the next bit says something */
+    NP_FLAG_PARENT_KNOWN = 1 << 8, /* the next bit is valid */
     NP_FLAG_PARENT_REMOTE = 1 << 9,
 };
 
@@ -87,7 +87,7 @@ struct np_span_link {
     char *trace_state; /* owned, may be NULL */
 };
 
-/* A span, open (end_ns 0) or ended. Plain data: the sinks read all of it. */
+/* A span, open (end_ns 0) or ended. Plain data: sinks read all of it. */
 struct np_span {
     struct np_trace_id trace_id;
     struct np_span_id span_id;
@@ -103,10 +103,10 @@ struct np_span {
     size_t n_events;
     struct np_span_link *link;
     size_t n_links;
-    uint32_t n_events_dropped, n_links_dropped; /* that a limit kept out */
+    uint32_t n_events_dropped, n_links_dropped; /* dropped because of a limit */
 };
 
-/* The most of each that sinks are given; -1 = any number. Characters are Unicode's. */
+/* Limits on what sinks receive; -1 = no limit. Characters are Unicode's. */
 struct np_trace_limits {
     int64_t span_attributes, span_characters;
     int64_t span_events, span_links, event_attributes;
@@ -154,7 +154,7 @@ struct np_metric_def {
     const char *unit; /* UCUM */
     const char *description;
     enum np_metric_kind kind;
-    bool is_observed; /* read when metrics are collected (OpenTelemetry's asynchronous kinds) */
+    bool is_observed; /* set by a callback at collection (OpenTelemetry's asynchronous kinds) */
     bool is_integer;
     const double *bound; /* histogram: ascending upper bounds */
     size_t n_bounds;
@@ -169,9 +169,9 @@ struct np_exemplar {
 };
 
 /*
- * Buckets that grow by a factor of 2^(2^-scale): bucket i holds values in (b^(offset + i),
- * b^(offset + i + 1)], b the factor. When 160 do not reach, the scale is lowered, which merges
- * pairs. OpenTelemetry's exponential histogram; values are not negative here.
+ * OpenTelemetry's exponential histogram, for values >= 0. Buckets grow by a factor b =
+ * 2^(2^-scale): bucket i holds values in (b^(offset + i), b^(offset + i + 1)]. When 160 buckets do
+ * not suffice, the scale is lowered, which merges pairs of buckets.
  */
 enum { NP_EXPONENTIAL_BUCKETS = 160, NP_EXPONENTIAL_SCALE = 20 };
 
@@ -179,13 +179,13 @@ struct np_exponential {
     int32_t scale;
     uint64_t zero_count;
     int32_t offset;
-    uint32_t n; /* buckets in use; 0 = only zeros were seen */
+    uint32_t n; /* buckets in use; 0 = all values were 0 */
     uint64_t bucket[NP_EXPONENTIAL_BUCKETS];
 };
 
 enum np_temporality { NP_CUMULATIVE, NP_DELTA };
 
-/* One time series: since start_ns (0 for a gauge, which has no beginning). */
+/* One time series from start_ns (0 for a gauge, which has no start). */
 struct np_metric_point {
     const struct np_metric_def *def;
     struct np_attrs attrs;
@@ -200,20 +200,20 @@ struct np_metric_point {
     size_t n_exemplars;
 };
 
-/* Which series a sink wants as differences since the last collection: none, counters and
- * histograms, or those of them that are not observed. Up-down counters are always cumulative. */
+/* The series that a sink receives as delta (since the last collection): none, all counters and
+ * histograms, or only the synchronous ones of them. Up-down counters are always cumulative. */
 enum np_temporality_preference { NP_PREFER_CUMULATIVE, NP_PREFER_DELTA, NP_PREFER_LOW_MEMORY };
 
 enum np_histogram_kind { NP_HISTOGRAM_EXPLICIT, NP_HISTOGRAM_EXPONENTIAL };
 
-/* Which measurements may become exemplars: those in a sampled span, all, none. */
+/* The measurements that may become exemplars: those in a sampled span, all, none. */
 enum np_exemplar_filter { NP_EXEMPLARS_TRACED, NP_EXEMPLARS_ALL, NP_EXEMPLARS_NONE };
 
 /*
- * Where observations go. NULL members = not interested. Calls return nothing: a sink keeps its own
- * health. span_start comes when a span opens (so that a killed run's spans are known), span_end
- * when it is complete. A sink may hold back what it was told until settle: whoever tells it calls
- * that before waiting, and before anything that may end the process.
+ * A receiver of observations. NULL members are not called. Calls return nothing: a sink keeps its
+ * own error state. span_start is called when a span opens (so that the spans of a killed run are
+ * known), span_end when it is complete. A sink may buffer until settle: the program calls it before
+ * it waits and before anything that may end the process.
  */
 struct np_trace_sink {
     void *self;
@@ -222,9 +222,9 @@ struct np_trace_sink {
     void (*log)(void *self, const struct np_log_record *record);
     void (*metrics)(void *self, const struct np_metric_point *point, size_t n_points);
     enum np_temporality_preference temporality; /* of these points */
-    void (*settle)(void *self);                 /* hold back nothing */
-    void (*flush)(void *self);                  /* settle, and wait until it is safe */
-    void (*close)(void *self);                  /* flush and release self */
+    void (*settle)(void *self);                 /* pass on everything that is buffered */
+    void (*flush)(void *self);                  /* settle, and wait until the data are on disk */
+    void (*close)(void *self);                  /* flush, then release self */
 };
 
 enum { NP_TRACE_MOST_SINKS = 4 };
@@ -234,12 +234,12 @@ struct np_trace;
 /* A trace without sinks; `resource` is copied. Never NULL. */
 struct np_trace *np_trace_new(const struct np_attrs *resource);
 
-/* Close the sinks and release all. Open spans are the caller's affair. */
+/* Close the sinks and release all memory. The caller must end or release open spans. */
 void np_trace_freep(struct np_trace **trace);
 void np_trace_add_sink(struct np_trace *trace, struct np_trace_sink sink);
 const struct np_attrs *np_trace_resource(const struct np_trace *trace);
 
-/* Unlimited until this is called. */
+/* Without this call there are no limits. */
 void np_trace_set_limits(struct np_trace *trace, const struct np_trace_limits *limits);
 void np_trace_settle(struct np_trace *trace);
 void np_trace_flush(struct np_trace *trace);
@@ -255,8 +255,8 @@ bool np_span_id_parse(const char *hex, struct np_span_id *id);
 bool np_trace_id_is_zero(const struct np_trace_id *id);
 bool np_span_id_is_zero(const struct np_span_id *id);
 
-/* W3C traceparent ("00-<32 hex>-<16 hex>-<2 hex>") into the parts; false when it is not valid (it
- * is then ignored). */
+/* Parse a W3C traceparent ("00-<32 hex>-<16 hex>-<2 hex>") into its parts; false when it is not
+ * valid (it is then ignored). */
 bool np_traceparent_parse(const char *text, struct np_trace_id *trace_id,
                           struct np_span_id *span_id, uint32_t *flags);
 
@@ -268,24 +268,23 @@ void np_traceparent_format(const struct np_span *span, char out[NP_TRACEPARENT_T
 bool np_tracestate_is_valid(const char *text);
 
 /*
- * What the environment says of a parent elsewhere: TRACEPARENT and TRACESTATE. True when there is a
- * valid one; `span` (new, a root) is then its child. A tracestate that is not valid is left out.
+ * Read a remote parent from the environment: TRACEPARENT and TRACESTATE. True when there is a valid
+ * one; `span` (new, a root) then becomes its child. An invalid tracestate is ignored.
  */
 bool np_span_join_environment(struct np_span *span);
 
-/* Set TRACEPARENT and TRACESTATE for processes that are started from here on. BAGGAGE stays as it
- * was given. */
+/* Set TRACEPARENT and TRACESTATE for child processes that start after this call. BAGGAGE is
+ * unchanged. */
 void np_span_export_environment(const struct np_span *span);
 
 /*
- * Open a span as child of `parent` (NULL = root of a new trace; a parent elsewhere is a struct
- * np_span with ids, flags and trace_state alone). The caller owns it and ends it with np_span_end.
- * Sinks are told of the start only by np_span_begin, once attributes that belong to the start are
- * set.
+ * Open a span as child of `parent` (NULL = root of a new trace; a remote parent is a struct np_span
+ * with ids, flags and trace_state only). The caller owns it and ends it with np_span_end. Sinks get
+ * the start from np_span_begin, after the attributes of the start are set.
  */
 struct np_span *np_span_new(const char *name, const struct np_span *parent);
 
-/* A copy of its own, without its events; released by np_span_freep. */
+/* An independent copy without events; release it with np_span_freep. */
 struct np_span *np_span_copy(const struct np_span *span);
 void np_span_begin(struct np_trace *trace, struct np_span *span);
 void np_span_event(struct np_span *span, const char *name, const struct np_attrs *attrs);
@@ -294,14 +293,14 @@ void np_span_link(struct np_span *span, const struct np_span *other);
 /* The `exception` event and status Error with error.type, neuro.error.code and the sentence. */
 void np_span_fail(struct np_span *span, const struct np_error *err);
 
-/* Set the end time (unless set), tell the sinks, release; nulls the pointer. Accepts a pointer to
- * NULL. */
+/* Set the end time (unless set), pass the span to the sinks, and release it; the pointer becomes
+ * NULL. Accepts a pointer to NULL. */
 void np_span_end(struct np_trace *trace, struct np_span **span);
 
-/* Release without telling anyone. */
+/* Release a span without passing it to sinks. */
 void np_span_freep(struct np_span **span);
 
-/* Tell the sinks of a span or a record that came from elsewhere (a worker), as it is. */
+/* Pass a span or a record from another process (a worker) to the sinks, unchanged. */
 void np_trace_span_start(struct np_trace *trace, const struct np_span *span);
 void np_trace_span_end(struct np_trace *trace, const struct np_span *span);
 void np_trace_log_record(struct np_trace *trace, const struct np_log_record *record);
@@ -311,32 +310,31 @@ void np_trace_log(struct np_trace *trace, const struct np_span *span, enum np_se
                   const struct np_attrs *attrs, const char *format, ...) NP_PRINTF(5, 6);
 void np_log_record_done(struct np_log_record *record);
 
-/* How metrics are aggregated; call it before anything is measured. */
+/* Set how metrics are aggregated; call it before the first measurement. */
 void np_trace_set_metrics(struct np_trace *trace, enum np_histogram_kind histogram,
                           enum np_exemplar_filter exemplars);
 
-/* Aggregate. A value that is not finite, would make a counter fall, or is negative in a histogram,
- * is passed over. `attrs` select the series (copied when new; NULL = none); `span` gives the
- * exemplar (may be NULL). */
+/* Aggregate a measurement. A value is ignored when it is not finite, would decrease a counter,
+ * or is negative in a histogram. `attrs` select the series (copied when new; NULL = none);
+ * `span` gives the exemplar (may be NULL). */
 void np_metric_add(struct np_trace *trace, const struct np_metric_def *def, double value,
                    const struct np_attrs *attrs, const struct np_span *span);
-/* Gauge, or an observed counter or up-down counter: the last value counts. */
+/* For gauges and asynchronous counters and up-down counters: the last value counts. */
 void np_metric_set(struct np_trace *trace, const struct np_metric_def *def, double value,
                    const struct np_attrs *attrs);
 
-/* Call `observe` before each collection: it sets what is observed. */
+/* Call `observe` before each collection, to set the asynchronous metrics. */
 enum { NP_TRACE_MOST_OBSERVERS = 8 };
 void np_trace_add_observer(struct np_trace *trace,
                            void (*observe)(void *self, struct np_trace *trace), void *self);
 
-/* No longer call the observers with this `self`. */
+/* Remove the observers with this `self`. */
 void np_trace_remove_observer(struct np_trace *trace, const void *self);
 
 /* Send the state of all series to the sinks. */
 void np_trace_collect(struct np_trace *trace);
 
-/* Give the state of all series to `use`, cumulative, and change nothing:
- * for who asks in between. */
+/* Pass the cumulative state of all series to `use`, between collections; changes nothing. */
 void np_trace_snapshot(struct np_trace *trace,
                        void (*use)(void *self, const struct np_metric_point *point,
                                    size_t n_points),

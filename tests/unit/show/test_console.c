@@ -28,7 +28,7 @@ static char *written(unsigned traces, unsigned logs, unsigned metrics,
     np_attrs_string(&span->attrs, "bids.participant", "SECRET");
     np_error_set(&err, NP_EMETHOD, "no \"brain\"\n");
     np_span_fail(span, &err);
-    np_trace_tell_sampling(trace, &span->trace_id, true); /* must not be written */
+    np_trace_log_sampling(trace, &span->trace_id, true); /* must not be written */
     np_trace_log(trace, span, NP_WARN, NULL, "a sentence on sub-SECRET");
     np_span_end(trace, &span);
     np_metric_add(trace, &def, 3, NULL, NULL);

@@ -124,7 +124,7 @@ TEST(the_decision_is_a_log_record_of_the_trace)
 
     np_trace_set_limits(trace, &none); /* which are for what users add */
     np_trace_add_sink(trace, (struct np_trace_sink){.self = &seen, .log = see});
-    np_trace_tell_sampling(trace, &id, false);
+    np_trace_log_sampling(trace, &id, false);
     ok(memcmp(&id, &seen, sizeof(id)) == 0);
 }
 
