@@ -16,27 +16,27 @@
 #define NP_OUTCOMES(X)                                                                             \
     X(OK, 0, "ok", "every selected session is complete", "nothing to do", NP_RETRY_NEVER)          \
     X(SOME_FAILED, 1, "some-failed", "at least one session failed; the others are complete",       \
-      "see 'neuro-preprocess status OUTPUT_DIR --failed', mend the cause, run the same command "   \
-      "again",                                                                                     \
+      "see 'neuro-preprocess status OUTPUT_DIR --failed', fix the cause, then run the same "       \
+      "command again",                                                                             \
       NP_RETRY_AFTER_A_LOOK)                                                                       \
     X(BAD_LEVEL, 17, "bad-level", "unknown analysis level", "use participant, session or group",   \
       NP_RETRY_NEVER)                                                                              \
     X(NOTHING_SELECTED, 18, "nothing-selected", "the filters selected no files",                   \
       "check the labels, the modalities and the filter file against the dataset; --allow-empty "   \
-      "makes sessions without images no failure",                                                  \
+      "accepts sessions without images",                                                           \
       NP_RETRY_NEVER)                                                                              \
     X(USAGE, 64, "usage", "the command line is wrong", "see --help", NP_RETRY_NEVER)               \
     X(BAD_DATA, 65, "bad-data", "the input image is corrupt or unusable",                          \
-      "convert or fetch the image again, or leave it out with a filter", NP_RETRY_NEVER)           \
+      "convert or fetch the image again, or exclude it with a filter", NP_RETRY_NEVER)             \
     X(NO_INPUT, 66, "no-input", "an input is missing, unreadable, or its content was not fetched", \
       "check the path and its permissions; for a dataset of links, fetch the content first",       \
       NP_RETRY_NEVER)                                                                              \
-    X(NO_MEMORY, 69, "no-memory", "the work does not fit the memory that is allowed",              \
+    X(NO_MEMORY, 69, "no-memory", "the work does not fit the allowed memory",                      \
       "give the run more memory (--mem-gb, or the job's own limit) or fewer sessions at once "     \
       "(--parallel)",                                                                              \
       NP_RETRY_WITH_MORE_MEMORY)                                                                   \
-    X(INTERNAL, 70, "internal", "a bug in neuro-preprocess",                                       \
-      "please report it with the session's log", NP_RETRY_NEVER)                                   \
+    X(INTERNAL, 70, "internal", "a bug in neuro-preprocess", "report it with the session's log",   \
+      NP_RETRY_NEVER)                                                                              \
     X(CANT_CREATE, 73, "cant-create", "the output cannot be created",                              \
       "check that the output folder is writable and lies outside the dataset (or below its "       \
       "derivatives/)",                                                                             \
@@ -44,21 +44,21 @@
     X(IO, 74, "io", "an input/output error, or disk, quota or inodes are exhausted",               \
       "free space or inodes where the output lies, then run the same command again",               \
       NP_RETRY_AFTER_SPACE)                                                                        \
-    X(TEMPORARY, 75, "temporary", "somebody else is at it, or a passing condition",                \
+    X(TEMPORARY, 75, "temporary", "another process is using it, or a temporary condition",         \
       "run the same command again later; it is safe to requeue", NP_RETRY_YES)                     \
     X(METHOD_FAILED, 76, "method-failed",                                                          \
       "the image is readable, but a method found no plausible result",                             \
-      "look at the image; if it is what it should be, set the method's options or leave the "      \
+      "look at the image; if it is as it should be, change the method's options or leave the "     \
       "image out",                                                                                 \
       NP_RETRY_NEVER)                                                                              \
     X(CONFIG, 78, "config",                                                                        \
-      "the configuration or filter file is invalid, or does not fit what was made before",         \
-      "mend the file, or choose --rerun as the message says", NP_RETRY_NEVER)                      \
+      "the configuration or filter file is invalid, or does not match earlier results",            \
+      "correct the file, or choose --rerun as the message says", NP_RETRY_NEVER)                   \
     X(KILLED, 137, "killed", "the process was killed (by the kernel, the scheduler or a person)",  \
       "check the memory limit and the scheduler's log, then run the same command again",           \
       NP_RETRY_YES)                                                                                \
-    X(INTERRUPTED, 143, "interrupted", "stopped by a signal before it was done",                   \
-      "run the same command again: what is complete is kept", NP_RETRY_YES)
+    X(INTERRUPTED, 143, "interrupted", "stopped by a signal before it was finished",               \
+      "run the same command again; complete sessions are kept", NP_RETRY_YES)
 
 /* X(ident, outcome, short description) */
 #define NP_ERRORS(X)                                                  \

@@ -97,14 +97,14 @@ const struct np_option np_options[] = {
      .help = "Folder for the results of 'process', 'batch' and 'idps'; made when it does not "
              "exist."},
     {"input", NULL, 0, NP_OPT_LIST, NP_GROUP_PLACES, BIT(PROCESS), NP_OPT_FILE, FIELD(inputs),
-     .argument = "FILE", .help = "Images to process, another way to say 'process FILE...'."},
+     .argument = "FILE", .help = "Images to process: the same as 'process FILE...'."},
     {"input-dir", NULL, 0, NP_OPT_LIST, NP_GROUP_PLACES, BIT(BATCH),
      NP_OPT_DIRECTORY | NP_OPT_ANOTHER_WAY, FIELD(inputs), .argument = "DIR", .most = 1,
-     .help = "Folder of images to process, another way to say 'batch DIR'."},
+     .help = "Folder of images to process: the same as 'batch DIR'."},
     {"work-dir", NULL, 'w', NP_OPT_STRING, NP_GROUP_PLACES, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_DIRECTORY, FIELD(work_dir), .argument = "DIR",
-     .help = "Folder for intermediate files. There are none in this version; it is accepted "
-             "because drivers pass one."},
+     .help = "Folder for intermediate files. Accepted because drivers pass it; this version has no "
+             "intermediate files."},
     {"clean-workdir", NULL, 0, NP_OPT_FLAG, NP_GROUP_PLACES, PLANNED, NP_OPT_IN_FILE,
      FIELD(clean_workdir),
      .help = "Accepted because drivers pass it; there are no intermediate files to remove."},
@@ -119,9 +119,9 @@ const struct np_option np_options[] = {
              "no session. All when not given."},
     {"session-list", NULL, 0, NP_OPT_STRING, NP_GROUP_SELECTION, BIDS, NP_OPT_IN_FILE | NP_OPT_FILE,
      FIELD(session_list), .argument = "FILE",
-     .help = "Text file of the sessions to process, one a line: participant, tab, session. Instead "
-             "of labels, where these would select too much; what 'status --format nipoppy' writes "
-             "is such a list."},
+     .help = "Text file of the sessions to process, one per line: participant, tab, session. Use "
+             "it when lists of labels would select too much. 'status --format nipoppy' writes such "
+             "a list."},
     {"modalities", "modality", 'm', NP_OPT_LIST, NP_GROUP_SELECTION, BIDS | FILES, NP_OPT_IN_FILE,
      FIELD(modalities), .argument = "SUFFIX", .choices = modality_words,
      .help = "Kinds of images to process; for 'process' and 'batch', what an image is whose name "
@@ -131,8 +131,8 @@ const struct np_option np_options[] = {
      .help = "Anatomical images only: the same as --modalities " NP_ANATOMICAL_ARGUMENTS "."},
     {"task-id", "task-label", 't', NP_OPT_LIST, NP_GROUP_SELECTION, BIDS,
      NP_OPT_IN_FILE | NP_OPT_LABEL, FIELD(tasks), .argument = "LABEL", .prefix = "task-",
-     .help = "Tasks to process. Anatomical images have none, so it changes nothing in this "
-             "version."},
+     .help = "Tasks to process. Anatomical images have no task, so this option changes nothing in "
+             "this version."},
     {"run-id", "run-label", 0, NP_OPT_LIST, NP_GROUP_SELECTION, BIDS, NP_OPT_IN_FILE | NP_OPT_LABEL,
      FIELD(runs), .argument = "INDEX", .prefix = "run-", .help = "Runs to process."},
     {"echo-idx", NULL, 0, NP_OPT_LIST, NP_GROUP_SELECTION, BIDS, NP_OPT_IN_FILE | NP_OPT_LABEL,
@@ -147,7 +147,8 @@ const struct np_option np_options[] = {
     {"skull-strip", "skull-strip-t1w", 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(skull_strip), .argument = "HOW",
      .choices = skull_strip_words,
-     .help = "Brain extraction; auto recognises a head that is stripped already and keeps it."},
+     .help = "Brain extraction; auto recognises an image whose skull was removed already and keeps "
+             "it."},
     {"normalize", NULL, 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(normalize), .argument = "METHOD",
      .choices = normalize_words, .help = "Intensity normalization inside the brain."},
@@ -158,7 +159,7 @@ const struct np_option np_options[] = {
     /* resources */
     {"nprocs", "nthreads n-cpus n-procs", 0, NP_OPT_INT, NP_GROUP_RESOURCES, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_ZERO_IS_AUTO, FIELD(nprocs), .argument = "N",
-     .help = "CPUs for the whole run; auto: what the affinity mask, the cgroup and "
+     .help = "CPUs for the whole run; auto: as many as the affinity mask, the cgroup and "
              "SLURM_CPUS_PER_TASK allow."},
     {"parallel", NULL, 0, NP_OPT_INT, NP_GROUP_RESOURCES, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_ZERO_IS_AUTO, FIELD(parallel), .argument = "N",
@@ -168,9 +169,9 @@ const struct np_option np_options[] = {
      .help = "Threads of one session; sessions times threads never exceed --nprocs."},
     {"mem", NULL, 0, NP_OPT_MEMORY, NP_GROUP_RESOURCES, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_ZERO_IS_AUTO, FIELD(mem_bytes), .argument = "SIZE",
-     .help = "Memory for the whole run, with a suffix: 8G, 8000M (powers of 1024); auto: the "
-             "least of the cgroup's limit, Slurm's, and 90 % of what is free. What does not fit is "
-             "refused before any work."},
+     .help = "Memory for the whole run, with a suffix: 8G, 8000M (powers of 1024); auto: the least "
+             "of the cgroup's limit, Slurm's limit, and 90 % of the available memory. An image "
+             "that does not fit is refused before any work."},
     {"mem-gb", NULL, 0, NP_OPT_MEMORY, NP_GROUP_RESOURCES, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_ANOTHER_WAY | NP_OPT_ZERO_IS_AUTO, FIELD(mem_bytes), .argument = "N",
      .unit_bytes = 1073741824.0, .help = "The same in GB: --mem-gb 8."},
@@ -181,77 +182,81 @@ const struct np_option np_options[] = {
     /* outputs */
     {"level", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(level), .argument = "LEVEL",
-     .choices = level_words, .help = "minimal leaves out the normalized image (desc-norm)."},
+     .choices = level_words, .help = "minimal does not write the normalized image (desc-norm)."},
     {"save-bias-field", NULL, 0, NP_OPT_FLAG, NP_GROUP_OUTPUTS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(save_bias_field),
      .help = "Also write the estimated bias field."},
     {"output-layout", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, RUN, NP_OPT_IN_FILE,
      FIELD(output_layout), .argument = "LAYOUT", .choices = layout_words,
-     .help = "How the outputs are laid out; bids is the only one."},
+     .help = "Layout of the outputs; bids is the only one."},
     {"report-viewer", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, RUN,
      NP_OPT_IN_FILE | NP_OPT_RECORDED, FIELD(report_viewer), .argument = "VIEWER",
      .choices = viewer_words, .later = "no pages are written: they come in a later version",
      .help = "Viewer in the pages of the sessions. Accepted; pages come in a later version."},
     {"reports-only", NULL, 0, NP_OPT_NOTHING, NP_GROUP_OUTPUTS, RUN, NP_OPT_REFUSED,
      .later = "not in this version: it writes no pages",
-     .help = "Write the pages again from what is there. Refused: not in this version."},
+     .help = "Write the pages again from existing results. Refused: not in this version."},
 
     /* policy */
     {"rerun", NULL, 0, NP_OPT_CHOICE, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(rerun),
      .argument = "WHICH", .choices = rerun_words,
-     .help = "Sessions to do: missing = all that are not complete, failed ones included; outdated "
-             "= also those made with another configuration or method version."},
+     .help = "Sessions to process: missing = all that are not complete, failed ones included; "
+             "outdated = also those made with another configuration or method version."},
     {"stop-on-first-crash", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE,
-     FIELD(stop_on_first_crash), .help = "Start no more sessions after the first failed one."},
+     FIELD(stop_on_first_crash), .help = "Start no further session after the first failed one."},
     {"dry-run", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
-     FIELD(dry_run), .help = "Say what would be done, and do nothing."},
+     FIELD(dry_run), .help = "Print what would be done, and do nothing."},
     {"allow-empty", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_empty),
-     .help = "A session with nothing to do is complete and no failure."},
+     .help = "A session without images counts as complete, not as failed."},
     {"redact", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE | NP_OPT_RECORDED,
      FIELD(redact), .later = "pages that could be redacted come in a later version",
-     .help = "Keep host, paths and command line out of pages. Accepted; this version makes none."},
+     .help =
+         "Leave host, paths and command line out of pages. Accepted; this version makes no pages."},
     {"skip-bids-validation", "skip-bids-validator", 0, NP_OPT_NOTHING, NP_GROUP_POLICY, PLANNED, 0,
-     .help = "Accepted because drivers pass it; no validator is run."},
+     .help = "Accepted because drivers pass it; this program runs no validator."},
 
     /* dataset */
     {"dataset-name", NULL, 0, NP_OPT_STRING, NP_GROUP_DATASET, RUN, NP_OPT_IN_FILE,
      FIELD(dataset_name), .argument = "NAME",
-     .help = "Name of the dataset in records, instead of the one it gives itself."},
+     .help =
+         "Name of the dataset in records, instead of the name in its dataset_description.json."},
     {"dataset-link", "dataset-links", 0, NP_OPT_LIST, NP_GROUP_DATASET, RUN, NP_OPT_IN_FILE,
      FIELD(dataset_links), .argument = "NAME=URI",
-     .help = "Where a source dataset lies, for DatasetLinks of the outputs; a relative URI to the "
+     .help = "Location of a source dataset, for DatasetLinks of the outputs; a relative URI to the "
              "input when not given."},
 
     /* telemetry */
     {"otel-endpoint", "endpoint", 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, PLANNED | BIT(REPLAY),
      NP_OPT_IN_FILE, FIELD(otel_endpoint), .argument = "URL",
-     .help = "Send telemetry there; without it, and without an OTEL_EXPORTER_OTLP_..._ENDPOINT, "
-             "nothing leaves the machine. Port 4317 means grpc when the URL has no scheme; auto is "
-             "what a stack on this node has left word of, else nowhere."},
+     .help =
+         "Send telemetry to this URL; without it, and without an "
+         "OTEL_EXPORTER_OTLP_..._ENDPOINT, nothing leaves the machine. Port 4317 means grpc "
+         "when the URL has no scheme. auto: the endpoint in the "
+         "file that a telemetry stack on this node writes; without such a file nothing is sent."},
     {"otel-timeout", NULL, 0, NP_OPT_DOUBLE, NP_GROUP_TELEMETRY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
      FIELD(otel_timeout_s), .argument = "SECONDS", .least = 0, .most = 86400,
-     .help = "How long the end of a run may wait for a server that answers (one that does not "
-             "costs 0.2 s at most), and replay for one that does not; 0 = what "
-             "OTEL_BSP_EXPORT_TIMEOUT says, else 5. What was not sent is kept."},
+     .help = "Longest wait at the end of a run for a server that answers (a server that does not "
+             "answer costs 0.2 s at most), and of replay for a server that does not answer; 0 = "
+             "the value of OTEL_BSP_EXPORT_TIMEOUT, else 5. Telemetry that was not sent is kept."},
     {"telemetry-id", NULL, 0, NP_OPT_CHOICE, NP_GROUP_TELEMETRY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
      FIELD(telemetry_id), .argument = "HOW", .choices = telemetry_id_words,
-     .help = "How participants are named in what leaves the machine as telemetry: by their label, "
-             "by a hash under a key that stays in OUTPUT_DIR, or by nothing that leads to them. "
-             "Paths, messages and file names follow. The files in OUTPUT_DIR keep labels."},
+     .help = "How telemetry that leaves the machine names participants: by label, by a hash with a "
+             "key that stays in OUTPUT_DIR, or by nothing that leads to them (none). The same "
+             "holds for paths, messages and file names. The files in OUTPUT_DIR keep labels."},
     {"metrics-textfile", NULL, 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, RUN,
      NP_OPT_IN_FILE | NP_OPT_FILE | NP_OPT_WRITTEN, FIELD(metrics_textfile), .argument = "FILE",
-     .help = "Also write the metrics as text for node_exporter's textfile collector, which takes "
-             "files that end in .prom. Its folder must exist."},
+     .help = "Also write the metrics as text for node_exporter's textfile collector, which reads "
+             "files that end in .prom. The folder must exist."},
     {"no-telemetry", NULL, 0, NP_OPT_FLAG, NP_GROUP_TELEMETRY, PLANNED, NP_OPT_IN_FILE,
      FIELD(no_telemetry), .help = "Record no telemetry at all."},
 
     /* injected faults */
     {"fail-rate", NULL, 0, NP_OPT_DOUBLE, NP_GROUP_FAULTS, RUN, NP_OPT_IN_FILE, FIELD(fail_rate),
      .argument = "P", .least = 0, .most = 1,
-     .help = "Share of the sessions that fail on purpose, marked as injected."},
+     .help = "Share of the sessions that fail on purpose; these failures are marked as injected."},
     {"slow-stage", NULL, 0, NP_OPT_STAGE, NP_GROUP_FAULTS, RUN, NP_OPT_IN_FILE, FIELD(slow_stage),
      .argument = "STAGE[:SECONDS]", .choices = stage_words,
-     .help = "Delay one stage (by 6 seconds when not said), marked as injected."},
+     .help = "Delay one stage (by 6 seconds when not given); the delay is marked as injected."},
     {"random-seed", NULL, 0, NP_OPT_SEED, NP_GROUP_FAULTS, RUN | BIT(DEMO_DATA), NP_OPT_IN_FILE,
      FIELD(random_seed), .argument = "N",
      .help = "Seed of injected faults and of synthetic data; the methods use no random numbers."},
@@ -261,22 +266,23 @@ const struct np_option np_options[] = {
      .help = "Only failed sessions; the exit status is 1 if there are any."},
     {"format", NULL, 0, NP_OPT_CHOICE, NP_GROUP_STATUS, BIT(STATUS) | BIT(ESTIMATE), 0,
      FIELD(format), .argument = "FORMAT", .choices = format_words,
-     .help = "table is for people, tsv has one row a session, nipoppy is the subcohort file for "
-             "'nipoppy process --use-subcohort'; of 'status' it lists what to run again."},
+     .help = "table is for people, tsv has one row per session, nipoppy is the subcohort file for "
+             "'nipoppy process --use-subcohort'. With 'status', nipoppy lists the sessions to run "
+             "again."},
 
     /* replay */
     {"all", NULL, 0, NP_OPT_FLAG, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_all),
-     .help = "Send everything that this destination has not accepted, though another one has, and "
-             "what it once refused."},
+     .help = "Send everything that this destination has not accepted, also what another "
+             "destination has accepted and what this one has refused."},
     {"since", NULL, 0, NP_OPT_STRING, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_since),
      .argument = "WHEN",
-     .help = "Only runs that began then or later: 2026-11-21, 2026-11-21T10:20:30Z, or 90m, 36h, "
-             "7d ago."},
+     .help = "Only runs that began at this time or later: 2026-11-21, 2026-11-21T10:20:30Z, or "
+             "90m, 36h, 7d ago."},
 
     /* demo-data */
     {"participants", NULL, 0, NP_OPT_INT, NP_GROUP_DEMO_DATA, BIT(DEMO_DATA), 0,
      FIELD(demo_participants), .argument = "N", .least = 1, .most = 99999,
-     .help = "Participants to make."},
+     .help = "Number of participants."},
     {"sessions", NULL, 0, NP_OPT_INT, NP_GROUP_DEMO_DATA, BIT(DEMO_DATA), 0, FIELD(demo_sessions),
      .argument = "N", .least = 1, .most = 999, .help = "Sessions of each participant."},
     {"size", NULL, 0, NP_OPT_DOUBLE, NP_GROUP_DEMO_DATA, BIT(DEMO_DATA), 0, FIELD(demo_size_mm),
@@ -285,11 +291,11 @@ const struct np_option np_options[] = {
     /* general */
     {"config-file", NULL, 0, NP_OPT_STRING, NP_GROUP_GENERAL, ALL, NP_OPT_FILE, FIELD(config_file),
      .argument = "FILE",
-     .help = "JSON file of options by name; the environment and the command line win over it."},
+     .help = "JSON file of options by name; the environment and the command line take precedence."},
     {"verbose", NULL, 'v', NP_OPT_COUNT, NP_GROUP_GENERAL, ALL, NP_OPT_IN_FILE, FIELD(verbosity),
-     .help = "Say more; up to three times (-vvv)."},
+     .help = "Print more; up to three times (-vvv)."},
     {"quiet", NULL, 0, NP_OPT_ASSIGN, NP_GROUP_GENERAL, ALL, NP_OPT_ANOTHER_WAY,
-     .same_as = "verbose", .assigns = "-1", .help = "Say only what failed."},
+     .same_as = "verbose", .assigns = "-1", .help = "Print failures only."},
     {"print-config", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0,
      .command = NP_COMMAND_PRINT_CONFIG,
      .help = "Print the effective settings as a configuration file."},
@@ -298,10 +304,10 @@ const struct np_option np_options[] = {
      .help = "Print the JSON Schema of the configuration file."},
     {"explain", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0, .argument = "CODE",
      .command = NP_COMMAND_EXPLAIN,
-     .help = "Say what an exit status (65), its name (bad-data) or an error (NP_EFORMAT) means."},
+     .help = "Explain an exit status (65), its name (bad-data) or an error (NP_EFORMAT)."},
     {"bids-exec-spec", "boutiques", 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0,
      .command = NP_COMMAND_BIDS_EXEC_SPEC,
-     .help = "Print the Boutiques descriptor; after 'idps', the one of that command."},
+     .help = "Print the Boutiques descriptor; after 'idps', the descriptor of that command."},
     {"completion", NULL, 0, NP_OPT_COMMAND, NP_GROUP_GENERAL, ALL, 0, .argument = "SHELL",
      .choices = shell_words, .command = NP_COMMAND_COMPLETION,
      .help = "Print the completion script of a shell."},
@@ -316,17 +322,17 @@ const size_t np_n_options = NP_COUNT(np_options);
 
 static const char *const headings[NP_N_GROUPS] = {
     [NP_GROUP_PLACES] = "Places",
-    [NP_GROUP_SELECTION] = "What to process",
+    [NP_GROUP_SELECTION] = "Selection",
     [NP_GROUP_METHODS] = "Methods",
     [NP_GROUP_RESOURCES] = "CPUs and memory",
     [NP_GROUP_OUTPUTS] = "Outputs",
-    [NP_GROUP_POLICY] = "How the run goes",
-    [NP_GROUP_DATASET] = "About the dataset",
+    [NP_GROUP_POLICY] = "Policy of the run",
+    [NP_GROUP_DATASET] = "Description of the dataset",
     [NP_GROUP_TELEMETRY] = "Telemetry",
     [NP_GROUP_FAULTS] = "Injected faults, for demonstrations and tests",
-    [NP_GROUP_STATUS] = "Of 'status' and 'estimate'",
-    [NP_GROUP_REPLAY] = "Of 'replay'",
-    [NP_GROUP_DEMO_DATA] = "Of 'demo-data'",
+    [NP_GROUP_STATUS] = "For 'status' and 'estimate'",
+    [NP_GROUP_REPLAY] = "For 'replay'",
+    [NP_GROUP_DEMO_DATA] = "For 'demo-data'",
     [NP_GROUP_GENERAL] = "General",
 };
 
@@ -375,28 +381,29 @@ const struct np_command_info np_commands[] = {
     {NP_COMMAND_PARTICIPANT, NULL, "BIDS_DIR OUTPUT_DIR {participant|session} [options]",
      "Preprocess the sessions of a BIDS dataset.", NULL, 3, 3},
     {NP_COMMAND_GROUP, NULL, "BIDS_DIR OUTPUT_DIR group [options]",
-     "Gather what is in the output folder into tables; reads derivatives and records alone.", NULL,
+     "Write tables of the sessions in the output folder; reads derivatives and records only.", NULL,
      3, 3},
     {NP_COMMAND_PROCESS, "process", "process FILE... -o DIR [options]",
      "Preprocess single NIfTI files; no BIDS dataset is needed.", NULL, 1, -1},
     {NP_COMMAND_BATCH, "batch", "batch DIR -o DIR [options]",
      "Preprocess every NIfTI file below a folder.", NULL, 1, 1},
     {NP_COMMAND_STATUS, "status", "status OUTPUT_DIR [--failed] [--format FORMAT]",
-     "Say what is complete, failed or running; reads only, also while jobs run.", NULL, 1, 1},
+     "Show which sessions are complete, failed or running; reads only, also while jobs run.", NULL,
+     1, 1},
     {NP_COMMAND_IDPS, "idps", "idps OUTPUT_DIR -o DIR",
      "Write a table of imaging-derived phenotypes from the records of an output folder.", NULL, 1,
      1},
     {NP_COMMAND_ESTIMATE, "estimate", "estimate BIDS_DIR [--format FORMAT] [options]",
-     "Say what memory, time and disk the sessions will need.", NULL, 1, 1},
+     "Estimate the memory, time and disk that the sessions will need.", NULL, 1, 1},
     {NP_COMMAND_DOCTOR, "doctor", "doctor [BIDS_DIR OUTPUT_DIR]",
-     "Check folders, permissions, limits and the machine, and say what to do.", NULL, 0, 2},
+     "Check folders, permissions, limits and the machine, and print what to do.", NULL, 0, 2},
     {NP_COMMAND_DEMO_DATA, "demo-data",
      "demo-data DIR [--participants N] [--sessions N] [--size MM] [--random-seed N]",
      "Write a small BIDS dataset of synthetic heads.", NULL, 1, 1},
     {NP_COMMAND_REPLAY, "replay",
      "replay DIR|RECORD... [--endpoint URL] [--all] [--since WHEN] [--dry-run]",
-     "Send recorded telemetry: of a run, of an output folder, or of a folder of many.", NULL, 1,
-     -1},
+     "Send recorded telemetry of a run, of an output folder, or of a folder with many of them.",
+     NULL, 1, -1},
 };
 const size_t np_n_commands = NP_COUNT(np_commands);
 
