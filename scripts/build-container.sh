@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Build the Apptainer image.   usage: [BUILD=build] scripts/build-container.sh [host|debootstrap|docker] IMAGE.sif
-#   host         (default) the program and libraries of this machine; a few seconds, no network, no root
-#   debootstrap  a minimal Debian 12 from the mirror that apt uses here builds it; a few minutes
-#   docker       the official Debian image builds it: the same definition as `apptainer build IMAGE.sif apptainer/app.def`
+#   host         (default) uses the program and libraries of this machine; a few seconds, no network, no root
+#   debootstrap  builds in a minimal Debian 12 from the mirror that apt uses here; a few minutes
+#   docker       builds in the official Debian image: the same definition as `apptainer build IMAGE.sif apptainer/app.def`
 # All three share every line of the image's definition; they differ in where the program is built.
-# usage: scripts/build-container.sh --print host|debootstrap|docker     the definition alone
+# usage: scripts/build-container.sh --print host|debootstrap|docker     print the definition only
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ definition()
     esac
 }
 
-# mirror LABEL: where apt takes the packages of that label from on this machine; nothing when it does not.
+# mirror LABEL: print the mirror from which apt on this machine takes packages of that label; nothing without such a mirror.
 mirror()
 {
     # shellcheck disable=SC2016 # apt's own expression
@@ -53,8 +53,8 @@ else
     arguments=(--build-arg "mirror=$mirror" --build-arg "security=$security")
 fi
 
-# In a namespace of its own, root may do all that a build needs, even where the machine allows root less. zstd: as small as xz
-# within a tenth, and an image of it starts in half the time.
+# In its own namespace root may do everything that a build needs, even where the machine restricts root. zstd: at most a tenth larger
+# than xz, and the image starts in half the time.
 build=(apptainer --silent build --force --mksquashfs-args '-comp zstd -Xcompression-level 19 -b 256K')
 if ((EUID != 0)); then
     build+=(--fakeroot)

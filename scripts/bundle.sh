@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# What has to travel with a program, from the Debian packages of this machine.
-# usage: scripts/bundle.sh libraries PROGRAM…          the shared libraries it loads, one "name path" a line; also those that it
+# The files to bundle with a program, from the Debian packages of this machine.
+# usage: scripts/bundle.sh libraries PROGRAM…          the shared libraries it loads, one "name path" per line; also those that it
 #                                                      opens by name at run time, if scripts/late-libraries.txt lists them
 #        scripts/bundle.sh notices FOLDER TITLE FILE…  BUNDLED.md and licences/ in FOLDER: the packages that the FILEs belong
 #                                                      to, their versions, sources and licences
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 LC_ALL=C
-PATH=$PATH:/usr/sbin:/sbin # for ldconfig, which an ordinary user's lacks
+PATH=$PATH:/usr/sbin:/sbin # for ldconfig, which is not on an ordinary user's PATH
 
 die() { echo "bundle: $*" >&2 && exit 1; }
 
-# loaded_by FILE…: "name path" of what the loader finds for them; the loader itself comes as its own name.
+# loaded_by FILE…: "name path" of the libraries that the loader finds for them; the loader itself has its own name.
 loaded_by()
 {
     local missing
@@ -19,8 +19,8 @@ loaded_by()
     ldd "$@" | awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 } $1 ~ /^\/.*ld-linux/ { n = split($1, part, "/"); print part[n], $1 }'
 }
 
-# Libraries that PROGRAM opens by name while it runs, so that the loader does not tell of them: of each line in the list that
-# it names, the first that is installed.
+# Libraries that PROGRAM opens by name while it runs, which the loader does not list: for each line of the list that PROGRAM names,
+# the first library that is installed.
 late()
 {
     local alternatives name path installed
@@ -65,7 +65,7 @@ package_of()
     die "'$1' belongs to no Debian package: its licence is unknown"
 }
 
-# The short names in a machine-readable copyright file; other files are left to the reader.
+# The short names of licences in a machine-readable copyright file; for other files, a reference to the file.
 licences_of()
 {
     local names

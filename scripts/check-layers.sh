@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every include of src/ against scripts/layers.txt. Prints what breaks the rules; status 1 when anything does.
+# Check every include of src/ against scripts/layers.txt. Prints includes that break the rules; the status is then 1.
 set -eu
 cd "$(dirname "$0")/.."
 find src -name '*.[ch]' | LC_ALL=C sort | xargs grep -n '^[[:space:]]*#[[:space:]]*include' | awk -v rules=scripts/layers.txt '

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Print the folder that holds `collector`, a small OpenTelemetry Collector from the official modules, and `sink`, a receiver that
 # misbehaves on request (tests/collector). Builds them when needed, into the user's cache: the first time takes minutes, and fetches
-# Go modules whose versions and hashes stand in tests/collector/go.mod and go.sum.
+# Go modules whose versions and hashes are in tests/collector/go.mod and go.sum.
 # Without a recent Go, or when the modules cannot be fetched: status 77, and on stderr "skipped: why".   usage: scripts/collector.sh
 set -euo pipefail
 cd "$(dirname "$0")/../tests/collector"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fill ROOT with all that the container image holds: the program as `make install` leaves it, a shell, the libraries of both,
-# a UTF-8 locale, and notices of what is bundled. Nothing else is in the image.   usage: [BUILD=build] scripts/container-root.sh ROOT
-# No symbolic links and no times to rely on: the builder that copies it onward keeps neither.
+# Fill ROOT with the whole content of the container image: the program as `make install` installs it, a shell, the libraries of both,
+# a UTF-8 locale, and notices of the bundled packages.   usage: [BUILD=build] scripts/container-root.sh ROOT
+# ROOT has no symbolic links, and file times do not matter: the builder that copies it keeps neither.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,10 +18,10 @@ make --no-print-directory -s BUILD="${BUILD:-build}" DESTDIR="$root" PREFIX=/usr
 strip --strip-debug "$program"
 
 install -m 755 "$shell" "$root/bin/bash"
-install -m 755 "$shell" "$root/bin/sh" # the same bytes take no room twice
+install -m 755 "$shell" "$root/bin/sh" # identical files share their space in the image
 bundled=("$shell")
 
-# All libraries into the folder that the loader searches first, the loader where programs expect it.
+# Put all libraries into the folder that the loader searches first, and the loader where programs expect it.
 listed=$(scripts/bundle.sh libraries "$program" "$shell")
 library_dir=$(dirname "$(awk '$1 == "libc.so.6" { print $2 }' <<<"$listed")")
 while read -r name path; do
@@ -38,7 +38,7 @@ locale=$(find /usr/lib/locale -maxdepth 1 -iname 'C.utf*8' -print -quit)
 cp -rL --no-preserve=all "$locale" "$root/usr/lib/locale/"
 bundled+=("$locale/LC_CTYPE")
 
-# Whoever speaks TLS needs to know whom to trust.
+# TLS needs the certificates of trusted authorities.
 if grep -qE '^lib(ssl|gnutls|curl)' <<<"$listed"; then
     [[ -s $certificates ]] || { echo "$certificates is not there: install ca-certificates" >&2 && exit 1; }
     install -D -m 644 "$certificates" "$root$certificates"
@@ -54,7 +54,7 @@ root:x:0:
 nogroup:x:65534:
 GROUP
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
-: >"$root/etc/hosts" # the container's are bound over these
+: >"$root/etc/hosts" # empty: Apptainer binds the host's file here
 : >"$root/etc/resolv.conf"
 : >"$root/etc/localtime"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lines of src/ that ran, by room and then by file, from the counters below OBJECT_DIR.   usage: scripts/coverage.sh OBJECT_DIR
+# Print the share of lines of src/ that ran, by room and by file, from the counters below OBJECT_DIR.   usage: scripts/coverage.sh OBJECT_DIR
 set -euo pipefail
 cd "$(dirname "$0")/.."
 find "$1/src" -name '*.gcda' -print0 | LC_ALL=C sort -z | xargs -0 -n 1 gcov --no-output 2>/dev/null | awk '

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Build for arm64 on this machine; under emulation, preprocess a head and compare it with BUILD/neuro-preprocess's, and run the
-# unit tests. Libraries are Debian's for arm64, unpacked into BUILD/arm64/sysroot; nothing of it enters the system or its apt.
-# usage: [BUILD=build] scripts/cross-arm64.sh [MODULE…]      With MODULEs, the unit tests of those alone.
+# Build for arm64 on this machine. Under emulation, preprocess a head, compare the result with that of BUILD/neuro-preprocess, and run
+# the unit tests. Libraries are Debian's for arm64, unpacked into BUILD/arm64/sysroot; the system and its apt are not changed.
+# usage: [BUILD=build] scripts/cross-arm64.sh [MODULE…]      With MODULEs, only their unit tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +13,7 @@ sysroot=$build/sysroot
 mapfile -t packages < <(scripts/install-deps.sh --print build | grep -- '-dev$')
 [[ $# -gt 0 ]] || set -- '*'
 
-# The packages and all that they depend on, with settings of apt's own that only borrow the system's sources.
+# The packages and their dependencies, with separate settings for apt that use only the system's sources.
 fetch()
 {
     local apt=$build/apt apart
@@ -45,12 +45,12 @@ fi
 make --no-print-directory -s -j"$(nproc)" BUILD="$build" CC="aarch64-linux-gnu-gcc --sysroot=$sysroot" AR=aarch64-linux-gnu-ar \
     CPPFLAGS="-isystem $sysroot/usr/include/nifti" all unit
 
-export NP_TEST_LAUNCHER="qemu-aarch64 -L $sysroot" # for a test that starts itself anew
+export NP_TEST_LAUNCHER="qemu-aarch64 -L $sysroot" # for a test that starts its own program again
 emulate() { timeout --kill-after=10 1800 qemu-aarch64 -L "$sysroot" "$@"; }
 
 emulate "$build/neuro-preprocess" --version | head -n 2
 
-# voxels FOLDER: the hash of each image below it, unpacked: how it is packed may differ.
+# voxels FOLDER: the hash of each uncompressed image below it, because the compression may differ.
 voxels()
 {
     find "$1" -name '*.nii.gz' -printf '%P\n' | LC_ALL=C sort | while read -r image; do
@@ -73,7 +73,7 @@ if [[ $* == '*' ]]; then
     same_voxels || { echo "arm64 gives other voxels than $(uname -m)" >&2 && exit 1; }
     echo "the same voxels as on $(uname -m)"
 fi
-# The emulator makes up /proc/self/stat, with its own start as that of every child: locks cannot know their owners by it.
+# The emulator fakes /proc/self/stat and gives its own start time to every child, so locks cannot identify their owners.
 not_under_emulation=(record/test_lock.c)
 
 for pattern; do

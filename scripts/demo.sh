@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A first look: build, make a small dataset of synthetic heads with one broken image, preprocess all of it, and say what came
-# out. Exits 0 when just that session failed.   usage: [BUILD=build] scripts/demo.sh
+# A demonstration: build, make a small dataset of synthetic heads with one broken image, preprocess it, and show the
+# results. Exits 0 when only that session failed.   usage: [BUILD=build] scripts/demo.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,7 @@ show() { echo "\$ $*"; "$@"; }
 scripts/install-deps.sh build
 make --no-print-directory -s -j"$(nproc)" BUILD="$build" all
 
-say 'A dataset: synthetic heads with known truth, one of them cut in half as an interrupted copy leaves it'
+say 'A dataset: synthetic heads with known truth; one file is cut in half, as after an interrupted copy'
 rm -rf "$demo"
 show "$program" demo-data "$bids" | tee "$build/demo.log"
 broken=$(sed -n 's/^broken on purpose: //p' "$build/demo.log")
@@ -31,7 +31,7 @@ echo "\$ $program $bids $out group" && "$program" "$bids" "$out" group >/dev/nul
 show "$program" status "$out"
 
 mapfile -t complete < <(find "$out/logs" -name '*_complete.json' | LC_ALL=C sort)
-say 'What came out'
+say 'Results'
 first=$(find "$out" -name '*_desc-preproc_T1w.nii.gz' | LC_ALL=C sort | head -n 1)
 cat <<END
 ${#complete[@]} of $n_sessions sessions are complete (exit code $status: see '$program --explain $status').
@@ -48,5 +48,5 @@ stem=$(basename "$broken" _T1w.nii.gz)
 if ((${#complete[@]} == n_sessions - 1 && status != 0)) && [[ -z $(find "$out" -name "${stem}_desc-*" -print -quit) ]]; then
     exit 0
 fi
-echo "The demo did not show what it should: expected just $stem to fail." >&2
+echo "The demo failed: expected only $stem to fail." >&2
 exit 1

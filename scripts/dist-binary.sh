@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# An archive of the program and the libraries it needs, to be unpacked anywhere: for machines without a compiler, without root
+# Make an archive of the program and its libraries that can be unpacked anywhere: for machines without a compiler, without root
 # and without Apptainer. Only the C library is the machine's own.   usage: [BUILD=build] scripts/dist-binary.sh PROGRAM ARCHIVE.tar.gz
 # PROGRAM looks for libraries in ../lib beside its own folder (`make dist-binary` links it so).
 set -euo pipefail
@@ -19,7 +19,7 @@ strip --strip-debug "$top/bin/neuro-preprocess"
 bundled=()
 mkdir "$top/lib"
 while read -r library path; do
-    case $library in # one C library with all its parts: those of two versions do not go together
+    case $library in # all parts of the C library must have the same version
     ld-linux* | lib[cm].so.6 | lib{dl,pthread,resolv,rt,util,anl,mvec}.so.*) continue ;;
     esac
     install -m 755 "$(readlink -f "$path")" "$top/lib/$library"
@@ -27,10 +27,10 @@ while read -r library path; do
 done < <(scripts/bundle.sh libraries "$program")
 scripts/bundle.sh notices "$top/share/doc/neuro-preprocess" 'What this archive bundles' "${bundled[@]}"
 
-# The newest version of the C library that any of it asks for.
+# The newest version of the C library that one of the files needs.
 needs=$(objdump -T "$top/bin/neuro-preprocess" "$top"/lib/* | grep -oE 'GLIBC_[0-9.]+' | sort -uV | tail -n 1)
 cat >"$top/INSTALL" <<INSTALL
-neuro-preprocess for Linux on ${name##*-}, with the libraries it needs. It asks for a C library of at least glibc ${needs#GLIBC_}.
+neuro-preprocess for Linux on ${name##*-}, with the libraries it needs. It needs a C library of at least glibc ${needs#GLIBC_}.
 
 Nothing is to be installed: unpack it anywhere and start bin/neuro-preprocess. To have it at hand:
 

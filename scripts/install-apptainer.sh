@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Give this machine an Apptainer for the tests, when it has none. Where the Debian release has the package, that one; elsewhere
-# the package of Debian's unstable suite with its own C library, both unpacked into one folder (default
-# /opt/neuro-preprocess-apptainer) with a link in /usr/local/bin: the system's packages and apt settings stay as they are.
-# Changes the system, so it does nothing but with CI=true or NP_TEST_SYSTEM=1 (exit code 77: cannot run here).
+# Install Apptainer for the tests, when this machine has none. If the Debian release has the package, install it. Otherwise unpack
+# the package of Debian's unstable suite with its own C library into one folder (default /opt/neuro-preprocess-apptainer) with a link
+# in /usr/local/bin; the system's packages and apt settings do not change.
+# This changes the system, so it runs only with CI=true or NP_TEST_SYSTEM=1 (exit code 77: cannot run here).
 # usage: scripts/install-apptainer.sh [--remove]
 set -euo pipefail
 
@@ -33,7 +33,7 @@ quietly()
     rm -f "$log"
 }
 
-# What it calls at run time, of this release. patchelf ties the two unpacked programs to their own C library.
+# Programs that it calls at run time, from this release. patchelf links the two unpacked programs with their own C library.
 helpers=(ca-certificates e2fsprogs fakeroot fuse-overlayfs fuse2fs libseccomp2 libsqlite3-0 patchelf squashfs-tools squashfuse uidmap)
 quietly apt-get update
 quietly apt-get install --yes --no-install-recommends "${helpers[@]}"
@@ -51,7 +51,7 @@ chmod 755 "$work"
 mkdir -p "$work/lists/partial" "$work/apptainer" "$prefix/glibc"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" >"$work/sources.list"
 
-# apt with settings of its own: it neither reads nor writes what the system's apt knows.
+# apt with separate settings: it neither reads nor writes the state of the system's apt.
 apart=(-q -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$work/lists"
     -o Dir::State::Status=/dev/null -o Dir::Cache::PkgCache= -o Dir::Cache::SrcPkgCache= -o Acquire::Languages=none
     -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o APT::Sandbox::User=root)
@@ -62,7 +62,7 @@ remove
 mkdir -p "$prefix/glibc"
 dpkg -x "$work"/apptainer_*.deb "$work/apptainer"
 dpkg -x "$work"/libc6_*.deb "$prefix/glibc"
-cp -a "$work/apptainer/usr/." "$prefix/" # it finds its other parts by the place it stands at
+cp -a "$work/apptainer/usr/." "$prefix/" # it finds its other parts relative to its own path
 cp -a "$work/apptainer/etc" "$prefix/"
 loader=$(find "$prefix/glibc/usr/lib" -name 'ld-linux*.so.*' -print -quit)
 starter=$(find "$prefix/lib" -path '*/apptainer/bin/starter' -print -quit)
@@ -71,6 +71,6 @@ for program in "$prefix/bin/apptainer" "$starter"; do
     patchelf --set-interpreter "$loader" --force-rpath --set-rpath "$(dirname "$loader")" "$program"
 done
 mkdir -p "$prefix/var/lib/apptainer/mnt/session"
-for folder in bin etc lib var; do ln -s "../$folder" "$prefix/lib/$folder"; done # where the starter, a folder deeper, looks
+for folder in bin etc lib var; do ln -s "../$folder" "$prefix/lib/$folder"; done # the starter, a folder deeper, looks there
 ln -sfn "$prefix/bin/apptainer" "$link"
 apptainer --version

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Install what building (build), testing (check), linting (lint), the image's first stage (container), building for arm64 (cross) or the
-# tests on Slurm (slurm) need: packages of this Debian release, nothing else. Says first what it will install; nothing when all is there.
-# usage: scripts/install-deps.sh [--print] [build|check|lint|container|cross|slurm]      --print: the packages' names alone
+# Install the packages for building (build), testing (check), linting (lint), the image's first stage (container), building for arm64
+# (cross) or the tests on Slurm (slurm). All are packages of this Debian release. It first prints what it will install.
+# usage: scripts/install-deps.sh [--print] [build|check|lint|container|cross|slurm]      --print: only print the packages' names
 set -euo pipefail
 
 # shellcheck disable=SC2034 # each list is used by its name
@@ -30,7 +30,7 @@ declare -n wanted=$purpose
 [[ -z $print ]] || { printf '%s\n' "${wanted[@]}" && exit; }
 
 if ! command -v dpkg-query >/dev/null; then
-    echo "This system has no Debian packages. Needed to $purpose: ${wanted[*]} (or what they are called here)." >&2
+    echo "This system has no Debian packages. Needed to $purpose: ${wanted[*]} (or packages with similar names)." >&2
     exit 1
 fi
 
@@ -73,5 +73,5 @@ run() {
     exit 1
 }
 run update
-mapfile -t missing < <(missing_packages) # names that only the fresh lists know
+mapfile -t missing < <(missing_packages) # the updated lists may have new names
 run install --yes --no-install-recommends "${missing[@]}"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Static analysis: clang-tidy and cppcheck on the C sources, shellcheck on scripts and bats files. Prints findings alone.
+# Static analysis: clang-tidy and cppcheck on the C sources, shellcheck on scripts and bats files. Prints only findings.
 # usage: scripts/lint.sh [FILE.c…]
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 sources=("$@")
 (($#)) || mapfile -t sources < <(find src tests -name '*.c' | LC_ALL=C sort)
-messages=$(mktemp -d) # what protobuf-c makes of proto/
+messages=$(mktemp -d) # the output of protobuf-c for proto/
 trap 'rm -rf "$messages"' EXIT
 protoc-c --proto_path=proto --c_out="$messages" proto/*.proto || exit
 flags=(-std=c11 -Isrc -Itests/unit -isystem "$messages" -isystem /usr/include/nifti -D_GNU_SOURCE -DNP_VERSION='"0"' -DNP_COMMIT='"0"' -DNP_BUILD_FLAGS='""'
@@ -39,7 +39,7 @@ cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability
 echo "shellcheck"
 mapfile -t shells < <(grep -rlE '^#!(/usr/bin/env bash|/bin/sh)' scripts tests .ci | LC_ALL=C sort)
 shellcheck "${shells[@]}" || status=1
-# In bats files: `run` sets variables and is a subshell by design; words of our own making hold no spaces.
+# In bats files: `run` sets variables and is a subshell by design; our own words contain no spaces.
 shellcheck --shell=bats --exclude=SC2012,SC2013,SC2016,SC2030,SC2031,SC2034,SC2044,SC2046,SC2119,SC2120,SC2154 \
     tests/cli/*.bats tests/packaging/*.bats tests/telemetry/*.bats tests/*/*.bash || status=1
 exit $status

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What the packaging tests share, made once and again when the program changes. Prints shell lines to be evaluated:
-#   NP_DIR      folder that every user may enter; NP_DIR/work is for whatever tests write
-#   NP_USER     an ordinary user: whoever calls, or for root a test user
+# Make the things that the packaging tests share, once and again when the program changes. Prints shell lines to be evaluated:
+#   NP_DIR      folder that every user may enter; tests write to NP_DIR/work
+#   NP_USER     an ordinary user: the caller, or for root a test user
 #   NP_PROGRAM  the program, readable for that user         NP_SIF  the image of it
-#   NP_DEMO     a BIDS dataset: 2 participants, 2 sessions each, all well, under a second a session
+#   NP_DEMO     a BIDS dataset: 2 participants, 2 sessions each, no broken image, under a second per session
 #   NP_VENV     a Python environment with nipoppy, boutiques and bids-validator-deno
-# Called by root it makes a user, installs Apptainer, and opens /dev/fuse to all; therefore only with CI=true or
-# NP_TEST_SYSTEM=1. Exit code 77: cannot run here, the last line says why.
+# When root calls it, it makes a user, installs Apptainer, and opens /dev/fuse to all users; therefore root needs CI=true or
+# NP_TEST_SYSTEM=1. Exit code 77: cannot run here; the last line gives the reason.
 # usage: [BUILD=build] eval "$(scripts/packaging-env.sh)"      scripts/packaging-env.sh --remove    undo all of it
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,7 +23,7 @@ umask 022
 
 cannot() { echo "$*" >&2 && exit 77; }
 
-# quietly LOG COMMAND…: what COMMAND says goes to LOG; after a failure it is shown.
+# quietly LOG COMMAND…: write the output of COMMAND to LOG, and print it after a failure.
 quietly()
 {
     local log=$dir/$1.log
@@ -52,7 +52,7 @@ make_user()
     install -d -o "$test_user" "$dir/work"
 }
 
-# Not python3 as found first: that may lie where an ordinary user cannot go.
+# Not the first python3 on PATH: it may lie in a folder that an ordinary user cannot enter.
 make_venv()
 {
     local venv stamp
@@ -74,7 +74,7 @@ make_program()
     mv "$dir/neuro-preprocess.new" "$dir/neuro-preprocess"
 }
 
-# demo-data breaks one image on purpose; here all are whole, and T1w alone, which is quick.
+# demo-data breaks one image on purpose; here all images are valid, and T1w only, which is quick.
 make_demo()
 {
     local broken
@@ -109,7 +109,7 @@ exec 9>"$shared/lock"
 flock 9
 scripts/install-apptainer.sh >/dev/null || exit
 ((EUID != 0)) || make_user
-make_venv & # the network's and the processor's work side by side
+make_venv & # downloads run in parallel with the build
 make_program
 make_demo
 make_image

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Print the path of a promtool: the one on PATH, else the one of this Debian release's package 'prometheus', unpacked into the user's
-# cache; nothing is installed and no server starts. 77: there is none to be had here.
+# cache; nothing is installed and no server starts. Exit code 77: no promtool is available.
 set -euo pipefail
 
 command -v promtool && exit

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Print the bin folder of a Python environment that holds the tools asked for, making or completing it when needed. It lies
+# Print the bin folder of a Python environment that has the requested tools, and make or complete it when needed. It lies
 # in the user's cache, not in the system and not in the clone.
 # usage: scripts/python-tools.sh [--in NAME] [--with-system] NAME==VERSION…
-#   --in NAME      another environment than the common one: for packages whose requirements contradict each other
-#   --with-system  it also sees the system's Python packages (Debian's python3-torch is a tenth of the index's)
+#   --in NAME      use another environment than the common one: for packages with contradicting requirements
+#   --with-system  the environment also sees the system's Python packages (Debian's python3-torch has a tenth of the index's size)
 set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/neuro-preprocess

@@ -43,7 +43,7 @@ bad()
     no_leftovers "$OUT"
 }
 
-@test "all good sessions beside the bad ones are complete, and the run says 1" {
+@test "all good sessions beside the bad ones are complete, and the run ends with 1" {
     equal "$(cat "$BAD/status")" 1
     for label in good fewnan brokenjson; do complete "$BAD/out" $label; done
     no_leftovers "$BAD/out"
@@ -142,7 +142,7 @@ as_nobody()
     [[ ! -e $OUT ]] || no_images "$OUT"
 }
 
-@test "an unknown label is 18, is named, and what there is instead is said" {
+@test "an unknown label is 18; the message names it and the labels that exist" {
     make_dataset "$BIDS" 01 02
     run -18 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --participant-label 03
     contains "$stderr" 03

@@ -81,7 +81,7 @@ PYTHON
     equal "$(neuro-preprocess "$BIDS" "$OUT.1" participant --dry-run --run-id 02 | jq -r '.plan[].files[].path')" sub-01/anat/sub-01_run-02_T1w.nii.gz
 }
 
-@test "a modality that is nowhere is 18 and says what to do" {
+@test "a modality without images is 18, with what to do" {
     make_dataset "$BIDS" 01
     run -18 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant -m FLAIR
     contains "$stderr" --modalities

@@ -62,7 +62,7 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
     run -0 "$at/bin/neuro-preprocess" --version
 }
 
-@test "the layers' check finds what it is there to find" {
+@test "the layers' check finds forbidden includes" {
     mkdir -p "$BATS_TEST_TMPDIR/scripts"
     cp -r src "$BATS_TEST_TMPDIR/src"
     cp scripts/check-layers.sh scripts/layers.txt "$BATS_TEST_TMPDIR/scripts"

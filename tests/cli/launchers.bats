@@ -57,7 +57,7 @@ empty_sessions()
     for n in 01 02 03 04; do complete "$OUT" "$n"; done
 }
 
-@test "a reader that comes late gets the last line, and is told how many it missed" {
+@test "a reader that comes late gets the last line, and the number of lines that it missed" {
     empty_sessions 80 # a line each
     run -0 launch late neuro-preprocess "$BIDS" "$OUT" participant --slow-stage validate_data:6
     contains "$output" 'lines are missing here: nobody was reading'
@@ -119,7 +119,7 @@ empty_sessions()
     state_is "$OUT" zz interrupted
 }
 
-@test "what is printed is UTF-8, whatever the files are called" {
+@test "printed text is UTF-8 for any names of files" {
     image=$BATS_TEST_TMPDIR/$'caf\xe9_T1w.nii.gz'
     cp "$(head_image)" "$image"
     : >"$BATS_TEST_TMPDIR/"$'\xff\xfe_T1w.nii'

@@ -44,7 +44,7 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     ((${#lines[@]} <= 16)) || fail "$output"
 }
 
-@test "the official validator finds no error in what we write" {
+@test "the official validator finds no error in the outputs" {
     [[ -x $(validator) ]] || { [[ ${CI:-} != true ]] && skip "the validator could not be installed"; }
     run "$(validator)" --format json "$OUT"
     errors=$(jq -c '[.issues.issues[] | select(.severity == "error") | [.code, .subCode, .location]]' <<<"$output")
@@ -70,7 +70,7 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     done
 }
 
-@test "each image has a sidecar with what BIDS asks for" {
+@test "each image has a sidecar with the metadata that BIDS requires" {
     for image in $(images); do
         sidecar=${image%.nii.gz}.json
         jq -e '.Description and (.Sources | length > 0)' "$sidecar" >/dev/null || fail "$sidecar: no Description or Sources"
@@ -114,7 +114,7 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     done
 }
 
-@test "a session's record tells state, stages in order, times and measures" {
+@test "a session's record has state, stages in order, times and measures" {
     complete "$OUT" 01
     complete "$OUT" 02/1
     equal "$(record "$OUT" 01 '[.files[0].stages[].name] | join(" ")')" \
@@ -158,7 +158,7 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     [[ -f $BATS_TEST_TMPDIR/out/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz ]]
 }
 
-@test "T2w and FLAIR masks say in which space they are" {
+@test "T2w and FLAIR masks name their space" {
     make_dataset "$BATS_TEST_TMPDIR/bids" 01
     anat=$BATS_TEST_TMPDIR/bids/sub-01/anat
     cp "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_T2w.nii.gz"

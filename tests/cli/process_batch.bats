@@ -87,7 +87,7 @@ nibabel.Nifti1Pair(image.dataobj.get_unscaled(), image.affine, image.header).to_
     [[ -f $OUT/pair_desc-norm.nii.gz ]]
 }
 
-@test "--skull-strip skip and --normalize none do what they say" {
+@test "--skull-strip skip and --normalize none take effect" {
     run -0 neuro-preprocess process "$IN/scan.nii.gz" -o "$OUT" --normalize none
     [[ ! -e $OUT/scan_desc-norm.nii.gz && -f $OUT/scan_desc-preproc.nii.gz ]]
     run -0 neuro-preprocess process "$IN/scan.nii.gz" -o "$OUT.2" --bias-correction none
@@ -148,7 +148,7 @@ END
     run -78 neuro-preprocess process "$IN/pair.hdr" -o "$OUT"
 }
 
-@test "a file that was named and is gone is no success, whatever was made of it" {
+@test "a named file that no longer exists is no success, even if its outputs exist" {
     run -0 neuro-preprocess process "$IN/scan.nii.gz" -o "$OUT"
     before=$(fingerprint "$OUT")
     mv "$IN/scan.nii.gz" "$IN/away.nii.gz"

@@ -65,7 +65,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     equal "$(stamps | grep sub-02)" "$before"
 }
 
-@test "another configuration stops the run before any work, and says the two ways on" {
+@test "another configuration stops the run before any work, with both remedies" {
     make_dataset "$BIDS" 01 02
     run -0 preprocess
     before=$(stamps)
@@ -78,7 +78,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     complete "$OUT" 01
 }
 
-@test "--rerun all redoes everything to the same bytes; --rerun failed leaves what was never tried" {
+@test "--rerun all gives the same bytes again; --rerun failed leaves sessions that never started" {
     make_dataset "$BIDS" 01
     run -0 preprocess
     before=$(fingerprint "$OUT")
@@ -139,7 +139,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     record "$OUT" 01 '.files[0].stages[] | select(.name == "skull_strip") | .wall_s' | awk '{ exit !($1 >= 1.2 && $1 < 6) }'
 }
 
-@test "what another run completed meanwhile is kept, not done again" {
+@test "a session that another run completed meanwhile is kept" {
     make_dataset "$BIDS" 01 02
     start --parallel 1 --slow-stage load_file:3
     wait_until 20 '[[ $(running_stage "$OUT" 01) == load_file ]]'
@@ -150,7 +150,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     state_is "$OUT" 01 success
 }
 
-@test "what another run completed meanwhile with other options is not redone: the later one says so" {
+@test "a session that another run completed meanwhile with other options is kept, and the later run reports it" {
     make_dataset "$BIDS" 01 02
     start --parallel 1 --slow-stage load_file:3
     wait_until 20 '[[ $(running_stage "$OUT" 01) == load_file ]]'
@@ -211,7 +211,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     state_is "$OUT" 01 success
 }
 
-@test "TERM: the record says interrupted, the code is 143, a rerun completes" {
+@test "TERM: the record is interrupted, the code is 143, a rerun completes" {
     make_dataset "$BIDS" 01 02
     start --slow-stage skull_strip:20 --parallel 1
     wait_until 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
@@ -245,7 +245,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     done
 }
 
-@test "the same run twice at once: one works, the other says 75 and who holds it" {
+@test "the same run twice at once: one works, the other ends with 75 and names the holder" {
     make_dataset "$BIDS" 01
     start --slow-stage skull_strip:4
     wait_until 20 '[[ -f $(status_path "$OUT" 01) ]]'
@@ -273,7 +273,7 @@ workers() { pgrep -P "$1"; }
     no_leftovers "$OUT"
 }
 
-@test "killed supervisor: its worker ends too, status says lost, a rerun takes over and completes" {
+@test "killed supervisor: its worker ends too, status shows lost, a rerun takes over and completes" {
     make_dataset "$BIDS" 01
     start --slow-stage skull_strip:30
     wait_until 20 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
@@ -306,7 +306,7 @@ workers() { pgrep -P "$1"; }
     done
 }
 
-@test "many sessions at once give what one at a time gives" {
+@test "many sessions at once give the same results as one at a time" {
     make_dataset "$BIDS" 01 02 03 04 05
     run -0 neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/one" participant --parallel 1
     run -0 preprocess --parallel 5 --nprocs 5

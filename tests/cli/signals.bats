@@ -62,7 +62,7 @@ older() { awk -F' \\| ' '/^## Names in older texts/ { on = 1; next } /^## / { on
     grep -q '^neuro_files_processed_total{.*neuro_status="failed"} 1$' "$PROM"
 }
 
-@test "the metrics of a run say what happened in it" {
+@test "the metrics of a run agree with its events" {
     mixed
     run -1 preprocess --metrics-textfile "$PROM"
     for line in 'neuro_sessions_processed_total{neuro_status="failed"} 1' 'neuro_sessions_processed_total{neuro_status="success"} 1' \
@@ -85,7 +85,7 @@ older() { awk -F' \\| ' '/^## Names in older texts/ { on = 1; next } /^## / { on
     run -0 "$promtool" check metrics <"$PROM"
 }
 
-@test "a text file that cannot be written is said, and fails nothing" {
+@test "a text file that cannot be written gives a warning and no failure" {
     make_dataset "$BIDS" 01
     run -0 preprocess --metrics-textfile "$BATS_TEST_TMPDIR/no/such/folder.prom"
     contains "$output" "folder.prom"
@@ -110,7 +110,7 @@ older() { awk -F' \\| ' '/^## Names in older texts/ { on = 1; next } /^## / { on
     run -7 curl -sS "$url"
 }
 
-@test "OTEL_TRACES_SAMPLER: what is not sampled is recorded and marked, what failed is kept" {
+@test "OTEL_TRACES_SAMPLER: traces that are not sampled are recorded and marked, failed ones are kept" {
     mixed
     OTEL_TRACES_SAMPLER=always_off run -1 preprocess
     declare -A sampled
@@ -126,7 +126,7 @@ older() { awk -F' \\| ' '/^## Names in older texts/ { on = 1; next } /^## / { on
     equal $n 3
 }
 
-@test "limits of attributes are kept, and what is left out is counted" {
+@test "limits of attributes are respected, and dropped attributes are counted" {
     make_dataset "$BIDS" 01
     OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=2 OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT=4 run -0 preprocess
     spans | jq -es 'all(.[]; (.attributes | length) <= 2) and any(.[]; .droppedAttributesCount > 0)
@@ -172,7 +172,7 @@ older() { awk -F' \\| ' '/^## Names in older texts/ { on = 1; next } /^## / { on
     equal "$(stat -c %a "$OUT/logs/telemetry/.salt")" 600
 }
 
-@test "the files of 'process' are named by nobody's name in what is sent" {
+@test "the files of 'process' keep no names of people in telemetry that is sent" {
     head=$(head_image)
     mkdir "$BATS_TEST_TMPDIR/DoeJane"
     cp "$head" "$BATS_TEST_TMPDIR/DoeJane/DoeJane_MPRAGE.nii.gz"

@@ -17,7 +17,7 @@ setup_file()
 
 setup() { OUT=$MIXED/out; }
 
-@test "the table counts states and names the failed session, its reason and what to rerun" {
+@test "the table counts states and names the failed session, its reason and the sessions to rerun" {
     run -0 neuro-preprocess status "$OUT"
     for word in success failed sub-03 bad-data; do contains "$output" "$word"; done
 }
@@ -56,14 +56,14 @@ setup() { OUT=$MIXED/out; }
     equal "$(find "$OUT" -printf '%p %T@ %C@\n' | LC_ALL=C sort)" "$before"
 }
 
-@test "status of a folder that is none of ours says so" {
+@test "status of a folder without our records is an error with the reason" {
     mkdir "$BATS_TEST_TMPDIR/empty"
     run --separate-stderr neuro-preprocess status "$BATS_TEST_TMPDIR/empty"
     [[ -n $output$stderr ]]
     run -66 neuro-preprocess status "$BATS_TEST_TMPDIR/nowhere"
 }
 
-@test "a record that is broken is said, and does not stop the others" {
+@test "a broken record gives a warning and does not stop the others" {
     cp -r "$OUT" "$BATS_TEST_TMPDIR/out"
     echo '{"schema": ' >"$(status_path "$BATS_TEST_TMPDIR/out" 01)"
     run neuro-preprocess status "$BATS_TEST_TMPDIR/out"
@@ -88,7 +88,7 @@ setup() { OUT=$MIXED/out; }
     equal "$output" ''
 }
 
-@test "estimate tells memory, time and disk, and lines for a scheduler" {
+@test "estimate prints memory, time and disk, and lines for a scheduler" {
     run -0 neuro-preprocess estimate "$MIXED/bids"
     for word in '3 sessions' '#SBATCH --mem=' '"MEMORY"'; do contains "$output" "$word"; done
 }

@@ -25,7 +25,7 @@ plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run "$@" 2>/dev/null 
     equal "$(awk 'length($0) > 100' <<<"$output")" ''
 }
 
-@test "no argument at all is a usage error that says how to go on" {
+@test "no argument at all is a usage error that names the next step" {
     run -64 --separate-stderr neuro-preprocess
     equal "$output" ''
     contains "$stderr" --help
@@ -135,13 +135,13 @@ plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run "$@" 2>/dev/null 
     done
 }
 
-@test "bold is not offered yet and says so" {
+@test "bold is refused with the reason" {
     make_dataset "$BIDS" 01
     run -64 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant -m bold
     contains "$stderr" bold
 }
 
-@test "--explain tells what a code and an error type mean; an unknown one is 64" {
+@test "--explain explains exit codes and error types; an unknown one is 64" {
     run -0 neuro-preprocess --explain 65
     contains "$output" bad-data
     run -0 neuro-preprocess --explain no-memory
@@ -149,7 +149,7 @@ plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run "$@" 2>/dev/null 
     run -64 neuro-preprocess --explain 200
 }
 
-@test "every option of --help stands in the man page and in the completions" {
+@test "every option of --help is in the man page and in the completions" {
     neuro-preprocess --man >"$BATS_TEST_TMPDIR/man"
     [[ $(grep -c '^\.TH' "$BATS_TEST_TMPDIR/man") == 1 ]]
     for shell in bash zsh fish; do neuro-preprocess --completion $shell >"$BATS_TEST_TMPDIR/$shell"; done

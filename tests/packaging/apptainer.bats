@@ -112,7 +112,7 @@ tree_of()
     rm -rf "$broken"
 }
 
-@test "TERM to apptainer reaches the program: 143, and the record says interrupted" {
+@test "TERM to apptainer reaches the program: 143, and the record is interrupted" {
     for how in run 'exec'; do
         as_user mkdir -p out-$how
         case $how in run) command=() ;; exec) command=(neuro-preprocess) ;; esac
@@ -210,7 +210,7 @@ tree_of()
     equal "$output" ''
 }
 
-@test "what docs/apptainer.md shows works as it stands" {
+@test "docs/apptainer.md: every block unchanged" {
     own_tree "$NP_DIR/work/tree-$BATS_TEST_NUMBER"
     cd "$NP_DIR/work/tree-$BATS_TEST_NUMBER"
     awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' docs/apptainer.md >"$BATS_TEST_TMPDIR/blocks"

@@ -46,7 +46,7 @@ valid_dataset() { run -0 in_venv bids-validator-deno "$1"; lacks "$output" '[ERR
     lacks "$output" --allow-empty
 }
 
-@test "whatever bosh makes up from the descriptor, the program understands every flag of it" {
+@test "the program understands every flag of an invocation that bosh makes from the descriptor" {
     for _ in 1 2 3; do
         run -0 bosh exec simulate --complete "$DESCRIPTOR"
         line=$(sed -n 's/^exec neuro-preprocess //p' <<<"$output" | tail -n 1)
@@ -89,7 +89,7 @@ valid_dataset() { run -0 in_venv bids-validator-deno "$1"; lacks "$output" '[ERR
     complete demo-out 01/01
 }
 
-@test "the exit code is the program's, and bosh says our sentence about it" {
+@test "the exit code is the program's, and bosh prints our sentence for it" {
     demo
     cut_image demo/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz
     expect() {
@@ -114,7 +114,7 @@ valid_dataset() { run -0 in_venv bids-validator-deno "$1"; lacks "$output" '[ERR
     contains "$output" '1 passed'
 }
 
-@test "a file given as input is bound into the container, wherever it lies" {
+@test "a file given as input is bound into the container, in any folder" {
     demo
     as_user mkdir settings
     as_user tee settings/study.json >/dev/null <<<'{"normalize": "percentile"}'

@@ -125,7 +125,7 @@ valid_dataset() { run -0 in_venv bids-validator-deno "$1"; lacks "$output" '[ERR
     equal "$(started)" 06/unnamed
 }
 
-@test "what 'status --format nipoppy' writes is a subcohort for Nipoppy: the failed sessions and no others" {
+@test "'status --format nipoppy' writes a subcohort for Nipoppy: the failed sessions and no others" {
     demo
     study
     cut_image "$T1W"
@@ -202,7 +202,7 @@ run_document()
     run -0 as_user NP="$clone" PYTHONPATH="$packages" PATH="$NP_VENV/bin:/usr/local/bin:/usr/bin:/bin" COLUMNS=400 bash -eu "$WORK/document.sh"
 }
 
-@test "docs/04-nipoppy-integration.md: from nothing to a finished cohort, every block as it stands" {
+@test "docs/04-nipoppy-integration.md: from nothing to a finished cohort, every block unchanged" {
     run_document docs/04-nipoppy-integration.md
     contains "$output" 'ended with 161'
     S=$WORK/here/study
@@ -211,7 +211,7 @@ run_document()
     [[ -s $S/derivatives/neuro-preprocess/$VERSION_NOW/output/logs/status.tsv ]]
 }
 
-@test "docs/boutiques.md: every block as it stands" {
+@test "docs/boutiques.md: every block unchanged" {
     run_document docs/boutiques.md
     contains "$output" '3 passed'
     [[ -s $WORK/here/demo-idps/neuro-preprocess_idps.tsv ]]

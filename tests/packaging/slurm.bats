@@ -72,7 +72,7 @@ one_session() { printf '01\t01\n' | as_user tee "$WORK/list.tsv" >/dev/null; }
     done
 }
 
-@test "more chunks than an array holds become larger chunks; what is wrong is found before anything is submitted" {
+@test "more chunks than an array holds become larger chunks; errors are found before anything is submitted" {
     make_dataset bids 01 02 03 04 05 06 07 08 09
     chown -R "$NP_USER" bids
     run -0 np_slurm submit bids "$OUT" --program "$NP_PROGRAM" --chunk 1 --dry-run
@@ -90,20 +90,20 @@ one_session() { printf '01\t01\n' | as_user tee "$WORK/list.tsv" >/dev/null; }
 # Let go what --hold holds.
 release() { as_slurm scontrol release "$(squeue --noheader --format=%A | sort -u | paste -sd,)"; }
 
-@test "what changes while tasks wait: sessions submitted twice, a session withdrawn, a program that is gone" {
+@test "changes while tasks wait: sessions submitted twice, a session withdrawn, a program that is gone" {
     as_user cp -r "$NP_DEMO" bids
     as_user cp "$NP_PROGRAM" np
     printf '{"skull-strip": "skip"}\n' | as_user tee cfg.json >/dev/null
     run -0 np_slurm submit bids "$OUT" --program ./np --chunk 2 --mem none --sbatch=--hold -- --config-file cfg.json
     run -0 np_slurm submit bids "$OUT" --program ./np -- --config-file cfg.json
-    contains "$output" '4 sessions are in the queue already'
+    contains "$output" '4 sessions already in the queue'
     run -1 np_slurm summary "$OUT"
-    contains "$output" '4 not done yet; tasks are in the queue'
+    contains "$output" '4 not complete yet; tasks are in the queue'
     as_user rm -r bids/sub-01/ses-02
     release
     finish 90
     equal "$(states)" '3 success'
-    contains "$(log_of 0001 0)" 'sub-01 ses-02 is not in'
+    contains "$(log_of 0001 0)" 'sub-01 ses-02 is no longer in'
     contains "$(cat "$OUT/logs/slurm/0001/summary.log")" '4 sessions submitted, 0 to run again'
     equal "$(record "$OUT" 01/01 '.configuration.options["skull-strip"]')" skip
     run -0 np_slurm submit bids "$WORK/out-2" --program ./np --participant-label 01 --sbatch=--hold
@@ -113,7 +113,7 @@ release() { as_slurm scontrol release "$(squeue --noheader --format=%A | sort -u
     equal "$(job_field "$(cat "$WORK/out-2/logs/slurm/0001/job")" ExitCode)" 127:0
 }
 
-@test "scancel: TERM reaches the tool, the record says interrupted, the last line is in the log; resubmit does the rest" {
+@test "scancel: TERM reaches the tool, the record is interrupted, the last line is in the log; resubmit does the rest" {
     run -0 submit --chunk 1 --concurrency 1 --participant-label 01 -- --slow-stage skull_strip:60
     wait_until 30 stage_is 01/01 skull_strip
     run -75 np_slurm resubmit "$OUT"
@@ -126,7 +126,7 @@ release() { as_slurm scontrol release "$(squeue --noheader --format=%A | sort -u
     [[ ! -e $(status_path "$OUT" 01/02) ]] || fail 'the second task had begun'
     contains "$(cat "$OUT/logs/slurm/0001/summary.log")" '2 sessions submitted, 2 to run again'
     run -0 np_slurm resubmit "$OUT" --chunk 2 --
-    contains "$output" '2 sessions in 1 tasks'
+    contains "$output" '2 sessions in 1 task'
     finish
     equal "$(states)" '2 success'
     equal "$(attempt_states 01/01)" interrupted
@@ -154,7 +154,7 @@ release() { as_slurm scontrol release "$(squeue --noheader --format=%A | sort -u
     complete "$OUT" 01/01
 }
 
-@test "the kernel's kill for memory is told apart from a refusal" {
+@test "the kernel's kill for memory is distinguished from a refusal" {
     [[ $MEM == cgroup ]] || skip 'the kernel does not limit memory of jobs here'
     one_session
     run -0 submit --session-list list.tsv --mem 50M -- --mem 8G
@@ -179,7 +179,7 @@ release() { as_slurm scontrol release "$(squeue --noheader --format=%A | sort -u
     equal "$(attempt_states 01/01)" failed
 }
 
-@test "a requeued task goes on in the same log, skips what is complete, and completes" {
+@test "a requeued task continues in the same log, skips complete sessions, and completes" {
     run -0 submit --participant-label 01 --cpus 1 -- --slow-stage skull_strip:4
     wait_until 60 stage_is 01/02 skull_strip
     state_is "$OUT" 01/01 success
@@ -211,7 +211,7 @@ run_block()
         bash -euo pipefail -c "$text"
 }
 
-@test "docs/hpc.md: submit, look, mend, resubmit: the failed session alone runs again" {
+@test "docs/hpc.md: submit, look, repair, resubmit: the failed session alone runs again" {
     as_user cp -r "$NP_DEMO" bids
     : >bids/sub-02/ses-01/anat/sub-02_ses-01_T1w.nii.gz
     run_block submit
@@ -278,7 +278,7 @@ nipoppy_study()
 nipoppy() { as_slurm COLUMNS=400 nipoppy "$@"; }
 nipoppy_submit() { nipoppy process --study "$S" --pipeline neuro-preprocess --hpc slurm --keep-workdir; }
 
-@test "Nipoppy submits an array, and its tracker finds what it made" {
+@test "Nipoppy submits an array, and its tracker finds the results" {
     nipoppy_study
     run -0 nipoppy_submit
     finish 120

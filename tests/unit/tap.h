@@ -1,10 +1,13 @@
 /*
  * Unit tests: one process per file, TAP on stdout. A test reads as a claim:
  *
- *     TEST(n4_removes_a_known_cosine_field) { ... ok_below(rms_error, 0.02, "field RMS, relative");
- * } TAP_MAIN
+ *     TEST(n4_removes_a_known_cosine_field)
+ *     {
+ *         ok_below(rms_error, 0.02, "field RMS, relative");
+ *     }
+ *     TAP_MAIN
  *
- * A test passes when it ends with no failed check and at least one made.
+ * A test passes when it made at least one check and none failed.
  */
 #ifndef NP_TESTS_TAP_H
 #define NP_TESTS_TAP_H

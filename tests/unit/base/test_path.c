@@ -165,7 +165,7 @@ TEST(errors_name_the_path_and_the_reason)
     ok_contains(err.text, "No such file");
 }
 
-TEST(what_is_no_process_id_is_nobody)
+TEST(a_number_that_is_no_process_id_counts_as_ended)
 {
     ok(!np_process_alive(0));
     ok(!np_process_alive(-1));
@@ -173,7 +173,7 @@ TEST(what_is_no_process_id_is_nobody)
     ok(np_starts_with(np_process_place(), np_host_name()));
 }
 
-TEST(a_pipe_that_nobody_writes_to_is_empty_and_one_with_a_writer_is_read_whole)
+TEST(a_pipe_without_a_writer_is_empty_and_one_with_a_writer_is_read_whole)
 {
     NP_AUTO(np_freep) char *path = at("pipe");
     NP_AUTO(np_str_done) struct np_str content = {0};

@@ -18,7 +18,7 @@ TEST(a_string_grows_and_is_given_away)
     free(text);
 }
 
-TEST(json_strings_are_escaped_and_valid_whatever_the_bytes)
+TEST(json_strings_are_escaped_and_valid_for_any_bytes)
 {
     struct np_str str = {0};
 

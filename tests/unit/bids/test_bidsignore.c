@@ -16,7 +16,7 @@ static bool is_ignored(const char *rules, const char *path)
 }
 
 /* A path that ends in '/' is a folder. The truths are those of `git check-ignore`. */
-TEST(patterns_mean_what_they_mean_to_git)
+TEST(patterns_match_the_same_paths_as_in_git)
 {
     static const struct {
         const char *rules, *path;
@@ -121,7 +121,7 @@ TEST(a_hostile_pattern_costs_its_length_times_the_paths)
     ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-6, 1000.0, "time, ms");
 }
 
-TEST(what_is_too_long_or_unfinished_is_left_out_with_its_line)
+TEST(lines_that_are_too_long_or_unfinished_are_left_out)
 {
     NP_AUTO(np_strings_done) struct np_strings warnings = {0};
     NP_AUTO(np_ignore_done) struct np_ignore ignore = {0};
@@ -139,7 +139,7 @@ TEST(what_is_too_long_or_unfinished_is_left_out_with_its_line)
     ok_contains(warnings.item[1], "line 3");
 }
 
-TEST(the_longest_line_fits_whatever_it_is_made_of)
+TEST(the_longest_line_fits_with_any_content)
 {
     NP_AUTO(np_str_done) struct np_str rules = {0};
 

@@ -347,7 +347,7 @@ TEST(a_folder_that_cannot_be_listed_is_a_failed_session_not_an_empty_one)
 
 /* ---- .bidsignore ---- */
 
-TEST(what_bidsignore_names_is_no_part_of_the_dataset)
+TEST(ignored_paths_do_not_belong_to_the_dataset)
 {
     NP_AUTO(np_freep)
     char *root = new_dataset("sub-01/anat/sub-01_T1w.nii.gz sub-01/anat/sub-01_acq-bad_T1w.nii.gz "
@@ -398,7 +398,7 @@ TEST(a_session_that_one_participant_lacks_is_a_warning_that_all_lack_an_error)
                "participant '01': session '03' does not exist");
 }
 
-TEST(labels_that_do_not_exist_are_named_with_what_was_meant)
+TEST(labels_that_do_not_exist_are_named_with_the_most_similar_one)
 {
     NP_AUTO(np_freep) char *root = two_by_two();
 
@@ -483,7 +483,7 @@ TEST(a_filter_file_restricts_images_and_sessions)
 
 /* ---- what is no dataset ---- */
 
-TEST(what_is_no_dataset_is_refused_with_its_path)
+TEST(a_folder_that_is_no_dataset_is_refused_with_its_path)
 {
     NP_AUTO(np_freep) char *root = new_dataset("images/a.nii.gz");
     NP_AUTO(np_freep) char *file = np_path_join(root, "dataset_description.json");

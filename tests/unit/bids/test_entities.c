@@ -47,7 +47,7 @@ TEST(formatting_gives_the_standards_order_and_keeps_padding)
     }
 }
 
-TEST(what_is_not_a_bids_name_is_refused)
+TEST(names_that_are_not_bids_are_refused)
 {
     static const char *const names[] = {
         "",
@@ -87,7 +87,7 @@ TEST(a_plus_may_stand_in_a_label)
     ok(parses("sub-01_acq-a+b_T1w.nii.gz"));
 }
 
-TEST(indices_are_equal_whatever_their_padding)
+TEST(indices_are_equal_with_any_padding)
 {
     ok(np_index_equal("1", "01"));
     ok(np_index_equal("000", "0"));

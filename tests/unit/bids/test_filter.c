@@ -113,7 +113,7 @@ TEST(a_session_is_out_of_the_question_by_its_labels_alone)
     ok(np_filter_accepts_session(filter, "FLAIR", "x", "02"));
 }
 
-TEST(what_is_unknown_is_tolerated_and_told)
+TEST(unknown_members_give_a_warning_and_restrict_nothing)
 {
     NP_AUTO(np_strings_done) struct np_strings warnings = {0};
     NP_AUTO(np_filter_freep) struct np_filter *filter = NULL;
@@ -125,7 +125,7 @@ TEST(what_is_unknown_is_tolerated_and_told)
     ok_contains(warnings.item[1], "query 'comment' is not known");
 }
 
-TEST(what_is_wrong_is_refused_with_its_place)
+TEST(errors_are_refused_with_line_and_column)
 {
     static const struct {
         const char *text, *sentence;

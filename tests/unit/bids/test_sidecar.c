@@ -106,7 +106,7 @@ TEST(files_of_other_images_do_not_apply)
     ok_int((int64_t)answer.warnings.n, 0);
 }
 
-TEST(two_files_at_one_level_are_told_and_the_closer_one_wins)
+TEST(two_files_at_one_level_give_a_warning_and_the_closer_one_wins)
 {
     NP_AUTO(np_freep) char *root = new_root();
 

@@ -61,7 +61,7 @@ static char *text_of(const struct np_config *config)
 #define ALL3 "mod=T1w,T2w,FLAIR"
 #define NO_CPUS "n=0 par=0 omp=0 mem=0 work= v=0"
 
-TEST(command_lines_of_people_and_drivers_mean_what_they_say)
+TEST(command_lines_of_people_and_drivers_give_the_expected_settings)
 {
     static const struct {
         const char *line, *expected;
@@ -137,7 +137,7 @@ TEST(the_numbers_of_commands_in_this_file_are_right)
     ok_int(NP_COMMAND_DEMO_DATA, 8);
 }
 
-TEST(wrong_command_lines_say_what_is_wrong_and_what_is_right)
+TEST(errors_of_a_command_line_name_the_error_and_the_correct_form)
 {
     static const struct {
         const char *line;
@@ -285,7 +285,7 @@ TEST(drivers_validation_flags_change_nothing)
     done(&p);
 }
 
-TEST(what_comes_later_is_said_in_one_line_each)
+TEST(each_option_of_a_later_version_gives_one_notice)
 {
     struct parsed p = parse("B O participant --redact --report-viewer sprite");
 
@@ -312,7 +312,7 @@ TEST(the_recorded_command_line_holds_no_password)
     done(&p);
 }
 
-TEST(the_group_level_takes_what_drivers_pass_and_says_what_it_ignores)
+TEST(the_group_level_accepts_options_of_drivers_and_names_those_it_ignores)
 {
     struct parsed p = parse("B O group --participant-label 01 --work-dir W --n_cpus 4");
 

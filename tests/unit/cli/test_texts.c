@@ -291,7 +291,7 @@ TEST(signals_are_explained_and_unknown_codes_are_a_usage_error)
     ok_int(np_cli_explain(stdout, "\xff", NULL), NP_EUSAGE);
 }
 
-TEST(the_version_stands_alone_on_the_first_line)
+TEST(the_first_line_holds_only_the_version)
 {
     struct capture c;
     struct np_strings libraries = {0};

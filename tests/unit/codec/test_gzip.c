@@ -156,7 +156,7 @@ static void fill_like_voxels(uint8_t *bytes, size_t n, uint64_t seed)
         bytes[i] = (uint8_t)(np_random_bits(&random) % 7 + (i / 64 % 31));
 }
 
-TEST(the_bytes_do_not_depend_on_what_was_packed_before)
+TEST(the_bytes_do_not_depend_on_earlier_calls)
 {
     enum { N = 200000, ROUNDS = 8 };
     NP_AUTO(np_freep) uint8_t *bytes = np_xmalloc(N);
@@ -382,7 +382,7 @@ TEST(each_kind_of_damage_has_its_sentence)
     ok_damaged(file, n, "a header that no gzip has");
 }
 
-TEST(plain_files_are_read_as_they_are_whatever_their_name)
+TEST(plain_files_are_read_unchanged_under_any_name)
 {
     enum { N = 700001 };
     NP_AUTO(np_freep) uint8_t *bytes = make_content(CONTENT_NOISE, N);
@@ -399,7 +399,7 @@ TEST(plain_files_are_read_as_they_are_whatever_their_name)
     ok_str(hex, expected);
 }
 
-TEST(finish_hashes_the_whole_file_and_counts_what_was_left)
+TEST(finish_hashes_the_whole_file_and_counts_the_unread_bytes)
 {
     NP_AUTO(np_source_freep) struct np_source *source = NULL;
     char hex[NP_SHA256_HEX], expected[NP_SHA256_HEX], four[4];
@@ -433,7 +433,7 @@ static void ok_refused(const char *path, int code, const char *sentence)
     ok_contains(err.text, sentence);
 }
 
-TEST(what_is_not_a_file_that_is_here_is_refused)
+TEST(folders_and_links_without_content_are_refused)
 {
     NP_AUTO(np_freep) char *annex = np_xstrdup(file_name("annex.gz"));
     NP_AUTO(np_freep) char *dangling = np_xstrdup(file_name("dangling.gz"));
@@ -625,7 +625,7 @@ TEST(every_failed_allocation_is_no_memory_and_leaves_nothing)
     ok(nth > 3);
 }
 
-TEST(parts_join_whatever_their_sizes)
+TEST(parts_of_any_size_join)
 {
     enum { N = 400000, STEP = 39999 };
     NP_AUTO(np_freep) uint8_t *bytes = make_content(CONTENT_SMOOTH, N);

@@ -152,7 +152,7 @@ TEST(a_failing_allocation_while_reading_is_no_memory_and_leaks_nothing)
     ok_int(code, 0);
 }
 
-TEST(what_is_printed_can_be_read_again)
+TEST(a_printed_configuration_can_be_read_again)
 {
     struct np_config config, again;
     struct np_error err = {0};
@@ -178,7 +178,7 @@ TEST(what_is_printed_can_be_read_again)
     np_config_done(&again);
 }
 
-TEST(what_is_printed_holds_no_password_and_is_utf8)
+TEST(a_printed_configuration_holds_no_password_and_is_utf8)
 {
     struct np_config config;
 
@@ -205,7 +205,7 @@ TEST(the_schema_has_every_option_that_may_stand_in_a_file)
     }
 }
 
-TEST(the_environment_sets_options_and_names_what_it_does_not_know)
+TEST(the_environment_sets_options_and_unknown_variables_are_named)
 {
     char mem[] = "NEURO_PREPROCESS_MEM=2G", flag[] = "NEURO_PREPROCESS_DRY_RUN=yes";
     char list[] = "NEURO_PREPROCESS_PARTICIPANT_LABEL=sub-01 02", odd[] = "NEURO_PREPROCESS_MEMS=1";

@@ -53,7 +53,7 @@ static void check_keys(const json_t *root)
     }
 }
 
-TEST(every_key_stands_in_the_command_line_and_in_no_other_key)
+TEST(every_key_is_in_the_command_line_and_in_no_other_key)
 {
     json_t *app = descriptor(NP_COMMAND_HELP), *idps = descriptor(NP_COMMAND_IDPS);
 
@@ -104,7 +104,7 @@ TEST(types_follow_the_table)
     json_decref(root);
 }
 
-TEST(what_is_refused_or_only_prints_is_no_input)
+TEST(options_that_are_refused_or_only_print_are_no_inputs)
 {
     json_t *root = descriptor(NP_COMMAND_HELP);
 

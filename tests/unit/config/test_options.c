@@ -118,7 +118,7 @@ TEST(memory_needs_a_unit_and_counts_in_powers_of_1024)
         ok_int(code_of(refused[i][0], refused[i][1]), NP_EUSAGE);
 }
 
-TEST(memory_without_a_unit_says_why_it_is_refused)
+TEST(memory_without_a_unit_is_refused_with_the_reason)
 {
     struct np_config config;
     struct np_error err = {0};

@@ -506,7 +506,7 @@ TEST(lies_of_version_2_too)
     ok_refused(odd_write("lie2.nii", &odd, counting, N_VOXELS), NP_ETRUNCATED, "by its header");
 }
 
-TEST(a_gzip_file_cannot_hold_what_deflate_could_not)
+TEST(a_gzip_file_cannot_hold_more_than_deflate_allows)
 {
     struct odd odd = odd_make(1);
     const char *gz = odd_path("bomb.nii.gz");
@@ -559,7 +559,7 @@ static const struct {
     {"../../.git/annex/objects/x/y/MD5E\n", 34, NP_ECONTENT, "git annex get"},
 };
 
-TEST(what_a_stranger_looks_like_is_said)
+TEST(content_of_another_format_is_named)
 {
     uint8_t dicom[400] = {0};
 

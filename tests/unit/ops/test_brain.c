@@ -211,7 +211,7 @@ static double noise(struct np_random *random, int kind)
     return kind == 0 ? sqrt(a * a + b * b) : kind == 1 ? a : 100 + 10 * a;
 }
 
-TEST(noise_holds_no_brain_whatever_its_kind_and_voxels)
+TEST(noise_of_any_kind_and_voxel_size_holds_no_brain)
 {
     const struct np_grid grids[] = {np_grid_make(36, 36, 36, 4, 4, 4),
                                     np_grid_make(90, 90, 90, 1.5, 1.5, 1.5),

@@ -87,7 +87,7 @@ TEST(most_of_a_stripped_brain_is_in)
     ok_below(share_of(mask, BACKGROUND), 1e-9, "share of background that is in");
 }
 
-TEST(an_image_without_contrast_is_an_error_that_says_so)
+TEST(an_image_without_contrast_is_an_error_that_names_the_reason)
 {
     struct np_grid grid = np_grid_make(8, 8, 8, 1, 1, 1);
     NP_AUTO(np_image_freep) struct np_image *image = np_image_new(&grid);

@@ -162,7 +162,7 @@ TEST(an_empty_mask_and_another_grid_are_errors)
     ok_int(np_histogram_make(image, wrong, 0, 1, 4, NULL, &histogram, NULL), NP_EGEOMETRY);
 }
 
-TEST(histogram_counts_what_lies_in_range)
+TEST(the_histogram_counts_the_values_in_range)
 {
     struct np_grid grid = np_grid_make(6, 1, 1, 1, 1, 1);
     NP_AUTO(np_image_freep) struct np_image *image = np_image_new(&grid);

@@ -218,7 +218,7 @@ TEST(voxels_that_are_not_positive_take_no_part)
     ok(isfinite(error_sd(&phantom)));
 }
 
-TEST(too_small_a_mask_and_another_grid_are_errors_that_say_so)
+TEST(a_small_mask_and_another_grid_are_errors_that_name_the_reason)
 {
     NP_AUTO(phantom_done) struct phantom phantom;
     struct np_n4_options options = np_n4_options_default();

@@ -218,7 +218,7 @@ TEST(intensities_times_ten_and_more_give_the_same_scores)
     }
 }
 
-TEST(a_brain_without_spread_is_an_error_that_says_so)
+TEST(a_brain_without_spread_is_an_error_that_names_the_reason)
 {
     NP_AUTO(scene_done) struct scene scene;
     struct np_normalization found = {.offset = 7};

@@ -45,7 +45,7 @@ TEST(a_box_half_over_another)
     ok_near(overlap.hd95_mm, 10, 1e-5, "HD95, mm");
 }
 
-TEST(what_cannot_be_compared_is_refused)
+TEST(masks_that_cannot_be_compared_are_refused)
 {
     struct np_grid grid = np_grid_make(30, 20, 20, 2, 1, 1),
                    other = np_grid_make(30, 20, 20, 1, 1, 1);

@@ -81,7 +81,7 @@ TEST(heads_are_not_with_noise_around_them_or_blank_or_defaced)
     ok(!is_stripped(DEFACED, 1.5, 1.5, 5, &report));
 }
 
-TEST(a_childs_head_is_told_by_its_skull_where_its_volume_would_pass_for_a_brains)
+TEST(a_childs_head_is_recognised_by_its_skull_although_its_volume_could_be_a_brains)
 {
     NP_AUTO(np_image_freep) struct np_image *image = draw(DEFACED, 2, 2, 2);
     NP_AUTO(np_mask_freep) struct np_mask *mask = NULL;

@@ -66,7 +66,7 @@ TEST(a_dead_supervisors_record_is_closed_with_its_stage_and_a_live_ones_is_not)
     ok_int(after.row[1].state, NP_STATE_RUNNING);
 }
 
-TEST(a_lost_session_that_somebody_took_up_again_is_left_to_them)
+TEST(a_lost_session_that_another_run_has_taken_over_is_left_to_it)
 {
     NP_AUTO(np_freep) char *output = np_path_join(tap_directory(), "taken");
     NP_AUTO(np_freep) char *path = np_path_join(output, "logs/sub-01/.sub-01.lock");

@@ -113,7 +113,7 @@ TEST(a_session_with_images_is_run_and_one_without_has_nothing_to_do)
     ok_contains(json, "sub-01/anat/sub-01_desc-preproc_T1w.nii.gz");
 }
 
-TEST(what_is_complete_is_skipped_unless_all_is_asked_for)
+TEST(complete_sessions_are_skipped_unless_all_are_requested)
 {
     NP_AUTO(np_config_done) struct np_config config;
     NP_AUTO(np_plan_freep) struct np_plan *plan = NULL;
@@ -153,7 +153,7 @@ TEST(results_made_otherwise_stop_the_run_and_both_ways_on_are_named)
     ok_int(redone->job[0].decision, NP_DECIDE_RUN);
 }
 
-TEST(rerun_failed_leaves_what_was_never_tried)
+TEST(rerun_failed_leaves_sessions_that_never_started)
 {
     NP_AUTO(np_config_done) struct np_config config;
     NP_AUTO(np_plan_freep) struct np_plan *plan = NULL;

@@ -40,7 +40,7 @@ static void speak(struct np_str *out)
     close(ends[0]);
 }
 
-TEST(what_a_worker_says_arrives)
+TEST(messages_of_a_worker_arrive)
 {
     NP_AUTO(np_str_done) struct np_str text = {0};
     size_t position = 0;
@@ -84,7 +84,7 @@ TEST(what_a_worker_says_arrives)
     np_span_freep(&end);
 }
 
-TEST(a_worker_that_dies_in_the_middle_of_a_word_does_no_harm)
+TEST(a_worker_that_dies_in_the_middle_of_a_message_does_no_harm)
 {
     NP_AUTO(np_str_done) struct np_str text = {0};
 

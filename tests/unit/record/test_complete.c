@@ -82,7 +82,7 @@ static void set_old_mtime(const char *path)
     ok_int(utimensat(AT_FDCWD, path, old, 0), 0);
 }
 
-TEST(what_is_as_recorded_is_complete)
+TEST(a_session_as_recorded_is_complete)
 {
     NP_AUTO(setting_done) struct setting s;
 
@@ -125,7 +125,7 @@ TEST(nor_is_it_when_people_could_not_see_its_status)
     ok_int(check(&s), NP_INCOMPLETE);
 }
 
-TEST(a_part_of_what_was_recorded_is_complete_by_itself)
+TEST(a_part_of_a_recorded_session_is_complete)
 {
     NP_AUTO(setting_done) struct setting s;
 
@@ -203,7 +203,7 @@ TEST(other_options_are_named_with_both_values)
     ok_str(s.difference, "normalize: now \"percentile\", recorded \"zscore\"");
 }
 
-TEST(another_version_of_a_method_is_told_from_other_options)
+TEST(another_version_of_a_method_is_distinguished_from_other_options)
 {
     NP_AUTO(setting_done) struct setting s;
 

@@ -127,7 +127,7 @@ TEST(the_normalized_brain_comes_from_three_images_and_is_stripped)
     ok_near(np_json_get_number(parameters, "normalization.scale"), 2, 0, "parameter");
 }
 
-TEST(how_it_was_acquired_passes_and_who_it_was_does_not)
+TEST(acquisition_parameters_are_kept_and_personal_data_are_not)
 {
     NP_AUTO(setting_done) struct setting s;
 

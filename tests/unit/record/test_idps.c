@@ -78,7 +78,7 @@ TEST(a_row_for_each_complete_image_and_none_for_others)
                  "02\tsub-02\tpre\tses-pre\tT1w\tsub-02/anat/x_T1w.nii\t1500000\t0.5\t1.5\t2\n");
 }
 
-TEST(numbers_of_the_quality_metrics_join_and_what_is_missing_is_na)
+TEST(quality_metrics_are_joined_and_missing_ones_are_na)
 {
     NP_AUTO(np_freep) char *output = fresh_output("metrics");
     NP_AUTO(np_survey_done) struct np_survey survey = {0};

@@ -21,7 +21,7 @@ static void write_lock(const char *path, const char *text)
     np_file_write_atomic(path, text, strlen(text), NULL);
 }
 
-TEST(a_second_taker_is_told_who_holds_it)
+TEST(a_second_process_gets_an_error_that_names_the_holder)
 {
     NP_AUTO(np_freep) char *path = path_of("held");
     NP_AUTO(np_lock_release) struct np_lock first = {0};
@@ -92,7 +92,7 @@ TEST(another_hosts_lock_holds_until_it_gave_no_sign_of_life_for_long)
     np_lock_release(&lock);
 }
 
-TEST(who_lost_the_lock_does_not_release_its_successors)
+TEST(a_process_that_lost_the_lock_does_not_release_its_successors)
 {
     NP_AUTO(np_freep) char *path = path_of("lost");
     struct np_lock lock = {0};
@@ -150,7 +150,7 @@ TEST(a_requeued_job_takes_over_its_own_lock_from_the_node_it_was_on_and_no_other
     be_job(NULL, NULL);
 }
 
-TEST(a_lock_says_its_job_so_that_the_next_start_knows)
+TEST(a_lock_names_its_job_so_that_the_next_start_can_take_it_over)
 {
     NP_AUTO(np_freep) char *path = path_of("job");
     NP_AUTO(np_str_done) struct np_str text = {0};

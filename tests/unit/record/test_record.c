@@ -199,7 +199,7 @@ static void put(const char *name, enum np_state state)
     ok_int(np_record_write(path, &record, NULL), 0);
 }
 
-TEST(a_survey_counts_and_says_what_to_rerun)
+TEST(a_survey_counts_states_and_lists_sessions_to_rerun)
 {
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
 
@@ -229,7 +229,7 @@ static char *output_with(const char *name, const char *text)
     return output;
 }
 
-TEST(a_survey_goes_round_in_no_circles_and_waits_for_no_pipe)
+TEST(a_survey_follows_no_links_and_waits_for_no_pipe)
 {
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
     NP_AUTO(np_freep)
@@ -246,7 +246,7 @@ TEST(a_survey_goes_round_in_no_circles_and_waits_for_no_pipe)
     ok_int((int64_t)survey.unreadable.n, 1);
 }
 
-TEST(what_a_record_says_forges_no_line_and_no_cell)
+TEST(texts_of_a_record_cannot_forge_lines_or_cells)
 {
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
     NP_AUTO(np_freep)
@@ -307,7 +307,7 @@ TEST(lists_that_no_session_has_are_refused)
     }
 }
 
-TEST(a_survey_of_no_output_says_what_was_expected)
+TEST(a_survey_of_another_folder_names_what_was_expected)
 {
     struct np_survey survey;
     struct np_error err = {0};

@@ -78,7 +78,7 @@ TEST(a_brain_alone_keeps_its_support_by_default)
             "volume, relative");
 }
 
-TEST(force_strips_whatever_it_is)
+TEST(force_strips_any_image)
 {
     NP_AUTO(np_work_done) struct np_work work;
 
@@ -88,7 +88,7 @@ TEST(force_strips_whatever_it_is)
     ok(!work.already_stripped);
 }
 
-TEST(skip_takes_the_support_whatever_it_is)
+TEST(skip_takes_the_support_of_any_image)
 {
     NP_AUTO(np_work_done) struct np_work work;
 

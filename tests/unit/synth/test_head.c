@@ -97,7 +97,7 @@ TEST(brains_have_the_volumes_of_adults_and_lie_in_heads)
     }
 }
 
-TEST(tissues_are_ordered_as_the_contrast_says)
+TEST(tissues_have_the_order_of_the_contrast)
 {
     struct np_synth_options options = coarse(6);
 

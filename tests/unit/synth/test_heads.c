@@ -90,7 +90,7 @@ TEST(a_turned_head_is_the_same_head)
     ok(n_voxels(&turned) != n_voxels(&upright));
 }
 
-TEST(an_oblique_grid_holds_the_same_voxels_and_says_so)
+TEST(an_oblique_grid_has_the_same_voxels_and_an_oblique_affine)
 {
     struct np_synth_options options = plain(22);
     NP_AUTO(np_synth_head_done) struct np_synth_head straight = draw(&options);
@@ -148,7 +148,7 @@ TEST(shoulders_widen_the_lowest_slice)
     ok_near(brain_ml(&shoulders), brain_ml(&neck), 1e-9, "brain, ml");
 }
 
-TEST(thickness_options_change_what_they_name)
+TEST(each_thickness_option_changes_its_layer)
 {
     struct np_synth_options options = plain(25);
 

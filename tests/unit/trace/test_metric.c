@@ -161,7 +161,7 @@ TEST(a_gauge_keeps_the_last_value_and_has_no_beginning)
     np_str_done(&seen.text);
 }
 
-TEST(what_a_session_left_is_told_twice_and_other_gauges_for_ever)
+TEST(gauges_of_a_session_are_collected_twice_and_other_gauges_always)
 {
     NP_AUTO(np_attrs_done) struct np_attrs session = {0};
     struct seen seen = {0};
@@ -311,7 +311,7 @@ TEST(the_order_of_values_does_not_change_an_exponential_histogram)
     np_str_done(&backward.text);
 }
 
-TEST(differences_count_from_the_last_collection_and_leave_out_what_stood_still)
+TEST(deltas_count_from_the_last_collection_and_leave_out_unchanged_series)
 {
     struct seen seen = {0}, whole = {0};
     NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);

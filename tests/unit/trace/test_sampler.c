@@ -51,7 +51,7 @@ TEST(a_ratio_keeps_the_highest_of_the_last_seven_bytes)
     }
 }
 
-TEST(the_first_nine_bytes_say_nothing)
+TEST(the_first_nine_bytes_have_no_effect)
 {
     struct np_span span = root_of(UINT64_C(0x80000000000000));
 
@@ -60,7 +60,7 @@ TEST(the_first_nine_bytes_say_nothing)
     ok(!keeps(0.4, &span));
 }
 
-TEST(a_larger_ratio_keeps_what_a_smaller_one_keeps_and_the_share_is_right)
+TEST(a_larger_ratio_keeps_all_traces_of_a_smaller_one_and_the_share_is_right)
 {
     static const double ratios[] = {0.01, 0.1, 0.5, 0.9};
     enum { TRACES = 20000 };

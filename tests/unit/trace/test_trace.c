@@ -76,7 +76,7 @@ TEST(ids_are_random_and_go_through_hex_unchanged)
 }
 
 /* The rules of https://www.w3.org/TR/trace-context/ section 3.2. */
-TEST(traceparent_is_taken_or_refused_as_w3c_says)
+TEST(traceparent_is_accepted_or_refused_as_w3c_specifies)
 {
     static const struct {
         const char *text;
@@ -141,7 +141,7 @@ TEST(a_child_has_its_parents_trace_and_a_root_its_own)
     ok_int(child->end_ns, 0);
 }
 
-TEST(a_failed_span_says_what_failed_in_status_attributes_and_event)
+TEST(a_failed_span_has_the_failure_in_status_attributes_and_event)
 {
     NP_AUTO(np_span_freep) struct np_span *span = np_span_new("load_file", NULL);
     struct np_error err = {0};
@@ -199,7 +199,7 @@ static void note_close(void *self)
     ((struct notes *)self)->n_closed++;
 }
 
-TEST(sinks_hear_of_starts_ends_and_logs_in_order)
+TEST(sinks_receive_starts_ends_and_logs_in_order)
 {
     struct notes notes = {0};
     NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
@@ -285,7 +285,7 @@ static struct np_span *full_span(void)
     return span;
 }
 
-TEST(limits_cut_what_sinks_are_given_and_count_what_is_left_out)
+TEST(limits_apply_to_what_sinks_receive_and_dropped_items_are_counted)
 {
     static const struct np_trace_limits limits = {.span_attributes = 2,
                                                   .span_characters = 4,
@@ -367,7 +367,7 @@ TEST(many_attributes_and_long_texts_are_kept_whole)
 }
 
 /* The rules of https://www.w3.org/TR/trace-context/ section 3.3. */
-TEST(tracestate_is_taken_or_refused_as_w3c_says)
+TEST(tracestate_is_accepted_or_refused_as_w3c_specifies)
 {
     static const char *const valid[] = {"a=b",  "vendor=1,other@sys=x y", "a=b, ,c=d", " a=b ",
                                         "0x=1", "a*/_-=!\"#$%&'()"};

@@ -2,7 +2,7 @@
 #include "tap.h"
 #include "work/work.h"
 
-TEST(slots_say_what_is_filled)
+TEST(slots_tell_which_fields_are_filled)
 {
     NP_AUTO(np_work_done) struct np_work work;
     const struct np_grid grid = np_grid_make(2, 2, 2, 1, 1, 1);
@@ -51,7 +51,7 @@ TEST(a_measure_taken_again_replaces_the_first)
     ok_int(work.measure[1].ident, NP_MEASURE_SKULL_STRIP_VOLUME);
 }
 
-TEST(a_fact_told_again_replaces_the_first)
+TEST(a_fact_that_is_set_again_replaces_the_first)
 {
     NP_AUTO(np_work_done) struct np_work work;
 
