@@ -181,7 +181,7 @@ static int unknown_participant(const struct np_finder *finder, const char *label
     NP_TRY(list_participants(finder, &known, err));
     if (np_label_is_valid(label) && is_folder(finder, folder))
         return np_error_set(err, NP_ESELECT,
-                            "participant '%s' was asked for, but .bidsignore in '%s' leaves it out",
+                            "participant '%s' was requested, but .bidsignore in '%s' excludes it",
                             label, finder->root);
     return unknown_label(finder, "participant", label, &known, err);
 }
@@ -382,7 +382,7 @@ static void visit_asked_sessions(struct np_finder *finder, struct np_dataset *da
         visit_session(finder, dataset, participant, label, KEEP_ALWAYS);
     }
     if (!has_any)
-        np_finder_warn(finder, "'sub-%s': has none of the sessions that were asked for; left out",
+        np_finder_warn(finder, "'sub-%s': has none of the requested sessions; left out",
                        participant);
 }
 
@@ -507,7 +507,7 @@ static void warn_of_missing_runs(const struct np_finder *finder)
         if (was_seen)
             continue;
         NP_AUTO(np_freep) char *list = np_strings_join(&finder->runs_seen, ", ", MOST_LABELS_TOLD);
-        np_finder_warn(finder, "run '%s' was asked for; the selected sessions have %s",
+        np_finder_warn(finder, "run '%s' was requested; the selected sessions have %s",
                        finder->runs.item[i], finder->runs_seen.n ? list : "no runs");
     }
 }

@@ -215,7 +215,7 @@ static void drop_twins(const struct np_finder *finder, struct np_session *sessio
             session->scan[n_kept++] = session->scan[i];
             continue;
         }
-        np_finder_warn(finder, "'%s': the same image stands beside it as '.nii.gz', which is taken",
+        np_finder_warn(finder, "'%s': the same image exists as '.nii.gz', which is used",
                        session->scan[i].relative);
         np_scan_done(&session->scan[i]);
     }

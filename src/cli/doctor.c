@@ -126,7 +126,7 @@ static void check_memory(struct visit *visit)
 
     if (asked > bytes)
         say(visit, "warn", "ask the scheduler for more memory, or lower --mem-gb",
-            "memory: %.1f GiB (%s), less than the %.1f GiB asked for", bytes / GIB,
+            "memory: %.1f GiB (%s), less than the requested %.1f GiB", bytes / GIB,
             r->memory_source, asked / GIB);
     else
         say(visit, "ok", NULL, "memory: %.1f GiB may be used (%s)", bytes / GIB, r->memory_source);
@@ -174,7 +174,7 @@ static void check_surroundings(struct visit *visit)
         say(visit, "ok", NULL, "locale: UTF-8");
     else
         say(visit, "warn", "set LC_ALL=C.UTF-8 if characters look wrong",
-            "locale: %s; what is printed is UTF-8 all the same", charset);
+            "locale: %s; the output is UTF-8 nevertheless", charset);
     if (locale)
         freelocale(locale);
 }

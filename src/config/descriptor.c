@@ -54,7 +54,7 @@ static const struct place bids_places[] = {
      "Folder for the derivatives, their records and the telemetry; made when it does not exist.",
      NULL},
     {"analysis_level", "Analysis level",
-     "participant (or session, the same) preprocesses; group gathers what is in the output folder.",
+     "participant (or session, the same) preprocesses; group writes tables of the output folder.",
      levels},
     {NULL, NULL, NULL, NULL},
 };

@@ -257,8 +257,8 @@ void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows r
     if (n_rerun) {
         fputc('\n', out);
         print_line(out,
-                   "to rerun: %zu. Once the cause is mended, the same command as before runs these "
-                   "and no others.",
+                   "to rerun: %zu. Fix the cause and run the same command again: it processes only "
+                   "these sessions.",
                    n_rerun);
     }
 }

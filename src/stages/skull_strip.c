@@ -23,7 +23,7 @@ static int keep_support(struct np_work *work, const struct np_exec *exec, struct
     work->already_stripped = stripped != NULL;
     if (!stripped)
         np_work_warn(work,
-                     "'%s': brain extraction was skipped as asked for, but the image does not look "
+                     "'%s': brain extraction was skipped as requested, but the image does not look "
                      "stripped: its mask is the image's support, not the brain",
                      work->path);
     take(work, &mask, "skip");

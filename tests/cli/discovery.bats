@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Finding what was asked for, and only that, also in large datasets.
+# Discovery finds the requested sessions and only those, also in large datasets.
 load helper
 
 setup() { BIDS=$BATS_TEST_TMPDIR/bids OUT=$BATS_TEST_TMPDIR/out; }

@@ -453,7 +453,7 @@ TEST(modalities_runs_and_echoes_select)
              "sub-01: sub-01_T2w.nii.gz, sub-01_echo-2_T1w.nii.gz, sub-01_run-01_T1w.nii.gz, "
              "sub-01_run-02_T1w.nii.gz");
     ok_found_warned(root, ASK(.runs = "7"), "sub-01: -", 1,
-                    "run '7' was asked for; the selected sessions have 01, 02");
+                    "run '7' was requested; the selected sessions have 01, 02");
 }
 
 TEST(a_filter_file_restricts_images_and_sessions)
@@ -598,7 +598,7 @@ TEST(a_session_list_that_is_wrong_is_refused_by_line_or_label)
 
 /* ---- cost ---- */
 
-/* 10 000 participants, or one with 10 000 sessions: what is asked for by name costs one listing.
+/* 10 000 participants, or one with 10 000 sessions: a request by label costs one listing.
  * The bound is 50 ms; a listing of either folder with a look at each entry takes longer. */
 TEST(one_session_among_ten_thousand_is_found_without_looking_at_the_others)
 {
