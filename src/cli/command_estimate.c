@@ -1,4 +1,4 @@
-/* estimate: memory, time and disk per session from the headers, and what to tell a scheduler. */
+/* estimate: memory, time and disk per session from the headers, and the lines for a scheduler. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,8 @@ static long long mib(int64_t bytes)
     return bytes / MIB + (bytes % MIB > 0);
 }
 
-/* What to ask for one session: libraries, the supervisor and the kernel's buffers come on top. */
+/* Memory to request for one session: that of the session plus libraries, the supervisor and the
+ * kernel's buffers. */
 static long long asked_mib(const struct estimate *estimate)
 {
     return mib(estimate->most.memory_bytes) + 256;

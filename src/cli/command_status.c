@@ -44,7 +44,7 @@ int np_command_status(const struct np_config *config)
     return 0;
 }
 
-/* The telemetry of runs that died gets its open spans closed. */
+/* End the open spans in the telemetry of runs that died. */
 static void close_telemetry(const char *output_dir, const struct np_strings *run_ids)
 {
     NP_AUTO(np_freep) char *folder = np_path_join(output_dir, NP_TELEMETRY_FOLDER);

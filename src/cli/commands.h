@@ -1,4 +1,5 @@
-/* What each verb does. Every function returns the exit status, having said why when it is not 0. */
+/* The commands. Every function returns the exit status, and has printed the error when it is not
+ * 0. */
 #ifndef NP_CLI_COMMANDS_H
 #define NP_CLI_COMMANDS_H
 
@@ -14,13 +15,13 @@ int np_command_idps(const struct np_config *config);
 int np_command_replay(const struct np_config *config);
 int np_command_estimate(const struct np_config *config);
 
-/* What is linked, for --version: "zlib 1.2.13", … */
+/* The linked libraries, for --version: "zlib 1.2.13", … */
 void np_command_libraries(struct np_strings *libraries);
 
-/* Say an error on stderr as one valid UTF-8 line with its remedy, and give its exit status. */
+/* Print an error on stderr as one valid UTF-8 line with its remedy; returns its exit status. */
 int np_command_fail(const struct np_error *err);
 
-/* Say warnings, one a line in `text`. */
+/* Print warnings; `text` has one per line. */
 void np_command_warn(const char *text, struct np_console *console);
 
 #endif

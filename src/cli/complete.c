@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "config/options.h"
 
-/* What can stand after an option. */
+/* The kind of value after an option. */
 static bool is_path(const struct np_option *option)
 {
     return (option->traits & (NP_OPT_FILE | NP_OPT_DIRECTORY)) != 0;
@@ -106,8 +106,8 @@ static void print_bash(FILE *out)
             commands, commands);
 }
 
-/* Text inside single quotes of zsh and fish; in zsh's option descriptions [ ] and :
- * mean something. */
+/* Escape text inside single quotes of zsh and fish; in zsh's option descriptions [ ] and : are
+ * special. */
 static void put_quoted(FILE *out, const char *text, const char *special)
 {
     for (; *text; text++) {

@@ -14,10 +14,10 @@
 #include "pipeline/resources.h"
 #include "synth/head.h"
 
-/* What is imaged, mm along R, A, S. */
+/* Extent of the images, mm along R, A, S. */
 static const double FIELD_OF_VIEW_MM[3] = {204, 240, 216};
 
-/* How a contrast is acquired here; times as they are usual at 3 T. */
+/* Acquisition parameters of a contrast; times that are usual at 3 T. */
 struct protocol {
     enum np_modality_ident modality;
     enum np_synth_contrast contrast;
@@ -41,7 +41,7 @@ struct demo {
     int n_images;
 };
 
-/* One image to be. Numbers count from 1. */
+/* One image to make. Numbers count from 1. */
 struct acquisition {
     const struct protocol *protocol;
     int participant, session;
@@ -78,11 +78,11 @@ static struct acquisition make_acquisition(const struct demo *demo, int particip
     return a;
 }
 
-/* Person and visit follow from the seed alone, so that adding participants keeps the first ones. */
+/* Person and visit depend on the seed alone, so more participants do not change the first ones. */
 static struct np_synth_options choose_options(const struct np_config *config,
                                               const struct acquisition *a)
 {
-    /* Storage orders as scanners and converters leave them. */
+    /* Storage orders that scanners and converters use. */
     static const char *const AXES[] = {"RAS", "LPS", "PIR"};
     const double *fov_mm = FIELD_OF_VIEW_MM;
     struct np_synth_options o;
@@ -142,7 +142,7 @@ static int write_sidecar(const struct demo *demo, const struct acquisition *a,
     return write_text(demo->root, name, &json, err);
 }
 
-/* Where an image of this acquisition goes below `root`, its folder made; free the path. */
+/* The path of an image of this acquisition below `root`; its folder is made. The caller frees. */
 static int image_path(const char *root, const struct acquisition *a, const char *ending,
                       char **path, struct np_error *err)
 {
@@ -170,7 +170,7 @@ static int write_truth(const struct demo *demo, const struct acquisition *a,
     return np_nifti_write_image(bias_path, bias_path, bias, &how, &demo->exec, &written, err);
 }
 
-/* As after a copy that stopped half way: a good beginning, no end. */
+/* Cut the file in half, as after an interrupted copy: a valid beginning without an end. */
 static int break_file(const char *path, struct np_error *err)
 {
     struct stat status;
@@ -189,7 +189,7 @@ static int write_scan(struct demo *demo, const struct acquisition *a, struct np_
     struct np_nifti_written written;
 
     NP_TRY(np_synth_head(&options, &demo->exec, &head, err));
-    /* Whole numbers, as a scanner stores them; they also pack well. */
+    /* Whole numbers, as a scanner stores them; they also compress well. */
     for (size_t i = 0; i < np_grid_voxels(&head.image->grid); i++)
         head.image->voxel[i] = floorf(head.image->voxel[i] + 0.5f);
     NP_TRY(image_path(demo->root, a, ".nii.gz", &path, err));
@@ -289,7 +289,7 @@ static int write_readme(const struct demo *demo, struct np_error *err)
     return write_text(demo->truth, "README.md", &truth, err);
 }
 
-/* Make a folder of our own: it did not exist, or held nothing. */
+/* Make a folder; it must not exist or be empty. */
 static int claim_folder(const char *path, struct np_error *err)
 {
     NP_AUTO(np_strings_done) struct np_strings names = {0};

@@ -40,7 +40,7 @@ static void visit_done(struct visit *visit)
     np_freep(&visit->output_dir);
 }
 
-/* One line; `remedy` NULL when there is nothing to do. */
+/* Print one line; `remedy` NULL when there is nothing to do. */
 static void say(struct visit *visit, const char *verdict, const char *remedy, const char *format,
                 ...) NP_PRINTF(4, 5);
 
@@ -132,7 +132,7 @@ static void check_memory(struct visit *visit)
         say(visit, "ok", NULL, "memory: %.1f GiB may be used (%s)", bytes / GIB, r->memory_source);
 }
 
-/* The sessions that were found need no more memory than there is. */
+/* Check that the sessions need no more memory than there is. */
 static void check_sessions_memory(struct visit *visit)
 {
     double bytes = (double)(visit->config->mem_bytes ? visit->config->mem_bytes
@@ -266,7 +266,7 @@ static void check_bids_dir(struct visit *visit)
     }
 }
 
-/* The nearest folder on the way to `path` that exists; the caller frees. */
+/* The nearest existing folder on the way to `path`; the caller frees. */
 static char *nearest_folder(const char *path)
 {
     char *folder = np_xstrdup(path);
@@ -297,8 +297,8 @@ static int probe_fsync(const char *path, int flags)
     return bad ? -1 : 0;
 }
 
-/* What publishing needs, tried in a folder of our own;
- * the name of the first that fails, or NULL. */
+/* Try the operations that publishing needs, in a temporary folder. Returns the name of the first
+ * that fails, or NULL. */
 static const char *probe_operations(const char *folder)
 {
     NP_AUTO(np_freep) char *a = np_path_join(folder, "a");
@@ -323,7 +323,7 @@ static const char *probe_operations(const char *folder)
     return failed_at;
 }
 
-/* True when files can be made there. */
+/* True when files can be made in the folder. */
 static bool check_writing(struct visit *visit, const char *folder)
 {
     NP_AUTO(np_freep)
@@ -360,7 +360,7 @@ static void check_space(struct visit *visit, const char *folder)
         return;
     }
     double free_bytes = (double)fs.f_bavail * (double)fs.f_frsize;
-    /* Some file systems do not count inodes, and say 0 of 0. */
+    /* Some file systems do not count inodes and report 0 of 0. */
     double free_inodes = fs.f_files > 0 ? (double)fs.f_favail : 1e18;
     double bytes = (double)visit->need.disk_bytes, n_inodes = (double)visit->need.inodes;
     bool for_one =
@@ -385,7 +385,7 @@ static void check_space(struct visit *visit, const char *folder)
 /* Magic numbers of statfs(2). */
 static const struct {
     unsigned long magic;
-    const char *name, *remedy; /* NULL: good as it is */
+    const char *name, *remedy; /* NULL: no problem */
 } FILE_SYSTEMS[] = {
     {0x6969, "NFS (network; locks are files made with O_EXCL, no flock)", NULL},
     {0x0bd00bd0, "Lustre (network)", NULL},

@@ -11,7 +11,7 @@ void np_open_output(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0)
-            (void)!open("/dev/null", O_RDWR); /* gets the lowest number that is free: this one */
+            (void)!open("/dev/null", O_RDWR); /* gets the lowest free number: this descriptor */
 }
 
 static bool is_pipe(int fd)
@@ -37,7 +37,8 @@ void np_drain_output(void)
     fflush(stderr);
     for (int i = 0; i < STEPS && (pending(STDOUT_FILENO) > 0 || pending(STDERR_FILENO) > 0); i++)
         clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
-    /* Several lines may have been read at once, and be printed one by one only while we live. */
+    /* The reader may have read several lines at once and print them one by one, but only while
+     * we run. */
     if (is_pipe(STDOUT_FILENO) || is_pipe(STDERR_FILENO))
         clock_nanosleep(CLOCK_MONOTONIC, 0, &grace, NULL);
 }

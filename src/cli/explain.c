@@ -32,7 +32,7 @@ static void print_outcome(FILE *out, enum np_outcome outcome)
     print_errors(out, outcome);
 }
 
-/* The error of this ident in any case, 0 when there is none. */
+/* The error with this identifier, in any case; 0 when there is none. */
 static int find_error(const char *ident)
 {
     for (int code = -1; code > -NP_N_ERROR_ORDINALS; code--)

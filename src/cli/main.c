@@ -1,4 +1,5 @@
-/* neuro-preprocess: parse the command line, do what it says, see that the last line was read. */
+/* neuro-preprocess: parse the command line, run the command, and wait until the last line was
+ * read. */
 #include <stdio.h>
 
 #include "cli/commands.h"

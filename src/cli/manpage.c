@@ -7,8 +7,8 @@
 #include "cli/version.h"
 #include "config/config_file.h"
 
-/* Text in which nothing is roff:
- * a "-" stays one that can be copied, and no line starts a request. */
+/* Escape text for roff: "-" is printed as a minus that can be copied, and no line is read as a
+ * request. */
 static void put(FILE *out, const char *text)
 {
     if (*text == '.' || *text == '\'')

@@ -25,7 +25,7 @@ void np_observation_read(const struct np_config *config, struct np_observation *
     np_send_settings_read(&flags, &observation->settings, warnings);
 }
 
-/* A label that cannot be hashed the same way each time is not shown at all. */
+/* Without a key, labels cannot be hashed consistently, so they are left out. */
 static void open_redactor(struct np_observation *observation, const struct np_config *config,
                           struct np_console *console)
 {

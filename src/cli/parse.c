@@ -1,6 +1,8 @@
 /*
- * Three steps: cut the words into settings and positionals; read the sources in the order file,
- * environment, command line; then see which command it is and whether everything fits it.
+ * Three steps:
+ *   1. cut the words into settings and positional arguments;
+ *   2. read the sources in the order file, environment, command line;
+ *   3. find the command and check that all options apply to it.
  */
 #include "cli/parse.h"
 
@@ -23,9 +25,9 @@ struct assignment {
 struct line {
     char **word;
     int n_words;
-    int at;           /* the next word */
+    int at;           /* index of the next word */
     bool only_places; /* after "--" */
-    bool ends;        /* an option such as --version was met: the rest does not matter */
+    bool ends;        /* an option such as --version was found: the rest does not matter */
     struct assignment *assignment;
     size_t n_assignments;
     struct np_strings places;
@@ -43,7 +45,7 @@ static void line_done(struct line *line)
     np_strings_done(&line->places);
 }
 
-/* A word fit for a message; the caller frees. */
+/* A word for a message; the caller frees. */
 static char *shown(const char *word)
 {
     enum { LONGEST = 80 };
@@ -68,7 +70,7 @@ static const char *peek_value(const struct line *line)
     return line->word[line->at];
 }
 
-/* Keep `option` with a value; `n_typed` bytes of `typed` are its spelling. */
+/* Record `option` with a value; `n_typed` bytes of `typed` are its spelling. */
 static void assign(struct line *line, const struct np_option *option, const char *typed,
                    size_t n_typed, const char *value)
 {
@@ -92,8 +94,8 @@ static int value_missing(const struct line *line, const struct np_option *option
                         (int)n_typed, typed, option->argument, next, (int)n_typed, typed);
 }
 
-/* One of our options, its name spelled by the first `n_typed` bytes of `typed`; `value` is what
- * followed "=". */
+/* Parse one of our options: the first `n_typed` bytes of `typed` are its name, `value` is the
+ * text after "=". */
 static int read_ours(struct line *line, const struct np_option *option, const char *typed,
                      size_t n_typed, const char *value)
 {
@@ -165,7 +167,7 @@ static int read_long(struct line *line, const char *word)
     return unknown_option(line, word);
 }
 
-/* "-w", or several that take no value: "-vv". */
+/* Parse "-w", or several letters without values: "-vv". */
 static int read_letters(struct line *line, const char *word)
 {
     const struct np_option *option = np_option_find_letter(word[1]);
@@ -209,7 +211,8 @@ static const char *config_file_of(const struct line *line)
     return path && *path ? path : NULL;
 }
 
-/* A list on the command line replaces the one of an earlier source; only its own repeats add. */
+/* A list on the command line replaces the list of an earlier source; repeated options on the
+ * command line are joined. */
 static int apply(const struct line *line, struct np_config *config)
 {
     size_t n_options = np_n_options;
@@ -261,7 +264,7 @@ static int unknown_level(const struct line *line)
                         found, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-/* The verb that was probably meant, NULL when none is near. */
+/* The most similar verb, NULL when none is similar. */
 static const char *near_verb(const char *word)
 {
     for (size_t i = 0; i < np_n_commands; i++)
@@ -270,7 +273,7 @@ static const char *near_verb(const char *word)
     return NULL;
 }
 
-/* Too few words, and a list before them may have taken some: say so. */
+/* Too few words: if a list before them may have taken some, the message tells so. */
 static int places_missing(const struct line *line, const char *form)
 {
     struct np_str hint = {0};
@@ -348,7 +351,7 @@ static void set_place(char **field, const char *path)
     *field = np_xstrdup(path);
 }
 
-/* Which words of a command are places, and which of the settings they are. */
+/* Assign the words of a command to its places. */
 static int take_places(const struct line *line, const struct np_command_info *info,
                        struct np_config *config)
 {
@@ -444,7 +447,7 @@ static void notice_foreign(const struct np_config *config, struct np_strings *no
     np_strings_give(notices, np_xasprintf("ignored, options of other tools: %s", names));
 }
 
-/* What was asked for and is not in this version yet, from whichever source. */
+/* Add a notice for each requested feature of a later version, from any source. */
 static void notice_later(const struct np_config *config, struct np_strings *notices)
 {
     struct np_config defaults;
@@ -482,7 +485,7 @@ static void notice_group(const struct line *line, struct np_strings *notices)
     np_strings_done(&ignored);
 }
 
-/* The command that --help is about: the word before or right after it. */
+/* The command whose help is requested: the word before or after --help. */
 static void find_topic(const struct line *line, struct np_config *config)
 {
     const char *word = line->places.n ? line->places.item[0] : peek_value(line);
@@ -491,7 +494,7 @@ static void find_topic(const struct line *line, struct np_config *config)
     config->topic = info ? info->command : NP_COMMAND_HELP;
 }
 
-/* --version and the like: nothing else counts, not even a wrong environment. */
+/* Options such as --version ignore everything else, even a wrong environment. */
 static int answer(const struct line *line, struct np_config *config)
 {
     const struct assignment *last = &line->assignment[line->n_assignments - 1];

@@ -1,4 +1,4 @@
-/* The command line to settings. */
+/* From the command line to settings. */
 #ifndef NP_CLI_PARSE_H
 #define NP_CLI_PARSE_H
 
@@ -6,12 +6,12 @@
 
 /*
  * Read the configuration file, the environment and the command line into `config`, which holds the
- * defaults (np_config_init); later ones win. After success config->command says what to do, the
- * places it needs are there, and every option given applies to it.
- *   notices  gets sentences to print once at the start: options of other tools that were ignored,
- *            features that come in a later version
- * The words of the command line are bytes, kept as they are; messages may hold such bytes only
- * where they are valid UTF-8.
+ * defaults (np_config_init); later sources take precedence. After success config->command is the
+ * command, its places are set, and every given option applies to it.
+ *   notices  gets sentences to print once at the start: ignored options of other tools, features of
+ *            a later version
+ * Words of the command line are bytes and kept unchanged; messages may hold such bytes only where
+ * they are valid UTF-8.
  * Returns 0, NP_EUSAGE, NP_ELEVEL (unknown analysis level), NP_ECONFIG and NP_ENOINPUT
  * (configuration file or environment). On failure `config` may be filled in part; release it.
  */

@@ -22,8 +22,8 @@ const struct np_cancel *np_signals_cut_off(void)
 const struct np_cancel *np_signals_install(void)
 {
     static const int stopping[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
-    /* Reads and writes of libraries go on; what waits for a signal (ppoll) is interrupted all the
-     * same. */
+    /* Reads and writes of libraries are restarted; a wait for signals (ppoll) is interrupted
+     * nevertheless. */
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     struct sigaction inherited;
 
@@ -34,8 +34,8 @@ const struct np_cancel *np_signals_install(void)
             continue; /* nohup */
         sigaction(stopping[i], &action, NULL);
     }
-    signal(SIGCHLD, SIG_DFL); /* where it is ignored, nobody learns how a worker ended */
+    signal(SIGCHLD, SIG_DFL); /* if it were ignored, the exit status of workers would be lost */
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is then an error of write */
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit then makes write fail */
     return &cancel;
 }

@@ -1,12 +1,12 @@
-/* Signals: the ones that stop a run set a flag that everybody reads; SIGPIPE is ignored, a write
- * then says EPIPE. */
+/* Signals. Those that stop a run set a flag that all parts of the program read. SIGPIPE is
+ * ignored: a write then fails with EPIPE. */
 #ifndef NP_CLI_SIGNALS_H
 #define NP_CLI_SIGNALS_H
 
 #include "base/exec.h"
 
-/* Install the handlers of TERM, INT, HUP (unless nohup ignores it), USR1 and XCPU. The flag lives
- * as long as the process. */
+/* Install the handlers of TERM, INT, HUP (unless nohup ignores it), USR1 and XCPU. The flag is
+ * valid until the process ends. */
 const struct np_cancel *np_signals_install(void);
 
 /* The flag of a flush that begins now: set by a TERM or INT that comes from now on, when it is not

@@ -13,7 +13,7 @@ static bool sends(const struct np_send_settings *settings, int signal)
            settings->to[signal].url;
 }
 
-/* Signals that go to one place stand together. */
+/* Signals with the same destination are listed together. */
 char *np_telemetry_places(const struct np_send_settings *settings)
 {
     struct np_str out = {0};

@@ -1,4 +1,4 @@
-/* The sending of a run's telemetry, and what is said of it. */
+/* Sending a run's telemetry, and the messages about it. */
 #ifndef NP_CLI_TELEMETRY_H
 #define NP_CLI_TELEMETRY_H
 
@@ -11,7 +11,7 @@
 struct np_telemetry {
     const struct np_send_settings *settings; /* borrowed */
     struct np_send_sender *sender;           /* NULL = nothing is sent */
-    struct np_trace *trace;                  /* that is told of it; borrowed */
+    struct np_trace *trace;                  /* receives metrics about sending; borrowed */
 };
 
 /* "traces to grpc http://host:4317/; logs, metrics to …", without secrets; "" when nothing is sent.
@@ -19,19 +19,19 @@ struct np_telemetry {
 char *np_telemetry_places(const struct np_send_settings *settings);
 
 /*
- * One line on where each signal goes, and the sender, when there is anywhere to send to; that it
- * cannot be started is said. `shown` is the record's path as it is to be shown. Fork nothing that
- * lives longer than the run after this.
+ * Print one line with the destination of each signal, and start the sender when there is a
+ * destination. A failure to start gives a warning. `shown` is the record's path for messages. After
+ * this, fork nothing that lives longer than the run.
  */
 void np_telemetry_start(struct np_telemetry *telemetry, const struct np_send_settings *settings,
                         enum np_naming naming, const char *record_path, const char *shown,
                         struct np_console *console);
 
-/* Let the trace's metrics say how sending goes (otel.sdk.exporter.*, neuro.telemetry.unsent), until
+/* Add metrics about sending to the trace (otel.sdk.exporter.*, neuro.telemetry.unsent), until
  * np_telemetry_finish. */
 void np_telemetry_observe(struct np_telemetry *telemetry, struct np_trace *trace);
 
-/* End the sender and say what became of everything. */
+/* End the sender and print what was sent and what is pending. */
 void np_telemetry_finish(struct np_telemetry *telemetry, const char *output_dir,
                          struct np_console *console);
 

@@ -19,8 +19,8 @@ const struct np_cli_example np_cli_examples[] = {
     {NULL, NULL},
 };
 
-/* Words of `text` from `column` on, broken before WIDTH and continued at `indent`;
- * ends the line. */
+/* Print the words of `text` from `column` on, broken before WIDTH and continued at `indent`, and
+ * end the line. */
 static void print_wrapped(FILE *out, const char *text, size_t column, size_t indent)
 {
     size_t start = column;

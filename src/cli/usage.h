@@ -17,13 +17,13 @@ void np_cli_print_help(FILE *out, const struct np_config *defaults, enum np_comm
  * the caller frees. */
 char *np_cli_option_form(const struct np_option *option);
 
-/* The default as help shows it, "" when there is nothing to show; the caller frees. */
+/* The default as help shows it, "" without a default; the caller frees. */
 char *np_cli_option_default(const struct np_option *option, const struct np_config *defaults);
 
 /* "--nthreads, --n-cpus, --n-procs", "" when the option has no other name; the caller frees. */
 char *np_cli_option_aliases(const struct np_option *option);
 
-/* The options of other tools that are accepted: "--notrack --no-sub ..."; the caller frees. */
+/* The accepted options of other tools: "--notrack --no-sub ..."; the caller frees. */
 char *np_cli_foreign_options(void);
 
 /* A command line and what it does, for the help and the man page; ends with {NULL}. */

@@ -1,4 +1,4 @@
-/* What this build is. */
+/* Information about this build. */
 #ifndef NP_CLI_VERSION_H
 #define NP_CLI_VERSION_H
 
@@ -9,7 +9,7 @@
 /* "0.1.0" */
 const char *np_cli_version(void);
 
-/* The commit it was built from, "unknown" outside a checkout. */
+/* The commit that it was built from, "unknown" outside a checkout. */
 const char *np_cli_commit(void);
 
 /*

@@ -44,7 +44,7 @@ struct np_packer {
     uint8_t *kept;      /* a block for each slot; NULL until bytes must be kept */
     uint32_t n_content; /* head and body, modulo 2^32 as in gzip's trailer */
     struct np_sha256 body_hash;
-    /* Of what was written. */
+    /* Hashes and sizes of the written data. */
     pthread_mutex_t lock; /* guards `writing`, `n_done` and the slots' `deflated` */
     bool writing;
     int64_t n_done; /* slots of this batch that are written */
@@ -61,7 +61,8 @@ static int emit(struct np_packer *packer, const void *bytes, size_t n_bytes, str
     if (result < 0)
         return np_error_errno(err, -result, NP_EIO, "'%s': cannot write after %lld bytes",
                               packer->path, (long long)packer->n_written);
-    /* The disk begins while the next blocks are compressed, so that fsync finds little left. */
+    /* Start writing to disk while the next blocks are compressed, so that fsync has little left
+     * to do. */
     sync_file_range(packer->fd, packer->n_written, (off_t)n_bytes, SYNC_FILE_RANGE_WRITE);
     np_sha256_update(&packer->hash, bytes, n_bytes);
     packer->n_written += (int64_t)n_bytes;
@@ -89,7 +90,8 @@ static bool next_is_ready(const struct np_packer *packer)
            packer->write_error.code == 0;
 }
 
-/* Write the blocks whose turn it is, unless another thread is at it: that one looks again. */
+/* Write the blocks whose turn it is, unless another thread is writing: that thread looks for
+ * them again. */
 static void write_ready(struct np_packer *packer)
 {
     pthread_mutex_lock(&packer->lock);
@@ -188,7 +190,7 @@ static int need_kept(struct np_packer *packer, struct np_error *err)
     return 0;
 }
 
-/* Copy from `bytes` what the block that waits still lacks, or as much as there is. */
+/* Copy from `bytes` the rest of the incomplete block, or as much as there is. */
 static int keep(struct np_packer *packer, const uint8_t *bytes, size_t n, size_t *n_kept,
                 struct np_error *err)
 {
@@ -204,7 +206,7 @@ static int keep(struct np_packer *packer, const uint8_t *bytes, size_t n, size_t
     return 0;
 }
 
-/* Blocks that lie in the caller's memory are copied, to outlive the call. */
+/* Copy blocks from the caller's memory, so that they outlive the call. */
 static int keep_borrowed(struct np_packer *packer, struct np_error *err)
 {
     if (packer->n_slots == 0)
@@ -280,7 +282,7 @@ int np_packer_finish(struct np_packer *packer, const struct np_bytes *last,
     return 0;
 }
 
-/* A block of its own, which is deflated here: it is short. */
+/* Deflate a separate block here, because it is short. */
 static int emit_gzip_head(struct np_packer *packer, const struct np_bytes *head,
                           struct np_error *err)
 {

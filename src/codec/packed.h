@@ -1,8 +1,8 @@
 /*
  * Writing a file that may be gzipped, in pieces of any size: open with the head, append the body,
- * finish. The bytes on disk depend on the head and the body alone, neither on how the body was cut
- * into pieces nor on the number of threads: the head and each MiB of the body are deflated on their
- * own, and the threads share these blocks.
+ * finish. The bytes on disk depend on the head and the body alone: neither the sizes of the pieces
+ * nor the number of threads change them. The head and each MiB of the body are deflated separately,
+ * and the threads share these blocks.
  */
 #ifndef NP_CODEC_PACKED_H
 #define NP_CODEC_PACKED_H
@@ -17,10 +17,10 @@ struct np_bytes {
     size_t n;
 };
 
-/* What was written. */
+/* The result of writing. */
 struct np_packed {
     int64_t n_bytes;                 /* on disk */
-    char sha256[NP_SHA256_HEX];      /* of them */
+    char sha256[NP_SHA256_HEX];      /* of the file */
     char body_sha256[NP_SHA256_HEX]; /* of the body before compression */
 };
 
@@ -41,10 +41,10 @@ int np_packer_open(int fd, const char *path, enum np_packing packing, const stru
                    const struct np_exec *exec, struct np_packer **packer, struct np_error *err);
 
 /*
- * Add to the body. What fills no block, or not enough blocks for all threads, is copied and waits
- * for more; so `bytes` is not needed after the call.
- * Returns 0, NP_ENOMEM, NP_ESPACE, NP_EIO, NP_ECANCELED. After a failure only np_packer_freep may
- * follow; what was written by then stays in the file.
+ * Append to the body. Bytes that fill no block, or not enough blocks for all threads, are copied
+ * and wait for more; so `bytes` is not needed after the call. Returns 0, NP_ENOMEM, NP_ESPACE,
+ * NP_EIO, NP_ECANCELED. After a failure only np_packer_freep may follow; bytes that were written
+ * before stay in the file.
  */
 int np_packer_append(struct np_packer *packer, const void *bytes, size_t n_bytes,
                      struct np_error *err);

@@ -1,5 +1,5 @@
-/* Reading: plain files as they are; gzip as a sequence of members, each header, deflate data, CRC
- * and length. */
+/* Reading: plain files unchanged; gzip files as a sequence of members, each with header, deflate
+ * data, CRC and length. */
 #include "codec/source.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ enum { BUFFER = 256 << 10, SCRATCH = 64 << 10 };
 
 enum source_state {
     SOURCE_PLAIN,
-    SOURCE_MEMBER, /* a member's header comes */
+    SOURCE_MEMBER, /* before a member's header */
     SOURCE_DATA,   /* in the deflate data */
     SOURCE_END
 };
@@ -28,8 +28,8 @@ struct np_source {
     bool gzipped;
     bool at_eof;
     int64_t file_bytes;
-    struct timespec changed; /* when it was opened */
-    int64_t n_taken;         /* bytes of the file that reached the buffer */
+    struct timespec changed; /* time of change at opening */
+    int64_t n_taken;         /* bytes of the file that were read into the buffer */
     struct np_sha256 hash;   /* of them */
     /* The longest stretch from the file's beginning that was read before a rewind, and its hash. */
     int64_t n_known;
@@ -38,7 +38,8 @@ struct np_source {
     uint32_t crc;      /* of the member's content so far */
     uint32_t n_member; /* its length, modulo 2^32 as in the trailer */
     const uint8_t *in, *in_end;
-    /* What np_inflate_step may step back over is kept before each new piece. */
+    /* Before each new piece, keep the last bytes, because np_inflate_step may step back over
+     * them. */
     uint8_t buffer[NP_INFLATE_LOOKBEHIND + BUFFER];
 };
 
@@ -61,7 +62,7 @@ static int refuse_missing(const char *path, int reason, struct np_error *err)
                         path, target);
 }
 
-/* Non-blocking, so that a FIFO cannot hold us. */
+/* Non-blocking, so that a FIFO does not block us. */
 static int open_regular(const char *path, int *fd, struct stat *status, struct np_error *err)
 {
     int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -125,7 +126,7 @@ static int read_file(struct np_source *source, void *out, size_t n_bytes, size_t
     return 0;
 }
 
-/* More input when there is none left. */
+/* Read more input when none is left. */
 static int fill(struct np_source *source, struct np_error *err)
 {
     uint8_t *start = source->buffer + NP_INFLATE_LOOKBEHIND;
@@ -140,7 +141,7 @@ static int fill(struct np_source *source, struct np_error *err)
     return 0;
 }
 
-/* At the file's beginning, with its first bytes in the buffer. */
+/* The state at the file's beginning, with its first bytes in the buffer. */
 static int begin(struct np_source *source, struct np_error *err)
 {
     np_sha256_init(&source->hash);
@@ -251,7 +252,7 @@ static int refuse_corrupt(const struct np_source *source, const char *what, stru
                         (long long)(source->n_taken - (source->in_end - source->in)));
 }
 
-/* The next byte of the file, which the format says is there. */
+/* The next byte of the file, which must exist according to the format. */
 static int take_byte(struct np_source *source, unsigned *byte, struct np_error *err)
 {
     NP_TRY(fill(source, err));

@@ -1,7 +1,7 @@
 /*
- * Reading files that may be gzipped (RFC 1952), from the beginning on, in pieces of any size, with
- * the SHA-256 of the file's bytes taken on the way. Whether a file is gzipped is seen from its
- * first two bytes, not from its name.
+ * Reading files that may be gzipped (RFC 1952), from the beginning, in pieces of any size, and
+ * computing the SHA-256 of the file's bytes on the way. The first two bytes of the file tell
+ * whether it is gzipped, not its name.
  */
 #ifndef NP_CODEC_SOURCE_H
 #define NP_CODEC_SOURCE_H
@@ -14,9 +14,9 @@
 struct np_source;
 
 /*
- * Open a regular file for reading its content from the beginning. Returns 0, NP_ENOINPUT (also for
- * what is no regular file), NP_ECONTENT (a link whose target is not here: git-annex, DataLad),
- * NP_ENOMEM, NP_EIO. On failure *source is untouched.
+ * Open a regular file for reading its content from the beginning. Returns 0, NP_ENOINPUT (also when
+ * it is no regular file), NP_ECONTENT (a link whose target does not exist here: git-annex,
+ * DataLad), NP_ENOMEM, NP_EIO. On failure *source is untouched.
  */
 int np_source_open(const char *path, struct np_source **source, struct np_error *err);
 void np_source_freep(struct np_source **source);
@@ -26,11 +26,11 @@ bool np_source_gzipped(const struct np_source *source);
 /* Bytes on disk. */
 int64_t np_source_file_bytes(const struct np_source *source);
 
-/* Bytes on disk that what was read so far takes: of a gzipped file, compressed ones. */
+/* Bytes of the file that were consumed so far: of a gzipped file, compressed bytes. */
 int64_t np_source_used_bytes(const struct np_source *source);
 
-/* Content bytes that the file cannot exceed: its size, or the limit of the deflate format. Check
- * what a header claims against this before asking for memory. */
+/* Upper limit of the content's size: the file's size, or the limit of the deflate format. Check
+ * the sizes in a header against this before allocating memory. */
 int64_t np_source_most_bytes(const struct np_source *source);
 
 /*
@@ -41,21 +41,21 @@ int64_t np_source_most_bytes(const struct np_source *source);
 int np_source_read(struct np_source *source, void *out, size_t n_bytes, size_t *n_read,
                    struct np_error *err);
 
-/* Go on `n_bytes` further in a plain file without reading them; its hash is then not taken,
- * and np_source_rewind must not follow. Returns 0 or NP_EIO. */
+/* Skip `n_bytes` of a plain file without reading them. Its hash is then not computed, and
+ * np_source_rewind must not follow. Returns 0 or NP_EIO. */
 int np_source_jump(struct np_source *source, int64_t n_bytes);
 
-/* Read past `n_bytes`; *n_skipped is less only at the content's end. Returns the above and
- * NP_ECANCELED. */
+/* Read and discard `n_bytes`; *n_skipped is less only at the content's end. Returns the above
+ * and NP_ECANCELED. */
 int np_source_skip(struct np_source *source, int64_t n_bytes, const struct np_exec *exec,
                    int64_t *n_skipped, struct np_error *err);
 
 /*
- * Go back to the beginning of the content. The file is read again from there, so the way to a place
- * costs what it cost the first time. What comes must be the bytes that came before: the longest
- * stretch read so far is compared by its hash when it has been read again.
- * Returns 0, NP_EBUSY (the file's size or time of change is another than when it was opened),
- * NP_EIO. After it, reading may return NP_EBUSY too: the bytes are not those that were read before.
+ * Go back to the beginning of the content. The file is read again from there, so reaching a
+ * position costs the same as the first time. The bytes must be the same as before: when the longest
+ * stretch read so far has been read again, its hash is compared. Returns 0, NP_EBUSY (the file's
+ * size or time of change differ from those at opening), NP_EIO. Afterwards reading may return
+ * NP_EBUSY too: the bytes differ from those read before.
  */
 int np_source_rewind(struct np_source *source, struct np_error *err);
 

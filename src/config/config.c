@@ -42,8 +42,8 @@ void np_config_done(struct np_config *config)
 }
 
 /*
- * Where the authority of a URL begins in `text`, NULL when there is none. Without a scheme only
- * "user:password@host" counts, perhaps behind "--option=".
+ * The start of a URL's authority in `text`, NULL when there is none. Without a scheme only
+ * "user:password@host" counts, also after "--option=".
  */
 static const char *authority_of(const char *text)
 {

@@ -1,6 +1,6 @@
 /*
- * One run's settings: a plain struct, filled once (defaults < config file < environment < flags)
- * and const from then on.
+ * The settings of one run: a plain struct, filled once (defaults < config file < environment <
+ * flags) and constant afterwards.
  */
 #ifndef NP_CONFIG_CONFIG_H
 #define NP_CONFIG_CONFIG_H
@@ -69,7 +69,7 @@ struct np_config {
     enum np_normalize normalize;
     enum np_bias_method bias_correction;
 
-    /* resources; 0 = find out */
+    /* resources; 0 = determined at run time */
     int nprocs;
     int parallel;
     int omp_nthreads;
@@ -95,11 +95,11 @@ struct np_config {
     struct np_strings dataset_links; /* "NAME=URI" */
 
     /* telemetry */
-    char *otel_endpoint; /* may hold a password: never print it but through np_url_redact */
+    char *otel_endpoint; /* may hold a password: print it only through np_url_redact */
     char *metrics_textfile;
     enum np_naming telemetry_id;
     bool no_telemetry;
-    double otel_timeout_s; /* for what is not sent at a run's end; 0 = the environment's, else 5 */
+    double otel_timeout_s; /* for pending telemetry at the end; 0 = from the environment, else 5 */
 
     /* replay; inputs are records and folders */
     bool replay_all;
@@ -126,29 +126,29 @@ struct np_config {
     char *argument; /* of --explain, --completion */
 
     /*
-     * For records: the words as typed (argv) with passwords and queries in URLs made "***", and
-     * flags of other tools that were accepted and ignored.
+     * For records: argv with "***" for passwords and queries in URLs, and the ignored flags of
+     * other tools.
      */
     struct np_strings command_line;
     struct np_strings foreign;
 };
 
-/* Every field at its default; nothing from a file, the environment or a command line. */
+/* Set every field to its default; reads no file, environment or command line. */
 void np_config_init(struct np_config *config);
 
 /* Release what the fields own; accepts a zeroed struct. */
 void np_config_done(struct np_config *config);
 
 /*
- * `text` without secrets: if it looks like a URL, its user and password and its query are "***"
- * ("user:password@host" without a scheme too). What stands before the URL, such as "--option=", is
- * kept. The caller frees.
+ * `text` without secrets: in a URL, user, password and query become "***" (also in
+ * "user:password@host" without a scheme). Text before the URL, such as "--option=", is kept. The
+ * caller frees.
  */
 char *np_url_redact(const char *text);
 
 /*
- * SHA-free fingerprint: the canonical JSON text (sorted keys) of those options that change results;
- * the caller frees. Two runs with the same text make the same files from the same input.
+ * The options that change results, as canonical JSON text (sorted keys); the caller frees. Two runs
+ * with the same text make the same files from the same input.
  */
 char *np_config_results_json(const struct np_config *config);
 

@@ -135,7 +135,7 @@ static int check_schema(const struct reader *reader, const json_t *value)
                          reader->err);
 }
 
-/* These options stand in a file too, though they have no field of their own. */
+/* These options may be in a file although they have no field of their own. */
 static bool may_stand_in_file(const struct np_option *option)
 {
     return option->traits & NP_OPT_IN_FILE || option->type == NP_OPT_ASSIGN;
@@ -172,7 +172,7 @@ int np_config_read_file(const char *path, struct np_config *config, struct np_er
     struct np_error why = {0};
 
     if (np_file_read(path, MOST_BYTES, &content, &why) < 0) {
-        /* Too large is for images "a bad header"; here it is a bad configuration. */
+        /* For images "too large" is NP_EHEADER; here it is an invalid configuration. */
         int code = why.code == NP_EHEADER ? NP_ECONFIG : why.code;
         np_error_set(err, code, "%s", why.text);
         np_error_context(err, "configuration");
@@ -245,7 +245,7 @@ int np_config_read_environment(char *const *environment, struct np_config *confi
 
 /* Settings as JSON. */
 
-/* A string that JSON can hold: other bytes stand as U+FFFD, secrets in URLs as "***". */
+/* A string for JSON: invalid bytes become U+FFFD, secrets in URLs "***". */
 static json_t *json_text(const char *text)
 {
     NP_AUTO(np_freep) char *safe = np_url_redact(text);
@@ -288,7 +288,7 @@ static json_t *json_setting(const struct np_option *option, const struct np_conf
     }
 }
 
-/* Does this row stand for its field? */
+/* True when this row represents its field. */
 static bool speaks(const struct np_option *option, unsigned traits)
 {
     return (option->traits & traits) == traits && !(option->traits & NP_OPT_ANOTHER_WAY);
@@ -301,8 +301,7 @@ static void add_settings(json_t *object, const struct np_config *config, unsigne
             json_object_set_new(object, np_options[i].name, json_setting(&np_options[i], config));
 }
 
-/* jansson's allocation failures end as NULL here; bookkeeping memory being gone is no state to go
- * on in. */
+/* NULL means that jansson had no memory; without bookkeeping memory the program cannot continue. */
 static char *dump(json_t *object, size_t flags, const char *end)
 {
     char *text = json_dumps(object, flags | JSON_REAL_PRECISION(15));
@@ -356,7 +355,7 @@ static void add_range(json_t *schema, const struct np_option *option)
     }
 }
 
-/* null is allowed everywhere: the default. */
+/* null is allowed for every option and means the default. */
 static json_t *setting_schema(const struct np_option *option, const struct np_config *defaults)
 {
     static const char *const types[] = {

@@ -1,7 +1,7 @@
 /*
- * Settings from outside the command line: the configuration file (JSON, one object whose keys are
- * the options' names without dashes) and the environment (NEURO_PREPROCESS_OPTION_NAME); and the
- * effective settings as such a file.
+ * Settings from sources other than the command line: the configuration file (JSON, one object whose
+ * keys are the options' names without leading dashes) and the environment
+ * (NEURO_PREPROCESS_OPTION_NAME); and the effective settings as such a file.
  */
 #ifndef NP_CONFIG_CONFIG_FILE_H
 #define NP_CONFIG_CONFIG_FILE_H
@@ -12,21 +12,21 @@
 #define NP_ENVIRONMENT_PREFIX "NEURO_PREPROCESS_"
 
 /*
- * Apply a configuration file: what it names replaces what `config` holds, null is the default. A
- * key may be any spelling of an option that may stand in a file; "$schema", if there, must be
+ * Apply a configuration file: its values replace those in `config`; null means the default. A key
+ * may be any spelling of an option that may be in a file; "$schema" is optional and must be
  * NP_CONFIG_SCHEMA_ID. Returns 0, NP_ENOINPUT (no such file), NP_ECONFIG (not JSON: line and
  * column; unknown key: did-you-mean; wrong value). On failure `config` may hold a part of it.
  */
 int np_config_read_file(const char *path, struct np_config *config, struct np_error *err);
 
-/* The same for text that is in memory; `name` stands for it in messages. */
+/* The same for text in memory; messages use `name` as the file's name. */
 int np_config_read_text(const char *text, size_t n_bytes, const char *name,
                         struct np_config *config, struct np_error *err);
 
 /*
- * Apply the environment: `environment` is as `environ`, NULL-terminated "NAME=VALUE". Lists are
+ * Apply the environment: `environment` is like `environ`, NULL-terminated "NAME=VALUE". Lists are
  * separated by spaces; flags are true or false; an empty value counts as not set. A variable with
- * our prefix that names no option gives a notice. Returns 0, NP_ECONFIG (wrong value).
+ * our prefix and an unknown option gives a notice. Returns 0, NP_ECONFIG (wrong value).
  */
 int np_config_read_environment(char *const *environment, struct np_config *config,
                                struct np_strings *notices, struct np_error *err);

@@ -11,32 +11,32 @@
 
 #define BIT(name) (1u << NP_COMMAND_##name)
 
-/* Where the image and the source are expected to be published. */
+/* Addresses where the image and the source are expected to be published. */
 #define IMAGE "org/neuro-preprocess"
 #define URL "https://github.com/org/neuro-preprocess"
 
-/* An input without a flag, in the order of the command line. Folders are String: a File would be
- * hashed whole, for every participant. */
+/* An input without a flag, in the order of the command line. Folders are String, because a
+ * driver would compute the hash of a whole File for every participant. */
 struct place {
     const char *id, *name, *description;
     const char *const *choices; /* NULL = any text */
 };
 
-/* A file that a driver may look for. `optional`: not every run writes it. */
+/* An output file for drivers. `optional`: not every run writes it. */
 struct product {
     const char *id, *name, *description, *path;
     json_int_t optional;
 };
 
-/* `bosh test`, in a folder with what docs/boutiques.md says. */
+/* A test for `bosh test`, in a folder as in docs/boutiques.md. */
 struct trial {
     const char *name, *invocation; /* JSON */
     int exit_status;
-    const char *product; /* that must be there then; NULL = none */
+    const char *product; /* output that must exist afterwards; NULL = none */
 };
 
 struct application {
-    unsigned commands; /* whose options are inputs */
+    unsigned commands; /* commands whose options are inputs */
     const char *name, *description, *call;
     const struct place *place; /* ends with an id NULL */
     const struct product *product;
@@ -168,8 +168,8 @@ static char *title_of(const char *name)
     return title;
 }
 
-/* Its help, and the default that holds when it is not given. (Boutiques' own default-value would be
- * put on every command line, where it would win over the configuration file.) */
+/* The option's help and its default. (Drivers would put Boutiques' own default-value on every
+ * command line, where it would override the configuration file.) */
 static char *description_of(const struct np_option *option, const struct np_config *defaults)
 {
     bool speaks = option->argument && !(option->traits & NP_OPT_ANOTHER_WAY);
@@ -200,7 +200,7 @@ static void set_number(json_t *input, bool whole, double least, double most)
                             whole ? json_integer((json_int_t)most) : json_real(most));
 }
 
-/* Only a file that is read may be a File: drivers bind it, and refuse one that is not there. */
+/* Only a file that is read may be a File: drivers bind it, and refuse a missing one. */
 static const char *text_type(const struct np_option *option)
 {
     bool is_read = option->traits & NP_OPT_FILE && !(option->traits & NP_OPT_WRITTEN);
@@ -251,7 +251,7 @@ static void set_type(json_t *input, const struct np_option *option)
         json_object_set_new(input, "value-choices", choice_words(option->choices));
 }
 
-/* Options that the program refuses beside another one. */
+/* Options that the program refuses together with another one. */
 static const struct {
     const char *option, *disables[3];
 } refused_beside[] = {
@@ -301,7 +301,8 @@ static json_t *place_input(const struct place *place)
     return input;
 }
 
-/* What a driver may set: not what prints something and ends, nor what is refused. */
+/* Options that a driver may set: not those that print something and end, and not those that are
+ * refused. */
 static bool is_input(const struct np_option *option, const struct application *app)
 {
     return option->commands & app->commands && option->type != NP_OPT_COMMAND &&
@@ -405,7 +406,7 @@ static json_t *trials_of(const struct application *app)
     return trials;
 }
 
-/* The signals that a run answers by writing its records before it ends. */
+/* Signals after which a run writes its records before it ends. */
 static bool is_orderly(int signal_number)
 {
     static const int signals[] = {SIGHUP, SIGINT, SIGUSR1, SIGTERM, SIGXCPU};
@@ -448,7 +449,7 @@ static json_t *tags(void)
                      "preprocessing", "standard", "bids", "language", "C");
 }
 
-/* What drivers that know BIDS Apps look for. */
+/* Keys for drivers that know BIDS Apps. */
 static json_t *custom(void)
 {
     return json_pack("{s:[s],s:b,s:{s:s}}", "modalities", "mri", "needs-network", 0, "measured",
@@ -472,7 +473,7 @@ char *np_descriptor_json(enum np_command command, const char *version)
     json_object_set_new(root, "tool-version", json_string(version));
     json_object_set_new(root, "schema-version", json_string("0.5"));
     json_object_set_new(root, "command-line", command_line(app, inputs));
-    /* Any other shell than /bin/sh is started without -l, which would reset PATH. */
+    /* Drivers start any other shell than /bin/sh without -l, which would reset PATH. */
     json_object_set_new(root, "shell", json_string("/bin/bash"));
     json_object_set_new(
         root, "container-image",

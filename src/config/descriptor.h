@@ -1,6 +1,7 @@
 /*
  * Boutiques descriptors (schema 0.5): how a driver such as bosh, Nipoppy or CBRAIN calls the
- * program. Generated from the option table and the outcome table, so that neither is told twice.
+ * program. They are generated from the option table and the outcome table, so that each fact has
+ * one source.
  */
 #ifndef NP_CONFIG_DESCRIPTOR_H
 #define NP_CONFIG_DESCRIPTOR_H
@@ -15,9 +16,9 @@
 char *np_descriptor_json(enum np_command command, const char *version);
 
 /*
- * What an exit status means and what to do, as one sentence or more: of every outcome that is no
- * success, and of the signals that end a run in good order. NULL for any other status; the caller
- * frees.
+ * Meaning and remedy of an exit status, as one or more sentences: for every outcome except success,
+ * and for the signals after which a run still writes its records. NULL for any other status; the
+ * caller frees.
  */
 char *np_descriptor_exit_text(int exit_status);
 

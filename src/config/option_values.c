@@ -13,10 +13,10 @@ _Static_assert(sizeof(enum np_format) == sizeof(int), "enums are ints");
 
 enum { LONGEST_SHOWN = 80, MOST_VERBOSE = 3 };
 
-static const double MOST_BYTES = 9007199254740992.0; /* 2^53: whole in a double */
+static const double MOST_BYTES = 9007199254740992.0; /* 2^53: exact in a double */
 static const double SLOW_STAGE_DEFAULT_S = 6, SLOW_STAGE_MOST_S = 3600;
 
-/* One attempt at giving an option a value. */
+/* One attempt to set an option. */
 struct setting {
     const struct np_option *option;
     const char *value;
@@ -35,7 +35,7 @@ static const void *field_in(const struct np_option *option, const struct np_conf
     return (const char *)config + option->field;
 }
 
-/* A value fit for a message: short, valid UTF-8, no secrets. The caller frees. */
+/* A value for a message: short, valid UTF-8, no secrets. The caller frees. */
 static char *shown(const char *value)
 {
     char *text = np_url_redact(value);
@@ -61,7 +61,7 @@ static int wrong(const struct setting *set, const char *expected)
                         set->origin->where, expected, found);
 }
 
-/* "word", "true", "false" of a flag that has a value. */
+/* The value of a flag: "word", "true" or "false". */
 static int read_flag(const struct setting *set, bool *flag)
 {
     static const struct np_choice words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0},
@@ -79,7 +79,7 @@ static int read_flag(const struct setting *set, bool *flag)
     return wrong(set, "true or false");
 }
 
-/* A number in decimal and nothing else: no "nan", "inf", hexadecimal, or blanks. */
+/* A decimal number; no "nan", "inf", hexadecimal digits or blanks. */
 static bool read_number(const char *text, double *number, const char **rest)
 {
     size_t n = strspn(text, "0123456789.+-eE");
@@ -151,7 +151,7 @@ static int set_seed(const struct setting *set)
     errno = 0;
     unsigned long long number = strtoull(set->value, &end, 10);
     if (errno || end == set->value || set->value[strspn(set->value, "0123456789")] != '\0' ||
-        number > INT64_MAX) /* what JSON carries in the configuration file */
+        number > INT64_MAX) /* the range of JSON numbers in the configuration file */
         return wrong(set, "a whole number from 0 to 9223372036854775807");
     *(uint64_t *)field_of(set->option, set->config) = number;
     return 0;
@@ -218,7 +218,7 @@ static int set_string(const struct setting *set)
     return 0;
 }
 
-/* The row of a word, in any case; an error names the words there are. */
+/* The row of a word, in any case; the error lists the valid words. */
 static int find_choice(const struct setting *set, const char *word, const struct np_choice **found)
 {
     const struct np_choice *choices = set->option->choices;
@@ -310,7 +310,7 @@ static int set_stage(const struct setting *set)
     return 0;
 }
 
-/* All or nothing holds because what is assigned comes from the table. */
+/* Either all or none are set, because the assigned values come from the table. */
 static int set_other(const struct setting *set)
 {
     const struct np_option *other =
@@ -354,7 +354,7 @@ static int (*const setters[])(const struct setting *) = {
     [NP_OPT_COMMAND] = set_command,
 };
 
-/* The word that the default is printed as. */
+/* The word that represents the default. */
 static int set_auto(const struct setting *set)
 {
     np_option_reset(set->option, set->config);
@@ -373,7 +373,7 @@ int np_option_set(const struct np_option *option, const char *value, const struc
     return setters[option->type](&set);
 }
 
-/* Move one field's default over from a fresh struct; what was there is owned by `fresh` then. */
+/* Move one field's default from a fresh struct; `fresh` then owns the old value. */
 static void swap_bytes(void *a, void *b, size_t n_bytes)
 {
     unsigned char *x = a, *y = b;

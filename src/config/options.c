@@ -8,7 +8,7 @@
 
 #define BIT(name) (1u << NP_COMMAND_##name)
 
-/* Who understands an option. The group level gets what drivers pass to every level. */
+/* Commands that accept an option. The group level accepts what drivers pass to every level. */
 enum {
     BIDS = BIT(PARTICIPANT) | BIT(GROUP) | BIT(ESTIMATE),
     RUN = BIT(PARTICIPANT) | BIT(GROUP) | BIT(PROCESS) | BIT(BATCH),
@@ -341,8 +341,7 @@ const char *np_option_heading(enum np_option_group group)
     return headings[group];
 }
 
-/* Options that wrappers written for other pipelines pass along. None of them could change our
- * results. */
+/* Options that wrappers for other pipelines pass. None of them could change our results. */
 const struct np_foreign_option np_foreign_options[] = {
     {"notrack", 0},
     {"no-sub", 0},
@@ -434,7 +433,7 @@ static bool same_name(const char *ours, size_t n_ours, const char *theirs, size_
     return true;
 }
 
-/* The next word of a list separated by spaces: returns its length (0 = no more) and moves `*rest`
+/* The next word of a list separated by spaces: returns its length (0 = end) and advances `*rest`
  * to it. */
 static size_t next_word(const char **rest)
 {
@@ -484,7 +483,7 @@ bool np_option_takes_value(const struct np_option *option)
     return option->argument != NULL;
 }
 
-/* The best candidate so far. */
+/* The best candidate found so far. */
 struct suggestion {
     const char *typed; /* with "-" for "_" */
     size_t distance;
@@ -495,7 +494,7 @@ static void consider(struct suggestion *best, const char *name, size_t length)
 {
     NP_AUTO(np_freep) char *candidate = np_xstrndup(name, length);
     size_t n_typed = strlen(best->typed);
-    /* An abbreviation is meant exactly; otherwise a third of the letters may be wrong. */
+    /* An abbreviation must match exactly; otherwise a third of the letters may differ. */
     bool begins = n_typed >= 3 && np_starts_with(candidate, best->typed);
     size_t distance = begins ? 0 : np_edit_distance(candidate, best->typed);
 

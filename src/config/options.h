@@ -1,6 +1,6 @@
 /*
- * The option table: the one home of every command and option. The parser, --help, the man page, the
- * shell completions, the configuration file, the environment, --print-config and its schema all
+ * The option table: the only source of all commands and options. The parser, --help, the man page,
+ * the shell completions, the configuration file, the environment, --print-config and its schema all
  * read it. To add an option, add a field to struct np_config, its default to np_config_init, and a
  * row here.
  */
@@ -12,7 +12,7 @@
 #include "config/config.h"
 
 enum np_option_type {
-    NP_OPT_FLAG,    /* bool; its presence makes it true */
+    NP_OPT_FLAG,    /* bool; its presence sets true */
     NP_OPT_COUNT,   /* int; each presence adds one (-vv) */
     NP_OPT_ASSIGN,  /* no argument of its own: sets the option `same_as` to `assigns` */
     NP_OPT_INT,     /* int */
@@ -23,7 +23,7 @@ enum np_option_type {
     NP_OPT_CHOICE,  /* an enum; one of `choices` */
     NP_OPT_LIST,    /* struct np_strings; several values up to the next option; repeats add */
     NP_OPT_STAGE,   /* STAGE[:SECONDS]: slow_stage and slow_stage_s; STAGE is one of `choices` */
-    NP_OPT_NOTHING, /* accepted for the sake of drivers, changes nothing */
+    NP_OPT_NOTHING, /* accepted for drivers, without effect */
     NP_OPT_COMMAND, /* prints something and ends: `command`; its argument, if any, is
                        config->argument */
 };
@@ -54,15 +54,15 @@ enum np_option_group {
 };
 
 enum np_option_trait {
-    NP_OPT_IN_FILE = 1 << 0,         /* may stand in --config-file and in the environment */
+    NP_OPT_IN_FILE = 1 << 0,         /* allowed in --config-file and in the environment */
     NP_OPT_CHANGES_RESULTS = 1 << 1, /* part of np_config_results_json */
     NP_OPT_FILE = 1 << 2,            /* its argument is a file's path */
     NP_OPT_DIRECTORY = 1 << 3,       /* its argument is a folder's path */
     NP_OPT_LABEL = 1 << 4,           /* its values are BIDS labels */
-    NP_OPT_ANOTHER_WAY = 1 << 5,     /* shares its field with an earlier row, which speaks for it */
-    NP_OPT_RECORDED = 1 << 6,        /* accepted with a notice: `later` says what is not done yet */
-    NP_OPT_REFUSED = 1 << 7,         /* refused: `later` says why */
-    NP_OPT_ZERO_IS_AUTO = 1 << 8,    /* 0 = found out at run time */
+    NP_OPT_ANOTHER_WAY = 1 << 5,     /* shares its field with an earlier row, which represents it */
+    NP_OPT_RECORDED = 1 << 6,        /* accepted with a notice: `later` names the missing feature */
+    NP_OPT_REFUSED = 1 << 7,         /* refused: `later` gives the reason */
+    NP_OPT_ZERO_IS_AUTO = 1 << 8,    /* 0 = determined at run time */
     NP_OPT_WRITTEN = 1 << 9,         /* with NP_OPT_FILE: the file is made, not read */
 };
 
@@ -77,7 +77,7 @@ struct np_option {
     size_t field;      /* offset in struct np_config */
     const char *argument;
     const struct np_choice *choices;
-    const char *prefix;      /* taken off a value: "sub-" */
+    const char *prefix;      /* removed from a value: "sub-" */
     double least, most;      /* of numbers, inclusive; both 0 = the type's own range, from 1 up; of
                                 lists `most` values each time, 0 = up to the next option */
     double unit_bytes;       /* NP_OPT_MEMORY */
@@ -105,11 +105,11 @@ enum { NP_FOREIGN_LIST = 1000000 };
 extern const struct np_foreign_option np_foreign_options[];
 extern const size_t np_n_foreign_options;
 
-/* What can be asked of the program. */
+/* A command of the program. */
 struct np_command_info {
     enum np_command command;
     const char *verb;    /* "process"; NULL: chosen by the level, the third positional */
-    const char *form;    /* what follows the program's name */
+    const char *form;    /* the text after the program's name */
     const char *summary; /* a sentence */
     const char *later;   /* not NULL: refused in this version, and why */
     int least, most;     /* positionals after the verb; most -1 = no limit */
@@ -118,7 +118,7 @@ struct np_command_info {
 extern const struct np_command_info np_commands[];
 extern const size_t np_n_commands;
 
-/* The command of a verb ("process"), of an enum; NULL when there is none. */
+/* The command with this verb ("process"), or of an enum; NULL when there is none. */
 const struct np_command_info *np_command_find(const char *verb);
 const struct np_command_info *np_command_info(enum np_command command);
 
@@ -130,38 +130,38 @@ const struct np_option *np_option_find(const char *name, size_t length);
 const struct np_option *np_option_find_letter(char letter);
 const struct np_foreign_option *np_foreign_find(const char *name, size_t length);
 
-/* True when the option's next word is its value. */
+/* True when the next word is the option's value. */
 bool np_option_takes_value(const struct np_option *option);
 
 /*
- * Of all names and aliases (of those with all of `traits`) the one that was probably meant: `name`
- * is the beginning of one, or nearly the same. Foreign options are among them when `traits` is 0.
- * NULL when none is near; the caller frees.
+ * The most similar of all names and aliases (of options with all of `traits`): `name` is its
+ * beginning, or nearly the same. Foreign options are included when `traits` is 0. NULL when none is
+ * similar; the caller frees.
  */
 char *np_option_suggest(const char *name, unsigned traits);
 
-/* Of `words` the one nearest to `word`, NULL when none is near. */
+/* The word in `words` that is most similar to `word`; NULL when none is similar. */
 const char *np_choice_suggest(const struct np_choice *choices, const char *word);
 
 /* "auto, force, skip" (the words of this version); the caller frees. */
 char *np_choice_words(const struct np_choice *choices, const char *separator);
 
-/* Where a setting was found, for messages, and the error that a wrong one is. */
+/* The source of a setting, for messages, and the error code for a wrong value. */
 struct np_origin {
     const char *where; /* "--parallel", "'study.json' line 3, column 15: parallel" */
     int code;          /* NP_EUSAGE, NP_ECONFIG */
 };
 
 /*
- * Give an option a value: list options add it, others replace what was there.
- *   value   text; NULL for options that take none. NP_OPT_FLAG, NP_OPT_COUNT also take "true",
- *           "false" and numbers (for files and the environment).
- * Returns 0, origin->code: `config` is then untouched.
+ * Set an option; a list option adds the value, others replace the old one.
+ *   value   text; NULL for options without a value. NP_OPT_FLAG and NP_OPT_COUNT also accept
+ *           "true", "false" and numbers (for files and the environment).
+ * Returns 0, or origin->code: `config` is then untouched.
  */
 int np_option_set(const struct np_option *option, const char *value, const struct np_origin *origin,
                   struct np_config *config, struct np_error *err);
 
-/* Back to the default of np_config_init (an empty list for lists). */
+/* Reset to the default of np_config_init (an empty list for lists). */
 void np_option_reset(const struct np_option *option, struct np_config *config);
 
 /* Its present value as text: "zscore", "01 02", "8G", "auto"; "" when it has none. The caller

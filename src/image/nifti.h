@@ -13,7 +13,7 @@
 
 enum np_geometry_source { NP_GEOMETRY_SFORM, NP_GEOMETRY_QFORM };
 
-/* What a header says, checked; plain data, nothing to release. */
+/* The content of a header, checked; plain data, nothing to release. */
 struct np_nifti_info {
     struct np_grid grid;
     int version;            /* 1 or 2 */
@@ -22,25 +22,24 @@ struct np_nifti_info {
     int bytes_per_voxel;
     double scl_slope, scl_inter; /* 1 and 0 when the header's slope is 0 */
     enum np_geometry_source geometry;
-    int xform_code; /* of that source: what world means; 1 scanner, 2 aligned, … */
+    int xform_code; /* of that source: meaning of the world coordinates; 1 scanner, 2 aligned, … */
     int qform_code, sform_code;
-    int slice_code, dim_info; /* kept for the output's header */
+    int slice_code, dim_info; /* copied to the output's header */
     bool swapped;             /* the file's byte order is not this machine's */
     bool gzipped;
-    int64_t file_bytes; /* of the data file as it lies on disk */
+    int64_t file_bytes; /* size of the data file on disk */
 };
 
-/* The file that holds the voxels: of a pair the .img, whichever half `path` names.
- * The caller frees. */
+/* The file with the voxels: the .img of a pair, for either name. The caller frees. */
 char *np_nifti_data_path(const char *path);
 
 /*
- * Read and check a header; no voxel is read and nothing is allocated by what it says.
+ * Read and check a header; reads no voxels and allocates nothing by its sizes.
  * Geometry: sform when its code > 0, else qform when its code > 0, else NP_EGEOMETRY. A singular or
- * non-finite one is NP_EGEOMETRY (a singular sform beside a good qform too: the file contradicts
+ * non-finite one is NP_EGEOMETRY (also a singular sform beside a valid qform: the file contradicts
  * itself). Trailing axes of length 1 do not count; nt is n[3].
  * Returns 0, NP_ENOINPUT, NP_ECONTENT (link to content that is not here), NP_EFORMAT (not NIfTI:
- * says what it looks like, DICOM, HTML, gzip of something else …), NP_ETRUNCATED, NP_EHEADER,
+ * names the probable format, DICOM, HTML, gzip of something else …), NP_ETRUNCATED, NP_EHEADER,
  * NP_EDATATYPE (complex, RGB), NP_EDIMENSION, NP_EGEOMETRY, NP_EIO. Each sentence names the file,
  * what was expected, what was found, what to do.
  */
@@ -48,7 +47,7 @@ int np_nifti_read_info(const char *path, struct np_nifti_info *info, struct np_e
 
 enum { NP_NIFTI_SAMPLE_VOXELS = 1 << 15 };
 
-/* Some of an image's voxels, for estimates of how its values pack. */
+/* A sample of an image's voxels, to estimate how well its values compress. */
 struct np_nifti_sample {
     float voxel[NP_NIFTI_SAMPLE_VOXELS]; /* scaled, none of them zero */
     int64_t n;
@@ -67,14 +66,14 @@ struct np_nifti_sample {
 int np_nifti_read_sample(const char *path, struct np_nifti_info *info,
                          struct np_nifti_sample *sample, struct np_error *err);
 
-/* What was seen while voxels were made floats; adds up over volumes. */
+/* Statistics of voxels that were converted to floats; they add up over volumes. */
 struct np_nifti_seen {
     int64_t n_nonfinite;    /* voxels that were NaN or infinite; they are 0 in the image */
     float minimum, maximum; /* of the finite voxels, scaled; minimum > maximum: there was none */
 };
 #define NP_NIFTI_NOTHING_SEEN ((struct np_nifti_seen){0, INFINITY, -INFINITY})
 
-/* What np_nifti_read_volume saw on its way. */
+/* Results of np_nifti_read_volume besides the voxels. */
 struct np_nifti_content {
     int64_t n_nonfinite;     /* voxels that were NaN or infinite; they are 0 in the image */
     double minimum, maximum; /* of the finite voxels, scaled */
@@ -93,13 +92,13 @@ int np_nifti_read_volume(const char *path, const struct np_exec *exec, struct np
                          struct np_nifti_content *content, struct np_image **image,
                          struct np_error *err);
 
-/* How to write. */
+/* Options for writing. */
 struct np_nifti_output {
     const struct np_nifti_info *like; /* gives codes, slice order, units, version; may be NULL */
     const char *description;          /* header's descrip, at most 79 bytes; may be NULL */
 };
 
-/* What was written: for records. */
+/* The result of writing, for records. */
 struct np_nifti_written {
     int64_t n_bytes;       /* on disk */
     char sha256[65];       /* of the file */
@@ -111,8 +110,8 @@ struct np_nifti_written {
  * Write one volume as float32 (image) or uint8 (mask) single-file NIfTI (version 1, or 2 when an
  * axis exceeds 32767 or `like` is version 2), little-endian, gzipped when `path` ends in ".gz".
  * sform and qform are both set to the grid (qform only when the grid has no shear). The gzip header
- * carries neither time nor name. `fd_path` is where the bytes go (a temporary), `path` what errors
- * name and what decides about gzip; the file is synced. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO,
+ * has neither time nor name. The bytes go to `fd_path` (a temporary file); `path` is the name in
+ * errors and decides about gzip. The file is synced. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO,
  * NP_ENOMEM, NP_ECANCELED.
  */
 int np_nifti_write_image(const char *path, const char *fd_path, const struct np_image *image,

@@ -13,7 +13,8 @@ static double column_dot(const nifti_dmat44 *m, int i, int j)
     return m->m[0][i] * m->m[0][j] + m->m[1][i] * m->m[1][j] + m->m[2][i] * m->m[2][j];
 }
 
-/* Axes at right angles: a qform can say it. Those of floats are so within some 1e-7. */
+/* True for axes at right angles, which a qform can express. Axes of floats are so within about
+ * 1e-7. */
 static bool has_shear(const nifti_dmat44 *m)
 {
     static const double MOST_COSINE = 1e-5;
@@ -27,8 +28,8 @@ static bool has_shear(const nifti_dmat44 *m)
     return false;
 }
 
-/* The qform and the voxel sizes are made from the sform as it will lie in the file, so that writing
- * again what was read changes nothing. */
+/* The qform and the voxel sizes are computed from the sform as the file stores it, so that a
+ * file that is read and written again does not change. */
 static void set_geometry(nifti_2_header *h, const struct np_affine *world_from_voxel,
                          int xform_code)
 {
@@ -62,7 +63,7 @@ static struct np_affine rounded_to_floats(const struct np_affine *a)
     return rounded;
 }
 
-/* The order of slices in time holds for the axis it names as long as that axis has them all. */
+/* The slice order is valid for the axis that it names as long as that axis has all its slices. */
 static void set_slices(nifti_2_header *h, const struct np_nifti_info *like)
 {
     int slice_axis = DIM_INFO_TO_SLICE_DIM(like->dim_info);
@@ -121,7 +122,7 @@ static void narrow(const nifti_2_header *h2, nifti_1_header *h1)
 {
     memset(h1, 0, sizeof(*h1));
     h1->sizeof_hdr = NP_NIFTI1_BYTES;
-    h1->regular = 'r'; /* as ANALYZE wanted it; some readers still look */
+    h1->regular = 'r'; /* ANALYZE required it; some readers still check it */
     memcpy(h1->magic, "n+1", sizeof(h1->magic));
     h1->vox_offset = NP_NIFTI1_OFFSET;
     h1->datatype = h2->datatype;

@@ -1,10 +1,10 @@
-/* Inside this module: the bytes of a header that is to be written. */
+/* Inside this module: composing the bytes of a header for writing. */
 #ifndef NP_IMAGE_NIFTI_COMPOSE_H
 #define NP_IMAGE_NIFTI_COMPOSE_H
 
 #include "image/nifti_header.h"
 
-/* What a file is to hold. */
+/* The content of a file to write. */
 struct np_nifti_form {
     const struct np_grid *grid;
     bool

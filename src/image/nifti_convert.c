@@ -6,7 +6,7 @@
 #include <nifti1.h>
 #include <string.h>
 
-/* Voxels that stay in the cache from one look at them to the next. */
+/* Number of voxels that fit into the cache between two passes over them. */
 enum { PIECE = 1 << 14 };
 
 typedef void convert_fn(const void *raw, int64_t n, double slope, double inter, float *out);
@@ -66,7 +66,7 @@ static int64_t count_nonfinite(const float *voxel, int64_t n)
     return count;
 }
 
-/* In lanes, so that no comparison waits for the one before. */
+/* Several independent minima and maxima, so that no comparison waits for the previous one. */
 static void range(const float *voxel, int64_t n, struct np_nifti_seen *seen)
 {
     enum { LANES = 8 };
@@ -88,7 +88,8 @@ static void range(const float *voxel, int64_t n, struct np_nifti_seen *seen)
     }
 }
 
-/* The same where some voxels are not finite: they become 0 and count for nothing. */
+/* The same for voxels that are not all finite: the others become 0 and are left out of the
+ * statistics. */
 static void range_of_finite(float *voxel, int64_t n, struct np_nifti_seen *seen)
 {
     for (int64_t i = 0; i < n; i++) {

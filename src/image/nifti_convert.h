@@ -1,13 +1,12 @@
-/* Inside this module: voxels as a file holds them, made floats, and floats made what a file is to
- * hold. */
+/* Inside this module: conversion of voxels between the file's types and floats. */
 #ifndef NP_IMAGE_NIFTI_CONVERT_H
 #define NP_IMAGE_NIFTI_CONVERT_H
 
 #include "image/nifti.h"
 
 /*
- * out[i] = raw[i] × slope + intercept, in double, then rounded to float; what is not finite then is
- * counted and becomes 0. `raw` is changed when its byte order is not ours.
+ * out[i] = raw[i] × slope + intercept, in double, then rounded to float. Values that are not finite
+ * are counted and become 0. `raw` is changed when its byte order is not this machine's.
  *   raw  n voxels of info->datatype, aligned to 8 bytes
  * Adds to `seen`.
  */

@@ -21,7 +21,8 @@ enum member { MEMBER_NONE, MEMBER_HEADER, MEMBER_IMAGE };
 
 static const char *const member_suffix[] = {"", ".hdr", ".img"};
 
-/* Which half of a pair a name stands for; *n_stem is the length of what comes before the suffix. */
+/* The half of a pair that a name stands for; *n_stem is the length of the part before the
+ * suffix. */
 static enum member member_of(const char *path, size_t *n_stem)
 {
     size_t n = strlen(path) - (np_ends_with(path, ".gz") ? 3 : 0);
@@ -105,7 +106,7 @@ static int64_t volume_bytes(const struct np_nifti_file *file)
     return (int64_t)np_grid_voxels(&file->info.grid) * file->info.bytes_per_voxel;
 }
 
-/* Deflate's limit makes lies of headers visible before memory is asked for. */
+/* Compare the header's sizes with the limit of the deflate format before memory is allocated. */
 static int check_claim(const char *path, const struct np_nifti_file *file, struct np_error *err)
 {
     int64_t claim = file->layout.offset + file->layout.n_data_bytes;
@@ -200,8 +201,8 @@ int np_nifti_file_seek(struct np_nifti_file *file, int64_t volume, const struct 
 }
 
 /*
- * Inflating has no parallel form, so it must not wait: while one chunk is read, another task
- * converts the chunk before it.
+ * A gzip stream cannot be inflated in parallel, so inflating must not wait: while one chunk is
+ * read, another task converts the previous chunk.
  */
 enum { TASK_READ, TASK_CONVERT, N_TASKS };
 
@@ -290,7 +291,7 @@ static struct reading reading_of(struct np_nifti_file *file)
         .file = file, .n_voxels = n_voxels, .n_chunk = most < n_voxels ? most : n_voxels};
 }
 
-/* Go to the volume and read it; an error says which it was, when there are several. */
+/* Go to the volume and read it; with several volumes, an error names the volume. */
 static int read_at(struct reading *r, int64_t volume, const struct np_exec *exec,
                    struct np_error *err)
 {

@@ -1,5 +1,5 @@
-/* Inside this module: an opened NIfTI file, its header checked, its volumes read in the file's
- * order. np_nifti_read_volume and np_series are made of it. */
+/* Inside this module: an open NIfTI file with a checked header, whose volumes are read in the
+ * file's order. np_nifti_read_volume and np_series use it. */
 #ifndef NP_IMAGE_NIFTI_FILE_H
 #define NP_IMAGE_NIFTI_FILE_H
 
@@ -8,7 +8,7 @@
 
 /* Zeroed before np_nifti_file_open. */
 struct np_nifti_file {
-    char *path;               /* as it was given: errors name it */
+    char *path;               /* as it was given, for errors */
     struct np_source *source; /* of the voxels */
     int64_t position;         /* in its content */
     struct np_nifti_info info;
@@ -26,7 +26,8 @@ int np_nifti_file_open(const char *path, struct np_nifti_file *file, struct np_e
 /* Accepts a zeroed struct. */
 void np_nifti_file_done(struct np_nifti_file *file);
 
-/* Floats can be made of its voxels. Returns 0, NP_EVALUE (slope or intercept not finite). */
+/* Check that voxels can be converted to floats. Returns 0, NP_EVALUE (slope or intercept not
+ * finite). */
 int np_nifti_file_check_scaling(const struct np_nifti_file *file, struct np_error *err);
 
 /* Go to a volume's first voxel. Returns what np_nifti_file_read returns. */
@@ -38,8 +39,8 @@ int np_nifti_file_seek(struct np_nifti_file *file, int64_t volume, const struct 
  * cost a way from the file's beginning.
  *   volume  in [0, info.grid.n[3])
  *   voxel   np_grid_voxels of floats
- * Returns 0, NP_ETRUNCATED, NP_EFORMAT, NP_ENOMEM, NP_EIO, NP_EBUSY (the file changed), NP_ECANCELED;
- * then only np_nifti_file_done may follow.
+ * Returns 0, NP_ETRUNCATED, NP_EFORMAT, NP_ENOMEM, NP_EIO, NP_EBUSY (the file changed),
+ * NP_ECANCELED; then only np_nifti_file_done may follow.
  */
 int np_nifti_file_read(struct np_nifti_file *file, int64_t volume, const struct np_exec *exec,
                        float *voxel, struct np_nifti_seen *seen, struct np_error *err);

@@ -1,7 +1,7 @@
 /*
- * A header is checked in this order: what it is (size, byte order, magic), its axes, its datatype,
- * where its voxels are, where it lies in space. Both versions are widened to NIfTI-2's structure,
- * so that each check is written once.
+ * A header is checked in this order: its kind (size, byte order, magic), its axes, its datatype,
+ * the position of its voxels in the file, its geometry. Both versions are converted to NIfTI-2's
+ * structure, so that each check exists once.
  */
 #include "image/nifti_header.h"
 
@@ -18,7 +18,7 @@ struct datatype {
     int code;
     const char *name;
     int n_bytes;
-    const char *refusal; /* NULL when it can be read */
+    const char *refusal; /* why it is refused; NULL when it can be read */
 };
 
 static const struct datatype datatypes[] = {
@@ -136,7 +136,7 @@ static int refuse_overflow(const char *path, struct np_error *err)
                         path);
 }
 
-/* Axes four to seven are volumes, whatever they stand for. */
+/* Axes four to seven are volumes, with any meaning. */
 static int check_axes(const char *path, const nifti_2_header *h, struct np_grid *grid, int *n_axes,
                       struct np_error *err)
 {
@@ -186,7 +186,7 @@ static int check_datatype(const char *path, const nifti_2_header *h, struct np_n
         path, h->datatype);
 }
 
-/* A float of NIfTI-1 may hold anything. */
+/* A float of NIfTI-1 may have any value. */
 static int read_offset(const char *path, double stated, int64_t *offset, struct np_error *err)
 {
     static const double MOST = 9007199254740992.0; /* 2^53: beyond it doubles skip numbers */
@@ -220,8 +220,8 @@ static int check_layout(const char *path, const struct np_nifti_info *info,
     return 0;
 }
 
-/* mm for one of the header's units of length;
- * codes that mean none are taken as mm, as others do. */
+/* mm for one of the header's units of length; codes for "unknown" are taken as mm, as in other
+ * programs. */
 static double mm_per_unit(int xyzt_units)
 {
     switch (XYZT_TO_SPACE(xyzt_units)) {
@@ -287,7 +287,7 @@ static int read_qform(const char *path, const nifti_2_header *h, struct np_affin
     return 0;
 }
 
-/* Finite, and of a size that squares and sums of it stay so. */
+/* True for a finite value whose squares and sums stay finite. */
 static bool affine_is_sane(const struct np_affine *a)
 {
     static const double MOST_MM = 1e9;

@@ -1,5 +1,5 @@
-/* Inside this module: a NIfTI file being written, its voxels in pieces of any size.
- * np_nifti_write_image, np_nifti_write_mask and np_series_writer are made of it. */
+/* Inside this module: writing a NIfTI file, its voxels in pieces of any size.
+ * np_nifti_write_image, np_nifti_write_mask and np_series_writer use it. */
 #ifndef NP_IMAGE_NIFTI_OUT_H
 #define NP_IMAGE_NIFTI_OUT_H
 
@@ -8,7 +8,7 @@
 
 /* Zeroed before np_nifti_out_open. */
 struct np_nifti_out {
-    char *path; /* what errors name */
+    char *path; /* name in errors */
     int fd;
     bool is_open; /* fd is */
     struct np_packer *packer;

@@ -1,4 +1,4 @@
-/* What a file that is no NIfTI image looks like. */
+/* Probable formats of files that are not NIfTI. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static const struct {
 #undef FETCH
 };
 
-/* `word` (lower case) at the start, whatever its case there. */
+/* True when the text starts with `word` (lower case), in any case. */
 static bool starts(const uint8_t *bytes, size_t n_bytes, const char *word)
 {
     size_t n = strlen(word);

@@ -1,4 +1,4 @@
-/* Some of an image's voxels, and from them how many of the whole are not zero. */
+/* A sample of an image's voxels, and an estimate of how many of all voxels are not zero. */
 #include <math.h>
 
 #include "image/nifti_convert.h"
@@ -118,7 +118,7 @@ int np_nifti_read_sample(const char *path, struct np_nifti_info *info,
     *info = file.info;
     sample->n = 0;
     double n_voxels = (double)np_grid_voxels(&info->grid);
-    sample->n_nonzero = n_voxels; /* unless the sample says less */
+    sample->n_nonzero = n_voxels; /* unless the sample shows fewer */
     sample->growth = 1;
     if (np_nifti_file_seek(&file, 0, NULL, NULL) < 0)
         return 0;

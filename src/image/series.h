@@ -1,8 +1,8 @@
 /*
- * Series of volumes (4-D images), read and written one volume at a time: what runs over time are to
- * be read and written by, so that a long one is never in memory whole. No modality of today has
- * more than one volume, so only tests call the functions here; the parts they are made of
- * (image/nifti_file.h, image/nifti_out.h, codec/packed.h) read and write every image.
+ * Series of volumes (4-D images), read and written one volume at a time, so that a long one is
+ * never in memory as a whole. Runs over time will use them. No modality of this version has more
+ * than one volume, so only tests call the functions here; their parts (image/nifti_file.h,
+ * image/nifti_out.h, codec/packed.h) read and write every image.
  */
 #ifndef NP_IMAGE_SERIES_H
 #define NP_IMAGE_SERIES_H

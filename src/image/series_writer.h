@@ -1,6 +1,6 @@
 /*
- * Writing a series of volumes (a 4-D image), one volume at a time. See image/series.h for reading,
- * and for why only tests call these functions so far.
+ * Writing a series of volumes (a 4-D image), one volume at a time. image/series.h is for reading,
+ * and tells why only tests call these functions so far.
  */
 #ifndef NP_IMAGE_SERIES_WRITER_H
 #define NP_IMAGE_SERIES_WRITER_H
@@ -12,7 +12,7 @@ struct np_series_writer;
 /* NIfTI's own codes, as in np_nifti_info. */
 enum np_series_datatype { NP_SERIES_UINT8 = 2, NP_SERIES_INT16 = 4, NP_SERIES_FLOAT32 = 16 };
 
-/* What to write, and how. */
+/* The content of the file and options for writing. */
 struct np_series_output {
     const struct np_grid *grid; /* n[3] volumes, tr_s seconds apart; 0 = not known */
     enum np_series_datatype datatype;
@@ -20,7 +20,7 @@ struct np_series_output {
     struct np_nifti_output header; /* as np_nifti_write_image takes it */
 };
 
-/* What was written. */
+/* The result of writing. */
 struct np_series_written {
     struct np_nifti_written file;
     int64_t
@@ -34,14 +34,15 @@ struct np_series_written {
  * is of version 2, the same bytes for any number of threads. The time between volumes stands in
  * pixdim[4], in seconds.
  *   path     what errors name, and what decides about gzip
- *   fd_path  where the bytes go: a temporary, which the caller renames after np_series_writer_finish
- *            (np_atomic_file). A file that was not finished is refused by readers: gzip without its
- *            end, or fewer volumes than its header claims.
+ *   fd_path  where the bytes go: a temporary, which the caller renames after
+ *            np_series_writer_finish (np_atomic_file). A file that was not finished is refused by
+ *            readers: gzip without its end, or fewer volumes than its header claims.
  *   how      not needed after the call
  *   exec     may be NULL; borrowed until np_series_writer_freep
  * Memory: what np_packer_open takes, and one volume as it is stored (none for float32).
  * Returns 0, NP_EVALUE (a slope that is 0 or not finite, an intercept that is not finite, scaling
- * of float32, a time between volumes that is negative or not finite), NP_ECREATE, NP_ESPACE, NP_EIO, NP_ENOMEM. On failure *writer is untouched.
+ * of float32, a time between volumes that is negative or not finite), NP_ECREATE, NP_ESPACE,
+ * NP_EIO, NP_ENOMEM. On failure *writer is untouched.
  */
 int np_series_writer_open(const char *path, const char *fd_path, const struct np_series_output *how,
                           const struct np_exec *exec, struct np_series_writer **writer,

@@ -16,15 +16,15 @@ static bool is_output(const struct np_file_record *file, const char *path)
     return false;
 }
 
-/* A path that a record names, below OUTPUT_DIR and nowhere else. */
+/* True for a path that a record names and that is below OUTPUT_DIR. */
 static bool is_inside(const char *path)
 {
     return *path && *path != '/' && !np_starts_with(path, "../") && !strstr(path, "/../");
 }
 
 /*
- * Outputs of an earlier success that these options do not make: left in place they would belong to
- * nobody. Only what our own record lists is touched.
+ * Remove outputs of an earlier success that these options do not make: no record would name them
+ * any more. Only files that our own record lists are removed.
  */
 static void remove_superseded(const struct np_active *active, struct np_file_record *file)
 {
@@ -43,8 +43,8 @@ static bool is_complete(const struct np_active *active)
            (active->record.state == NP_STATE_NOTHING_TO_DO && active->run->config->allow_empty);
 }
 
-/* Status final, completion record last. What cannot be written makes the session fail: its state
- * must be on disk. */
+/* Write the final status record, then the completion record. If one cannot be written, the
+ * session fails, because its state must be on disk. */
 static void write_records(struct np_active *active)
 {
     struct np_session_record *record = &active->record;
@@ -94,7 +94,7 @@ void np_active_commit(struct np_active *active)
             remove_superseded(active, &active->record.file[f]);
     write_records(active);
     settle_span(active);
-    np_observe_session(active); /* after the decision: exemplars lead to traces that are sent */
+    np_observe_session(active); /* after the decision: exemplars refer to sent traces */
     np_span_end(active->run->trace, &active->span);
     say_outcome(active);
     np_journal_close(&active->journal);

@@ -8,10 +8,10 @@
 #include "pipeline/session.h"
 
 /*
- * Remove what the session's outputs replace, write the status record, and the completion record
- * when the session is complete; a write that fails makes the session fail. Then end the span,
- * measure (observe.h), say the outcome, and release all but the record: the caller reads it, then
- * calls np_record_done.
+ * Remove outputs that the session replaces, write the status record, and write the completion
+ * record when the session is complete; a failed write makes the session fail. Then end the span,
+ * measure (observe.h), print the outcome, and release everything except the record: the caller
+ * reads it and calls np_record_done.
  */
 void np_active_commit(struct np_active *active);
 

@@ -17,11 +17,11 @@ void np_console_init(struct np_console *console, int verbosity)
                                    .start_ns = np_clock_mono_ns()};
 }
 
-/* Two lines fit into PIPE_BUF, which a pipe with any room takes at once. */
+/* Two lines fit into PIPE_BUF; a pipe with any room accepts that many bytes at once. */
 enum { ROOM_WAIT_MS = 2000, LONGEST_LINE = 1900 };
 
-/* Whether a line can be written without waiting for a reader. Files always have room, pipes whose
- * reader is gone too: the write then fails. */
+/* True when a line can be written without waiting for a reader. Files always have room, and so
+ * have pipes whose reader has closed them: the write then fails. */
 static bool has_room(FILE *to, int wait_ms)
 {
     struct pollfd room = {.fd = fileno(to), .events = POLLOUT};

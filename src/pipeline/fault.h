@@ -1,5 +1,5 @@
-/* Faults injected on request (--fail-rate, --slow-stage): deterministic for a seed, marked wherever
- * they show. */
+/* Faults injected on request (--fail-rate, --slow-stage): deterministic for a seed, and marked
+ * as injected in all records. */
 #ifndef NP_PIPELINE_FAULT_H
 #define NP_PIPELINE_FAULT_H
 
@@ -15,8 +15,7 @@ bool np_fault_enabled(const struct np_config *config);
  */
 int np_fault_stage(const struct np_config *config, const char *name, int n_stages);
 
-/* The delay of --slow-stage, when this is the stage: the one honest sleep. Ends early when
- * canceled. */
+/* Sleep for the delay of --slow-stage, if this is the stage. Ends early when canceled. */
 void np_fault_delay(const struct np_config *config, const char *stage, const struct np_exec *exec);
 
 #endif

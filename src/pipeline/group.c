@@ -7,7 +7,7 @@
 #include "record/lock.h"
 #include "record/place.h"
 
-/* Under the lock, and from a fresh reading: the session may have been taken up again since the
+/* Read the record again under the lock: another run may have taken over the session since the
  * survey. */
 static void close_one(struct np_survey_row *row, struct np_strings *closed)
 {

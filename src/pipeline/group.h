@@ -5,9 +5,9 @@
 #include "record/survey.h"
 
 /*
- * Close the records that dead supervisors left running (each under its session's lock), and write
- * logs/status.tsv. `closed` gets the run ids of closed records (may be NULL); `survey` what is
- * there afterwards. Returns 0, NP_ENOINPUT, NP_ECREATE, NP_ESPACE, NP_EIO.
+ * Close the records that dead supervisors left in state running (each under its session's lock),
+ * and write logs/status.tsv. `closed` gets the run ids of closed records (may be NULL); `survey` is
+ * the state afterwards. Returns 0, NP_ENOINPUT, NP_ECREATE, NP_ESPACE, NP_EIO.
  */
 int np_group_run(const char *output_dir, struct np_survey *survey, struct np_strings *closed,
                  struct np_error *err);

@@ -1,4 +1,5 @@
-/* The unit that has a state: a session of a dataset, or one file of `process` and `batch`. */
+/* A job: the unit that has a state. It is a session of a dataset, or one file of `process` or
+ * `batch`. */
 #ifndef NP_PIPELINE_JOB_H
 #define NP_PIPELINE_JOB_H
 
@@ -11,15 +12,15 @@
 
 /* One image of a job. */
 struct np_job_file {
-    const char *path;           /* to open; borrowed */
-    const char *recorded;       /* as it stands in records; borrowed */
+    const char *path;           /* path for opening the file; borrowed */
+    const char *recorded;       /* path in records; borrowed */
     const struct np_scan *scan; /* NULL for `process` */
     const char *modality;       /* "T1w"; borrowed */
     const struct np_recipe *recipe;
     char *method;              /* np_recipe_version */
     struct np_grid grid;       /* as the header says; no voxels when it cannot be read */
     struct np_need need;       /* while it is processed, and of what it writes */
-    struct np_error too_large; /* set when it does not fit the memory that is allowed */
+    struct np_error too_large; /* set when the file does not fit the allowed memory */
 };
 
 enum np_decision {
@@ -27,7 +28,7 @@ enum np_decision {
     NP_DECIDE_SKIP,          /* complete */
     NP_DECIDE_NOTHING_TO_DO, /* a session without images */
     NP_DECIDE_CONFLICT,      /* complete, but with other options or methods */
-    NP_DECIDE_LEAVE,         /* not what --rerun asks for */
+    NP_DECIDE_LEAVE,         /* not selected by --rerun */
 };
 
 struct np_job {
@@ -37,7 +38,7 @@ struct np_job {
     size_t n_files;
     struct np_record_place place;
     enum np_decision decision;
-    char *why;           /* of the decision; may be NULL */
+    char *why;           /* reason of the decision; may be NULL */
     struct np_need need; /* with its records */
 };
 

@@ -13,7 +13,7 @@
 void np_journal_open(struct np_journal *journal, const char *path, const char *run_id)
 {
     snprintf(journal->run_id, sizeof(journal->run_id), "%s", run_id);
-    /* Neither through a link to elsewhere, nor waiting for the reader of a pipe. */
+    /* Follow no link to another place, and do not wait for the reader of a pipe. */
     journal->fd =
         open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
 }
@@ -30,7 +30,7 @@ static void add_attr(struct np_str *line, const struct np_attr *attr)
     case NP_ATTR_INT:
         np_str_addf(line, "%lld", (long long)attr->value.integer);
         break;
-    case NP_ATTR_DOUBLE: /* JSON has no word for what is not finite */
+    case NP_ATTR_DOUBLE: /* JSON cannot express values that are not finite */
         if (isfinite(attr->value.number))
             np_str_addf(line, "%.17g", attr->value.number);
         else

@@ -1,5 +1,5 @@
-/* What a session says: each log record to the session's _log.jsonl (appended by later attempts) and
- * to the trace. */
+/* The log of a session: each log record goes to the session's _log.jsonl (later attempts append)
+ * and to the trace. */
 #ifndef NP_PIPELINE_JOURNAL_H
 #define NP_PIPELINE_JOURNAL_H
 
@@ -10,8 +10,8 @@ struct np_journal {
     char run_id[40];
 };
 
-/* Open for appending; a journal that cannot be opened (or is a link) swallows its lines (the record
- * will say what is wrong). */
+/* Open for appending. If the file cannot be opened (or is a link), lines are dropped; the record
+ * will report the error. */
 void np_journal_open(struct np_journal *journal, const char *path, const char *run_id);
 void np_journal_write(struct np_journal *journal, const struct np_log_record *record);
 void np_journal_close(struct np_journal *journal);

@@ -12,7 +12,7 @@ static const char *error_type(const struct np_failure *failure)
     return failure->code ? np_outcome_info(np_error_outcome(failure->code))->name : NULL;
 }
 
-/* The span that measurements lead to; NULL when there was none. */
+/* The span for exemplars; NULL when there is none. */
 static const struct np_span *context(const struct np_active *active)
 {
     return np_trace_id_is_zero(&active->root.trace_id) ? NULL : &active->root;
@@ -72,8 +72,8 @@ static void measure_file(const struct np_active *active, const struct np_file_re
                 (pairs){{NP_KEY_NEURO_STAGE, file->failure.stage}, {NP_KEY_ERROR_TYPE, error}});
 }
 
-/* A session can fail without any of its files:
- * its folder cannot be read, its record not written. */
+/* A session can fail although none of its files did: its folder could not be read, or its record
+ * not written. */
 static void measure_session_failure(const struct np_active *active)
 {
     const struct np_session_record *record = &active->record;
@@ -87,7 +87,7 @@ static void measure_session_failure(const struct np_active *active)
                         {NP_KEY_ERROR_TYPE, error_type(&record->failure)}});
 }
 
-/* Labels, and the site where participants.tsv knows it. */
+/* Labels, and the site when participants.tsv has it. */
 static void add_identity(const struct np_active *active, struct np_attrs *attrs)
 {
     const struct np_dataset *dataset = active->run->plan->dataset;
@@ -123,7 +123,7 @@ static void show_quality(const struct np_active *active, const struct np_file_re
     }
 }
 
-/* One file needs no number before its keys. */
+/* With one file, keys need no number. */
 static void add_measures(const struct np_session_record *record, size_t f, struct np_attrs *attrs)
 {
     const struct np_file_record *file = &record->file[f];
@@ -140,8 +140,8 @@ static void add_measures(const struct np_session_record *record, size_t f, struc
     }
 }
 
-/* Paths stand in quotes in all that is told of them (a BIDS label needs none): so they are found
- * again where they must not be shown. */
+/* Paths are quoted in all messages (a BIDS label needs no quotes), so that the redactor can find
+ * them. */
 static char *told_label(const struct np_active *active)
 {
     const char *label = active->job->label;
@@ -149,8 +149,8 @@ static char *told_label(const struct np_active *active)
     return active->job->session ? np_xstrdup(label) : np_xasprintf("'%s'", label);
 }
 
-/* All that is known of a session in one log record: what dashboards read when the process is long
- * gone. */
+/* Write everything about the session into one log record, for dashboards that are used long
+ * after the run. */
 static void tell_summary(const struct np_active *active, const struct np_attrs *identity)
 {
     const struct np_session_record *record = &active->record;

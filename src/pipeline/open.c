@@ -15,7 +15,7 @@
 #include "record/survey.h"
 #include "trace/names.h"
 
-/* What is known of a file before its worker has said a word. */
+/* Fill the record of a file before its worker has started. */
 static void describe_files(struct np_active *active)
 {
     const struct np_job *job = active->job;
@@ -106,7 +106,8 @@ static struct np_file_record *find_file(struct np_session_record *record, const 
     return NULL;
 }
 
-/* What an earlier success left of a file that is done again: it stays if the new try fails. */
+/* Record the outputs of an earlier success of a file that is processed again: they stay if the
+ * new attempt fails. */
 static void note_kept(struct np_file_record *file, const struct np_file_record *old,
                       const struct np_session_record *old_record)
 {
@@ -145,7 +146,7 @@ static struct np_file_record *successor(struct np_active *active, const struct n
     return NULL;
 }
 
-/* A file that is complete and was not asked for this time stays in the session's record. */
+/* A complete file that is not selected this time stays in the session's record. */
 static int carry(struct np_active *active, struct np_file_record *old,
                  const struct np_session_record *old_record, struct np_error *err)
 {
@@ -168,8 +169,8 @@ static int carry(struct np_active *active, struct np_file_record *old,
 }
 
 /*
- * An earlier record becomes an attempt of this one, and what it holds of other files stays. A
- * running one can only be a dead supervisor's: we hold the lock.
+ * An earlier record becomes an attempt of this one, and its entries of other files are kept. If its
+ * state is running, its supervisor is dead, because we hold the lock.
  */
 static int inherit(struct np_active *active, struct np_error *err)
 {
@@ -190,7 +191,7 @@ static int inherit(struct np_active *active, struct np_error *err)
     return 0;
 }
 
-/* Leftovers of dead processes, where this session writes. */
+/* Remove temporary files of dead processes where this session writes. */
 static void sweep(const struct np_active *active)
 {
     NP_AUTO(np_strings_done) struct np_strings outputs = {0}, folders = {0};
@@ -218,8 +219,9 @@ static int remove_completion(const struct np_active *active, struct np_error *er
                           path);
 }
 
-/* What became of the job since it was planned: 1 when another run has completed it, NP_ECONFIG when
- * it did with other options. Without images there is nothing that another can have done better. */
+/* The state of the job since it was planned: 1 when another run has completed it, NP_ECONFIG
+ * when another run completed it with other options. For a job without images another run makes
+ * no difference. */
 static int look_again(const struct np_active *active, struct np_error *err)
 {
     const struct np_run *run = active->run;
@@ -236,7 +238,7 @@ static int look_again(const struct np_active *active, struct np_error *err)
     return found == NP_COMPLETE;
 }
 
-/* The session is begun as far as its record can be written. */
+/* Write the first record; the session has started when this succeeds. */
 static int begin_record(struct np_active *active, const struct np_span *run_span,
                         struct np_error *err)
 {

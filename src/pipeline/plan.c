@@ -11,7 +11,7 @@
 
 enum { DEEPEST = 64 };
 
-/* Each session takes two, a pipe and a log; this is for the rest. */
+/* Each session needs two descriptors, a pipe and a log; these are for everything else. */
 enum { OTHER_DESCRIPTORS = 48 };
 
 void np_job_done(struct np_job *job)
@@ -63,7 +63,7 @@ void np_plan_freep(struct np_plan **address)
     np_freep(address);
 }
 
-/* The job's files keep pointers into the dataset or the plan's lists. */
+/* The job's files borrow from the dataset or the plan's lists. */
 static void add_file(struct np_job *job, const char *path, const char *recorded,
                      const struct np_scan *scan, const char *modality)
 {
@@ -191,7 +191,7 @@ static void collect_batch(struct np_plan *plan, const char *output_dir, const ch
     }
 }
 
-/* What a file of `process` or `batch` may write. */
+/* The outputs that a file of `process` or `batch` may write. */
 struct target {
     char *output;
     const struct np_job *job;
@@ -235,8 +235,8 @@ static void list_targets(const struct np_plan *plan, struct targets *targets)
     qsort(targets->item, targets->n, sizeof(*targets->item), by_output);
 }
 
-/* An output must be nobody's file but that of an earlier run: never an input, nor another
- * program's. */
+/* An output must not overwrite a file other than that of an earlier run: no input, and no file
+ * of another program. */
 static int check_target(const char *output_dir, const struct target *target, struct np_error *err)
 {
     NP_AUTO(np_freep) char *path = np_path_join(output_dir, target->output);
@@ -349,8 +349,8 @@ enum np_completeness np_plan_completeness(const struct np_plan *plan,
         .config = plan->config,
         .input = input,
         .n_inputs = job->n_files,
-        /* a store that is not mounted takes nothing from a dataset's sessions; a file that was
-         * named is expected to be there */
+        /* When a store is not mounted, recorded sessions of a dataset stay complete; but a file
+         * that was named on the command line must exist. */
         .may_be_away = job->session != NULL};
 
     for (size_t i = 0; i < job->n_files; i++)
@@ -465,7 +465,7 @@ static int max_int(int a, int b)
     return a > b ? a : b;
 }
 
-/* Estimate what is to be done, with one thread each; returns the largest session that fits. */
+/* Estimate the jobs to run, with one thread each; returns the largest session that fits. */
 static int64_t estimate_all(const struct np_config *config, struct np_plan *plan)
 {
     NP_AUTO(np_team_freep) struct np_team *team = np_estimate_team(config);
@@ -483,8 +483,8 @@ static int64_t estimate_all(const struct np_config *config, struct np_plan *plan
     return largest;
 }
 
-/* Sessions × threads never exceed the CPUs; sessions at once, with the buffers of their threads,
- * never exceed the memory (one at a time with one thread does what it can). */
+/* Sessions × threads never exceed the CPUs. Sessions at once, with the buffers of their threads,
+ * never exceed the memory; one session with one thread always runs. */
 static void share_out(const struct np_config *config, struct np_plan *plan)
 {
     int cpus = config->nprocs > 0 ? config->nprocs : plan->resources.cpus;
@@ -507,7 +507,7 @@ static void share_out(const struct np_config *config, struct np_plan *plan)
         plan->n_threads = 1 + (int)more;
 }
 
-/* What the plan says of memory is for the threads that it chose. */
+/* Compute the plan's memory for the number of threads that it chose. */
 static void count_threads(const struct np_config *config, struct np_plan *plan)
 {
     for (size_t i = 0; i < plan->n_jobs; i++)
@@ -563,7 +563,7 @@ static int check_disk(const struct np_config *config, struct np_plan *plan, stru
     return 0;
 }
 
-/* An order of stages that cannot work is found before any work. */
+/* Check the order of stages before any work. */
 static int check_recipes(const struct np_plan *plan, struct np_error *err)
 {
     for (size_t i = 0; i < plan->n_jobs; i++)

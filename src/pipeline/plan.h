@@ -1,4 +1,4 @@
-/* What a run will do, decided before any work: sessions, files, stages, memory, disk, inodes. */
+/* The plan of a run, made before any work: sessions, files, stages, memory, disk, inodes. */
 #ifndef NP_PIPELINE_PLAN_H
 #define NP_PIPELINE_PLAN_H
 
@@ -8,8 +8,8 @@
 
 struct np_plan {
     struct np_dataset *dataset; /* NULL for `process` and `batch` */
-    struct np_strings paths;    /* files of `process` and `batch`: keeps what the jobs borrow */
-    struct np_strings names;    /* the same as they stand in records and below OUTPUT_DIR */
+    struct np_strings paths;    /* files of `process` and `batch`; the jobs borrow from this list */
+    struct np_strings names;    /* their names in records and below OUTPUT_DIR */
     struct np_job *job;
     size_t n_jobs;
     size_t n_run, n_skip, n_nothing, n_conflict, n_leave;
@@ -20,7 +20,7 @@ struct np_plan {
     struct np_need need;  /* of all that is to be done */
     int64_t disk_free_bytes, inodes_free;
     char *config;               /* np_config_results_json */
-    struct np_strings warnings; /* about what was left out of `batch` */
+    struct np_strings warnings; /* files that were left out of `batch` */
 };
 
 /*

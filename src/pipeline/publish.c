@@ -221,8 +221,7 @@ int np_publish(const struct np_config *config, const char *root, const struct np
         code = np_exec_check(exec, err);
     if (code == 0)
         code = check_targets(&p.batch, err);
-    /* All of them to the disk first:
-     * then little time passes between the first rename and the last. */
+    /* Sync all files first, so that little time passes between the first rename and the last. */
     for (size_t i = 0; i < p.batch.n && code == 0; i++)
         code = np_atomic_finish(&p.batch.file[i], err);
     for (size_t i = 0; i < p.batch.n && code == 0; i++)

@@ -53,7 +53,7 @@ size_t np_results_tried(const struct np_results *results)
     return np_results_bad(results) + results->n_success + results->n_skipped;
 }
 
-/* All sessions of the run failed alike: then the reason is the run's. */
+/* When all sessions failed with the same outcome, the run has that outcome. */
 static int common_status(const struct np_results *results)
 {
     enum np_outcome outcome = np_error_outcome(results->first.code);

@@ -1,30 +1,31 @@
 /*
- * What became of a run's sessions, and the exit status that says so (docs/exit-codes.md). Pure
- * data: nothing is read, written or printed here.
+ * The results of a run's sessions, and its exit status (docs/exit-codes.md). Pure data: these
+ * functions read, write and print nothing.
  */
 #ifndef NP_PIPELINE_RESULTS_H
 #define NP_PIPELINE_RESULTS_H
 
 #include "record/record.h"
 
-/* {0} is a run that has done nothing yet. */
+/* {0} is a run without results so far. */
 struct np_results {
     size_t n_success, n_failed, n_interrupted, n_skipped, n_nothing, n_not_started;
-    struct np_failure first; /* of the sessions that failed or were interrupted; code 0 = none */
+    struct np_failure
+        first; /* of the first session that failed or was interrupted; code 0 = none */
     char *first_label;
     bool is_mixed; /* they failed with different outcomes */
 };
 
-/* Count a session that ended in this state (FAILED with its failure when it could not begin). The
- * failure may be NULL for a session that did not fail. */
+/* Count a session that ended in this state (FAILED, with its failure, when it could not start).
+ * The failure may be NULL for a session that did not fail. */
 void np_results_add(struct np_results *results, const char *label, enum np_state state,
                     const struct np_failure *failure);
 void np_results_done(struct np_results *results);
 
-/* Sessions that failed or were interrupted. */
+/* Number of sessions that failed or were interrupted. */
 size_t np_results_bad(const struct np_results *results);
 
-/* Sessions that were done, found complete, or failed. */
+/* Number of sessions that completed, were complete before, or failed. */
 size_t np_results_tried(const struct np_results *results);
 
 /* The exit status of a run that `signal` stopped (0 = none did); `allow_empty` as of

@@ -38,7 +38,7 @@ void np_run_id(char id[40])
              b[14], b[15]);
 }
 
-/* Outputs with injected faults and real ones must not mix: what is there decides. */
+/* Outputs with injected faults must not mix with real ones: the existing records decide. */
 static int check_injection(const struct np_run *run, struct np_error *err)
 {
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
@@ -68,7 +68,7 @@ int np_run_prepare(const struct np_run *run, struct np_error *err)
     return np_description_write(&description, err);
 }
 
-/* What is read when metrics are collected. */
+/* The sources of metrics at each collection. */
 struct execution {
     struct np_run *run;
     struct np_supervisor supervisor;
@@ -84,7 +84,7 @@ static void observe(void *self, struct np_trace *trace)
     np_metric_set(trace, &np_metric_memory_limit, (double)e->run->plan->memory_bytes, NULL);
 }
 
-/* "stage: sentence. What to do: …" of the first failure, and how many more there are. */
+/* Print "stage: sentence. What to do: …" of the first failure, and the number of further ones. */
 static void say_failures(const struct np_run *run)
 {
     const struct np_results *results = &run->results;
@@ -166,7 +166,7 @@ static void count_skipped(struct np_run *run)
     }
 }
 
-/* Counters begin at zero, so that the first failure is a step that a server sees. */
+/* Counters start at zero, so that servers see the first failure as an increase. */
 static void begin_metrics(struct np_run *run)
 {
     static const char *const outcomes[] = {"success", "failed"};

@@ -1,7 +1,7 @@
 /*
- * A run: the supervisor that walks a plan's jobs, one worker process each, as many at once as the
- * plan says. It alone writes records, logs and telemetry; a worker that crashes, is killed or meets
- * a bad image stops no other.
+ * A run: the supervisor processes a plan's jobs, each in its own worker process, as many at once as
+ * the plan allows. Only the supervisor writes records, logs and telemetry. A worker that crashes,
+ * is killed or gets a bad image does not stop the others.
  */
 #ifndef NP_PIPELINE_RUN_H
 #define NP_PIPELINE_RUN_H
@@ -12,7 +12,7 @@
 #include "pipeline/results.h"
 #include "trace/sampler.h"
 
-/* A descriptor that is looked after while sessions run: `ready` is called when it can be read. */
+/* A descriptor that is polled while sessions run: `ready` is called when it is readable. */
 struct np_run_watch {
     int fd; /* used when `ready` is set */
     void (*ready)(void *self);
@@ -30,29 +30,30 @@ struct np_run {
     char id[40];         /* UUID: np_run_id */
     struct np_sampler sampler;
     double metric_interval_s; /* between collections; 0 = at the start and at the end alone */
-    bool joins_no_parent;     /* TRACEPARENT in the environment is passed over */
+    bool joins_no_parent;     /* ignore TRACEPARENT in the environment */
     struct np_run_watch watch;
 
     struct np_reporter reporter; /* {0} = no reports */
 
-    /* What came of it; the caller calls np_results_done. */
+    /* The results; the caller calls np_results_done. */
     struct np_results results;
     int exit_status;
 };
 
-/* "isa-l 2.30.0": what packs and unpacks gzip in this build. Borrowed. */
+/* "isa-l 2.30.0": the gzip library of this build. Borrowed. */
 const char *np_run_codec(void);
 
 /* A random UUID, version 4 (RFC 9562). */
 void np_run_id(char id[40]);
 
-/* Make OUTPUT_DIR and what makes it a dataset. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO,
- * NP_ECONFIG. */
+/* Make OUTPUT_DIR and the files that describe it as a dataset. Returns 0, NP_ECREATE, NP_ESPACE,
+ * NP_EIO, NP_ECONFIG. */
 int np_run_prepare(const struct np_run *run, struct np_error *err);
 
 /*
- * Run the plan's jobs; set run->results and run->exit_status. Failures of sessions are in their records; exit_status
- * follows docs/exit-codes.md. The last line of a run that failed names stage, reason and remedy.
+ * Run the plan's jobs; set run->results and run->exit_status. Failures of sessions are in their
+ * records; exit_status follows docs/exit-codes.md. The last line of a run that failed names stage,
+ * reason and remedy.
  */
 void np_run_execute(struct np_run *run);
 

@@ -34,8 +34,8 @@ void np_active_identity(const struct np_active *active, struct np_attrs *attrs)
 
 static void show(struct np_active *active, const struct np_log_record *record)
 {
-    /* An error stands in the session's outcome, a line later: shown twice only to who asked for
-     * more. */
+    /* The session's outcome, one line later, contains the error: print it here only at higher
+     * verbosity. */
     bool warning = record->severity >= NP_WARN && record->severity < NP_ERROR_LEVEL;
     int level = warning ? 0 : record->severity >= NP_INFO ? 1 : 2;
 

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "pipeline/verdict.h"
 
-/* A file that has no end by its worker's word gets one. */
+/* Give an end to a file for which the worker reported none. */
 static void apply(struct np_active *active, struct np_file_record *file,
                   const struct np_verdict *verdict)
 {
@@ -71,8 +71,8 @@ static void close_open_stages(struct np_session_record *record)
                 record->file[f].stage[s].state = record->file[f].state;
 }
 
-/* Spans that a dead worker left open end here, as killed. Youngest first:
- * children before parents. */
+/* End the spans that a dead worker left open, as killed. Youngest first: children before
+ * parents. */
 static void close_open_spans(struct np_active *active)
 {
     struct np_working *working = &active->working;
@@ -112,7 +112,7 @@ void np_active_settle(struct np_active *active)
     struct np_child_end end;
 
     np_child_wait(&active->working.worker, INT64_MAX, &end);
-    sum_up(active, end.peak_rss_bytes); /* before a death is explained: it names the peak */
+    sum_up(active, end.peak_rss_bytes); /* first: the failure's sentence names the peak */
     settle_states(active, end.wait_status);
     close_open_stages(&active->record);
     close_open_spans(active);

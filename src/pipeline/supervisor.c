@@ -47,7 +47,8 @@ static void count(struct np_supervisor *s, const char *label, enum np_state stat
     console->n_done++;
 }
 
-/* A session that could not even begin: its record was not touched, it may be another process's. */
+/* A session that could not start: its record is unchanged, because it may belong to another
+ * process. */
 static void refuse(struct np_supervisor *s, const struct np_job *job, const struct np_error *err)
 {
     struct np_failure failure = {0};
@@ -89,7 +90,7 @@ static void finish(struct np_supervisor *s, struct np_active *active)
         commit(s, active);
 }
 
-/* A session goes on as far as its child's news take it. */
+/* Advance a session as far as the data from its child allow. */
 static void advance(struct np_supervisor *s, struct np_active *active, bool has_news)
 {
     if (active->phase == NP_PHASE_WORKING && has_news && !np_active_read(active))
@@ -98,7 +99,7 @@ static void advance(struct np_supervisor *s, struct np_active *active, bool has_
         commit(s, active);
 }
 
-/* A session without images has no worker: its record says so at once. */
+/* A session without images has no worker: its record is final at once. */
 static void begin(struct np_supervisor *s, const struct np_job *job, struct np_active *slot)
 {
     struct np_error err = {0};
@@ -127,7 +128,7 @@ static void begin(struct np_supervisor *s, const struct np_job *job, struct np_a
     if (np_active_work(slot, s->span, &err) < 0) {
         np_active_fail(slot, &err);
         finish(s, slot);
-        /* the next ones would fare no better, and lose their completion */
+        /* the next sessions would fail too, and lose their completion records */
         s->begins_no_more = true;
     }
 }
@@ -140,8 +141,8 @@ static struct np_active *free_slot(struct np_supervisor *s)
     return NULL;
 }
 
-/* Signals come in here and while waiting, nowhere else: sessions that take no waiting (nothing to
- * do, refused) do not keep a run from being stopped. */
+/* Signals are delivered here and while waiting, and nowhere else. So sessions that need no
+ * waiting (without images, refused) cannot delay the stop of a run. */
 static bool may_begin(const struct np_supervisor *s)
 {
     sigprocmask(SIG_SETMASK, &s->open, NULL);
@@ -181,8 +182,8 @@ static void forward_signal(struct np_supervisor *s)
                    (int)s->run->cancel->signal, n_active(s));
 }
 
-/* A worker that hangs, in a file system that does not answer or in a bug of ours, must not keep the
- * others' ends from being told before whoever sent the signal kills us all. */
+/* Kill workers that did not stop in time, because of a hanging file system or a bug. They must
+ * not delay the records of the other sessions until the scheduler kills all of us. */
 static void kill_late_ones(struct np_supervisor *s)
 {
     if (!s->forwarded ||
@@ -212,8 +213,8 @@ static void collect_at_times(struct np_supervisor *s)
     np_trace_collect(s->run->trace);
 }
 
-/* Signals are let in only while waiting, so that none falls between a look at `cancel` and the
- * wait. */
+/* Signals are delivered only while waiting, so that none comes between the test of `cancel` and
+ * the wait. */
 static void wait_for_news(struct np_supervisor *s)
 {
     const struct np_run_watch *watch = &s->run->watch;
@@ -229,7 +230,7 @@ static void wait_for_news(struct np_supervisor *s)
                 ? 0
                 : ppoll(fds, (nfds_t)s->n_slots + 1, &timeout, &s->open);
     if (n > 0 && fds[s->n_slots].revents & (POLLHUP | POLLERR | POLLNVAL))
-        s->watch_ended = true; /* it would be ready for ever */
+        s->watch_ended = true; /* otherwise it would stay readable */
     else if (n > 0 && fds[s->n_slots].revents & POLLIN)
         watch->ready(watch->self);
     for (size_t i = 0; i < s->n_slots; i++)
@@ -244,7 +245,7 @@ void np_supervise(struct np_supervisor *s)
     sigprocmask(SIG_SETMASK, NULL, &s->open);
     s->closed = s->open;
     for (size_t i = 0; i < NP_COUNT(signals); i++) {
-        sigdelset(&s->open, signals[i]); /* a launcher may have left them blocked */
+        sigdelset(&s->open, signals[i]); /* a launcher may have blocked them */
         sigaddset(&s->closed, signals[i]);
     }
     sigprocmask(SIG_SETMASK, &s->closed, NULL);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* Signals that only a bug of ours, or a failed check in a library, sends. */
+/* Signals that only a bug of ours, or a failed check in a library, causes. */
 static bool is_crash(int signal)
 {
     return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGFPE ||
@@ -38,7 +38,7 @@ static struct np_verdict stopped(enum np_verdict_reason reason, int signal)
     return settled;
 }
 
-/* A worker that ended with a file undone, and was not asked to. */
+/* A worker that ended before a file was finished, without being asked to. */
 static struct np_verdict without_a_word(int wait_status)
 {
     struct np_verdict settled;

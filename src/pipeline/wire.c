@@ -27,7 +27,7 @@ static void put_i64(struct np_str *out, int64_t value)
     put(out, &value, sizeof(value));
 }
 
-/* NULL travels as a length of UINT32_MAX. */
+/* NULL is sent as a length of UINT32_MAX. */
 static void put_text(struct np_str *out, const char *text)
 {
     put_u32(out, text ? (uint32_t)strlen(text) : UINT32_MAX);
@@ -150,7 +150,7 @@ bool np_wire_next(const struct np_str *buffer, size_t *position, struct np_frame
     return true;
 }
 
-/* A reader that goes bad once and stays bad. */
+/* A reader with an error state: after the first error all further reads fail. */
 struct cursor {
     const char *next;
     size_t left;
@@ -225,7 +225,7 @@ static void get_attrs(struct cursor *in, struct np_attrs *attrs)
     }
 }
 
-/* Each takes at least a few bytes: a count beyond that is a lie. */
+/* Each takes at least a few bytes: a larger count is invalid. */
 static uint32_t get_count(struct cursor *in, size_t smallest)
 {
     uint32_t n = get_u32(in);

@@ -25,7 +25,7 @@ struct file_run {
     struct np_file_record record;
     struct np_work work;
     int fault_at;  /* number of the stage that is to fail, -1 = none */
-    int n_started; /* stages begun */
+    int n_started; /* stages that have started */
     size_t n_warned;
 };
 
@@ -36,7 +36,7 @@ static void send_record(struct file_run *run)
     np_wire_send_file(run->task->fd, run->index, json);
 }
 
-/* The kernel's high-water mark of resident memory, reset so that each stage has its own. */
+/* Reset the kernel's high-water mark of resident memory, so that each stage has its own. */
 static void reset_peak_memory(void)
 {
     FILE *file = fopen("/proc/self/clear_refs", "we");
@@ -91,7 +91,7 @@ static void tell_warnings(struct file_run *run, const struct np_span *span, cons
     }
 }
 
-/* What a stage found out goes to its span and to the record. */
+/* Copy a stage's measures to its span and to the record. */
 static void tell_measures(struct file_run *run, struct np_span *span, size_t first_measure,
                           size_t first_fact)
 {
@@ -136,7 +136,7 @@ static void note_failure(struct file_run *run, struct np_span *span, const char 
 typedef int stage_body(struct file_run *run, const struct np_stage *stage, struct np_span *span,
                        struct np_error *err);
 
-/* The choke point: a span and a record around any stage, whatever it does. */
+/* Run a stage with a span and a record around it. All stages pass here. */
 static int run_stage(struct file_run *run, const char *name, const struct np_stage *stage,
                      stage_body *body, struct np_error *err)
 {
@@ -239,7 +239,7 @@ static int write_body(struct file_run *run, const struct np_stage *stage, struct
     return 0;
 }
 
-/* Stages that make something of the loaded image stand together below one span. */
+/* Stages that process the loaded image have one common parent span. */
 static bool processes_image(const struct np_stage *stage)
 {
     return !(stage->traits & (NP_STAGE_READS_INPUT | NP_STAGE_VALIDATES_INPUT));
@@ -278,7 +278,7 @@ static int run_stages(struct file_run *run, struct np_error *err)
     return run_stage(run, NP_STAGE_WRITE_OUTPUT, NULL, write_body, err);
 }
 
-/* All stages stand in the record from the start, so that what was not reached can be seen. */
+/* The record has all stages from the start, so that it shows which were not reached. */
 static void open_record(struct file_run *run)
 {
     NP_AUTO(np_freep) char *data_path = np_nifti_data_path(run->file->path);
@@ -314,8 +314,8 @@ static void open_span(struct file_run *run)
     np_span_begin(run->trace, run->span);
 }
 
-/* Sidecars are read once more for the outputs; here only to name what is broken, before the image
- * decides the rest. */
+/* Read the sidecars now only to report broken ones, before any failure of the image; they are
+ * read again for the outputs. */
 static void check_sidecar(struct file_run *run)
 {
     if (!run->file->scan)

@@ -1,7 +1,7 @@
 /*
- * The process that does one job: for each of its files load, stages, publish; a span, a stage
- * record and a log line around each, once, for all of them. It tells its supervisor everything
- * through a pipe and prints nothing.
+ * The process that does one job. For each of its files it loads the image, runs the stages and
+ * publishes the outputs, with a span, a stage record and a log line for each step. It reports
+ * everything to its supervisor through a pipe and prints nothing.
  */
 #ifndef NP_PIPELINE_WORKER_H
 #define NP_PIPELINE_WORKER_H
@@ -21,7 +21,7 @@ struct np_worker_task {
     int fd;
 };
 
-/* Do all of it. What failed stands in the file records that were sent. */
+/* Do the whole job. Failures are in the file records that were sent. */
 void np_worker_run(const struct np_worker_task *task);
 
 #endif

@@ -25,13 +25,13 @@ void np_working_done(struct np_working *working)
     np_working_init(working);
 }
 
-/* What the worker's process gets. */
+/* Arguments of the worker's process. */
 struct start {
     const struct np_active *active;
     const struct np_span *run_span;
 };
 
-/* The worker's side of the fork. */
+/* The worker after the fork. */
 static int be_worker(void *context, int fd)
 {
     const struct start *start = context;
@@ -58,7 +58,7 @@ int np_active_work(struct np_active *active, const struct np_span *run_span, str
     const struct np_child_options worker = {
         .channel = NP_CHILD_PIPE,
         .signals = NP_CHILD_INHERITS_HANDLERS,
-        .death_signal = SIGKILL, /* without its supervisor it would publish what nobody records */
+        .death_signal = SIGKILL, /* else its outputs would have no record */
         .run = be_worker,
         .context = &start,
     };
@@ -117,7 +117,7 @@ static void take_log(struct np_active *active, const struct np_frame *frame)
     np_log_record_done(&record);
 }
 
-/* The worker knows nothing of what was kept. */
+/* The worker does not know about kept outputs. */
 static void move_kept(struct np_file_record *from, struct np_file_record *to)
 {
     np_strings_done(&to->kept);

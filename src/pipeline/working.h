@@ -1,6 +1,6 @@
 /*
- * Phase "working": a worker process does the job and tells of it through a pipe (worker.h, wire.h).
- * What comes up the pipe goes to the record, the journal and the trace. Inside pipeline/ only.
+ * Phase "working": a worker process does the job and reports through a pipe (worker.h, wire.h). The
+ * supervisor passes these reports to the record, the journal and the trace. Inside pipeline/ only.
  */
 #ifndef NP_PIPELINE_WORKING_H
 #define NP_PIPELINE_WORKING_H
@@ -11,11 +11,11 @@
 
 struct np_active;
 
-/* What belongs to this phase. */
+/* Members of this phase. */
 struct np_working {
     struct np_child worker;
     bool was_too_late;     /* it did not stop within NP_STOP_GRACE_S, and was killed */
-    struct np_str inbox;   /* bytes of a frame that is not whole yet */
+    struct np_str inbox;   /* bytes of an incomplete frame */
     struct np_span **open; /* the worker's spans that have not ended */
     size_t n_open;
 };
@@ -26,13 +26,13 @@ void np_working_done(struct np_working *working);
 /* Start the worker of an open session. Returns 0, NP_EBUSY (no process: the session stays open). */
 int np_active_work(struct np_active *active, const struct np_span *run_span, struct np_error *err);
 
-/* Take what the worker has said; false once it has closed its end. */
+/* Read the worker's reports; false after it has closed its end. */
 bool np_active_read(struct np_active *active);
 
-/* Pass a signal that stops the run on to the worker. */
+/* Forward a signal that stops the run to the worker. */
 void np_active_stop(struct np_active *active, int signal);
 
-/* The grace is over: kill a worker that has not stopped. */
+/* Kill a worker that did not stop in time. */
 void np_active_kill_late(struct np_active *active);
 
 #endif

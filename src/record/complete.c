@@ -97,8 +97,7 @@ static char *option_differences(const char *now, const char *before)
     return np_str_take(&out);
 }
 
-/* What is asked for may be a part of what was recorded:
- * a narrower selection leaves the rest alone. */
+/* The selection may be narrower than the record: other recorded files are left alone. */
 static enum np_completeness compare_input(const struct np_session_record *record,
                                           const char *output_dir,
                                           const struct np_complete_input *input, bool may_be_away,
@@ -122,7 +121,8 @@ static enum np_completeness compare_input(const struct np_session_record *record
     return NP_COMPLETE;
 }
 
-/* The configuration first: a session made otherwise is neither silently redone nor kept. */
+/* Compare the configuration first: a session that was made with other options is neither redone
+ * nor kept without a message. */
 static enum np_completeness compare(const struct np_session_record *record, const char *output_dir,
                                     const struct np_complete_key *key, char **difference)
 {
@@ -146,7 +146,8 @@ enum np_completeness np_complete_check(const struct np_record_place *place, cons
     if (difference)
         *difference = NULL;
     NP_AUTO(np_record_done) struct np_session_record status = {0};
-    /* A session whose status cannot be read would be complete for runs and invisible for people. */
+    /* Without a readable status record, runs would count the session as complete, but `status`
+     * would not show it. */
     if (np_record_read(place->complete, &record, NULL) < 0 ||
         np_record_read(place->status, &status, NULL) < 0)
         return NP_INCOMPLETE;

@@ -1,17 +1,17 @@
-/* Is a session complete? From its completion record, its inputs and its outputs; nothing is
- * computed anew without need. */
+/* Decide whether a session is complete, from its completion record, its inputs and its outputs.
+ * Hashes are computed only when necessary. */
 #ifndef NP_RECORD_COMPLETE_H
 #define NP_RECORD_COMPLETE_H
 
 #include "record/place.h"
 #include "record/record.h"
 
-/* What makes a result: compared with what was recorded. All borrowed. */
+/* The things that determine a result; they are compared with the record. All borrowed. */
 struct np_complete_key {
     const char *config; /* np_config_results_json */
     struct np_complete_input {
-        const char *path;     /* to open */
-        const char *recorded; /* as it stands in records */
+        const char *path;     /* path for opening the file */
+        const char *recorded; /* path in records */
         const char *method;
         const struct np_strings *outputs; /* paths that the record must name; NULL = not asked */
     } const *input;
@@ -28,9 +28,10 @@ enum np_completeness {
 };
 
 /*
- * Compare. The inputs may be a part of what was recorded. An input whose size and mtime are as
- * recorded is unchanged; with another mtime its hash decides. `difference` gets a few words on what
- * differs (owned by the caller, may be NULL). Never fails: what cannot be read is incomplete.
+ * Compare with the record. The inputs may be a part of the recorded ones. An input with the
+ * recorded size and mtime is unchanged; with another mtime the hash decides. `difference` gets a
+ * few words on what differs (owned by the caller, may be NULL). Never fails: a file that cannot be
+ * read makes the session incomplete.
  */
 enum np_completeness np_complete_check(const struct np_record_place *place, const char *output_dir,
                                        const struct np_complete_key *key, char **difference);

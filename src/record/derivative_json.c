@@ -8,8 +8,8 @@
 #include "catalog/modality.h"
 #include "record/json.h"
 
-/* How the image was acquired stays true of it whatever was done to its intensities. Names, dates,
- * places do not pass. */
+/* Acquisition parameters remain true after changes of intensities. Names, dates and places are
+ * left out. */
 static const char *const still_valid[] = {
     "AcquisitionMatrixPE",
     "AnatomicalLandmarkCoordinates",
@@ -113,7 +113,8 @@ static bool fact_is(const struct np_derivative_facts *facts, enum np_measure_ide
     return found && strcmp(found, text) == 0;
 }
 
-/* With --skull-strip skip nobody looked for a brain: the mask is whatever is not background. */
+/* With --skull-strip skip there is no brain extraction: the mask is everything above the
+ * background. */
 static bool is_support_only(const struct np_derivative_facts *facts)
 {
     return fact_is(facts, NP_MEASURE_SKULL_STRIP_METHOD, "skip") && !facts->skull_stripped_input;

@@ -1,4 +1,4 @@
-/* The JSON sidecars of the images that we write. */
+/* The JSON sidecars of our outputs. */
 #ifndef NP_RECORD_DERIVATIVE_JSON_H
 #define NP_RECORD_DERIVATIVE_JSON_H
 
@@ -19,14 +19,14 @@ struct np_derivative_facts {
 };
 
 /*
- * Description, Sources (BIDS URIs), SpatialReference, SkullStripped, what stays valid of the
- * source's metadata (an allow-list: nothing that could identify a person), parameters, hashes.
- * Nothing that changes between two runs. The caller frees. Sentences about broken sidecars of the
- * source go to `warnings`.
+ * The sidecar: Description, Sources (BIDS URIs), SpatialReference, SkullStripped, the metadata of
+ * the source that are still valid (an allow-list without anything that could identify a person),
+ * parameters, hashes. The text is the same in every run. The caller frees. `warnings` gets
+ * sentences about broken sidecars of the source.
  */
 char *np_derivative_json(const struct np_derivative_facts *facts, struct np_strings *warnings);
 
-/* Sentences about sidecars of the source that are broken, and nothing else. */
+/* Only the sentences about broken sidecars of the source. */
 void np_derivative_check_source(const char *root, const struct np_scan *scan,
                                 struct np_strings *warnings);
 

@@ -58,7 +58,7 @@ static const char CITATION[] =
     "3. Shinohara RT, Sweeney EM, Goldsmith J, et al. Statistical normalization techniques for "
     "magnetic resonance imaging. NeuroImage Clin 2014;6:9-19. doi:10.1016/j.nicl.2014.08.008\n";
 
-/* Write unless the file holds just this already: a second run changes nothing. */
+/* Write unless the file has this content already, so that a second run changes nothing. */
 static int write_if_new(const char *output_dir, const char *name, const char *content,
                         struct np_error *err)
 {
@@ -71,7 +71,7 @@ static int write_if_new(const char *output_dir, const char *name, const char *co
     return np_file_write_atomic(path, content, strlen(content), err);
 }
 
-/* A user's own text is kept. */
+/* Keep a text that the user wrote. */
 static int write_if_absent(const char *output_dir, const char *name, const char *content,
                            struct np_error *err)
 {
@@ -142,7 +142,7 @@ static json_t *sources_json(const struct np_description *what)
     return array;
 }
 
-/* The entries that stand there, with ours added or kept. */
+/* The existing entries, with ours added or kept. */
 static json_t *generated_by_json(const json_t *old, const char *version)
 {
     json_t *array = json_array();
@@ -166,7 +166,7 @@ static json_t *generated_by_json(const json_t *old, const char *version)
     return array;
 }
 
-/* Ours, or nobody's: false for a dataset of another kind or tool. */
+/* True when OUTPUT_DIR is ours or new; false for a dataset of another kind or tool. */
 static bool may_write(const json_t *old)
 {
     const char *type = json_string_value(json_object_get(old, "DatasetType"));
@@ -222,7 +222,7 @@ int np_description_write(const struct np_description *what, struct np_error *err
 
     NP_TRY(read_old(path, &old, err));
     NP_AUTO(np_freep) char *text = description_text(what, old);
-    /* In a folder that was not ours yet, a file of that name is somebody else's. */
+    /* In a folder that was not ours before, a file with that name belongs to somebody else. */
     int (*write)(const char *, const char *, const char *, struct np_error *) =
         old ? write_if_new : write_if_absent;
     NP_TRY(write_if_new(what->output_dir, "dataset_description.json", text, err));

@@ -14,12 +14,12 @@ struct np_description {
 };
 
 /*
- * Write dataset_description.json, .bidsignore, README.md, CITATION.md and descriptions.tsv, each
- * atomically, and only when its content would change; a README.md that is there is kept, and so is
- * everything that was there before OUTPUT_DIR was ours. GeneratedBy keeps the entries of other
+ * Write dataset_description.json, .bidsignore, README.md, CITATION.md and descriptions.tsv. Each is
+ * written atomically, and only when its content would change. An existing README.md is kept, and so
+ * are all files that existed before OUTPUT_DIR was ours. GeneratedBy keeps the entries of other
  * versions that wrote here. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO; NP_ECONFIG when OUTPUT_DIR
- * holds a dataset_description.json of another kind of dataset (a raw one, or another tool's), which
- * is never touched.
+ * has a dataset_description.json of another kind of dataset (a raw one, or another tool's), which
+ * is never changed.
  */
 int np_description_write(const struct np_description *what, struct np_error *err);
 

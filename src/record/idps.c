@@ -54,7 +54,7 @@ static char *column_name(const char *key)
     return name;
 }
 
-/* The column of this name, made when it is new; takes `name` and `description`. */
+/* The column with this name; a new one is appended. Takes `name` and `description`. */
 static size_t find_column(struct np_idps *idps, char *name, char *description, const char *unit)
 {
     for (size_t c = 0; c < idps->n_columns; c++)
@@ -110,7 +110,7 @@ static void add_durations(struct np_idps *idps, const struct np_file_record *fil
                   sum_s);
 }
 
-/* The numbers of one file of quality metrics. */
+/* Add the numbers of one file of quality metrics. */
 static void add_metrics(struct np_idps *idps, const char *path, struct np_idp_row *row)
 {
     NP_AUTO(np_json_freep) json_t *metrics = NULL;
@@ -184,7 +184,7 @@ void np_idps_done(struct np_idps *idps)
     *idps = (struct np_idps){0};
 }
 
-/* One cell of a row; `prefix` stands before a label that is there. */
+/* One cell of a row; an existing label gets `prefix`. */
 static void add_label(struct np_str *row, const char *prefix, const char *label)
 {
     NP_AUTO(np_freep) char *clean = np_utf8_clean(label ? label : "");

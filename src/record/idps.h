@@ -1,6 +1,6 @@
 /*
- * Imaging-derived phenotypes: the measures of the records as one table, a row for each image that
- * was preprocessed, with a data dictionary. The first four columns are named as in Nipoppy's
+ * Imaging-derived phenotypes: the measures of the records as one table, with a row for each
+ * preprocessed image and a data dictionary. The first four columns have the names of Nipoppy's
  * tables, so that both can be joined.
  */
 #ifndef NP_RECORD_IDPS_H
@@ -17,7 +17,7 @@ struct np_idp_column {
 struct np_idp_row {
     /* borrowed from the survey; NULL where there is none */
     const char *participant, *session, *modality, *source;
-    double *value; /* one a column of the table as it was then; NaN = not measured */
+    double *value; /* one per column of the table at that time; NaN = not measured */
     size_t n_values;
 };
 
@@ -26,13 +26,13 @@ struct np_idps {
     size_t n_columns;
     struct np_idp_row *row;
     size_t n_rows;
-    size_t n_sessions; /* that the rows are of */
+    size_t n_sessions; /* number of sessions with a row */
 };
 
 /*
- * Collect the measures and durations of all images that are complete, and the numbers in their
- * quality metrics (outputs named *_desc-iqm_*.json), where there are any.
- *   output_dir  where the outputs named in the records lie
+ * Collect the measures and durations of all complete images, and the numbers in their quality
+ * metrics (outputs named *_desc-iqm_*.json).
+ *   output_dir  folder of the outputs that the records name
  *   survey      must outlive `idps`
  * Quality metrics that cannot be read are left out. Never fails.
  */

@@ -22,7 +22,7 @@ struct owner {
     long pid;
     unsigned long long start;
     char job[JOB_TEXT]; /* "CLUSTER/ID" of the Slurm job, "" = none */
-    int job_starts;     /* how often it had been started again */
+    int job_starts;     /* number of restarts of the job */
 };
 
 /* "" outside of Slurm. A task of an array has an id of its own. */
@@ -40,7 +40,7 @@ static void own_job(char job[JOB_TEXT], int *starts)
         job[0] = '\0';
 }
 
-/* Slurm starts a job again only after it has ended it, wherever it ran. */
+/* Slurm restarts a job only after it has ended it, on any node. */
 static bool was_requeued(const struct owner *owner)
 {
     char job[JOB_TEXT];
@@ -77,7 +77,7 @@ static bool old_enough(const char *path)
     return stat(path, &status) == 0 && time(NULL) - status.st_mtime > NP_LOCK_STALE_S;
 }
 
-/* A lock whose text is not whole is being written, or its writer died in between: age decides. */
+/* An incomplete lock is being written, or its writer died while writing: the age decides. */
 static bool is_stale(const char *path, const char *text, struct owner *owner)
 {
     if (!parse_owner(text, owner)) {
@@ -97,8 +97,8 @@ static bool is_stale(const char *path, const char *text, struct owner *owner)
 }
 
 /*
- * Move the stale lock aside under a name of our own, then make sure that what was moved is what was
- * judged: another process may have replaced it in between, and then it gets its lock back.
+ * Rename the stale lock to a name of our own, then check that the renamed file is the one that we
+ * judged. Another process may have replaced it in between; its lock is then renamed back.
  */
 static void remove_stale(const char *path, const char *judged)
 {
@@ -114,7 +114,7 @@ static void remove_stale(const char *path, const char *judged)
     unlink(aside);
 }
 
-/* 1 when there is a lock already. */
+/* Returns 1 when a lock exists. */
 static int create(const char *path, const char *text, struct np_error *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -148,7 +148,7 @@ int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err)
         }
         NP_AUTO(np_str_done) struct np_str text = {0};
         if (np_file_read(path, MOST_LOCK_BYTES, &text, NULL) < 0)
-            continue; /* released just now */
+            continue; /* the lock was released in the meantime */
         if (!is_stale(path, np_str_text(&text), &owner))
             break;
         remove_stale(path, np_str_text(&text));

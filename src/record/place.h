@@ -1,10 +1,10 @@
-/* Where the records of one session (or of one file of `process`) lie below OUTPUT_DIR. */
+/* Paths of the records of one session (or of one file of `process`) below OUTPUT_DIR. */
 #ifndef NP_RECORD_PLACE_H
 #define NP_RECORD_PLACE_H
 
 #include "base/str.h"
 
-/* Owned paths, each with OUTPUT_DIR in front. */
+/* Owned paths, each with OUTPUT_DIR as prefix. */
 struct np_record_place {
     char *directory; /* logs/sub-01 */
     char *status;    /* …/sub-01[_ses-1]_status.json */
@@ -13,8 +13,8 @@ struct np_record_place {
     char *lock;      /* …/.sub-01[_ses-1].lock */
 };
 
-/* `session` may be NULL; `requested` is the label for the completion record.
- * Labels without prefix. */
+/* `session` may be NULL; `requested` is the label in the completion record's name. Labels have
+ * no prefix. */
 void np_record_place_session(struct np_record_place *place, const char *output_dir,
                              const char *participant, const char *session, const char *requested);
 

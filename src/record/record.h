@@ -1,7 +1,7 @@
 /*
- * The record of one session (or of one file of `process`): what was asked, what happened, what came
- * out. Plain data; JSON in and out (schema: docs/schemas/status.schema.json). The status record and
- * the completion record are both this.
+ * The record of one session (or of one file of `process`): its options, events and outputs. Plain
+ * data; JSON in and out (schema: docs/schemas/status.schema.json). The status record and the
+ * completion record both have this form.
  */
 #ifndef NP_RECORD_RECORD_H
 #define NP_RECORD_RECORD_H
@@ -14,7 +14,7 @@
 
 enum { NP_RECORD_SCHEMA = 1 };
 
-/* X(IDENT, name); the last three are derived, never written */
+/* X(IDENT, name); the last three are derived and never written */
 #define NP_STATES(X)                  \
     X(RUNNING, "running")             \
     X(SUCCESS, "success")             \
@@ -32,14 +32,14 @@ enum np_state {
         NP_N_STATES
 };
 
-/* Why something failed. code 0 = it did not. All texts owned, may be NULL. */
+/* Why something failed; code 0 = no failure. All texts are owned and may be NULL. */
 struct np_failure {
     int code;       /* NP_E… */
-    char *stage;    /* where; NULL = outside any stage */
+    char *stage;    /* the stage that failed; NULL = outside any stage */
     char *sentence; /* names the file, what was expected, what was found */
     char *hint;     /* what to do */
-    int signal;     /* that ended the worker; 0 = none */
-    bool injected;  /* by --fail-rate: not a real failure */
+    int signal;     /* signal that ended the worker; 0 = none */
+    bool injected;  /* caused by --fail-rate: no real failure */
 };
 
 struct np_stage_record {
@@ -69,11 +69,11 @@ struct np_output_record {
 };
 
 struct np_file_record {
-    char *path; /* of the input, relative to the dataset (or as given to `process`) */
+    char *path; /* path of the input, relative to the dataset (or as given to `process`) */
     char *modality;
     int64_t n_bytes;
     int64_t mtime_ns;
-    char sha256[65]; /* of the input as it lies on disk; "" until it was read */
+    char sha256[65]; /* of the input on disk; "" until it was read */
     enum np_state state;
     char *method; /* stages and their versions */
     struct np_stage_record *stage;
@@ -86,14 +86,14 @@ struct np_file_record {
     size_t n_outputs;
     struct np_strings warnings;
     struct np_failure failure;
-    /* After a failure:
-     * outputs of an earlier success that are still in place, and what they are of. */
+    /* After a failure: outputs of an earlier success that still exist, and hashes of their input
+     * and options. */
     struct np_strings kept; /* paths */
     char kept_input_sha256[65];
     char kept_config_sha256[65];
 };
 
-/* An earlier try, in brief. */
+/* A short record of an earlier attempt. */
 struct np_attempt {
     char run_id[40];
     int64_t start_ns, end_ns;
@@ -106,7 +106,7 @@ struct np_session_record {
     char run_id[40];   /* UUID */
     char trace_id[33]; /* hex */
     char *participant; /* label; NULL for `process` */
-    char *session;     /* label as found; NULL = none */
+    char *session;     /* label of the session folder; NULL = none */
     char *requested_session;
     enum np_state state;
     char *host; /* np_process_place: the host, and the container where there is one */
@@ -115,7 +115,7 @@ struct np_session_record {
     uint64_t pid_start;
     struct np_text_record *scheduler; /* slurm.job.id, … */
     size_t n_scheduler;
-    int64_t start_ns, end_ns, heartbeat_ns; /* end 0 = not yet */
+    int64_t start_ns, end_ns, heartbeat_ns; /* end_ns 0 = not ended */
     double wall_s, cpu_s;
     int64_t peak_rss_bytes;
     char *software_version;
@@ -125,8 +125,8 @@ struct np_session_record {
     bool injected;          /* the run had faults injected */
     struct np_file_record *file;
     size_t n_files;
-    struct np_failure failure;  /* of the session: its first failed file's, or its own */
-    struct np_attempt *attempt; /* oldest first; the present one is not among them */
+    struct np_failure failure;  /* of the session: that of its first failed file, or its own */
+    struct np_attempt *attempt; /* oldest first; without the present one */
     size_t n_attempts;
 };
 
@@ -139,7 +139,7 @@ void np_record_init(struct np_session_record *record);
 void np_record_done(struct np_session_record *record);
 void np_file_record_done(struct np_file_record *file);
 
-/* Move `from` over `to` (which is released first); `from` is empty after. */
+/* Move `from` to `to` (which is released first); `from` is empty afterwards. */
 void np_file_record_move(struct np_file_record *from, struct np_file_record *to);
 
 void np_failure_set(struct np_failure *failure, const struct np_error *err, const char *stage);
@@ -149,12 +149,12 @@ void np_failure_done(struct np_failure *failure);
 /* "bad-data at load_file: 'x.nii.gz': …"; the caller frees. */
 char *np_failure_text(const struct np_failure *failure);
 
-/* Note size and mtime of an input's data file, as far as it can be looked at. */
+/* Record size and mtime of an input's data file, if it can be read. */
 void np_file_record_look(struct np_file_record *file, const char *data_path);
 
 struct np_stage_record *np_file_record_stage(struct np_file_record *file, const char *name);
 struct np_output_record *np_file_record_output(struct np_file_record *file, const char *path);
-/* Forget the outputs: what was to be written was not put in place. */
+/* Remove the outputs from the record, because they were not put in place. */
 void np_file_record_drop_outputs(struct np_file_record *file);
 void np_file_record_number(struct np_file_record *file, const char *key, double value,
                            const char *unit);
@@ -165,8 +165,8 @@ const char *np_file_record_fact(const struct np_file_record *file, const char *k
 /* The stage that is running, or NULL. */
 const struct np_stage_record *np_record_open_stage(const struct np_session_record *record);
 
-/* Add the present try of `old` to the attempts of `record`, after those `old` had (at most 20 are
- * kept). */
+/* Add the present attempt of `old` to the attempts of `record`, after those of `old` (at most 20
+ * are kept). */
 void np_record_inherit_attempts(struct np_session_record *record,
                                 const struct np_session_record *old);
 
@@ -174,7 +174,7 @@ void np_record_inherit_attempts(struct np_session_record *record,
 char *np_record_format(const struct np_session_record *record);
 char *np_file_record_format(const struct np_file_record *file);
 
-/* Returns 0, NP_ECONFIG (not JSON, not this schema, more in it than a session can have; older
+/* Returns 0, NP_ECONFIG (not JSON, another schema, more entries than a session can have; older
  * schema versions are read). On failure `record` is empty. */
 int np_record_parse(const char *text, const char *path, struct np_session_record *record,
                     struct np_error *err);
@@ -183,7 +183,7 @@ int np_file_record_parse(const char *text, struct np_file_record *file, struct n
 /* Read a file (at most 16 MiB). Returns 0, NP_ENOINPUT, NP_EIO, NP_ECONFIG. */
 int np_record_read(const char *path, struct np_session_record *record, struct np_error *err);
 
-/* Write what will be written again soon: atomically, not synced. */
+/* Write a record that is updated again soon: atomically, not synced. */
 int np_record_refresh(const char *path, const struct np_session_record *record,
                       struct np_error *err);
 

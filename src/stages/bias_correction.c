@@ -1,6 +1,6 @@
 /*
- * A first bias field, fitted to the head's tissue: enough to find the brain by, and what remains
- * far from the brain.
+ * The first bias field, fitted to the head's tissue: good enough for brain extraction, and the
+ * final field far from the brain.
  */
 #include "ops/bias.h"
 #include "ops/elementary.h"
@@ -8,10 +8,10 @@
 #include "ops/n4.h"
 #include "stages/stage.h"
 
-/* The head's many tissues give later iterations much to carve into the field. */
+/* The head has many tissues; later iterations would fit them instead of the field. */
 static const double STOP = 1e-3;
 
-/* FLAT is a copy of RAW, HEAD_FIELD is 0. */
+/* Without correction FLAT is a copy of RAW, and HEAD_FIELD is 0. */
 static int leave_as_it_is(struct np_work *work, struct np_error *err)
 {
     NP_AUTO(np_image_freep) struct np_image *flat = np_image_copy(work->raw);

@@ -1,7 +1,7 @@
 /*
- * The bias field again, from the raw image, fitted inside the brain: there the tissues are few and
- * the histogram is sharp, and the error is half of the first field's. Away from the brain the first
- * field goes on.
+ * The second bias field, fitted to the raw image inside the brain. The brain has few tissues and a
+ * sharp histogram, so the error is half of the first field's. Away from the brain the first field
+ * is kept.
  */
 #include "ops/bias.h"
 #include "ops/elementary.h"
@@ -9,9 +9,10 @@
 #include "ops/n4.h"
 #include "stages/stage.h"
 
-/* A spline reaches about one span of its finest level (25 mm) past the voxels it was fitted to. */
+/* A spline is usable up to about one span of its finest level (25 mm) from the voxels that it
+ * was fitted to. */
 static const double PASSAGE_MM = 20;
-/* Later iterations, finer spans and fewer samples carve more of the anatomy into the field
+/* More iterations, finer spans or fewer samples would fit anatomy instead of the field
  * (docs/methods/bias.md has the numbers). */
 static const double STOP = 5e-4;
 static const double MESH_MM = 220;
@@ -27,7 +28,7 @@ static void report_fit(struct np_work *work, const struct np_n4_report *fit,
                     np_exp(log_range[1]) - np_exp(log_range[0]));
 }
 
-/* FLAT stays RAW's copy, FIELD is zero. */
+/* Without correction FLAT remains a copy of RAW, and FIELD is 0. */
 static int leave_as_it_is(struct np_work *work, struct np_error *err)
 {
     work->field = np_image_new(&work->flat->grid);
@@ -43,9 +44,9 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     struct np_n4_options options = np_n4_options_default();
     struct np_n4_report fit;
     double mean, log_range[2];
-    /* The new field takes the place of the old image, the new image that of the raw one: pages that
-     * were never touched are dear. A failure may spoil FLAT, never RAW; the file has failed then.
-     */
+    /* The new field reuses the memory of FLAT, and the new image that of RAW, because the first
+     * access to new pages is expensive. A failure may spoil FLAT but never RAW; the file has
+     * then failed. */
     struct np_image *field = work->flat;
 
     if (config->bias_correction == NP_BIAS_NONE)

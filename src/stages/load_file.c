@@ -1,7 +1,7 @@
 #include "image/orient.h"
 #include "stages/stage.h"
 
-/* `native` becomes work->raw, by a copy if its voxels lie in another order. */
+/* Set work->raw from `native`; copy it when its voxels are in another order. */
 static int to_ras(struct np_work *work, struct np_image **native, const struct np_exec *exec,
                   struct np_error *err)
 {

@@ -1,4 +1,4 @@
-/* The brain's intensities on a scale that compares between images. */
+/* Intensities of the brain on a scale that is comparable between images. */
 #include "ops/normalize.h"
 
 #include "stages/stage.h"

@@ -12,7 +12,7 @@ static void take(struct np_work *work, struct np_mask **mask, const char *method
     np_work_fact(work, NP_MEASURE_SKULL_STRIP_METHOD, method);
 }
 
-/* --skull-strip skip: whatever is not background is what the user calls brain. */
+/* --skull-strip skip: the user says that everything above the background is brain. */
 static int keep_support(struct np_work *work, const struct np_exec *exec, struct np_error *err)
 {
     struct np_mask *mask = NULL;
@@ -30,7 +30,8 @@ static int keep_support(struct np_work *work, const struct np_exec *exec, struct
     return 0;
 }
 
-/* --skull-strip auto: an image that was stripped before keeps its support; else no mask yet. */
+/* --skull-strip auto: an image whose skull was removed keeps its support; otherwise there is no
+ * mask yet. */
 static int keep_stripped(struct np_work *work, const struct np_exec *exec, struct np_error *err)
 {
     struct np_mask *mask = NULL;

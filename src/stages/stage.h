@@ -1,6 +1,7 @@
 /*
- * Stages adapt kernels to one file: pick slots, call the kernel, record measures, fill a slot. They
- * do not time, log, trace or write: the runner does that, once, for all of them.
+ * A stage adapts a kernel to one file: it picks slots, calls the kernel, records measures and fills
+ * a slot. Stages do no timing, logging, tracing or writing: the runner does this once for all of
+ * them.
  */
 #ifndef NP_STAGES_STAGE_H
 #define NP_STAGES_STAGE_H
@@ -25,7 +26,7 @@ struct np_stage {
     unsigned traits;  /* of enum np_stage_trait */
     int (*run)(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
                struct np_error *err);
-    const char *doi; /* of the method, or NULL */
+    const char *doi; /* DOI of the method, or NULL */
 };
 
 extern const struct np_stage np_stage_load_file;       /* reads, to RAS order; gives RAW */
@@ -35,7 +36,7 @@ extern const struct np_stage np_stage_skull_strip;     /* gives BRAIN */
 extern const struct np_stage np_stage_bias_refinement; /* N4 in the brain; FLAT, FIELD, takes RAW */
 extern const struct np_stage np_stage_normalization;   /* gives NORM (unless --normalize none) */
 
-/* exp of each voxel, in place: the FIELD slot's logarithm as the factor that was divided out. */
+/* Replace each voxel by its exponential: from the logarithm in the FIELD slot to the factor. */
 void np_field_to_factor(struct np_image *log_field);
 
 /* How an output lies on disk. */

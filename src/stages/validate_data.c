@@ -1,6 +1,6 @@
 /*
- * Are the voxels fit for the methods? What can never work is refused here, with a sentence that
- * says what was expected; what is odd but workable is a warning.
+ * Check that the methods can work on the voxels. An image on which they can never work is refused
+ * with a sentence that names what was expected; an odd but usable image gives a warning.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -13,12 +13,12 @@ static const double FEW_NEGATIVE = 0.01;
 static const double MOST_SPACING_MM = 10;
 
 /*
- * A brain is 100 … 200 mm long on each axis. Less than 20 mm of it cannot be told from anything
- * else; more than 1 m is no head's field of view.
+ * A brain is 100 … 200 mm long on each axis. A field of view below 20 mm shows too little of it to
+ * recognise; more than 1 m is no head's field of view.
  */
 static const double LEAST_EXTENT_MM = 20, MOST_EXTENT_MM = 1000;
 
-/* Thick slices may be few; in the plane a head needs some resolution. */
+/* A stack of thick slices may have few of them; in the plane a head needs some resolution. */
 enum { LEAST_VOXELS = 8, LEAST_VOXELS_IN_PLANE = 32 };
 
 static int check_axis(const struct np_work *work, int axis, struct np_error *err)

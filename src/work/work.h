@@ -1,6 +1,6 @@
 /*
- * One file on its way through the stages: typed slots and measures. Stages take and fill slots; the
- * runner reads the measures and publishes them. All images here are in closest-to-RAS+ axis order
+ * The state of one file between the stages: typed slots and measures. Stages take and fill slots;
+ * the runner reads the measures and publishes them. All images are in closest-to-RAS+ axis order
  * (image/orient.h).
  */
 #ifndef NP_WORK_WORK_H
@@ -16,13 +16,12 @@
 #include "ops/bspline.h"
 
 enum np_slot {
-    NP_SLOT_RAW = 1 << 0,  /* as read, finite, arbitrary units */
+    NP_SLOT_RAW = 1 << 0,  /* as read, finite values, arbitrary units */
     NP_SLOT_FLAT = 1 << 1, /* bias-corrected */
     NP_SLOT_BRAIN = 1 << 2,
     NP_SLOT_NORM = 1 << 3,      /* normalized, 0 outside the brain */
-    NP_SLOT_FIELD = 1 << 4,     /* natural logarithm of the multiplicative field that was divided
-                                   out */
-    NP_SLOT_HEAD_FIELD = 1 << 5 /* the first one, fitted to the whole head; as its control points */
+    NP_SLOT_FIELD = 1 << 4,     /* natural logarithm of the field that was divided out */
+    NP_SLOT_HEAD_FIELD = 1 << 5 /* the first field, fitted to the whole head; as control points */
 };
 
 /* A number that a stage found out. */
@@ -49,7 +48,7 @@ struct np_work {
     struct np_image *raw, *flat, *norm, *field;
     struct np_bspline_field *head_field;
     struct np_mask *brain;
-    bool already_stripped; /* the input held no skull: its mask is its support */
+    bool already_stripped; /* the input had no skull: its mask is its support */
 
     struct np_measure *measure;
     size_t n_measures;
@@ -61,7 +60,7 @@ struct np_work {
 void np_work_init(struct np_work *work, const char *path, const struct np_modality *modality);
 void np_work_done(struct np_work *work);
 
-/* Which slots are filled: bits of np_slot. */
+/* The filled slots, as bits of np_slot. */
 unsigned np_work_slots(const struct np_work *work);
 
 /* Release what the slots of these bits hold; empty ones are fine. */
