@@ -300,6 +300,17 @@ static size_t min3(size_t a, size_t b, size_t c)
     return m < c ? m : c;
 }
 
+const char *np_plural(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+void np_str_add_count(struct np_str *str, size_t n, const char *what)
+{
+    if (n > 0)
+        np_str_addf(str, "%s%zu %s", str->length ? ", " : "", n, what);
+}
+
 /* Optimal string alignment: Levenshtein with swaps of neighbours. */
 size_t np_edit_distance(const char *a, const char *b)
 {

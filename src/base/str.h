@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/alloc.h"
 
@@ -78,6 +79,12 @@ size_t np_byte_order_mark(const char *text, size_t n_bytes);
 
 bool np_starts_with(const char *text, const char *prefix);
 bool np_ends_with(const char *text, const char *suffix);
+
+/* "s" for the plural, "" for 1: "%zu session%s". */
+const char *np_plural(int64_t n);
+
+/* Add "3 failed" to a list of counts with commas between them; nothing for 0. */
+void np_str_add_count(struct np_str *str, size_t n, const char *what);
 
 /* Number of edits (insert, delete, replace, swap neighbours) between two short words: for
  * did-you-mean. */

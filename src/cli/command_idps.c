@@ -20,8 +20,9 @@ static int write_table(const struct np_config *config, const struct np_idps *idp
     NP_TRY(np_file_write_atomic(dictionary, columns, strlen(columns), err));
     NP_TRY(np_file_write_atomic(table, rows, strlen(rows), err));
     NP_AUTO(np_freep) char *shown = np_utf8_clean(table);
-    printf("%zu images of %zu sessions, %zu measures: %s\n", idps->n_rows, idps->n_sessions,
-           idps->n_columns, shown);
+    printf("%zu image%s of %zu session%s, %zu measure%s: %s\n", idps->n_rows,
+           np_plural((int64_t)idps->n_rows), idps->n_sessions, np_plural((int64_t)idps->n_sessions),
+           idps->n_columns, np_plural((int64_t)idps->n_columns), shown);
     return 0;
 }
 

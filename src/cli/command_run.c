@@ -27,17 +27,16 @@ void np_command_libraries(struct np_strings *libraries)
 static void say_plan(const struct np_run *run)
 {
     const struct np_plan *plan = run->plan;
+    NP_AUTO(np_freep) char *jobs = describe_jobs(plan);
 
     for (size_t i = 0; plan->dataset && i < plan->dataset->warnings.n; i++)
         np_console_say(run->console, 0, "warning: %s", plan->dataset->warnings.item[i]);
     for (size_t i = 0; i < plan->warnings.n; i++)
         np_console_say(run->console, 0, "warning: %s", plan->warnings.item[i]);
-    np_console_say(run->console, 0,
-                   "%zu sessions: %zu to do, %zu complete already, %zu with nothing to do; %d at "
-                   "once, %d threads each, memory limit %lld MiB (%s)",
-                   plan->n_jobs, plan->n_run, plan->n_skip, plan->n_nothing, plan->n_parallel,
-                   plan->n_threads, (long long)(plan->memory_bytes >> 20),
-                   run->config->mem_bytes ? "asked for" : plan->resources.memory_source);
+    np_console_say(run->console, 0, "%s; %d at once, %d thread%s each, memory limit %lld MiB (%s)",
+                   jobs, plan->n_parallel, plan->n_threads, np_plural(plan->n_threads),
+                   (long long)(plan->memory_bytes >> 20),
+                   run->config->mem_bytes ? "requested" : plan->resources.memory_source);
 }
 
 void np_command_warn(const char *text, struct np_console *console)

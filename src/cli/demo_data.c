@@ -340,7 +340,8 @@ int np_demo_data(const struct np_config *config, struct np_error *err)
     struct np_team *team = np_team_new(config->nprocs > 0 ? config->nprocs : resources.cpus);
     demo.exec.team = team;
     NP_TRY(write_dataset(&demo, err));
-    printf("%d images in %s, their truth in %s\n", demo.n_images, demo.root, demo.truth);
+    printf("%d image%s in %s, the truth in %s\n", demo.n_images, np_plural(demo.n_images),
+           demo.root, demo.truth);
     if (demo.broken)
         printf("broken on purpose: %s\n", demo.broken);
     return 0;

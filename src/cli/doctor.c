@@ -105,7 +105,8 @@ static void check_cpus(struct visit *visit)
     const struct np_resources *r = &visit->resources;
     NP_AUTO(np_str_done) struct np_str text = {0};
 
-    np_str_addf(&text, "%d CPUs may be used (affinity %d", r->cpus, r->affinity_cpus);
+    np_str_addf(&text, "%d CPU%s may be used (affinity %d", r->cpus, np_plural(r->cpus),
+                r->affinity_cpus);
     if (r->cgroup_cpus > 0)
         np_str_addf(&text, ", cgroup quota %.2f", r->cgroup_cpus);
     if (r->slurm_cpus > 0)
@@ -242,8 +243,9 @@ static void check_dataset(struct visit *visit)
     estimate(visit, dataset);
     say(visit, n_scans > 0 ? "ok" : "warn",
         n_scans > 0 ? NULL : "check the modalities (-m) and the images' names",
-        "BIDS_DIR %s: %zu sessions, %zu images to preprocess, %zu sessions without", dataset->root,
-        dataset->n_sessions, n_scans, n_without);
+        "BIDS_DIR %s: %zu session%s, %zu of them without images; %zu image%s to preprocess",
+        dataset->root, dataset->n_sessions, np_plural((int64_t)dataset->n_sessions), n_without,
+        n_scans, np_plural((int64_t)n_scans));
     for (size_t i = 0; i < dataset->warnings.n && i < 5; i++)
         say(visit, "warn", "see the BIDS validator", "BIDS_DIR: %s", dataset->warnings.item[i]);
     check_sessions_memory(visit);

@@ -103,7 +103,7 @@ char *np_telemetry_counts(const int64_t n_items[NP_OTLP_N_SIGNALS])
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         np_str_addf(&out, "%s%" PRId64 " %s%s", i ? ", " : "", n_items[i], names[i],
-                    n_items[i] == 1 ? "" : "s");
+                    np_plural(n_items[i]));
     return np_str_take(&out);
 }
 
@@ -117,11 +117,12 @@ static void add_losses(const struct np_send_sender_health *health, struct np_str
         n_failed += health->tally[i].n_failed;
     }
     if (n_failed)
-        np_str_addf(line, "; %" PRId64 " requests failed", n_failed);
+        np_str_addf(line, "; %" PRId64 " request%s failed", n_failed, np_plural(n_failed));
     if (n_dropped + n_rejected)
         np_str_addf(line, "; refused and dropped: %" PRId64, n_dropped + n_rejected);
     if (health->n_caught_up)
-        np_str_addf(line, "; %" PRId64 " earlier records caught up", health->n_caught_up);
+        np_str_addf(line, "; %" PRId64 " earlier record%s sent", health->n_caught_up,
+                    np_plural(health->n_caught_up));
 }
 
 void np_telemetry_finish(struct np_telemetry *telemetry, const char *output_dir,

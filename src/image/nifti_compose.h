@@ -13,7 +13,8 @@ struct np_nifti_form {
     double scl_slope, scl_inter;
 };
 
-/* 1, or 2 when an axis is too long for version 1 or `how->like` is of version 2. `how` may be NULL. */
+/* 1, or 2 when an axis is too long for version 1 or `how->like` is of version 2.
+ * `how` may be NULL. */
 int np_nifti_compose_version(const struct np_nifti_form *form, const struct np_nifti_output *how);
 
 /* A single file's header, and the four bytes that say "no extension". Returns how many bytes that

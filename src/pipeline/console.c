@@ -76,8 +76,8 @@ void np_console_say(struct np_console *console, int level, const char *format, .
     np_utf8_cut(text, LONGEST_LINE);
     np_clock_iso8601(np_clock_unix_ns(), time);
     if (console->n_dropped)
-        fprintf(console->out, "%s %zu lines are missing here: nobody was reading\n", time,
-                console->n_dropped);
+        fprintf(console->out, "%s %zu line%s dropped here, because the reader had stalled\n", time,
+                console->n_dropped, np_plural((int64_t)console->n_dropped));
     console->n_dropped = 0;
     fprintf(console->out, "%s %s\n", time, text);
     fflush(console->out);

@@ -232,8 +232,8 @@ static int look_again(const struct np_active *active, struct np_error *err)
     if ((found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD) &&
         run->config->rerun != NP_RERUN_OUTDATED)
         return np_error_set(err, NP_ECONFIG,
-                            "'%s': another run has completed it meanwhile, with other options; "
-                            "give the two different output folders",
+                            "'%s': already completed by another run with other options; give the "
+                            "two runs different output folders",
                             active->job->label);
     return found == NP_COMPLETE;
 }

@@ -405,8 +405,9 @@ static int check_conflicts(const struct np_plan *plan, struct np_error *err)
         if (plan->job[i].decision == NP_DECIDE_CONFLICT)
             return np_error_set(
                 err, NP_ECONFIG,
-                "%zu of the selected sessions are complete, but made otherwise (%s: %s); either "
-                "redo them with --rerun outdated, or leave them out of the selection",
+                "%zu of the selected sessions complete, but with other options or methods (%s: "
+                "%s); "
+                "process them again with --rerun outdated, or leave them out of the selection",
                 plan->n_conflict, plan->job[i].label, plan->job[i].why ? plan->job[i].why : "");
     return 0;
 }

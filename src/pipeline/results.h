@@ -10,8 +10,7 @@
 /* {0} is a run without results so far. */
 struct np_results {
     size_t n_success, n_failed, n_interrupted, n_skipped, n_nothing, n_not_started;
-    struct np_failure
-        first; /* of the first session that failed or was interrupted; code 0 = none */
+    struct np_failure first; /* of the first session that did not succeed; code 0 = none */
     char *first_label;
     bool is_mixed; /* they failed with different outcomes */
 };

@@ -49,8 +49,8 @@ static int check_injection(const struct np_run *run, struct np_error *err)
     for (size_t i = 0; i < survey.n_rows; i++)
         if (!survey.row[i].record.injected)
             return np_error_set(err, NP_EUSAGE,
-                                "'%s': holds real results (%s); --fail-rate and --slow-stage want "
-                                "an output of their own",
+                                "'%s': holds real results (%s); --fail-rate and --slow-stage need "
+                                "another output folder",
                                 run->config->output_dir, survey.row[i].label);
     return 0;
 }
@@ -85,7 +85,7 @@ static void observe(void *self, struct np_trace *trace)
 }
 
 /* Print "stage: sentence. What to do: …" of the first failure, and the number of further ones. */
-static void say_failures(const struct np_run *run)
+static void print_failures(const struct np_run *run)
 {
     const struct np_results *results = &run->results;
     size_t n_bad = np_results_bad(results);
@@ -104,23 +104,34 @@ static void say_failures(const struct np_run *run)
     np_console_fail(run->console, "%s", np_str_text(&line));
 }
 
-static void say_summary(const struct np_run *run)
+/* "3 complete, 1 failed"; the caller frees. */
+static char *describe_results(const struct np_results *results)
+{
+    struct np_str line = {0};
+
+    np_str_add_count(&line, results->n_success, "complete");
+    np_str_add_count(&line, results->n_skipped, "already complete");
+    np_str_add_count(&line, results->n_failed, "failed");
+    np_str_add_count(&line, results->n_interrupted, "interrupted");
+    np_str_add_count(&line, results->n_nothing, "without images");
+    np_str_add_count(&line, results->n_not_started, "not started");
+    return np_str_take(&line);
+}
+
+static void print_summary(const struct np_run *run)
 {
     const struct np_results *results = &run->results;
     double elapsed_s = (double)(np_clock_mono_ns() - run->console->start_ns) * 1e-9;
+    NP_AUTO(np_freep) char *counts = describe_results(results);
 
-    np_console_say(run->console, 0,
-                   "%zu complete, %zu were complete already, %zu failed, %zu interrupted, %zu with "
-                   "nothing to do, %zu not started; %.1f s",
-                   results->n_success, results->n_skipped, results->n_failed,
-                   results->n_interrupted, results->n_nothing, results->n_not_started, elapsed_s);
+    np_console_say(run->console, 0, "%s; %.1f s", counts, elapsed_s);
     if (results->first.code)
-        say_failures(run);
+        print_failures(run);
     else if (run->exit_status && results->n_nothing && !run->config->allow_empty)
         np_console_fail(run->console,
-                        "%zu sessions hold no image of the modalities asked for. What to do: check "
-                        "--modalities and the filters, or pass --allow-empty",
-                        results->n_nothing);
+                        "%zu session%s without an image of the selected modalities. What to do: "
+                        "check --modalities and the filters, or pass --allow-empty",
+                        results->n_nothing, np_plural((int64_t)results->n_nothing));
 }
 
 static struct np_span *open_run_span(struct np_run *run)
@@ -143,8 +154,9 @@ static void close_run_span(struct np_run *run, struct np_span **span)
     np_attrs_int(&(*span)->attrs, NP_KEY_PROCESS_EXIT_CODE, run->exit_status);
     if (results->first.code) {
         struct np_error why = {0};
-        np_error_set(&why, results->first.code, "%zu sessions failed, %zu were interrupted",
-                     results->n_failed, results->n_interrupted);
+        np_error_set(&why, results->first.code, "%zu session%s failed, %zu interrupted",
+                     results->n_failed, np_plural((int64_t)results->n_failed),
+                     results->n_interrupted);
         np_span_fail(*span, &why);
     } else {
         (*span)->status = NP_STATUS_OK;
@@ -162,7 +174,7 @@ static void count_skipped(struct np_run *run)
         if (job->decision != NP_DECIDE_SKIP)
             continue;
         np_results_add(&run->results, job->label, NP_STATE_SKIPPED, NULL);
-        np_console_say(run->console, 1, "%s: complete already, kept", job->label);
+        np_console_say(run->console, 1, "%s: already complete, kept", job->label);
     }
 }
 
@@ -205,7 +217,7 @@ void np_run_execute(struct np_run *run)
     close_run_span(run, &span);
     np_trace_collect(run->trace);
     np_trace_remove_observer(run->trace, &e);
-    say_summary(run);
+    print_summary(run);
     np_console_end(run->console);
     np_supervisor_done(&e.supervisor);
     free(e.worker);

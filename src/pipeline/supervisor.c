@@ -57,17 +57,17 @@ static void refuse(struct np_supervisor *s, const struct np_job *job, const stru
     count(s, job->label, NP_STATE_FAILED, &failure);
     np_failure_done(&failure);
     np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
-    np_console_say(s->run->console, 0, "%s: not begun: %s", job->label, err->text);
+    np_console_say(s->run->console, 0, "%s: not started: %s", job->label, err->text);
     np_trace_log(s->run->trace, s->span, NP_ERROR_LEVEL, NULL,
-                 job->session ? "%s: not begun: %s" : "'%s': not begun: %s", job->label, err->text);
+                 job->session ? "%s: not started: %s" : "'%s': not started: %s", job->label,
+                 err->text);
 }
 
 static void pass_over(struct np_supervisor *s, const struct np_job *job)
 {
     count(s, job->label, NP_STATE_SKIPPED, NULL);
     np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
-    np_console_say(s->run->console, 1, "%s: another run has completed it meanwhile, kept",
-                   job->label);
+    np_console_say(s->run->console, 1, "%s: already completed by another run, kept", job->label);
 }
 
 static void commit(struct np_supervisor *s, struct np_active *active)
@@ -123,7 +123,7 @@ static void begin(struct np_supervisor *s, const struct np_job *job, struct np_a
         finish(s, slot);
         return;
     }
-    np_console_say(s->run->console, 1, "%s: begun", job->label);
+    np_console_say(s->run->console, 1, "%s: started", job->label);
     np_trace_settle(s->run->trace);
     if (np_active_work(slot, s->span, &err) < 0) {
         np_active_fail(slot, &err);
@@ -178,8 +178,8 @@ static void forward_signal(struct np_supervisor *s)
     s->forwarded_ns = np_clock_mono_ns();
     for (size_t i = 0; i < s->n_slots; i++)
         np_active_stop(&s->active[i], (int)s->run->cancel->signal);
-    np_console_say(s->run->console, 0, "signal %d: stopping %zu sessions",
-                   (int)s->run->cancel->signal, n_active(s));
+    np_console_say(s->run->console, 0, "signal %d: stopping %zu session%s",
+                   (int)s->run->cancel->signal, n_active(s), np_plural((int64_t)n_active(s)));
 }
 
 /* Kill workers that did not stop in time, because of a hanging file system or a bug. They must

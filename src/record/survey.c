@@ -183,7 +183,7 @@ static void print_counts(const struct np_survey *survey, FILE *out)
 
     for (size_t i = 0; i < survey->n_rows; i++)
         count[survey->row[i].state]++;
-    np_str_addf(&line, "%zu session%s:", survey->n_rows, survey->n_rows == 1 ? "" : "s");
+    np_str_addf(&line, "%zu session%s:", survey->n_rows, np_plural((int64_t)survey->n_rows));
     const char *separator = " ";
     for (int s = 0; s < NP_N_STATES; s++)
         if (count[s]) {

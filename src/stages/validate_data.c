@@ -75,7 +75,8 @@ static int check_finite(struct np_work *work, struct np_error *err)
                             "%%; convert the image again, or leave it out",
                             work->path, 100 * share, 100 * MOST_NONFINITE);
     if (bad > 0)
-        np_work_warn(work, "%" PRId64 " voxels are NaN or infinite and were taken as 0", bad);
+        np_work_warn(work, "NaN or infinite and taken as 0: %" PRId64 " voxel%s", bad,
+                     np_plural(bad));
     return 0;
 }
 

@@ -60,7 +60,7 @@ empty_sessions()
 @test "a reader that comes late gets the last line, and the number of lines that it missed" {
     empty_sessions 80 # a line each
     run -0 launch late neuro-preprocess "$BIDS" "$OUT" participant --slow-stage validate_data:6
-    contains "$output" 'lines are missing here: nobody was reading'
+    contains "$output" 'dropped here, because the reader had stalled'
     contains "${lines[-1]}" '1 complete'
 }
 
@@ -76,7 +76,7 @@ empty_sessions()
     neuro-preprocess "$BIDS" "$OUT" participant
     for _ in {1..20}; do
         run -0 launch hasty neuro-preprocess "$BIDS" "$OUT" participant
-        contains "${lines[-1]}" '1 were complete already'
+        contains "${lines[-1]}" '1 already complete'
     done
 }
 

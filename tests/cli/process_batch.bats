@@ -143,7 +143,7 @@ END
     run -0 neuro-preprocess process "$IN/pair.hdr" -o "$OUT"
     touch "$IN/pair.hdr" "$IN/pair.img"
     run -0 neuro-preprocess process "$IN/pair.hdr" -o "$OUT"
-    contains "$output" '1 were complete already'
+    contains "$output" '1 already complete'
     printf 'other voxels' | dd of="$IN/pair.img" conv=notrunc bs=1 seek=100000 status=none
     run -78 neuro-preprocess process "$IN/pair.hdr" -o "$OUT"
 }

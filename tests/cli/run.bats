@@ -21,7 +21,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     run -0 preprocess
     before=$(stamps)
     run -0 preprocess
-    contains "$output" 'complete already'
+    contains "$output" 'already complete'
     equal "$(stamps)" "$before"
 }
 

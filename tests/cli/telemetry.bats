@@ -58,7 +58,7 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     contains "$output" 'bytes of the record wait for the next run'
     equal "$(owed | wc -l)" 1
     run -0 preprocess --otel-endpoint "$ENDPOINT"
-    contains "$output" '1 earlier records caught up'
+    contains "$output" '1 earlier record sent'
     equal "$(arrived)" "$(recorded)"
     equal "$(owed)" ''
 }

@@ -160,7 +160,7 @@ one_session()
     one_session
     invocation good.json '{"bids_dir": "demo", "output_dir": "out", "analysis_level": "participant", "participant_label": ["01"], "session_label": ["01"]}'
     invocation bad.json '{"bids_dir": "nowhere", "output_dir": "out", "analysis_level": "participant"}'
-    stream good 10 '0 complete, 1 were complete already' 'status 0'
+    stream good 10 '1 already complete' 'status 0'
     stream bad 10 'What to do: check the path' 'status 66'
 }
 

@@ -196,7 +196,7 @@ release() { as_slurm scontrol release "$(squeue --noheader --format=%A | sort -u
     equal "$(attempt_states 01/02)" interrupted
     equal "$(stat -c %Y.%i "$OUT"/sub-01/ses-01/anat/*preproc_T1w.nii.gz)" "$before" 'the first session was done again'
     contains "$(log_of 0001 0)" 'stopped by signal 15'
-    contains "$(log_of 0001 0)" '1 complete, 1 were complete already'
+    contains "$(log_of 0001 0)" '1 complete, 1 already complete'
 }
 
 # --- docs/hpc.md ------------------------------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ run_block()
     cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-02/ses-01/anat/sub-02_ses-01_T1w.nii.gz
     run_block list
     equal "$(cat again.tsv)" $'02\t01'
-    contains "$output" '2 sessions: 0 to do, 2 complete already'
+    contains "$output" '2 sessions: 2 already complete'
     run_block resubmit
     equal "$(cut -f 1,2 "$OUT/logs/slurm/0002/sessions.tsv")" $'sub-02\tses-01'
     finish

@@ -115,4 +115,23 @@ TEST(a_list_is_joined_up_to_a_number)
     np_strings_done(&list);
 }
 
+TEST(counts_are_joined_by_commas_and_zeros_are_left_out)
+{
+    NP_AUTO(np_str_done) struct np_str line = {0};
+
+    np_str_add_count(&line, 0, "complete");
+    ok_str(np_str_text(&line), "");
+    np_str_add_count(&line, 2, "failed");
+    np_str_add_count(&line, 0, "interrupted");
+    np_str_add_count(&line, 1, "not started");
+    ok_str(np_str_text(&line), "2 failed, 1 not started");
+}
+
+TEST(one_is_singular_and_zero_is_plural)
+{
+    ok_str(np_plural(1), "");
+    ok_str(np_plural(0), "s");
+    ok_str(np_plural(2), "s");
+}
+
 TAP_MAIN

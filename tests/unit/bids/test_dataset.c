@@ -388,7 +388,7 @@ TEST(a_session_that_one_participant_lacks_is_a_warning_that_all_lack_an_error)
     NP_AUTO(np_freep) char *root = two_by_two();
 
     ok_found_warned(root, ASK(.sessions = "03"), "sub-02/ses-03: sub-02_ses-03_T1w.nii.gz", 1,
-                    "'sub-01': has none of the sessions");
+                    "'sub-01': has none of the requested sessions");
     ok_found(root, ASK(.sessions = "01 03"),
              "sub-01/ses-01: sub-01_ses-01_T1w.nii.gz; sub-02/ses-01: sub-02_ses-01_T1w.nii.gz; "
              "sub-02/ses-03: sub-02_ses-03_T1w.nii.gz");
