@@ -56,11 +56,13 @@ static char *as_table(const struct estimate *estimate)
     NP_AUTO(np_freep) char *time = asked_time(estimate);
     const struct np_need *total = &estimate->total, *largest = &estimate->most;
 
-    np_str_addf(&out, "%zu sessions, %zu images (%zu with a header that cannot be read)\n",
-                estimate->dataset->n_sessions, estimate->n_files, estimate->n_unreadable);
-    np_str_addf(
-        &out, "largest session: %lld MiB of memory with %d threads, %.0f s, %lld MiB of disk\n",
-        asked_mib(estimate), estimate->n_threads, largest->seconds, mib(largest->disk_bytes));
+    np_str_addf(&out, "%zu session%s, %zu image%s (%zu with a header that cannot be read)\n",
+                estimate->dataset->n_sessions, np_plural((int64_t)estimate->dataset->n_sessions),
+                estimate->n_files, np_plural((int64_t)estimate->n_files), estimate->n_unreadable);
+    np_str_addf(&out,
+                "largest session: %lld MiB of memory with %d thread%s, %.0f s, %lld MiB of disk\n",
+                asked_mib(estimate), estimate->n_threads, np_plural(estimate->n_threads),
+                largest->seconds, mib(largest->disk_bytes));
     np_str_addf(
         &out, "all sessions: %.1f CPU hours, %lld MiB of disk, %lld files and folders at most\n\n",
         total->seconds / 3600, mib(total->disk_bytes), (long long)total->inodes);

@@ -372,8 +372,9 @@ static void check_space(struct visit *visit, const char *folder)
     char *inodes = fs.f_files > 0 ? np_xasprintf("%.0f", free_inodes) : np_xstrdup("uncounted");
     NP_AUTO(np_freep)
     char *needed = visit->n_sessions > 0
-                       ? np_xasprintf("; %zu sessions need about %.0f MiB, %.0f inodes",
-                                      visit->n_sessions, ceil(bytes / MIB), n_inodes)
+                       ? np_xasprintf("; %zu %s about %.0f MiB, %.0f inodes", visit->n_sessions,
+                                      visit->n_sessions == 1 ? "session needs" : "sessions need",
+                                      ceil(bytes / MIB), n_inodes)
                        : np_xstrdup("");
     const char *verdict = for_all ? "ok" : "warn";
 

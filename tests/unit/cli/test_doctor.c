@@ -49,7 +49,7 @@ TEST(a_good_pair_of_folders_is_ok_and_nothing_is_left_behind)
     NP_AUTO(np_freep) char *text = NULL;
 
     ok_int(visit(bids, output, &text), 0);
-    ok_contains(text, "1 sessions, 1 images");
+    ok_contains(text, "1 session, 0 of them without images; 1 image ");
     ok_contains(text, "can be created");
     ok(!strstr(text, "FAIL"));
     ok(!np_path_exists(parent));
