@@ -124,8 +124,8 @@ const struct np_option np_options[] = {
              "a list."},
     {"modalities", "modality", 'm', NP_OPT_LIST, NP_GROUP_SELECTION, BIDS | FILES, NP_OPT_IN_FILE,
      FIELD(modalities), .argument = "SUFFIX", .choices = modality_words,
-     .help = "Kinds of images to process; for 'process' and 'batch', what an image is whose name "
-             "does not say it (" NP_FIRST_SUFFIX " when not given)."},
+     .help = "Kinds of images to process. For 'process' and 'batch': the kind of an image whose "
+             "name does not say it (" NP_FIRST_SUFFIX " when not given)."},
     {"anat-only", NULL, 0, NP_OPT_ASSIGN, NP_GROUP_SELECTION, BIDS, NP_OPT_ANOTHER_WAY,
      .same_as = "modalities", .assigns = NP_ANATOMICAL_ARGUMENTS,
      .help = "Anatomical images only: the same as --modalities " NP_ANATOMICAL_ARGUMENTS "."},
@@ -140,8 +140,7 @@ const struct np_option np_options[] = {
     {"bids-filter-file", NULL, 0, NP_OPT_STRING, NP_GROUP_SELECTION, BIDS,
      NP_OPT_IN_FILE | NP_OPT_FILE, FIELD(bids_filter_file), .argument = "FILE",
      .help = "JSON file with entities per modality (" NP_ANATOMICAL_FILTER_KEYS
-             "); what it names is intersected "
-             "with what is on disk, other keys are ignored."},
+             "). Only images that match it are processed; other keys are ignored."},
 
     /* methods */
     {"skull-strip", "skull-strip-t1w", 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
