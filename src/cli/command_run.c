@@ -24,7 +24,21 @@ void np_command_libraries(struct np_strings *libraries)
     np_strings_add(libraries, np_run_codec());
 }
 
-static void say_plan(const struct np_run *run)
+/* "1 session to do", "3 sessions: 2 to do, 1 already complete"; the caller frees. */
+static char *describe_jobs(const struct np_plan *plan)
+{
+    NP_AUTO(np_str_done) struct np_str parts = {0};
+
+    np_str_add_count(&parts, plan->n_run, "to do");
+    np_str_add_count(&parts, plan->n_skip, "already complete");
+    np_str_add_count(&parts, plan->n_nothing, "without images");
+    np_str_add_count(&parts, plan->n_leave, "not selected by --rerun");
+    return np_xasprintf("%zu %s%s%s %s", plan->n_jobs, plan->dataset ? "session" : "file",
+                        np_plural((int64_t)plan->n_jobs), plan->n_run == plan->n_jobs ? "" : ":",
+                        np_str_text(&parts));
+}
+
+static void log_plan(const struct np_run *run)
 {
     const struct np_plan *plan = run->plan;
     NP_AUTO(np_freep) char *jobs = describe_jobs(plan);
@@ -60,7 +74,7 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     if (np_run_prepare(&run, &err) < 0)
         return np_command_fail(&err);
     np_observation_open(&observation, config, &run);
-    say_plan(&run);
+    log_plan(&run);
     np_run_execute(&run);
     np_observation_close(&observation, &run);
     np_results_done(&run.results);
