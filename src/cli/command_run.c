@@ -27,15 +27,17 @@ void np_command_libraries(struct np_strings *libraries)
 /* "1 session to do", "3 sessions: 2 to do, 1 already complete"; the caller frees. */
 static char *describe_jobs(const struct np_plan *plan)
 {
-    NP_AUTO(np_str_done) struct np_str parts = {0};
+    const char *job = plan->dataset ? "session" : "file",
+               *plural = np_plural((int64_t)plan->n_jobs);
+    NP_AUTO(np_str_done) struct np_str counts = {0};
 
-    np_str_add_count(&parts, plan->n_run, "to do");
-    np_str_add_count(&parts, plan->n_skip, "already complete");
-    np_str_add_count(&parts, plan->n_nothing, "without images");
-    np_str_add_count(&parts, plan->n_leave, "not selected by --rerun");
-    return np_xasprintf("%zu %s%s%s %s", plan->n_jobs, plan->dataset ? "session" : "file",
-                        np_plural((int64_t)plan->n_jobs), plan->n_run == plan->n_jobs ? "" : ":",
-                        np_str_text(&parts));
+    if (plan->n_run == plan->n_jobs)
+        return np_xasprintf("%zu %s%s to do", plan->n_jobs, job, plural);
+    np_str_add_count(&counts, plan->n_run, "to do");
+    np_str_add_count(&counts, plan->n_skip, "already complete");
+    np_str_add_count(&counts, plan->n_nothing, "without images");
+    np_str_add_count(&counts, plan->n_leave, "not selected by --rerun");
+    return np_xasprintf("%zu %s%s: %s", plan->n_jobs, job, plural, np_str_text(&counts));
 }
 
 static void log_plan(const struct np_run *run)

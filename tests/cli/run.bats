@@ -19,9 +19,11 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
 @test "a complete session is skipped and not touched" {
     make_dataset "$BIDS" 01 02/1
     run -0 preprocess
+    contains "$output" ' 2 sessions to do; '
+    contains "$output" ' 2 complete; '
     before=$(stamps)
     run -0 preprocess
-    contains "$output" 'already complete'
+    contains "$output" ' 2 sessions: 2 already complete; '
     equal "$(stamps)" "$before"
 }
 
