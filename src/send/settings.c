@@ -476,7 +476,7 @@ static char *leased_endpoint(struct np_str *warnings)
                    status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH));
     if (!is_ours)
         warn(warnings,
-             "'%s': expected a file of your own that nobody else can write; it is ignored", path);
+             "'%s': expected a file of your own that no other user can write; it is ignored", path);
     char bytes[4096];
     ssize_t n = 0;
     while (is_ours && content.length < MOST_BYTES && (n = read(fd, bytes, sizeof(bytes))) > 0)

@@ -510,8 +510,7 @@ void np_send_transport_send(struct np_send_transport *transport, const void *bod
         np_send_reply_set(reply, NP_SEND_RETRY, "no time was left to send");
         return;
     }
-    if (is_canceled(
-            cancel_fd)) { /* nobody would read the answer, and the batch would be sent again */
+    if (is_canceled(cancel_fd)) { /* a request whose answer is not read would be sent again */
         np_send_reply_set(reply, NP_SEND_CANCELED, "canceled");
         return;
     }
