@@ -345,7 +345,8 @@ static double seconds_of(const struct np_config *config, const struct np_recipe 
 
 /* Bytes of what is written beside the images, and of telemetry in the run's one record. */
 static const double RECORD_BYTES = 3072, RECORD_IMAGE_BYTES = 8192, LOG_IMAGE_BYTES = 3072;
-static const double TELEMETRY_IMAGE_BYTES = 48 << 10, TELEMETRY_RUN_BYTES = 40 << 10;
+static const double TELEMETRY_IMAGE_BYTES = 48 << 10, TELEMETRY_SESSION_BYTES = 6 << 10,
+                    TELEMETRY_RUN_BYTES = 40 << 10;
 
 bool np_estimate_image(const struct np_config *config, const struct np_recipe *recipe,
                        const char *path, int n_threads, struct np_nifti_info *info,
@@ -376,7 +377,8 @@ struct np_need np_estimate_records(const struct np_config *config, bool is_sessi
     for (int i = 0; is_session && i < (n_images > 0 ? 4 : 1); i++)
         add_file(&need, BLOCK);
     if (!config->no_telemetry)
-        need.disk_bytes = sum(need.disk_bytes, as_count(n * TELEMETRY_IMAGE_BYTES));
+        need.disk_bytes =
+            sum(need.disk_bytes, as_count(TELEMETRY_SESSION_BYTES + n * TELEMETRY_IMAGE_BYTES));
     return need;
 }
 

@@ -16,7 +16,7 @@ import numpy
 MIB = 2**20
 # What is promised: at least what is taken, at most so many times that (memory: with the usual options).
 MOST = {"memory": 1.3, "disk": 1.5}
-SIZES_MM = (0.55, 0.8, 1, 1.5, 2, 3)
+SIZES_MM = (0.6, 0.8, 1, 1.5, 2, 3)
 OPTIONS = (
     ["--save-bias-field"],
     ["--bias-correction", "none"],
