@@ -11,7 +11,7 @@ import sink
 import speed
 
 PAIRS = 31
-N_SPANS = 20000
+N_SPANS = 2000
 MOST_SPAN_NS, MOST_RECORDING_PERCENT, MOST_SENDING_MS = 1000, 0.5, 12
 MODES = ("without", "recorded", "sent")
 # A session with next to nothing to compute. Telemetry adds nearly the same to it as to a whole one, but here it can be seen.
