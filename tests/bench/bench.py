@@ -2,7 +2,7 @@
 
 usage: bench.py --build DIR [--data DIR] [--peers LIST] [--only PART...] [--repeat N] [--threads N] [--seeds N] [--keep] [--write]
 
-Parts: speed, masks, normalization, n4 (one fit on equal terms), telemetry, memory (what `estimate` says), bias (simulated fields; slow, so only when asked for).
+Parts: speed, series (4-D in and out), masks, normalization, n4 (one fit on equal terms), telemetry, memory (what `estimate` says), bias (simulated fields; slow, so only when asked for).
 --write puts the tables into docs/benchmarks.md and the ratios into tests/bench/history.tsv. The exit status is 1 when something got
 worse by 1.3 against the median of the history.
 """
@@ -25,6 +25,7 @@ import masks
 import memory
 import peers
 import repeat
+import series
 import speed
 import telemetry
 
@@ -45,6 +46,11 @@ def here(options):
 def part_speed(options, work):
     measured = speed.measured(options, work)
     return speed.table(measured, options.repeat), speed.ratios(measured)
+
+
+def part_series(options, work):
+    found = series.measured(options, work)
+    return series.table(found), series.ratios(found)
 
 
 def part_masks(options, work):
@@ -105,6 +111,7 @@ def part_memory(options, work):
 
 PARTS = {
     "speed": part_speed,
+    "series": part_series,
     "masks": part_masks,
     "normalization": part_normalization,
     "n4": part_n4,
