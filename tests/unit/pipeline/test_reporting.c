@@ -66,7 +66,7 @@ static int hang(void *self, const struct np_report_task *task, struct np_error *
     (void)self;
     (void)task;
     (void)err;
-    sleep(60);
+    sleep(600);
     return 0;
 }
 
@@ -182,7 +182,7 @@ TEST(a_report_that_takes_too_long_is_a_warning)
     scene.run.reporter = (struct np_reporter){.write = hang, .deadline_s = 0.1};
     int64_t start_ns = np_clock_mono_ns();
     np_run_execute(&scene.run);
-    ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 20, "s");
+    ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 120, "s");
     check_harmless(&scene, "it took too long");
 }
 
@@ -212,7 +212,7 @@ TEST(TERM_while_a_report_is_written_stops_it_and_the_session_stays_complete)
 static int note_and_hang(void *self, const struct np_report_task *task, struct np_error *err)
 {
     write_note(self, task, err);
-    sleep(60);
+    sleep(600);
     return 0;
 }
 
@@ -233,11 +233,11 @@ TEST(a_run_stopped_while_a_report_is_written_commits_the_session_and_begins_no_o
     struct scene scene;
 
     scene_begin(&scene, "01 02", "stopped-run");
-    scene.run.reporter = (struct np_reporter){.write = note_and_hang, .deadline_s = 60};
+    scene.run.reporter = (struct np_reporter){.write = note_and_hang, .deadline_s = 600};
     NP_AUTO(np_freep) char *note = note_path(&scene);
     int64_t start_ns = np_clock_mono_ns();
     ok(run_until_term(&scene, send_term, note));
-    ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 30, "s");
+    ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 120, "s");
     ok_int(scene.run.exit_status, 128 + SIGTERM);
     ok_int((int64_t)scene.run.results.n_success, 1);
     ok_int((int64_t)scene.run.results.n_not_started, 1);
