@@ -35,6 +35,8 @@ HARDENING  := -fPIE -fstack-protector-strong -fstack-clash-protection \
 VARIANT_FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 VARIANT_FLAGS_tsan := -fsanitize=thread -fno-omit-frame-pointer
 VARIANT_FLAGS_cov  := --coverage -O0
+# Sections of their own, so that the linker can say which functions the program does not need (scripts/check-unused.sh).
+VARIANT_FLAGS_sections := -O0 -ffunction-sections
 VARIANT_FLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 VARIANT_FLAGS      := $(VARIANT_FLAGS_$(VARIANT))
 
@@ -81,6 +83,9 @@ $(LIBRARY): $(LIB_OBJS)
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(AR) rcs $@ $^
+
+$(OUT)/unneeded: $(MAIN_OBJ) $(LIB_OBJS)
+	$(LINK) -Wl,--gc-sections,--print-gc-sections -o $(OUT)/linked $^ $(NP_LDLIBS) $(LDLIBS) 2>$@ || { cat $@ >&2; exit 1; }
 
 $(OUT)/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
@@ -133,7 +138,7 @@ demo: ## build, make a small dataset with one broken session, preprocess it, say
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 export BUILD VARIANT
-.PHONY: check check-unit check-cli check-packaging check-layers check-format lint asan tsan fuzz cov bench
+.PHONY: check check-unit check-cli check-packaging check-layers check-format check-headers check-unused lint asan tsan fuzz cov bench
 check: ## everything that tests need (Debian packages, named first), then all tests
 	@scripts/install-deps.sh check
 	+@tests/run layers format build unit cli contributing determinism fuzz telemetry packaging
@@ -160,7 +165,13 @@ check-layers: ## who may include whom (scripts/layers.txt)
 check-format: ## clang-format finds nothing to change
 	@scripts/check-format.sh
 
-lint: ## clang-tidy, cppcheck and shellcheck
+check-headers: ## each header compiles alone, with gcc and clang
+	@scripts/check-headers.sh
+
+check-unused: ## functions that the program does not need stay for a reason (scripts/unused.txt)
+	+@scripts/check-unused.sh
+
+lint: ## clang-tidy, cppcheck and shellcheck; headers alone, functions that nothing calls
 	@scripts/install-deps.sh lint
 	@scripts/lint.sh
 

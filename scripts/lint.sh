@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Static analysis: clang-tidy and cppcheck on the C sources, shellcheck on scripts and bats files. Prints only findings.
+# Static analysis: clang-tidy and cppcheck on the C sources, shellcheck on scripts and bats files; each header alone; functions that
+# the program does not need. Prints only findings.
 # usage: scripts/lint.sh [FILE.c…]
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -30,6 +31,12 @@ done
 while [[ -n $(jobs -p) ]]; do
     wait -n || status=1
 done
+
+echo "headers"
+scripts/check-headers.sh || status=1
+
+echo "unused functions"
+scripts/check-unused.sh || status=1
 
 echo "cppcheck"
 cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -j "$(nproc)" \

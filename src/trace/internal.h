@@ -33,7 +33,7 @@ struct np_trace {
 /* Pass a log record to the sinks without the user's limits. */
 void np_trace_log_unlimited(struct np_trace *trace, const struct np_log_record *record);
 
-void np_series_freep(struct np_series **series);
+void np_metric_series_freep(struct np_series **series);
 
 /* Record a value > 0 (trace/exponential.c). */
 void np_exponential_count(struct np_exponential *histogram, double value);

@@ -43,7 +43,7 @@ static void tally_done(struct tally *tally)
     free(tally->exponential);
 }
 
-void np_series_freep(struct np_series **address)
+void np_metric_series_freep(struct np_series **address)
 {
     struct np_series *series = *address;
 
@@ -395,7 +395,7 @@ static void drop_past(struct np_trace *trace)
 
     for (size_t i = 0; i < trace->n_series; i++) {
         if (is_past(trace->series[i]))
-            np_series_freep(&trace->series[i]);
+            np_metric_series_freep(&trace->series[i]);
         else
             trace->series[n++] = trace->series[i];
     }

@@ -46,7 +46,7 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
 
 @test "help lists every target that the Makefile documents" {
     run -0 make -s help
-    for target in all demo check check-unit check-cli check-layers check-format lint asan tsan fuzz bench cov man install dist clean help; do
+    for target in all demo check check-unit check-cli check-layers check-format check-headers check-unused lint asan tsan fuzz bench cov man install dist clean help; do
         grep -qE "^ +$target " <<<"$output" || fail "$target"
     done
 }
@@ -77,4 +77,37 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
     cp src/ops/morphology.c "$BATS_TEST_TMPDIR/src/ops/morphology.c"
     sed -i 's/^base:/base: cli/' "$BATS_TEST_TMPDIR/scripts/layers.txt"
     run -1 "$check"
+}
+
+@test "the headers' check finds a header that leans on its neighbours, and one without guards" {
+    mkdir -p "$BATS_TEST_TMPDIR/scripts" "$BATS_TEST_TMPDIR/src/base"
+    cp scripts/check-headers.sh "$BATS_TEST_TMPDIR/scripts"
+    check=$BATS_TEST_TMPDIR/scripts/check-headers.sh
+    cp src/base/clock.h "$BATS_TEST_TMPDIR/src/base"
+    run -0 "$check"
+    printf '#ifndef A_H\n#define A_H\nsize_t f(void);\n#endif\n' >"$BATS_TEST_TMPDIR/src/base/leans.h"
+    run -1 "$check"
+    contains "$output" 'src/base/leans.h: expected to compile alone'
+    printf 'struct a { int b; };\n' >"$BATS_TEST_TMPDIR/src/base/leans.h"
+    run -1 "$check"
+    contains "$output" 'src/base/leans.h: expected to compile alone'
+}
+
+@test "the check of unused functions finds one without a reason, and a reason without a function" {
+    mkdir -p "$BATS_TEST_TMPDIR/scripts" "$BATS_TEST_TMPDIR/build/sections"
+    cp scripts/check-unused.sh "$BATS_TEST_TMPDIR/scripts"
+    check=$BATS_TEST_TMPDIR/scripts/check-unused.sh list=$BATS_TEST_TMPDIR/scripts/unused.txt
+    for function in np_spare np_kept_for_tests; do
+        echo "/usr/bin/ld: removing unused section '.text.$function' in file 'build/sections/src/base/alloc.o'"
+    done >"$BATS_TEST_TMPDIR/build/sections/unneeded"
+    check_it() { MAKE=true BUILD=build "$check"; }
+    printf '# reasons\nnp_kept_for_tests  tests count by it\nnp_spare  tests too\n' >"$list"
+    run -0 check_it
+    printf 'np_kept_for_tests  tests count by it\n' >"$list"
+    run -1 check_it
+    contains "$output" 'src/base/alloc.c: nothing in the program calls np_spare'
+    printf 'np_kept_for_tests\nnp_spare  tests too\nnp_gone  tests too\n' >"$list"
+    run -1 check_it
+    contains "$output" 'np_kept_for_tests: expected a reason'
+    contains "$output" 'the program calls np_gone'
 }

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Each header of src/ compiles alone, and a second time after itself, with gcc and with clang where they are installed.
+# usage: scripts/check-headers.sh [HEADER…]
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+headers=("$@")
+(($#)) || mapfile -t headers < <(find src -name '*.h' | LC_ALL=C sort)
+flags=(-std=c11 -Wall -Wextra -Wpedantic -Wundef -Werror -Isrc -isystem /usr/include/nifti -D_GNU_SOURCE -fsyntax-only)
+
+compilers=()
+for compiler in gcc clang; do
+    ! command -v "$compiler" >/dev/null || compilers+=("$compiler")
+done
+if ((${#compilers[@]} == 0)); then
+    echo "neither gcc nor clang is installed: 'scripts/install-deps.sh check' installs them" >&2
+    exit 77
+fi
+
+# One compiler on one header. The header is named by its path below src/, as other files include it.
+one()
+{
+    local compiler=$1 header=${2#src/}
+    shift 2
+    printf '#include "%s"\n#include "%s"\n' "$header" "$header" | "$compiler" "$@" -x c - && return
+    echo "src/$header: expected to compile alone with $compiler, found the errors above" >&2
+    return 1
+}
+
+status=0
+for compiler in "${compilers[@]}"; do
+    for header in "${headers[@]}"; do
+        while (($(jobs -rp | wc -l) >= $(nproc))); do
+            wait -n || status=1
+        done
+        one "$compiler" "$header" "${flags[@]}" &
+    done
+done
+while [[ -n $(jobs -p) ]]; do
+    wait -n || status=1
+done
+exit $status
