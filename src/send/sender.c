@@ -36,12 +36,16 @@ enum counter { EXPORTED, REJECTED, DROPPED, REQUESTS, FAILED, BYTES, N_COUNTERS 
 
 enum command { FINISH = 'F', CUT_OFF = 'C' };
 
+/* Which came first: the answer of a server, or the end of the time that the supervisor waits for
+ * one. Both sides decide it in one step, so no batch leaves after the supervisor has given up. */
+enum standing { NO_ANSWER, ANSWERED, GIVEN_UP };
+
 /* The sender writes it and the supervisor reads it; `trouble` only after the sender has ended. */
 struct shared {
     _Atomic int64_t counter[NP_OTLP_N_SIGNALS][N_COUNTERS];
     _Atomic int64_t pending_bytes, n_caught_up;
     _Atomic int is_down;
-    _Atomic int has_answer; /* a server has answered: the last flush may take the deadline */
+    _Atomic int standing; /* enum standing; ANSWERED: the last flush may take the deadline */
     char trouble[256];
 };
 
@@ -72,6 +76,25 @@ struct child {
 
 /* The shared counters. */
 
+/* When the supervisor has given up, the sender stops before its next request. */
+static void publish_standing(struct child *child)
+{
+    bool is_answered = np_send_exporters_have_answer(&child->exporters);
+    int before = is_answered ? NO_ANSWER : ANSWERED, now = is_answered ? ANSWERED : NO_ANSWER;
+
+    if (!atomic_compare_exchange_strong(&child->shared->standing, &before, now) &&
+        before == GIVEN_UP)
+        child->is_cancelled = true;
+}
+
+/* Wait no longer than NP_SEND_UNPROBED_NS for a first answer. False when one has come. */
+static bool give_up(struct shared *shared)
+{
+    int before = NO_ANSWER;
+
+    return atomic_compare_exchange_strong(&shared->standing, &before, GIVEN_UP);
+}
+
 static void publish(struct child *child)
 {
     struct shared *shared = child->shared;
@@ -89,7 +112,7 @@ static void publish(struct child *child)
             memcpy(shared->trouble, exporter->trouble, sizeof(shared->trouble));
     }
     shared->is_down = is_down;
-    shared->has_answer = np_send_exporters_have_answer(&child->exporters);
+    publish_standing(child);
     if (child->own)
         shared->pending_bytes = np_send_delivery_pending_bytes(child->own);
 }
@@ -442,7 +465,8 @@ static void end_process(struct np_send_sender *sender, const struct np_cancel *c
     send_command(sender, FINISH);
     bool has_ended =
         wait_until(sender, unprobed_ns < last_ns ? unprobed_ns : last_ns, cut_off, end) ||
-        (sender->shared->has_answer && wait_until(sender, last_ns, cut_off, end));
+        (!is_cut_off(cut_off) && !give_up(sender->shared) &&
+         wait_until(sender, last_ns, cut_off, end));
     if (has_ended) {
         np_child_close(&sender->process);
         return;
