@@ -140,7 +140,7 @@ static double seconds(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec * 1e-6;
 }
 
-/* True when the child has ended. One that somebody else has waited for has ended, too. */
+/* True when the child has ended. A child that other code has waited for has ended, too. */
 static bool reap(struct np_child *child, struct np_child_end *end)
 {
     struct rusage used = {0};

@@ -14,14 +14,14 @@
 
 #include "base/error.h"
 
-/* What connects a child to its parent; the parent's end does not block. */
+/* The connection between a child and its parent; the parent's end does not block. */
 enum np_child_channel {
     NP_CHILD_PIPE,    /* the child writes, the parent reads */
     NP_CHILD_STREAM,  /* a socket pair of bytes, both ways */
     NP_CHILD_PACKETS, /* a socket pair of packets, both ways */
 };
 
-/* What a child does with the signals that stop a run (TERM, INT, HUP, USR1, XCPU). */
+/* How a child handles the signals that stop a run (TERM, INT, HUP, USR1, XCPU). */
 enum np_child_signals {
     NP_CHILD_INHERITS_HANDLERS,    /* the parent's handlers run in the child, too */
     NP_CHILD_ENDS_ON_SIGNALS,      /* the default actions: such a signal ends it */

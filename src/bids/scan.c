@@ -15,7 +15,8 @@
 #include "bids/finder.h"
 #include "bids/labels.h"
 
-/* What only derivatives carry: such an image is somebody's result, whatever its suffix. */
+/* Entities that only derivatives have: an image with one of them is a result, whatever its
+ * suffix. */
 static const enum np_bids_entity derived_entities[] = {
     NP_ENTITY_HEMI, NP_ENTITY_SPACE, NP_ENTITY_SEG,  NP_ENTITY_RES,
     NP_ENTITY_DEN,  NP_ENTITY_LABEL, NP_ENTITY_DESC,

@@ -1,4 +1,4 @@
-/* What kernels ask about an image's contrast. */
+/* The facts about an image's contrast that kernels need. */
 #ifndef NP_CATALOG_CONTRAST_H
 #define NP_CATALOG_CONTRAST_H
 

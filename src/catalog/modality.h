@@ -21,7 +21,7 @@
  *   masks       SHORT: sub-01_desc-brain_mask, of the kind that a session has as a rule;
  *               SPACE: sub-01_space-T2w_desc-brain_mask
  */
-/* What an image is when neither its name nor an option says it. */
+/* The default: an image has this modality when neither its name nor an option gives one. */
 #define NP_FIRST_MODALITY(X) X(T1W, "T1w", "anat", "t1w", BY_DEFAULT, T1W, LAST, ANATOMICAL, SHORT)
 #define NP_OTHER_ANATOMICAL_MODALITIES(X)                                     \
     X(T2W, "T2w", "anat", "t2w", BY_DEFAULT, T2W, LARGEST, ANATOMICAL, SPACE) \

@@ -40,7 +40,7 @@ struct replay {
     struct np_send_exporters exporters;
     struct np_send_connections connections; /* unused in a dry run */
     struct np_strings records;
-    int signals; /* readable when somebody wants us to stop */
+    int signals; /* readable once a signal asks the program to stop */
     int stopped_by;
     int64_t told_ns;       /* the last line of progress */
     int64_t well_ns;       /* when a server took something, or the beginning */
@@ -50,7 +50,7 @@ struct replay {
     struct np_error first; /* a record that could not be sent */
 };
 
-/* Which records. */
+/* The selection of records. */
 
 /* Seconds since 1970 of "2026-11-21", "2026-11-21T10:20:30Z", "7d" (before now). */
 static int parse_since(const char *text, int64_t *since_s, struct np_error *err)

@@ -113,7 +113,7 @@ static void open_pull(struct np_observation *observation, struct np_run *run)
                    settings->prometheus_host, np_show_pull_port(observation->pull));
 }
 
-/* What Prometheus and people at a terminal read. */
+/* Open the outputs for Prometheus and for people at a terminal. */
 static void open_views(struct np_observation *observation, const struct np_config *config,
                        struct np_run *run)
 {
@@ -199,7 +199,7 @@ void np_observation_open(struct np_observation *observation, const struct np_con
     np_command_warn(np_str_text(&warnings), run->console);
 }
 
-/* What went wrong meanwhile, once. */
+/* Print the problems of the run, once. */
 static void say_troubles(const struct np_observation *observation, struct np_console *console)
 {
     const struct np_trace_sink *record = &observation->record, *textfile = &observation->textfile;

@@ -12,7 +12,7 @@
 #include "send/settings.h"
 #include "show/pull.h"
 
-/* {0} is a run that nobody observes. */
+/* {0} is a run without telemetry. */
 struct np_observation {
     struct np_send_settings settings;
     enum np_naming naming;             /* what holds: hash becomes none when there is no key */

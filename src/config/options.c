@@ -71,7 +71,7 @@ static const struct np_choice format_words[] = {
     {"nipoppy", NP_FORMAT_NIPOPPY},
     {NULL, 0},
 };
-/* What enum np_modality_use means for a word of --modalities. */
+/* The meaning of enum np_modality_use for a value of --modalities. */
 enum {
     CHOICE_BY_DEFAULT = 0,
     CHOICE_ON_REQUEST = 0,

@@ -164,7 +164,7 @@ int np_nifti_file_check_scaling(const struct np_nifti_file *file, struct np_erro
     if (isfinite(info->scl_slope) && isfinite(info->scl_inter))
         return 0;
     return np_error_set(err, NP_EVALUE,
-                        "'%s': expected finite scaling, found slope %g and intercept %g; mend "
+                        "'%s': expected finite scaling, found slope %g and intercept %g; correct "
                         "the header or convert the image again",
                         file->path, info->scl_slope, info->scl_inter);
 }

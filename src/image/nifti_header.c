@@ -255,7 +255,7 @@ static int refuse_geometry(const char *path, const char *form, const char *what,
                            struct np_error *err)
 {
     return np_error_set(err, NP_EGEOMETRY,
-                        "'%s': expected a %s that places voxels in space, found %s; mend the "
+                        "'%s': expected a %s that places voxels in space, found %s; correct the "
                         "header or convert the image again",
                         path, form, what);
 }

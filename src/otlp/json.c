@@ -22,7 +22,7 @@ static void add_char(struct np_otlp_buffer *out, char c)
     np_otlp_buffer_add(out, &c, 1);
 }
 
-/* Whether something was just opened. */
+/* True when the last byte opened an object or a list. */
 static bool is_first(const struct np_otlp_buffer *out)
 {
     char last = out->length ? out->bytes[out->length - 1] : '{';

@@ -82,7 +82,7 @@ static void add_utf8(struct np_otlp_buffer *out, uint32_t c)
     np_otlp_buffer_add(out, bytes, n);
 }
 
-/* What follows "\u"; a pair of surrogates is one character. */
+/* Read the digits after "\u"; a pair of surrogates is one character. */
 static bool unicode_escape(struct np_otlp_reader *text)
 {
     uint32_t c, low;
@@ -102,7 +102,7 @@ static bool unicode_escape(struct np_otlp_reader *text)
     return true;
 }
 
-/* What follows a backslash. */
+/* Read the character after a backslash. */
 static bool escape(struct np_otlp_reader *text)
 {
     static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
@@ -238,7 +238,7 @@ bool np_otlp_reader_double(struct np_otlp_reader *text, double *out)
         return false;
     memcpy(copy, token.text, token.n);
     copy[token.n] = '\0';
-    /* What strtod takes and JSON does not: blanks, hexadecimal, "inf", "nan(…)". */
+    /* strtod accepts more than JSON does: blanks, hexadecimal, "inf", "nan(…)". */
     bool is_word =
         strcmp(copy, "NaN") == 0 || strcmp(copy, "Infinity") == 0 || strcmp(copy, "-Infinity") == 0;
     if (!is_word && strspn(copy, "+-.0123456789Ee") != token.n)

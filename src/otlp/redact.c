@@ -134,7 +134,7 @@ static bool is_plain_word(struct text word)
     return is_among(word, words, NP_COUNT(words));
 }
 
-/* What a label consists of, in BIDS and in what users write. */
+/* True for the characters of labels, in BIDS and as users write them. */
 static bool is_of_label(char c)
 {
     return is_letter(c) || c == '+';
@@ -212,7 +212,7 @@ static bool is_entity(struct text chunk)
            is_among(part_of(chunk, 0, (size_t)(dash - chunk.at)), entities, NP_COUNT(entities));
 }
 
-/* What stands between two underscores of a BIDS name. */
+/* Add one part of a BIDS name: the text between two underscores. */
 static void add_chunk(const struct np_otlp_redactor *redactor, struct text chunk,
                       struct np_otlp_buffer *out)
 {

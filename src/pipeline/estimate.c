@@ -74,8 +74,8 @@ static const double SURFACE_BYTES = 11 * 1048576.0;
 static const double PAGES = 1.015;
 static const double MOST_FINE_VOXELS = 1 << 26; /* ops/head.c then looks more coarsely */
 
-/* What is resident while a file goes through its stages; dropped volumes are kept for the next
- * request of their size, until one of another size comes (base/alloc.c). */
+/* The resident memory while a file goes through its stages. base/alloc.c keeps released volumes for
+ * the next request of their size, until a request of another size comes. */
 struct residence {
     double volume_bytes; /* of one float volume */
     double n_volumes;    /* most at once so far; a mask is a quarter */
@@ -200,7 +200,7 @@ static const double SIDECAR_BYTES = 2048;
 /* How far the estimate of an image may be off. */
 static const double MARGIN = 1.1;
 
-/* What is known of an image's voxels. */
+/* The known counts of an image's voxels. */
 struct contents {
     double n_voxels, n_nonzero, n_brain;
     double bytes; /* that a voxel that is not zero takes as a float, packed */

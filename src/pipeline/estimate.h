@@ -48,11 +48,11 @@ bool np_estimate_image(const struct np_config *config, const struct np_recipe *r
                        const char *path, int n_threads, struct np_nifti_info *info,
                        struct np_need *need);
 
-/* What the records of a session, or of a file of `process`, come to. */
+/* The size of the records of a session, or of a file of `process`. */
 struct np_need np_estimate_records(const struct np_config *config, bool is_session,
                                    size_t n_images);
 
-/* What a run writes once: the files that describe OUTPUT_DIR, and telemetry's. */
+/* The files that a run writes once: those that describe OUTPUT_DIR, and the telemetry. */
 struct np_need np_estimate_run(const struct np_config *config);
 
 /*

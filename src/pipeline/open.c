@@ -151,11 +151,11 @@ static int carry(struct np_active *active, struct np_file_record *old,
                  const struct np_session_record *old_record, struct np_error *err)
 {
     struct np_session_record *record = &active->record;
-    struct np_file_record *heir = successor(active, old);
+    struct np_file_record *next = successor(active, old);
 
-    if (heir)
-        note_kept(heir, old, old_record);
-    if (heir || old->state != NP_STATE_SUCCESS)
+    if (next)
+        note_kept(next, old, old_record);
+    if (next || old->state != NP_STATE_SUCCESS)
         return 0;
     if (!old_record->config || strcmp(old_record->config, record->config) != 0)
         return np_error_set(err, NP_ECONFIG,

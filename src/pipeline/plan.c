@@ -322,7 +322,7 @@ static bool failed_before(const struct np_job *job)
            record.state != NP_STATE_SUCCESS && record.state != NP_STATE_NOTHING_TO_DO;
 }
 
-/* What the completion of a job's files is judged by. */
+/* The facts by which the completion of a job's files is judged. */
 struct expectation {
     char *data_path;
     struct np_strings outputs;
@@ -412,7 +412,7 @@ static int check_conflicts(const struct np_plan *plan, struct np_error *err)
     return 0;
 }
 
-/* What sessions may take together. */
+/* The memory that all sessions may use together. */
 static int64_t sessions_bytes(const struct np_plan *plan)
 {
     return plan->memory_bytes - NP_ESTIMATE_RUN_BYTES;
@@ -523,8 +523,8 @@ static void count_threads(const struct np_config *config, struct np_plan *plan)
         }
 }
 
-/* What is free where OUTPUT_DIR is, or will be made; INT64_MAX where it is not known or not
- * counted: the writes themselves will tell then. */
+/* Find the free space of the file system of OUTPUT_DIR; INT64_MAX when it is not known or not
+ * counted: a write fails then. */
 static void look_for_space(const struct np_config *config, struct np_plan *plan)
 {
     NP_AUTO(np_freep) char *existing = np_path_resolve(config->output_dir);

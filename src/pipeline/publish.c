@@ -190,7 +190,7 @@ static int write_all(struct publication *p, struct np_error *err)
     return 0;
 }
 
-/* What could make a rename fail half-way is asked before the first one. */
+/* Look, before the first rename, for anything that would make a later one fail. */
 static int check_targets(const struct batch *batch, struct np_error *err)
 {
     for (size_t i = 0; i < batch->n; i++)

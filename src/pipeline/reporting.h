@@ -28,7 +28,7 @@ struct np_report_task {
     const struct np_config *config;
 };
 
-/* Who writes reports. */
+/* The writer of reports. */
 struct np_reporter {
     /*
      * Called in the child, which may crash without harm: threads, temporary files beside their
@@ -42,7 +42,7 @@ struct np_reporter {
     double deadline_s;
 };
 
-/* What belongs to this phase. */
+/* The state of this phase. */
 struct np_reporting {
     struct np_child child;
     int64_t until_ns;      /* monotonic: its deadline */

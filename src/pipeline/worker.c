@@ -179,7 +179,7 @@ static int run_stage(struct file_run *run, const char *name, const struct np_sta
     return code;
 }
 
-/* What the image is stands on the file's span too, beside that of the stage that read it. */
+/* A fact about the image is an attribute of the file's span, too, and not only of the stage's. */
 static void tell_of_image(struct file_run *run, enum np_measure_ident ident, const char *text)
 {
     np_attrs_string(&run->span->attrs, np_measure_rows[ident].key, text);

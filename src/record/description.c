@@ -222,7 +222,7 @@ int np_description_write(const struct np_description *what, struct np_error *err
 
     NP_TRY(read_old(path, &old, err));
     NP_AUTO(np_freep) char *text = description_text(what, old);
-    /* In a folder that was not ours before, a file with that name belongs to somebody else. */
+    /* In a folder that was not ours before, a file with that name is not ours. */
     int (*write)(const char *, const char *, const char *, struct np_error *) =
         old ? write_if_new : write_if_absent;
     NP_TRY(write_if_new(what->output_dir, "dataset_description.json", text, err));

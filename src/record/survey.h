@@ -13,7 +13,7 @@
  * lost. */
 enum { NP_HEARTBEAT_LOST_S = 600 };
 
-/* Which sessions to show. */
+/* The sessions to show. */
 enum np_survey_rows { NP_SURVEY_ALL, NP_SURVEY_TO_RERUN };
 
 struct np_survey_row {

@@ -1,4 +1,4 @@
-/* What the answer of a server means: from status, headers and body to struct np_send_reply. Nothing
+/* The meaning of a server's answer: from status, headers and body to struct np_send_reply. Nothing
  * here uses the network. */
 #ifndef NP_SEND_ANSWER_H
 #define NP_SEND_ANSWER_H

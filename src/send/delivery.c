@@ -531,7 +531,7 @@ int64_t np_send_delivery_pending_bytes(const struct np_send_delivery *delivery)
 
 /* Opening and closing. */
 
-/* Whether the sampling decisions of the record let a trace be sent. A span whose trace is undecided
+/* Apply the sampling decisions of the record to a trace. A span whose trace is undecided
  * waits in a growing record only: no decision comes after the end of a run. */
 static enum np_otlp_selection select_span(void *context, const struct np_trace_id *trace_id,
                                           uint32_t *flags)

@@ -36,8 +36,8 @@ enum counter { EXPORTED, REJECTED, DROPPED, REQUESTS, FAILED, BYTES, N_COUNTERS 
 
 enum command { FINISH = 'F', CUT_OFF = 'C' };
 
-/* Which came first: the answer of a server, or the end of the time that the supervisor waits for
- * one. Both sides decide it in one step, so no batch leaves after the supervisor has given up. */
+/* The first of two events: a server answers, or the supervisor stops waiting for an answer. Each
+ * side sets it in one atomic step, so no batch leaves after the supervisor has given up. */
 enum standing { NO_ANSWER, ANSWERED, GIVEN_UP };
 
 /* The sender writes it and the supervisor reads it; `trouble` only after the sender has ended. */

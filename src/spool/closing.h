@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* What was found in the record of a dead run. */
+/* The contents of the record of a dead run. */
 struct np_spool_closing {
     int64_t n_lines;      /* that could be read */
     int64_t n_unreadable; /* torn, foreign, or too long */
@@ -21,7 +21,7 @@ struct np_spool_closing {
  * neuro.error.code NP_EKILLED, and the latest time in the file as its end. A second call finds
  * nothing to do. A torn last line is left as it is, as a line of its own.
  *
- * The run must be dead: while its record is locked, by the run or by somebody else who is closing
+ * The run must be dead: while its record is locked, by the run or by another process that is closing
  * it, the answer is NP_EBUSY. Where files cannot be locked, one process at a time should do this:
  * what two of them append at once is the same line twice. At most 65536 spans open at once are
  * followed; later ones are not closed. `report` may be NULL; on failure it is untouched, and what

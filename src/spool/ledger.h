@@ -8,7 +8,7 @@
  *
  * "sending" is written before a batch leaves, so that a sender that takes over from one that was
  * killed sends the very same batch again, under the same id, and never one that overlaps it. The
- * record is the truth of what there is to send; what no line of the ledger covers is owed.
+ * record is the truth of what there is to send; a range that no line of the ledger covers is pending.
  *
  * Anybody may have written the file: lines that make no sense are passed over.
  */
@@ -70,7 +70,7 @@ void np_spool_ledger_freep(struct np_spool_ledger **ledger);
 int np_spool_ledger_note(struct np_spool_ledger *ledger, const struct np_spool_entry *entry,
                          struct np_error *err);
 
-/* Which bytes count as done for a destination. */
+/* The bytes that count as done for a destination. */
 enum np_spool_scope {
     NP_SPOOL_NOT_ANYWHERE, /* done: accepted by any destination, or refused by this one */
     NP_SPOOL_NOT_HERE      /* done: accepted by this destination */

@@ -49,7 +49,7 @@ int np_spool_line_batch_log(struct np_spool_line_batch *batch, const struct np_l
 int np_spool_line_batch_metrics(struct np_spool_line_batch *batch,
                                 const struct np_metric_point *point, size_t n);
 
-/* Whether it is time to write. */
+/* True when the batch must be written. */
 bool np_spool_line_batch_is_full(const struct np_spool_line_batch *batch);
 
 /* Turn the remaining starts into lines before writing. Returns 0, or the last error; `*n_lost`

@@ -40,7 +40,7 @@ int np_spool_pending_mark(const char *record_path, struct np_error *err)
     NP_TRY(np_directory_make(folder, err));
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
     if (fd < 0)
-        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot note that telemetry is owed",
+        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot mark the telemetry as pending",
                               path);
     if (write(fd, text, strlen(text)) < 0) {
         /* on a full disk the mark stays empty and is still a mark */

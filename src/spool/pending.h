@@ -29,7 +29,7 @@ bool np_spool_pending_is_marked(const char *record_path);
 void np_spool_pending_list(const char *folder, size_t most, uint64_t from,
                            struct np_strings *records);
 
-/* Whether a record's run seems to be alive, without disturbing it. np_spool_pending_settle
+/* True when the run of a record seems to be alive. This takes no lock; np_spool_pending_settle
  * decides. */
 bool np_spool_pending_is_growing(const char *record_path);
 

@@ -164,7 +164,7 @@ static void on_flush(void *self)
     if (fdatasync(record->fd) == 0 || errno == EINVAL || errno == EROFS)
         return;
     np_error_errno(&why, errno, NP_EIO, "'%s': cannot write telemetry to the disk", record->path);
-    note_lost(record, &(struct np_spool_counts){.n_starts = 1}, &why); /* how much, nobody knows */
+    note_lost(record, &(struct np_spool_counts){.n_starts = 1}, &why); /* the number is not known */
 }
 
 static void on_close(void *self)

@@ -56,7 +56,7 @@ struct np_output {
     void (*prepare)(struct np_image *image);           /* in place, before writing; may be NULL */
 };
 
-/* What a kind of image goes through, and what it gives. The runner adds write_output. */
+/* The stages of a kind of image, and its outputs. The runner adds write_output. */
 struct np_recipe {
     const char *name;
     const struct np_stage *const *stage; /* in order, NULL-terminated */

@@ -132,7 +132,7 @@
 NP_ATTRIBUTES(X)
 #undef X
 
-/* What stages find out (catalog/measure.h) is an attribute of their spans and of
+/* A measure of a stage (catalog/measure.h) is an attribute of its span and of
  * neuro.session.summary, where "fileN." stands before the key when a session has more than one
  * file. */
 
@@ -147,7 +147,7 @@ struct np_attr_name {
 extern const struct np_attr_name np_attr_names[]; /* signal attributes, then the resource's */
 extern const size_t np_n_attr_names, np_n_signal_attr_names;
 
-/* Whether a key may stand in a record: an attribute, a measure, or "fileN." and a measure. */
+/* True for a key that a record may hold: an attribute, a measure, or "fileN." and a measure. */
 bool np_attr_is_registered(const char *key);
 
 /* Spans that no stage of a recipe names, and events. */
@@ -161,7 +161,8 @@ bool np_attr_is_registered(const char *key);
 #define NP_EVENT_SPAN_START "neuro.span.start" /* in the record only */
 #define NP_EVENT_SAMPLING "neuro.sampling"     /* in the record only */
 
-/* What a span start says of the span itself; no other attribute may begin so. */
+/* The prefix of the attributes by which a span start describes the span; no other attribute may
+ * begin with it. */
 #define NP_SPAN_START_PREFIX "neuro.span."
 
 /*
