@@ -14,6 +14,18 @@
 
 #define NP_AUTO(cleanup_fn) __attribute__((cleanup(cleanup_fn)))
 #define NP_PRINTF(fmt_index, first_arg) __attribute__((format(printf, fmt_index, first_arg)))
+/* For a result whose loss loses data or hides a failure: every function that fills a struct np_error
+ * has it. */
+#define NP_MUST_USE __attribute__((warn_unused_result))
+
+/* Go on whatever comes of it; a comment beside it says why that is right (gcc does not take a cast
+ * to void for it). */
+#define NP_IGNORE(expr)           \
+    do {                          \
+        int np_ignored_ = (expr); \
+        (void)np_ignored_;        \
+    } while (0)
+
 #define NP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 void *np_xmalloc(size_t size);

@@ -66,7 +66,7 @@ struct np_child_end {
  * `child` is {.fd = -1}.
  */
 int np_child_start(const struct np_child_options *options, struct np_child *child,
-                   struct np_error *err);
+                   struct np_error *err) NP_MUST_USE;
 
 /*
  * Wait for the child's end until `until_ns` (np_clock_mono_ns; INT64_MAX = for ever). True when it

@@ -44,6 +44,6 @@ void np_exec_run(const struct np_exec *exec, int64_t n_tasks, np_task_fn *fn, vo
 bool np_exec_canceled(const struct np_exec *exec);
 
 /* 0, or NP_ECANCELED with a sentence. */
-int np_exec_check(const struct np_exec *exec, struct np_error *err);
+int np_exec_check(const struct np_exec *exec, struct np_error *err) NP_MUST_USE;
 
 #endif

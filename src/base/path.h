@@ -38,7 +38,7 @@ bool np_path_exists(const char *path);
 bool np_path_is_directory(const char *path);
 
 /* Make the folder and its parents (mode 0777 less the umask). Returns 0, NP_ECREATE, NP_ESPACE. */
-int np_directory_make(const char *path, struct np_error *err);
+int np_directory_make(const char *path, struct np_error *err) NP_MUST_USE;
 
 /* True for a folder, false for a link to one. A walk over a tree that uses it cannot run in
  * circles. */
@@ -46,11 +46,12 @@ bool np_path_is_real_directory(const char *path);
 
 /* Add the names in a folder to `names`, without "." and "..", and sort. Returns 0, NP_ENOINPUT,
  * NP_EIO (also when the listing breaks off); on failure `names` is untouched. */
-int np_directory_list(const char *path, struct np_strings *names, struct np_error *err);
+int np_directory_list(const char *path, struct np_strings *names, struct np_error *err) NP_MUST_USE;
 
 /* Read the whole file; the text is terminated for convenience. More than `most` bytes is
  * NP_EHEADER. A named pipe without a writer counts as empty. Returns 0, NP_ENOINPUT, NP_EIO. */
-int np_file_read(const char *path, size_t most, struct np_str *content, struct np_error *err);
+int np_file_read(const char *path, size_t most, struct np_str *content,
+                 struct np_error *err) NP_MUST_USE;
 
 /*
  * A file that is written under a temporary name beside its final name: ".NAME.PLACE.PID.tmp", PLACE
@@ -66,30 +67,32 @@ struct np_atomic_file {
 
 /* Open the temporary file. Returns 0, NP_ECREATE, NP_ESPACE; on failure nothing is left to
  * release. */
-int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_error *err);
+int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_error *err) NP_MUST_USE;
 int np_atomic_write(struct np_atomic_file *file, const void *bytes, size_t n_bytes,
-                    struct np_error *err);
+                    struct np_error *err) NP_MUST_USE;
 
 /* Sync and close, but keep the temporary name: many files can then be renamed together. */
-int np_atomic_finish(struct np_atomic_file *file, struct np_error *err);
+int np_atomic_finish(struct np_atomic_file *file, struct np_error *err) NP_MUST_USE;
 
 /* Finish if not done yet, rename, sync the folder. Returns 0, NP_EIO, NP_ESPACE, NP_ECREATE. */
-int np_atomic_commit(struct np_atomic_file *file, struct np_error *err);
+int np_atomic_commit(struct np_atomic_file *file, struct np_error *err) NP_MUST_USE;
 
 /* Remove a file that was not committed. Accepts {0} and a committed file. */
 void np_atomic_done(struct np_atomic_file *file);
 
 /* All of the above for content in memory. */
-int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes, struct np_error *err);
+int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes,
+                         struct np_error *err) NP_MUST_USE;
 
 /*
  * The same without waiting for the disk: readers see the old or the new content, but after a power
  * cut there may be neither. For content that is rewritten soon.
  */
-int np_file_replace(const char *path, const void *bytes, size_t n_bytes, struct np_error *err);
+int np_file_replace(const char *path, const void *bytes, size_t n_bytes,
+                    struct np_error *err) NP_MUST_USE;
 
 /* Write all bytes, also when signals interrupt. Returns 0 or -errno. */
-int np_fd_write_all(int fd, const void *bytes, size_t n_bytes);
+int np_fd_write_all(int fd, const void *bytes, size_t n_bytes) NP_MUST_USE;
 
 /* Remove temporaries in `directory` whose owner at this place is dead. Never an error. */
 void np_atomic_sweep(const char *directory);

@@ -81,7 +81,7 @@ struct np_dataset {
  * together with lists of labels).
  */
 int np_dataset_open(const char *root, const struct np_selection *selection,
-                    struct np_dataset **dataset, struct np_error *err);
+                    struct np_dataset **dataset, struct np_error *err) NP_MUST_USE;
 void np_dataset_freep(struct np_dataset **dataset);
 
 /* "sub-01/ses-1" or "sub-01"; the caller frees. */

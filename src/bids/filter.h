@@ -27,11 +27,11 @@ struct np_filter;
  * file, line, column and what was found.
  */
 int np_filter_read(const char *path, struct np_filter **filter, struct np_strings *warnings,
-                   struct np_error *err);
+                   struct np_error *err) NP_MUST_USE;
 
 /* The same for text in memory, terminated; sentences use `label` as the file's name. */
 int np_filter_parse(const char *label, const char *text, size_t n_bytes, struct np_filter **filter,
-                    struct np_strings *warnings, struct np_error *err);
+                    struct np_strings *warnings, struct np_error *err) NP_MUST_USE;
 void np_filter_freep(struct np_filter **filter);
 
 /* True when the filter accepts an image of this kind (suffix, "T1w") and name. A NULL filter

@@ -20,7 +20,7 @@ struct np_finder {
 void np_finder_warn(const struct np_finder *finder, const char *format, ...) NP_PRINTF(2, 3);
 
 /* List the names in a folder, sorted, without those that begin with a dot. Returns 0 or errno. */
-int np_folder_list(const char *root, const char *relative, struct np_strings *names);
+int np_folder_list(const char *root, const char *relative, struct np_strings *names) NP_MUST_USE;
 
 /*
  * Add the images to preprocess in `folder` ("sub-01/ses-1/anat"), which is that of a datatype
@@ -28,7 +28,7 @@ int np_folder_list(const char *root, const char *relative, struct np_strings *na
  * listing the folder.
  */
 int np_scans_find(struct np_finder *finder, const char *folder, const char *datatype,
-                  struct np_session *session);
+                  struct np_session *session) NP_MUST_USE;
 void np_scan_done(struct np_scan *scan);
 
 #endif

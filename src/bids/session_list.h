@@ -29,11 +29,12 @@ struct np_session_list {
  * Returns 0, NP_ENOINPUT (cannot be read), NP_ECONFIG (a label with other characters than letters
  * and digits: names file and line; a list without sessions).
  */
-int np_session_list_read(const char *path, struct np_session_list *list, struct np_error *err);
+int np_session_list_read(const char *path, struct np_session_list *list,
+                         struct np_error *err) NP_MUST_USE;
 
 /* The same for text in memory; sentences use `name` as the file's name. */
 int np_session_list_parse(const char *name, const char *text, struct np_session_list *list,
-                          struct np_error *err);
+                          struct np_error *err) NP_MUST_USE;
 
 void np_session_list_done(struct np_session_list *list);
 

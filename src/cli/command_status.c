@@ -45,7 +45,8 @@ int np_command_status(const struct np_config *config)
 }
 
 /* End the open spans in the telemetry of runs that died. */
-static void close_telemetry(const char *output_dir, const struct np_strings *run_ids)
+static void close_telemetry(const char *output_dir, const struct np_strings *run_ids,
+                            struct np_console *console)
 {
     NP_AUTO(np_freep) char *folder = np_path_join(output_dir, NP_TELEMETRY_FOLDER);
     NP_AUTO(np_strings_done) struct np_strings names = {0};
@@ -59,7 +60,11 @@ static void close_telemetry(const char *output_dir, const struct np_strings *run
             if (!np_ends_with(names.item[i], ending))
                 continue;
             NP_AUTO(np_freep) char *path = np_path_join(folder, names.item[i]);
-            np_spool_record_close_open_spans(path, NULL, NULL);
+            struct np_error err = {0};
+            /* A record in use is closed by the process that uses it. */
+            int code = np_spool_record_close_open_spans(path, NULL, &err);
+            if (code < 0 && code != NP_EBUSY)
+                np_console_say(console, 0, "warning: telemetry of a dead run: %s", err.text);
             break;
         }
 }
@@ -69,10 +74,12 @@ int np_command_group(const struct np_config *config)
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
     NP_AUTO(np_strings_done) struct np_strings closed = {0};
     struct np_error err = {0};
+    struct np_console console;
 
     if (np_group_run(config->output_dir, &survey, &closed, &err) < 0)
         return np_command_fail(&err);
-    close_telemetry(config->output_dir, &closed);
+    np_console_init(&console, config->verbosity);
+    close_telemetry(config->output_dir, &closed, &console);
     np_survey_print_table(&survey, NP_SURVEY_ALL, stdout);
     return 0;
 }

@@ -14,6 +14,6 @@
  * give the same voxels (and with the same codec the same bytes). Prints a summary. Returns 0,
  * NP_EUSAGE, NP_ECREATE (folder not empty, not writable), NP_ESPACE, NP_EIO, NP_ENOMEM.
  */
-int np_demo_data(const struct np_config *config, struct np_error *err);
+int np_demo_data(const struct np_config *config, struct np_error *err) NP_MUST_USE;
 
 #endif

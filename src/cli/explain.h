@@ -11,6 +11,6 @@
  * name ("bad-data", also the telemetry's error.type), or an error ("NP_EFORMAT"). Returns 0,
  * NP_EUSAGE (no such code: lists the valid ones).
  */
-int np_cli_explain(FILE *out, const char *code, struct np_error *err);
+int np_cli_explain(FILE *out, const char *code, struct np_error *err) NP_MUST_USE;
 
 #endif

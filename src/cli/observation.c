@@ -25,19 +25,24 @@ void np_observation_read(const struct np_config *config, struct np_observation *
     np_send_settings_read(&flags, &observation->settings, warnings);
 }
 
-/* Without a key, labels cannot be hashed consistently, so they are left out. */
-static void open_redactor(struct np_observation *observation, const struct np_config *config,
+/* Without a key, labels cannot be hashed consistently, so they are left out. Returns false when they
+ * cannot even be left out. */
+static bool open_redactor(struct np_observation *observation, const struct np_config *config,
                           struct np_console *console)
 {
     NP_AUTO(np_freep) char *folder = np_path_join(config->output_dir, NP_TELEMETRY_FOLDER);
-    struct np_error err = {0};
+    struct np_error err = {0}, worse = {0};
 
     if (np_otlp_redactor_open(observation->naming, folder, &observation->redactor, &err) == 0)
-        return;
+        return true;
     np_console_say(console, 0, "warning: --telemetry-id %s: %s; labels are left out (none)",
                    np_naming_name(observation->naming), err.text);
     observation->naming = NP_NAME_NONE;
-    np_otlp_redactor_open(NP_NAME_NONE, folder, &observation->redactor, NULL);
+    if (np_otlp_redactor_open(NP_NAME_NONE, folder, &observation->redactor, &worse) == 0)
+        return true;
+    np_console_say(console, 0, "warning: %s; nothing is shown to Prometheus and the console",
+                   worse.text);
+    return false;
 }
 
 /* The trace's limits and kinds of metrics, and when the run samples and collects. */
@@ -192,9 +197,9 @@ void np_observation_open(struct np_observation *observation, const struct np_con
     np_observation_read(config, observation, &warnings);
     observation->resource = resource;
     observation->trace = run->trace = np_trace_new(&observation->resource);
-    open_redactor(observation, config, run->console);
     settle_run(&observation->settings, run);
-    open_views(observation, config, run);
+    if (open_redactor(observation, config, run->console))
+        open_views(observation, config, run);
     open_record(observation, config, run);
     np_command_warn(np_str_text(&warnings), run->console);
 }

@@ -16,6 +16,6 @@
  * (configuration file or environment). On failure `config` may be filled in part; release it.
  */
 int np_cli_parse(int argc, char **argv, struct np_config *config, struct np_strings *notices,
-                 struct np_error *err);
+                 struct np_error *err) NP_MUST_USE;
 
 #endif

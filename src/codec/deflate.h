@@ -32,7 +32,7 @@ size_t np_deflate_bound(size_t n_bytes);
  * Returns 0, NP_ENOMEM, NP_EINTERNAL.
  */
 int np_deflate_part(const void *bytes, size_t n_bytes, void *out, size_t *n_out,
-                    struct np_error *err);
+                    struct np_error *err) NP_MUST_USE;
 
 /* The empty final block that ends joined parts. */
 #define NP_DEFLATE_END "\x03\x00"

@@ -38,7 +38,8 @@ struct np_packer;
  * Returns 0, NP_ENOMEM, NP_ESPACE, NP_EIO. On failure *packer is untouched.
  */
 int np_packer_open(int fd, const char *path, enum np_packing packing, const struct np_bytes *head,
-                   const struct np_exec *exec, struct np_packer **packer, struct np_error *err);
+                   const struct np_exec *exec, struct np_packer **packer,
+                   struct np_error *err) NP_MUST_USE;
 
 /*
  * Append to the body. Bytes that fill no block, or not enough blocks for all threads, are copied
@@ -47,7 +48,7 @@ int np_packer_open(int fd, const char *path, enum np_packing packing, const stru
  * before stay in the file.
  */
 int np_packer_append(struct np_packer *packer, const void *bytes, size_t n_bytes,
-                     struct np_error *err);
+                     struct np_error *err) NP_MUST_USE;
 
 /*
  * Add the body's last piece, which may be empty, and end the file. Given here, the piece is not
@@ -55,7 +56,7 @@ int np_packer_append(struct np_packer *packer, const void *bytes, size_t n_bytes
  * Returns what np_packer_append returns; `packed` is untouched on failure.
  */
 int np_packer_finish(struct np_packer *packer, const struct np_bytes *last,
-                     struct np_packed *packed, struct np_error *err);
+                     struct np_packed *packed, struct np_error *err) NP_MUST_USE;
 
 /* Accepts NULL and a pointer to NULL; nulls the pointer. Without np_packer_finish before it, the
  * file has no end, and readers of gzip refuse it. */

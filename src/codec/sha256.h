@@ -31,7 +31,7 @@ void np_sha256_hex(struct np_sha256 *hash, char hex[NP_SHA256_HEX]);
 void np_sha256_of(const void *bytes, size_t n_bytes, char hex[NP_SHA256_HEX]);
 
 /* The hash of a file's bytes on disk. Returns 0, NP_ENOINPUT, NP_EIO; `hex` is then untouched. */
-int np_sha256_file(const char *path, char hex[NP_SHA256_HEX], struct np_error *err);
+int np_sha256_file(const char *path, char hex[NP_SHA256_HEX], struct np_error *err) NP_MUST_USE;
 
 void np_hmac_sha256(const void *key, size_t n_key, const void *bytes, size_t n_bytes,
                     uint8_t digest[NP_SHA256_BYTES]);

@@ -18,7 +18,7 @@ struct np_source;
  * it is no regular file), NP_ECONTENT (a link whose target does not exist here: git-annex,
  * DataLad), NP_ENOMEM, NP_EIO. On failure *source is untouched.
  */
-int np_source_open(const char *path, struct np_source **source, struct np_error *err);
+int np_source_open(const char *path, struct np_source **source, struct np_error *err) NP_MUST_USE;
 void np_source_freep(struct np_source **source);
 
 bool np_source_gzipped(const struct np_source *source);
@@ -39,7 +39,7 @@ int64_t np_source_most_bytes(const struct np_source *source);
  * length, or bytes after the end that are neither a further member nor zeros), NP_ENOMEM, NP_EIO.
  */
 int np_source_read(struct np_source *source, void *out, size_t n_bytes, size_t *n_read,
-                   struct np_error *err);
+                   struct np_error *err) NP_MUST_USE;
 
 /* Skip `n_bytes` of a plain file without reading them. Its hash is then not computed, and
  * np_source_rewind must not follow. Returns 0 or NP_EIO. */
@@ -48,7 +48,7 @@ int np_source_jump(struct np_source *source, int64_t n_bytes);
 /* Read and discard `n_bytes`; *n_skipped is less only at the content's end. Returns the above
  * and NP_ECANCELED. */
 int np_source_skip(struct np_source *source, int64_t n_bytes, const struct np_exec *exec,
-                   int64_t *n_skipped, struct np_error *err);
+                   int64_t *n_skipped, struct np_error *err) NP_MUST_USE;
 
 /*
  * Go back to the beginning of the content. The file is read again from there, so reaching a
@@ -57,7 +57,7 @@ int np_source_skip(struct np_source *source, int64_t n_bytes, const struct np_ex
  * size or time of change differ from those at opening), NP_EIO. Afterwards reading may return
  * NP_EBUSY too: the bytes differ from those read before.
  */
-int np_source_rewind(struct np_source *source, struct np_error *err);
+int np_source_rewind(struct np_source *source, struct np_error *err) NP_MUST_USE;
 
 /*
  * Read to the end, so that all checksums are verified, and hash the file.
@@ -66,6 +66,6 @@ int np_source_rewind(struct np_source *source, struct np_error *err);
  * Returns what np_source_skip returns.
  */
 int np_source_finish(struct np_source *source, const struct np_exec *exec, int64_t *n_left,
-                     char hex[NP_SHA256_HEX], struct np_error *err);
+                     char hex[NP_SHA256_HEX], struct np_error *err) NP_MUST_USE;
 
 #endif

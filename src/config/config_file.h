@@ -17,11 +17,12 @@
  * NP_CONFIG_SCHEMA_ID. Returns 0, NP_ENOINPUT (no such file), NP_ECONFIG (not JSON: line and
  * column; unknown key: did-you-mean; wrong value). On failure `config` may hold a part of it.
  */
-int np_config_read_file(const char *path, struct np_config *config, struct np_error *err);
+int np_config_read_file(const char *path, struct np_config *config,
+                        struct np_error *err) NP_MUST_USE;
 
 /* The same for text in memory; messages use `name` as the file's name. */
 int np_config_read_text(const char *text, size_t n_bytes, const char *name,
-                        struct np_config *config, struct np_error *err);
+                        struct np_config *config, struct np_error *err) NP_MUST_USE;
 
 /*
  * Apply the environment: `environment` is like `environ`, NULL-terminated "NAME=VALUE". Lists are
@@ -29,7 +30,7 @@ int np_config_read_text(const char *text, size_t n_bytes, const char *name,
  * our prefix and an unknown option gives a notice. Returns 0, NP_ECONFIG (wrong value).
  */
 int np_config_read_environment(char *const *environment, struct np_config *config,
-                               struct np_strings *notices, struct np_error *err);
+                               struct np_strings *notices, struct np_error *err) NP_MUST_USE;
 
 /* The effective settings as a configuration file, indented, with a final newline; secrets in URLs
  * are "***". The caller frees. */

@@ -159,7 +159,7 @@ struct np_origin {
  * Returns 0, or origin->code: `config` is then untouched.
  */
 int np_option_set(const struct np_option *option, const char *value, const struct np_origin *origin,
-                  struct np_config *config, struct np_error *err);
+                  struct np_config *config, struct np_error *err) NP_MUST_USE;
 
 /* Reset to the default of np_config_init (an empty list for lists). */
 void np_option_reset(const struct np_option *option, struct np_config *config);

@@ -43,7 +43,8 @@ char *np_nifti_data_path(const char *path);
  * NP_EDATATYPE (complex, RGB), NP_EDIMENSION, NP_EGEOMETRY, NP_EIO. Each sentence names the file,
  * what was expected, what was found, what to do.
  */
-int np_nifti_read_info(const char *path, struct np_nifti_info *info, struct np_error *err);
+int np_nifti_read_info(const char *path, struct np_nifti_info *info,
+                       struct np_error *err) NP_MUST_USE;
 
 enum { NP_NIFTI_SAMPLE_VOXELS = 1 << 15 };
 
@@ -64,7 +65,7 @@ struct np_nifti_sample {
  * Returns what np_nifti_read_info returns; on failure `info` and `sample` are untouched.
  */
 int np_nifti_read_sample(const char *path, struct np_nifti_info *info,
-                         struct np_nifti_sample *sample, struct np_error *err);
+                         struct np_nifti_sample *sample, struct np_error *err) NP_MUST_USE;
 
 /* Statistics of voxels that were converted to floats; they add up over volumes. */
 struct np_nifti_seen {
@@ -90,7 +91,7 @@ struct np_nifti_content {
  */
 int np_nifti_read_volume(const char *path, const struct np_exec *exec, struct np_nifti_info *info,
                          struct np_nifti_content *content, struct np_image **image,
-                         struct np_error *err);
+                         struct np_error *err) NP_MUST_USE;
 
 /* Options for writing. */
 struct np_nifti_output {
@@ -116,9 +117,9 @@ struct np_nifti_written {
  */
 int np_nifti_write_image(const char *path, const char *fd_path, const struct np_image *image,
                          const struct np_nifti_output *how, const struct np_exec *exec,
-                         struct np_nifti_written *written, struct np_error *err);
+                         struct np_nifti_written *written, struct np_error *err) NP_MUST_USE;
 int np_nifti_write_mask(const char *path, const char *fd_path, const struct np_mask *mask,
                         const struct np_nifti_output *how, const struct np_exec *exec,
-                        struct np_nifti_written *written, struct np_error *err);
+                        struct np_nifti_written *written, struct np_error *err) NP_MUST_USE;
 
 #endif

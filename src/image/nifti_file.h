@@ -21,18 +21,19 @@ struct np_nifti_file {
  * the same), check that it can hold what the header claims. Returns what np_nifti_read_info
  * returns; then only np_nifti_file_done may follow.
  */
-int np_nifti_file_open(const char *path, struct np_nifti_file *file, struct np_error *err);
+int np_nifti_file_open(const char *path, struct np_nifti_file *file,
+                       struct np_error *err) NP_MUST_USE;
 
 /* Accepts a zeroed struct. */
 void np_nifti_file_done(struct np_nifti_file *file);
 
 /* Check that voxels can be converted to floats. Returns 0, NP_EVALUE (slope or intercept not
  * finite). */
-int np_nifti_file_check_scaling(const struct np_nifti_file *file, struct np_error *err);
+int np_nifti_file_check_scaling(const struct np_nifti_file *file, struct np_error *err) NP_MUST_USE;
 
 /* Go to a volume's first voxel. Returns what np_nifti_file_read returns. */
 int np_nifti_file_seek(struct np_nifti_file *file, int64_t volume, const struct np_exec *exec,
-                       struct np_error *err);
+                       struct np_error *err) NP_MUST_USE;
 
 /*
  * Read one volume, scaled, as np_nifti_convert does it. Volumes before the place that was read last
@@ -43,12 +44,13 @@ int np_nifti_file_seek(struct np_nifti_file *file, int64_t volume, const struct 
  * NP_ECANCELED; then only np_nifti_file_done may follow.
  */
 int np_nifti_file_read(struct np_nifti_file *file, int64_t volume, const struct np_exec *exec,
-                       float *voxel, struct np_nifti_seen *seen, struct np_error *err);
+                       float *voxel, struct np_nifti_seen *seen, struct np_error *err) NP_MUST_USE;
 
 /* The same, as the file holds them, in this machine's byte order.
  *   voxel  np_grid_voxels of info.datatype, aligned to 8 bytes */
 int np_nifti_file_read_stored(struct np_nifti_file *file, int64_t volume,
-                              const struct np_exec *exec, void *voxel, struct np_error *err);
+                              const struct np_exec *exec, void *voxel,
+                              struct np_error *err) NP_MUST_USE;
 
 /*
  * Read to the file's end: all volumes are there, all checksums are right.
@@ -57,6 +59,7 @@ int np_nifti_file_read_stored(struct np_nifti_file *file, int64_t volume,
  * Returns what np_nifti_file_read returns.
  */
 int np_nifti_file_finish(struct np_nifti_file *file, const struct np_exec *exec,
-                         int64_t *n_extra_bytes, char sha256[NP_SHA256_HEX], struct np_error *err);
+                         int64_t *n_extra_bytes, char sha256[NP_SHA256_HEX],
+                         struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -32,7 +32,7 @@ size_t np_nifti_header_bytes(const uint8_t *bytes, size_t n_bytes);
  */
 int np_nifti_parse(const char *path, const uint8_t *bytes, size_t n_bytes,
                    struct np_nifti_info *info, struct np_nifti_layout *layout,
-                   struct np_error *err);
+                   struct np_error *err) NP_MUST_USE;
 
 /*
  * Refuse content that begins no NIfTI header, and name its probable format.
@@ -40,6 +40,6 @@ int np_nifti_parse(const char *path, const uint8_t *bytes, size_t n_bytes,
  * Returns NP_EFORMAT, NP_ETRUNCATED (empty), NP_ECONTENT (a pointer file).
  */
 int np_nifti_refuse(const char *path, const char *packing, const uint8_t *bytes, size_t n_bytes,
-                    struct np_error *err);
+                    struct np_error *err) NP_MUST_USE;
 
 #endif

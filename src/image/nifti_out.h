@@ -20,12 +20,12 @@ struct np_nifti_out {
  */
 int np_nifti_out_open(const char *path, const char *fd_path, const struct np_nifti_form *form,
                       const struct np_nifti_output *how, const struct np_exec *exec,
-                      struct np_nifti_out *out, struct np_error *err);
+                      struct np_nifti_out *out, struct np_error *err) NP_MUST_USE;
 
 /* Write the last voxels (all of them, when none were appended to the packer), sync and close.
  * Returns the above and NP_ECANCELED; `written` is untouched on failure. */
 int np_nifti_out_finish(struct np_nifti_out *out, const struct np_bytes *last,
-                        struct np_nifti_written *written, struct np_error *err);
+                        struct np_nifti_written *written, struct np_error *err) NP_MUST_USE;
 
 /* Accepts a zeroed struct. */
 void np_nifti_out_done(struct np_nifti_out *out);

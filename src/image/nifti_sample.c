@@ -33,8 +33,9 @@ static int64_t read_place(struct sampling *s)
     int64_t left = (int64_t)np_grid_voxels(&s->info->grid) - s->n_seen;
     size_t n_read = 0;
 
-    np_source_read(s->source, s->raw, (size_t)((left < PLACE ? left : PLACE) * size), &n_read,
-                   NULL);
+    /* The sample of a file that breaks off is what comes before the break. */
+    NP_IGNORE(np_source_read(s->source, s->raw, (size_t)((left < PLACE ? left : PLACE) * size),
+                             &n_read, NULL));
     int64_t n = (int64_t)n_read / size;
     np_nifti_convert(s->info, s->raw, n, s->voxel, &seen);
     bool kept = s->n_seen / PLACE % s->stride == 0;

@@ -19,7 +19,7 @@ struct np_series;
  * it is not said what its volumes are), NP_EVALUE (NaN slope). On failure *series is untouched.
  */
 int np_series_open(const char *path, const struct np_exec *exec, struct np_series **series,
-                   struct np_error *err);
+                   struct np_error *err) NP_MUST_USE;
 
 /* Accepts NULL and a pointer to NULL; nulls the pointer. */
 void np_series_freep(struct np_series **series);
@@ -43,12 +43,12 @@ const struct np_nifti_info *np_series_info(const struct np_series *series);
  * NP_ECANCELED. After a failure only np_series_freep may follow, and the image holds anything.
  */
 int np_series_read(struct np_series *series, int64_t volume, struct np_image *image,
-                   struct np_nifti_seen *seen, struct np_error *err);
+                   struct np_nifti_seen *seen, struct np_error *err) NP_MUST_USE;
 
 /* The same as the file holds it, in this machine's byte order.
  *   voxel  np_grid_voxels(grid) of the stored datatype, aligned to 8 bytes */
 int np_series_read_stored(struct np_series *series, int64_t volume, void *voxel,
-                          struct np_error *err);
+                          struct np_error *err) NP_MUST_USE;
 
 /*
  * Read to the file's end, so that all volumes are known to be there and all checksums are verified.
@@ -58,6 +58,6 @@ int np_series_read_stored(struct np_series *series, int64_t volume, void *voxel,
  * Returns what np_series_read returns.
  */
 int np_series_finish(struct np_series *series, int64_t *n_extra_bytes, char sha256[65],
-                     struct np_error *err);
+                     struct np_error *err) NP_MUST_USE;
 
 #endif

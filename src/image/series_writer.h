@@ -46,7 +46,7 @@ struct np_series_written {
  */
 int np_series_writer_open(const char *path, const char *fd_path, const struct np_series_output *how,
                           const struct np_exec *exec, struct np_series_writer **writer,
-                          struct np_error *err);
+                          struct np_error *err) NP_MUST_USE;
 
 /* Accepts NULL and a pointer to NULL; nulls the pointer. */
 void np_series_writer_freep(struct np_series_writer **writer);
@@ -62,15 +62,15 @@ void np_series_writer_freep(struct np_series_writer **writer);
  * NP_ENOMEM, NP_ECANCELED. After a failure only np_series_writer_freep may follow.
  */
 int np_series_writer_append(struct np_series_writer *writer, const struct np_image *image,
-                            struct np_error *err);
+                            struct np_error *err) NP_MUST_USE;
 
 /* The same for voxels as they are stored: np_grid_voxels(grid) of the datatype. */
 int np_series_writer_append_stored(struct np_series_writer *writer, const void *voxel,
-                                   struct np_error *err);
+                                   struct np_error *err) NP_MUST_USE;
 
 /* End the file, sync and close it. Returns what np_series_writer_append returns (NP_EINTERNAL:
  * volumes are missing); `written` is untouched on failure. */
 int np_series_writer_finish(struct np_series_writer *writer, struct np_series_written *written,
-                            struct np_error *err);
+                            struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -24,7 +24,7 @@ struct np_json_source {
  * sentence begins as np_json_place does.
  */
 int np_json_parse(const struct np_json_source *source, size_t jansson_flags, json_t **object,
-                  struct np_error *err);
+                  struct np_error *err) NP_MUST_USE;
 
 /*
  * The same from a plain file of at most `most` bytes, called `label` in sentences; duplicates are
@@ -32,7 +32,7 @@ int np_json_parse(const struct np_json_source *source, size_t jansson_flags, jso
  * NP_EIO, NP_ENOMEM.
  */
 int np_json_read(const char *path, const char *label, size_t most, json_t **object,
-                 struct np_error *err);
+                 struct np_error *err) NP_MUST_USE;
 
 /*
  * "'study.json' line 3, column 14": where the value of text[key[0]][key[1]]… stands in valid JSON,
@@ -44,7 +44,7 @@ char *np_json_place(const struct np_json_source *source, const char *const *key,
  * `what` may be NULL. */
 int np_json_wrong(const struct np_json_source *source, const char *const *key, size_t n_keys,
                   const char *what, const char *expected, const json_t *found,
-                  struct np_error *err);
+                  struct np_error *err) NP_MUST_USE;
 
 /* "a list", "the text 'x'", "the number 3", …: what was found; the caller frees. */
 char *np_json_describe(const json_t *value);

@@ -19,7 +19,8 @@ void np_bias_divide(const struct np_image *in, const struct np_image *log_field,
 /* The same, by a field that is kept as control points. Returns 0 or NP_ENOMEM; `out` is then
  * untouched. */
 int np_bias_divide_by_fit(const struct np_image *in, const struct np_bspline_field *log_field,
-                          const struct np_exec *exec, struct np_image *out, struct np_error *err);
+                          const struct np_exec *exec, struct np_image *out,
+                          struct np_error *err) NP_MUST_USE;
 
 /*
  * Blend a field that was fitted inside `mask` with a field that is valid everywhere.
@@ -33,6 +34,6 @@ int np_bias_divide_by_fit(const struct np_image *in, const struct np_bspline_fie
  */
 int np_bias_blend(struct np_image *inner, const struct np_mask *mask,
                   const struct np_bspline_field *outer, double width_mm, const struct np_exec *exec,
-                  struct np_error *err);
+                  struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -50,6 +50,6 @@ struct np_brain_report {
  */
 int np_brain_extract(const struct np_image *flat, const struct np_brain_options *options,
                      const struct np_exec *exec, struct np_mask **mask,
-                     struct np_brain_report *report, struct np_error *err);
+                     struct np_brain_report *report, struct np_error *err) NP_MUST_USE;
 
 #endif

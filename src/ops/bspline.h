@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/alloc.h"
+
 /* The four weights at position `t` in [0, 1] of a span. */
 void np_bspline_weights(double t, double weight[4]);
 
@@ -57,7 +59,7 @@ struct np_bspline_axis {
  * outside are moved to the nearer end. Returns 0 or NP_ENOMEM.
  */
 int np_bspline_axis_init(struct np_bspline_axis *axis, const double *position, int64_t n,
-                         int n_spans);
+                         int n_spans) NP_MUST_USE;
 void np_bspline_axis_done(struct np_bspline_axis *axis);
 
 /* The voxels of a grid that are used, in storage order, by rows. */
@@ -77,7 +79,7 @@ struct np_bspline_points {
 
 /* `inside` [nz][ny][nx] is 0 or 1. Returns 0 or NP_ENOMEM. */
 int np_bspline_points_init(struct np_bspline_points *points, const uint8_t *inside,
-                           const int64_t n_voxels[3]);
+                           const int64_t n_voxels[3]) NP_MUST_USE;
 void np_bspline_points_done(struct np_bspline_points *points);
 /* The first point of plane z; z = nz gives the number of points. */
 int64_t np_bspline_points_of_plane(const struct np_bspline_points *points, int64_t z);

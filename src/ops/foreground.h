@@ -28,6 +28,6 @@ struct np_foreground_report {
  */
 int np_foreground_mask(const struct np_image *image, const struct np_exec *exec,
                        struct np_mask **mask, struct np_foreground_report *report,
-                       struct np_error *err);
+                       struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -29,7 +29,7 @@ struct np_head {
  * untouched.
  */
 int np_head_measure(const struct np_image *flat, double head_height_mm, const struct np_exec *exec,
-                    struct np_head *head, struct np_error *err);
+                    struct np_head *head, struct np_error *err) NP_MUST_USE;
 void np_head_done(struct np_head *head);
 
 /*
@@ -37,7 +37,8 @@ void np_head_done(struct np_head *head);
  * holds no such value. Returns 0, NP_ENOMEM, NP_ECANCELED.
  */
 int np_head_ball_median(const struct np_head *head, const double centre_mm[3], double radius_mm,
-                        const struct np_exec *exec, double *median, struct np_error *err);
+                        const struct np_exec *exec, double *median,
+                        struct np_error *err) NP_MUST_USE;
 
 /*
  * Median and 10 % quantile of the shell between `from_mm` and `to_mm` below the surface. Returns 0,
@@ -45,6 +46,6 @@ int np_head_ball_median(const struct np_head *head, const double centre_mm[3], d
  */
 int np_head_shell(const struct np_head *head, const struct np_mesh *surface, double from_mm,
                   double to_mm, const struct np_exec *exec, double *median, double *low,
-                  struct np_error *err);
+                  struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -17,7 +17,7 @@ struct np_range {
 
 /* The range of all voxels, in one pass. Returns 0 or NP_ECANCELED; `range` is then untouched. */
 int np_image_range(const struct np_image *image, const struct np_exec *exec, struct np_range *range,
-                   struct np_error *err);
+                   struct np_error *err) NP_MUST_USE;
 
 struct np_moments {
     int64_t n;
@@ -31,12 +31,13 @@ struct np_moments {
  * On failure `moments` is untouched. Cost: two passes.
  */
 int np_image_moments(const struct np_image *image, const struct np_mask *mask,
-                     const struct np_exec *exec, struct np_moments *moments, struct np_error *err);
+                     const struct np_exec *exec, struct np_moments *moments,
+                     struct np_error *err) NP_MUST_USE;
 
 /* The mean alone, in one pass: the same number as np_image_moments gives. Returns the same
  * codes. */
 int np_image_mean(const struct np_image *image, const struct np_mask *mask,
-                  const struct np_exec *exec, double *mean, struct np_error *err);
+                  const struct np_exec *exec, double *mean, struct np_error *err) NP_MUST_USE;
 
 enum { NP_MOST_QUANTILES = 8 };
 
@@ -47,7 +48,8 @@ enum { NP_MOST_QUANTILES = 8 };
  * Returns as above and NP_ENOMEM. Cost: three passes, no sorting, 4 MiB at most.
  */
 int np_image_quantiles(const struct np_image *image, const struct np_mask *mask, const double *p,
-                       int n_p, const struct np_exec *exec, double *out, struct np_error *err);
+                       int n_p, const struct np_exec *exec, double *out,
+                       struct np_error *err) NP_MUST_USE;
 
 /* Counts in `n_bins` equal bins between `low` and `high`; count is owned. */
 struct np_histogram {
@@ -63,7 +65,7 @@ struct np_histogram {
  */
 int np_histogram_make(const struct np_image *image, const struct np_mask *mask, double low,
                       double high, int n_bins, const struct np_exec *exec,
-                      struct np_histogram *histogram, struct np_error *err);
+                      struct np_histogram *histogram, struct np_error *err) NP_MUST_USE;
 void np_histogram_done(struct np_histogram *histogram);
 
 /* The value at bin `position` (may be fractional; 0 is the centre of the first bin). */

@@ -71,6 +71,6 @@ void np_mesh_smooth_taubin(struct np_mesh *mesh, int n_rounds);
  * Cost: a few ms for 10242 vertices, and one pass over the mask.
  */
 int np_mesh_voxelise(const struct np_mesh *mesh, const struct np_exec *exec, struct np_mask *mask,
-                     struct np_error *err);
+                     struct np_error *err) NP_MUST_USE;
 
 #endif

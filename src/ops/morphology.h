@@ -24,7 +24,7 @@ enum np_distance_to { NP_DISTANCE_TO_ZERO, NP_DISTANCE_TO_ONE };
  * is undefined. Cost: about 15 ns per voxel and thread.
  */
 int np_distance_mm2(const struct np_mask *mask, enum np_distance_to to, const struct np_exec *exec,
-                    struct np_image *out, struct np_error *err);
+                    struct np_image *out, struct np_error *err) NP_MUST_USE;
 
 /*
  * In place, with a ball of `radius_mm` (inclusive):
@@ -37,13 +37,13 @@ int np_distance_mm2(const struct np_mask *mask, enum np_distance_to to, const st
  * leave the mask untouched; open and close may have done their first half.
  */
 int np_mask_dilate(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                   struct np_error *err);
+                   struct np_error *err) NP_MUST_USE;
 int np_mask_erode(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                  struct np_error *err);
+                  struct np_error *err) NP_MUST_USE;
 int np_mask_open(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                 struct np_error *err);
+                 struct np_error *err) NP_MUST_USE;
 int np_mask_close(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                  struct np_error *err);
+                  struct np_error *err) NP_MUST_USE;
 
 /*
  * In place: keep the component with the most voxels; of equal ones, the first in storage order. An
@@ -52,13 +52,13 @@ int np_mask_close(struct np_mask *mask, double radius_mm, const struct np_exec *
  * Returns 0, NP_ENOMEM (mask untouched).
  */
 int np_mask_keep_largest(struct np_mask *mask, enum np_connectivity connectivity,
-                         int64_t *n_components, struct np_error *err);
+                         int64_t *n_components, struct np_error *err) NP_MUST_USE;
 
 /*
  * In place: fill holes, which are zeros without a path across faces to the grid's border. Returns
  * 0, NP_ENOMEM (mask untouched).
  */
-int np_mask_fill_holes(struct np_mask *mask, struct np_error *err);
+int np_mask_fill_holes(struct np_mask *mask, struct np_error *err) NP_MUST_USE;
 
 /* The share of the grid's border (its outermost voxels) that the mask covers. */
 double np_mask_border_share(const struct np_mask *mask);

@@ -54,7 +54,8 @@ struct np_n4_report {
  */
 int np_n4_fit(const struct np_image *in, const struct np_mask *mask,
               const struct np_n4_options *options, const struct np_exec *exec,
-              struct np_bspline_field **field, struct np_n4_report *report, struct np_error *err);
+              struct np_bspline_field **field, struct np_n4_report *report,
+              struct np_error *err) NP_MUST_USE;
 
 /*
  * The same, with the field evaluated at every voxel; this costs 1 ns a voxel.
@@ -62,6 +63,7 @@ int np_n4_fit(const struct np_image *in, const struct np_mask *mask,
  */
 int np_n4_estimate(const struct np_image *in, const struct np_mask *mask,
                    const struct np_n4_options *options, const struct np_exec *exec,
-                   struct np_image *log_field, struct np_n4_report *report, struct np_error *err);
+                   struct np_image *log_field, struct np_n4_report *report,
+                   struct np_error *err) NP_MUST_USE;
 
 #endif

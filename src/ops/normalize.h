@@ -26,7 +26,7 @@ struct np_normalization {
 /* Mean and standard deviation in the mask. */
 int np_normalize_zscore(const struct np_image *image, const struct np_mask *mask,
                         const struct np_exec *exec, struct np_normalization *found,
-                        struct np_error *err);
+                        struct np_error *err) NP_MUST_USE;
 
 /*
  * The 1 % quantile becomes 0, the 99 % quantile 1. Both are quantiles of the brain after smoothing
@@ -35,7 +35,7 @@ int np_normalize_zscore(const struct np_image *image, const struct np_mask *mask
  */
 int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
                             const struct np_exec *exec, struct np_normalization *found,
-                            struct np_error *err);
+                            struct np_error *err) NP_MUST_USE;
 
 /*
  * White stripe: mean and standard deviation of the voxels within 5 percentiles of the peak.
@@ -44,7 +44,7 @@ int np_normalize_percentile(const struct np_image *image, const struct np_mask *
  */
 int np_normalize_whitestripe(const struct np_image *image, const struct np_mask *mask,
                              enum np_white_peak peak, const struct np_exec *exec,
-                             struct np_normalization *found, struct np_error *err);
+                             struct np_normalization *found, struct np_error *err) NP_MUST_USE;
 
 /* out = (in - offset) / scale in the mask, 0 outside; all on one grid; `out` may be `in`. */
 void np_normalize_apply(const struct np_image *in, const struct np_mask *mask,

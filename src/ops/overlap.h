@@ -22,6 +22,6 @@ struct np_overlap {
  */
 int np_overlap_measure(const struct np_mask *mask, const struct np_mask *reference,
                        const struct np_exec *exec, struct np_overlap *overlap,
-                       struct np_error *err);
+                       struct np_error *err) NP_MUST_USE;
 
 #endif

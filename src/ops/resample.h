@@ -26,10 +26,11 @@ struct np_grid np_grid_crop(const struct np_grid *grid, const int64_t from[3], c
  * Returns 0, NP_EGEOMETRY (axes not parallel), NP_ENOMEM, NP_ECANCELED.
  */
 int np_resample(const struct np_image *in, const struct np_grid *grid, const struct np_exec *exec,
-                struct np_image **out, struct np_error *err);
+                struct np_image **out, struct np_error *err) NP_MUST_USE;
 
 /* The same for a mask: resampled as 0 and 1, then thresholded at one half (one half is inside). */
 int np_resample_mask(const struct np_mask *in, const struct np_grid *grid,
-                     const struct np_exec *exec, struct np_mask **out, struct np_error *err);
+                     const struct np_exec *exec, struct np_mask **out,
+                     struct np_error *err) NP_MUST_USE;
 
 #endif

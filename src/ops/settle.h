@@ -33,6 +33,6 @@ struct np_settle_options {
  */
 int np_surface_settle(struct np_mesh *mesh, const struct np_image *image,
                       const struct np_settle_options *options, const struct np_exec *exec,
-                      struct np_error *err);
+                      struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -15,6 +15,6 @@
  * is undefined.
  */
 int np_smooth_gaussian(const struct np_image *in, double fwhm_mm, const struct np_exec *exec,
-                       struct np_image *out, struct np_error *err);
+                       struct np_image *out, struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -26,13 +26,13 @@ struct np_stripped_report {
  */
 int np_stripped_detect(const struct np_image *image, const struct np_exec *exec,
                        struct np_mask **brain, struct np_stripped_report *report,
-                       struct np_error *err);
+                       struct np_error *err) NP_MUST_USE;
 
 /*
  * The support: the largest connected part of the voxels above the background, holes filled, of any
  * shape. Returns 0, NP_EMETHOD (nothing but background), NP_ENOMEM, NP_ECANCELED.
  */
 int np_support_mask(const struct np_image *image, const struct np_exec *exec,
-                    struct np_mask **support, struct np_error *err);
+                    struct np_mask **support, struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -33,6 +33,6 @@ struct np_surface_forces {
  */
 int np_surface_evolve(struct np_mesh *mesh, const struct np_image *image,
                       const struct np_surface_forces *forces, int n_iterations,
-                      const struct np_exec *exec, struct np_error *err);
+                      const struct np_exec *exec, struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -51,7 +51,7 @@ bool np_otlp_line_signal(const char *line, size_t n, enum np_otlp_signal *signal
  * NP_ENOMEM; nothing was added then.
  */
 int np_otlp_batch_add_line(struct np_otlp_batch *batch, const char *line, size_t n,
-                           enum np_otlp_line *result);
+                           enum np_otlp_line *result) NP_MUST_USE;
 
 /* Items so far: spans, log records or metrics. */
 size_t np_otlp_batch_count(const struct np_otlp_batch *batch);
@@ -65,7 +65,7 @@ size_t np_otlp_batch_bytes(const struct np_otlp_batch *batch);
 /* Append one request with items [first, first + n) to `out`. Returns 0, NP_ENOMEM, NP_EVALUE (more
  * than out->most); `out` then holds what it held before. */
 int np_otlp_batch_encode(const struct np_otlp_batch *batch, size_t first, size_t n,
-                         struct np_otlp_buffer *out);
+                         struct np_otlp_buffer *out) NP_MUST_USE;
 
 /* Remove the items. Memory and known resources are kept. */
 void np_otlp_batch_clear(struct np_otlp_batch *batch);

@@ -28,17 +28,18 @@ struct np_otlp_source {
 
 /* `span`: `n` pointers to spans, ended. */
 int np_otlp_encode_spans(const struct np_otlp_format *format, const struct np_otlp_source *source,
-                         const struct np_span *const *span, size_t n, struct np_otlp_buffer *out);
+                         const struct np_span *const *span, size_t n,
+                         struct np_otlp_buffer *out) NP_MUST_USE;
 
 /* An attribute "event.name" (a string) becomes the record's eventName. */
 int np_otlp_encode_logs(const struct np_otlp_format *format, const struct np_otlp_source *source,
                         const struct np_log_record *const *record, size_t n,
-                        struct np_otlp_buffer *out);
+                        struct np_otlp_buffer *out) NP_MUST_USE;
 
 /* Points of one metric must be neighbours, as np_trace_collect gives them. */
 int np_otlp_encode_metrics(const struct np_otlp_format *format, const struct np_otlp_source *source,
                            const struct np_metric_point *point, size_t n,
-                           struct np_otlp_buffer *out);
+                           struct np_otlp_buffer *out) NP_MUST_USE;
 
 /*
  * A request that grows by one span or log record at a time: begun, given its items, ended. What it

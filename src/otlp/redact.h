@@ -35,7 +35,7 @@ struct np_otlp_redactor;
  * On failure `*redactor` is untouched.
  */
 int np_otlp_redactor_open(enum np_naming naming, const char *folder,
-                          struct np_otlp_redactor **redactor, struct np_error *err);
+                          struct np_otlp_redactor **redactor, struct np_error *err) NP_MUST_USE;
 
 /* With a key of one's own. */
 struct np_otlp_redactor *np_otlp_redactor_new(const void *key, size_t n_bytes);

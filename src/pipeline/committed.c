@@ -59,7 +59,8 @@ static void write_records(struct np_active *active)
         return;
     np_failure_set(&record->failure, &err, NULL);
     np_active_log(active, NP_ERROR_LEVEL, err.text);
-    np_record_write(active->job->place.status, record, NULL);
+    /* The failure is logged already; this second attempt only adds it to the record. */
+    NP_IGNORE(np_record_write(active->job->place.status, record, NULL));
 }
 
 static void settle_span(struct np_active *active)

@@ -10,6 +10,6 @@
  * the state afterwards. Returns 0, NP_ENOINPUT, NP_ECREATE, NP_ESPACE, NP_EIO.
  */
 int np_group_run(const char *output_dir, struct np_survey *survey, struct np_strings *closed,
-                 struct np_error *err);
+                 struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -14,6 +14,6 @@
  * planned.
  */
 int np_active_open(struct np_active *active, struct np_run *run, const struct np_job *job,
-                   const struct np_span *run_span, struct np_error *err);
+                   const struct np_span *run_span, struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -31,7 +31,8 @@ struct np_plan {
  * a file too large is refused by itself; NP_ESPACE (disk or inodes do not suffice: says how much is
  * needed and free).
  */
-int np_plan_make(const struct np_config *config, struct np_plan **plan, struct np_error *err);
+int np_plan_make(const struct np_config *config, struct np_plan **plan,
+                 struct np_error *err) NP_MUST_USE;
 void np_plan_freep(struct np_plan **plan);
 
 /* How complete a job is now, as np_complete_check. */

@@ -17,6 +17,6 @@
  */
 int np_publish(const struct np_config *config, const char *root, const struct np_job_file *file,
                struct np_work *work, const struct np_exec *exec, struct np_file_record *record,
-               struct np_error *err);
+               struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -48,7 +48,7 @@ void np_run_id(char id[40]);
 
 /* Make OUTPUT_DIR and the files that describe it as a dataset. Returns 0, NP_ECREATE, NP_ESPACE,
  * NP_EIO, NP_ECONFIG. */
-int np_run_prepare(const struct np_run *run, struct np_error *err);
+int np_run_prepare(const struct np_run *run, struct np_error *err) NP_MUST_USE;
 
 /*
  * Run the plan's jobs; set run->results and run->exit_status. Failures of sessions are in their

@@ -99,7 +99,8 @@ void np_active_heartbeat(struct np_active *active)
         return;
     active->record.heartbeat_ns = np_clock_unix_ns();
     active->record.wall_s = (double)(np_clock_mono_ns() - active->start_ns) * 1e-9;
-    np_record_refresh(active->job->place.status, &active->record, NULL);
+    /* A failure here is not the end: the final write decides. */
+    NP_IGNORE(np_record_refresh(active->job->place.status, &active->record, NULL));
 }
 
 void np_active_fail(struct np_active *active, const struct np_error *why)

@@ -24,7 +24,8 @@ void np_working_init(struct np_working *working);
 void np_working_done(struct np_working *working);
 
 /* Start the worker of an open session. Returns 0, NP_EBUSY (no process: the session stays open). */
-int np_active_work(struct np_active *active, const struct np_span *run_span, struct np_error *err);
+int np_active_work(struct np_active *active, const struct np_span *run_span,
+                   struct np_error *err) NP_MUST_USE;
 
 /* Read the worker's reports; false after it has closed its end. */
 bool np_active_read(struct np_active *active);

@@ -21,7 +21,7 @@ struct np_description {
  * has a dataset_description.json of another kind of dataset (a raw one, or another tool's), which
  * is never changed.
  */
-int np_description_write(const struct np_description *what, struct np_error *err);
+int np_description_write(const struct np_description *what, struct np_error *err) NP_MUST_USE;
 
 /* "bids:NAME:" for the source dataset: the first --dataset-link, else "raw"; the caller frees. */
 char *np_description_source_prefix(const struct np_strings *links);

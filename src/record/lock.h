@@ -25,7 +25,7 @@ struct np_lock {
  *   - it is of another place, and its time stamp is older than NP_LOCK_STALE_S.
  * Returns 0, NP_EBUSY (names the holder and the time), NP_ECREATE, NP_ESPACE.
  */
-int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err);
+int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err) NP_MUST_USE;
 
 /* Renew the time stamp, so that other hosts see that the lock is held. */
 void np_lock_touch(const struct np_lock *lock);

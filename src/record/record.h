@@ -177,17 +177,20 @@ char *np_file_record_format(const struct np_file_record *file);
 /* Returns 0, NP_ECONFIG (not JSON, another schema, more entries than a session can have; older
  * schema versions are read). On failure `record` is empty. */
 int np_record_parse(const char *text, const char *path, struct np_session_record *record,
-                    struct np_error *err);
-int np_file_record_parse(const char *text, struct np_file_record *file, struct np_error *err);
+                    struct np_error *err) NP_MUST_USE;
+int np_file_record_parse(const char *text, struct np_file_record *file,
+                         struct np_error *err) NP_MUST_USE;
 
 /* Read a file (at most 16 MiB). Returns 0, NP_ENOINPUT, NP_EIO, NP_ECONFIG. */
-int np_record_read(const char *path, struct np_session_record *record, struct np_error *err);
+int np_record_read(const char *path, struct np_session_record *record,
+                   struct np_error *err) NP_MUST_USE;
 
 /* Write a record that is updated again soon: atomically, not synced. */
 int np_record_refresh(const char *path, const struct np_session_record *record,
-                      struct np_error *err);
+                      struct np_error *err) NP_MUST_USE;
 
 /* Write atomically, synced. */
-int np_record_write(const char *path, const struct np_session_record *record, struct np_error *err);
+int np_record_write(const char *path, const struct np_session_record *record,
+                    struct np_error *err) NP_MUST_USE;
 
 #endif

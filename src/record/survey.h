@@ -31,7 +31,8 @@ struct np_survey {
 
 /* Reads all records below logs/; links to folders are not followed. Returns 0, NP_ENOINPUT (no
  * such folder, or no logs/ in it: names what was expected). */
-int np_survey_read(const char *output_dir, struct np_survey *survey, struct np_error *err);
+int np_survey_read(const char *output_dir, struct np_survey *survey,
+                   struct np_error *err) NP_MUST_USE;
 void np_survey_done(struct np_survey *survey);
 
 /* RUNNING becomes LOST when the process has ended (same host) or its heartbeat is too old. */

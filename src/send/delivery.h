@@ -45,7 +45,7 @@ struct np_send_delivery;
  */
 int np_send_delivery_open(const char *record_path, struct np_send_exporters *exporters,
                           const struct np_send_delivery_options *options,
-                          struct np_send_delivery **delivery, struct np_error *err);
+                          struct np_send_delivery **delivery, struct np_error *err) NP_MUST_USE;
 void np_send_delivery_freep(struct np_send_delivery **delivery);
 
 /* The run has ended: the record does not grow any more. */

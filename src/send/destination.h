@@ -42,13 +42,13 @@ void np_send_destination_done(struct np_send_destination *destination);
  */
 int np_send_destination_resolve(const char *endpoint, enum np_send_endpoint_kind kind, int protocol,
                                 bool is_insecure, struct np_send_destination *out,
-                                struct np_error *err);
+                                struct np_error *err) NP_MUST_USE;
 
 /*
  * Add the headers of "key=value,…", whose values are percent-encoded, as "name: value" with the
  * name in small letters. Returns how many pairs are unusable and were left out: those without a
  * name, with characters that a header cannot have, or with a header that the protocol itself sets.
  */
-int np_send_headers_parse(const char *list, struct np_strings *out);
+int np_send_headers_parse(const char *list, struct np_strings *out) NP_MUST_USE;
 
 #endif

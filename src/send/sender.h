@@ -39,7 +39,7 @@ struct np_send_sender_health {
  * failure `*sender` is untouched.
  */
 int np_send_sender_start(const struct np_send_sender_options *options,
-                         struct np_send_sender **sender, struct np_error *err);
+                         struct np_send_sender **sender, struct np_error *err) NP_MUST_USE;
 
 void np_send_sender_look(const struct np_send_sender *sender, struct np_send_sender_health *health);
 

@@ -46,7 +46,7 @@ struct np_send_transport;
  * untouched.
  */
 int np_send_transport_open(const struct np_send_destination *destination,
-                           struct np_send_transport **transport, struct np_error *err);
+                           struct np_send_transport **transport, struct np_error *err) NP_MUST_USE;
 void np_send_transport_freep(struct np_send_transport **transport);
 
 /*

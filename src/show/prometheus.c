@@ -261,11 +261,10 @@ static void write_file(void *self, const struct np_metric_point *point, size_t n
     struct np_error err = {0};
 
     np_show_prometheus_text(point, n_points, NULL, file->redactor, &text);
-    if (text.failed)
-        np_error_set(&err, text.failed, "'%s': no memory to write metrics", file->path);
-    else
-        np_file_replace(file->path, text.bytes, text.length, &err);
-    if (err.code < 0 && file->trouble.code == 0)
+    int code = text.failed
+                   ? np_error_set(&err, text.failed, "'%s': no memory to write metrics", file->path)
+                   : np_file_replace(file->path, text.bytes, text.length, &err);
+    if (code < 0 && file->trouble.code == 0)
         file->trouble = err;
 }
 

@@ -39,7 +39,7 @@ void np_show_prometheus_text(const struct np_metric_point *point, size_t n_point
  * NP_ENOMEM; `sink` is then untouched.
  */
 int np_show_textfile_open(const char *path, const struct np_otlp_redactor *redactor,
-                          struct np_trace_sink *sink, struct np_error *err);
+                          struct np_trace_sink *sink, struct np_error *err) NP_MUST_USE;
 
 /* True once, after the first failure to write: `what` then holds a sentence for the user. */
 bool np_show_textfile_trouble(const struct np_trace_sink *sink, struct np_error *what);

@@ -19,7 +19,7 @@ struct np_show_pull;
  * such host), NP_EIO. On failure `*pull` is untouched.
  */
 int np_show_pull_start(const char *host, int port, struct np_show_pull **pull,
-                       struct np_error *err);
+                       struct np_error *err) NP_MUST_USE;
 
 /* The port at which the page server listens. */
 int np_show_pull_port(const struct np_show_pull *pull);

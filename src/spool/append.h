@@ -16,10 +16,10 @@
  * it is set. Returns 0, NP_ESPACE, NP_EIO.
  */
 int np_spool_append(int fd, const char *path, const char *bytes, size_t n_bytes, bool *is_torn,
-                    size_t *n_whole, struct np_error *err);
+                    size_t *n_whole, struct np_error *err) NP_MUST_USE;
 
 /* Set `*is_torn` to whether the file ends inside a line; false for an empty file and for a
  * device. Returns 0, NP_EIO. */
-int np_spool_ends_torn(int fd, const char *path, bool *is_torn, struct np_error *err);
+int np_spool_ends_torn(int fd, const char *path, bool *is_torn, struct np_error *err) NP_MUST_USE;
 
 #endif

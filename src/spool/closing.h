@@ -29,6 +29,6 @@ struct np_spool_closing {
  * file, not writable), NP_EIO, NP_ESPACE, NP_ENOMEM.
  */
 int np_spool_record_close_open_spans(const char *path, struct np_spool_closing *report,
-                                     struct np_error *err);
+                                     struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -54,12 +54,12 @@ struct np_spool_ledger;
  * NP_ESPACE, NP_EIO, NP_ENOMEM. On failure `*ledger` is untouched.
  */
 int np_spool_ledger_open(const char *record_path, struct np_spool_ledger **ledger,
-                         struct np_error *err);
+                         struct np_error *err) NP_MUST_USE;
 
 /* The same for reading: nothing is created, locked or written, and notes are only kept in
  * memory. An absent ledger counts as empty. */
 int np_spool_ledger_read(const char *record_path, struct np_spool_ledger **ledger,
-                         struct np_error *err);
+                         struct np_error *err) NP_MUST_USE;
 void np_spool_ledger_freep(struct np_spool_ledger **ledger);
 
 /*
@@ -68,7 +68,7 @@ void np_spool_ledger_freep(struct np_spool_ledger **ledger);
  * NP_ENOMEM.
  */
 int np_spool_ledger_note(struct np_spool_ledger *ledger, const struct np_spool_entry *entry,
-                         struct np_error *err);
+                         struct np_error *err) NP_MUST_USE;
 
 /* The bytes that count as done for a destination. */
 enum np_spool_scope {

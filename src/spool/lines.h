@@ -23,7 +23,7 @@ struct np_spool_lines {
 };
 
 /* Read `fd` from where it stands, which counts as offset 0. Returns 0, NP_ENOMEM. */
-int np_spool_lines_open(struct np_spool_lines *lines, int fd, struct np_error *err);
+int np_spool_lines_open(struct np_spool_lines *lines, int fd, struct np_error *err) NP_MUST_USE;
 
 /*
  * Return the next line that is not empty, without its line feed. `*line` is borrowed until the next
@@ -31,7 +31,7 @@ int np_spool_lines_open(struct np_spool_lines *lines, int fd, struct np_error *e
  * end, NP_EIO.
  */
 int np_spool_lines_next(struct np_spool_lines *lines, const char **line, size_t *length,
-                        struct np_error *err);
+                        struct np_error *err) NP_MUST_USE;
 
 /* Return the last line once more with the next call, and read what a writer has appended
  * meanwhile. */

@@ -16,7 +16,7 @@ enum np_spool_state {
 };
 
 /* Returns 0, NP_ECREATE, NP_ESPACE. */
-int np_spool_pending_mark(const char *record_path, struct np_error *err);
+int np_spool_pending_mark(const char *record_path, struct np_error *err) NP_MUST_USE;
 void np_spool_pending_clear(const char *record_path);
 bool np_spool_pending_is_marked(const char *record_path);
 
@@ -40,7 +40,7 @@ bool np_spool_pending_is_growing(const char *record_path);
  * minutes. Returns 0, NP_ENOINPUT, NP_EIO, NP_ESPACE, NP_ENOMEM.
  */
 int np_spool_pending_settle(const char *record_path, enum np_spool_state *life,
-                            struct np_error *err);
+                            struct np_error *err) NP_MUST_USE;
 
 /* How participants are to be named according to the resource of the record's first line; by
  * label when it says nothing. */

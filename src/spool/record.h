@@ -49,7 +49,7 @@ struct np_spool_health {
  */
 int np_spool_record_open(const char *path, const struct np_attrs *resource,
                          const struct np_instrumentation *scope, struct np_trace_sink *sink,
-                         struct np_error *err);
+                         struct np_error *err) NP_MUST_USE;
 
 /* Let at most `most` items share a line (0 = the default), because a line is never split between
  * requests. Call it before anything is observed. */

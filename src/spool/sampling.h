@@ -26,7 +26,8 @@ struct np_spool_sampling {
  * last decision of a trace counts. At most a million traces are followed. Returns 0, NP_EIO,
  * NP_ENOMEM.
  */
-int np_spool_sampling_read(struct np_spool_sampling *sampling, int fd, struct np_error *err);
+int np_spool_sampling_read(struct np_spool_sampling *sampling, int fd,
+                           struct np_error *err) NP_MUST_USE;
 
 enum np_spool_decision np_spool_sampling_of(const struct np_spool_sampling *sampling,
                                             const struct np_trace_id *trace_id);

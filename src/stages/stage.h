@@ -75,7 +75,7 @@ const struct np_recipe *np_recipe_find(const struct np_modality *modality);
 
 /* 0 when every stage's needs are given by earlier ones, and all that outputs are written from is
  * there after the last; NP_EINTERNAL names the first stage or output of which this is not true. */
-int np_recipe_check(const struct np_recipe *recipe, struct np_error *err);
+int np_recipe_check(const struct np_recipe *recipe, struct np_error *err) NP_MUST_USE;
 
 /* "load_file:1 validate_data:1 …": the method version of a recipe; the caller frees. */
 char *np_recipe_version(const struct np_recipe *recipe);

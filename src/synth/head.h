@@ -104,7 +104,8 @@ struct np_synth_head {
 void np_synth_head_done(struct np_synth_head *head);
 
 /* The multiplicative field, exp(log_bias); owned by the caller. Returns 0, NP_ENOMEM. */
-int np_synth_bias(const struct np_synth_head *head, struct np_image **bias, struct np_error *err);
+int np_synth_bias(const struct np_synth_head *head, struct np_image **bias,
+                  struct np_error *err) NP_MUST_USE;
 
 /* Noise-free, unbiased intensity of white matter. */
 double np_synth_white(enum np_synth_contrast contrast);
@@ -120,6 +121,6 @@ double np_synth_white(enum np_synth_contrast contrast);
  * Returns 0, NP_EUSAGE (names the option that is out of range), NP_ENOMEM, NP_ECANCELED.
  */
 int np_synth_head(const struct np_synth_options *options, const struct np_exec *exec,
-                  struct np_synth_head *out, struct np_error *err);
+                  struct np_synth_head *out, struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -32,7 +32,8 @@ struct np_lattice np_lattice_cover(const double low_mm[3], const double high_mm[
  * peak there. Returns 0, NP_ENOMEM, NP_ECANCELED.
  */
 int np_lattice_fill(struct np_lattice *lattice, const struct np_anatomy *anatomy,
-                    double bias_percent, const struct np_exec *exec, struct np_error *err);
+                    double bias_percent, const struct np_exec *exec,
+                    struct np_error *err) NP_MUST_USE;
 void np_lattice_done(struct np_lattice *lattice);
 
 /*
@@ -41,7 +42,7 @@ void np_lattice_done(struct np_lattice *lattice);
  */
 int np_lattice_axis_make(const struct np_lattice *lattice, int axis, double first_mm,
                          double step_mm, int64_t n, struct np_lattice_axis *out,
-                         struct np_error *err);
+                         struct np_error *err) NP_MUST_USE;
 void np_lattice_axis_done(struct np_lattice_axis *axis);
 
 /* Interpolate in three steps: out[ny][nx][fields] at one z position, out[nx][fields] at one y of

@@ -56,7 +56,8 @@ static long long peak_kib(void)
     NP_AUTO(np_str_done) struct np_str text = {0};
     long long kib = -1;
 
-    np_file_read("/proc/self/status", 1 << 16, &text, NULL);
+    if (np_file_read("/proc/self/status", 1 << 16, &text, NULL) < 0)
+        abort();
     const char *line = strstr(np_str_text(&text), "VmHWM:");
     return line && sscanf(line, "VmHWM: %lld", &kib) == 1 ? kib : -1;
 }

@@ -108,8 +108,7 @@ static pid_t leave_orphan(const char *path)
 
     if (pid == 0) {
         struct np_atomic_file file;
-        np_atomic_open(&file, path, NULL);
-        _exit(0);
+        _exit(np_atomic_open(&file, path, NULL) == 0 ? 0 : 1);
     }
     waitpid(pid, NULL, 0);
     return pid;

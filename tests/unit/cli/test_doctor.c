@@ -34,10 +34,10 @@ static char *make_dataset(const char *name)
     NP_AUTO(np_freep) char *image = np_path_join(anat, "sub-01_T1w.nii.gz");
     NP_AUTO(np_freep) char *description = np_path_join(root, "dataset_description.json");
 
-    np_directory_make(anat, NULL);
-    np_file_write_atomic(image, "x", 1, NULL);
+    ok_int(np_directory_make(anat, NULL), 0);
+    ok_int(np_file_write_atomic(image, "x", 1, NULL), 0);
     static const char TEXT[] = "{\"Name\": \"x\", \"BIDSVersion\": \"1.9.0\"}\n";
-    np_file_write_atomic(description, TEXT, sizeof(TEXT) - 1, NULL);
+    ok_int(np_file_write_atomic(description, TEXT, sizeof(TEXT) - 1, NULL), 0);
     return root;
 }
 
@@ -92,7 +92,7 @@ TEST(an_output_below_a_file_or_in_a_folder_that_takes_nothing_fails)
     NP_AUTO(np_freep) char *text_2 = NULL;
     char proc[] = "/proc/neuro-preprocess-out"; /* refuses even root */
 
-    np_file_write_atomic(file, "x", 1, NULL);
+    ok_int(np_file_write_atomic(file, "x", 1, NULL), 0);
     ok_int(visit(NULL, output, &text_1), 73);
     ok_contains(text_1, "is not a folder");
     ok_int(visit(NULL, proc, &text_2), 73);

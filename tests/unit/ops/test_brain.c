@@ -110,7 +110,7 @@ static double dice_of(const struct head *head, enum np_contrast contrast, double
     ok_int(np_brain_extract(head->image, &options, &exec, &mask, report, &err), 0);
     ok_str(err.text, "");
     if (mask)
-        np_overlap_measure(mask, head->truth, NULL, &overlap, NULL);
+        ok_int(np_overlap_measure(mask, head->truth, NULL, &overlap, NULL), 0);
     return overlap.dice;
 }
 

@@ -500,13 +500,13 @@ static void write_samples(FILE *file)
     np_attrs_double(&span->attrs, "minus infinity", -INFINITY);
     np_attrs_string(&record.attrs, NP_KEY_EVENT_NAME, "some.event");
     np_attrs_bool(&record.attrs, NP_KEY_NEURO_INJECTED, true);
-    np_otlp_encode_spans(&np_otlp_json, &source, &one, 1, &line);
+    ok_int(np_otlp_encode_spans(&np_otlp_json, &source, &one, 1, &line), 0);
     write_line(file, &line);
     np_otlp_buffer_cut(&line, 0);
     request_of_start(&source, span, &line);
     write_line(file, &line);
     np_otlp_buffer_cut(&line, 0);
-    np_otlp_encode_logs(&np_otlp_json, &source, &log, 1, &line);
+    ok_int(np_otlp_encode_logs(&np_otlp_json, &source, &log, 1, &line), 0);
     write_line(file, &line);
     np_otlp_buffer_cut(&line, 0);
     measure(span, &line);

@@ -202,7 +202,7 @@ static void observe(const struct sample *sample, struct np_otlp_buffer *line)
     np_error_set(&err, NP_EHEADER, "'%s': expected 348, found 0; sub-%s/ses-%s is left out",
                  sample->path, sample->label, sample->session);
     np_span_fail(span, &err);
-    np_otlp_encode_spans(&np_otlp_json, &source, &one, 1, line);
+    ok_int(np_otlp_encode_spans(&np_otlp_json, &source, &one, 1, line), 0);
 }
 
 /* The request that is sent of it, as JSON. */

@@ -54,8 +54,7 @@ static size_t count_files(const struct made *made)
     NP_AUTO(np_freep) char *folder = output_path(made, "");
     NP_AUTO(np_strings_done) struct np_strings names = {0};
 
-    np_directory_list(folder, &names, NULL);
-    return names.n;
+    return np_directory_list(folder, &names, NULL) == 0 ? names.n : 0; /* there may be none */
 }
 
 static void check_output(const struct made *made, const struct np_output_record *output)

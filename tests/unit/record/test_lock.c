@@ -18,7 +18,7 @@ static char *path_of(const char *name)
 
 static void write_lock(const char *path, const char *text)
 {
-    np_file_write_atomic(path, text, strlen(text), NULL);
+    ok_int(np_file_write_atomic(path, text, strlen(text), NULL), 0);
 }
 
 TEST(a_second_process_gets_an_error_that_names_the_holder)
@@ -55,8 +55,7 @@ TEST(a_dead_owners_lock_is_taken_over)
     pid_t pid = fork();
 
     if (pid == 0) {
-        np_lock_take(&lock, path, NULL);
-        _exit(0);
+        _exit(np_lock_take(&lock, path, NULL) == 0 ? 0 : 1);
     }
     waitpid(pid, NULL, 0);
     ok(np_path_exists(path));

@@ -195,7 +195,7 @@ static void put(const char *name, enum np_state state)
     record.state = state;
     if (state == NP_STATE_SUCCESS)
         np_failure_done(&record.failure);
-    np_directory_make(folder, NULL);
+    ok_int(np_directory_make(folder, NULL), 0);
     ok_int(np_record_write(path, &record, NULL), 0);
 }
 

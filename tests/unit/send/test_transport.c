@@ -53,7 +53,7 @@ static struct np_send_transport *open_to(int port, const char *path, enum np_otl
     struct np_send_transport *transport = NULL;
     struct np_error err = {0};
 
-    np_send_headers_parse("x-key=value,authorization=Bearer%20t", &to.headers);
+    ok_int(np_send_headers_parse("x-key=value,authorization=Bearer%20t", &to.headers), 0);
     ok_int(np_send_destination_resolve(url, NP_SEND_ENDPOINT_SIGNAL, protocol, true, &to, &err), 0);
     ok_int(np_send_transport_open(&to, &transport, &err), 0);
     ok_str(err.text, "");
@@ -473,7 +473,7 @@ static struct np_send_transport *open_grpc(enum np_otlp_signal signal, int port)
     struct np_send_transport *transport = NULL;
     struct np_error err = {0};
 
-    np_send_headers_parse("X-Key=value", &to.headers);
+    ok_int(np_send_headers_parse("X-Key=value", &to.headers), 0);
     ok_int(
         np_send_destination_resolve(url, NP_SEND_ENDPOINT_GENERIC, NP_OTLP_GRPC, true, &to, &err),
         0);
@@ -593,7 +593,8 @@ static struct np_send_transport *open_tls(int port, const char *folder, int prot
     struct np_send_destination to = {.compression = NP_SEND_GZIP};
     struct np_send_transport *transport = NULL;
 
-    np_send_destination_resolve(url, NP_SEND_ENDPOINT_SIGNAL, protocol, false, &to, NULL);
+    ok_int(np_send_destination_resolve(url, NP_SEND_ENDPOINT_SIGNAL, protocol, false, &to, NULL),
+           0);
     to.ca_certificate = has_ca ? np_xasprintf("%s/ca.pem", folder) : NULL;
     to.client_certificate = has_client ? np_xasprintf("%s/client.pem", folder) : NULL;
     to.client_key = has_client ? np_xasprintf("%s/client.key", folder) : NULL;

@@ -44,7 +44,7 @@ static inline char *fresh_record(const char *name)
 {
     NP_AUTO(np_freep) char *folder = np_xasprintf("%s/%s", tap_directory(), name);
 
-    np_directory_make(folder, NULL);
+    ok_int(np_directory_make(folder, NULL), 0);
     return np_xasprintf("%s/20260101T000000Z_%s.otlp.jsonl", folder, name);
 }
 

@@ -199,7 +199,7 @@ static struct np_str bodies(const char *path)
     struct np_str out = {0};
     static const char mark[] = "\"body\":{\"stringValue\":\"";
 
-    np_file_read(path, 1 << 24, &content, NULL);
+    ok_int(np_file_read(path, 1 << 24, &content, NULL), 0);
     for (const char *at = np_str_text(&content); (at = strstr(at, mark));) {
         at += sizeof(mark) - 1;
         np_str_addf(&out, "%.*s ", (int)strcspn(at, " \""), at);

@@ -94,7 +94,7 @@ static double error_sd(const struct np_work *work, const struct np_image *field)
 
     for (size_t i = 0; i < np_grid_voxels(&error->grid); i++)
         error->voxel[i] -= (float)truth(i);
-    np_image_moments(error, work->brain, NULL, &moments, NULL);
+    ok_int(np_image_moments(error, work->brain, NULL, &moments, NULL), 0);
     return moments.sd;
 }
 
