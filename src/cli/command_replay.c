@@ -23,6 +23,7 @@
 #include "record/place.h"
 #include "send/connections.h"
 #include "send/delivery.h"
+#include "send/exporter.h"
 #include "spool/pending.h"
 #include "spool/record.h"
 
