@@ -421,10 +421,11 @@ static int64_t sessions_bytes(const struct np_plan *plan)
 static void refuse_too_large(const struct np_plan *plan, struct np_job_file *file,
                              const int64_t n[3])
 {
+    long long need_mib = file->need.memory_bytes >> 20, run_mib = NP_ESTIMATE_RUN_BYTES >> 20;
+
     np_error_set(&file->too_large, NP_ENOMEM,
                  "'%s': %lld × %lld × %lld voxels need about %lld MiB, allowed are %lld MiB",
-                 file->path, (long long)n[0], (long long)n[1], (long long)n[2],
-                 (long long)((file->need.memory_bytes >> 20) + (NP_ESTIMATE_RUN_BYTES >> 20)),
+                 file->path, (long long)n[0], (long long)n[1], (long long)n[2], need_mib + run_mib,
                  (long long)(plan->memory_bytes >> 20));
     file->need = (struct np_need){.memory_bytes = file->need.memory_bytes};
 }
