@@ -27,6 +27,7 @@ BEGIN {
     split($0, at, ":"); file = at[1]; where = at[1] ":" at[2]
     split(file, part, "/"); room = part[2]
     if (!(room in known)) complain(where ": room " room " is not in " rules)
+    from = part[2] "/" part[3]
     target = $0; sub(/^[^:]*:[^:]*:[^"<]*/, "", target); sub(/[">][^">]*$/, "", target)
     form = substr(target, 1, 1); target = substr(target, 2)
     if (form == "\"") {
@@ -37,7 +38,9 @@ BEGIN {
             complain(where ": " room " may not include " target)
         else if (to[1] != room && (to[1] in has_list) && !(target in is_public))
             complain(where ": " target " is not a public header of " to[1] " (" rules ")")
-        if (to[1] != room) is_used[target] = 1
+        if (to[1] != room || (from in is_public)) is_used[target] = 1
+        if ((from in is_public) && to[1] == room && !(target in is_public))
+            complain(where ": " from " is public and includes " target ", which is not (" rules ")")
     } else
         for (i = 1; i <= n_libraries; i++) {
             name = substr(library[i], 2, length(library[i]) - 2)
@@ -49,6 +52,6 @@ BEGIN {
 END {
     for (header in is_public)
         if (!(header in is_used))
-            complain(rules ": no other room includes " header ": it need not be public")
+            complain(rules ": neither another room nor a public header includes " header ": it need not be public")
     exit bad
 }'

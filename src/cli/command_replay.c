@@ -23,7 +23,6 @@
 #include "record/place.h"
 #include "send/connections.h"
 #include "send/delivery.h"
-#include "send/exporter.h"
 #include "spool/pending.h"
 #include "spool/record.h"
 
@@ -38,7 +37,7 @@ struct replay {
     const struct np_config *config;
     struct np_console console;
     struct np_observation observation; /* of which the settings count */
-    struct np_send_exporters exporters;
+    struct np_send_exporters *exporters;
     struct np_send_connections connections; /* unused in a dry run */
     struct np_strings records;
     int signals; /* readable once a signal asks the program to stop */
@@ -203,7 +202,7 @@ static int64_t n_exported(const struct replay *replay, int64_t n_items[NP_OTLP_N
     int64_t sum = 0;
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        n_items[i] = replay->exporters.exporter[i].tally.n_exported;
+        n_items[i] = np_send_exporters_tally(replay->exporters, (enum np_otlp_signal)i)->n_exported;
         sum += n_items[i];
     }
     return sum;
@@ -213,18 +212,21 @@ static int64_t n_lost(const struct replay *replay)
 {
     int64_t sum = 0;
 
-    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        sum += replay->exporters.exporter[i].tally.n_dropped +
-               replay->exporters.exporter[i].tally.n_rejected;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        const struct np_send_tally *tally =
+            np_send_exporters_tally(replay->exporters, (enum np_otlp_signal)i);
+        sum += tally->n_dropped + tally->n_rejected;
+    }
     return sum;
 }
 
 static const char *trouble(const struct replay *replay)
 {
-    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        if (replay->exporters.exporter[i].trouble[0])
-            return replay->exporters.exporter[i].trouble;
-    return "";
+    const char *text = "";
+
+    for (int i = 0; i < NP_OTLP_N_SIGNALS && !*text; i++)
+        text = np_send_exporters_trouble(replay->exporters, (enum np_otlp_signal)i);
+    return text;
 }
 
 static void tell_progress(struct replay *replay)
@@ -244,7 +246,7 @@ static void tell_progress(struct replay *replay)
 static int64_t patience_ns(const struct replay *replay)
 {
     double patience_s = replay->observation.settings.deadline_s;
-    bool is_busy = np_send_exporters_are_up(&replay->exporters);
+    bool is_busy = np_send_exporters_are_up(replay->exporters);
 
     if (is_busy && patience_s < BUSY_PATIENCE_S)
         patience_s = BUSY_PATIENCE_S;
@@ -327,7 +329,7 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
     n_exported(replay, before);
     NP_TRY(settle(replay, path, &state, err));
     options.state = state;
-    int code = np_send_delivery_open(path, &replay->exporters, &options, &delivery, err);
+    int code = np_send_delivery_open(path, replay->exporters, &options, &delivery, err);
     if (code == NP_EBUSY) {
         np_console_say(&replay->console, 0, "%s: another process is sending it", path);
         *err = (struct np_error){0};
@@ -406,8 +408,8 @@ static int replay_run(struct replay *replay, struct np_error *err)
         replay->connections.cancel_fd = replay->connections.probe_cancel_fd = replay->signals;
         network = np_send_connections_network(&replay->connections);
     }
-    np_send_exporters_init(&replay->exporters, &replay->observation.settings, &network,
-                           (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
+    replay->exporters = np_send_exporters_new(&replay->observation.settings, &network,
+                                              (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
     replay->told_ns = replay->well_ns = np_clock_mono_ns();
     send_all(replay);
     np_send_connections_close(&replay->connections);
@@ -425,6 +427,7 @@ int np_command_replay(const struct np_config *config)
     np_command_warn(np_str_text(&warnings), &replay.console);
     int code = replay_run(&replay, &err);
     int status = code < 0 ? np_command_fail(&err) : report(&replay);
+    np_send_exporters_freep(&replay.exporters);
     np_observation_done(&replay.observation);
     np_strings_done(&replay.records);
     if (replay.signals >= 0)

@@ -59,14 +59,10 @@ static void settle_run(const struct np_send_settings *settings, struct np_run *r
 /* --metrics-textfile; `path` may be NULL. */
 static void open_textfile(struct np_observation *observation, const char *path, struct np_run *run)
 {
-    struct np_error err = {0};
-
     if (!path)
         return;
-    if (np_show_textfile_open(path, observation->redactor, &observation->textfile, &err) < 0)
-        np_console_say(run->console, 0, "warning: %s", err.text);
-    else
-        np_trace_add_sink(run->trace, observation->textfile);
+    np_show_textfile_open(path, observation->redactor, &observation->textfile);
+    np_trace_add_sink(run->trace, observation->textfile);
 }
 
 /* OTEL_*_EXPORTER=console: to standard output, as the specification says. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "otlp/format.h"
 #include "otlp/json.h"
 #include "otlp/protobuf.h"
 #include "otlp/translate.h"

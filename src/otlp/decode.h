@@ -5,7 +5,6 @@
 
 #include <jansson.h>
 
-#include "otlp/encode.h"
 #include "trace/trace.h"
 
 /* Add the attributes of a JSON list of KeyValue. Arrays and maps are skipped. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "otlp/format.h"
 #include "trace/names.h"
 
 enum { TEMPORALITY_DELTA = 1, TEMPORALITY_CUMULATIVE = 2 };

@@ -1,6 +1,6 @@
 /*
  * The one encoder of OTLP export requests: walks the model and names the fields; a format writes
- * them (otlp/writer.h). A request is an ExportTraceServiceRequest, an ExportLogsServiceRequest or
+ * them (otlp/format.h). A request is an ExportTraceServiceRequest, an ExportLogsServiceRequest or
  * an ExportMetricsServiceRequest, with one resource and one scope.
  *
  * Each function that returns a code appends to `out` and returns 0, NP_ENOMEM, or NP_EVALUE (it
@@ -10,6 +10,7 @@
 #ifndef NP_OTLP_ENCODE_H
 #define NP_OTLP_ENCODE_H
 
+#include "otlp/signal.h"
 #include "otlp/writer.h"
 #include "trace/trace.h"
 

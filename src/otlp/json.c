@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "otlp/format.h"
 #include "trace/trace.h"
 
 enum { NOTE_MESSAGE, NOTE_LIST };

@@ -2,7 +2,7 @@
 #ifndef NP_OTLP_JSON_H
 #define NP_OTLP_JSON_H
 
-#include "otlp/writer.h"
+struct np_otlp_format; /* otlp/format.h */
 
 extern const struct np_otlp_format np_otlp_json;
 

@@ -2,7 +2,7 @@
 #ifndef NP_OTLP_PROTOBUF_H
 #define NP_OTLP_PROTOBUF_H
 
-#include "otlp/writer.h"
+#include "otlp/format.h"
 
 extern const struct np_otlp_format np_otlp_protobuf;
 

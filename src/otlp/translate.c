@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "otlp/format.h"
 #include "otlp/redact.h"
 #include "trace/names.h"
 

@@ -7,6 +7,7 @@
 #ifndef NP_OTLP_TRANSLATE_H
 #define NP_OTLP_TRANSLATE_H
 
+#include "otlp/fields.h"
 #include "otlp/reader.h"
 #include "otlp/writer.h"
 #include "trace/trace.h"

@@ -2,7 +2,10 @@
 #ifndef NP_SEND_CONNECTIONS_H
 #define NP_SEND_CONNECTIONS_H
 
-#include "send/exporter.h"
+#include "otlp/signal.h"
+#include "send/network.h"
+
+struct np_send_transport; /* send/transport.h */
 
 /* {.cancel_fd = fd, .probe_cancel_fd = fd} has no open transport. A transport is opened, and libcurl loaded, by the first
  * request of its signal. */

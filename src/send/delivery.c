@@ -17,6 +17,8 @@
 
 #include "base/path.h"
 #include "base/str.h"
+#include "send/delivery_growing.h"
+#include "send/exporter.h"
 #include "spool/lines.h"
 #include "spool/pending.h"
 #include "spool/sampling.h"

@@ -15,7 +15,7 @@
 
 #include "otlp/batch.h"
 #include "otlp/redact.h"
-#include "send/exporter.h"
+#include "send/exporters.h"
 #include "spool/ledger.h"
 #include "spool/pending.h"
 
@@ -48,9 +48,6 @@ int np_send_delivery_open(const char *record_path, struct np_send_exporters *exp
                           struct np_send_delivery **delivery, struct np_error *err) NP_MUST_USE;
 void np_send_delivery_freep(struct np_send_delivery **delivery);
 
-/* The run has ended: the record does not grow any more. */
-void np_send_delivery_set_complete(struct np_send_delivery *delivery);
-
 enum np_send_step {
     NP_SEND_STEP_ON,    /* a step was taken: call again at once */
     NP_SEND_STEP_LATER, /* call again at `*when_ns` */
@@ -59,12 +56,9 @@ enum np_send_step {
     NP_SEND_STEP_OVER,  /* the exporter's time is over; the rest stays pending */
 };
 
-/* Take a step of one signal: at most one request. It does not fail: exporter->trouble says what did
+/* Take a step of one signal: at most one request. It does not fail: np_send_exporters_trouble says what did
  * not work. */
 enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
                                         enum np_otlp_signal signal, int64_t *when_ns);
-
-/* Bytes of the record from the first that is not settled for every signal to its end. */
-int64_t np_send_delivery_pending_bytes(const struct np_send_delivery *delivery);
 
 #endif

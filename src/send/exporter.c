@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 
 size_t np_send_most_bytes(enum np_otlp_protocol protocol)
@@ -36,6 +37,33 @@ void np_send_exporters_init(struct np_send_exporters *exporters,
         exporter->most_bytes = np_send_most_bytes(settings->to[i].protocol);
         np_random_seed(&exporter->retry.random, seed, (uint64_t)i);
     }
+}
+
+struct np_send_exporters *np_send_exporters_new(const struct np_send_settings *settings,
+                                                const struct np_send_network *network,
+                                                uint64_t seed)
+{
+    struct np_send_exporters *exporters = np_xcalloc(1, sizeof(*exporters));
+
+    np_send_exporters_init(exporters, settings, network, seed);
+    return exporters;
+}
+
+void np_send_exporters_freep(struct np_send_exporters **exporters)
+{
+    np_freep(exporters);
+}
+
+const struct np_send_tally *np_send_exporters_tally(const struct np_send_exporters *exporters,
+                                                    enum np_otlp_signal signal)
+{
+    return &exporters->exporter[signal].tally;
+}
+
+const char *np_send_exporters_trouble(const struct np_send_exporters *exporters,
+                                      enum np_otlp_signal signal)
+{
+    return exporters->exporter[signal].trouble;
 }
 
 void np_send_exporters_finish(struct np_send_exporters *exporters, int64_t now_ns)

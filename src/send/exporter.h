@@ -9,35 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "send/exporters.h"
 #include "send/retry.h"
-#include "send/settings.h"
-#include "send/transport.h"
-
-/* One request. Without a batch id it is a probe: an empty request. All members are borrowed. */
-struct np_send_request {
-    const struct np_send_destination *to;
-    const char *batch_id;
-    const void *body;
-    size_t n_bytes;
-};
-
-/* The network and the clock. */
-struct np_send_network {
-    void *self;
-    void (*send)(void *self, const struct np_send_request *request, int64_t deadline_ns,
-                 struct np_send_reply *reply);
-    int64_t (*now_ns)(void *self); /* as np_clock_mono_ns */
-};
-
-/* Counts of spans, log records and data points in this process, and of requests. */
-struct np_send_tally {
-    int64_t n_exported; /* accepted by the server */
-    int64_t n_rejected; /* lost: rejected by a partial success */
-    int64_t n_dropped;  /* lost: refused for good, or too large for a request of its own */
-    int64_t n_requests;
-    int64_t n_failed; /* requests of which nothing was accepted */
-    int64_t n_bytes;  /* of accepted bodies, before compression */
-};
 
 /* The exporter of one signal. */
 struct np_send_exporter {
@@ -69,7 +42,7 @@ struct np_send_exporters {
 enum { NP_SEND_MOST_BYTES_GRPC = 3584 << 10, NP_SEND_MOST_BYTES_HTTP = 16 << 20 };
 size_t np_send_most_bytes(enum np_otlp_protocol protocol);
 
-/* `settings` is borrowed; `seed` is for the jitter. */
+/* As np_send_exporters_new, in place. */
 void np_send_exporters_init(struct np_send_exporters *exporters,
                             const struct np_send_settings *settings,
                             const struct np_send_network *network, uint64_t seed);
@@ -98,9 +71,6 @@ static const int64_t NP_SEND_UNPROBED_NS = INT64_C(120) * 1000000;
 
 /* True when some server has answered, and a signal that is sent to it is not down. */
 bool np_send_exporters_have_answer(const struct np_send_exporters *exporters);
-
-/* True when some server has answered and no exporter is down: there is time for earlier records. */
-bool np_send_exporters_are_up(const struct np_send_exporters *exporters);
 
 /* True when the server has answered no signal yet, or when the last flush has begun and the last
  * request of this signal found the server down. */

@@ -21,7 +21,8 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "send/connections.h"
-#include "send/delivery.h"
+#include "send/delivery_growing.h"
+#include "send/exporter.h"
 #include "spool/pending.h"
 
 static const int64_t MS = INT64_C(1000000);

@@ -13,7 +13,7 @@
 
 #include "base/exec.h"
 #include "otlp/redact.h"
-#include "send/exporter.h"
+#include "send/exporters.h"
 
 struct np_send_sender;
 

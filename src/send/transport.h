@@ -13,29 +13,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "send/network.h"
 #include "send/settings.h"
-
-enum np_send_outcome {
-    NP_SEND_ACCEPTED,    /* the server took all; `text` may hold its warning */
-    NP_SEND_PARTIAL,     /* the server took all but n_rejected, which must not be sent again */
-    NP_SEND_RETRY,       /* send again later: HTTP 429, 502, 503, 504; gRPC 1, 4, 10, 11, 14, 15,
-                            and 8 with RetryInfo; a broken connection; the deadline passed */
-    NP_SEND_REFUSED,     /* never send again: any other status */
-    NP_SEND_TOO_LARGE,   /* HTTP 413, HTTP 400 with such a text; gRPC 8 without RetryInfo and with
-                            such a text; a stream of more than 1 MiB that was reset */
-    NP_SEND_UNREACHABLE, /* no server for OTLP: connection refused, no such host, no connection in
-                            time, a certificate that is not trusted, a web page */
-    NP_SEND_CANCELED,    /* by `cancel_fd` */
-};
-
-struct np_send_reply {
-    enum np_send_outcome outcome;
-    int http_status; /* 0 = none */
-    int grpc_status; /* -1 = none */
-    int64_t n_rejected;
-    double retry_after_s; /* what the server asked for, at least 0, not capped; -1 = nothing */
-    char text[256];       /* what happened, for people: one line, valid UTF-8, no secrets */
-};
 
 struct np_send_transport;
 

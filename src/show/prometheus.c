@@ -276,22 +276,14 @@ static void close_file(void *self)
     free(file);
 }
 
-int np_show_textfile_open(const char *path, const struct np_otlp_redactor *redactor,
-                          struct np_trace_sink *sink, struct np_error *err)
+void np_show_textfile_open(const char *path, const struct np_otlp_redactor *redactor,
+                           struct np_trace_sink *sink)
 {
-    struct textfile *file = np_try_calloc(1, sizeof(*file));
-    size_t size = strlen(path) + 1;
-    char *copy = np_try_malloc(size, 1);
+    struct textfile *file = np_xcalloc(1, sizeof(*file));
 
-    if (!file || !copy) {
-        free(file);
-        free(copy);
-        return np_error_set(err, NP_ENOMEM, "'%s': no memory to write metrics", path);
-    }
-    file->path = memcpy(copy, path, size);
+    file->path = np_xstrdup(path);
     file->redactor = redactor;
     *sink = (struct np_trace_sink){.self = file, .metrics = write_file, .close = close_file};
-    return 0;
 }
 
 bool np_show_textfile_trouble(const struct np_trace_sink *sink, struct np_error *what)

@@ -35,11 +35,10 @@ void np_show_prometheus_text(const struct np_metric_point *point, size_t n_point
  * Make `sink` write the file `path` anew at each collection. The file is written under another
  * name and then renamed, so that a reader always finds it whole. node_exporter reads files that
  * end in ".prom". A failure to write does not stop the run; np_show_textfile_trouble reports the
- * first one. `path` is copied; `redactor` is borrowed until the sink is closed. Returns 0,
- * NP_ENOMEM; `sink` is then untouched.
+ * first one. `path` is copied; `redactor` is borrowed until the sink is closed.
  */
-int np_show_textfile_open(const char *path, const struct np_otlp_redactor *redactor,
-                          struct np_trace_sink *sink, struct np_error *err) NP_MUST_USE;
+void np_show_textfile_open(const char *path, const struct np_otlp_redactor *redactor,
+                           struct np_trace_sink *sink);
 
 /* True once, after the first failure to write: `what` then holds a sentence for the user. */
 bool np_show_textfile_trouble(const struct np_trace_sink *sink, struct np_error *what);

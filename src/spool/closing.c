@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "otlp/decode.h"
+#include "otlp/encode.h"
 #include "otlp/json.h"
 #include "spool/append.h"
 #include "spool/lines.h"

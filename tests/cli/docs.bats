@@ -75,6 +75,11 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
         contains "$output" src/ops/morphology.c
     done
     cp src/ops/morphology.c "$BATS_TEST_TMPDIR/src/ops/morphology.c"
+    echo '#include "otlp/format.h"' >>"$BATS_TEST_TMPDIR/src/otlp/encode.h"
+    run -1 "$check"
+    contains "$output" 'otlp/encode.h is public and includes otlp/format.h, which is not'
+    cp src/otlp/encode.h "$BATS_TEST_TMPDIR/src/otlp/encode.h"
+    run -0 "$check"
     sed -i 's/^base:/base: cli/' "$BATS_TEST_TMPDIR/scripts/layers.txt"
     run -1 "$check"
 }

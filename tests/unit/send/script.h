@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "send/delivery.h"
+#include "send/delivery_growing.h"
+#include "send/exporter.h"
 #include "spool/records.h"
 #include "tap.h"
 

@@ -1,0 +1,13 @@
+/* What a sender asks of the delivery of a record that its run still writes. */
+#ifndef NP_SEND_DELIVERY_GROWING_H
+#define NP_SEND_DELIVERY_GROWING_H
+
+#include "send/delivery.h"
+
+/* The run has ended: the record does not grow any more. */
+void np_send_delivery_set_complete(struct np_send_delivery *delivery);
+
+/* Bytes of the record from the first that is not settled for every signal to its end. */
+int64_t np_send_delivery_pending_bytes(const struct np_send_delivery *delivery);
+
+#endif
