@@ -54,15 +54,6 @@ struct np_image *np_image_copy(const struct np_image *image)
     return copy;
 }
 
-struct np_mask *np_mask_copy(const struct np_mask *mask)
-{
-    struct np_mask *copy = np_mask_new(&mask->grid);
-
-    if (copy)
-        memcpy(copy->voxel, mask->voxel, np_grid_voxels(&mask->grid));
-    return copy;
-}
-
 int64_t np_mask_count(const struct np_mask *mask)
 {
     size_t n = np_grid_voxels(&mask->grid), i = 0;

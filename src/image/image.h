@@ -28,7 +28,6 @@ void np_mask_freep(struct np_mask **mask);
 
 /* A copy; NULL when memory does not suffice. */
 struct np_image *np_image_copy(const struct np_image *image);
-struct np_mask *np_mask_copy(const struct np_mask *mask);
 
 /* Number of voxels that are 1. */
 int64_t np_mask_count(const struct np_mask *mask);

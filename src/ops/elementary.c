@@ -75,24 +75,6 @@ double np_exp(double x)
     return scale(1 + expm1_reduced(x - k * LN2_HI, k * LN2_LO), (int)k);
 }
 
-double np_expm1(double x)
-{
-    if (x != x)
-        return x;
-    if (x > 709.79)
-        return INFINITY;
-    if (x < -40)
-        return -1;
-    double k = (x * INV_LN2 + ROUND_MAGIC) - ROUND_MAGIC;
-    double reduced = expm1_reduced(x - k * LN2_HI, k * LN2_LO);
-    if (k == 0)
-        return reduced;
-    if (k > 1000) /* 2^1024 is no number, though the result may be one */
-        return scale(1 + reduced, (int)k);
-    double power = power_of_two((int)k);
-    return (power - 1) + power * reduced;
-}
-
 /* x = 2^k m with m in [sqrt(1/2), sqrt(2)); x finite and positive. */
 static double split_exponent(double x, int *k)
 {
@@ -196,18 +178,6 @@ double np_sin(double x)
 double np_cos(double x)
 {
     return circular(x, 1);
-}
-
-double np_tanh(double x)
-{
-    double size = fabs(x);
-
-    if (x != x)
-        return x;
-    if (size > 22)
-        return copysign(1, x);
-    double growth = np_expm1(2 * size);
-    return copysign(growth / (growth + 2), x);
 }
 
 /* An unevaluated sum: twice the precision where one is not enough. */

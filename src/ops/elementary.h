@@ -22,17 +22,12 @@
 /* e^x; 0 below -745.2, infinity above 709.8. */
 double np_exp(double x);
 
-/* e^x - 1 without cancellation near 0. */
-double np_expm1(double x);
-
 /* Natural logarithm; -infinity at 0, NaN below. */
 double np_log(double x);
 
 /* x in radians. Absolute error below 1e-15 for |x| <= 1e6; NaN beyond. */
 double np_sin(double x);
 double np_cos(double x);
-
-double np_tanh(double x);
 
 /* x^y for x >= 0; NaN for x < 0, for any y. Errors up to 4 units where the result is near
  * overflow. */

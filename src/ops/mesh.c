@@ -226,18 +226,6 @@ void np_mesh_centre(const struct np_mesh *mesh, double centre_mm[3])
         centre_mm[i] = sum[i] / mesh->n_vertices;
 }
 
-void np_mesh_offset(struct np_mesh *mesh, double distance_mm)
-{
-    double(*normal)[3] = np_xcalloc((size_t)mesh->n_vertices, sizeof(*normal));
-
-    for (int v = 0; v < mesh->n_vertices; v++)
-        np_mesh_normal(mesh, v, normal[v]);
-    for (int v = 0; v < mesh->n_vertices; v++)
-        for (int i = 0; i < 3; i++)
-            mesh->position_mm[v][i] += distance_mm * normal[v][i];
-    free(normal);
-}
-
 static void smooth_step(struct np_mesh *mesh, double weight, double (*next)[3])
 {
     for (int v = 0; v < mesh->n_vertices; v++) {

@@ -51,9 +51,6 @@ double np_mesh_volume_mm3(const struct np_mesh *mesh);
 /* Mean of the vertices. */
 void np_mesh_centre(const struct np_mesh *mesh, double centre_mm[3]);
 
-/* Move every vertex along its normal; outwards when positive. */
-void np_mesh_offset(struct np_mesh *mesh, double distance_mm);
-
 /*
  * Smooth without shrinking: `n_rounds` of a step of +0.5 and one of -0.53 towards the neighbours'
  * mean (Taubin 1995, doi:10.1145/218380.218473).

@@ -173,55 +173,6 @@ int np_distance_mm2(const struct np_mask *mask, enum np_distance_to to, const st
     return np_exec_check(exec, err);
 }
 
-/* ---- erosion and dilation ------------------------------------------------------------------ */
-
-/* Set the voxels within `radius_mm` (inclusive) of `to` to `value`. */
-static int grow(struct np_mask *mask, enum np_distance_to to, double radius_mm, uint8_t value,
-                const struct np_exec *exec, struct np_error *err)
-{
-    NP_AUTO(np_image_freep) struct np_image *distance_mm2 = np_image_new(&mask->grid);
-    /* A radius of whole voxels includes the voxels at exactly that distance, despite rounding. */
-    float limit_mm2 = (float)(radius_mm * radius_mm * (1 + 1e-6));
-    size_t n = np_grid_voxels(&mask->grid);
-
-    if (radius_mm <= 0)
-        return 0;
-    if (!distance_mm2)
-        return np_error_set(err, NP_ENOMEM, "morphology: no memory for %zu MiB of distances",
-                            np_grid_mib(&mask->grid));
-    NP_TRY(np_distance_mm2(mask, to, exec, distance_mm2, err));
-    for (size_t i = 0; i < n; i++)
-        if (distance_mm2->voxel[i] <= limit_mm2)
-            mask->voxel[i] = value;
-    return 0;
-}
-
-int np_mask_dilate(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                   struct np_error *err)
-{
-    return grow(mask, NP_DISTANCE_TO_ONE, radius_mm, 1, exec, err);
-}
-
-int np_mask_erode(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                  struct np_error *err)
-{
-    return grow(mask, NP_DISTANCE_TO_ZERO, radius_mm, 0, exec, err);
-}
-
-int np_mask_open(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                 struct np_error *err)
-{
-    NP_TRY(np_mask_erode(mask, radius_mm, exec, err));
-    return np_mask_dilate(mask, radius_mm, exec, err);
-}
-
-int np_mask_close(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                  struct np_error *err)
-{
-    NP_TRY(np_mask_dilate(mask, radius_mm, exec, err));
-    return np_mask_erode(mask, radius_mm, exec, err);
-}
-
 /* ---- components ---------------------------------------------------------------------------- */
 
 /* Voxels [from, to) of one row that hold the wanted value. */

@@ -1,8 +1,8 @@
 /*
- * Shapes of masks: distances, erosion and dilation by a ball in millimetres, components, holes.
- * Axes are taken as orthogonal with the grid's spacing; grids may be anisotropic. All of it gives
- * the same bytes for any number of threads. Structuring element: a ball, by thresholding the exact
- * Euclidean distance (Felzenszwalb and Huttenlocher 2012, doi:10.4086/toc.2012.v008a019).
+ * Shapes of masks: distances in millimetres, components, holes. Axes are taken as orthogonal with
+ * the grid's spacing; grids may be anisotropic. All of it gives the same bytes for any number of
+ * threads. Distances: exact Euclidean (Felzenszwalb and Huttenlocher 2012,
+ * doi:10.4086/toc.2012.v008a019).
  */
 #ifndef NP_OPS_MORPHOLOGY_H
 #define NP_OPS_MORPHOLOGY_H
@@ -25,25 +25,6 @@ enum np_distance_to { NP_DISTANCE_TO_ZERO, NP_DISTANCE_TO_ONE };
  */
 int np_distance_mm2(const struct np_mask *mask, enum np_distance_to to, const struct np_exec *exec,
                     struct np_image *out, struct np_error *err) NP_MUST_USE;
-
-/*
- * In place, with a ball of `radius_mm` (inclusive):
- *   dilate  add the voxels within the radius of the mask
- *   erode   keep the voxels farther than the radius from the outside of the mask
- *   open    erode, then dilate
- *   close   dilate, then erode
- * The grid's border does not erode a mask and does not cut it (the mask is padded where necessary).
- * A radius of 0 changes nothing. Return 0, NP_ENOMEM, NP_ECANCELED. On failure dilate and erode
- * leave the mask untouched; open and close may have done their first half.
- */
-int np_mask_dilate(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                   struct np_error *err) NP_MUST_USE;
-int np_mask_erode(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                  struct np_error *err) NP_MUST_USE;
-int np_mask_open(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                 struct np_error *err) NP_MUST_USE;
-int np_mask_close(struct np_mask *mask, double radius_mm, const struct np_exec *exec,
-                  struct np_error *err) NP_MUST_USE;
 
 /*
  * In place: keep the component with the most voxels; of equal ones, the first in storage order. An

@@ -57,21 +57,6 @@ struct np_grid np_grid_isotropic(const struct np_grid *grid, double spacing_mm)
     return out;
 }
 
-struct np_grid np_grid_crop(const struct np_grid *grid, const int64_t from[3], const int64_t to[3])
-{
-    struct np_grid out = *grid;
-    double origin[3], first[3];
-
-    for (int i = 0; i < 3; i++) {
-        out.n[i] = to[i] - from[i];
-        first[i] = (double)from[i];
-    }
-    np_affine_apply(&grid->world_from_voxel, first, origin);
-    for (int w = 0; w < 3; w++)
-        out.world_from_voxel.m[w][3] = origin[w];
-    return out;
-}
-
 /* The affine in_from_out; false when it is more than a scale and a shift for each axis. */
 static bool axis_map(const struct np_grid *in, const struct np_grid *out, double scale[3],
                      double shift[3])
@@ -223,27 +208,5 @@ int np_resample(const struct np_image *in, const struct np_grid *grid, const str
     NP_TRY(np_exec_check(exec, err));
     *out = image;
     image = NULL;
-    return 0;
-}
-
-int np_resample_mask(const struct np_mask *in, const struct np_grid *grid,
-                     const struct np_exec *exec, struct np_mask **out, struct np_error *err)
-{
-    NP_AUTO(np_image_freep) struct np_image *level = np_image_new(&in->grid);
-    NP_AUTO(np_image_freep) struct np_image *there = NULL;
-    NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(grid);
-    size_t n = np_grid_voxels(&in->grid), m = np_grid_voxels(grid);
-
-    if (!level || !mask)
-        return np_error_set(err, NP_ENOMEM, "resampling a mask: no memory for %zu MiB",
-                            np_grid_mib(level ? grid : &in->grid));
-    for (size_t i = 0; i < n; i++)
-        level->voxel[i] = in->voxel[i];
-    NP_TRY(np_resample(level, grid, exec, &there, err));
-    /* The weights sum to 1 only within rounding. */
-    for (size_t i = 0; i < m; i++)
-        mask->voxel[i] = there->voxel[i] >= 0.5f - 1e-5f;
-    *out = mask;
-    mask = NULL;
     return 0;
 }

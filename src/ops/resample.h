@@ -13,11 +13,6 @@
 struct np_grid np_grid_isotropic(const struct np_grid *grid, double spacing_mm);
 
 /*
- * The part of `grid` from voxel `from` (inclusive) to `to` (exclusive), per axis.
- */
-struct np_grid np_grid_crop(const struct np_grid *grid, const int64_t from[3], const int64_t to[3]);
-
-/*
  * Resample `in` to `grid`, whose axes run along those of `in` in the same order and direction.
  * Linear interpolation where the new voxels are finer. Where they are coarser, the weights are a
  * tent as wide as the new voxels, so every input voxel contributes. Beyond the outermost centres
@@ -27,10 +22,5 @@ struct np_grid np_grid_crop(const struct np_grid *grid, const int64_t from[3], c
  */
 int np_resample(const struct np_image *in, const struct np_grid *grid, const struct np_exec *exec,
                 struct np_image **out, struct np_error *err) NP_MUST_USE;
-
-/* The same for a mask: resampled as 0 and 1, then thresholded at one half (one half is inside). */
-int np_resample_mask(const struct np_mask *in, const struct np_grid *grid,
-                     const struct np_exec *exec, struct np_mask **out,
-                     struct np_error *err) NP_MUST_USE;
 
 #endif

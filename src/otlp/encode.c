@@ -323,20 +323,6 @@ static void log_record(struct np_otlp_writer *w, const struct np_log_record *rec
     w->format->message_end(w);
 }
 
-int np_otlp_encode_logs(const struct np_otlp_format *format, const struct np_otlp_source *source,
-                        const struct np_log_record *const *records, size_t n,
-                        struct np_otlp_buffer *out)
-{
-    struct np_otlp_writer w = {.format = format, .out = out};
-    size_t before = out->length;
-
-    envelope_begin(&w, NP_OTLP_LOGS, source);
-    for (size_t i = 0; i < n; i++)
-        log_record(&w, records[i]);
-    envelope_end(&w, source);
-    return finish(out, before);
-}
-
 /* Sessions have one link, to their run. A span start holds at most eight links. */
 enum { MOST_START_LINKS = 8, LINK_TEXT = NP_TRACE_ID_HEX + NP_SPAN_ID_HEX };
 

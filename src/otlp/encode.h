@@ -32,11 +32,6 @@ int np_otlp_encode_spans(const struct np_otlp_format *format, const struct np_ot
                          const struct np_span *const *span, size_t n,
                          struct np_otlp_buffer *out) NP_MUST_USE;
 
-/* An attribute "event.name" (a string) becomes the record's eventName. */
-int np_otlp_encode_logs(const struct np_otlp_format *format, const struct np_otlp_source *source,
-                        const struct np_log_record *const *record, size_t n,
-                        struct np_otlp_buffer *out) NP_MUST_USE;
-
 /* Points of one metric must be neighbours, as np_trace_collect gives them. */
 int np_otlp_encode_metrics(const struct np_otlp_format *format, const struct np_otlp_source *source,
                            const struct np_metric_point *point, size_t n,
@@ -57,6 +52,7 @@ void np_otlp_request_begin(struct np_otlp_request *request, const struct np_otlp
                            const struct np_otlp_source *source, enum np_otlp_signal signal,
                            struct np_otlp_buffer *out);
 void np_otlp_request_span(struct np_otlp_request *request, const struct np_span *span);
+/* An attribute "event.name" (a string) becomes the record's eventName. */
 void np_otlp_request_log(struct np_otlp_request *request, const struct np_log_record *record);
 /*
  * A span that has begun and not ended, as a log record, since OTLP has no message for it: eventName

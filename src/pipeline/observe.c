@@ -1,5 +1,6 @@
 #include "pipeline/observe.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "trace/names.h"
@@ -100,15 +101,6 @@ static void add_identity(const struct np_active *active, struct np_attrs *attrs)
                     np_participants_site(dataset->participants, session->participant));
 }
 
-static const struct np_number_record *find_measure(const struct np_file_record *file,
-                                                   const char *key)
-{
-    for (size_t i = 0; i < file->n_measures; i++)
-        if (strcmp(file->measure[i].key, key) == 0)
-            return &file->measure[i];
-    return NULL;
-}
-
 static void show_quality(const struct np_active *active, const struct np_file_record *file,
                          const struct np_attrs *identity)
 {
@@ -117,9 +109,9 @@ static void show_quality(const struct np_active *active, const struct np_file_re
     np_attrs_copy(identity, &attrs);
     np_attrs_string(&attrs, NP_KEY_BIDS_SUFFIX, file->modality);
     for (size_t i = 0; i < np_n_quality_metrics; i++) {
-        const struct np_number_record *found = find_measure(file, np_quality_metrics[i].measure);
-        if (found)
-            np_metric_set(active->run->trace, np_quality_metrics[i].def, found->value, &attrs);
+        double value = np_file_record_value(file, np_quality_metrics[i].measure, NAN);
+        if (!isnan(value))
+            np_metric_set(active->run->trace, np_quality_metrics[i].def, value, &attrs);
     }
 }
 

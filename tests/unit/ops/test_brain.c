@@ -9,7 +9,6 @@
 #include "base/random.h"
 #include "ops/brain.h"
 #include "ops/morphology.h"
-#include "ops/overlap.h"
 #include "tap.h"
 
 static const double BRAIN_MM[3] = {66, 84, 60}; /* semi-axes of the tissue */
@@ -96,12 +95,21 @@ static struct head draw_head(const struct palette *colours, int64_t nx, int64_t 
 /* Drawn heads are easy: a part of the iterations is enough for most of them. */
 static const double LESS = 0.6;
 
+/* Twice what both masks hold, by what they hold together. */
+static double dice(const struct np_mask *a, const struct np_mask *b)
+{
+    int64_t both = 0;
+
+    for (size_t i = 0; i < np_grid_voxels(&a->grid); i++)
+        both += a->voxel[i] & b->voxel[i];
+    return 2 * (double)both / (double)(np_mask_count(a) + np_mask_count(b));
+}
+
 static double dice_of(const struct head *head, enum np_contrast contrast, double effort,
                       struct np_brain_report *report)
 {
     struct np_brain_options options = np_brain_defaults(contrast);
     NP_AUTO(np_mask_freep) struct np_mask *mask = NULL;
-    struct np_overlap overlap = {0};
     struct np_error err = {0};
     NP_AUTO(np_team_freep) struct np_team *team = np_team_new(2);
     const struct np_exec exec = {.team = team};
@@ -109,9 +117,7 @@ static double dice_of(const struct head *head, enum np_contrast contrast, double
     options.effort = effort;
     ok_int(np_brain_extract(head->image, &options, &exec, &mask, report, &err), 0);
     ok_str(err.text, "");
-    if (mask)
-        ok_int(np_overlap_measure(mask, head->truth, NULL, &overlap, NULL), 0);
-    return overlap.dice;
+    return mask ? dice(mask, head->truth) : 0;
 }
 
 TEST(a_head_of_isotropic_voxels_with_a_long_neck)

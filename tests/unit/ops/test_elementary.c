@@ -34,12 +34,8 @@ TEST(double_functions_are_within_two_units_in_the_last_place)
 {
     ok_below(worst_ulps(np_exp, expl, -700, 700), 1.5, "exp, ulp");
     ok_below(worst_ulps(np_exp, expl, -1, 1), 1.5, "exp near 0, ulp");
-    ok_below(worst_ulps(np_expm1, expm1l, -1, 1), 2.0, "expm1 near 0, ulp");
-    ok_below(worst_ulps(np_expm1, expm1l, -45, 709), 2.0, "expm1, ulp");
     ok_below(worst_ulps(np_log, logl, 1e-12, 2), 1.5, "log near 1, ulp");
     ok_below(worst_ulps(np_log, logl, 0, 1e300), 1.5, "log, ulp");
-    ok_below(worst_ulps(np_tanh, tanhl, -1, 1), 3.0, "tanh near 0, ulp");
-    ok_below(worst_ulps(np_tanh, tanhl, -25, 25), 3.0, "tanh, ulp");
     ok_below(worst_ulps(np_cbrt, cbrtl, -1e3, 1e3), 1.5, "cbrt, ulp");
     ok_below(worst_ulps(np_cbrt, cbrtl, -1e300, 1e300), 1.5, "cbrt of large numbers, ulp");
     ok_below(worst_ulps(np_cbrt, cbrtl, 0, 0x1p-1021), 1.5, "cbrt of tiny numbers, ulp");
@@ -87,10 +83,8 @@ TEST(special_values_are_as_promised)
     ok(np_exp(0) == 1 && np_exp(1000) == INFINITY && np_exp(-1000) == 0 && isnan(np_exp(NAN)));
     ok(np_exp(-INFINITY) == 0 && np_exp(INFINITY) == INFINITY);
     ok_near(np_exp(-740), 4.19955798965060e-322, 5e-324, "subnormal exp");
-    ok(np_expm1(0) == 0 && np_expm1(-1e9) == -1 && isfinite(np_expm1(709.7)));
     ok(np_log(1) == 0 && np_log(0) == -INFINITY && isnan(np_log(-1)));
     ok_near(np_log(0x1p-1074), -1074 * M_LN2, 1e-12, "log of the smallest number");
-    ok(np_tanh(0) == 0 && np_tanh(100) == 1 && np_tanh(-100) == -1);
     ok(np_pow(0, 2) == 0 && np_pow(0, -2) == INFINITY && np_pow(5, 0) == 1 && isnan(np_pow(-1, 2)));
     ok(np_pow(2, 10) == 1024 && np_pow(10, 400) == INFINITY && np_pow(10, -400) == 0);
     ok(np_cbrt(-27) == -3 && np_cbrt(0) == 0 && np_cbrt(8e-321) > 0);
@@ -148,15 +142,15 @@ TEST(bits_are_those_of_every_processor)
 
     for (int i = 1; i < 20000; i++) {
         double x = i * 0.0373;
-        double value[] = {np_exp(x - 300), np_log(x),      np_sin(x),      np_cos(x),
-                          np_tanh(x / 90), np_pow(x, 0.7), np_cbrt(x - 9), np_expm1(x - 50)};
+        double value[] = {np_exp(x - 300), np_log(x),      np_sin(x),
+                          np_cos(x),       np_pow(x, 0.7), np_cbrt(x - 9)};
         for (int j = 0; j < (int)NP_COUNT(value); j++) {
             uint64_t bits;
             memcpy(&bits, &value[j], sizeof(bits));
             hash = (hash ^ bits) * 1099511628211u;
         }
     }
-    tap_check(hash == 0x1874ca9fe92bd588u, __FILE__, __LINE__, "hash %016llx",
+    tap_check(hash == 0x3101eeef3e43a3b8u, __FILE__, __LINE__, "hash %016llx",
               (unsigned long long)hash);
 }
 

@@ -186,12 +186,4 @@ TEST(taubin_smoothing_takes_noise_away_and_keeps_the_size)
     ok_near(np_mesh_volume_mm3(mesh) / volume, 1, 0.01, "volume, relative");
 }
 
-TEST(an_offset_grows_the_radius_by_so_much)
-{
-    NP_AUTO(np_mesh_freep) struct np_mesh *mesh = np_mesh_new_sphere(4, ORIGIN, 50);
-
-    np_mesh_offset(mesh, 2);
-    ok_near(np_mesh_volume_mm3(mesh) / (SPHERE_PER_R3 * 52 * 52 * 52), 1, 5e-3, "volume, relative");
-}
-
 TAP_MAIN

@@ -103,39 +103,6 @@ TEST(the_same_grid_gives_the_same_values)
     ok_below(worst_inside(out, 0), 1e-4, "error");
 }
 
-TEST(a_cropped_grid_shows_the_same_world)
-{
-    struct np_grid grid = oblique(20, 20, 20, 1, 1, 1);
-    const int64_t from[3] = {3, 5, 7}, to[3] = {15, 16, 20};
-    struct np_grid crop = np_grid_crop(&grid, from, to);
-    NP_AUTO(np_image_freep) struct np_image *in = slope(&grid);
-    NP_AUTO(np_image_freep) struct np_image *out = NULL;
-
-    ok_int(crop.n[2], 13);
-    ok_int(np_resample(in, &crop, NULL, &out, NULL), 0);
-    ok_below(worst_inside(out, 0), 1e-3, "error");
-    ok_near((double)out->voxel[0], slope_at(&grid, 3, 5, 7), 1e-3, "first voxel");
-}
-
-TEST(a_ball_goes_to_2_mm_and_back_with_its_volume)
-{
-    struct np_grid grid = np_grid_make(80, 80, 40, 1, 1, 2), coarse = np_grid_isotropic(&grid, 2);
-    NP_AUTO(np_mask_freep) struct np_mask *ball = np_mask_new(&grid);
-    NP_AUTO(np_mask_freep) struct np_mask *there = NULL;
-    NP_AUTO(np_mask_freep) struct np_mask *back = NULL;
-
-    for (int64_t z = 0, i = 0; z < 40; z++)
-        for (int64_t y = 0; y < 80; y++)
-            for (int64_t x = 0; x < 80; x++, i++)
-                ball->voxel[i] =
-                    (x - 40) * (x - 40) + (y - 40) * (y - 40) + 4 * (z - 20) * (z - 20) < 900;
-    double volume_mm3 = (double)np_mask_count(ball) * 2;
-    ok_int(np_resample_mask(ball, &coarse, NULL, &there, NULL), 0);
-    ok_near((double)np_mask_count(there) * 8 / volume_mm3, 1, 0.02, "volume at 2 mm, relative");
-    ok_int(np_resample_mask(there, &grid, NULL, &back, NULL), 0);
-    ok_near((double)np_mask_count(back) * 2 / volume_mm3, 1, 0.02, "volume back, relative");
-}
-
 TEST(grids_that_are_turned_against_each_other_are_refused)
 {
     struct np_grid grid = np_grid_make(9, 8, 7, 1, 2, 3), turned = oblique(9, 8, 7, 1, 2, 3);

@@ -54,7 +54,7 @@ static inline int request_of_logs(const struct np_otlp_format *format, struct np
 
     np_attrs_string(&second.attrs, NP_KEY_EVENT_NAME, "some.event");
     np_attrs_string(&second.attrs, NP_KEY_BIDS_PARTICIPANT, "01");
-    return np_otlp_encode_logs(format, &source, both, 2, out);
+    return encode_logs(format, &source, both, 2, out);
 }
 
 /* A counter of integers, a gauge, a histogram with an exemplar, an exponential histogram. */

@@ -73,6 +73,21 @@ static inline struct np_span *sample_span(void)
     return span;
 }
 
+/* A request of `n` log records. */
+static inline int encode_logs(const struct np_otlp_format *format,
+                              const struct np_otlp_source *source,
+                              const struct np_log_record *const *record, size_t n,
+                              struct np_otlp_buffer *out)
+{
+    struct np_otlp_request request;
+
+    np_otlp_request_begin(&request, format, source, NP_OTLP_LOGS, out);
+    for (size_t i = 0; i < n; i++)
+        np_otlp_request_log(&request, record[i]);
+    np_otlp_request_end(&request);
+    return out->failed;
+}
+
 /* A request of one span's start. */
 static inline int request_of_start(const struct np_otlp_source *source, const struct np_span *span,
                                    struct np_otlp_buffer *out)

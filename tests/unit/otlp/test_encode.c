@@ -49,7 +49,7 @@ static json_t *encoded_log(const struct np_log_record *record)
     const struct np_otlp_source source = {.resource = NULL, .scope = NULL};
     struct np_otlp_buffer line = {0};
 
-    ok_int(np_otlp_encode_logs(&np_otlp_json, &source, &record, 1, &line), 0);
+    ok_int(encode_logs(&np_otlp_json, &source, &record, 1, &line), 0);
     return parsed(&line);
 }
 
@@ -162,7 +162,7 @@ static char *number_text(double value)
     static const char before[] = "\"doubleValue\":";
 
     np_attrs_double(&record.attrs, "x", value);
-    ok_int(np_otlp_encode_logs(&np_otlp_json, &source, &one, 1, &line), 0);
+    ok_int(encode_logs(&np_otlp_json, &source, &one, 1, &line), 0);
     np_otlp_buffer_add(&line, "", 1);
     const char *start = strstr(line.bytes, before) + sizeof(before) - 1;
     char *text = np_xstrndup(start, strcspn(start, "}"));
@@ -506,7 +506,7 @@ static void write_samples(FILE *file)
     request_of_start(&source, span, &line);
     write_line(file, &line);
     np_otlp_buffer_cut(&line, 0);
-    ok_int(np_otlp_encode_logs(&np_otlp_json, &source, &log, 1, &line), 0);
+    ok_int(encode_logs(&np_otlp_json, &source, &log, 1, &line), 0);
     write_line(file, &line);
     np_otlp_buffer_cut(&line, 0);
     measure(span, &line);
