@@ -341,11 +341,15 @@ int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes, st
     return np_atomic_commit(&file, err);
 }
 
-int np_file_replace(const char *path, const void *bytes, size_t n_bytes, struct np_error *err)
+/* `mode` 0 leaves what the umask gives. */
+static int replace(const char *path, const void *bytes, size_t n_bytes, mode_t mode,
+                   struct np_error *err)
 {
     NP_AUTO(np_atomic_done) struct np_atomic_file file = {.fd = -1};
 
     NP_TRY(np_atomic_open(&file, path, err));
+    if (mode && fchmod(file.fd, mode) != 0)
+        return np_error_errno(err, errno, NP_EIO, "'%s': cannot set the mode", path);
     NP_TRY(np_atomic_write(&file, bytes, n_bytes, err));
     int closed = close(file.fd) == 0 ? 0 : errno;
     file.fd = -1;
@@ -354,6 +358,75 @@ int np_file_replace(const char *path, const void *bytes, size_t n_bytes, struct 
     if (rename(file.temporary, path) != 0)
         return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot put the file in place", path);
     np_freep(&file.temporary);
+    return 0;
+}
+
+int np_file_replace(const char *path, const void *bytes, size_t n_bytes, struct np_error *err)
+{
+    return replace(path, bytes, n_bytes, 0, err);
+}
+
+int np_file_replace_public(const char *path, const void *bytes, size_t n_bytes,
+                           struct np_error *err)
+{
+    return replace(path, bytes, n_bytes, 0644, err);
+}
+
+static const char *kind_of_file(mode_t mode)
+{
+    if (S_ISDIR(mode))
+        return "a folder";
+    if (S_ISFIFO(mode))
+        return "a pipe";
+    return S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+/* Sets `*begins` when the regular file is empty or begins with the text. */
+static int look_at_beginning(const char *path, const char *beginning, bool *begins,
+                             struct np_error *err)
+{
+    char found[256] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0)
+        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot see what it holds", path);
+    ssize_t n = read(fd, found, sizeof(found) - 1);
+    int reason = errno;
+    close(fd);
+    if (n < 0)
+        return np_error_errno(err, reason, NP_EIO, "'%s': cannot read", path);
+    *begins = n == 0 || np_starts_with(found, beginning);
+    return 0;
+}
+
+int np_path_replaceable(const char *path, const char *beginning, char **target,
+                        struct np_error *err)
+{
+    struct stat status;
+    bool begins = true;
+    int reason = stat(path, &status) == 0 ? 0 : errno;
+
+    if (reason && lstat(path, &status) == 0)
+        return np_error_set(err, NP_ECREATE,
+                            "'%s': expected a file or a new name, found a link that leads to no "
+                            "file; remove the link or choose another name",
+                            path);
+    if (reason && reason != ENOENT && reason != ENOTDIR)
+        return np_error_errno(err, reason, NP_ECREATE, "'%s': cannot see what is there", path);
+    if (!reason && !S_ISREG(status.st_mode))
+        return np_error_set(err, NP_ECREATE,
+                            "'%s': expected a file or a new name, found %s; choose another name",
+                            path, kind_of_file(status.st_mode));
+    if (!reason)
+        NP_TRY(look_at_beginning(path, beginning, &begins, err));
+    if (!begins)
+        return np_error_set(err, NP_ECREATE,
+                            "'%s': expected a new name, or a file that this option wrote before, "
+                            "found another file; choose another name, or remove the file",
+                            path);
+    *target = np_path_resolve(path);
+    if (!*target)
+        return np_error_set(err, NP_ECREATE, "'%s': the working directory cannot be read", path);
     return 0;
 }
 

@@ -91,6 +91,20 @@ int np_file_write_atomic(const char *path, const void *bytes, size_t n_bytes,
 int np_file_replace(const char *path, const void *bytes, size_t n_bytes,
                     struct np_error *err) NP_MUST_USE;
 
+/* The same for a file that other users read: its mode is 0644, whatever the umask. */
+int np_file_replace_public(const char *path, const void *bytes, size_t n_bytes,
+                           struct np_error *err) NP_MUST_USE;
+
+/*
+ * Decide whether a file that a user named as an output may be replaced, and find the one to
+ * replace: `path`, or what it links to. Allowed are a name that is not in use, an empty file, and a
+ * regular file that begins with `beginning`, as the files of that option do.
+ *   target  the path to write, links resolved; the caller frees
+ * Returns 0, NP_ECREATE (another file, a folder, a device, a pipe, a link to nothing), NP_EIO.
+ */
+int np_path_replaceable(const char *path, const char *beginning, char **target,
+                        struct np_error *err) NP_MUST_USE;
+
 /* Write all bytes, also when signals interrupt. Returns 0 or -errno. */
 int np_fd_write_all(int fd, const void *bytes, size_t n_bytes) NP_MUST_USE;
 

@@ -16,9 +16,14 @@ static int write_table(const struct np_config *config, const struct np_idps *idp
     NP_AUTO(np_freep) char *rows = np_idps_tsv(idps);
     NP_AUTO(np_freep) char *columns = np_idps_json(idps);
 
+    NP_AUTO(np_freep) char *table_file = NULL;
+    NP_AUTO(np_freep) char *dictionary_file = NULL;
+
     NP_TRY(np_directory_make(config->output_dir, err));
-    NP_TRY(np_file_write_atomic(dictionary, columns, strlen(columns), err));
-    NP_TRY(np_file_write_atomic(table, rows, strlen(rows), err));
+    NP_TRY(np_path_replaceable(table, "participant_id\t", &table_file, err));
+    NP_TRY(np_path_replaceable(dictionary, "{\n  \"participant_id\"", &dictionary_file, err));
+    NP_TRY(np_file_write_atomic(dictionary_file, columns, strlen(columns), err));
+    NP_TRY(np_file_write_atomic(table_file, rows, strlen(rows), err));
     NP_AUTO(np_freep) char *shown = np_utf8_clean(table);
     printf("%zu image%s of %zu session%s, %zu measure%s: %s\n", idps->n_rows,
            np_plural((int64_t)idps->n_rows), idps->n_sessions, np_plural((int64_t)idps->n_sessions),

@@ -7,6 +7,7 @@
 #include "cli/observation.h"
 #include "pipeline/plan_json.h"
 #include "pipeline/run.h"
+#include "show/textfile.h"
 
 int np_command_fail(const struct np_error *err)
 {
@@ -83,6 +84,15 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     return run.exit_status;
 }
 
+static int check_textfile(const struct np_config *config, struct np_error *err)
+{
+    const char *path = config->metrics_textfile;
+    int code = path ? np_show_textfile_check(path, config->bids_dir, err) : 0;
+
+    np_error_context(err, "--metrics-textfile");
+    return code;
+}
+
 int np_command_run(const struct np_config *config, const struct np_cancel *cancel)
 {
     NP_AUTO(np_plan_freep) struct np_plan *plan = NULL;
@@ -90,7 +100,7 @@ int np_command_run(const struct np_config *config, const struct np_cancel *cance
     struct np_console console;
 
     np_console_init(&console, config->verbosity);
-    if (np_plan_make(config, &plan, &err) < 0)
+    if (check_textfile(config, &err) < 0 || np_plan_make(config, &plan, &err) < 0)
         return np_command_fail(&err);
     if (config->dry_run) {
         NP_AUTO(np_freep) char *json = np_plan_json(plan);

@@ -10,6 +10,7 @@
 #include "record/place.h"
 #include "show/console.h"
 #include "show/prometheus.h"
+#include "show/textfile.h"
 #include "spool/record.h"
 #include "trace/names.h"
 #include "trace/resource.h"
@@ -81,10 +82,11 @@ static void open_console(const struct np_observation *observation, struct np_run
 static void answer(void *self, const struct np_metric_point *point, size_t n_points)
 {
     struct np_observation *observation = self;
+    const struct np_show_page page = {.resource = np_trace_resource(observation->trace),
+                                      .redactor = observation->redactor};
     NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
 
-    np_show_prometheus_text(point, n_points, np_trace_resource(observation->trace),
-                            observation->redactor, &text);
+    np_show_prometheus_text(point, n_points, &page, &text);
     if (!text.failed)
         np_show_pull_answer(observation->pull, text.bytes, text.length);
 }

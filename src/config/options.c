@@ -245,7 +245,8 @@ const struct np_option np_options[] = {
     {"metrics-textfile", NULL, 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, RUN,
      NP_OPT_IN_FILE | NP_OPT_FILE | NP_OPT_WRITTEN, FIELD(metrics_textfile), .argument = "FILE",
      .help = "Also write the metrics as text for node_exporter's textfile collector, which reads "
-             "files that end in .prom. The folder must exist."},
+             "files that end in .prom; other names are refused. The folder must exist. A file that "
+             "an earlier run wrote there is replaced."},
     {"no-telemetry", NULL, 0, NP_OPT_FLAG, NP_GROUP_TELEMETRY, PLANNED, NP_OPT_IN_FILE,
      FIELD(no_telemetry), .help = "Record no telemetry at all."},
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/path.h"
+#include "trace/names.h"
 
 /* UCUM -> the word in a name. */
 static const struct {
@@ -92,23 +92,29 @@ static void add_escaped(struct np_otlp_buffer *out, const char *text, size_t n, 
     }
 }
 
+static void add_string(struct np_otlp_buffer *out, const char *key, const char *value,
+                       const struct np_otlp_redactor *redactor)
+{
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
+
+    if (redactor)
+        np_otlp_redact(redactor, key, value, strlen(value), &text);
+    else
+        np_otlp_buffer_text(&text, value);
+    if (text.failed) /* a value that could not be redacted must not be shown */
+        out->failed = text.failed;
+    else
+        add_escaped(out, text.bytes, text.length, "\\\"");
+}
+
 static void add_value(struct np_otlp_buffer *out, const struct np_attr *attr,
                       const struct np_otlp_redactor *redactor)
 {
-    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
     char number[32];
 
     switch (attr->type) {
     case NP_ATTR_STRING:
-        if (redactor)
-            np_otlp_redact(redactor, attr->key, attr->value.string, strlen(attr->value.string),
-                           &text);
-        else
-            np_otlp_buffer_text(&text, attr->value.string);
-        if (text.failed) /* a value that could not be redacted must not be shown */
-            out->failed = text.failed;
-        else
-            add_escaped(out, text.bytes, text.length, "\\\"");
+        add_string(out, attr->key, attr->value.string, redactor);
         return;
     case NP_ATTR_INT:
         snprintf(number, sizeof(number), "%" PRId64, attr->value.integer);
@@ -131,8 +137,19 @@ struct series {
     const struct np_attrs *attrs;
 };
 
+/* The label that tells the text files of one node apart: node_exporter serves a series that two
+ * files hold only once. */
+static void add_file_label(struct np_otlp_buffer *out, const char *separator,
+                           const struct np_show_page *page)
+{
+    np_otlp_buffer_text(out, separator);
+    np_otlp_buffer_text(out, "neuro_textfile=\"");
+    add_string(out, NP_KEY_FILE_NAME, page->textfile, page->redactor);
+    np_otlp_buffer_text(out, "\"");
+}
+
 static void begin_line(struct np_otlp_buffer *out, const struct series *series,
-                       const struct np_otlp_redactor *redactor)
+                       const struct np_show_page *page)
 {
     const char *separator = "{";
 
@@ -143,8 +160,12 @@ static void begin_line(struct np_otlp_buffer *out, const struct series *series,
         np_otlp_buffer_text(out, separator);
         add_name(out, series->attrs->item[i].key);
         np_otlp_buffer_text(out, "=\"");
-        add_value(out, &series->attrs->item[i], redactor);
+        add_value(out, &series->attrs->item[i], page->redactor);
         np_otlp_buffer_text(out, "\"");
+        separator = ",";
+    }
+    if (page->textfile) {
+        add_file_label(out, separator, page);
         separator = ",";
     }
     if (series->bound) {
@@ -166,7 +187,7 @@ static void bound_text(double bound, char *text, size_t size)
 }
 
 static void add_buckets(struct np_otlp_buffer *out, const struct np_metric_point *point,
-                        const struct np_otlp_redactor *redactor)
+                        const struct np_show_page *page)
 {
     uint64_t sum = 0;
 
@@ -174,30 +195,29 @@ static void add_buckets(struct np_otlp_buffer *out, const struct np_metric_point
         char bound[32];
         bound_text(point->def->bound[i], bound, sizeof(bound));
         sum += point->bucket[i];
-        begin_line(out, &(struct series){point->def, "_bucket", bound, &point->attrs}, redactor);
+        begin_line(out, &(struct series){point->def, "_bucket", bound, &point->attrs}, page);
         add_count(out, sum);
         np_otlp_buffer_text(out, "\n");
     }
-    begin_line(out, &(struct series){point->def, "_bucket", "+Inf", &point->attrs}, redactor);
+    begin_line(out, &(struct series){point->def, "_bucket", "+Inf", &point->attrs}, page);
     add_count(out, point->count);
     np_otlp_buffer_text(out, "\n");
 }
 
 static void add_point(struct np_otlp_buffer *out, const struct np_metric_point *point,
-                      const struct np_otlp_redactor *redactor)
+                      const struct np_show_page *page)
 {
     const struct np_metric_def *def = point->def;
     bool is_histogram = def->kind == NP_METRIC_HISTOGRAM;
 
     if (is_histogram)
-        add_buckets(out, point, redactor);
-    begin_line(out, &(struct series){def, is_histogram ? "_sum" : "", NULL, &point->attrs},
-               redactor);
+        add_buckets(out, point, page);
+    begin_line(out, &(struct series){def, is_histogram ? "_sum" : "", NULL, &point->attrs}, page);
     add_number(out, is_histogram ? point->sum : point->value);
     np_otlp_buffer_text(out, "\n");
     if (!is_histogram)
         return;
-    begin_line(out, &(struct series){def, "_count", NULL, &point->attrs}, redactor);
+    begin_line(out, &(struct series){def, "_count", NULL, &point->attrs}, page);
     add_count(out, point->count);
     np_otlp_buffer_text(out, "\n");
 }
@@ -223,76 +243,22 @@ static void add_head(struct np_otlp_buffer *out, const struct np_metric_def *def
     np_otlp_buffer_text(out, "\n");
 }
 
-static void add_target(struct np_otlp_buffer *out, const struct np_attrs *resource,
-                       const struct np_otlp_redactor *redactor)
+static void add_target(struct np_otlp_buffer *out, const struct np_show_page *page)
 {
     np_otlp_buffer_text(out, "# HELP target_info Attributes of the resource\n"
                              "# TYPE target_info gauge\n");
-    begin_line(out, &(struct series){NULL, "target_info", NULL, resource}, redactor);
+    begin_line(out, &(struct series){NULL, "target_info", NULL, page->resource}, page);
     np_otlp_buffer_text(out, "1\n");
 }
 
 void np_show_prometheus_text(const struct np_metric_point *point, size_t n_points,
-                             const struct np_attrs *resource,
-                             const struct np_otlp_redactor *redactor, struct np_otlp_buffer *out)
+                             const struct np_show_page *page, struct np_otlp_buffer *out)
 {
-    if (resource)
-        add_target(out, resource, redactor);
+    if (page->resource)
+        add_target(out, page);
     for (size_t i = 0; i < n_points; i++) {
         if (i == 0 || strcmp(point[i - 1].def->name, point[i].def->name) != 0)
             add_head(out, point[i].def);
-        add_point(out, &point[i], redactor);
+        add_point(out, &point[i], page);
     }
-}
-
-/* The file. */
-
-struct textfile {
-    char *path;
-    const struct np_otlp_redactor *redactor;
-    struct np_error trouble; /* the first failure */
-    bool is_reported;
-};
-
-static void write_file(void *self, const struct np_metric_point *point, size_t n_points)
-{
-    struct textfile *file = self;
-    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
-    struct np_error err = {0};
-
-    np_show_prometheus_text(point, n_points, NULL, file->redactor, &text);
-    int code = text.failed
-                   ? np_error_set(&err, text.failed, "'%s': no memory to write metrics", file->path)
-                   : np_file_replace(file->path, text.bytes, text.length, &err);
-    if (code < 0 && file->trouble.code == 0)
-        file->trouble = err;
-}
-
-static void close_file(void *self)
-{
-    struct textfile *file = self;
-
-    free(file->path);
-    free(file);
-}
-
-void np_show_textfile_open(const char *path, const struct np_otlp_redactor *redactor,
-                           struct np_trace_sink *sink)
-{
-    struct textfile *file = np_xcalloc(1, sizeof(*file));
-
-    file->path = np_xstrdup(path);
-    file->redactor = redactor;
-    *sink = (struct np_trace_sink){.self = file, .metrics = write_file, .close = close_file};
-}
-
-bool np_show_textfile_trouble(const struct np_trace_sink *sink, struct np_error *what)
-{
-    struct textfile *file = sink->self;
-
-    if (file->trouble.code == 0 || file->is_reported)
-        return false;
-    file->is_reported = true;
-    *what = file->trouble;
-    return true;
 }

@@ -1,6 +1,6 @@
 /*
- * Metrics in the Prometheus text format 0.0.4: as a file for node_exporter's textfile collector,
- * and as the body of a page that a Prometheus server scrapes.
+ * Metrics in the Prometheus text format 0.0.4: the content of a file for node_exporter's textfile
+ * collector, and of a page that a Prometheus server scrapes.
  *
  * Names are those that a Prometheus server gives to metrics that come by OTLP:
  *   - dots become underscores;
@@ -21,26 +21,19 @@
 #include "otlp/redact.h"
 #include "trace/trace.h"
 
+/* How a text is made; all may be NULL. */
+struct np_show_page {
+    const struct np_attrs *resource; /* its attributes come first, as a series target_info */
+    const struct np_otlp_redactor *redactor; /* for the values of labels */
+    const char *textfile;                    /* a label of each series: neuro_textfile */
+};
+
 /*
  * Append the points to `out`. They must be cumulative, and the points of one metric must be
- * neighbours, as np_trace_collect and np_trace_snapshot give them. With `resource` (may be NULL) a
- * series target_info with its attributes comes first. Label values go through `redactor` (may be
- * NULL). A failure is noted in out->failed.
+ * neighbours, as np_trace_collect and np_trace_snapshot give them. A failure is noted in
+ * out->failed.
  */
 void np_show_prometheus_text(const struct np_metric_point *point, size_t n_points,
-                             const struct np_attrs *resource,
-                             const struct np_otlp_redactor *redactor, struct np_otlp_buffer *out);
-
-/*
- * Make `sink` write the file `path` anew at each collection. The file is written under another
- * name and then renamed, so that a reader always finds it whole. node_exporter reads files that
- * end in ".prom". A failure to write does not stop the run; np_show_textfile_trouble reports the
- * first one. `path` is copied; `redactor` is borrowed until the sink is closed.
- */
-void np_show_textfile_open(const char *path, const struct np_otlp_redactor *redactor,
-                           struct np_trace_sink *sink);
-
-/* True once, after the first failure to write: `what` then holds a sentence for the user. */
-bool np_show_textfile_trouble(const struct np_trace_sink *sink, struct np_error *what);
+                             const struct np_show_page *page, struct np_otlp_buffer *out);
 
 #endif

@@ -180,3 +180,22 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     equal "$(wc -l <"$BATS_TEST_TMPDIR/out/logs/status.tsv")" 3
     grep -q $'\tsuccess' "$BATS_TEST_TMPDIR/out/logs/status.tsv"
 }
+
+@test "idps replaces a table of its own, also through a link, and no other file" {
+    OUT=$(made)/out
+    mkdir "$BATS_TEST_TMPDIR/tables"
+    cd "$BATS_TEST_TMPDIR/tables"
+    run -0 neuro-preprocess idps "$OUT" -o .
+    mv neuro-preprocess_idps.tsv shared.tsv
+    ln -s shared.tsv neuro-preprocess_idps.tsv
+    cp shared.tsv first.tsv
+    head -n 1 first.tsv >shared.tsv
+    run -0 neuro-preprocess idps "$OUT" -o .
+    [[ -L neuro-preprocess_idps.tsv ]]
+    cmp shared.tsv first.tsv
+    echo '{"mine": 1}' >neuro-preprocess_idps.json
+    run -73 --separate-stderr neuro-preprocess idps "$OUT" -o .
+    contains "$(last_line)" "neuro-preprocess_idps.json': expected a new name, or a file that this option wrote before, found another file"
+    equal "$(cat neuro-preprocess_idps.json)" '{"mine": 1}'
+    cmp shared.tsv first.tsv
+}

@@ -59,19 +59,19 @@ older() { awk -F' \\| ' '/^## Names in older texts/ { on = 1; next } /^## / { on
         esac
     done < <(older)
     equal "$n" 13
-    grep -q '^neuro_files_processed_total{.*neuro_status="failed"} 1$' "$PROM"
+    grep -q '^neuro_files_processed_total{.*neuro_status="failed",neuro_textfile="np"} 1$' "$PROM"
 }
 
 @test "the metrics of a run agree with its events" {
     mixed
     run -1 preprocess --metrics-textfile "$PROM"
-    for line in 'neuro_sessions_processed_total{neuro_status="failed"} 1' 'neuro_sessions_processed_total{neuro_status="success"} 1' \
-        'neuro_files_processed_total{bids_suffix="T1w",neuro_status="success"} 1' 'neuro_files_processed_total{bids_suffix="FLAIR",neuro_status="failed"} 0' \
-        'neuro_errors_total{error_type="bad-data",neuro_stage="load_file"} 1' 'neuro_sessions_planned 2' 'neuro_sessions_active 0' 'neuro_queue_depth 0'; do
+    for line in 'neuro_sessions_processed_total{neuro_status="failed",neuro_textfile="np"} 1' 'neuro_sessions_processed_total{neuro_status="success",neuro_textfile="np"} 1' \
+        'neuro_files_processed_total{bids_suffix="T1w",neuro_status="success",neuro_textfile="np"} 1' 'neuro_files_processed_total{bids_suffix="FLAIR",neuro_status="failed",neuro_textfile="np"} 0' \
+        'neuro_errors_total{error_type="bad-data",neuro_stage="load_file",neuro_textfile="np"} 1' 'neuro_sessions_planned{neuro_textfile="np"} 2' 'neuro_sessions_active{neuro_textfile="np"} 0' 'neuro_queue_depth{neuro_textfile="np"} 0'; do
         grep -qxF "$line" "$PROM" || fail "no '$line' in $(cat "$PROM")"
     done
-    grep -qE '^neuro_qc_brain_volume_mm3\{bids_participant="01",bids_session="BL",bids_suffix="T1w",neuro_site="MNI"\} [0-9]+' "$PROM"
-    grep -qE '^neuro_session_duration_seconds\{bids_participant="02"\} ' "$PROM"
+    grep -qE '^neuro_qc_brain_volume_mm3\{bids_participant="01",bids_session="BL",bids_suffix="T1w",neuro_site="MNI",neuro_textfile="np"\} [0-9]+' "$PROM"
+    grep -qE '^neuro_session_duration_seconds\{bids_participant="02",neuro_textfile="np"\} ' "$PROM"
     # the first collection has zeros, and exemplars of the last lead to the sessions' traces
     equal "$(metrics | jq -r 'select(.name == "neuro.sessions.processed") | [.sum.dataPoints[].asInt] | join(" ")' | paste -sd ';')" '0 0;1 1'
     equal "$(metrics | jq -r 'select(.name == "neuro.process.duration").histogram.dataPoints[].exemplars[].traceId' | LC_ALL=C sort -u)" \
@@ -79,10 +79,71 @@ older() { awk -F' \\| ' '/^## Names in older texts/ { on = 1; next } /^## / { on
 }
 
 @test "promtool finds nothing to object to in the text file" {
-    promtool=$("$TOP/scripts/promtool.sh" 2>"$BATS_TEST_TMPDIR/why") || needs promtool
+    promtool=$("$TOP/scripts/debian-tool.sh" prometheus promtool 2>"$BATS_TEST_TMPDIR/why") || needs promtool
     make_dataset "$BIDS" 01
     run -0 preprocess --metrics-textfile "$PROM"
     run -0 "$promtool" check metrics <"$PROM"
+}
+
+# The lines that node_exporter serves of the text files in folder $1.
+scrape()
+{
+    local port
+    port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    "$exporter" --web.listen-address=127.0.0.1:$port --collector.disable-defaults --collector.textfile --collector.textfile.directory="$1" \
+        --log.level=debug >"$BATS_TEST_TMPDIR/exporter" 2>&1 3>&- &
+    local pid=$!
+    wait_until 10 "curl -fsS http://127.0.0.1:$port/metrics -o $BATS_TEST_TMPDIR/page" || cat "$BATS_TEST_TMPDIR/exporter"
+    kill $pid
+    wait $pid || true
+    grep '^neuro_' "$BATS_TEST_TMPDIR/page"
+}
+
+@test "node_exporter serves the counts of two text files on one node" {
+    needs curl
+    exporter=$("$TOP/scripts/debian-tool.sh" prometheus-node-exporter prometheus-node-exporter 2>"$BATS_TEST_TMPDIR/why") ||
+        needs prometheus-node-exporter
+    mkdir "$BATS_TEST_TMPDIR/textfiles"
+    mixed
+    run -1 preprocess --metrics-textfile "$BATS_TEST_TMPDIR/textfiles/mixed.prom"
+    run -0 neuro-preprocess "$BIDS" "$OUT.2" participant --participant-label 01 --bias-correction none --metrics-textfile "$BATS_TEST_TMPDIR/textfiles/good.prom"
+    scrape "$BATS_TEST_TMPDIR/textfiles" >"$BATS_TEST_TMPDIR/served"
+    for line in 'neuro_sessions_processed_total{neuro_status="success",neuro_textfile="mixed"} 1' 'neuro_sessions_processed_total{neuro_status="failed",neuro_textfile="mixed"} 1' \
+        'neuro_sessions_processed_total{neuro_status="success",neuro_textfile="good"} 1' 'neuro_sessions_processed_total{neuro_status="failed",neuro_textfile="good"} 0' \
+        'neuro_sessions_planned{neuro_textfile="mixed"} 2' 'neuro_sessions_planned{neuro_textfile="good"} 1'; do
+        grep -qxF "$line" "$BATS_TEST_TMPDIR/served" || fail "no '$line' in $(cat "$BATS_TEST_TMPDIR/served")"
+    done
+    # every series of both files is served, and none is dropped as a duplicate
+    equal "$(wc -l <"$BATS_TEST_TMPDIR/served")" "$(grep -h '^neuro_' "$BATS_TEST_TMPDIR"/textfiles/*.prom | wc -l)"
+    run ! grep -iE 'collected before|duplicate|error gathering' "$BATS_TEST_TMPDIR/exporter"
+}
+
+@test "--metrics-textfile replaces a text file of ours, and nothing else" {
+    make_dataset "$BIDS" 01
+    head=$(head_image)
+    cp "$head" "$BATS_TEST_TMPDIR/a.nii.gz"
+    run -64 --separate-stderr neuro-preprocess process --metrics-textfile "$BATS_TEST_TMPDIR/a.nii.gz" "$head" -o "$OUT"
+    contains "$(last_line)" "a.nii.gz': expected a file for metrics whose name ends in .prom"
+    run -64 --separate-stderr preprocess --metrics-textfile /dev/stdout
+    run -64 --separate-stderr preprocess --metrics-textfile /dev/stdout --dry-run
+    echo 'node_something 1' >"$PROM"
+    run -73 --separate-stderr preprocess --metrics-textfile "$PROM"
+    contains "$(last_line)" "np.prom': expected a new name, or a file that this option wrote before, found another file"
+    mkfifo "$BATS_TEST_TMPDIR/pipe.prom"
+    run -73 --separate-stderr preprocess --metrics-textfile "$BATS_TEST_TMPDIR/pipe.prom"
+    contains "$(last_line)" 'found a pipe'
+    run -73 --separate-stderr preprocess --metrics-textfile "$BIDS/np.prom"
+    contains "$(last_line)" 'outside the dataset'
+    [[ ! -e $OUT ]]
+    cmp "$head" "$BATS_TEST_TMPDIR/a.nii.gz"
+    [[ -c /dev/null && $(readlink /dev/stdout) == /proc/self/fd/1 ]]
+    equal "$(cat "$PROM")" 'node_something 1'
+    rm "$PROM"
+    umask 077
+    run -0 preprocess --metrics-textfile "$PROM"
+    equal "$(stat -c %a "$PROM")" 644
+    run -0 preprocess --metrics-textfile "$PROM" --rerun all
+    grep -qx 'neuro_sessions_planned{neuro_textfile="np"} 1' "$PROM"
 }
 
 @test "a text file that cannot be written gives a warning and no failure" {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -14,8 +15,11 @@
 #include "base/str.h"
 #include "show/prometheus.h"
 #include "show/pull.h"
+#include "show/textfile.h"
 #include "tap.h"
 #include "trace/names.h"
+
+static const struct np_show_page plain = {0};
 
 /* The names that a Prometheus server shows when it took the metrics by OTLP. */
 TEST(names_are_those_that_prometheus_makes_of_otlp)
@@ -46,7 +50,7 @@ TEST(names_are_those_that_prometheus_makes_of_otlp)
         const struct np_metric_point point = {.def = table[i].def};
         NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
         NP_AUTO(np_freep) char *head = np_xasprintf("# HELP %s ", table[i].name);
-        np_show_prometheus_text(&point, 1, NULL, NULL, &text);
+        np_show_prometheus_text(&point, 1, &plain, &text);
         ok(text.length > strlen(head) && memcmp(text.bytes, head, strlen(head)) == 0);
     }
 }
@@ -61,7 +65,7 @@ TEST(a_text_for_which_there_is_no_memory_is_marked_as_failed)
     for (int64_t nth = 1;; nth++) {
         NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
         np_alloc_fail_at(nth);
-        np_show_prometheus_text(&point, 1, NULL, NULL, &text);
+        np_show_prometheus_text(&point, 1, &plain, &text);
         bool has_failed = np_alloc_requests() >= nth;
         np_alloc_fail_at(0);
         if (!has_failed) {
@@ -84,7 +88,7 @@ static struct np_trace_sink add_textfile(struct np_trace *trace, const char *pat
 
 static void write_text(void *self, const struct np_metric_point *point, size_t n_points)
 {
-    np_show_prometheus_text(point, n_points, NULL, NULL, self);
+    np_show_prometheus_text(point, n_points, &plain, self);
 }
 
 /* Two series of a counter, a histogram, a gauge with labels that need escaping. */
@@ -176,11 +180,173 @@ TEST(the_resource_is_a_series_of_its_own)
 
     np_attrs_string(&resource, NP_KEY_SERVICE_NAME, "neuro-preprocess");
     np_attrs_int(&resource, NP_KEY_PROCESS_PID, 7);
-    np_show_prometheus_text(NULL, 0, &resource, NULL, &text);
+    np_show_prometheus_text(NULL, 0, &(struct np_show_page){.resource = &resource}, &text);
     np_otlp_buffer_add(&text, "", 1);
     ok_str(text.bytes, "# HELP target_info Attributes of the resource\n"
                        "# TYPE target_info gauge\n"
                        "target_info{service_name=\"neuro-preprocess\",process_pid=\"7\"} 1\n");
+}
+
+/* node_exporter serves a series that two files hold only once. */
+TEST(each_series_of_the_file_has_a_label_of_its_name)
+{
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s/night \"shift\".prom", tap_directory());
+    struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_str_done) struct np_str text = {0};
+    size_t n_series = 0;
+
+    add_textfile(trace, path, NULL);
+    measure(trace);
+    np_trace_collect(trace);
+    np_trace_freep(&trace);
+    ok_int(np_file_read(path, 65536, &text, NULL), 0);
+    ok_contains(np_str_text(&text), "neuro_sessions_processed_total{neuro_status=\"success\","
+                                    "neuro_textfile=\"night \\\"shift\\\"\"} 3\n");
+    ok_contains(np_str_text(&text), "neuro_scan_size_bytes_bucket{neuro_textfile=\"night "
+                                    "\\\"shift\\\"\",le=\"+Inf\"} 2\n");
+    for (char *line = strtok(text.text, "\n"); line; line = strtok(NULL, "\n")) {
+        n_series += *line != '#';
+        ok(*line == '#' || strstr(line, "neuro_textfile=\"night \\\"shift\\\"\""));
+    }
+    ok_int(n_series, 15);
+}
+
+TEST(a_person_in_the_name_of_the_file_is_redacted)
+{
+    NP_AUTO(np_otlp_redactor_freep)
+    struct np_otlp_redactor *redactor = np_otlp_redactor_new("key", 3);
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s/DoeJohn.prom", tap_directory());
+    struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_str_done) struct np_str text = {0};
+
+    add_textfile(trace, path, redactor);
+    np_metric_add(trace, &np_metric_errors, 1, NULL, NULL);
+    np_trace_collect(trace);
+    np_trace_freep(&trace);
+    ok_int(np_file_read(path, 65536, &text, NULL), 0);
+    ok_contains(np_str_text(&text), "neuro_textfile=\"");
+    ok(!strstr(np_str_text(&text), "DoeJohn"));
+}
+
+static void make(const char *path, const char *content)
+{
+    ok_int(np_file_write_atomic(path, content, strlen(content), NULL), 0);
+}
+
+/* The name under the test's folder; the caller frees. */
+static char *at(const char *name)
+{
+    return np_path_join(tap_directory(), name);
+}
+
+TEST(only_a_new_name_or_a_file_of_an_earlier_run_is_written)
+{
+    static const struct {
+        const char *name;
+        int code;
+    } table[] = {
+        {"new.prom", 0},
+        {"no/such/folder.prom", 0}, /* a warning when it is written */
+        {"ours.prom", 0},
+        {"empty.prom", 0},
+        {"to-ours.prom", 0},
+        {"scan.nii.gz", NP_EUSAGE},
+        {".prom", NP_EUSAGE},
+        {"metrics.PROM", NP_EUSAGE},
+        {"/dev/stdout", NP_EUSAGE},
+        {"theirs.prom", NP_ECREATE},
+        {"short.prom", NP_ECREATE},
+        {"to-theirs.prom", NP_ECREATE},
+        {"to-scan.prom", NP_EUSAGE},
+        {"to-nothing.prom", NP_ECREATE},
+        {"to-itself.prom", NP_ECREATE},
+        {"to-device.prom", NP_ECREATE},
+        {"pipe.prom", NP_ECREATE},
+        {"folder.prom", NP_ECREATE},
+        {"bids/new.prom", NP_ECREATE},
+        {"bids/derivatives/out/new.prom", NP_ECREATE},
+        {"to-bids.prom", NP_ECREATE},
+        {"bids2/new.prom", 0},
+    };
+    static const char *const links[][2] = {
+        {"ours.prom", "to-ours.prom"},        {"theirs.prom", "to-theirs.prom"},
+        {"ours.txt", "to-scan.prom"},         {"nothing.prom", "to-nothing.prom"},
+        {"to-itself.prom", "to-itself.prom"}, {"/dev/null", "to-device.prom"},
+        {"bids/there.prom", "to-bids.prom"}};
+    NP_AUTO(np_freep) char *dataset = at("bids");
+    NP_AUTO(np_freep) char *ours = at("ours.prom");
+    NP_AUTO(np_freep) char *text = at("ours.txt");
+    NP_AUTO(np_freep) char *theirs = at("theirs.prom");
+    NP_AUTO(np_freep) char *little = at("short.prom");
+    NP_AUTO(np_freep) char *empty = at("empty.prom");
+    NP_AUTO(np_freep) char *in_dataset = at("bids/there.prom");
+    NP_AUTO(np_freep) char *pipe = at("pipe.prom");
+    NP_AUTO(np_freep) char *folder = at("folder.prom");
+
+    ok_int(np_directory_make(dataset, NULL), 0);
+    ok_int(np_directory_make(folder, NULL), 0);
+    ok_int(mkfifo(pipe, 0666), 0);
+    make(ours, "# HELP neuro_errors_total ...\n");
+    make(text, "# HELP neuro_errors_total ...\n");
+    make(in_dataset, "# HELP neuro_errors_total ...\n");
+    make(theirs, "node_something 1\n");
+    make(little, "# HELP");
+    make(empty, "");
+    for (size_t i = 0; i < NP_COUNT(links); i++) {
+        NP_AUTO(np_freep) char *link = at(links[i][1]);
+        ok_int(symlink(links[i][0], link), 0);
+    }
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_freep)
+        char *path = *table[i].name == '/' ? np_xstrdup(table[i].name) : at(table[i].name);
+        struct np_error err = {0};
+        int code = np_show_textfile_check(path, dataset, &err);
+        tap_check(code == table[i].code, __FILE__, __LINE__, "%s: %d %s", table[i].name, code,
+                  err.text);
+    }
+}
+
+TEST(a_file_that_came_to_lie_there_during_the_run_is_kept)
+{
+    NP_AUTO(np_freep) char *path = at("swapped.prom");
+    struct np_trace *trace = np_trace_new(NULL);
+    struct np_trace_sink sink = add_textfile(trace, path, NULL);
+    NP_AUTO(np_str_done) struct np_str text = {0};
+    struct np_error what = {0};
+
+    ok_int(np_show_textfile_check(path, NULL, NULL), 0);
+    make(path, "node_something 1\n");
+    np_metric_add(trace, &np_metric_errors, 1, NULL, NULL);
+    np_trace_collect(trace);
+    ok(np_show_textfile_trouble(&sink, &what));
+    ok_contains(what.text, "found another file");
+    ok_int(np_file_read(path, 65536, &text, NULL), 0);
+    ok_str(np_str_text(&text), "node_something 1\n");
+    np_trace_freep(&trace);
+}
+
+TEST(a_link_is_followed_and_others_may_read_the_file)
+{
+    NP_AUTO(np_freep) char *path = at("followed.prom");
+    NP_AUTO(np_freep) char *link = at("latest.prom");
+    struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_str_done) struct np_str text = {0};
+    struct stat status;
+    mode_t before = umask(077);
+
+    make(path, "");
+    ok_int(symlink("followed.prom", link), 0);
+    add_textfile(trace, link, NULL);
+    np_metric_add(trace, &np_metric_errors, 7, NULL, NULL);
+    np_trace_collect(trace);
+    np_trace_freep(&trace);
+    umask(before);
+    ok_int(lstat(link, &status), 0);
+    ok(S_ISLNK(status.st_mode));
+    ok_int(lstat(path, &status), 0);
+    ok_int(status.st_mode & 07777, 0644);
+    ok_int(np_file_read(path, 65536, &text, NULL), 0);
+    ok_contains(np_str_text(&text), "neuro_errors_total{neuro_textfile=\"latest\"} 7\n");
 }
 
 TEST(the_file_is_replaced_whole_and_its_failure_is_reported_once)
@@ -198,7 +364,7 @@ TEST(the_file_is_replaced_whole_and_its_failure_is_reported_once)
         np_trace_collect(trace);
     }
     ok_int(np_file_read(path, 65536, &text, NULL), 0);
-    ok_contains(np_str_text(&text), "neuro_errors_total 2\n");
+    ok_contains(np_str_text(&text), "neuro_errors_total{neuro_textfile=\"metrics\"} 2\n");
     ok(!np_show_textfile_trouble(&good, &what));
     ok(np_show_textfile_trouble(&bad, &what));
     ok_contains(what.text, "folder.prom");
@@ -212,14 +378,14 @@ TEST(the_parser_of_prometheus_client_finds_the_same_numbers)
     static const char script[] =
         "import sys\n"
         "from prometheus_client.parser import text_string_to_metric_families as parse\n"
-        "found = {}\n"
+        "found, file = {}, ('neuro_textfile', 'foreign')\n"
         "for family in parse(sys.stdin.read()):\n"
         "    for s in family.samples: found[s.name, tuple(sorted(s.labels.items()))] = s.value\n"
-        "assert found['neuro_sessions_processed_total', (('neuro_status', 'success'),)] == 3\n"
-        "assert found['neuro_scan_size_bytes_bucket', (('le', '65536.0'),)] == 1\n"
-        "assert found['neuro_scan_size_bytes_count', ()] == 2\n"
+        "assert found['neuro_sessions_processed_total', (('neuro_status', 'success'), file)] == 3\n"
+        "assert found['neuro_scan_size_bytes_bucket', (('le', '65536.0'), file)] == 1\n"
+        "assert found['neuro_scan_size_bytes_count', (file,)] == 2\n"
         "assert ('neuro_session_duration_seconds', (('bids_participant', 'a\"b\\\\c'),\n"
-        "        ('neuro_site', 'DoeJohn.nii'))) in found\n"
+        "        ('neuro_site', 'DoeJohn.nii'), file)) in found\n"
         "print(len(found))\n";
     const char *python = getenv("NP_TEST_PYTHON") ? getenv("NP_TEST_PYTHON") : "python3";
     NP_AUTO(np_freep)
