@@ -6,7 +6,6 @@
 #include "otlp/json.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,38 +170,111 @@ static void add_base64(struct np_otlp_buffer *out, const uint8_t *byte, size_t n
     add_char(out, '"');
 }
 
-/* `quote` is "\"" or "". */
-static void add_integer(struct np_otlp_buffer *out, const char *quote, int64_t value)
-{
-    char text[32];
+enum { MOST_DECIMALS = 20 }; /* of a number of 64 bits */
 
-    snprintf(text, sizeof(text), "%s%" PRId64 "%s", quote, value, quote);
-    np_otlp_buffer_text(out, text);
+/* Write the digits of `value`, at least `least` of them, before `end`; returns the first. */
+static char *digits_before(char *end, uint64_t value, int least)
+{
+    char *at = end;
+
+    while (value > 0 || end - at < least) {
+        *--at = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return at;
 }
 
+/* `quote` is "\"" or "". */
 static void add_unsigned(struct np_otlp_buffer *out, const char *quote, uint64_t value)
 {
-    char text[32];
+    char text[MOST_DECIMALS], *end = text + sizeof(text);
+    const char *first = digits_before(end, value, 1);
 
-    snprintf(text, sizeof(text), "%s%" PRIu64 "%s", quote, value, quote);
-    np_otlp_buffer_text(out, text);
+    np_otlp_buffer_text(out, quote);
+    np_otlp_buffer_add(out, first, (size_t)(end - first));
+    np_otlp_buffer_text(out, quote);
 }
 
-/* The fewest of 15 to 17 digits that read back as the same double. */
-static void add_finite(struct np_otlp_buffer *out, double value)
+static void add_integer(struct np_otlp_buffer *out, const char *quote, int64_t value)
 {
-    enum { EXACT_DIGITS = 15, MOST_DIGITS = 17 };
+    char text[MOST_DECIMALS + 1], *end = text + sizeof(text);
+    char *first = digits_before(end, value < 0 ? -(uint64_t)value : (uint64_t)value, 1);
+
+    if (value < 0)
+        *--first = '-';
+    np_otlp_buffer_text(out, quote);
+    np_otlp_buffer_add(out, first, (size_t)(end - first));
+    np_otlp_buffer_text(out, quote);
+}
+
+/* The doubles that "%.15g" writes without an exponent. */
+static const double LEAST_PLAIN = 1e-4, MOST_PLAIN = 1e15;
+enum { MOST_PLACES = 18 }; /* 15 digits of such a number reach so far behind the point */
+
+/*
+ * Find the fewest decimals of a number of at most 15 digits that reads back as `size`, a plain
+ * double; `*scaled` is then that number without its point. False when there is none.
+ * Scaled number and power of ten are exact, and a quotient is rounded as a reader rounds. A decimal
+ * of 15 digits, times the power, is at most 0.25 from its integer, so rint finds it.
+ */
+static bool find_decimal(double size, int *n_places, double *scaled)
+{
+    double power = 1;
+
+    for (int n = 0; n <= MOST_PLACES && size * power < MOST_PLAIN; n++) {
+        *scaled = rint(size * power);
+        *n_places = n;
+        if (*scaled / power == size)
+            return true;
+        power *= 10;
+    }
+    return false;
+}
+
+/* `scaled` with a point before its last `n_places` digits. */
+static void add_decimal(struct np_otlp_buffer *out, bool is_negative, uint64_t scaled, int n_places)
+{
+    char text[MOST_DECIMALS], *end = text + sizeof(text);
+    char *first = digits_before(end, scaled, n_places + 1), *point = end - n_places;
+
+    if (is_negative)
+        add_char(out, '-');
+    np_otlp_buffer_add(out, first, (size_t)(point - first));
+    if (n_places > 0)
+        add_char(out, '.');
+    np_otlp_buffer_add(out, point, (size_t)n_places);
+}
+
+/* The fewest of `digits` to 17 digits that read back as the same double; 17 always do. */
+static void add_shortest(struct np_otlp_buffer *out, double value, int digits)
+{
+    enum { MOST_DIGITS = 17 };
     char text[40];
 
-    for (int digits = EXACT_DIGITS; digits <= MOST_DIGITS; digits++) {
+    do {
         snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
+    } while (digits++ < MOST_DIGITS && strtod(text, NULL) != value);
     char *comma = strchr(text, ','); /* some locales' decimal point */
     if (comma)
         *comma = '.';
     np_otlp_buffer_text(out, text);
+}
+
+/* As the first of "%.15g", "%.16g", "%.17g" that reads back. Most numbers are integers or have few
+ * digits; they are written without printf. */
+static void add_finite(struct np_otlp_buffer *out, double value)
+{
+    enum { EXACT_DIGITS = 15 };
+    double size = fabs(value), scaled;
+    bool is_plain_size = size >= LEAST_PLAIN && size < MOST_PLAIN;
+    int n_places;
+
+    if (!is_plain_size)
+        add_shortest(out, value, EXACT_DIGITS);
+    else if (find_decimal(size, &n_places, &scaled))
+        add_decimal(out, value < 0, (uint64_t)scaled, n_places);
+    else
+        add_shortest(out, value, EXACT_DIGITS + 1);
 }
 
 static void add_number(struct np_otlp_buffer *out, double value)

@@ -222,6 +222,67 @@ TEST(doubles_are_written_short_and_read_back_bit_by_bit)
     }
 }
 
+/* Any double, by the C library: the first of 15 to 17 digits that read back. */
+static void shortest_of_three(double value, char text[32])
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, 32, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            return;
+    }
+}
+
+static void ok_shortest(double value)
+{
+    NP_AUTO(np_freep) char *text = number_text(value);
+    char expected[32];
+
+    shortest_of_three(value, expected);
+    if (strcmp(text, expected) != 0)
+        tap_check(false, __FILE__, __LINE__, "%a: found %s, expected %s", value, text, expected);
+}
+
+/* A number and its neighbours, which need all digits, with both signs. */
+static void ok_shortest_about(double value)
+{
+    for (int sign = -1; sign <= 1; sign += 2) {
+        ok_shortest(sign * value);
+        ok_shortest(sign * nextafter(value, 0));
+        ok_shortest(sign * nextafter(value, INFINITY));
+    }
+}
+
+/* Where the cheap way ends: powers of ten and of two, numbers of 14 to 17 digits with the point
+ * anywhere, the limits of the notation without exponent. */
+TEST(hard_doubles_are_written_with_the_fewest_digits_too)
+{
+    struct np_random random;
+    char text[64];
+
+    for (int e = -20; e <= 22; e++) {
+        snprintf(text, sizeof(text), "1e%d", e);
+        ok_shortest_about(strtod(text, NULL));
+        snprintf(text, sizeof(text), "999999999999999e%d", e - 14);
+        ok_shortest_about(strtod(text, NULL));
+        snprintf(text, sizeof(text), "5e%d", e);
+        ok_shortest_about(strtod(text, NULL));
+    }
+    for (int e = -70; e <= 70; e++)
+        ok_shortest_about(ldexp(1, e));
+    np_random_seed(&random, 2, 1);
+    for (int i = 0; i < 20000; i++) {
+        uint64_t bits = np_random_bits(&random), power = 10;
+        for (int digits = 1 + (int)(bits % 17); digits > 0; digits--)
+            power *= 10;
+        snprintf(text, sizeof(text), "%llue%d",
+                 (unsigned long long)(np_random_bits(&random) % power), 4 - (int)(bits >> 8 & 31));
+        double value = strtod(text, NULL);
+        if (value > 0)
+            ok_shortest_about(value);
+    }
+    ok(true);
+}
+
 TEST(a_log_record_reads_back_and_its_event_name_is_a_field)
 {
     NP_AUTO(np_span_freep) struct np_span *span = np_span_new("one", NULL);
