@@ -157,6 +157,15 @@ bool np_path_is_real_directory(const char *path)
     return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+/* mkdir that accepts an existing folder. Some file systems answer for an existing one that they
+ * are read-only, or that they know no such call. The reason is kept before stat sets another. */
+static int make_one(const char *folder)
+{
+    int reason = mkdir(folder, 0777) == 0 ? 0 : errno;
+
+    return reason == 0 || reason == EEXIST || np_path_is_directory(folder) ? 0 : reason;
+}
+
 int np_directory_make(const char *path, struct np_error *err)
 {
     if (np_path_is_directory(path))
@@ -167,11 +176,10 @@ int np_directory_make(const char *path, struct np_error *err)
     for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash)
             *slash = '\0';
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST && !np_path_is_directory(copy)) {
-            int reason = errno;
+        int reason = make_one(copy);
+        if (reason)
             return np_error_errno(err, reason, NP_ECREATE, "'%s': cannot make the folder '%s'",
                                   path, copy);
-        }
         if (!slash)
             break;
         *slash = '/';

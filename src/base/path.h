@@ -37,7 +37,8 @@ char *np_path_relative(const char *path, const char *directory);
 bool np_path_exists(const char *path);
 bool np_path_is_directory(const char *path);
 
-/* Make the folder and its parents (mode 0777 less the umask). Returns 0, NP_ECREATE, NP_ESPACE. */
+/* Make the folder and its parents (mode 0777 less the umask). Returns 0, NP_ECREATE, NP_ESPACE (no
+ * space, quota or inodes); the sentence ends with the system's reason. */
 int np_directory_make(const char *path, struct np_error *err) NP_MUST_USE;
 
 /* True for a folder, false for a link to one. A walk over a tree that uses it cannot run in

@@ -254,10 +254,16 @@ static void check_dataset(struct visit *visit)
 static void check_bids_dir(struct visit *visit)
 {
     const char *path = visit->config->bids_dir;
+    struct stat status;
+    int reason = stat(path, &status) == 0 ? 0 : errno;
 
-    if (!np_path_is_directory(path)) {
+    if (reason == ENOENT || reason == ENOTDIR || (!reason && !S_ISDIR(status.st_mode))) {
         say(visit, "FAIL", "check the path; in a container, bind it (--bind HOST_DIR:/data:ro)",
-            "BIDS_DIR %s: %s", path, np_path_exists(path) ? "is not a folder" : "does not exist");
+            "BIDS_DIR %s: %s", path, reason ? "does not exist" : "is not a folder");
+        failed(visit, NP_ENOINPUT);
+    } else if (reason) {
+        say(visit, "FAIL", "ask its owner for search permission on the folders that lead there",
+            "BIDS_DIR %s: cannot be looked at (%s)", path, strerror(reason));
         failed(visit, NP_ENOINPUT);
     } else if (access(path, R_OK | X_OK) != 0) {
         say(visit, "FAIL", "ask its owner for read and search permission",
@@ -300,29 +306,44 @@ static int probe_fsync(const char *path, int flags)
 }
 
 /* Try the operations that publishing needs, in a temporary folder. Returns the name of the first
- * that fails, or NULL. */
-static const char *probe_operations(const char *folder)
+ * that fails, or NULL; `*reason` is its errno, 0 when the system gave none. */
+static const char *probe_operations(const char *folder, int *reason)
 {
     NP_AUTO(np_freep) char *a = np_path_join(folder, "a");
     NP_AUTO(np_freep) char *b = np_path_join(folder, "b");
     const char *failed_at = NULL;
     int fd = open(a, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 
-    if (fd < 0 || write(fd, "x", 1) != 1 || fsync(fd) != 0)
+    *reason = 0;
+    if (fd < 0 || write(fd, "x", 1) != 1 || fsync(fd) != 0) {
+        *reason = errno;
         failed_at = "writing and syncing a file";
+    }
     if (fd >= 0)
         close(fd);
     if (!failed_at && (fd = open(a, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) >= 0) {
         close(fd);
         failed_at = "exclusive creation (O_EXCL), which the session locks rest on";
     }
-    if (!failed_at && rename(a, b) != 0)
+    if (!failed_at && rename(a, b) != 0) {
+        *reason = errno;
         failed_at = "renaming";
+    }
     if (!failed_at && (np_path_exists(a) || probe_fsync(folder, O_RDONLY | O_DIRECTORY) != 0))
         failed_at = "syncing a folder";
     unlink(a);
     unlink(b);
     return failed_at;
+}
+
+/* What to do about a folder in which nothing can be made. */
+static const char *remedy_of(int reason)
+{
+    if (reason == ENOSPC || reason == EDQUOT)
+        return "free space or inodes there, or choose another OUTPUT_DIR";
+    if (reason == EROFS)
+        return "choose another OUTPUT_DIR; in a container, bind it without ':ro'";
+    return "ask for write permission there, or choose another OUTPUT_DIR";
 }
 
 /* True when files can be made in the folder. */
@@ -331,20 +352,23 @@ static bool check_writing(struct visit *visit, const char *folder)
     NP_AUTO(np_freep)
     char *probe = np_xasprintf("%s/.neuro-preprocess-doctor.%s.%ld.tmp", folder, np_host_name(),
                                (long)getpid());
+    int reason = mkdir(probe, 0700) == 0 ? 0 : errno;
 
-    if (mkdir(probe, 0700) != 0) {
-        say(visit, "FAIL", "ask for write permission there, or choose another OUTPUT_DIR",
-            "OUTPUT_DIR %s: nothing can be made in %s (%s)", visit->output_dir, folder,
-            strerror(errno));
-        failed(visit, errno == ENOSPC || errno == EDQUOT ? NP_ESPACE : NP_ECREATE);
+    if (reason) {
+        say(visit, "FAIL", remedy_of(reason), "OUTPUT_DIR %s: nothing can be made in %s (%s)",
+            visit->output_dir, folder, strerror(reason));
+        failed(visit, np_error_errno(NULL, reason, NP_ECREATE, "%s", folder));
         return false;
     }
-    const char *failed_at = probe_operations(probe);
+    const char *failed_at = probe_operations(probe, &reason);
     rmdir(probe);
     if (failed_at) {
-        say(visit, "FAIL", "choose an OUTPUT_DIR on another file system",
-            "OUTPUT_DIR %s: the file system fails at %s", visit->output_dir, failed_at);
-        failed(visit, NP_EIO);
+        bool is_full = reason == ENOSPC || reason == EDQUOT;
+        say(visit, "FAIL",
+            is_full ? remedy_of(reason) : "choose an OUTPUT_DIR on another file system",
+            "OUTPUT_DIR %s: the file system fails at %s%s%s", visit->output_dir, failed_at,
+            reason ? ": " : "", reason ? strerror(reason) : "");
+        failed(visit, np_error_errno(NULL, reason, NP_EIO, "%s", folder));
         return false;
     }
     say(visit, "ok", NULL, "OUTPUT_DIR %s: %s; write, sync, rename, O_EXCL work", visit->output_dir,

@@ -201,6 +201,24 @@ as_nobody()
     mkdir -m 755 "$BATS_TEST_TMPDIR/closed"
     run -73 --separate-stderr as_nobody neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/closed/out" participant
     contains "$(last_line)" closed
+    contains "$(last_line)" 'Permission denied'
+    run -73 as_nobody neuro-preprocess doctor "$BIDS" "$BATS_TEST_TMPDIR/closed/out"
+    contains "$output" 'Permission denied'
+}
+
+@test "a read-only file system is 73 and said, by the run and by doctor; one without inodes is 74" {
+    make_dataset "$BIDS" 01
+    mount_tmpfs "$BATS_TEST_TMPDIR/fixed" ro
+    run -73 --separate-stderr neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/fixed/out" participant
+    contains "$(last_line)" 'Read-only file system'
+    run -73 neuro-preprocess doctor "$BIDS" "$BATS_TEST_TMPDIR/fixed/out"
+    contains "$output" 'nothing can be made in'
+    contains "$output" '(Read-only file system)'
+    mount_tmpfs "$BATS_TEST_TMPDIR/full" nr_inodes=1
+    run -74 neuro-preprocess doctor "$BIDS" "$BATS_TEST_TMPDIR/full/out"
+    contains "$output" '(No space left on device)'
+    run -74 --separate-stderr neuro-preprocess idps "$(made)/out" -o "$BATS_TEST_TMPDIR/full/out"
+    contains "$(last_line)" "cannot make the folder '$BATS_TEST_TMPDIR/full/out': No space left on device"
 }
 
 @test "too little space for the plan is 74 before any work" {

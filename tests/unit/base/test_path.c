@@ -1,9 +1,11 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +15,17 @@
 static char *at(const char *name)
 {
     return np_path_join(tap_directory(), name);
+}
+
+/* When not 0, mkdir fails with it. */
+static int mkdir_reason;
+
+int mkdir(const char *path, mode_t mode)
+{
+    if (!mkdir_reason)
+        return (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+    errno = mkdir_reason;
+    return -1;
 }
 
 TEST(paths_join_and_part)
@@ -212,6 +225,85 @@ TEST(a_folder_without_a_name_cannot_be_made)
     struct np_error err = {0};
 
     ok_int(np_directory_make("", &err), NP_ECREATE);
+}
+
+/* stat of a folder that is not there says ENOENT: that is not the reason. */
+TEST(a_folder_that_cannot_be_made_has_the_reason_of_the_system)
+{
+    static const struct {
+        int reason, code;
+        const char *text;
+    } table[] = {
+        {EACCES, NP_ECREATE, "Permission denied"},
+        {EROFS, NP_ECREATE, "Read-only file system"},
+        {ENAMETOOLONG, NP_ECREATE, "File name too long"},
+        {ENOENT, NP_ECREATE, "No such file or directory"},
+        {ENOSPC, NP_ESPACE, "No space left on device"},
+        {EDQUOT, NP_ESPACE, "Disk quota exceeded"},
+    };
+    NP_AUTO(np_freep) char *folder = at("never/made");
+    NP_AUTO(np_freep) char *existing = at(".");
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        struct np_error err = {0};
+        mkdir_reason = table[i].reason;
+        int code = np_directory_make(folder, &err);
+        int code_of_existing = np_directory_make(existing, NULL);
+        mkdir_reason = 0;
+        ok_int(code, table[i].code);
+        ok_contains(err.text, table[i].text);
+        ok_int(code_of_existing, 0);
+    }
+}
+
+/* A read-only parent answers EROFS for a folder that is there. */
+TEST(an_existing_folder_needs_no_permission_above_it)
+{
+    NP_AUTO(np_freep) char *folder = at("above/there");
+    NP_AUTO(np_freep) char *above = at("above");
+
+    ok_int(np_directory_make(folder, NULL), 0);
+    mkdir_reason = EROFS;
+    ok_int(np_directory_make(folder, NULL), 0);
+    ok_int(np_directory_make(above, NULL), 0);
+    mkdir_reason = 0;
+}
+
+TEST(what_a_user_named_is_replaced_only_when_it_begins_as_ours)
+{
+    NP_AUTO(np_freep) char *ours = at("ours.tsv");
+    NP_AUTO(np_freep) char *theirs = at("theirs.tsv");
+    NP_AUTO(np_freep) char *link = at("link.tsv");
+    NP_AUTO(np_freep) char *fresh = at("no/such/folder/new.tsv");
+    NP_AUTO(np_freep) char *target = NULL;
+    NP_AUTO(np_freep) char *followed = NULL;
+    NP_AUTO(np_freep) char *new_target = NULL;
+    char *none = NULL;
+    struct np_error err = {0};
+
+    ok_int(np_file_write_atomic(ours, "a\tb\n", 4, NULL), 0);
+    ok_int(np_file_write_atomic(theirs, "b\ta\n", 4, NULL), 0);
+    ok_int(symlink("ours.tsv", link), 0);
+    ok_int(np_path_replaceable(ours, "a\t", &target, NULL), 0);
+    ok_int(np_path_replaceable(link, "a\t", &followed, NULL), 0);
+    ok_int(np_path_replaceable(fresh, "a\t", &new_target, NULL), 0);
+    ok_str(followed, target);
+    ok_contains(new_target, "no/such/folder/new.tsv");
+    ok_int(np_path_replaceable(theirs, "a\t", &none, &err), NP_ECREATE);
+    ok_contains(err.text, "theirs.tsv': expected a new name");
+    ok(!none);
+}
+
+TEST(a_public_file_is_readable_whatever_the_umask)
+{
+    NP_AUTO(np_freep) char *path = at("public");
+    struct stat status;
+    mode_t before = umask(077);
+
+    ok_int(np_file_replace_public(path, "x", 1, NULL), 0);
+    umask(before);
+    ok_int(stat(path, &status), 0);
+    ok_int(status.st_mode & 07777, 0644);
 }
 
 TAP_MAIN
