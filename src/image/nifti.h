@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "base/exec.h"
+#include "base/str.h"
 #include "image/image.h"
 
 enum np_geometry_source { NP_GEOMETRY_SFORM, NP_GEOMETRY_QFORM };
@@ -20,12 +21,17 @@ struct np_nifti_info {
     int datatype;           /* NIFTI_TYPE_* */
     char datatype_name[16]; /* "INT16" */
     int bytes_per_voxel;
-    double scl_slope, scl_inter; /* 1 and 0 when the header's slope is 0 */
+    double scl_slope, scl_inter; /* 1 and 0 when the header's slope is 0, NaN or infinite */
+    double stated_slope;         /* the header's */
     enum np_geometry_source geometry;
-    int xform_code; /* of that source: meaning of the world coordinates; 1 scanner, 2 aligned, … */
-    int qform_code, sform_code;
-    int slice_code, dim_info; /* copied to the output's header */
-    bool swapped;             /* the file's byte order is not this machine's */
+    int xform_code; /* of that source: meaning of the world coordinates; 1 scanner, 2 aligned (also
+                       for a code that no standard has), … */
+    int qform_code, sform_code; /* the header's */
+    double pixdim_mm[3];        /* voxel sizes as the header states them; 0 = not stated */
+    bool has_both_forms;        /* a valid sform and a valid qform */
+    struct np_affine world_from_voxel_by_qform; /* when it has both */
+    int slice_code, dim_info;                   /* copied to the output's header */
+    bool swapped;                               /* the file's byte order is not this machine's */
     bool gzipped;
     int64_t file_bytes; /* size of the data file on disk */
 };
@@ -45,6 +51,13 @@ char *np_nifti_data_path(const char *path);
  */
 int np_nifti_read_info(const char *path, struct np_nifti_info *info,
                        struct np_error *err) NP_MUST_USE;
+
+/*
+ * Add a sentence for each point in which the header contradicts itself or the standard and can yet
+ * be used: sform and qform that mirror each other or lie apart, voxel sizes, the code of the form,
+ * the slope. Each gives both figures; none names the file.
+ */
+void np_nifti_doubts(const struct np_nifti_info *info, struct np_strings *sentences);
 
 enum { NP_NIFTI_SAMPLE_VOXELS = 1 << 15 };
 
@@ -70,13 +83,15 @@ int np_nifti_read_sample(const char *path, struct np_nifti_info *info,
 /* Statistics of voxels that were converted to floats; they add up over volumes. */
 struct np_nifti_seen {
     int64_t n_nonfinite;    /* voxels that were NaN or infinite; they are 0 in the image */
+    int64_t n_too_large;    /* of them: finite in the file, beyond the range of float32 */
     float minimum, maximum; /* of the finite voxels, scaled; minimum > maximum: there was none */
 };
-#define NP_NIFTI_NOTHING_SEEN ((struct np_nifti_seen){0, INFINITY, -INFINITY})
+#define NP_NIFTI_NOTHING_SEEN ((struct np_nifti_seen){0, 0, INFINITY, -INFINITY})
 
 /* Results of np_nifti_read_volume besides the voxels. */
 struct np_nifti_content {
     int64_t n_nonfinite;     /* voxels that were NaN or infinite; they are 0 in the image */
+    int64_t n_too_large;     /* of them: finite in the file, beyond the range of float32 */
     double minimum, maximum; /* of the finite voxels, scaled */
     int64_t n_extra_bytes;   /* after the last voxel: padding, or a header that says too little */
     char sha256[65];         /* of the data file's bytes on disk, hex */
@@ -87,7 +102,8 @@ struct np_nifti_content {
  *   info   out, may be NULL
  *   image  out, owned by the caller
  * 3-D images only: more than one volume is NP_EDIMENSION, fewer than 3 axes with more than one
- * voxel too. Returns the above and NP_ENOMEM (says how much), NP_EVALUE (NaN slope), NP_ECANCELED.
+ * voxel too. Returns the above and NP_ENOMEM (says how much), NP_EVALUE (a slope with a NaN or
+ * infinite intercept), NP_ECANCELED.
  */
 int np_nifti_read_volume(const char *path, const struct np_exec *exec, struct np_nifti_info *info,
                          struct np_nifti_content *content, struct np_image **image,

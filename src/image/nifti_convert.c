@@ -102,6 +102,19 @@ static void range_of_finite(float *voxel, int64_t n, struct np_nifti_seen *seen)
     }
 }
 
+/* Voxels that are NaN or infinite in the file; integers never are. */
+static int64_t count_stored_nonfinite(const struct np_nifti_info *info, const void *raw, int64_t n)
+{
+    const double *value = raw;
+    int64_t count = 0;
+
+    if (info->datatype == NIFTI_TYPE_FLOAT32)
+        return count_nonfinite(raw, n);
+    for (int64_t i = 0; info->datatype == NIFTI_TYPE_FLOAT64 && i < n; i++)
+        count += !isfinite(value[i]);
+    return count;
+}
+
 static void convert_piece(const struct np_nifti_info *info, convert_fn *convert, uint8_t *raw,
                           int64_t n, float *out, struct np_nifti_seen *seen)
 {
@@ -109,10 +122,12 @@ static void convert_piece(const struct np_nifti_info *info, convert_fn *convert,
     convert(raw, n, info->scl_slope, info->scl_inter, out);
     int64_t n_nonfinite = count_nonfinite(out, n);
     seen->n_nonfinite += n_nonfinite;
-    if (n_nonfinite == 0)
+    if (n_nonfinite == 0) {
         range(out, n, seen);
-    else
-        range_of_finite(out, n, seen);
+        return;
+    }
+    seen->n_too_large += n_nonfinite - count_stored_nonfinite(info, raw, n);
+    range_of_finite(out, n, seen);
 }
 
 void np_nifti_convert(const struct np_nifti_info *info, void *raw, int64_t n, float *out,

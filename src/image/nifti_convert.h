@@ -6,7 +6,7 @@
 
 /*
  * out[i] = raw[i] × slope + intercept, in double, then rounded to float. Values that are not finite
- * are counted and become 0. `raw` is changed when its byte order is not this machine's.
+ * are counted and become 0; those of them that are finite in the file are counted again. `raw` is changed when its byte order is not this machine's.
  *   raw  n voxels of info->datatype, aligned to 8 bytes
  * Adds to `seen`.
  */

@@ -321,6 +321,28 @@ static int check_affine(const char *path, const char *form, struct np_nifti_info
     return 0;
 }
 
+/* "aligned" for a code that no standard has: other programs refuse such a file. */
+static int known_code(int code)
+{
+    return code <= NIFTI_XFORM_TEMPLATE_OTHER ? code : NIFTI_XFORM_ALIGNED_ANAT;
+}
+
+/* For np_nifti_doubts: what the header says beside the sform, as far as it is valid. */
+static void read_other_statements(const nifti_2_header *h, struct np_nifti_info *info)
+{
+    double mm_per = mm_per_unit(h->xyzt_units);
+    struct np_affine *a = &info->world_from_voxel_by_qform, ignored;
+
+    for (int i = 0; i < 3; i++)
+        info->pixdim_mm[i] = fabs(h->pixdim[i + 1]) * mm_per;
+    if (h->sform_code <= 0 || h->qform_code <= 0 || read_qform("", h, a, NULL) < 0)
+        return;
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 4; j++)
+            a->m[i][j] *= mm_per;
+    info->has_both_forms = affine_is_sane(a) && np_affine_invert(a, &ignored);
+}
+
 static int check_geometry(const char *path, const nifti_2_header *h, struct np_nifti_info *info,
                           struct np_error *err)
 {
@@ -334,10 +356,11 @@ static int check_geometry(const char *path, const nifti_2_header *h, struct np_n
                                 path, i, h->pixdim[i]);
     info->qform_code = h->qform_code;
     info->sform_code = h->sform_code;
+    read_other_statements(h, info);
     info->grid.tr_s = info->grid.n[3] > 1 ? h->pixdim[4] * seconds_per_unit(h->xyzt_units) : 0;
     if (h->sform_code > 0) {
         info->geometry = NP_GEOMETRY_SFORM;
-        info->xform_code = h->sform_code;
+        info->xform_code = known_code(h->sform_code);
         read_sform(h, &info->grid.world_from_voxel);
         return check_affine(path, "sform", info, mm_per_unit(h->xyzt_units), err);
     }
@@ -347,15 +370,16 @@ static int check_geometry(const char *path, const nifti_2_header *h, struct np_n
                             "found codes %d and %d; convert the original data again",
                             path, h->sform_code, h->qform_code);
     info->geometry = NP_GEOMETRY_QFORM;
-    info->xform_code = h->qform_code;
+    info->xform_code = known_code(h->qform_code);
     NP_TRY(read_qform(path, h, &info->grid.world_from_voxel, err));
     return check_affine(path, "qform", info, mm_per_unit(h->xyzt_units), err);
 }
 
 static void read_scaling(const nifti_2_header *h, struct np_nifti_info *info)
 {
-    bool none = h->scl_slope == 0;
+    bool none = h->scl_slope == 0 || !isfinite(h->scl_slope);
 
+    info->stated_slope = h->scl_slope;
     info->scl_slope = none ? 1 : h->scl_slope;
     info->scl_inter = none ? 0 : h->scl_inter;
 }

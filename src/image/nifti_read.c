@@ -50,6 +50,7 @@ int np_nifti_read_volume(const char *path, const struct np_exec *exec, struct np
     NP_TRY(np_nifti_file_finish(&file, exec, &found.n_extra_bytes, found.sha256, err));
     bool none = seen.minimum > seen.maximum; /* not one finite voxel */
     found.n_nonfinite = seen.n_nonfinite;
+    found.n_too_large = seen.n_too_large;
     found.minimum = none ? 0 : seen.minimum;
     found.maximum = none ? 0 : seen.maximum;
     if (info)

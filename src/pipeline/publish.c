@@ -74,6 +74,7 @@ static int write_sidecar(struct publication *p, const struct np_output *output,
 {
     NP_AUTO(np_freep) char *relative = np_derivative_sidecar(image_path);
     NP_AUTO(np_strings_done) struct np_strings made_of = {0};
+    NP_AUTO(np_strings_done) struct np_strings header_warnings = {0};
     const struct np_derivative_facts facts = {
         .derivative = &output->file,
         .root = p->root,
@@ -82,11 +83,13 @@ static int write_sidecar(struct publication *p, const struct np_output *output,
         .file = p->record,
         .output = &p->record->output[index],
         .made_of = &made_of,
+        .header_warnings = &header_warnings,
         .skull_stripped_input = p->work->already_stripped,
     };
     struct np_atomic_file *file;
 
     list_origins(p, output, &made_of);
+    np_nifti_doubts(&p->work->info, &header_warnings);
     /* Broken sidecars of the source were named once already, when the file's work began. */
     NP_AUTO(np_freep) char *text = np_derivative_json(&facts, NULL);
     NP_TRY(open_target(p, relative, &file, err));

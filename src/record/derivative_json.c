@@ -153,6 +153,12 @@ static void add_text(json_t *json, const char *key, const char *text)
         np_json_text(json, key, text);
 }
 
+static void add_header_warnings(json_t *json, const struct np_derivative_facts *facts)
+{
+    if (facts->header_warnings && facts->header_warnings->n > 0)
+        json_object_set_new(json, "HeaderWarnings", np_json_strings(facts->header_warnings));
+}
+
 char *np_derivative_json(const struct np_derivative_facts *facts, struct np_strings *warnings)
 {
     const struct np_derivative *derivative = facts->derivative;
@@ -167,6 +173,7 @@ char *np_derivative_json(const struct np_derivative_facts *facts, struct np_stri
     add_text(json, "Units", derivative->units);
     add_source_metadata(json, facts, warnings);
     json_object_set_new(json, "Parameters", parameters_json(facts));
+    add_header_warnings(json, facts);
     np_json_text(json, "MethodVersion", facts->file->method);
     np_json_text(json, "SourceSHA256", facts->file->sha256);
     np_json_text(json, "SHA256", facts->output->sha256);

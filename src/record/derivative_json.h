@@ -15,13 +15,14 @@ struct np_derivative_facts {
     const struct np_output_record *output; /* the image that the sidecar is about */
     const struct np_strings *made_of;      /* other outputs, relative to OUTPUT_DIR; of a mask the
                                               first is what it was drawn on */
+    const struct np_strings *header_warnings; /* about the image's header */
     bool skull_stripped_input;
 };
 
 /*
  * The sidecar: Description, Sources (BIDS URIs), SpatialReference, SkullStripped, the metadata of
  * the source that are still valid (an allow-list without anything that could identify a person),
- * parameters, hashes. The text is the same in every run. The caller frees. `warnings` gets
+ * parameters, hashes, warnings about the image's header. The text is the same in every run. The caller frees. `warnings` gets
  * sentences about broken sidecars of the source.
  */
 char *np_derivative_json(const struct np_derivative_facts *facts, struct np_strings *warnings);

@@ -63,20 +63,47 @@ static int check_size(const struct np_work *work, struct np_error *err)
     return 0;
 }
 
+/* Where the header contradicts itself: a warning each. */
+static void check_header(struct np_work *work)
+{
+    NP_AUTO(np_strings_done) struct np_strings sentences = {0};
+
+    np_nifti_doubts(&work->info, &sentences);
+    for (size_t i = 0; i < sentences.n; i++)
+        np_work_warn(work, "%s", sentences.item[i]);
+}
+
+static int refuse_values(const struct np_work *work, int64_t n_bad, const char *what,
+                         struct np_error *err)
+{
+    double share = (double)n_bad / (double)np_grid_voxels(&work->raw->grid);
+
+    return np_error_set(err, NP_EVALUE,
+                        "'%s': %.1f %% of the voxels are %s, expected at most %g %%; convert the "
+                        "image again, or leave it out",
+                        work->path, 100 * share, what, 100 * MOST_NONFINITE);
+}
+
+static void warn_of_values(struct np_work *work, const char *what, int64_t n_bad)
+{
+    if (n_bad > 0)
+        np_work_warn(work, "%s and taken as 0: %" PRId64 " voxel%s", what, n_bad, np_plural(n_bad));
+}
+
 static int check_finite(struct np_work *work, struct np_error *err)
 {
-    int64_t bad = work->content.n_nonfinite;
-    double share = (double)bad / (double)np_grid_voxels(&work->raw->grid);
+    static const char too_large[] = "too large for 32-bit floats (beyond 3.4e38, scaled)";
+    int64_t bad = work->content.n_nonfinite, large = work->content.n_too_large;
 
     np_work_measure(work, NP_MEASURE_VALIDATE_DATA_NONFINITE, (double)bad);
-    if (share > MOST_NONFINITE)
-        return np_error_set(err, NP_EVALUE,
-                            "'%s': %.1f %% of the voxels are NaN or infinite, expected at most %g "
-                            "%%; convert the image again, or leave it out",
-                            work->path, 100 * share, 100 * MOST_NONFINITE);
-    if (bad > 0)
-        np_work_warn(work, "NaN or infinite and taken as 0: %" PRId64 " voxel%s", bad,
-                     np_plural(bad));
+    if ((double)bad > MOST_NONFINITE * (double)np_grid_voxels(&work->raw->grid))
+        return refuse_values(work, bad,
+                             large == bad ? too_large
+                             : large == 0 ? "NaN or infinite"
+                                          : "NaN, infinite or too large for 32-bit floats",
+                             err);
+    warn_of_values(work, "NaN or infinite", bad - large);
+    warn_of_values(work, too_large, large);
     return 0;
 }
 
@@ -116,6 +143,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
                struct np_error *err)
 {
     (void)config;
+    check_header(work);
     NP_TRY(check_size(work, err));
     NP_TRY(check_finite(work, err));
     return check_values(work, exec, err);

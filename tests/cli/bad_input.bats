@@ -12,7 +12,7 @@ make_all_bad()
 
 setup_file()
 {
-    BAD=$(make_once bad make_all_bad)
+    BAD=$(make_once bad_images make_all_bad)
     export BAD
 }
 
@@ -45,13 +45,13 @@ bad()
 
 @test "all good sessions beside the bad ones are complete, and the run ends with 1" {
     equal "$(cat "$BAD/status")" 1
-    for label in good fewnan brokenjson; do complete "$BAD/out" $label; done
+    for label in good fewnan fewlarge brokenjson slopenan slopeinf mirrored apart scaled code; do complete "$BAD/out" $label; done
     no_leftovers "$BAD/out"
 }
 
 @test "each failed session has one line on stdout; stderr is one line" {
     for label in $(cd "$BAD/bids" && echo sub-*); do
-        [[ $label =~ ^sub-(good|fewnan|brokenjson)$ ]] && continue
+        [[ $label =~ ^sub-(good|fewnan|fewlarge|brokenjson|slopenan|slopeinf|mirrored|apart|scaled|code)$ ]] && continue
         equal "$(grep -c "${label}_T1w.nii.gz'" "$BAD/stdout")" 1 "lines that name $label"
     done
     equal "$(wc -l <"$BAD/stderr")" 1
@@ -76,7 +76,7 @@ bad()
 @test "an unknown datatype" { bad datatype 65 9999; }
 @test "complex voxels" { bad complex 65 complex; }
 @test "RGB voxels" { bad rgb 65 RGB; }
-@test "a slope that is not a number" { bad slopenan 65 slope; }
+@test "a slope with an infinite intercept" { bad interinf 65 slope intercept; }
 @test "voxels that begin beyond the file's end" { bad offset 65; }
 @test "a series instead of a volume" { bad series 65 2; }
 @test "a single slice" { bad flat 65; }
@@ -84,6 +84,7 @@ bad()
 @test "a singular sform" { bad singular 65 sform; }
 @test "an sform that is not finite" { bad nanform 65 sform; }
 @test "10 % of the voxels not finite" { bad nonfinite 65 10; }
+@test "10 % of the voxels too large for float32" { bad toolarge 65 '10.0 %' 'too large for 32-bit floats'; }
 @test "all voxels zero" { bad zeros 65 zero; }
 @test "all voxels the same" { bad constant 65 7; }
 @test "a link to content that was not fetched" { bad annex 66 fetch; }
@@ -91,6 +92,51 @@ bad()
 @test "a few voxels that are not finite become 0, are counted and warned of" {
     record "$BAD/out" fewnan . | jq -e '[.files[0].warnings[] | select(test("finite"))] | length == 1' >/dev/null ||
         fail "$(record "$BAD/out" fewnan '.files[0].warnings')"
+}
+
+@test "a few voxels too large for float32 are said to be that" {
+    equal "$(record "$BAD/out" fewlarge '.files[0].warnings[]')" \
+        "too large for 32-bit floats (beyond 3.4e38, scaled) and taken as 0: $(record "$BAD/out" fewlarge '.files[0].measures["validate_data.nonfinite"].value') voxels"
+}
+
+# contradicts LABEL WORD…: one warning in the record, the same in the sidecars, and these words in it; the image is complete.
+contradicts()
+{
+    local label=$1 said word json
+    shift
+    said=$(record "$BAD/out" "$label" '.files[0].warnings[]')
+    equal "$(wc -l <<<"$said")" 1 "$said"
+    for word; do contains "$said" "$word"; done
+    for json in "$BAD/out/sub-$label/anat/"*_desc-{preproc_T1w,brain_mask}.json; do
+        equal "$(jq -r '.HeaderWarnings[]' "$json")" "$said"
+    done
+}
+
+@test "an sform and a qform that mirror each other are warned of with both orientations" {
+    contradicts mirrored 'towards LAS by the sform (code 1), which is used, and towards RAS by the qform (code 1)'
+    equal "$(jq 'has("HeaderWarnings")' "$BAD/out/sub-good/anat/sub-good_desc-preproc_T1w.json")" false
+}
+@test "an sform and a qform that are apart are warned of with both places" {
+    contradicts apart 'up to 30.0 mm apart: voxel (0, 0, 0) lies at (' ') mm by the sform (code 1), which is used, and at ('
+}
+@test "an sform scaled unlike pixdim is warned of with both sizes" {
+    contradicts scaled 'voxels are 2.7 x 2.7 x 2.7 mm by the sform, which is used, and 3 x 3 x 3 mm by pixdim: volumes are 0.729 times'
+}
+@test "an sform_code that no standard has is written as 2" {
+    contradicts code 'found 77; outputs are written with 2 (aligned)'
+    for image in "$BAD/out/sub-code/anat/"*.nii.gz; do
+        equal "$(gzip -dc "$image" | od -An -td2 -j252 -N4 | xargs)" '2 2' "$image"
+    done
+}
+@test "a slope that is NaN or infinite is no scaling" {
+    contradicts slopenan 'found nan; the voxels are taken as stored, without scaling'
+    contradicts slopeinf 'found -inf; the voxels are taken as stored, without scaling'
+    for label in slopenan slopeinf; do
+        for name in desc-preproc_T1w desc-norm_T1w desc-brain_mask; do
+            equal "$(jq -r .VoxelSHA256 "$BAD/out/sub-$label/anat/sub-${label}_$name.json")" \
+                "$(jq -r .VoxelSHA256 "$BAD/out/sub-good/anat/sub-good_$name.json")" "$label $name"
+        done
+    done
 }
 
 @test "a broken sidecar is warned of by name" {

@@ -17,7 +17,7 @@ import numpy
 # Offsets in the NIfTI-1 header (nifti1.h)
 DIM, DATATYPE, BITPIX, VOX_OFFSET, SCL_SLOPE, QFORM_CODE, SFORM_CODE, SROW_X, MAGIC = 40, 70, 72, 108, 112, 252, 254, 280, 344
 HEADER_BYTES = 352
-FLOAT32 = 16
+FLOAT32, FLOAT64 = 16, 64
 
 
 def patched(good, offset, form, *values):
@@ -51,6 +51,22 @@ def some_nonfinite(good, fraction):
     flat[chosen[::2]] = numpy.nan
     flat[chosen[1::2]] = numpy.inf
     return with_voxels(good, flat.reshape(voxels.shape, order="F"))
+
+
+def some_too_large(good, fraction):
+    """float64 voxels, some of them beyond the range of float32."""
+    voxels = voxels_of(good)
+    flat = voxels.reshape(-1, order="F")
+    flat[numpy.random.default_rng(1).choice(flat.size, int(fraction * flat.size), replace=False)] = 1e300
+    header = patched(with_voxels(good, voxels[:0])[:HEADER_BYTES], DATATYPE, "hh", FLOAT64, 64)
+    return header + flat.astype("<f8").tobytes()
+
+
+def with_sform(good, change, code=1):
+    """The good image, whose qform stays, with another sform: change(row, column, value)."""
+    rows = numpy.array(struct.unpack_from("<12f", good, SROW_X)).reshape(3, 4)
+    changed = [[change(i, j, rows[i, j]) for j in range(4)] for i in range(3)]
+    return patched(patched(good, SFORM_CODE, "h", code), SROW_X, "12f", *numpy.ravel(changed))
 
 
 def zipped(make):
@@ -94,7 +110,7 @@ CASES = {
     "datatype": zipped(lambda good: patched(good, DATATYPE, "hh", 9999, 16)),
     "complex": datatype(32, 64),
     "rgb": datatype(128, 24),
-    "slopenan": zipped(lambda good: patched(good, SCL_SLOPE, "f", float("nan"))),
+    "interinf": zipped(lambda good: patched(good, SCL_SLOPE, "ff", 1, float("inf"))),
     "offset": zipped(lambda good: patched(good, VOX_OFFSET, "f", 1e9)),
     # geometry
     "series": zipped(lambda good: patched(good, DIM, "5h", 4, *shape_of(good), 2) + good[HEADER_BYTES:]),
@@ -104,11 +120,19 @@ CASES = {
     "nanform": zipped(lambda good: patched(patched(good, SFORM_CODE, "h", 1), SROW_X, "f", float("nan"))),
     # values
     "nonfinite": zipped(lambda good: some_nonfinite(good, 0.10)),
+    "toolarge": zipped(lambda good: some_too_large(good, 0.10)),
     "zeros": zipped(lambda good: with_voxels(good, numpy.zeros(shape_of(good)))),
     "constant": zipped(lambda good: with_voxels(good, numpy.full(shape_of(good), 7.0))),
     # odd, but good
     "good": zipped(lambda good: good),
     "fewnan": zipped(lambda good: some_nonfinite(good, 0.001)),
+    "fewlarge": zipped(lambda good: some_too_large(good, 0.001)),
+    "slopenan": zipped(lambda good: patched(good, SCL_SLOPE, "f", float("nan"))),
+    "slopeinf": zipped(lambda good: patched(good, SCL_SLOPE, "f", float("-inf"))),
+    "mirrored": zipped(lambda good: with_sform(good, lambda i, j, value: -value if i == 0 else value)),
+    "apart": zipped(lambda good: with_sform(good, lambda i, j, value: value + 30 * (i == 1 and j == 3))),
+    "scaled": zipped(lambda good: with_sform(good, lambda i, j, value: 0.9 * value)),
+    "code": zipped(lambda good: with_sform(good, lambda i, j, value: value, code=77)),
     "brokenjson": zipped(lambda good: good),
 }
 

@@ -105,11 +105,12 @@ TEST(every_datatype_in_both_byte_orders_is_exact)
         }
 }
 
-TEST(slope_and_intercept_scale_and_a_slope_of_0_means_none)
+TEST(slope_and_intercept_scale_and_a_slope_of_0_or_none_means_none)
 {
     static const struct {
         double slope, inter, first, last;
-    } cases[] = {{2, -3, -3, 43}, {-0.5, 0, 0, -11.5}, {0, 7, 0, 23}, {0, NAN, 0, 23}};
+    } cases[] = {{2, -3, -3, 43}, {-0.5, 0, 0, -11.5},  {0, 7, 0, 23},          {0, NAN, 0, 23},
+                 {NAN, 7, 0, 23}, {INFINITY, 0, 0, 23}, {-INFINITY, NAN, 0, 23}};
 
     for (size_t i = 0; i < NP_COUNT(cases); i++) {
         NP_AUTO(np_image_freep) struct np_image *image = NULL;
@@ -147,6 +148,7 @@ TEST(voxels_that_are_not_finite_become_0_and_are_counted)
         read_path(odd_write("nan.nii", &odd, voxel, sizeof(voxel)), NULL, &content, &image, &err),
         0);
     ok_int(content.n_nonfinite, 4);
+    ok_int(content.n_too_large, 1);
     ok_near(content.minimum, 5, 0, "minimum of the finite");
     ok_near(content.maximum, 28, 0, "maximum of the finite");
     ok(image && image->voxel[3] == 0 && image->voxel[9] == 0 && image->voxel[10] == 15);
@@ -157,7 +159,34 @@ TEST(voxels_that_are_not_finite_become_0_and_are_counted)
         read_path(odd_write("nan.nii", &odd, voxel, sizeof(voxel)), NULL, &content, &image, &err),
         0);
     ok_int(content.n_nonfinite, N_VOXELS);
+    ok_int(content.n_too_large, 0);
     ok_near(content.minimum, 0, 0, "minimum of none");
+}
+
+/* Integers are always finite in the file; floats of 32 bits may become too large by the slope. */
+TEST(voxels_that_scaling_makes_too_large_are_counted_apart)
+{
+    static const float single[N_VOXELS] = {1, 3e38F, NAN, -2e38F, -1};
+    static const struct {
+        int datatype;
+        const void *voxel;
+        size_t n_bytes;
+        int64_t n_nonfinite, n_too_large;
+    } cases[] = {{2, counting, N_VOXELS, 22, 22}, {16, single, sizeof(single), 3, 2}};
+
+    for (size_t i = 0; i < NP_COUNT(cases); i++) {
+        NP_AUTO(np_image_freep) struct np_image *image = NULL;
+        struct odd odd = odd_make(1);
+        struct np_nifti_content content;
+        struct np_error err;
+        odd.datatype = cases[i].datatype;
+        odd.slope = i == 0 ? 2e38 : 2;
+        ok_int(read_path(odd_write("large.nii", &odd, cases[i].voxel, cases[i].n_bytes), NULL,
+                         &content, &image, &err),
+               0);
+        ok_int(content.n_nonfinite, cases[i].n_nonfinite);
+        ok_int(content.n_too_large, cases[i].n_too_large);
+    }
 }
 
 TEST(gzipped_files_and_pairs_by_either_name)
@@ -257,6 +286,133 @@ TEST(a_qform_places_voxels_where_no_sform_does)
         ok_near(p[1], 1, 1e-5, "y, mm");
         ok_near(p[2], 3 * qfac, 1e-5, "z, mm");
     }
+}
+
+/* The identity as qform; the sform of odd_make is its equal. */
+static void set_both(struct odd *o)
+{
+    o->qform_code = 1;
+    for (int i = 0; i < 3; i++)
+        o->qoffset[i] = o->srow[i][3];
+}
+static void set_mirrored(struct odd *o)
+{
+    set_both(o);
+    o->srow[0][0] = -1;
+    o->srow[0][3] = 10;
+}
+static void set_apart(struct odd *o)
+{
+    set_both(o);
+    o->srow[1][3] += 1;
+}
+static void set_nearly_the_same(struct odd *o)
+{
+    set_both(o);
+    o->srow[1][3] += 0.01;
+    o->pixdim[2] = 2.002;
+}
+/* By 180 degrees about z: handedness stays. */
+static void set_turned(struct odd *o)
+{
+    set_both(o);
+    o->quatern[2] = 1;
+}
+static void set_scaled(struct odd *o)
+{
+    o->srow[2][2] = 1.5;
+}
+static void set_scaled_both(struct odd *o)
+{
+    set_both(o);
+    o->srow[2][2] = 1.5;
+}
+static void set_scaled_whole(struct odd *o)
+{
+    set_both(o);
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 4; j++)
+            o->srow[i][j] *= 0.5;
+}
+static void set_no_pixdim(struct odd *o)
+{
+    o->pixdim[1] = o->pixdim[2] = o->pixdim[3] = 0;
+    o->qform_code = 1;
+}
+static void set_metres(struct odd *o)
+{
+    set_both(o);
+    o->xyzt_units = 1;
+}
+static void set_code_6(struct odd *o)
+{
+    o->sform_code = 6;
+}
+static void set_qform_code_9(struct odd *o)
+{
+    set_both(o);
+    o->sform_code = 0;
+    o->qform_code = 9;
+}
+static void set_code_5(struct odd *o)
+{
+    o->sform_code = 5;
+}
+static void set_infinite_slope(struct odd *o)
+{
+    o->slope = INFINITY;
+}
+
+/* What a header says twice, and differently: one sentence with both figures, or none. */
+TEST(a_header_that_contradicts_itself_is_doubted_with_both_figures)
+{
+    static const struct {
+        void (*set)(struct odd *o);
+        const char *sentence; /* NULL = none */
+        int xform_code;
+    } cases[] = {
+        {set_both, NULL, 1},
+        {set_nearly_the_same, NULL, 1},
+        {set_no_pixdim, NULL, 1},
+        {set_metres, NULL, 1},
+        {set_code_5, NULL, 5},
+        {set_mirrored,
+         "run towards LAS by the sform (code 1), which is used, and towards RAS by the qform (code "
+         "1)",
+         1},
+        {set_apart,
+         "up to 1.0 mm apart: voxel (0, 0, 0) lies at (-10.0, -19.0, -30.0) mm by the sform (code "
+         "1), which is used, and at (-10.0, -20.0, -30.0) mm by the qform (code 1)",
+         1},
+        {set_turned,
+         "up to 10.0 mm apart: voxel (3, 2, 0) lies at (-7.0, -16.0, -30.0) mm by the sform (code "
+         "1), which is used, and at (-13.0, -24.0, -30.0) mm by the qform (code 1)",
+         1},
+        {set_scaled,
+         "voxels are 1 x 2 x 1.5 mm by the sform, which is used, and 1 x 2 x 3 mm by pixdim: "
+         "volumes are 0.5 times those by pixdim",
+         1},
+        {set_scaled_both, "voxels are 1 x 2 x 1.5 mm by the sform", 1},
+        {set_scaled_whole, "volumes are 0.125 times those by pixdim", 1},
+        {set_code_6, "(1 to 5) for the sform, found 6; outputs are written with 2 (aligned)", 2},
+        {set_qform_code_9, "(1 to 5) for the qform, found 9; outputs are written with 2", 2},
+        {set_infinite_slope, "expected a finite scl_slope, found inf", 1},
+    };
+
+    for (int version = 1; version <= 2; version++)
+        for (size_t i = 0; i < NP_COUNT(cases); i++) {
+            NP_AUTO(np_strings_done) struct np_strings sentences = {0};
+            struct odd odd = odd_make(version);
+            struct np_nifti_info info;
+            cases[i].set(&odd);
+            const char *path = odd_write("doubt.nii", &odd, counting, N_VOXELS);
+            ok_int(np_nifti_read_info(path, &info, NULL), 0);
+            np_nifti_doubts(&info, &sentences);
+            ok_int((int64_t)sentences.n, cases[i].sentence != NULL);
+            if (sentences.n && cases[i].sentence)
+                ok_contains(sentences.item[0], cases[i].sentence);
+            ok_int(info.xform_code, cases[i].xform_code);
+        }
 }
 
 TEST(trailing_axes_of_length_1_do_not_count)
@@ -383,10 +539,6 @@ static void set_qform_flat(struct odd *o)
     o->qform_code = 1;
     o->pixdim[3] = 0;
 }
-static void set_slope_nan(struct odd *o)
-{
-    o->slope = NAN;
-}
 static void set_inter_infinite(struct odd *o)
 {
     o->inter = INFINITY;
@@ -435,7 +587,6 @@ static const struct {
     {set_sform_tiny, NP_EGEOMETRY, "found voxels smaller than a nanometre"},
     {set_qform_long, NP_EGEOMETRY, "expected a qform that places voxels in space, found a quat"},
     {set_qform_flat, NP_EGEOMETRY, "found a voxel size (pixdim) that is not above 0"},
-    {set_slope_nan, NP_EVALUE, "expected finite scaling, found slope nan and intercept 0"},
     {set_inter_infinite, NP_EVALUE, "expected finite scaling, found slope 1 and intercept inf"},
     {set_analyze, NP_EFORMAT, "found an ANALYZE 7.5 header, which does not say where left is"},
     {set_pair_magic, NP_EFORMAT, "expected a single-file image (magic 'n+1'), found the header"},

@@ -215,9 +215,11 @@ TEST(a_fifth_axis_and_scaling_that_is_none_are_refused)
                    "expected volumes along one axis, the fourth, found 5 axes; split the image");
     }
     odd = odd_series(1, NT);
-    odd.slope = NAN;
+    odd.inter = NAN;
     ok_refused(write_series("nan.nii", odd, 0), NP_EVALUE,
-               "expected finite scaling, found slope nan and intercept 0");
+               "expected finite scaling, found slope 1 and intercept nan");
+    odd.slope = NAN;
+    ok_reads_all(write_series("none.nii", odd, 0), 1, 0);
     odd.slope = 0;
     odd.inter = 7; /* without a slope it does not count */
     ok_reads_all(write_series("zero.nii", odd, 0), 1, 0);

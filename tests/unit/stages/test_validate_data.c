@@ -49,6 +49,47 @@ TEST(a_few_voxels_that_are_not_finite_are_a_warning_with_their_number)
     ok_contains(work.warnings.item[0], "17 voxels");
 }
 
+TEST(voxels_too_large_for_float32_are_said_to_be_that)
+{
+    NP_AUTO(np_work_done) struct np_work few;
+    NP_AUTO(np_work_done) struct np_work many;
+    NP_AUTO(np_work_done) struct np_work mixed;
+    struct np_error err = {0}, both = {0};
+
+    fill(&few, 40, 40, 40, 4);
+    fill(&many, 40, 40, 40, 4);
+    fill(&mixed, 40, 40, 40, 4);
+    few.content.n_nonfinite = 18;
+    few.content.n_too_large = 1;
+    many.content.n_nonfinite = many.content.n_too_large = 6400;
+    mixed.content.n_nonfinite = 6400;
+    mixed.content.n_too_large = 10;
+    ok_int(validate(&few, NULL), 0);
+    ok_int((int64_t)few.warnings.n, 2);
+    ok_contains(few.warnings.item[0], "NaN or infinite and taken as 0: 17 voxels");
+    ok_contains(few.warnings.item[1], "too large for 32-bit floats (beyond 3.4e38, scaled)");
+    ok_contains(few.warnings.item[1], ": 1 voxel");
+    ok_int(validate(&many, &err), NP_EVALUE);
+    ok_contains(err.text, "10.0 % of the voxels are too large for 32-bit floats");
+    ok(!strstr(err.text, "NaN"));
+    ok_int(validate(&mixed, &both), NP_EVALUE);
+    ok_contains(both.text, "are NaN, infinite or too large for 32-bit floats");
+}
+
+TEST(a_header_that_contradicts_itself_is_a_warning)
+{
+    NP_AUTO(np_work_done) struct np_work work;
+
+    fill(&work, 40, 40, 40, 4);
+    work.info.grid = work.raw->grid;
+    work.info.sform_code = work.info.xform_code = 1;
+    for (int i = 0; i < 3; i++)
+        work.info.pixdim_mm[i] = 1;
+    ok_int(validate(&work, NULL), 0);
+    ok_int((int64_t)work.warnings.n, 1);
+    ok_contains(work.warnings.item[0], "4 x 4 x 4 mm by the sform");
+}
+
 TEST(more_than_five_per_cent_of_them_are_refused)
 {
     NP_AUTO(np_work_done) struct np_work work;
