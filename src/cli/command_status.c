@@ -5,7 +5,9 @@
 #include "base/path.h"
 #include "cli/commands.h"
 #include "pipeline/group.h"
+#include "record/cohort.h"
 #include "record/place.h"
+#include "record/table.h"
 #include "spool/closing.h"
 #include "spool/record.h"
 
@@ -33,6 +35,8 @@ int np_command_status(const struct np_config *config)
 
     if (np_survey_read(config->output_dir, &survey, &err) < 0)
         return np_command_fail(&err);
+    np_cohort_verify(&survey, config->output_dir, NP_VERIFY_RECORDS);
+    np_cohort_add_plans(&survey, config->output_dir);
     NP_AUTO(np_freep) char *text = formatted(&survey, config->format, rows);
     if (text)
         fputs(text, stdout);

@@ -263,7 +263,9 @@ const struct np_option np_options[] = {
 
     /* status */
     {"failed", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(status_failed),
-     .help = "Only failed sessions; the exit status is 1 if there are any."},
+     .help =
+         "Only sessions to run again: failed, interrupted, lost, incomplete or not started; the "
+         "exit status is 1 if there are any."},
     {"format", NULL, 0, NP_OPT_CHOICE, NP_GROUP_STATUS, BIT(STATUS) | BIT(ESTIMATE), 0,
      FIELD(format), .argument = "FORMAT", .choices = format_words,
      .help = "table is for people, tsv has one row per session, nipoppy is the subcohort file for "

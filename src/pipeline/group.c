@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/path.h"
+#include "record/cohort.h"
 #include "record/lock.h"
 #include "record/place.h"
 
@@ -35,6 +36,8 @@ int np_group_run(const char *output_dir, struct np_survey *survey, struct np_str
     for (size_t i = 0; i < survey->n_rows; i++)
         if (survey->row[i].state == NP_STATE_LOST)
             close_one(&survey->row[i], closed);
+    np_cohort_verify(survey, output_dir, NP_VERIFY_SIZES);
+    np_cohort_add_plans(survey, output_dir);
     NP_AUTO(np_freep) char *path = np_path_join(output_dir, "logs/status.tsv");
     NP_AUTO(np_freep) char *text = np_survey_tsv(survey, NP_SURVEY_ALL);
     return np_file_write_atomic(path, text, strlen(text), err);

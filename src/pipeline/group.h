@@ -1,4 +1,4 @@
-/* The group level: from the records alone, at any time. */
+/* The group level: from the records, at any time. */
 #ifndef NP_PIPELINE_GROUP_H
 #define NP_PIPELINE_GROUP_H
 
@@ -6,7 +6,7 @@
 
 /*
  * Close the records that dead supervisors left in state running (each under its session's lock),
- * and write logs/status.tsv. `closed` gets the run ids of closed records (may be NULL); `survey` is
+ * look whether outputs are there (np_cohort_verify, sizes), and write logs/status.tsv. `closed` gets the run ids of closed records (may be NULL); `survey` is
  * the state afterwards. Returns 0, NP_ENOINPUT, NP_ECREATE, NP_ESPACE, NP_EIO.
  */
 int np_group_run(const char *output_dir, struct np_survey *survey, struct np_strings *closed,

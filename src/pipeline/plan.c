@@ -126,21 +126,10 @@ static int plan_dataset(const struct np_config *config, struct np_plan *plan, st
     return 0;
 }
 
-static char *without_extension(const char *name)
-{
-    static const char *const extensions[] = {".nii.gz", ".hdr.gz", ".img.gz",
-                                             ".nii",    ".hdr",    ".img"};
-
-    for (size_t i = 0; i < NP_COUNT(extensions); i++)
-        if (np_ends_with(name, extensions[i]))
-            return np_xstrndup(name, strlen(name) - strlen(extensions[i]));
-    return np_xstrdup(name);
-}
-
 /* The first modality unless the name or -m says otherwise. */
 static const char *plain_modality(const struct np_config *config, const char *path)
 {
-    NP_AUTO(np_freep) char *stem = without_extension(np_path_name(path));
+    NP_AUTO(np_freep) char *stem = np_record_stem(np_path_name(path));
     const char *bar = strrchr(stem, '_');
     const struct np_modality *named = np_modality_find(bar ? bar + 1 : stem);
 
@@ -306,7 +295,7 @@ static int plan_files(const struct np_config *config, struct np_plan *plan, stru
     }
     for (size_t i = 0; i < plan->paths.n; i++) {
         const char *name = plan->names.item[i];
-        NP_AUTO(np_freep) char *stem = without_extension(name);
+        NP_AUTO(np_freep) char *stem = np_record_stem(name);
         struct np_job *job = add_job(plan, np_xstrdup(name));
         np_record_place_file(&job->place, config->output_dir, stem);
         add_file(job, plan->paths.item[i], name, NULL, plain_modality(config, name));

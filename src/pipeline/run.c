@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/random.h"
 #include "codec/deflate.h"
+#include "pipeline/asked.h"
 #include "pipeline/fault.h"
 #include "pipeline/supervisor.h"
 #include "record/description.h"
@@ -65,7 +66,8 @@ int np_run_prepare(const struct np_run *run, struct np_error *err)
     NP_TRY(check_injection(run, err));
     NP_TRY(np_directory_make(run->config->output_dir, err));
     np_atomic_sweep(run->config->output_dir);
-    return np_description_write(&description, err);
+    NP_TRY(np_description_write(&description, err));
+    return np_run_keep_plan(run, err);
 }
 
 /* The sources of metrics at each collection. */

@@ -44,6 +44,17 @@ void np_record_place_file(struct np_record_place *place, const char *output_dir,
     fill(place, np_path_join(output_dir, folder), stem, stem);
 }
 
+char *np_record_stem(const char *name)
+{
+    static const char *const extensions[] = {".nii.gz", ".hdr.gz", ".img.gz",
+                                             ".nii",    ".hdr",    ".img"};
+
+    for (size_t i = 0; i < NP_COUNT(extensions); i++)
+        if (np_ends_with(name, extensions[i]))
+            return np_xstrndup(name, strlen(name) - strlen(extensions[i]));
+    return np_xstrdup(name);
+}
+
 bool np_record_is_status(const char *file_name)
 {
     return np_ends_with(file_name, STATUS_ENDING);
@@ -55,6 +66,12 @@ char *np_record_lock_of(const char *status_path)
     const char *name = np_path_name(status_path);
 
     return lock_path(directory, name, strlen(name) - strlen(STATUS_ENDING));
+}
+
+char *np_record_complete_of(const char *status_path)
+{
+    return np_xasprintf("%.*s_complete.json", (int)(strlen(status_path) - strlen(STATUS_ENDING)),
+                        status_path);
 }
 
 void np_record_place_done(struct np_record_place *place)

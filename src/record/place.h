@@ -23,11 +23,18 @@ void np_record_place_session(struct np_record_place *place, const char *output_d
 void np_record_place_file(struct np_record_place *place, const char *output_dir,
                           const char *relative);
 
+/* `relative` of np_record_place_file: the image's name without its extension. The caller frees. */
+char *np_record_stem(const char *name);
+
 /* Is this the name of a status record? */
 bool np_record_is_status(const char *file_name);
 
 /* The lock that belongs to a status record, from its path. The caller frees. */
 char *np_record_lock_of(const char *status_path);
+
+/* The completion record that belongs to the status record of a file of `process`. The caller
+ * frees. */
+char *np_record_complete_of(const char *status_path);
 
 /* Where telemetry is recorded, below OUTPUT_DIR. */
 #define NP_TELEMETRY_FOLDER "logs/telemetry"

@@ -14,7 +14,7 @@
 
 enum { NP_RECORD_SCHEMA = 1 };
 
-/* X(IDENT, name); the last three are derived and never written */
+/* X(IDENT, name); those from NOT_STARTED on are derived and never written as a session's state */
 #define NP_STATES(X)                  \
     X(RUNNING, "running")             \
     X(SUCCESS, "success")             \
@@ -23,7 +23,10 @@ enum { NP_RECORD_SCHEMA = 1 };
     X(NOTHING_TO_DO, "nothing-to-do") \
     X(NOT_STARTED, "not-started")     \
     X(LOST, "lost")                   \
-    X(SKIPPED, "skipped")
+    X(SKIPPED, "skipped")             \
+    X(INCOMPLETE, "incomplete")       \
+    X(GONE, "gone")                   \
+    X(WITHDRAWN, "withdrawn")
 
 enum np_state {
 #define X(ident, name) NP_STATE_##ident,

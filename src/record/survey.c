@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "bids/labels.h"
 #include "record/json.h"
 #include "record/place.h"
+#include "record/progress.h"
 
 static const int64_t NS_PER_S = 1000000000;
 enum { DEEPEST = 64 };
@@ -60,7 +60,13 @@ void np_record_close_lost(struct np_session_record *record, int64_t now_ns)
 bool np_survey_needs_rerun(const struct np_survey_row *row)
 {
     return row->state == NP_STATE_FAILED || row->state == NP_STATE_INTERRUPTED ||
-           row->state == NP_STATE_LOST;
+           row->state == NP_STATE_LOST || row->state == NP_STATE_INCOMPLETE ||
+           row->state == NP_STATE_NOT_STARTED;
+}
+
+bool np_survey_is_wanted(const struct np_survey_row *row)
+{
+    return row->state != NP_STATE_WITHDRAWN && row->state != NP_STATE_GONE;
 }
 
 static char *label_of(const struct np_session_record *record, const char *path)
@@ -71,10 +77,20 @@ static char *label_of(const struct np_session_record *record, const char *path)
     return np_xstrdup(record->n_files == 1 ? record->file[0].path : np_path_name(path));
 }
 
+static struct np_survey_row *append(struct np_survey *survey, const struct np_survey_row *row)
+{
+    size_t n = survey->n_rows;
+
+    if ((n & (n - 1)) == 0)
+        survey->row = np_xrealloc(survey->row, (n ? 2 * n : 1) * sizeof(*survey->row));
+    survey->row[n] = *row;
+    return &survey->row[survey->n_rows++];
+}
+
 static void add_row(struct np_survey *survey, const char *path)
 {
     struct np_error err = {0};
-    struct np_survey_row row = {.path = np_xstrdup(path)};
+    struct np_survey_row row = {.path = np_xstrdup(path), .has_record = true};
 
     if (np_record_read(path, &row.record, &err) < 0) {
         np_strings_add(&survey->unreadable, err.text);
@@ -83,8 +99,33 @@ static void add_row(struct np_survey *survey, const char *path)
     }
     row.label = label_of(&row.record, path);
     row.state = np_record_derived_state(&row.record, np_clock_unix_ns());
-    survey->row = np_xrealloc(survey->row, (survey->n_rows + 1) * sizeof(*survey->row));
-    survey->row[survey->n_rows++] = row;
+    append(survey, &row);
+}
+
+struct np_survey_row *np_survey_add_unrecorded(struct np_survey *survey, char *path,
+                                               const char *participant, const char *session,
+                                               const char *label)
+{
+    struct np_survey_row row = {
+        .path = path, .label = np_xstrdup(label), .state = NP_STATE_NOT_STARTED};
+
+    np_record_init(&row.record);
+    row.record.participant = participant ? np_xstrdup(participant) : NULL;
+    row.record.session = session ? np_xstrdup(session) : NULL;
+    return append(survey, &row);
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct np_survey_row *x = a, *y = b;
+
+    return strcmp(x->path, y->path);
+}
+
+void np_survey_sort(struct np_survey *survey)
+{
+    if (survey->n_rows)
+        qsort(survey->row, survey->n_rows, sizeof(*survey->row), by_path);
 }
 
 static void walk(struct np_survey *survey, const char *directory, int depth)
@@ -124,6 +165,7 @@ void np_survey_done(struct np_survey *survey)
     for (size_t i = 0; i < survey->n_rows; i++) {
         free(survey->row[i].path);
         free(survey->row[i].label);
+        free(survey->row[i].note);
         np_record_done(&survey->row[i].record);
     }
     free(survey->row);
@@ -131,19 +173,27 @@ void np_survey_done(struct np_survey *survey)
     *survey = (struct np_survey){0};
 }
 
-static const char *reason_name(const struct np_survey_row *row)
+/* A session that a run would not take on, or that has no record, has no failure of its own. */
+static bool shows_failure(const struct np_survey_row *row)
 {
-    if (row->state == NP_STATE_LOST)
-        return np_outcome_info(NP_OUTCOME_KILLED)->name;
-    return row->record.failure.code
-               ? np_outcome_info(np_error_outcome(row->record.failure.code))->name
-               : "";
+    return np_survey_is_wanted(row) && row->state != NP_STATE_INCOMPLETE && row->has_record;
 }
 
-static const char *stage_name(const struct np_survey_row *row)
+const char *np_survey_reason(const struct np_survey_row *row)
+{
+    int code = shows_failure(row) ? row->record.failure.code : 0;
+
+    if (row->state == NP_STATE_LOST)
+        return np_outcome_info(NP_OUTCOME_KILLED)->name;
+    return code ? np_outcome_info(np_error_outcome(code))->name : "";
+}
+
+const char *np_survey_stage(const struct np_survey_row *row)
 {
     const struct np_stage_record *open = np_record_open_stage(&row->record);
 
+    if (!shows_failure(row))
+        return "";
     if (row->record.failure.stage)
         return row->record.failure.stage;
     return open ? open->name : "";
@@ -154,113 +204,18 @@ static const char *text_or_empty(const char *text)
     return text ? text : "";
 }
 
-static const char *sentence_of(const struct np_survey_row *row)
+const char *np_survey_sentence(const struct np_survey_row *row)
 {
+    if (row->note)
+        return row->note;
     if (row->state == NP_STATE_LOST)
         return "its process is gone, or has given no sign of life for 10 minutes";
     return text_or_empty(row->record.failure.sentence);
 }
 
-/* One line, whatever the records hold. */
-NP_PRINTF(2, 3)
-static void print_line(FILE *out, const char *format, ...)
+const char *np_survey_hint(const struct np_survey_row *row)
 {
-    va_list args;
-    va_start(args, format);
-    NP_AUTO(np_freep) char *text = NULL;
-    int length = vasprintf(&text, format, args);
-    va_end(args);
-    if (length < 0)
-        abort();
-    NP_AUTO(np_freep) char *clean = np_utf8_clean(text);
-    fprintf(out, "%s\n", clean);
-}
-
-static void print_counts(const struct np_survey *survey, FILE *out)
-{
-    NP_AUTO(np_str_done) struct np_str line = {0};
-    size_t count[NP_N_STATES] = {0};
-
-    for (size_t i = 0; i < survey->n_rows; i++)
-        count[survey->row[i].state]++;
-    np_str_addf(&line, "%zu session%s:", survey->n_rows, np_plural((int64_t)survey->n_rows));
-    const char *separator = " ";
-    for (int s = 0; s < NP_N_STATES; s++)
-        if (count[s]) {
-            np_str_addf(&line, "%s%zu %s", separator, count[s], np_state_name((enum np_state)s));
-            separator = ", ";
-        }
-    print_line(out, "%s", np_str_text(&line));
-}
-
-static void print_running(const struct np_survey *survey, FILE *out)
-{
-    for (size_t i = 0; i < survey->n_rows; i++) {
-        const struct np_survey_row *row = &survey->row[i];
-        if (row->state == NP_STATE_RUNNING)
-            print_line(out, "  %s: running, in %s", row->label,
-                       *stage_name(row) ? stage_name(row) : "start");
-    }
-}
-
-static bool same_failure(const struct np_survey_row *a, const struct np_survey_row *b)
-{
-    return a->state == b->state && strcmp(reason_name(a), reason_name(b)) == 0 &&
-           strcmp(stage_name(a), stage_name(b)) == 0;
-}
-
-/* All rows that failed as `survey->row[first]` did; none of them is before it. */
-static void print_failure_group(const struct np_survey *survey, size_t first, bool *told, FILE *out)
-{
-    const struct np_survey_row *row = &survey->row[first];
-    NP_AUTO(np_strings_done) struct np_strings lines = {0};
-
-    for (size_t i = first; i < survey->n_rows; i++) {
-        const struct np_survey_row *other = &survey->row[i];
-        if (told[i] || !np_survey_needs_rerun(other) || !same_failure(row, other))
-            continue;
-        told[i] = true;
-        np_strings_give(&lines, np_xasprintf("  %s: %s%s", other->label, sentence_of(other),
-                                             other->record.failure.injected ? " (injected)" : ""));
-    }
-    fputc('\n', out);
-    print_line(out, "%s%s%s%s%s: %zu", np_state_name(row->state), *reason_name(row) ? ", " : "",
-               reason_name(row), *stage_name(row) ? " at " : "", stage_name(row), lines.n);
-    for (size_t i = 0; i < lines.n; i++)
-        print_line(out, "%s", lines.item[i]);
-    if (row->record.failure.hint)
-        print_line(out, "  what to do: %s", row->record.failure.hint);
-}
-
-/* Failures grouped by reason and stage, in order of first appearance. */
-static void print_failures(const struct np_survey *survey, FILE *out)
-{
-    NP_AUTO(np_freep) bool *told = np_xcalloc(survey->n_rows, sizeof(*told));
-
-    for (size_t i = 0; i < survey->n_rows; i++)
-        if (!told[i] && np_survey_needs_rerun(&survey->row[i]))
-            print_failure_group(survey, i, told, out);
-}
-
-void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows rows, FILE *out)
-{
-    size_t n_rerun = 0;
-
-    print_counts(survey, out);
-    if (rows == NP_SURVEY_ALL)
-        print_running(survey, out);
-    print_failures(survey, out);
-    for (size_t i = 0; i < survey->n_rows; i++)
-        n_rerun += np_survey_needs_rerun(&survey->row[i]);
-    for (size_t i = 0; i < survey->unreadable.n; i++)
-        print_line(out, "unreadable record: %s", survey->unreadable.item[i]);
-    if (n_rerun) {
-        fputc('\n', out);
-        print_line(out,
-                   "to rerun: %zu. Fix the cause and run the same command again: it processes only "
-                   "these sessions.",
-                   n_rerun);
-    }
+    return shows_failure(row) ? text_or_empty(row->record.failure.hint) : "";
 }
 
 /* A cell of a TSV: no tabs, no line breaks. */
@@ -292,16 +247,16 @@ char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows)
         add_cell(&out, *participant ? participant : row->label, '\t');
         add_cell(&out, session, '\t');
         add_cell(&out, np_state_name(row->state), '\t');
-        add_cell(&out, reason_name(row), '\t');
-        add_cell(&out, stage_name(row), '\t');
+        add_cell(&out, np_survey_reason(row), '\t');
+        add_cell(&out, np_survey_stage(row), '\t');
         add_cell(&out, record->failure.injected ? "true" : "false", '\t');
         add_cell(&out, record->start_ns ? np_clock_iso8601(record->start_ns, start) : "", '\t');
         snprintf(numbers, sizeof(numbers), "%.3f", isfinite(record->wall_s) ? record->wall_s : 0);
         add_cell(&out, numbers, '\t');
         np_str_addf(&out, "%lld\t%zu\t%zu\t", (long long)(record->peak_rss_bytes >> 20),
-                    record->n_files, record->n_attempts + 1);
-        add_cell(&out, sentence_of(row), '\t');
-        add_cell(&out, text_or_empty(record->failure.hint), '\n');
+                    record->n_files, row->has_record ? record->n_attempts + 1 : 0);
+        add_cell(&out, np_survey_sentence(row), '\t');
+        add_cell(&out, np_survey_hint(row), '\n');
     }
     return np_str_take(&out);
 }
@@ -314,15 +269,41 @@ static json_t *row_json(const struct np_survey_row *row)
     np_json_text(json, "participant", row->record.participant);
     np_json_text(json, "session", row->record.session);
     np_json_text(json, "state", np_state_name(row->state));
-    np_json_text(json, "error.type", *reason_name(row) ? reason_name(row) : NULL);
-    np_json_text(json, "stage", *stage_name(row) ? stage_name(row) : NULL);
-    np_json_text(json, "sentence", *sentence_of(row) ? sentence_of(row) : NULL);
-    np_json_text(json, "hint", row->record.failure.hint);
+    np_json_text(json, "error.type", *np_survey_reason(row) ? np_survey_reason(row) : NULL);
+    np_json_text(json, "stage", *np_survey_stage(row) ? np_survey_stage(row) : NULL);
+    np_json_text(json, "sentence", *np_survey_sentence(row) ? np_survey_sentence(row) : NULL);
+    np_json_text(json, "hint", *np_survey_hint(row) ? np_survey_hint(row) : NULL);
     json_object_set_new(json, "injected", json_boolean(row->record.failure.injected));
     json_object_set_new(json, "wall_s", np_json_number(row->record.wall_s));
     json_object_set_new(json, "peak_rss_bytes", json_integer(row->record.peak_rss_bytes));
-    np_json_text(json, "record", row->path);
+    np_json_text(json, "record", row->has_record ? row->path : NULL);
     return json;
+}
+
+static void set_count(json_t *json, const char *key, size_t n)
+{
+    json_object_set_new(json, key, json_integer((json_int_t)n));
+}
+
+static void add_progress(json_t *json, const struct np_survey *survey)
+{
+    static const char *const verified[] = {[NP_VERIFY_RECORDS] = "records",
+                                           [NP_VERIFY_SIZES] = "sizes",
+                                           [NP_VERIFY_HASHES] = "hashes"};
+    struct np_progress progress;
+
+    np_progress_find(survey, &progress);
+    set_count(json, "n_wanted", progress.n_wanted);
+    set_count(json, "n_complete", progress.n_complete);
+    set_count(json, "n_to_rerun", progress.n_rerun);
+    if (progress.has_estimate) {
+        json_object_set_new(json, "sessions_per_hour", np_json_number(progress.per_hour));
+        json_object_set_new(json, "left_s", np_json_number(progress.left_s));
+        json_object_set_new(json, "left_least_s", np_json_number(progress.least_s));
+        json_object_set_new(json, "left_most_s", np_json_number(progress.most_s));
+    }
+    json_object_set_new(json, "knows_plans", json_boolean(survey->knows_plans));
+    json_object_set_new(json, "verified", json_string(verified[survey->verified]));
 }
 
 char *np_survey_json(const struct np_survey *survey, enum np_survey_rows rows)
@@ -339,6 +320,7 @@ char *np_survey_json(const struct np_survey *survey, enum np_survey_rows rows)
         if (count[s])
             json_object_set_new(counts, np_state_name((enum np_state)s), json_integer(count[s]));
     json_object_set_new(json, "n_sessions", json_integer((json_int_t)survey->n_rows));
+    add_progress(json, survey);
     json_object_set_new(json, "states", counts);
     json_object_set_new(json, "sessions", sessions);
     json_object_set_new(json, "unreadable", np_json_strings(&survey->unreadable));

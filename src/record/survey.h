@@ -1,11 +1,9 @@
 /*
- * The state of a whole output, from the records alone, for `status` and `group`. Reading changes
- * nothing.
+ * The state of a whole output, for `status` and `group`: here from the records of sessions alone;
+ * record/cohort.h adds what was asked for, the dataset and the outputs. Reading changes nothing.
  */
 #ifndef NP_RECORD_SURVEY_H
 #define NP_RECORD_SURVEY_H
-
-#include <stdio.h>
 
 #include "record/record.h"
 
@@ -19,14 +17,25 @@ enum np_survey_rows { NP_SURVEY_ALL, NP_SURVEY_TO_RERUN };
 struct np_survey_row {
     char *path;          /* of the status record */
     char *label;         /* "sub-01/ses-1", or the file's name for `process` */
-    enum np_state state; /* from the record, or LOST */
+    enum np_state state; /* from the record, or derived */
+    char *note;          /* the reason of a derived state, a sentence; may be NULL */
+    bool has_record;     /* false: only the labels of `record` are set */
     struct np_session_record record;
+};
+
+/* How far the outputs of complete sessions were looked at. */
+enum np_verify {
+    NP_VERIFY_RECORDS, /* is there a completion record? */
+    NP_VERIFY_SIZES,   /* and does each output have the recorded size? */
+    NP_VERIFY_HASHES,  /* and the recorded SHA-256? */
 };
 
 struct np_survey {
     struct np_survey_row *row; /* folder by folder, in the order of names */
     size_t n_rows;
     struct np_strings unreadable; /* sentences about records that could not be read */
+    bool knows_plans;             /* sessions that never began have rows, too */
+    enum np_verify verified;
 };
 
 /* Reads all records below logs/; links to folders are not followed. Returns 0, NP_ENOINPUT (no
@@ -44,12 +53,26 @@ enum np_state np_record_derived_state(const struct np_session_record *record, in
  */
 void np_record_close_lost(struct np_session_record *record, int64_t now_ns);
 
-/* True for sessions that should be run again: failed, interrupted, lost. */
+/* True for sessions that a rerun would do: failed, interrupted, lost, incomplete, not started. */
 bool np_survey_needs_rerun(const struct np_survey_row *row);
 
-/* Print counts by state, failures by reason, and sessions to rerun. For people: control
- * characters in records are removed. */
-void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows rows, FILE *out);
+/* True for sessions that are still asked for: neither withdrawn nor gone from their dataset. */
+bool np_survey_is_wanted(const struct np_survey_row *row);
+
+/* Sort by the path of the record. */
+void np_survey_sort(struct np_survey *survey);
+
+/* Add a row without a record, state not-started; takes `path`. */
+struct np_survey_row *np_survey_add_unrecorded(struct np_survey *survey, char *path,
+                                               const char *participant, const char *session,
+                                               const char *label);
+
+/* Why a session is as it is: "bad-data", its stage, a sentence, what to do; "" where there is none.
+ * Borrowed from the row. */
+const char *np_survey_reason(const struct np_survey_row *row);
+const char *np_survey_stage(const struct np_survey_row *row);
+const char *np_survey_sentence(const struct np_survey_row *row);
+const char *np_survey_hint(const struct np_survey_row *row);
 
 /* One row per session, with a header; the caller frees. */
 char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows);

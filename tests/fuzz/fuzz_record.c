@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "record/record.h"
 #include "record/survey.h"
+#include "record/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 

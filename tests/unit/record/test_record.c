@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "record/record.h"
 #include "record/survey.h"
+#include "record/table.h"
 #include "tap.h"
 
 /* A record with something in every field. */

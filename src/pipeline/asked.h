@@ -1,0 +1,15 @@
+/* What a run was asked for, kept for `status`: record/plans.h. */
+#ifndef NP_PIPELINE_ASKED_H
+#define NP_PIPELINE_ASKED_H
+
+#include "pipeline/run.h"
+#include "record/plans.h"
+
+/* The session or file of a job; borrows from it. */
+struct np_asked np_job_asked(const struct np_job *job);
+
+/* Write the plan of a run, before its first session begins. Returns 0, NP_ECREATE, NP_ESPACE,
+ * NP_EIO. */
+int np_run_keep_plan(const struct np_run *run, struct np_error *err) NP_MUST_USE;
+
+#endif

@@ -1,0 +1,162 @@
+#include "record/table.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record/progress.h"
+
+/* Of each kind of failure, unless all are asked for. */
+enum { MOST_EXAMPLES = 5 };
+
+/* One line, whatever the records hold. */
+NP_PRINTF(2, 3)
+static void print_line(FILE *out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    NP_AUTO(np_freep) char *text = NULL;
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0)
+        abort();
+    NP_AUTO(np_freep) char *clean = np_utf8_clean(text);
+    fprintf(out, "%s\n", clean);
+}
+
+static void print_counts(const struct np_survey *survey, FILE *out)
+{
+    NP_AUTO(np_str_done) struct np_str line = {0};
+    size_t count[NP_N_STATES] = {0};
+
+    for (size_t i = 0; i < survey->n_rows; i++)
+        count[survey->row[i].state]++;
+    np_str_addf(&line, "%zu session%s", survey->n_rows, np_plural((int64_t)survey->n_rows));
+    const char *separator = ": ";
+    for (int s = 0; s < NP_N_STATES; s++)
+        if (count[s]) {
+            np_str_addf(&line, "%s%zu %s", separator, count[s], np_state_name((enum np_state)s));
+            separator = ", ";
+        }
+    print_line(out, "%s", np_str_text(&line));
+}
+
+static void print_running(const struct np_survey *survey, FILE *out)
+{
+    for (size_t i = 0; i < survey->n_rows; i++) {
+        const struct np_survey_row *row = &survey->row[i];
+        if (row->state == NP_STATE_RUNNING)
+            print_line(out, "  %s: running, in %s", row->label,
+                       *np_survey_stage(row) ? np_survey_stage(row) : "start");
+    }
+}
+
+static bool same_failure(const struct np_survey_row *a, const struct np_survey_row *b)
+{
+    return a->state == b->state && strcmp(np_survey_reason(a), np_survey_reason(b)) == 0 &&
+           strcmp(np_survey_stage(a), np_survey_stage(b)) == 0;
+}
+
+static bool is_told(const struct np_survey_row *row)
+{
+    return np_survey_needs_rerun(row) || !np_survey_is_wanted(row);
+}
+
+static void add_example(struct np_strings *lines, const struct np_survey_row *row)
+{
+    const char *sentence = np_survey_sentence(row);
+
+    np_strings_give(lines, np_xasprintf("%s%s%s%s", row->label, *sentence ? ": " : "", sentence,
+                                        row->record.failure.injected ? " (injected)" : ""));
+}
+
+/* "failed, bad-data at load_file: 3" */
+static void print_heading(const struct np_survey_row *row, size_t n, FILE *out)
+{
+    const char *reason = np_survey_reason(row), *stage = np_survey_stage(row);
+
+    fputc('\n', out);
+    print_line(out, "%s%s%s%s%s: %zu", np_state_name(row->state), *reason ? ", " : "", reason,
+               *stage ? " at " : "", stage, n);
+}
+
+/* All rows that are as `survey->row[first]` is; none of them is before it. */
+static void print_group(const struct np_survey *survey, size_t first, size_t most, bool *told,
+                        FILE *out)
+{
+    const struct np_survey_row *row = &survey->row[first];
+    NP_AUTO(np_strings_done) struct np_strings lines = {0};
+    size_t n = 0;
+
+    for (size_t i = first; i < survey->n_rows; i++) {
+        const struct np_survey_row *other = &survey->row[i];
+        if (told[i] || !is_told(other) || !same_failure(row, other))
+            continue;
+        told[i] = true;
+        if (n++ < most)
+            add_example(&lines, other);
+    }
+    print_heading(row, n, out);
+    for (size_t i = 0; i < lines.n; i++)
+        print_line(out, "  %s", lines.item[i]);
+    if (n > lines.n)
+        print_line(out, "  … and %zu more (all: --format tsv)", n - lines.n);
+    if (*np_survey_hint(row))
+        print_line(out, "  what to do: %s", np_survey_hint(row));
+}
+
+/* Grouped by state, reason and stage, in order of first appearance. */
+static void print_groups(const struct np_survey *survey, enum np_survey_rows rows, FILE *out)
+{
+    NP_AUTO(np_freep) bool *told = np_xcalloc(survey->n_rows + 1, sizeof(*told));
+    size_t most = rows == NP_SURVEY_ALL ? MOST_EXAMPLES : SIZE_MAX;
+
+    for (size_t i = 0; i < survey->n_rows; i++)
+        if (!told[i] && is_told(&survey->row[i]))
+            print_group(survey, i, most, told, out);
+}
+
+static void print_rerun(const struct np_progress *progress, FILE *out)
+{
+    if (progress->n_rerun == 0)
+        return;
+    fputc('\n', out);
+    if (progress->n_running)
+        print_line(out,
+                   "not complete and not running now: %zu. What is left when all runs have ended, "
+                   "the same command processes, and only that.",
+                   progress->n_rerun);
+    else
+        print_line(out,
+                   "to rerun: %zu. Fix the cause and run the same command again: it processes only "
+                   "these sessions.",
+                   progress->n_rerun);
+}
+
+/* What these numbers do not know. */
+static void print_limits(const struct np_survey *survey, FILE *out)
+{
+    if (!survey->knows_plans)
+        print_line(out,
+                   "note: no plan of a run in logs/plans, so only sessions that have begun are "
+                   "known; --dataset BIDS_DIR counts against the dataset");
+    if (survey->verified == NP_VERIFY_RECORDS)
+        print_line(out, "note: outputs were not looked at, only their records");
+}
+
+void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows rows, FILE *out)
+{
+    struct np_progress progress;
+
+    np_progress_find(survey, &progress);
+    NP_AUTO(np_freep) char *text = np_progress_text(&progress);
+    print_counts(survey, out);
+    print_line(out, "%s", text);
+    if (rows == NP_SURVEY_ALL)
+        print_running(survey, out);
+    print_groups(survey, rows, out);
+    for (size_t i = 0; i < survey->unreadable.n; i++)
+        print_line(out, "unreadable record: %s", survey->unreadable.item[i]);
+    print_rerun(&progress, out);
+    print_limits(survey, out);
+}
