@@ -9,6 +9,8 @@
 #include "pipeline/run.h"
 #include "show/textfile.h"
 
+enum { MOST_LABELS = 6 };
+
 int np_command_fail(const struct np_error *err)
 {
     const struct np_outcome_info *outcome = np_outcome_info(np_error_outcome(err->code));
@@ -38,7 +40,24 @@ static char *describe_jobs(const struct np_plan *plan)
     np_str_add_count(&counts, plan->n_skip, "already complete");
     np_str_add_count(&counts, plan->n_nothing, "without images");
     np_str_add_count(&counts, plan->n_leave, "not selected by --rerun");
+    np_str_add_count(&counts, plan->n_withdrawn, "withdrawn");
     return np_xasprintf("%zu %s%s: %s", plan->n_jobs, job, plural, np_str_text(&counts));
+}
+
+/* Name the sessions that are left out because they were withdrawn. */
+static void log_withdrawn(const struct np_run *run)
+{
+    NP_AUTO(np_strings_done) struct np_strings labels = {0};
+
+    for (size_t i = 0; i < run->plan->n_jobs; i++)
+        if (run->plan->job[i].decision == NP_DECIDE_WITHDRAWN)
+            np_strings_add(&labels, run->plan->job[i].label);
+    NP_AUTO(np_freep) char *list = np_strings_join(&labels, ", ", MOST_LABELS);
+    if (labels.n)
+        np_console_say(run->console, 0,
+                       "withdrawn and left out: %s; back with: neuro-preprocess status '%s' "
+                       "--restore SESSION",
+                       list, run->config->output_dir);
 }
 
 static void log_plan(const struct np_run *run)
@@ -50,6 +69,7 @@ static void log_plan(const struct np_run *run)
         np_console_say(run->console, 0, "warning: %s", plan->dataset->warnings.item[i]);
     for (size_t i = 0; i < plan->warnings.n; i++)
         np_console_say(run->console, 0, "warning: %s", plan->warnings.item[i]);
+    log_withdrawn(run);
     np_console_say(run->console, 0, "%s; %d at once, %d thread%s each, memory limit %lld MiB (%s)",
                    jobs, plan->n_parallel, plan->n_threads, np_plural(plan->n_threads),
                    (long long)(plan->memory_bytes >> 20),

@@ -4,6 +4,8 @@
 
 #include "base/path.h"
 #include "cli/commands.h"
+#include "cli/watch.h"
+#include "cli/withdrawal.h"
 #include "pipeline/group.h"
 #include "record/cohort.h"
 #include "record/place.h"
@@ -27,25 +29,102 @@ static char *formatted(const struct np_survey *survey, enum np_format format,
     return NULL;
 }
 
-int np_command_status(const struct np_config *config)
+static enum np_verify verification(const struct np_config *config)
+{
+    return config->verify_hash ? NP_VERIFY_HASHES
+           : config->verify    ? NP_VERIFY_SIZES
+                               : NP_VERIFY_RECORDS;
+}
+
+static int survey_cohort(const struct np_config *config, struct np_survey *survey,
+                         struct np_error *err)
+{
+    const struct np_cohort_options options = {.output_dir = config->output_dir,
+                                              .verify = verification(config),
+                                              .bids_dir = config->bids_dir,
+                                              .counts_dataset = config->bids_dir != NULL};
+
+    NP_TRY(np_survey_read(config->output_dir, survey, err));
+    return np_cohort_complete(survey, &options, err);
+}
+
+/* Returns the exit status. */
+static int print(const struct np_config *config, const struct np_survey *survey, FILE *out)
+{
+    enum np_survey_rows rows = config->status_failed ? NP_SURVEY_TO_RERUN : NP_SURVEY_ALL;
+    NP_AUTO(np_freep) char *text = formatted(survey, config->format, rows);
+
+    if (text)
+        fputs(text, out);
+    else
+        np_survey_print_table(survey, rows, out);
+    for (size_t i = 0; i < survey->n_rows && config->status_failed; i++)
+        if (np_survey_needs_rerun(&survey->row[i]))
+            return np_outcome_info(NP_OUTCOME_SOME_FAILED)->exit_status;
+    return 0;
+}
+
+/* --withdraw, --restore */
+static int change(const struct np_config *config, struct np_error *err)
+{
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
+
+    if (config->withdraw.n + config->restore.n == 0)
+        return 0;
+    NP_TRY(survey_cohort(config, &survey, err));
+    return np_withdrawal_apply(config, &survey, err);
+}
+
+/* What --watch shows. */
+struct watched {
+    const struct np_config *config;
+    int status;          /* exit status of the last text */
+    struct np_error err; /* code < 0: there is no text */
+};
+
+/* All sessions have ended: nothing runs, and all that is wanted has begun. */
+static bool is_final(const struct np_survey *survey)
+{
+    for (size_t i = 0; i < survey->n_rows; i++)
+        if (survey->row[i].state == NP_STATE_RUNNING ||
+            survey->row[i].state == NP_STATE_NOT_STARTED)
+            return false;
+    return true;
+}
+
+static bool print_present(void *self, FILE *out)
+{
+    struct watched *watched = self;
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
+
+    if (survey_cohort(watched->config, &survey, &watched->err) < 0)
+        return false;
+    watched->status = print(watched->config, &survey, out);
+    return !is_final(&survey);
+}
+
+static int watch(const struct np_config *config, const struct np_cancel *cancel)
+{
+    struct watched watched = {.config = config};
+    int signal = np_watch(&(struct np_watched){print_present, &watched}, cancel, stdout);
+
+    if (watched.err.code < 0)
+        return np_command_fail(&watched.err);
+    return signal ? 128 + signal : watched.status;
+}
+
+int np_command_status(const struct np_config *config, const struct np_cancel *cancel)
 {
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
     struct np_error err = {0};
-    enum np_survey_rows rows = config->status_failed ? NP_SURVEY_TO_RERUN : NP_SURVEY_ALL;
 
-    if (np_survey_read(config->output_dir, &survey, &err) < 0)
+    if (change(config, &err) < 0)
         return np_command_fail(&err);
-    np_cohort_verify(&survey, config->output_dir, NP_VERIFY_RECORDS);
-    np_cohort_add_plans(&survey, config->output_dir);
-    NP_AUTO(np_freep) char *text = formatted(&survey, config->format, rows);
-    if (text)
-        fputs(text, stdout);
-    else
-        np_survey_print_table(&survey, rows, stdout);
-    for (size_t i = 0; i < survey.n_rows && config->status_failed; i++)
-        if (np_survey_needs_rerun(&survey.row[i]))
-            return np_outcome_info(NP_OUTCOME_SOME_FAILED)->exit_status;
-    return 0;
+    if (config->watch)
+        return watch(config, cancel);
+    if (survey_cohort(config, &survey, &err) < 0)
+        return np_command_fail(&err);
+    return print(config, &survey, stdout);
 }
 
 /* End the open spans in the telemetry of runs that died. */
@@ -80,7 +159,7 @@ int np_command_group(const struct np_config *config)
     struct np_error err = {0};
     struct np_console console;
 
-    if (np_group_run(config->output_dir, &survey, &closed, &err) < 0)
+    if (np_group_run(config->bids_dir, config->output_dir, &survey, &closed, &err) < 0)
         return np_command_fail(&err);
     np_console_init(&console, config->verbosity);
     close_telemetry(config->output_dir, &closed, &console);

@@ -10,7 +10,7 @@
 /* participant, process, batch */
 int np_command_run(const struct np_config *config, const struct np_cancel *cancel);
 int np_command_group(const struct np_config *config);
-int np_command_status(const struct np_config *config);
+int np_command_status(const struct np_config *config, const struct np_cancel *cancel);
 int np_command_idps(const struct np_config *config);
 int np_command_replay(const struct np_config *config);
 int np_command_estimate(const struct np_config *config);

@@ -68,7 +68,7 @@ static int dispatch(const struct np_config *config, const struct np_cancel *canc
     case NP_COMMAND_GROUP:
         return np_command_group(config);
     case NP_COMMAND_STATUS:
-        return np_command_status(config);
+        return np_command_status(config, cancel);
     case NP_COMMAND_IDPS:
         return np_command_idps(config);
     case NP_COMMAND_DOCTOR:

@@ -31,7 +31,7 @@ void np_config_done(struct np_config *config)
     struct np_strings *lists[] = {
         &config->inputs,       &config->participants, &config->sessions,   &config->tasks,
         &config->runs,         &config->echoes,       &config->modalities, &config->dataset_links,
-        &config->command_line, &config->foreign,
+        &config->command_line, &config->foreign,      &config->withdraw,   &config->restore,
     };
 
     for (size_t i = 0; i < NP_COUNT(texts); i++)

@@ -114,6 +114,8 @@ struct np_config {
     /* status */
     bool status_failed;
     enum np_format format;
+    bool verify, verify_hash, watch;
+    struct np_strings withdraw, restore; /* sessions as users write them */
 
     /* demo-data; inputs[0] is the folder */
     int demo_participants;

@@ -266,6 +266,26 @@ const struct np_option np_options[] = {
      .help =
          "Only sessions to run again: failed, interrupted, lost, incomplete or not started; the "
          "exit status is 1 if there are any."},
+    {"dataset", NULL, 0, NP_OPT_STRING, NP_GROUP_STATUS, BIT(STATUS), NP_OPT_DIRECTORY,
+     FIELD(bids_dir), .argument = "BIDS_DIR",
+     .help = "Count against this dataset: all its sessions are wanted, and sessions that it does "
+             "not hold any more are gone. Without it, wanted is what runs were asked for."},
+    {"verify", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(verify),
+     .help =
+         "Look whether the outputs of complete sessions are there and have the recorded sizes."},
+    {"verify-hash", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(verify_hash),
+     .help = "The same, and compare their content with the recorded SHA-256: reads all outputs."},
+    {"watch", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(watch),
+     .help =
+         "Show the state again and again, until all sessions have ended or Ctrl-C: in place on a "
+         "terminal, else one block after each change."},
+    {"withdraw", NULL, 0, NP_OPT_LIST, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(withdraw),
+     .argument = "SESSION",
+     .help = "These sessions are not wanted any more: sub-01_ses-02, or sub-01 for all of a "
+             "participant. Runs leave them out, and they count neither as complete nor as missing, "
+             "until --restore. Nothing is removed."},
+    {"restore", NULL, 0, NP_OPT_LIST, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(restore),
+     .argument = "SESSION", .help = "Undo --withdraw for these sessions."},
     {"format", NULL, 0, NP_OPT_CHOICE, NP_GROUP_STATUS, BIT(STATUS) | BIT(ESTIMATE), 0,
      FIELD(format), .argument = "FORMAT", .choices = format_words,
      .help = "table is for people, tsv has one row per session, nipoppy is the subcohort file for "
@@ -388,9 +408,11 @@ const struct np_command_info np_commands[] = {
      "Preprocess single NIfTI files; no BIDS dataset is needed.", NULL, 1, -1},
     {NP_COMMAND_BATCH, "batch", "batch DIR -o DIR [options]",
      "Preprocess every NIfTI file below a folder.", NULL, 1, 1},
-    {NP_COMMAND_STATUS, "status", "status OUTPUT_DIR [--failed] [--format FORMAT]",
-     "Show which sessions are complete, failed or running; reads only, also while jobs run.", NULL,
-     1, 1},
+    {NP_COMMAND_STATUS, "status",
+     "status OUTPUT_DIR [--failed] [--watch] [--dataset BIDS_DIR] [--format FORMAT]",
+     "Show which sessions are complete, failed, running or not started; reads only (but for "
+     "--withdraw and --restore), also while jobs run.",
+     NULL, 1, 1},
     {NP_COMMAND_IDPS, "idps", "idps OUTPUT_DIR -o DIR",
      "Write a table of imaging-derived phenotypes from the records of an output folder.", NULL, 1,
      1},

@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "bids/presence.h"
 #include "config/options.h"
+
+enum { MOST_LABELS = 6 };
 
 struct np_asked np_job_asked(const struct np_job *job)
 {
@@ -54,6 +57,63 @@ static void list_jobs(const struct np_plan *plan, struct np_asked_list *list)
     }
 }
 
+static bool selects_all(const struct np_config *config)
+{
+    return config->participants.n == 0 && config->sessions.n == 0 && !config->session_list &&
+           !config->bids_filter_file;
+}
+
+/* Sessions of earlier plans that the dataset does not hold; absence in a dataset that is not there
+ * is no evidence, but this one has been read. */
+static void find_gone(const struct np_run *run, const struct np_plans *plans,
+                      struct np_asked_list *gone)
+{
+    NP_AUTO(np_asked_done) struct np_asked_list wanted = {0};
+
+    np_plans_list(plans, NP_MARK_WANTED, &wanted);
+    for (size_t i = 0; i < wanted.n; i++) {
+        const struct np_asked *asked = &wanted.item[i];
+        if (asked->file || np_plans_marks(plans, asked) != NP_MARK_WANTED)
+            continue;
+        if (np_dataset_presence(run->plan->dataset->root, asked->participant, asked->session) ==
+            NP_ABSENT)
+            np_asked_add(gone, asked);
+    }
+}
+
+static void say_gone(const struct np_run *run, const struct np_asked_list *gone)
+{
+    NP_AUTO(np_strings_done) struct np_strings labels = {0};
+
+    for (size_t i = 0; i < gone->n; i++)
+        np_strings_give(&labels, np_asked_text(&gone->item[i]));
+    NP_AUTO(np_freep) char *list = np_strings_join(&labels, ", ", MOST_LABELS);
+    if (gone->n)
+        np_console_say(run->console, 0,
+                       "warning: %zu session%s of earlier runs are not in '%s' any more: %s",
+                       gone->n, np_plural((int64_t)gone->n), run->plan->dataset->root, list);
+}
+
+/* `list`: the sessions of this run, which the dataset does hold. */
+static int keep_changes(const struct np_run *run, const struct np_asked_list *list,
+                        struct np_error *err)
+{
+    const char *output_dir = run->config->output_dir;
+    bool all = selects_all(run->config);
+    NP_AUTO(np_plans_freep)
+    struct np_plans *plans = np_plans_read(output_dir, all ? NP_PLANS_ALL : NP_PLANS_CHANGES_ONLY);
+    NP_AUTO(np_asked_done) struct np_asked_list gone = {0}, found = {0};
+
+    for (size_t i = 0; i < list->n; i++)
+        if (np_plans_marks(plans, &list->item[i]) & NP_MARK_GONE)
+            np_asked_add(&found, &list->item[i]);
+    if (all)
+        find_gone(run, plans, &gone);
+    say_gone(run, &gone);
+    NP_TRY(np_plans_change(output_dir, NP_PLAN_FOUND, &found, err));
+    return np_plans_change(output_dir, NP_PLAN_GONE, &gone, err);
+}
+
 int np_run_keep_plan(const struct np_run *run, struct np_error *err)
 {
     const struct np_dataset *dataset = run->plan->dataset;
@@ -70,5 +130,6 @@ int np_run_keep_plan(const struct np_run *run, struct np_error *err)
                                      .asked = &list};
 
     list_jobs(run->plan, &list);
-    return np_plans_write(run->config->output_dir, &plan, err);
+    NP_TRY(np_plans_write(run->config->output_dir, &plan, err));
+    return dataset ? keep_changes(run, &list, err) : 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/path.h"
+#include "bids/presence.h"
 #include "record/cohort.h"
 #include "record/lock.h"
 #include "record/place.h"
@@ -29,15 +30,19 @@ static void close_one(struct np_survey_row *row, struct np_strings *closed)
     row->state = np_record_derived_state(&fresh, now_ns);
 }
 
-int np_group_run(const char *output_dir, struct np_survey *survey, struct np_strings *closed,
-                 struct np_error *err)
+int np_group_run(const char *bids_dir, const char *output_dir, struct np_survey *survey,
+                 struct np_strings *closed, struct np_error *err)
 {
+    const struct np_cohort_options options = {
+        .output_dir = output_dir,
+        .verify = NP_VERIFY_SIZES,
+        .bids_dir = bids_dir && np_dataset_is_there(bids_dir) ? bids_dir : NULL};
+
     NP_TRY(np_survey_read(output_dir, survey, err));
     for (size_t i = 0; i < survey->n_rows; i++)
         if (survey->row[i].state == NP_STATE_LOST)
             close_one(&survey->row[i], closed);
-    np_cohort_verify(survey, output_dir, NP_VERIFY_SIZES);
-    np_cohort_add_plans(survey, output_dir);
+    NP_TRY(np_cohort_complete(survey, &options, err));
     NP_AUTO(np_freep) char *path = np_path_join(output_dir, "logs/status.tsv");
     NP_AUTO(np_freep) char *text = np_survey_tsv(survey, NP_SURVEY_ALL);
     return np_file_write_atomic(path, text, strlen(text), err);

@@ -6,10 +6,11 @@
 
 /*
  * Close the records that dead supervisors left in state running (each under its session's lock),
- * look whether outputs are there (np_cohort_verify, sizes), and write logs/status.tsv. `closed` gets the run ids of closed records (may be NULL); `survey` is
- * the state afterwards. Returns 0, NP_ENOINPUT, NP_ECREATE, NP_ESPACE, NP_EIO.
+ * complete the survey (np_cohort_complete with the sizes of outputs, and with `bids_dir` if that is
+ * a dataset; it may be NULL), and write logs/status.tsv. `closed` gets the run ids of closed records
+ * (may be NULL); `survey` is the state afterwards. Returns 0, NP_ENOINPUT, NP_ECREATE, NP_ESPACE, NP_EIO.
  */
-int np_group_run(const char *output_dir, struct np_survey *survey, struct np_strings *closed,
-                 struct np_error *err) NP_MUST_USE;
+int np_group_run(const char *bids_dir, const char *output_dir, struct np_survey *survey,
+                 struct np_strings *closed, struct np_error *err) NP_MUST_USE;
 
 #endif

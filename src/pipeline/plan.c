@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "catalog/modality.h"
 #include "image/nifti.h"
+#include "pipeline/asked.h"
 
 enum { DEEPEST = 64 };
 
@@ -374,17 +375,34 @@ static void decide(const struct np_config *config, struct np_plan *plan, struct 
         job->decision = NP_DECIDE_NOTHING_TO_DO;
 }
 
+/* A session that the user withdrew stays as it is, whatever it is. */
+static void withdraw(const struct np_plans *plans, struct np_job *job)
+{
+    const struct np_asked asked = np_job_asked(job);
+
+    if (job->decision == NP_DECIDE_SKIP || !(np_plans_marks(plans, &asked) & NP_MARK_WITHDRAWN))
+        return;
+    job->decision = NP_DECIDE_WITHDRAWN;
+    free(job->why);
+    job->why = np_xstrdup("withdrawn; back with: neuro-preprocess status OUTPUT_DIR --restore");
+}
+
 static void decide_all(const struct np_config *config, struct np_plan *plan)
 {
     size_t *const counts[] = {[NP_DECIDE_RUN] = &plan->n_run,
                               [NP_DECIDE_SKIP] = &plan->n_skip,
                               [NP_DECIDE_NOTHING_TO_DO] = &plan->n_nothing,
                               [NP_DECIDE_CONFLICT] = &plan->n_conflict,
-                              [NP_DECIDE_LEAVE] = &plan->n_leave};
+                              [NP_DECIDE_LEAVE] = &plan->n_leave,
+                              [NP_DECIDE_WITHDRAWN] = &plan->n_withdrawn};
+    NP_AUTO(np_plans_freep)
+    struct np_plans *plans = np_plans_read(config->output_dir, NP_PLANS_CHANGES_ONLY);
 
     for (size_t i = 0; i < plan->n_jobs; i++) {
-        decide(config, plan, &plan->job[i]);
-        ++*counts[plan->job[i].decision];
+        struct np_job *job = &plan->job[i];
+        decide(config, plan, job);
+        withdraw(plans, job);
+        ++*counts[job->decision];
     }
 }
 

@@ -12,7 +12,7 @@ struct np_plan {
     struct np_strings names;    /* their names in records and below OUTPUT_DIR */
     struct np_job *job;
     size_t n_jobs;
-    size_t n_run, n_skip, n_nothing, n_conflict, n_leave;
+    size_t n_run, n_skip, n_nothing, n_conflict, n_leave, n_withdrawn;
     struct np_resources resources;
     int64_t memory_bytes; /* allowed for the run */
     int n_parallel;       /* sessions at once */

@@ -6,7 +6,8 @@ static const char *decision_name(enum np_decision decision)
                                         [NP_DECIDE_SKIP] = "skip",
                                         [NP_DECIDE_NOTHING_TO_DO] = "nothing-to-do",
                                         [NP_DECIDE_CONFLICT] = "conflict",
-                                        [NP_DECIDE_LEAVE] = "leave"};
+                                        [NP_DECIDE_LEAVE] = "leave",
+                                        [NP_DECIDE_WITHDRAWN] = "withdrawn"};
     return names[decision];
 }
 

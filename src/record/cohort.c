@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include "base/path.h"
+#include "bids/dataset.h"
+#include "bids/presence.h"
 #include "codec/sha256.h"
 #include "record/place.h"
 
@@ -40,31 +42,56 @@ static int by_path(const void *key, const void *row)
     return strcmp(key, ((const struct np_survey_row *)row)->path);
 }
 
-/* `n_sorted` rows are in the order of their paths. */
-static void add_if_new(struct np_survey *survey, size_t n_sorted, const char *output_dir,
-                       const struct np_asked *asked)
+/* Returns the new row, NULL when there is one. `n_sorted` rows are in the order of their paths. */
+static struct np_survey_row *add_if_new(struct np_survey *survey, size_t n_sorted,
+                                        const char *output_dir, const struct np_asked *asked)
 {
     char *path = status_path(output_dir, asked);
 
     if (n_sorted && bsearch(path, survey->row, n_sorted, sizeof(*survey->row), by_path)) {
         free(path);
-        return;
+        return NULL;
     }
     NP_AUTO(np_freep) char *label = np_asked_text(asked);
-    np_survey_add_unrecorded(survey, path, asked->participant, asked->session, label);
+    return np_survey_add_unrecorded(survey, path, asked->participant, asked->session, label);
 }
 
-static void add_rows(struct np_survey *survey, const char *output_dir,
-                     const struct np_asked_list *list)
+static void add_planned(struct np_survey *survey, const char *output_dir,
+                        const struct np_plans *plans)
 {
-    np_survey_sort(survey);
+    NP_AUTO(np_asked_done) struct np_asked_list wanted = {0};
     size_t n_sorted = survey->n_rows;
-    for (size_t i = 0; i < list->n; i++)
-        add_if_new(survey, n_sorted, output_dir, &list->item[i]);
+
+    np_plans_list(plans, NP_MARK_WANTED, &wanted);
+    for (size_t i = 0; i < wanted.n; i++)
+        add_if_new(survey, n_sorted, output_dir, &wanted.item[i]);
     np_survey_sort(survey);
+    survey->knows_plans = np_plans_n(plans) > 0;
 }
 
-/* "the dataset holds it no more; it was failed: …" */
+static int add_dataset(struct np_survey *survey, const struct np_cohort_options *options,
+                       struct np_error *err)
+{
+    NP_AUTO(np_dataset_freep) struct np_dataset *dataset = NULL;
+    size_t n_sorted = survey->n_rows;
+
+    NP_TRY(np_dataset_open(options->bids_dir, &(struct np_selection){0}, &dataset, err));
+    for (size_t i = 0; i < dataset->n_sessions; i++) {
+        const struct np_session *session = &dataset->session[i];
+        const struct np_asked asked = {.participant = session->participant,
+                                       .session = session->session};
+        struct np_survey_row *row = add_if_new(survey, n_sorted, options->output_dir, &asked);
+        if (row && session->n_scans == 0 && !session->unreadable)
+            row->state = NP_STATE_NOTHING_TO_DO;
+    }
+    np_survey_sort(survey);
+    survey->knows_plans = true;
+    return 0;
+}
+
+/* ---- withdrawn and gone ---- */
+
+/* "withdrawn; before: failed" */
 static void derive(struct np_survey_row *row, enum np_state state, const char *why)
 {
     char *note = row->state == NP_STATE_NOT_STARTED
@@ -76,33 +103,26 @@ static void derive(struct np_survey_row *row, enum np_state state, const char *w
     row->state = state;
 }
 
-static void mark(struct np_survey *survey, const struct np_plans *plans)
+static void mark_row(struct np_survey_row *row, unsigned marks, const char *bids_dir)
+{
+    if (marks & NP_MARK_WITHDRAWN)
+        derive(row, NP_STATE_WITHDRAWN, "withdrawn");
+    else if (!bids_dir && marks & NP_MARK_GONE)
+        derive(row, NP_STATE_GONE, "the dataset did not hold it when a run last looked");
+    else if (bids_dir && row->record.participant &&
+             np_dataset_presence(bids_dir, row->record.participant, row->record.session) ==
+                 NP_ABSENT)
+        derive(row, NP_STATE_GONE, "the dataset does not hold it");
+}
+
+static void mark(struct np_survey *survey, const struct np_plans *plans, const char *bids_dir)
 {
     for (size_t i = 0; i < survey->n_rows; i++) {
         struct np_survey_row *row = &survey->row[i];
         const struct np_asked asked = np_survey_asked(row);
-        unsigned marks = np_plans_marks(plans, &asked);
-        if (!np_survey_needs_rerun(row))
-            continue;
-        if (marks & NP_MARK_WITHDRAWN)
-            derive(row, NP_STATE_WITHDRAWN, "withdrawn");
-        else if (marks & NP_MARK_GONE)
-            derive(row, NP_STATE_GONE, "the dataset held it no more when a run last looked");
+        if (np_survey_needs_rerun(row))
+            mark_row(row, np_plans_marks(plans, &asked), bids_dir);
     }
-}
-
-void np_cohort_add_plans(struct np_survey *survey, const char *output_dir)
-{
-    NP_AUTO(np_plans_freep) struct np_plans *plans = np_plans_read(output_dir, NP_PLANS_ALL);
-    NP_AUTO(np_asked_done) struct np_asked_list wanted = {0};
-    const struct np_strings *unreadable = np_plans_unreadable(plans);
-
-    np_plans_list(plans, NP_MARK_WANTED, &wanted);
-    add_rows(survey, output_dir, &wanted);
-    mark(survey, plans);
-    survey->knows_plans = np_plans_n(plans) > 0;
-    for (size_t i = 0; i < unreadable->n; i++)
-        np_strings_add(&survey->unreadable, unreadable->item[i]);
 }
 
 /* ---- outputs ---- */
@@ -164,18 +184,36 @@ static char *session_fault(const struct np_survey_row *row, const char *output_d
     return fault;
 }
 
-void np_cohort_verify(struct np_survey *survey, const char *output_dir, enum np_verify how)
+static void verify(struct np_survey *survey, const struct np_cohort_options *options)
 {
-    survey->verified = how;
+    survey->verified = options->verify;
     for (size_t i = 0; i < survey->n_rows; i++) {
         struct np_survey_row *row = &survey->row[i];
         if (row->state != NP_STATE_SUCCESS)
             continue;
-        char *fault = session_fault(row, output_dir, how);
+        char *fault = session_fault(row, options->output_dir, options->verify);
         if (!fault)
             continue;
         free(row->note);
         row->note = fault;
         row->state = NP_STATE_INCOMPLETE;
     }
+}
+
+int np_cohort_complete(struct np_survey *survey, const struct np_cohort_options *options,
+                       struct np_error *err)
+{
+    NP_AUTO(np_plans_freep)
+    struct np_plans *plans = np_plans_read(options->output_dir, NP_PLANS_ALL);
+    const struct np_strings *unreadable = np_plans_unreadable(plans);
+
+    verify(survey, options);
+    np_survey_sort(survey);
+    add_planned(survey, options->output_dir, plans);
+    if (options->counts_dataset)
+        NP_TRY(add_dataset(survey, options, err));
+    mark(survey, plans, options->bids_dir);
+    for (size_t i = 0; i < unreadable->n; i++)
+        np_strings_add(&survey->unreadable, unreadable->item[i]);
+    return 0;
 }

@@ -12,15 +12,25 @@
 /* The session or file of a row; borrows from it. */
 struct np_asked np_survey_asked(const struct np_survey_row *row);
 
-/*
- * Add a row for each session that a plan names and that has no record (not-started). Sessions
- * that a run would do are marked when they were withdrawn, or were gone from the dataset when a
- * run last looked.
- */
-void np_cohort_add_plans(struct np_survey *survey, const char *output_dir);
+struct np_cohort_options {
+    const char *output_dir;
+    enum np_verify verify;
+    /* Sessions that a run would do, and that are not in this dataset, are `gone`. NULL: those are
+     * that were not there when a run last looked. */
+    const char *bids_dir;
+    bool counts_dataset; /* all sessions of bids_dir are wanted */
+};
 
-/* Mark sessions as incomplete when they were complete and a rerun would do them again, because
- * the completion record or an output is missing, of another size, or (hashes) of other content. */
-void np_cohort_verify(struct np_survey *survey, const char *output_dir, enum np_verify how);
+/*
+ * Complete a survey of output_dir:
+ *   - sessions that were complete are `incomplete` when a rerun would do them again: the completion
+ *     record or an output is missing, of another size, or (hashes) of other content
+ *   - sessions that a plan names, or the dataset holds, have a row even if there is no record:
+ *     not-started, or nothing-to-do when the dataset has no image for them
+ *   - sessions that a run would do are marked when they were withdrawn or are gone
+ * Returns 0, or with counts_dataset what np_dataset_open returns.
+ */
+int np_cohort_complete(struct np_survey *survey, const struct np_cohort_options *options,
+                       struct np_error *err) NP_MUST_USE;
 
 #endif

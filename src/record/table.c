@@ -100,7 +100,7 @@ static void print_group(const struct np_survey *survey, size_t first, size_t mos
     for (size_t i = 0; i < lines.n; i++)
         print_line(out, "  %s", lines.item[i]);
     if (n > lines.n)
-        print_line(out, "  … and %zu more (all: --format tsv)", n - lines.n);
+        print_line(out, "  … and %zu more (all: --failed, --format tsv)", n - lines.n);
     if (*np_survey_hint(row))
         print_line(out, "  what to do: %s", np_survey_hint(row));
 }
@@ -141,7 +141,8 @@ static void print_limits(const struct np_survey *survey, FILE *out)
                    "note: no plan of a run in logs/plans, so only sessions that have begun are "
                    "known; --dataset BIDS_DIR counts against the dataset");
     if (survey->verified == NP_VERIFY_RECORDS)
-        print_line(out, "note: outputs were not looked at, only their records");
+        print_line(out, "note: outputs were not looked at; --verify compares their sizes, "
+                        "--verify-hash their content");
 }
 
 void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows rows, FILE *out)

@@ -149,3 +149,162 @@ all_agree()
     contains "$(neuro-preprocess status "$OUT" --format nipoppy)" "$label"$'\tunnamed'
     contains "$(neuro-preprocess status "$OUT")" "sub-$label: its completion record '${gone##*/}' is missing"
 }
+
+@test "a withdrawn session counts neither as complete nor as missing, and runs leave it out; restored it is wanted again" {
+    own
+    left=$(json | jq .n_to_rerun)
+    run -0 --separate-stderr neuro-preprocess status "$OUT" --withdraw sub-200 sub-199
+    contains "$stderr" 'withdrawn: sub-200, sub-199'
+    contains "$stderr" "--restore"
+    equal "$(json | jq -c '[.n_sessions, .n_wanted, .states.withdrawn]')" '[200,198,2]'
+    all_agree $((left - 2))
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --participant-label 199 200
+    contains "$output" '2 sessions: 2 withdrawn'
+    contains "$output" 'withdrawn and left out: sub-199, sub-200'
+    [[ ! -e $(status_path "$OUT" 200) ]] || fail 'a withdrawn session has begun'
+    run -0 neuro-preprocess status "$OUT" --restore sub-199 --withdraw sub-198
+    all_agree $((left - 2))
+    run -0 neuro-preprocess status "$OUT" --restore sub-198 sub-200
+    all_agree "$left"
+    equal "$(json | jq -c .n_wanted)" 200
+    run -18 --separate-stderr neuro-preprocess status "$OUT" --withdraw sub-19 sub-9999
+    contains "$stderr" "'sub-19'"
+    contains "$stderr" 'did you mean'
+    equal "$(json | jq -c .n_wanted)" 200
+}
+
+@test "a session that the dataset does not hold any more is gone, by --dataset and after a run of the whole dataset" {
+    own
+    cp -r "$BIDS" "$BATS_TEST_TMPDIR/bids"
+    BIDS=$BATS_TEST_TMPDIR/bids
+    left=$(json | jq .n_to_rerun)
+    rm -r "$BIDS/sub-200" "$BIDS/sub-199"
+    all_gone='[.states.gone, .n_wanted, .n_to_rerun]'
+    equal "$(json --dataset "$BIDS" | jq -c "$all_gone")" "[2,198,$((left - 2))]"
+    contains "$(neuro-preprocess status "$OUT" --dataset "$BIDS")" 'sub-200: the dataset does not hold it'
+    equal "$(json | jq .n_to_rerun)" "$left" 'without the dataset'
+    run -0 neuro-preprocess "$BIDS" "$OUT" group
+    equal "$(awk -F'\t' '$3 == "gone"' "$OUT/logs/status.tsv" | cut -f 1 | xargs)" 'sub-199 sub-200'
+    # a narrow run does not look; one of the whole dataset says and keeps it
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --participant-label 001
+    lacks "$output" 'not in'
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}"
+    contains "$output" '2 sessions of earlier runs are not in'
+    contains "$output" 'sub-199, sub-200'
+    equal "$(json | jq -c "$all_gone")" '[2,198,0]'
+    equal "$(neuro-preprocess status "$OUT" --format nipoppy)" ''
+    # found again: wanted again
+    cp -r "$KILLED/bids/sub-200" "$BIDS"
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --participant-label 200
+    equal "$(json | jq -c "$all_gone")" '[1,199,0]'
+}
+
+@test "a dataset that is missing, empty or not fetched is no evidence that sessions are gone" {
+    own
+    left=$(json | jq .n_to_rerun)
+    mkdir -p "$BATS_TEST_TMPDIR/empty" "$BATS_TEST_TMPDIR/unfetched"/sub-{001..200}
+    run -66 neuro-preprocess status "$OUT" --dataset "$BATS_TEST_TMPDIR/nowhere"
+    run -66 neuro-preprocess status "$OUT" --dataset "$BATS_TEST_TMPDIR/empty"
+    equal "$(json --dataset "$BATS_TEST_TMPDIR/unfetched" | jq -c '[.n_to_rerun, .states.gone]')" "[$left,null]"
+    for dataset in nowhere empty unfetched; do
+        run -0 neuro-preprocess "$BATS_TEST_TMPDIR/$dataset" "$OUT" group
+        equal "$(awk -F'\t' '$3 == "gone"' "$OUT/logs/status.tsv")" '' "$dataset"
+    done
+    equal "$(json | jq .n_to_rerun)" "$left"
+}
+
+@test "--dataset counts all its sessions, also in a folder without plans and under a driver that calls once a session" {
+    own
+    rm -r "$OUT/logs/plans"
+    complete=$(json | jq .n_complete)
+    equal "$(json --dataset "$BIDS" | jq -c '[.n_wanted, .n_to_rerun]')" "[200,$((200 - complete))]"
+    equal "$(neuro-preprocess status "$OUT" --dataset "$BIDS" --format nipoppy | wc -l)" $((200 - complete))
+    mkdir -p "$BATS_TEST_TMPDIR/more/sub-x1/func"
+    cp -rl "$BIDS"/* "$BATS_TEST_TMPDIR/more"
+    equal "$(json --dataset "$BATS_TEST_TMPDIR/more" | jq -c '[.n_wanted, .n_to_rerun, .states["nothing-to-do"]]')" \
+        "[201,$((200 - complete)),1]"
+}
+
+@test "--verify finds an output that was cut or deleted, --verify-hash one whose content changed; group looks at sizes" {
+    own
+    rm -r "$OUT/logs/plans"
+    run -0 neuro-preprocess "$BIDS" "$OUT" group # closes what the kill left
+    before=$(json | jq .n_to_rerun)
+    mapfile -t images < <(find "$OUT" -name '*_desc-preproc_T1w.nii.gz' | LC_ALL=C sort)
+    rm "${images[0]}"
+    truncate -s 100 "${images[1]}"
+    printf x | dd of="${images[2]}" bs=1 seek=5000 conv=notrunc status=none
+    equal "$(json | jq -c '[.n_to_rerun, .verified]')" "[$before,\"records\"]"
+    contains "$(neuro-preprocess status "$OUT")" 'outputs were not looked at'
+    equal "$(json --verify | jq -c '[.n_to_rerun, .verified]')" "[$((before + 2)),\"sizes\"]"
+    equal "$(json --verify-hash | jq -c '[.n_to_rerun, .verified]')" "[$((before + 3)),\"hashes\"]"
+    run -0 neuro-preprocess status "$OUT" --verify
+    contains "$output" "desc-preproc_T1w.nii.gz' is missing"
+    contains "$output" 'has 100 bytes, recorded are'
+    lacks "$output" 'were not looked at'
+    contains "$(neuro-preprocess status "$OUT" --verify-hash)" 'has other content than recorded'
+    run -0 neuro-preprocess "$BIDS" "$OUT" group
+    contains "$output" "$((before + 2)). Fix the cause"
+    equal "$(awk -F'\t' '$3 == "incomplete"' "$OUT/logs/status.tsv" | wc -l)" 2
+    equal "$(to_run)" $((before + 2 + 200 - $(json | jq .n_sessions)))
+}
+
+# watch_on_terminal ROWS COLUMNS COMMAND…: what a terminal of this size received, in "$BATS_TEST_TMPDIR/seen".
+watch_on_terminal()
+{
+    "$PYTHON" - "$BATS_TEST_TMPDIR/seen" "$@" <<'PY'
+import fcntl, os, pty, struct, sys, termios, time
+seen, rows, columns, command = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
+pid, fd = pty.fork()
+if pid == 0:
+    time.sleep(0.2)
+    os.execvp(command[0], command)
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+with open(seen, "wb") as out:
+    while True:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        out.write(data)
+        out.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PY
+}
+
+@test "--watch redraws one block in place on a terminal, cut to its size, and ends when all sessions have ended" {
+    OUT=$BATS_TEST_TMPDIR/out
+    neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --participant-label 001 002 003 004 005 006 \
+        --parallel 1 --slow-stage load_file:1 >/dev/null 2>&1 &
+    run_pid=$!
+    wait_until 30 "[[ -d $OUT/logs/plans ]]"
+    run -0 watch_on_terminal 8 50 neuro-preprocess status "$OUT" --watch
+    wait "$run_pid"
+    "$PYTHON" - "$BATS_TEST_TMPDIR/seen" <<'PY'
+import re, sys
+text = open(sys.argv[1], "rb").read().decode()
+frames = text.split("\r\x1b[J")[1:]
+assert len(frames) >= 2, text
+for frame in frames:
+    lines = re.sub(r"\x1b\[\d+A", "", frame).split("\r\n")
+    assert len(lines) <= 8, lines
+    assert all(len(line) <= 49 for line in lines), lines
+ups = [int(n) for n in re.findall(r"\x1b\[(\d+)A\r\x1b\[J", text)]
+drawn = [frame.count("\n") for frame in frames]
+assert ups == drawn[:-1], (ups, drawn)
+assert "6 of 6 complete" in frames[-1], frames[-1]
+PY
+}
+
+@test "--watch on a pipe prints a block after each change, and Ctrl-C ends it" {
+    run -0 neuro-preprocess status "$(made)/out" --watch
+    contains "$output" '2 of 2 complete'
+    equal "$(grep -c ' complete$' <<<"$output")" 1
+    lacks "$output" $'\033'
+    neuro-preprocess status "$OUT" --watch >"$BATS_TEST_TMPDIR/text" &
+    wait_until 20 "grep -q 'to rerun' $BATS_TEST_TMPDIR/text"
+    kill -INT $!
+    run -130 wait $!
+}
