@@ -384,10 +384,10 @@ struct np_need np_estimate_records(const struct np_config *config, bool is_sessi
 
 struct np_need np_estimate_run(const struct np_config *config)
 {
-    enum { DESCRIPTIONS = 5, FOLDERS = 2 };
+    enum { DESCRIPTIONS = 5, PLANS = 1, FOLDERS = 3 };
     struct np_need need = {0};
 
-    for (int i = 0; i < DESCRIPTIONS + FOLDERS; i++)
+    for (int i = 0; i < DESCRIPTIONS + PLANS + FOLDERS; i++)
         add_file(&need, BLOCK);
     if (!config->no_telemetry) {
         add_file(&need, BLOCK);

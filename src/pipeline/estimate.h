@@ -52,7 +52,7 @@ bool np_estimate_image(const struct np_config *config, const struct np_recipe *r
 struct np_need np_estimate_records(const struct np_config *config, bool is_session,
                                    size_t n_images);
 
-/* The files that a run writes once: those that describe OUTPUT_DIR, and the telemetry. */
+/* The files that a run writes once: those that describe OUTPUT_DIR, its plan, and the telemetry. */
 struct np_need np_estimate_run(const struct np_config *config);
 
 /*
