@@ -243,6 +243,12 @@ install: all $(MADE_BY_PROGRAM) ## program, man page, completions and licence be
 	install -D -m 644 $(BUILD)/share/neuro-preprocess.bash $(AT)/share/bash-completion/completions/neuro-preprocess
 	install -D -m 644 $(BUILD)/share/_neuro-preprocess $(AT)/share/zsh/site-functions/_neuro-preprocess
 	install -D -m 644 $(BUILD)/share/neuro-preprocess.fish $(AT)/share/fish/vendor_completions.d/neuro-preprocess.fish
+	scripts/slurm/np-slurm --man >$(AT)/share/man/man1/np-slurm.1
+	scripts/slurm/np-slurm --completion bash >$(AT)/share/bash-completion/completions/np-slurm
+	scripts/slurm/np-slurm --completion zsh >$(AT)/share/zsh/site-functions/_np-slurm
+	scripts/slurm/np-slurm --completion fish >$(AT)/share/fish/vendor_completions.d/np-slurm.fish
+	chmod 644 $(AT)/share/man/man1/np-slurm.1 $(AT)/share/bash-completion/completions/np-slurm \
+		$(AT)/share/zsh/site-functions/_np-slurm $(AT)/share/fish/vendor_completions.d/np-slurm.fish
 	install -d $(AT)/share/doc/neuro-preprocess
 	install -m 644 README.md CHANGELOG.md CITATION.cff LICENSE $(AT)/share/doc/neuro-preprocess/
 	install -d $(addprefix $(AT)/share/neuro-preprocess/,boutiques $(BUNDLES))

@@ -41,6 +41,7 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
     version=$(awk '/^VERSION := / { print $3 }' Makefile)
     contains "$(neuro-preprocess --version | head -n 1)" "$version"
     grep -qx "version: $version" CITATION.cff
+    equal "$(scripts/slurm/np-slurm --version)" "np-slurm $version"
     grep -q "$version" CHANGELOG.md
 }
 
@@ -55,7 +56,7 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
     [[ $VARIANT == release ]] || skip 'about the release build'
     run -0 make -s BUILD="$BUILD" DESTDIR="$BATS_TEST_TMPDIR/root" PREFIX=/opt/np install
     at=$BATS_TEST_TMPDIR/root/opt/np
-    for file in bin/neuro-preprocess bin/np-slurm share/man/man1/neuro-preprocess.1 share/bash-completion/completions/neuro-preprocess \
+    for file in bin/neuro-preprocess bin/np-slurm share/man/man1/neuro-preprocess.1 share/man/man1/np-slurm.1 share/bash-completion/completions/np-slurm share/bash-completion/completions/neuro-preprocess \
         share/zsh/site-functions/_neuro-preprocess share/fish/vendor_completions.d/neuro-preprocess.fish share/doc/neuro-preprocess/LICENSE; do
         [[ -s $at/$file ]] || fail "no $file"
     done

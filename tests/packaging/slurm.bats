@@ -142,7 +142,7 @@ release() { as_slurm scontrol release "$(squeue --noheader --format=%A | sort -u
 
 @test "too little memory is refused before any work, and resubmitted with more" {
     one_session
-    run -0 submit --session-list list.tsv --mem 60M
+    run -0 submit --session-list list.tsv --mem 60M --task-exit sessions
     finish
     state_is "$OUT" 01/01 failed
     equal "$(record "$OUT" 01/01 '.failure["error.type"]')" no-memory

@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# np-slurm's own decisions, with commands in Slurm's place that queue nothing; tests/packaging/slurm.bats has the real ones.
+load helper
+
+QUICK=(--bias-correction none --skull-strip skip --normalize none)
+NP_SLURM=$TOP/scripts/slurm/np-slurm
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR" || return
+    mkdir stub
+    printf '#!/bin/sh\necho $(( $(cat n 2>/dev/null || echo 0) + 1 )) >n\ncat n\n' >stub/sbatch
+    printf '#!/bin/sh\necho "slurm_load_jobs error: Invalid job id specified" >&2\nexit 1\n' >stub/squeue
+    printf '#!/bin/sh\nexit 1\n' >stub/scontrol
+    chmod +x stub/*
+    PATH=$BATS_TEST_TMPDIR/stub:$PATH
+    make_dataset bids 01 02/1 03 04 05 06
+    OUT=$BATS_TEST_TMPDIR/out
+}
+
+submit() { "$NP_SLURM" submit bids out "$@" -- "${QUICK[@]}"; }
+task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
+
+@test "what was submitted is wanted before a task has begun: status, the list and the summary agree" {
+    run -0 submit --chunk 2
+    contains "$output" '6 sessions in 3 tasks'
+    equal "$(neuro-preprocess status out --format json | jq -c '[.n_wanted, .n_complete, .states["not-started"]]')" '[6,0,6]'
+    run -0 task 0
+    equal "$(neuro-preprocess status out --format json | jq -c '[.n_wanted, .n_complete, .n_to_rerun]')" '[6,2,4]'
+    equal "$(neuro-preprocess status out --format nipoppy | xargs)" '03 unnamed 04 unnamed 05 unnamed 06 unnamed'
+    run -1 "$NP_SLURM" summary out
+    contains "$output" 'to rerun: 4.'
+    contains "$output" '6 sessions submitted, 4 to run again'
+    plan=$(find out/logs/plans -name '*.json' | LC_ALL=C sort | head -n 1)
+    equal "$(jq -c '[.schema, .command, .version != "", .dataset.path == "'"$PWD"'/bids", .sessions["02"], .sessions["01"]]' "$plan")" \
+        '[1,"participant",true,true,["1"],[null]]'
+    [[ $plan == *"_$(jq -r .run "$plan").json" && $plan =~ /[0-9]{8}T[0-9]{6}\.[0-9]{6}Z_ ]] || fail "$plan"
+}
+
+@test "a dataset that is missing or an empty mount point is 66 everywhere, and never 'nothing left'" {
+    run -0 submit --chunk 6
+    mv bids away
+    for state in missing empty; do
+        [[ $state == missing ]] || mkdir bids
+        for command in 'summary out' 'resubmit out' 'submit bids out'; do
+            run -66 "$NP_SLURM" $command
+            lacks "$output" ' 0 to run again'
+        done
+        run -66 task 0
+        contains "$output" 'is it mounted here?'
+    done
+    rmdir bids && mv away bids
+    run -1 "$NP_SLURM" summary out
+    contains "$output" '6 sessions submitted, 6 to run again'
+}
+
+@test "a session whose folder is gone counts as left until it is withdrawn" {
+    run -0 submit --chunk 6
+    rm -r bids/sub-03 bids/sub-02/ses-1 && mkdir bids/sub-02/ses-2
+    run -0 task 0
+    contains "$output" 'sub-03 n/a is no longer in'
+    run -1 "$NP_SLURM" summary out
+    contains "$output" '6 sessions submitted, 0 to run again, 2 not done and no longer in the dataset'
+    contains "$output" '--withdraw sub-02_ses-1 sub-03'
+    run -0 neuro-preprocess status out --withdraw sub-02_ses-1 sub-03
+    run -0 "$NP_SLURM" summary out
+    contains "$output" '6 sessions submitted, 0 to run again'
+    lacks "$output" 'not done'
+}
+
+@test "resubmit takes what a rerun would do: failed, not started, and outputs that are not whole" {
+    run -0 submit --chunk 6
+    run -0 task 0
+    run -0 "$NP_SLURM" summary out
+    truncate -s 100 out/sub-04/anat/*desc-preproc_T1w.nii.gz
+    rm out/logs/sub-05/*_complete.json
+    run -1 "$NP_SLURM" summary out
+    contains "$output" '2 to run again'
+    run -0 "$NP_SLURM" resubmit out --dry-run
+    contains "$output" '2 sessions in 1 task'
+    run -0 "$NP_SLURM" resubmit out --dry-run --reason incomplete
+    contains "$output" '2 sessions in 1 task'
+    run -0 "$NP_SLURM" resubmit out --reason killed
+    equal "$output" 'nothing to resubmit'
+}
+
+@test "a task succeeds when each of its sessions has a final record, unless --task-exit sessions" {
+    truncate -s 20000 bids/sub-03/anat/sub-03_T1w.nii.gz
+    run -0 submit --chunk 6
+    run -0 task 0
+    contains "$output" 'each session of this task has a final record'
+    run -1 "$NP_SLURM" summary out
+    contains "$output" '1 to run again'
+    rm -r out
+    run -0 submit --chunk 6 --task-exit sessions
+    run -1 task 0
+    rm -r out
+    # a session that could not begin has no final record
+    run -0 submit --chunk 6
+    mkdir -p out/logs && touch out/logs/sub-06
+    run task 0
+    ((status != 0)) || fail 'a session without a record is no success'
+    run -64 submit --task-exit always
+}
+
+@test "wrong words are named; version, man page and completions are there" {
+    run -64 "$NP_SLURM" sumbit bids out
+    contains "$output" "'sumbit' is no command"
+    run -0 submit --chunk 6
+    run -64 "$NP_SLURM" resubmit out --reason no-memory,no-memry
+    contains "$output" "'no-memry' is no failure"
+    run -0 "$NP_SLURM" --version
+    equal "$output" "np-slurm $(neuro-preprocess --version | awk 'NR == 1 { print $2 }')"
+    run -0 "$NP_SLURM" --man
+    contains "$output" '.TH NP-SLURM 1'
+    contains "$output" 'task\-exit'
+    for shell in bash zsh fish; do
+        run -0 "$NP_SLURM" --completion $shell
+        contains "$output" task-exit
+        contains "$output" resubmit
+    done
+    bash -c "$("$NP_SLURM" --completion bash)" || fail 'bash cannot read its completion'
+    run -64 "$NP_SLURM" --completion csh
+}
