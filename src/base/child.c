@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/exec.h"
 
 enum { FIRST_OTHER_FD = 3, MOST_FD = 65536, STEP_MS = 5 };
 static const int64_t MS = INT64_C(1000000);
@@ -67,11 +68,10 @@ static void silence(void)
 
 static void set_signals(enum np_child_signals signals)
 {
-    static const int stopping[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
     sigset_t none;
 
-    for (size_t i = 0; i < NP_COUNT(stopping) && signals != NP_CHILD_INHERITS_HANDLERS; i++)
-        signal(stopping[i], signals == NP_CHILD_ENDS_ON_SIGNALS ? SIG_DFL : SIG_IGN);
+    for (size_t i = 0; i < NP_N_STOP_SIGNALS && signals != NP_CHILD_INHERITS_HANDLERS; i++)
+        signal(np_stop_signals[i], signals == NP_CHILD_ENDS_ON_SIGNALS ? SIG_DFL : SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&none);

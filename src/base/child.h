@@ -21,7 +21,7 @@ enum np_child_channel {
     NP_CHILD_PACKETS, /* a socket pair of packets, both ways */
 };
 
-/* How a child handles the signals that stop a run (TERM, INT, HUP, USR1, XCPU). */
+/* How a child handles the signals that stop a run (np_stop_signals). */
 enum np_child_signals {
     NP_CHILD_INHERITS_HANDLERS,    /* the parent's handlers run in the child, too */
     NP_CHILD_ENDS_ON_SIGNALS,      /* the default actions: such a signal ends it */

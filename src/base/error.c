@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/str.h"
 
@@ -69,6 +70,24 @@ static int code_of_errno(int errnum, int fallback)
     }
 }
 
+/* The system's words; of a file-size limit also the limit, which no free space helps against. */
+static void add_reason(struct np_error *err, int errnum)
+{
+    size_t used = strlen(err->text);
+    char *end = err->text + used, reason[128];
+    size_t room = sizeof(err->text) - used;
+    struct rlimit limit;
+    const char *words = strerror_r(errnum, reason, sizeof(reason));
+
+    if (errnum == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        snprintf(end, room,
+                 ": %s: this process may write files of %llu bytes (ulimit -f): raise it", words,
+                 (unsigned long long)limit.rlim_cur);
+    else
+        snprintf(end, room, ": %s", words);
+    np_utf8_cut(err->text, sizeof(err->text) - 1);
+}
+
 int np_error_errno(struct np_error *err, int errnum, int fallback, const char *format, ...)
 {
     int code = code_of_errno(errnum, fallback);
@@ -82,11 +101,7 @@ int np_error_errno(struct np_error *err, int errnum, int fallback, const char *f
     va_start(args, format);
     format_text(err, format, args);
     va_end(args);
-    size_t used = strlen(err->text);
-    char reason[128];
-    snprintf(err->text + used, sizeof(err->text) - used, ": %s",
-             strerror_r(errnum, reason, sizeof(reason)));
-    np_utf8_cut(err->text, sizeof(err->text) - 1);
+    add_reason(err, errnum);
     return code;
 }
 

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+const int np_stop_signals[NP_N_STOP_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+
 /*
  * The team waits between runs. A run is published under the lock with a new `generation`; threads
  * take tasks from an atomic counter; the last thread to finish wakes the caller. Both waits begin
@@ -170,5 +172,7 @@ int np_exec_check(const struct np_exec *exec, struct np_error *err)
 {
     if (!np_exec_canceled(exec))
         return 0;
-    return np_error_set(err, NP_ECANCELED, "stopped by signal %d", (int)exec->cancel->signal);
+    int signal = exec->cancel->signal;
+    return np_error_set(err, NP_ECANCELED, "stopped by signal %d%s", signal,
+                        signal == SIGXCPU ? " (the limit of CPU time, ulimit -t: raise it)" : "");
 }

@@ -19,6 +19,11 @@ struct np_cancel {
     atomic_int signal; /* 0 = go on; lock-free, so a handler may set it */
 };
 
+/* The signals that stop a run in order: what people and schedulers send, and the notices that come
+ * before a limit (USR1: Slurm; USR1 or USR2: Grid Engine; XCPU: the kernel's own). */
+enum { NP_N_STOP_SIGNALS = 6 };
+extern const int np_stop_signals[NP_N_STOP_SIGNALS];
+
 struct np_team;
 
 struct np_exec {

@@ -267,19 +267,41 @@ int np_fd_write_all(int fd, const void *bytes, size_t n_bytes)
     return 0;
 }
 
-int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_error *err)
+/* FNV-1a: tells the names of one folder apart. */
+static uint64_t hash_of(const char *name)
 {
-    NP_AUTO(np_freep) char *directory = np_path_directory(path);
+    uint64_t hash = UINT64_C(14695981039346656037);
 
-    *file = (struct np_atomic_file){.fd = -1, .path = np_xstrdup(path)};
-    file->temporary = np_xasprintf("%s/.%s.%s.%ld.tmp", directory, np_path_name(path),
-                                   np_process_place(), (long)getpid());
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
+    return hash;
+}
+
+/* Make the file ".STEM.PLACE.PID.tmp" in the folder. Returns 0 or its errno. */
+static int open_temporary(struct np_atomic_file *file, const char *directory, const char *stem)
+{
+    free(file->temporary);
+    file->temporary =
+        np_xasprintf("%s/.%s.%s.%ld.tmp", directory, stem, np_process_place(), (long)getpid());
     /* A file with our place and process id can only be left over from an earlier, dead process. */
     unlink(file->temporary);
     file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file->fd >= 0)
+    return file->fd >= 0 ? 0 : errno;
+}
+
+int np_atomic_open(struct np_atomic_file *file, const char *path, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *directory = np_path_directory(path);
+    const char *name = np_path_name(path);
+    char hash[17];
+
+    snprintf(hash, sizeof(hash), "%016" PRIx64, hash_of(name));
+    *file = (struct np_atomic_file){.fd = -1, .path = np_xstrdup(path)};
+    int reason = open_temporary(file, directory, name);
+    if (reason == ENAMETOOLONG) /* the file's own name may yet fit */
+        reason = open_temporary(file, directory, hash);
+    if (!reason)
         return 0;
-    int reason = errno;
     np_freep(&file->temporary);
     np_freep(&file->path);
     return np_error_errno(err, reason, NP_ECREATE, "'%s': cannot create", path);

@@ -56,7 +56,7 @@ int np_file_read(const char *path, size_t most, struct np_str *content,
 
 /*
  * A file that is written under a temporary name beside its final name: ".NAME.PLACE.PID.tmp", PLACE
- * being np_process_place. BIDS validators do not see it; a later run removes it only when its
+ * being np_process_place; a hash of NAME where that would be too long for the file system. BIDS validators do not see it; a later run removes it only when its
  * writer is certainly dead. np_atomic_commit syncs the content and renames it to `path`; without it
  * no file appears.
  */

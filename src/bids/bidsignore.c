@@ -18,8 +18,8 @@ enum token_kind {
 
 struct token {
     enum token_kind kind;
-    unsigned char byte;
-    uint64_t set[4]; /* of a class: one bit per byte value */
+    unsigned char byte; /* in lower case, as those of a class */
+    uint64_t set[4];    /* of a class: one bit per byte value */
 };
 
 struct np_ignore_rule {
@@ -37,9 +37,15 @@ static struct token *add_token(struct np_ignore_rule *rule, enum token_kind kind
     return token;
 }
 
+/* Case does not matter, as for the BIDS validator. */
+static unsigned char lower(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c - 'A' + 'a') : c;
+}
+
 static void add_byte(struct np_ignore_rule *rule, char c)
 {
-    add_token(rule, TOKEN_BYTE)->byte = (unsigned char)c;
+    add_token(rule, TOKEN_BYTE)->byte = lower((unsigned char)c);
 }
 
 static void add_deep(struct np_ignore_rule *rule)
@@ -50,8 +56,10 @@ static void add_deep(struct np_ignore_rule *rule)
 
 static void set_range(struct token *token, unsigned first, unsigned last)
 {
-    for (unsigned c = first; c <= last; c++)
-        token->set[c / 64] |= UINT64_C(1) << (c % 64);
+    for (unsigned c = first; c <= last; c++) {
+        unsigned folded = lower((unsigned char)c);
+        token->set[folded / 64] |= UINT64_C(1) << (folded % 64);
+    }
 }
 
 /* "[:alpha:]" and the like, as in the C locale. Returns its length, 0 when it is none. */
@@ -288,7 +296,7 @@ static void reach(const struct np_ignore_rule *rule, unsigned char *state)
     }
 }
 
-/* Mark in `next` the states that byte `c` leads to from state `i`. */
+/* Mark in `next` the states that byte `c`, in lower case, leads to from state `i`. */
 static void step(const struct token *token, size_t i, unsigned char c, unsigned char *next)
 {
     bool is_slash = c == '/';
@@ -334,7 +342,7 @@ static bool rule_matches(const struct np_ignore_rule *rule, const char *path, si
         memset(next, 0, n_states);
         for (size_t i = 0; i < rule->n_tokens; i++)
             if (now[i])
-                step(&rule->token[i], i, (unsigned char)path[at], next);
+                step(&rule->token[i], i, lower((unsigned char)path[at]), next);
         reach(rule, next);
         unsigned char *swap = now;
         now = next;

@@ -175,6 +175,26 @@ static int check_query(const struct reading *reading, const char *name, json_t *
     return 0;
 }
 
+/* "t1w" and "T1w" mean the same images: which of the two should count? */
+static int check_unique(const struct reading *reading, json_t *queries, const char *name,
+                        struct np_error *err)
+{
+    const char *other;
+    json_t *ignored;
+
+    json_object_foreach(queries, other, ignored)
+    {
+        if (strcmp(other, name) == 0 || strcasecmp(other, name) != 0)
+            continue;
+        NP_AUTO(np_freep) char *place = np_json_place(&reading->source, &name, 1);
+        return np_error_set(err, NP_ECONFIG,
+                            "%s: expected one query for each kind of image, found '%s' and '%s', "
+                            "which mean the same; join them",
+                            place, other, name);
+    }
+    return 0;
+}
+
 static int check_queries(const struct reading *reading, json_t *queries, struct np_error *err)
 {
     const char *name;
@@ -183,6 +203,7 @@ static int check_queries(const struct reading *reading, json_t *queries, struct 
     json_object_foreach(queries, name, query)
     {
         if (is_known_query(name)) {
+            NP_TRY(check_unique(reading, queries, name, err));
             NP_TRY(check_query(reading, name, query, err));
             continue;
         }

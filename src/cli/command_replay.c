@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/exec.h"
 #include "base/path.h"
 #include "cli/commands.h"
 #include "cli/observation.h"
@@ -169,12 +170,11 @@ static int64_t now_ns(void *self)
 /* Signals become readable: a request under way is broken off by them. */
 static int listen_to_signals(void)
 {
-    static const int stopping[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
     sigset_t set;
 
     sigemptyset(&set);
-    for (size_t i = 0; i < NP_COUNT(stopping); i++)
-        sigaddset(&set, stopping[i]);
+    for (size_t i = 0; i < NP_N_STOP_SIGNALS; i++)
+        sigaddset(&set, np_stop_signals[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }

@@ -13,12 +13,16 @@ enum { MOST_LABELS = 6 };
 
 int np_command_fail(const struct np_error *err)
 {
+    return np_command_fail_with(err, np_outcome_info(np_error_outcome(err->code))->remedy);
+}
+
+int np_command_fail_with(const struct np_error *err, const char *remedy)
+{
     const struct np_outcome_info *outcome = np_outcome_info(np_error_outcome(err->code));
     NP_AUTO(np_freep) char *text = np_utf8_clean(err->text);
 
     fflush(stdout);
-    fprintf(stderr, "neuro-preprocess: %s: %s. What to do: %s\n", outcome->name, text,
-            outcome->remedy);
+    fprintf(stderr, "neuro-preprocess: %s: %s. What to do: %s\n", outcome->name, text, remedy);
     return outcome->exit_status;
 }
 

@@ -21,6 +21,9 @@ void np_command_libraries(struct np_strings *libraries);
 /* Print an error on stderr as one valid UTF-8 line with its remedy; returns its exit status. */
 int np_command_fail(const struct np_error *err) NP_MUST_USE;
 
+/* The same with a remedy that fits better than that of the error's outcome. */
+int np_command_fail_with(const struct np_error *err, const char *remedy) NP_MUST_USE;
+
 /* Print warnings; `text` has one per line. */
 void np_command_warn(const char *text, struct np_console *console);
 

@@ -8,6 +8,7 @@
 #include "cli/doctor.h"
 #include "cli/drain.h"
 #include "cli/explain.h"
+#include "cli/limits.h"
 #include "cli/manpage.h"
 #include "cli/parse.h"
 #include "cli/signals.h"
@@ -112,15 +113,24 @@ static int run(int argc, char **argv, const struct np_cancel *cancel)
     return dispatch(&config, cancel);
 }
 
+static int fail_for_output(void)
+{
+    struct np_error err = {0};
+
+    np_error_set(&err, NP_EIO, "standard output cannot be written; not all of it was printed");
+    return np_command_fail_with(&err, "send standard output elsewhere, or free space where it "
+                                      "goes, then run the same command again");
+}
+
 int main(int argc, char **argv)
 {
+    struct np_error err = {0};
+
     np_open_output();
+    if (np_limits_prepare(&err) < 0)
+        return np_command_fail(&err);
     int status = run(argc, argv, np_signals_install());
 
     np_drain_output();
-    if (status == 0 && np_output_lost()) {
-        struct np_error err = {0};
-        return done(np_error_set(&err, NP_EIO, "standard output cannot be written"), &err);
-    }
-    return status;
+    return status == 0 && np_output_lost() ? fail_for_output() : status;
 }

@@ -21,18 +21,17 @@ const struct np_cancel *np_signals_cut_off(void)
 
 const struct np_cancel *np_signals_install(void)
 {
-    static const int stopping[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
     /* Reads and writes of libraries are restarted; a wait for signals (ppoll) is interrupted
      * nevertheless. */
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     struct sigaction inherited;
 
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < NP_COUNT(stopping); i++) {
-        bool hangup = stopping[i] == SIGHUP && sigaction(SIGHUP, NULL, &inherited) == 0;
+    for (size_t i = 0; i < NP_N_STOP_SIGNALS; i++) {
+        bool hangup = np_stop_signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &inherited) == 0;
         if (hangup && inherited.sa_handler == SIG_IGN)
             continue; /* nohup */
-        sigaction(stopping[i], &action, NULL);
+        sigaction(np_stop_signals[i], &action, NULL);
     }
     signal(SIGCHLD, SIG_DFL); /* if it were ignored, the exit status of workers would be lost */
     signal(SIGPIPE, SIG_IGN);

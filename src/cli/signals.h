@@ -5,7 +5,7 @@
 
 #include "base/exec.h"
 
-/* Install the handlers of TERM, INT, HUP (unless nohup ignores it), USR1 and XCPU. The flag is
+/* Install the handlers of np_stop_signals (of HUP unless nohup ignores it). The flag is
  * valid until the process ends. */
 const struct np_cancel *np_signals_install(void);
 

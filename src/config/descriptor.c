@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/exec.h"
 #include "catalog/modality.h"
 #include "config/options.h"
 #include "json/json.h"
@@ -409,10 +410,8 @@ static json_t *trials_of(const struct application *app)
 /* Signals after which a run writes its records before it ends. */
 static bool is_orderly(int signal_number)
 {
-    static const int signals[] = {SIGHUP, SIGINT, SIGUSR1, SIGTERM, SIGXCPU};
-
-    for (size_t i = 0; i < NP_COUNT(signals); i++)
-        if (signals[i] == signal_number)
+    for (size_t i = 0; i < NP_N_STOP_SIGNALS; i++)
+        if (np_stop_signals[i] == signal_number)
             return true;
     return false;
 }

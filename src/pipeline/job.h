@@ -17,10 +17,11 @@ struct np_job_file {
     const struct np_scan *scan; /* NULL for `process` */
     const char *modality;       /* "T1w"; borrowed */
     const struct np_recipe *recipe;
-    char *method;              /* np_recipe_version */
-    struct np_grid grid;       /* as the header says; no voxels when it cannot be read */
-    struct np_need need;       /* while it is processed, and of what it writes */
-    struct np_error too_large; /* set when the file does not fit the allowed memory */
+    char *method;            /* np_recipe_version */
+    struct np_grid grid;     /* as the header says; no voxels when it cannot be read */
+    struct np_need need;     /* while it is processed, and of what it writes */
+    struct np_error refused; /* set when it does not fit the allowed memory, or the names of its
+                                  results do not fit the file system */
 };
 
 enum np_decision {

@@ -1,5 +1,6 @@
 #include "pipeline/plan.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -430,7 +431,7 @@ static void refuse_too_large(const struct np_plan *plan, struct np_job_file *fil
 {
     long long need_mib = file->need.memory_bytes >> 20, run_mib = NP_ESTIMATE_RUN_BYTES >> 20;
 
-    np_error_set(&file->too_large, NP_ENOMEM,
+    np_error_set(&file->refused, NP_ENOMEM,
                  "'%s': %lld × %lld × %lld voxels need about %lld MiB, allowed are %lld MiB",
                  file->path, (long long)n[0], (long long)n[1], (long long)n[2], need_mib + run_mib,
                  (long long)(plan->memory_bytes >> 20));
@@ -523,7 +524,7 @@ static void count_threads(const struct np_config *config, struct np_plan *plan)
         for (size_t f = 0; f < plan->job[i].n_files; f++) {
             struct np_job *job = &plan->job[i];
             struct np_job_file *file = &job->file[f];
-            if (file->grid.n[0] == 0 || file->too_large.code < 0)
+            if (file->grid.n[0] == 0 || file->refused.code < 0)
                 continue;
             file->need.memory_bytes =
                 np_estimate_memory(config, file->recipe, &file->grid, plan->n_threads);
@@ -531,14 +532,15 @@ static void count_threads(const struct np_config *config, struct np_plan *plan)
         }
 }
 
-/* Find the free space of the file system of OUTPUT_DIR; INT64_MAX when it is not known or not
- * counted: a write fails then. */
-static void look_for_space(const struct np_config *config, struct np_plan *plan)
+/* Find the free space of the file system of OUTPUT_DIR, INT64_MAX when it is not known or not
+ * counted: a write fails then. Find its longest name. */
+static void look_at_file_system(const struct np_config *config, struct np_plan *plan)
 {
     NP_AUTO(np_freep) char *existing = np_path_resolve(config->output_dir);
     struct statvfs fs;
 
     plan->disk_free_bytes = plan->inodes_free = INT64_MAX;
+    plan->longest_name = NAME_MAX;
     while (existing && !np_path_exists(existing)) {
         char *parent = np_path_directory(existing);
         free(existing);
@@ -551,11 +553,70 @@ static void look_for_space(const struct np_config *config, struct np_plan *plan)
         plan->disk_free_bytes = INT64_MAX;
     if (fs.f_files > 0 && fs.f_favail < INT64_MAX)
         plan->inodes_free = (int64_t)fs.f_favail;
+    if (fs.f_namemax > 0)
+        plan->longest_name = fs.f_namemax;
+}
+
+/* The longest output name of a file; the caller frees. */
+static char *longest_output(const struct np_config *config, const struct np_job_file *file)
+{
+    NP_AUTO(np_strings_done) struct np_strings outputs = {0};
+    const char *longest = "";
+
+    np_job_outputs(file, config, &outputs);
+    for (size_t i = 0; i < outputs.n; i++)
+        if (strlen(np_path_name(outputs.item[i])) > strlen(longest))
+            longest = np_path_name(outputs.item[i]);
+    return np_xstrdup(longest);
+}
+
+/* The rename at the end would be the first to fail: refuse before any work. */
+static void check_output_names(const struct np_config *config, const struct np_plan *plan,
+                               struct np_job *job)
+{
+    enum { SHOWN = sizeof("_desc-brain_mask.nii.gz") - 1 };
+
+    for (size_t f = 0; f < job->n_files; f++) {
+        NP_AUTO(np_freep) char *name = longest_output(config, &job->file[f]);
+        size_t n = strlen(name);
+        if (n > plan->longest_name)
+            np_error_set(&job->file[f].refused, NP_ECREATE,
+                         "'%s': its result would have a name of %zu bytes (it ends in '%s'), the "
+                         "file system of the output allows %zu; shorten the image's name",
+                         job->file[f].path, n, name + (n > SHOWN ? n - SHOWN : 0),
+                         plan->longest_name);
+    }
+}
+
+/* Without its records a session cannot even be said to have failed. */
+static int check_record_names(const struct np_plan *plan, const struct np_job *job,
+                              struct np_error *err)
+{
+    const char *const records[] = {job->place.status, job->place.log, job->place.complete,
+                                   job->place.lock};
+
+    for (size_t i = 0; i < NP_COUNT(records); i++) {
+        size_t n = strlen(np_path_name(records[i]));
+        if (n > plan->longest_name)
+            return np_error_set(err, NP_ECREATE,
+                                "'%s': its record would have a name of %zu bytes, the file system "
+                                "of the output allows %zu; shorten the name",
+                                job->label, n, plan->longest_name);
+    }
+    return 0;
+}
+
+static int check_names(const struct np_config *config, struct np_plan *plan, struct np_error *err)
+{
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        NP_TRY(check_record_names(plan, &plan->job[i], err));
+        check_output_names(config, plan, &plan->job[i]);
+    }
+    return 0;
 }
 
 static int check_disk(const struct np_config *config, struct np_plan *plan, struct np_error *err)
 {
-    look_for_space(config, plan);
     if (plan->need.disk_bytes > plan->disk_free_bytes)
         return np_error_set(err, NP_ESPACE,
                             "about %lld MiB are needed, %lld MiB are free at '%s'; make room, "
@@ -597,6 +658,8 @@ static int fill(const struct np_config *config, struct np_plan *plan, struct np_
     NP_TRY(check_conflicts(plan, err));
     share_out(config, plan);
     count_threads(config, plan);
+    look_at_file_system(config, plan);
+    NP_TRY(check_names(config, plan, err));
     return check_disk(config, plan, err);
 }
 

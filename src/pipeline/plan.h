@@ -19,7 +19,8 @@ struct np_plan {
     int n_threads;        /* of one session */
     struct np_need need;  /* of all that is to be done */
     int64_t disk_free_bytes, inodes_free;
-    char *config;               /* np_config_results_json */
+    size_t longest_name; /* bytes of a file's name that the file system of OUTPUT_DIR takes */
+    char *config;        /* np_config_results_json */
     struct np_strings warnings; /* files that were left out of `batch` */
 };
 
@@ -27,7 +28,7 @@ struct np_plan {
  * Find, decide, estimate, check. Returns 0, or what np_dataset_open returns; NP_ESELECT (nothing
  * selected); NP_EUSAGE (two inputs would write the same file: both named); NP_ECONFIG (sessions
  * made with other options); NP_ECREATE (OUTPUT_DIR inside BIDS_DIR, not below derivatives/; the
- * folder of `batch` inside OUTPUT_DIR); NP_ENOINPUT (no such folder); NP_ENOMEM is never returned:
+ * folder of `batch` inside OUTPUT_DIR; a record's name too long for the file system); NP_ENOINPUT (no such folder); NP_ENOMEM is never returned:
  * a file too large is refused by itself; NP_ESPACE (disk or inodes do not suffice: says how much is
  * needed and free).
  */

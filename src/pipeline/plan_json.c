@@ -28,9 +28,9 @@ static void add_file(struct np_str *out, const struct np_job_file *file)
     }
     np_str_add_json(out, NP_STAGE_WRITE_OUTPUT);
     np_str_addf(out, "], \"memory_bytes\": %lld", (long long)file->need.memory_bytes);
-    if (file->too_large.code) {
+    if (file->refused.code) {
         np_str_add(out, ", \"refused\": ");
-        np_str_add_json(out, file->too_large.text);
+        np_str_add_json(out, file->refused.text);
     }
     np_str_add(out, "}");
 }

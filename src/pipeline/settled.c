@@ -1,19 +1,33 @@
 #include "pipeline/settled.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "pipeline/verdict.h"
 
+/* Workers inherit the limit; beyond it the kernel kills. */
+static double cpu_limit_s(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_CPU, &limit) == 0 && limit.rlim_max != RLIM_INFINITY
+               ? (double)limit.rlim_max
+               : INFINITY;
+}
+
 /* Give an end to a file for which the worker reported none. */
 static void apply(struct np_active *active, struct np_file_record *file,
-                  const struct np_verdict *verdict)
+                  const struct np_verdict *verdict, double cpu_s)
 {
     const struct np_stage_record *open = np_record_open_stage(&active->record);
     const struct np_verdict_words words = {.label = active->job->label,
                                            .path = file->path,
                                            .stage = open ? open->name : NULL,
-                                           .peak_rss_bytes = active->record.peak_rss_bytes};
+                                           .peak_rss_bytes = active->record.peak_rss_bytes,
+                                           .cpu_s = cpu_s,
+                                           .cpu_limit_s = cpu_limit_s()};
     struct np_error why = {0};
 
     if (verdict->reason == NP_VERDICT_SAID)
@@ -40,7 +54,7 @@ static struct np_verdict_said *what_was_said(const struct np_session_record *rec
     return said;
 }
 
-static void settle_states(struct np_active *active, int wait_status)
+static void settle_states(struct np_active *active, const struct np_child_end *end)
 {
     struct np_session_record *record = &active->record;
     NP_AUTO(np_freep) struct np_verdict_said *said = what_was_said(record);
@@ -49,14 +63,14 @@ static void settle_states(struct np_active *active, int wait_status)
     const struct np_verdict_facts facts = {.file = said,
                                            .n_files = record->n_files,
                                            .code = record->failure.code,
-                                           .wait_status = wait_status,
+                                           .wait_status = end->wait_status,
                                            .run_signal = active->run->cancel->signal,
                                            .was_too_late = active->working.was_too_late};
     size_t from;
 
     for (size_t f = 0; f < record->n_files; f++) {
         file[f] = np_verdict_file(&facts, f);
-        apply(active, &record->file[f], &file[f]);
+        apply(active, &record->file[f], &file[f], end->cpu_s);
     }
     record->state = np_verdict_session(&facts, file, &from).state;
     if (from < record->n_files)
@@ -113,7 +127,7 @@ void np_active_settle(struct np_active *active)
 
     np_child_wait(&active->working.worker, INT64_MAX, &end);
     sum_up(active, end.peak_rss_bytes); /* first: the failure's sentence names the peak */
-    settle_states(active, end.wait_status);
+    settle_states(active, &end);
     close_open_stages(&active->record);
     close_open_spans(active);
     np_working_done(&active->working);

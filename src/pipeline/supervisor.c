@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/exec.h"
 #include "pipeline/committed.h"
 #include "pipeline/open.h"
 #include "pipeline/settled.h"
@@ -240,13 +241,11 @@ static void wait_for_news(struct np_supervisor *s)
 
 void np_supervise(struct np_supervisor *s)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
-
     sigprocmask(SIG_SETMASK, NULL, &s->open);
     s->closed = s->open;
-    for (size_t i = 0; i < NP_COUNT(signals); i++) {
-        sigdelset(&s->open, signals[i]); /* a launcher may have blocked them */
-        sigaddset(&s->closed, signals[i]);
+    for (size_t i = 0; i < NP_N_STOP_SIGNALS; i++) {
+        sigdelset(&s->open, np_stop_signals[i]); /* a launcher may have blocked them */
+        sigaddset(&s->closed, np_stop_signals[i]);
     }
     sigprocmask(SIG_SETMASK, &s->closed, NULL);
     begin_more(s);

@@ -66,6 +66,8 @@ struct np_verdict_words {
     const char *path;  /* of the file */
     const char *stage; /* that was running */
     int64_t peak_rss_bytes;
+    double cpu_s,
+        cpu_limit_s; /* of the worker, and where the kernel kills it; INFINITY = nowhere */
 };
 
 /* Set `why` for a file whose end the worker did not report (reasons STOPPED, TOO_LATE, DIED,

@@ -207,9 +207,9 @@ static int run_kernel(struct file_run *run, const struct np_stage *stage, struct
     bool reads_input = stage->traits & NP_STAGE_READS_INPUT;
 
     (void)span;
-    /* Too large for the memory that is allowed: refused before any work, for itself alone. */
-    if (reads_input && run->file->too_large.code < 0)
-        return np_error_set(err, run->file->too_large.code, "%s", run->file->too_large.text);
+    /* Refused in the plan, for itself alone. */
+    if (reads_input && run->file->refused.code < 0)
+        return np_error_set(err, run->file->refused.code, "%s", run->file->refused.text);
     if (stage->needs & ~np_work_slots(&run->work))
         return np_error_set(err, NP_EINTERNAL, "'%s': stage %s did not find what it needs",
                             run->file->path, stage->name);

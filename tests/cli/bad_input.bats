@@ -241,6 +241,88 @@ as_nobody()
     chmod -R u+w "$BIDS"
 }
 
+# named LENGTH: the path of an image whose name has so many bytes, ".nii.gz" included.
+named()
+{
+    local path
+    path=$BATS_TEST_TMPDIR/$(printf 'x%.0s' $(seq $(($1 - 7)))).nii.gz
+    cp "$(head_image)" "$path"
+    echo "$path"
+}
+
+@test "names as long as the file system takes are written; longer ones are refused before any work, for themselves alone" {
+    # …_desc-brain_mask.nii.gz has 255 bytes
+    run -0 neuro-preprocess process "$(named 239)" -o "$OUT"
+    equal "$(find "$OUT" -name '*_desc-brain_mask.nii.gz' -printf %f | wc -c)" 255
+    no_leftovers "$OUT"
+    run -73 --separate-stderr neuro-preprocess process "$(named 240)" -o "$OUT.2"
+    contains "$(last_line)" "at load_file: '$(named 240)': its result would have a name of 256 bytes (it ends in '_desc-brain_mask.nii.gz'), the file system of the output allows 255"
+    no_images "$OUT.2"
+    run -0 --separate-stderr neuro-preprocess process "$(named 240)" -o "$OUT.3" --dry-run
+    contains "$(jq -r '.sessions[].files[].refused' <<<"$output" 2>/dev/null || jq -r '.. | .refused? // empty' <<<"$output")" '256 bytes'
+    run -73 --separate-stderr neuro-preprocess process "$(named 250)" -o "$OUT.4"
+    contains "$(last_line)" 'its record would have a name of 257 bytes'
+    [[ ! -e $OUT.4 ]]
+    run -1 neuro-preprocess process "$(named 240)" "$(named 20)" -o "$OUT.5"
+    equal "$(find "$OUT.5" -name '*_desc-brain_mask.nii.gz' -printf '%f\n')" "$(basename "$(named 20)" .nii.gz)_desc-brain_mask.nii.gz"
+}
+
+# limited LIMIT…: process an image under a limit (ulimit's options); sets $status, $output, $stderr.
+limited()
+{
+    local image
+    image=$(head_image)
+    run --separate-stderr bash -c 'ulimit "${@:3}" && exec neuro-preprocess process "$1" -o "$2"' - "$image" "$OUT" "$@"
+}
+
+@test "a limit on the size of files is named" {
+    limited -f 8
+    equal "$status" 74 "$stderr"
+    contains "$(last_line)" 'File too large: this process may write files of 8192 bytes (ulimit -f): raise it'
+    no_images "$OUT"
+}
+
+@test "a limit on CPU time is named, where it stops a session and where the kernel kills it" {
+    image=$(head_image)
+    "$PYTHON" - "$image" "$BATS_TEST_TMPDIR/large.nii.gz" <<'EOF'
+import gzip, struct, sys
+import numpy
+data = bytearray(gzip.open(sys.argv[1]).read())
+n = struct.unpack_from("<3h", data, 42)
+voxels = numpy.frombuffer(bytes(data[352:]), "<f4").reshape(n, order="F").repeat(2, 0).repeat(2, 1).repeat(2, 2)
+struct.pack_into("<3h", data, 42, *voxels.shape)
+rows = numpy.array(struct.unpack_from("<12f", data, 280)).reshape(3, 4)
+rows[:, :3] /= 2
+struct.pack_into("<12f", data, 280, *rows.ravel())
+struct.pack_into("<3f", data, 80, 1.5, 1.5, 1.5)
+gzip.open(sys.argv[2], "wb", 1).write(bytes(data[:352]) + voxels.tobytes(order="F"))
+EOF
+    run --separate-stderr bash -c 'ulimit -St 1 && exec neuro-preprocess process "$1" -o "$2" --nprocs 1' - "$BATS_TEST_TMPDIR/large.nii.gz" "$OUT"
+    equal "$status" 152 "$stderr"
+    contains "$output$stderr" 'stopped by signal 24 (the limit of CPU time, ulimit -t: raise it)'
+    run --separate-stderr bash -c 'ulimit -t 1 && exec neuro-preprocess process "$1" -o "$2" --nprocs 1' - "$BATS_TEST_TMPDIR/large.nii.gz" "$OUT.2"
+    contains "$output$stderr" 'when it had used its 1 s of CPU time (ulimit -t); raise the limit'
+    lacks "$output$stderr" 'memory had reached'
+}
+
+@test "a small stack is raised; where it may not be, that is said, and nothing crashes" {
+    limited -Ss 64
+    equal "$status" 0 "$stderr"
+    limited -s 64
+    equal "$status" 69 "$stderr"
+    contains "$stderr" 'the stack of this process is limited to 64 KiB (ulimit -s), expected at least 256 KiB; raise the limit'
+    rm -rf "$OUT"
+    limited -s 256
+    equal "$status" 0 "$stderr"
+}
+
+@test "a full standard output is said to be that" {
+    run -74 bash -c 'neuro-preprocess --help 2>&1 >/dev/full'
+    contains "$output" 'standard output cannot be written'
+    contains "$output" 'send standard output elsewhere'
+    lacks "$output" 'where the output lies'
+}
+
 @test "an output folder that cannot be written is 73 before any work" {
     needs_root
     make_dataset "$BIDS" 01

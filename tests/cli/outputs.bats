@@ -199,3 +199,17 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     equal "$(cat neuro-preprocess_idps.json)" '{"mine": 1}'
     cmp shared.tsv first.tsv
 }
+
+@test ".bidsignore means the same here as for the official validator, whatever the case" {
+    [[ -x $(validator) ]] || { [[ ${CI:-} != true ]] && skip "the validator could not be installed"; }
+    make_dataset "$BATS_TEST_TMPDIR/bids" 01 02
+    cd "$BATS_TEST_TMPDIR"
+    echo 'no BIDS' >bids/junk.txt
+    mv bids/sub-02/anat/sub-02_T1w.nii.gz bids/sub-02/anat/sub-02_wrong-label_T1w.nii.gz
+    run ! "$(validator)" --ignoreWarnings bids
+    printf 'JUNK.TXT\nSub-02/\n' >bids/.bidsignore
+    run -0 "$(validator)" --ignoreWarnings bids
+    run -0 neuro-preprocess bids out participant
+    complete out 01
+    [[ ! -e out/logs/sub-02 ]]
+}

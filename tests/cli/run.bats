@@ -231,9 +231,9 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     complete "$OUT" 02
 }
 
-@test "INT, HUP and USR1 too, each with 128 + its number" {
+@test "INT, HUP, USR1 and USR2 too, each with 128 + its number" {
     make_dataset "$BIDS" 01
-    for signal in INT:130 HUP:129 USR1:138; do
+    for signal in INT:130 HUP:129 USR1:138 USR2:140; do
         rm -rf "$OUT"
         # a background job of a shell without job control ignores INT: start through env, which restores it
         env --default-signal=INT neuro-preprocess "$BIDS" "$OUT" participant --slow-stage skull_strip:20 >/dev/null 2>&1 3>&- 4>&- &

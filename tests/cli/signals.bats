@@ -90,7 +90,7 @@ scrape()
 {
     local port
     port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    "$exporter" --web.listen-address=127.0.0.1:$port --collector.disable-defaults --collector.textfile --collector.textfile.directory="$1" \
+    "$exporter" --web.listen-address=127.0.0.1:"$port" --collector.disable-defaults --collector.textfile --collector.textfile.directory="$1" \
         --log.level=debug >"$BATS_TEST_TMPDIR/exporter" 2>&1 3>&- &
     local pid=$!
     wait_until 10 "curl -fsS http://127.0.0.1:$port/metrics -o $BATS_TEST_TMPDIR/page" || cat "$BATS_TEST_TMPDIR/exporter"
@@ -114,7 +114,7 @@ scrape()
         grep -qxF "$line" "$BATS_TEST_TMPDIR/served" || fail "no '$line' in $(cat "$BATS_TEST_TMPDIR/served")"
     done
     # every series of both files is served, and none is dropped as a duplicate
-    equal "$(wc -l <"$BATS_TEST_TMPDIR/served")" "$(grep -h '^neuro_' "$BATS_TEST_TMPDIR"/textfiles/*.prom | wc -l)"
+    equal "$(wc -l <"$BATS_TEST_TMPDIR/served")" "$(cat "$BATS_TEST_TMPDIR"/textfiles/*.prom | grep -c "^neuro_")"
     run ! grep -iE 'collected before|duplicate|error gathering' "$BATS_TEST_TMPDIR/exporter"
 }
 

@@ -209,7 +209,7 @@ TEST(a_child_that_ignores_the_stop_signals_is_killed_after_its_grace)
 
 TEST(each_of_the_signals_that_stop_a_run_is_ignored_on_request)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
     struct np_child deaf = start_sleeper(NP_CHILD_IGNORES_STOP_SIGNALS);
 
     for (size_t i = 0; i < NP_COUNT(signals); i++) {

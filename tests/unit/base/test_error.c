@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/error.h"
 #include "tap.h"
@@ -65,6 +66,26 @@ TEST(every_error_has_an_outcome_and_every_outcome_a_remedy)
         ok(np_outcome_find(info->name, &found) && (int)found == i);
         ok(info->exit_status != 2 && info->exit_status != 99);
     }
+}
+
+/* Free space does not help against it. */
+TEST(a_limit_on_the_size_of_files_is_named)
+{
+    struct rlimit before, small;
+    struct np_error limited = {0}, unlimited = {0};
+
+    ok_int(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 65536;
+    ok_int(setrlimit(RLIMIT_FSIZE, &small), 0);
+    ok_int(np_error_errno(&limited, EFBIG, NP_EIO, "'%s': cannot write", "f"), NP_ESPACE);
+    ok_int(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ok_str(limited.text, "'f': cannot write: File too large: this process may write files of 65536 "
+                         "bytes (ulimit -f): raise it");
+    if (before.rlim_cur != RLIM_INFINITY)
+        return;
+    ok_int(np_error_errno(&unlimited, EFBIG, NP_EIO, "'%s': cannot write", "f"), NP_ESPACE);
+    ok_str(unlimited.text, "'f': cannot write: File too large");
 }
 
 TAP_MAIN

@@ -294,6 +294,34 @@ TEST(what_a_user_named_is_replaced_only_when_it_begins_as_ours)
     ok(!none);
 }
 
+/* The longest name that the file system takes; the caller frees. */
+static char *longest_name(char letter)
+{
+    char name[256] = "";
+
+    memset(name, letter, sizeof(name) - 1);
+    return at(name);
+}
+
+TEST(a_file_may_have_the_longest_name_there_is)
+{
+    NP_AUTO(np_freep) char *path = longest_name('n');
+    NP_AUTO(np_freep) char *other = longest_name('n');
+    struct np_atomic_file one = {.fd = -1}, two = {.fd = -1};
+
+    other[strlen(other) - 1] = 'o'; /* the same up to the last letter, open at the same time */
+    ok_int(np_atomic_open(&one, path, NULL), 0);
+    ok_int(np_atomic_open(&two, other, NULL), 0);
+    ok(strcmp(one.temporary, two.temporary) != 0);
+    ok(np_path_name(one.temporary)[0] == '.' && np_ends_with(one.temporary, ".tmp"));
+    ok_int(np_atomic_write(&one, "1", 1, NULL), 0);
+    ok_int(np_atomic_commit(&one, NULL), 0);
+    ok_int(np_atomic_commit(&two, NULL), 0);
+    ok(np_path_exists(path) && np_path_exists(other));
+    np_atomic_done(&one);
+    np_atomic_done(&two);
+}
+
 TEST(a_public_file_is_readable_whatever_the_umask)
 {
     NP_AUTO(np_freep) char *path = at("public");

@@ -15,7 +15,37 @@ static bool is_ignored(const char *rules, const char *path)
     return np_ignore_matches(&ignore, bare, is_folder ? NP_PATH_FOLDER : NP_PATH_FILE);
 }
 
-/* A path that ends in '/' is a folder. The truths are those of `git check-ignore`. */
+/* As for the BIDS validator, unlike git. */
+TEST(case_does_not_matter)
+{
+    static const struct {
+        const char *rules, *path;
+        bool is_ignored;
+    } cases[] = {
+        {"SUB-02/", "sub-02/", true},
+        {"sub-02/", "SUB-02/anat/x", true},
+        {"*_t1W.nii.gz", "sub-01/anat/sub-01_T1w.nii.gz", true},
+        {"a[BC]d", "acD", true},
+        {"a[!BC]d", "abd", false},
+        {"a[!bc]d", "aBd", false},
+        {"sub-[A-C]*", "sub-b1", true},
+        {"sub-[a-c]*", "sub-D1", false},
+        {"a[[:upper:]]b", "acb", true},
+        {"*\n!KEEP", "keep", false},
+        {"a_b",
+         "a\x7f"
+         "b",
+         false}, /* '_' lies between 'Z' and 'a' */
+        {"[Z-a]x", "_x", true},
+        {"\xc3\x84", "\xc3\xa4", false}, /* letters beyond ASCII are bytes */
+    };
+
+    for (size_t i = 0; i < NP_COUNT(cases); i++)
+        tap_check(is_ignored(cases[i].rules, cases[i].path) == cases[i].is_ignored, __FILE__,
+                  __LINE__, "'%s' and '%s'", cases[i].rules, cases[i].path);
+}
+
+/* A path that ends in '/' is a folder. Apart from case the truths are those of `git check-ignore`. */
 TEST(patterns_match_the_same_paths_as_in_git)
 {
     static const struct {

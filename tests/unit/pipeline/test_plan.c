@@ -250,8 +250,8 @@ TEST(an_image_too_large_for_the_memory_is_refused_by_itself)
     config.mem_bytes = 1 << 20;
     ok_int(np_plan_make(&config, &plan, NULL), 0);
     ok_int(plan->job[0].decision, NP_DECIDE_RUN);
-    ok_int(plan->job[0].file[0].too_large.code, NP_ENOMEM);
-    ok_contains(plan->job[0].file[0].too_large.text, "16 × 16 × 16");
+    ok_int(plan->job[0].file[0].refused.code, NP_ENOMEM);
+    ok_contains(plan->job[0].file[0].refused.text, "16 × 16 × 16");
     ok_int(plan->job[0].file[0].need.disk_bytes, 0);
     ok_int(plan->n_parallel, 1);
     ok_int(plan->n_threads, 1);
@@ -270,7 +270,7 @@ TEST(memory_that_just_suffices_is_enough_with_the_supervisor_and_not_without)
             config.mem_bytes = need + NP_ESTIMATE_RUN_BYTES - less;
         ok_int(np_plan_make(&config, &plan, NULL), 0);
         need = plan->job[0].need.memory_bytes;
-        ok_int(plan->job[0].file[0].too_large.code, less > 0 ? NP_ENOMEM : 0);
+        ok_int(plan->job[0].file[0].refused.code, less > 0 ? NP_ENOMEM : 0);
     }
 }
 

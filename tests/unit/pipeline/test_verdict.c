@@ -354,6 +354,9 @@ TEST(a_session_takes_its_failure_from_the_worst_of_its_files)
     ok_int((int64_t)from, 1); /* none */
 }
 
+/* Of the worker, of the 60 s that it may use. */
+static double cpu_s = 7;
+
 /* The sentence on the one file of a session that these facts befell. */
 static const char *sentence(const struct np_verdict_facts *facts, const char *stage)
 {
@@ -361,7 +364,9 @@ static const char *sentence(const struct np_verdict_facts *facts, const char *st
     const struct np_verdict_words words = {.label = "sub-01",
                                            .path = "sub-01/anat/sub-01_T1w.nii.gz",
                                            .stage = stage,
-                                           .peak_rss_bytes = 180 << 20};
+                                           .peak_rss_bytes = 180 << 20,
+                                           .cpu_s = cpu_s,
+                                           .cpu_limit_s = 60};
     struct np_verdict file = np_verdict_file(facts, 0);
 
     why = (struct np_error){0};
@@ -378,6 +383,11 @@ TEST(sentences_name_the_file_or_session_the_signal_and_the_stage)
     ok_str(sentence(&facts, "skull_strip"),
            "'sub-01': the worker died of signal 9 (Killed) in skull_strip; its memory had reached "
            "180 MiB");
+    cpu_s = 60.02;
+    ok_str(sentence(&facts, "skull_strip"),
+           "'sub-01': the worker was killed in skull_strip when it had used its 60 s of CPU time "
+           "(ulimit -t); raise the limit");
+    cpu_s = 7;
     facts.wait_status = STATUS(1);
     ok_str(sentence(&facts, NULL),
            "'sub-01': the worker ended by itself with status 1 in no stage, without a result");

@@ -149,7 +149,7 @@ TEST(a_file_too_large_for_the_memory_is_refused_before_it_is_read)
     struct np_file_record last = {0};
 
     scene_begin(&scene, "01", "large");
-    np_error_set(&scene.plan->job[0].file[0].too_large, NP_ENOMEM, "'x': needs 9 GiB");
+    np_error_set(&scene.plan->job[0].file[0].refused, NP_ENOMEM, "'x': needs 9 GiB");
     work(&scene, &said);
     ok(file_record(&said, -1, &last));
     ok_int(last.failure.code, NP_ENOMEM);

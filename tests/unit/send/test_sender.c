@@ -333,7 +333,7 @@ TEST(a_second_signal_cuts_the_flush_off_and_the_record_stays_pending)
 
 TEST(signals_to_the_process_group_do_not_reach_the_sender)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXCPU};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
     NP_AUTO(bench_done) struct bench bench;
     int status = -1;
 
