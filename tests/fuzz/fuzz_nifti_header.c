@@ -25,6 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         require(err.code < 0 && err.text[0] != '\0');
         return 0;
     }
+    struct np_strings doubts = {0};
+    np_nifti_doubts(&info, &doubts);
+    for (size_t i = 0; i < doubts.n; i++)
+        require(doubts.item[i][0] != '\0');
+    np_strings_done(&doubts);
     for (int i = 0; i < 4; i++)
         require(info.grid.n[i] >= 1);
     for (int i = 0; i < 3; i++)
