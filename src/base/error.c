@@ -57,13 +57,13 @@ static int code_of_errno(int errnum, int fallback)
     switch (errnum) {
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
         return NP_ESPACE;
     case ENOMEM:
         return NP_ENOMEM;
     case ESTALE:
         return NP_EBUSY;
     case EIO:
+    case EFBIG: /* a limit of this process, or of files of that system: not a full disk */
         return NP_EIO;
     default:
         return fallback;
@@ -146,6 +146,14 @@ enum np_outcome np_error_outcome(int code)
 const struct np_outcome_info *np_outcome_info(enum np_outcome outcome)
 {
     return &outcomes[outcome];
+}
+
+const char *np_error_remedy(int code)
+{
+    if (code == NP_EIO)
+        return "check the storage that holds the file (the system's log names a failing one) and "
+               "the limits of the process, then run the same command again";
+    return outcomes[np_error_outcome(code)].remedy;
 }
 
 bool np_outcome_find(const char *name_or_status, enum np_outcome *outcome)

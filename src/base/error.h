@@ -80,6 +80,7 @@
     X(NP_EIO, IO, "input/output error")                               \
     X(NP_ESPACE, IO, "no space left")                                 \
     X(NP_EBUSY, TEMPORARY, "in use by another process")               \
+    X(NP_ELOCKED, TEMPORARY, "another run is working on it")          \
     X(NP_EDOMAIN, METHOD_FAILED, "input outside the method's domain") \
     X(NP_EMETHOD, METHOD_FAILED, "no plausible result")               \
     X(NP_ECONFIG, CONFIG, "invalid configuration")                    \
@@ -170,6 +171,9 @@ enum np_outcome np_error_outcome(int code);
 
 /* Exit status, name, meaning and remedy. Never NULL. */
 const struct np_outcome_info *np_outcome_info(enum np_outcome outcome);
+
+/* What to do about an error: of its outcome, or nearer to it. */
+const char *np_error_remedy(int code);
 
 /* Find an outcome by its name or by its exit status in digits; false when there is none. */
 bool np_outcome_find(const char *name_or_status, enum np_outcome *outcome);

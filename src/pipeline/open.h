@@ -9,7 +9,7 @@
  * Take the lock, close the record of a dead predecessor, write the first record ("running"). On
  * failure there is no new record (at worst a completion record was removed, and the session will be
  * processed again): its span, if it had one, has ended as failed, `active` is unused, and `err`,
- * which must not be NULL, gives the reason (NP_EBUSY, NP_ECREATE, NP_ESPACE, NP_EIO, NP_ECONFIG).
+ * which must not be NULL, gives the reason (NP_ELOCKED: another run works on it; NP_ECREATE, NP_ESPACE, NP_EIO, NP_ECONFIG).
  * Returns 1, and changes nothing, when another run has completed the job since this one was
  * planned.
  */

@@ -5,21 +5,25 @@
 #ifndef NP_PIPELINE_RESULTS_H
 #define NP_PIPELINE_RESULTS_H
 
-#include "record/record.h"
+#include "record/reasons.h"
 
 /* {0} is a run without results so far. */
 struct np_results {
-    size_t n_success, n_failed, n_interrupted, n_skipped, n_nothing, n_not_started;
-    struct np_failure first; /* of the first session that did not succeed; code 0 = none */
-    char *first_label;
-    bool is_mixed; /* they failed with different outcomes */
+    size_t n_success, n_failed, n_interrupted, n_skipped, n_nothing, n_not_started, n_elsewhere;
+    struct np_reasons reasons;   /* of the sessions that failed or were interrupted */
+    struct np_reasons elsewhere; /* of those that another run is working on */
 };
 
-/* Count a session that ended in this state (FAILED, with its failure, when it could not start).
- * The failure may be NULL for a session that did not fail. */
+/* Count a session that ended in this state: FAILED, with its failure, when it could not start;
+ * ELSEWHERE, with the lock's sentence, when another run is working on it. The failure may be NULL
+ * for other states. */
 void np_results_add(struct np_results *results, const char *label, enum np_state state,
                     const struct np_failure *failure);
 void np_results_done(struct np_results *results);
+
+/* The reason that leads the summary: a full disk, which stops a run, before the others. NULL when
+ * no session failed. Borrowed until the next np_results_add. */
+const struct np_reason *np_results_headline(const struct np_results *results);
 
 /* Number of sessions that failed or were interrupted. */
 size_t np_results_bad(const struct np_results *results);

@@ -86,24 +86,34 @@ static void observe(void *self, struct np_trace *trace)
     np_metric_set(trace, &np_metric_memory_limit, (double)e->run->plan->memory_bytes, NULL);
 }
 
-/* Print "stage: sentence. What to do: …" of the first failure, and the number of further ones. */
+static void print_reason(const struct np_run *run, const struct np_reason *reason)
+{
+    NP_AUTO(np_freep) char *text = np_reason_text(reason);
+
+    np_console_fail(run->console, "%s", text);
+}
+
+/* Print one line a reason, the headline first, and where to read about all of them. */
 static void print_failures(const struct np_run *run)
 {
     const struct np_results *results = &run->results;
-    size_t n_bad = np_results_bad(results);
-    NP_AUTO(np_freep) char *failure = np_failure_text(&results->first);
-    NP_AUTO(np_str_done) struct np_str line = {0};
+    const struct np_reason *headline = np_results_headline(results);
 
-    np_str_addf(&line, "%s: %s", results->first_label, failure);
-    if (n_bad > 1)
-        np_str_addf(&line, " — and %zu more of %zu sessions%s; see: neuro-preprocess status '%s'",
-                    n_bad - 1, np_results_tried(results) + results->n_nothing,
-                    results->is_mixed ? "" : ", for the same reason", run->config->output_dir);
-    if (results->n_not_started)
-        np_str_addf(&line, "; %zu not started", results->n_not_started);
-    np_str_addf(&line, ". What to do: %s",
-                results->first.hint ? results->first.hint : "see the log");
-    np_console_fail(run->console, "%s", np_str_text(&line));
+    print_reason(run, headline);
+    for (size_t i = 0; i < results->reasons.n; i++)
+        if (&results->reasons.reason[i] != headline)
+            print_reason(run, &results->reasons.reason[i]);
+    if (np_results_bad(results) > 1)
+        np_console_fail(run->console, "all failures: neuro-preprocess status '%s' --failed",
+                        run->config->output_dir);
+}
+
+static void print_elsewhere(const struct np_run *run)
+{
+    const struct np_reasons *elsewhere = &run->results.elsewhere;
+
+    for (size_t i = 0; i < elsewhere->n; i++)
+        print_reason(run, &elsewhere->reason[i]);
 }
 
 /* "3 complete, 1 failed"; the caller frees. */
@@ -116,6 +126,7 @@ static char *describe_results(const struct np_results *results)
     np_str_add_count(&line, results->n_failed, "failed");
     np_str_add_count(&line, results->n_interrupted, "interrupted");
     np_str_add_count(&line, results->n_nothing, "without images");
+    np_str_add_count(&line, results->n_elsewhere, "in the hands of another run");
     np_str_add_count(&line, results->n_not_started, "not started");
     return np_str_take(&line);
 }
@@ -127,7 +138,8 @@ static void print_summary(const struct np_run *run)
     NP_AUTO(np_freep) char *counts = describe_results(results);
 
     np_console_say(run->console, 0, "%s; %.1f s", counts, elapsed_s);
-    if (results->first.code)
+    print_elsewhere(run);
+    if (results->reasons.n)
         print_failures(run);
     else if (run->exit_status && results->n_nothing && !run->config->allow_empty)
         np_console_fail(run->console,
@@ -154,11 +166,11 @@ static void close_run_span(struct np_run *run, struct np_span **span)
     const struct np_results *results = &run->results;
 
     np_attrs_int(&(*span)->attrs, NP_KEY_PROCESS_EXIT_CODE, run->exit_status);
-    if (results->first.code) {
+    if (results->reasons.n) {
         struct np_error why = {0};
-        np_error_set(&why, results->first.code, "%zu session%s failed, %zu interrupted",
-                     results->n_failed, np_plural((int64_t)results->n_failed),
-                     results->n_interrupted);
+        np_error_set(&why, np_results_headline(results)->first.code,
+                     "%zu session%s failed, %zu interrupted", results->n_failed,
+                     np_plural((int64_t)results->n_failed), results->n_interrupted);
         np_span_fail(*span, &why);
     } else {
         (*span)->status = NP_STATUS_OK;

@@ -28,6 +28,9 @@ void np_supervisor_init(struct np_supervisor *s, struct np_run *run, const struc
 
 void np_supervisor_done(struct np_supervisor *s)
 {
+    for (size_t i = 0; i < s->n_deferred; i++)
+        np_failure_done(&s->deferred[i].why);
+    free(s->deferred);
     free(s->active);
     *s = (struct np_supervisor){0};
 }
@@ -48,6 +51,35 @@ static void count(struct np_supervisor *s, const char *label, enum np_state stat
     console->n_done++;
 }
 
+/* Another run is working on the session: it may be complete when we look again. */
+static void defer(struct np_supervisor *s, const struct np_job *job, const struct np_error *err)
+{
+    s->deferred = np_xrealloc(s->deferred, (s->n_deferred + 1) * sizeof(*s->deferred));
+    struct np_deferred *deferred = &s->deferred[s->n_deferred++];
+    *deferred = (struct np_deferred){.job = job};
+    np_failure_set(&deferred->why, err, NULL);
+    np_console_say(s->run->console, 1,
+                   "%s: another run is working on it; it is looked at again later", job->label);
+}
+
+/* Another run still works on the session that was deferred last. */
+static void leave_elsewhere(struct np_supervisor *s, const struct np_deferred *deferred)
+{
+    count(s, deferred->job->label, NP_STATE_ELSEWHERE, &deferred->why);
+    np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
+    np_trace_log(s->run->trace, s->span, NP_WARN, NULL, "%s: not started: %s", deferred->job->label,
+                 deferred->why.sentence);
+}
+
+/* A full disk fails every further session, each after its whole work: none is begun. */
+static void stop_on_full_disk(struct np_supervisor *s, const struct np_failure *failure)
+{
+    if (failure->code != NP_ESPACE || s->begins_no_more)
+        return;
+    s->begins_no_more = true;
+    np_console_say(s->run->console, 0, "no room left for outputs: no further session is begun");
+}
+
 /* A session that could not start: its record is unchanged, because it may belong to another
  * process. */
 static void refuse(struct np_supervisor *s, const struct np_job *job, const struct np_error *err)
@@ -56,6 +88,7 @@ static void refuse(struct np_supervisor *s, const struct np_job *job, const stru
 
     np_failure_set(&failure, err, NULL);
     count(s, job->label, NP_STATE_FAILED, &failure);
+    stop_on_full_disk(s, &failure);
     np_failure_done(&failure);
     np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
     np_console_say(s->run->console, 0, "%s: not started: %s", job->label, err->text);
@@ -71,11 +104,21 @@ static void pass_over(struct np_supervisor *s, const struct np_job *job)
     np_console_say(s->run->console, 1, "%s: already completed by another run, kept", job->label);
 }
 
+/* The failure that counts for the run: a full disk before others, because it stops the run. */
+static const struct np_failure *failure_of(const struct np_session_record *record)
+{
+    for (size_t f = 0; f < record->n_files; f++)
+        if (record->file[f].failure.code == NP_ESPACE)
+            return &record->file[f].failure;
+    return &record->failure;
+}
+
 static void commit(struct np_supervisor *s, struct np_active *active)
 {
     np_active_commit(active);
     np_metric_add(s->run->trace, &np_metric_sessions_active, -1, NULL, NULL);
-    count(s, active->job->label, active->record.state, &active->record.failure);
+    count(s, active->job->label, active->record.state, failure_of(&active->record));
+    stop_on_full_disk(s, failure_of(&active->record));
     s->begins_no_more = s->begins_no_more || (active->record.state == NP_STATE_FAILED &&
                                               s->run->config->stop_on_first_crash);
     np_record_done(&active->record);
@@ -100,6 +143,20 @@ static void advance(struct np_supervisor *s, struct np_active *active, bool has_
         commit(s, active);
 }
 
+/* The job was not opened (np_active_open returned `opened`). */
+static void not_opened(struct np_supervisor *s, const struct np_job *job, int opened,
+                       const struct np_error *err)
+{
+    if (opened > 0)
+        pass_over(s, job);
+    else if (opened != NP_ELOCKED)
+        refuse(s, job, err);
+    else if (s->looks_again)
+        leave_elsewhere(s, &s->deferred[s->next_deferred - 1]);
+    else
+        defer(s, job, err);
+}
+
 /* A session without images has no worker: its record is final at once. */
 static void begin(struct np_supervisor *s, const struct np_job *job, struct np_active *slot)
 {
@@ -108,10 +165,7 @@ static void begin(struct np_supervisor *s, const struct np_job *job, struct np_a
 
     if (opened != 0) {
         np_active_init(slot);
-        if (opened < 0)
-            refuse(s, job, &err);
-        else
-            pass_over(s, job);
+        not_opened(s, job, opened, &err);
         return;
     }
     np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
@@ -151,17 +205,6 @@ static bool may_begin(const struct np_supervisor *s)
     return !s->begins_no_more && !s->run->cancel->signal;
 }
 
-static void begin_more(struct np_supervisor *s)
-{
-    struct np_active *slot;
-
-    while (may_begin(s) && s->next_job < s->run->plan->n_jobs && (slot = free_slot(s))) {
-        const struct np_job *job = &s->run->plan->job[s->next_job++];
-        if (job->decision == NP_DECIDE_RUN || job->decision == NP_DECIDE_NOTHING_TO_DO)
-            begin(s, job, slot);
-    }
-}
-
 static size_t n_active(const struct np_supervisor *s)
 {
     size_t n = 0;
@@ -169,6 +212,35 @@ static size_t n_active(const struct np_supervisor *s)
     for (size_t i = 0; i < s->n_slots; i++)
         n += s->active[i].phase != NP_PHASE_NONE;
     return n;
+}
+
+static bool is_to_do(const struct np_job *job)
+{
+    return job->decision == NP_DECIDE_RUN || job->decision == NP_DECIDE_NOTHING_TO_DO;
+}
+
+/* The next job whose turn it is, NULL when there is none yet. The deferred ones have their turn
+ * when all others are done, so that the other run has had most time. */
+static const struct np_job *take_job(struct np_supervisor *s)
+{
+    const struct np_plan *plan = s->run->plan;
+
+    while (s->next_job < plan->n_jobs)
+        if (is_to_do(&plan->job[s->next_job++]))
+            return &plan->job[s->next_job - 1];
+    s->looks_again = s->looks_again || n_active(s) == 0;
+    if (s->looks_again && s->next_deferred < s->n_deferred)
+        return s->deferred[s->next_deferred++].job;
+    return NULL;
+}
+
+static void begin_more(struct np_supervisor *s)
+{
+    const struct np_job *job;
+    struct np_active *slot;
+
+    while (may_begin(s) && (slot = free_slot(s)) && (job = take_job(s)))
+        begin(s, job, slot);
 }
 
 static void forward_signal(struct np_supervisor *s)
@@ -239,6 +311,18 @@ static void wait_for_news(struct np_supervisor *s)
     free(fds);
 }
 
+/* The run was stopped before these had their turn. */
+static void count_unbegun(struct np_supervisor *s)
+{
+    for (; s->next_job < s->run->plan->n_jobs; s->next_job++) {
+        const struct np_job *job = &s->run->plan->job[s->next_job];
+        if (job->decision == NP_DECIDE_RUN)
+            np_results_add(&s->run->results, job->label, NP_STATE_NOT_STARTED, NULL);
+    }
+    for (; s->next_deferred < s->n_deferred; s->next_deferred++)
+        leave_elsewhere(s, &s->deferred[s->next_deferred]);
+}
+
 void np_supervise(struct np_supervisor *s)
 {
     sigprocmask(SIG_SETMASK, NULL, &s->open);
@@ -260,9 +344,5 @@ void np_supervise(struct np_supervisor *s)
         begin_more(s);
     }
     sigprocmask(SIG_SETMASK, &s->open, NULL);
-    for (; s->next_job < s->run->plan->n_jobs; s->next_job++) {
-        const struct np_job *job = &s->run->plan->job[s->next_job];
-        if (job->decision == NP_DECIDE_RUN)
-            np_results_add(&s->run->results, job->label, NP_STATE_NOT_STARTED, NULL);
-    }
+    count_unbegun(s);
 }

@@ -10,13 +10,23 @@
 
 #include "pipeline/session.h"
 
+/* A job that another run was working on when its turn came. */
+struct np_deferred {
+    const struct np_job *job;
+    struct np_failure why;
+};
+
 struct np_supervisor {
     struct np_run *run;
     const struct np_span *span; /* preprocess_run; borrowed */
     struct np_active *active;   /* [n_slots] */
     size_t n_slots;
     size_t next_job;
-    bool begins_no_more; /* after a failure with --stop-on-first-crash, or without processes */
+    struct np_deferred *deferred; /* looked at again when all other jobs are done */
+    size_t n_deferred, next_deferred;
+    bool looks_again;    /* the jobs of the plan are done; those in `deferred` have their turn */
+    bool begins_no_more; /* after a failure with --stop-on-first-crash, or without processes, or
+                          * on a full disk */
     bool watch_ended;    /* the other end of run->watch is closed */
     bool forwarded;      /* the signal was forwarded to the workers, at forwarded_ns (monotonic) */
     int64_t forwarded_ns;

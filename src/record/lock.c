@@ -23,6 +23,7 @@ struct owner {
     unsigned long long start;
     char job[JOB_TEXT]; /* "CLUSTER/ID" of the Slurm job, "" = none */
     int job_starts;     /* number of restarts of the job */
+    time_t stale_at;    /* the lock is given up at this time; 0 = its process can be looked at */
 };
 
 /* "" outside of Slurm. A task of an array has an id of its own. */
@@ -70,26 +71,36 @@ static bool parse_owner(const char *text, struct owner *owner)
                   &owner->start, owner->boot, owner->since, owner->job, &owner->job_starts) >= 5;
 }
 
-static bool old_enough(const char *path)
+/* The lock's last sign of life, in seconds since 1970; now when it cannot be read. */
+static time_t last_touched(const char *path)
 {
     struct stat status;
 
-    return stat(path, &status) == 0 && time(NULL) - status.st_mtime > NP_LOCK_STALE_S;
+    return stat(path, &status) == 0 ? status.st_mtime : time(NULL);
 }
 
-/* An incomplete lock is being written, or its writer died while writing: the age decides. */
+static bool is_of_this_boot(const struct owner *owner)
+{
+    if (strcmp(owner->place, np_process_place()) != 0)
+        return false;
+    return strcmp(owner->boot, "-") == 0 || !np_boot_id()[0] ||
+           strcmp(owner->boot, np_boot_id()) == 0;
+}
+
+/* An incomplete lock is being written, or its writer died while writing: the age decides, as for
+ * a process that cannot be looked at from here. */
 static bool is_stale(const char *path, const char *text, struct owner *owner)
 {
-    if (!parse_owner(text, owner)) {
+    bool is_whole = parse_owner(text, owner);
+
+    if (!is_whole)
         snprintf(owner->place, sizeof(owner->place), "an unknown host");
-        return old_enough(path);
+    else if (was_requeued(owner))
+        return true;
+    if (!is_whole || !is_of_this_boot(owner)) {
+        owner->stale_at = last_touched(path) + NP_LOCK_STALE_S;
+        return time(NULL) > owner->stale_at;
     }
-    if (was_requeued(owner))
-        return true;
-    if (strcmp(owner->place, np_process_place()) != 0)
-        return old_enough(path);
-    if (strcmp(owner->boot, "-") != 0 && np_boot_id()[0] && strcmp(owner->boot, np_boot_id()) != 0)
-        return true;
     if (!np_process_alive(owner->pid))
         return true;
     uint64_t start = np_process_start(owner->pid);
@@ -132,6 +143,20 @@ static int create(const char *path, const char *text, struct np_error *err)
     return 0;
 }
 
+static int refuse(const char *path, const struct owner *owner, struct np_error *err)
+{
+    char until[NP_CLOCK_TEXT] = "";
+
+    if (owner->stale_at)
+        np_clock_iso8601((int64_t)owner->stale_at * INT64_C(1000000000), until);
+    return np_error_set(err, NP_ELOCKED,
+                        "'%s': held by process %ld on %s since %s%s%s; wait for it, or stop it, "
+                        "then run the same command again",
+                        path, owner->pid, owner->place[0] ? owner->place : "an unknown host",
+                        owner->since[0] ? owner->since : "just now",
+                        *until ? "; without a further sign of life it is given up at " : "", until);
+}
+
 int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err)
 {
     NP_AUTO(np_freep) char *own = own_text();
@@ -147,16 +172,17 @@ int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err)
             return 0;
         }
         NP_AUTO(np_str_done) struct np_str text = {0};
+        if (np_path_is_directory(path))
+            return np_error_set(err, NP_ECREATE,
+                                "'%s': expected a lock file or nothing, found a folder; remove it",
+                                path);
         if (np_file_read(path, MOST_LOCK_BYTES, &text, NULL) < 0)
             continue; /* the lock was released in the meantime */
         if (!is_stale(path, np_str_text(&text), &owner))
             break;
         remove_stale(path, np_str_text(&text));
     }
-    return np_error_set(err, NP_EBUSY,
-                        "'%s': held by process %ld on %s since %s; wait for it, or stop it, "
-                        "then run the same command again",
-                        path, owner.pid, owner.place, owner.since[0] ? owner.since : "just now");
+    return refuse(path, &owner, err);
 }
 
 void np_lock_touch(const struct np_lock *lock)

@@ -20,10 +20,12 @@ struct np_lock {
 
 /*
  * Take the lock. A stale lock is taken over. It is stale when
- *   - it is of this place, and its process is gone or this host has booted since, or
+ *   - it is of this place and this boot, and its process is gone, or
  *   - it is of an earlier start of the Slurm job that we run in, or
- *   - it is of another place, and its time stamp is older than NP_LOCK_STALE_S.
- * Returns 0, NP_EBUSY (names the holder and the time), NP_ECREATE, NP_ESPACE.
+ *   - it is of another place or another boot, and its time stamp is older than NP_LOCK_STALE_S.
+ *     Another boot is no proof that its process is gone: two hosts can have the same name.
+ * Returns 0, NP_ELOCKED (names the holder, and the time at which the lock becomes stale),
+ * NP_ECREATE (also when `path` is a folder), NP_ESPACE.
  */
 int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err) NP_MUST_USE;
 

@@ -64,7 +64,7 @@ void np_failure_set(struct np_failure *failure, const struct np_error *err, cons
     failure->code = err->code;
     failure->stage = copy_or_null(stage);
     failure->sentence = np_utf8_clean(err->text);
-    failure->hint = np_xstrdup(np_outcome_info(np_error_outcome(err->code))->remedy);
+    failure->hint = np_xstrdup(np_error_remedy(err->code));
 }
 
 char *np_failure_text(const struct np_failure *failure)

@@ -26,7 +26,8 @@ enum { NP_RECORD_SCHEMA = 1 };
     X(SKIPPED, "skipped")             \
     X(INCOMPLETE, "incomplete")       \
     X(GONE, "gone")                   \
-    X(WITHDRAWN, "withdrawn")
+    X(WITHDRAWN, "withdrawn")         \
+    X(ELSEWHERE, "elsewhere")
 
 enum np_state {
 #define X(ident, name) NP_STATE_##ident,

@@ -16,17 +16,24 @@
 static const int64_t NS_PER_S = 1000000000;
 enum { DEEPEST = 64 };
 
+/* Another boot is no proof that the process is gone: two hosts can have the same name. */
+static bool is_of_this_boot(const struct np_session_record *record)
+{
+    if (!record->host || strcmp(record->host, np_process_place()) != 0)
+        return false;
+    return !record->boot_id || !record->boot_id[0] || !np_boot_id()[0] ||
+           strcmp(record->boot_id, np_boot_id()) == 0;
+}
+
 enum np_state np_record_derived_state(const struct np_session_record *record, int64_t now_ns)
 {
     if (record->state != NP_STATE_RUNNING)
         return record->state;
-    if (record->host && strcmp(record->host, np_process_place()) == 0) {
-        bool same_boot = !record->boot_id || !np_boot_id()[0] || !record->boot_id[0] ||
-                         strcmp(record->boot_id, np_boot_id()) == 0;
+    if (is_of_this_boot(record)) {
         uint64_t start = np_process_start(record->pid);
         bool same_process = np_process_alive(record->pid) &&
                             (!start || !record->pid_start || start == record->pid_start);
-        return same_boot && same_process ? NP_STATE_RUNNING : NP_STATE_LOST;
+        return same_process ? NP_STATE_RUNNING : NP_STATE_LOST;
     }
     return now_ns - record->heartbeat_ns > NP_HEARTBEAT_LOST_S * NS_PER_S ? NP_STATE_LOST
                                                                           : NP_STATE_RUNNING;

@@ -380,11 +380,35 @@ EOF
     complete "$small/out" 02
 }
 
+@test "a full disk stops the run once, with 74; the rest is not started, and runs when there is room" {
+    make_dataset "$BIDS" 01 02 03 04 05 06
+    mount_tmpfs "$BATS_TEST_TMPDIR/small" size=64m
+    OUT=$BATS_TEST_TMPDIR/small/out
+    truncate -s 20000 "$BIDS/sub-02/anat/sub-02_T1w.nii.gz" # the first failure has another reason
+    neuro-preprocess "$BIDS" "$OUT" participant --parallel 1 --slow-stage skull_strip:1 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    until [[ $(running_stage "$OUT" 03) == skull_strip ]]; do sleep 0.05; done
+    dd if=/dev/zero of="$BATS_TEST_TMPDIR/small/filler" bs=64k 2>/dev/null || true # until there is no room
+    code=0
+    wait $pid || code=$?
+    equal $code 74 "$(cat "$BATS_TEST_TMPDIR/log")"
+    complete "$OUT" 01
+    state_is "$OUT" 02 failed
+    [[ ! -e $OUT/logs/sub-04 ]]
+    log=$(cat "$BATS_TEST_TMPDIR/log")
+    contains "$log" '3 not started'
+    equal "$(grep -v telemetry <<<"$log" | grep -c 'No space left')" 2 "$log" # the session's line, and the summary's
+    contains "$(grep 'What to do' <<<"$log" | head -n 1)" 'sub-03: io'
+    contains "$(grep 'What to do' <<<"$log" | head -n 1)" 'free space'
+    rm "$BATS_TEST_TMPDIR/small/filler"
+    run -1 neuro-preprocess "$BIDS" "$OUT" participant
+    for sub in 01 03 04 05 06; do complete "$OUT" $sub; done
+}
+
 @test "no inodes left is 74 and nothing partial stays" {
     make_dataset "$BIDS" 01 02
     mount_tmpfs "$BATS_TEST_TMPDIR/small" size=100m,nr_inodes=24
-    run --separate-stderr neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/small/out" participant --parallel 1
-    [[ $status == 74 || $status == 1 ]] || fail "status $status: $output $stderr"
+    run -74 --separate-stderr neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/small/out" participant --parallel 1
     no_leftovers "$BATS_TEST_TMPDIR/small/out"
     for image in $(find "$BATS_TEST_TMPDIR/small/out" -name '*.nii.gz'); do gzip -t "$image"; done
 }

@@ -324,3 +324,28 @@ workers() { pgrep -P "$1"; }
     run -0 preprocess --bids-filter-file "$BATS_TEST_TMPDIR/filter.json" --anat-only -m T1w
     equal "$(cd "$OUT" && find . -name '*desc-preproc*.nii.gz')" ./sub-01/anat/sub-01_acq-slow_desc-preproc_T1w.nii.gz
 }
+
+@test "sessions of another run are looked at again at the end: complete ones count, none is done twice" {
+    make_dataset "$BIDS" 01 02
+    start --participant-label 01 --slow-stage skull_strip:2
+    wait_until 20 '[[ -f $(status_path "$OUT" 01) ]]'
+    run -0 --separate-stderr preprocess --slow-stage skull_strip:3
+    equal "$stderr" ''
+    contains "$output" '1 complete, 1 already complete'
+    wait $pid
+    equal "$(record "$OUT" 01 '.attempts | length')" 0
+    complete "$OUT" 01
+    complete "$OUT" 02
+}
+
+@test "another run's sessions alone are left: 75, counted as its own and not as failed" {
+    make_dataset "$BIDS" 01 02
+    start --participant-label 01 --slow-stage skull_strip:6
+    wait_until 20 '[[ -f $(status_path "$OUT" 01) ]]'
+    run -75 --separate-stderr preprocess
+    contains "$output" '1 complete, 1 in the hands of another run'
+    lacks "$output" failed
+    contains "$stderr" "held by process $pid"
+    kill -TERM $pid
+    wait $pid || true
+}

@@ -26,14 +26,21 @@ TEST(system_errors_find_their_outcome)
 {
     static const struct {
         int errnum, expected;
-    } cases[] = {{ENOSPC, NP_ESPACE}, {EDQUOT, NP_ESPACE}, {ENOMEM, NP_ENOMEM},
-                 {ESTALE, NP_EBUSY},  {EIO, NP_EIO},       {EACCES, NP_ECREATE}};
+    } cases[] = {{ENOSPC, NP_ESPACE}, {EDQUOT, NP_ESPACE},  {ENOMEM, NP_ENOMEM}, {ESTALE, NP_EBUSY},
+                 {EIO, NP_EIO},       {EACCES, NP_ECREATE}, {EFBIG, NP_EIO}};
 
     for (size_t i = 0; i < NP_COUNT(cases); i++) {
         struct np_error err = {0};
         ok_int(np_error_errno(&err, cases[i].errnum, NP_ECREATE, "'x'"), cases[i].expected);
         ok_contains(err.text, "'x': ");
     }
+}
+
+TEST(the_remedy_fits_the_error)
+{
+    ok_contains(np_error_remedy(NP_ESPACE), "free space or inodes");
+    ok_contains(np_error_remedy(NP_EIO), "check the storage");
+    ok_str(np_error_remedy(NP_EFORMAT), np_outcome_info(NP_OUTCOME_BAD_DATA)->remedy);
 }
 
 TEST(long_texts_are_cut_at_a_character)

@@ -481,7 +481,7 @@ TEST(a_series_that_was_not_finished_is_refused_by_readers)
     }
 }
 
-TEST(a_disk_that_fills_up_is_no_space_whenever_it_does)
+TEST(a_limit_of_the_file_s_size_is_an_error_whenever_it_is_reached)
 {
     static const char *const names[] = {"full.nii", "full.nii.gz"};
     struct np_grid grid = series_grid(NT);
@@ -497,7 +497,7 @@ TEST(a_disk_that_fills_up_is_no_space_whenever_it_does)
             tap_limit_file_size(whole.file.n_bytes * quarter / 4);
             int code = write_series(file_name(names[i]), &how, NULL, &written, &err);
             tap_limit_file_size(-1);
-            ok_int(code, NP_ESPACE);
+            ok_int(code, NP_EIO);
             ok_contains(err.text, "': cannot write");
             ok_int(written.n_nan, 99);
         }

@@ -41,6 +41,10 @@ struct session {
     {                              \
         NP_STATE_NOT_STARTED, 0, 0 \
     }
+#define ELSEWHERE                         \
+    {                                     \
+        NP_STATE_ELSEWHERE, NP_ELOCKED, 0 \
+    }
 #define END               \
     {                     \
         NP_N_STATES, 0, 0 \
@@ -68,7 +72,16 @@ static const struct {
     {"one fails and the next is not begun", {FAILED(NP_EBUSY), UNBEGUN, END}, 0, false, 1},
     {"the only one's first record cannot be written", {FAILED(NP_ECREATE), END}, 0, false, 73},
     {"no room for the only one's record", {FAILED(NP_ESPACE), END}, 0, false, 74},
-    {"the only one is another process's", {FAILED(NP_EBUSY), END}, 0, false, 75},
+    {"another run works on the only one", {ELSEWHERE, END}, 0, false, 75},
+    {"another run works on one, one is done", {ELSEWHERE, GOOD, END}, 0, false, 75},
+    {"another run works on one, one fails", {ELSEWHERE, FAILED(NP_EFORMAT), END}, 0, false, 1},
+    {"another run works on one, TERM", {ELSEWHERE, GOOD, END}, SIGTERM, false, 143},
+    {"the disk is full after one", {GOOD, FAILED(NP_ESPACE), UNBEGUN, END}, 0, false, 74},
+    {"the disk is full after another failure",
+     {FAILED(NP_EFORMAT), FAILED(NP_ESPACE), UNBEGUN, END},
+     0,
+     false,
+     74},
     {"the only worker is killed", {KILLED(SIGKILL), END}, 0, false, 1},
     {"the only worker crashes", {FAILED(NP_EINTERNAL), END}, 0, false, 70},
     {"the only worker alone got TERM", {STOPPED(SIGTERM), END}, 0, false, 143},
@@ -100,23 +113,40 @@ TEST(the_exit_status_says_what_became_of_all_sessions)
     }
 }
 
-TEST(the_first_failure_is_kept_with_its_label_and_a_different_one_is_seen)
+TEST(failures_are_summed_by_reason_and_a_full_disk_is_the_headline)
 {
     NP_AUTO(np_results_done) struct np_results results = {0};
     const struct np_failure bad = {.code = NP_EFORMAT, .sentence = (char[]){"not NIfTI"}},
-                            cut = {.code = NP_ETRUNCATED}, weak = {.code = NP_EMETHOD};
+                            cut = {.code = NP_ETRUNCATED}, full = {.code = NP_ESPACE};
 
     np_results_add(&results, "sub-01", NP_STATE_SUCCESS, NULL);
+    ok(np_results_headline(&results) == NULL);
     np_results_add(&results, "sub-02", NP_STATE_FAILED, &bad);
     np_results_add(&results, "sub-03", NP_STATE_FAILED, &cut);
-    ok_str(results.first_label, "sub-02");
-    ok_str(results.first.sentence, "not NIfTI");
-    ok(!results.is_mixed); /* both are bad data */
-    np_results_add(&results, "sub-04", NP_STATE_FAILED, &weak);
-    ok(results.is_mixed);
-    ok_str(results.first_label, "sub-02");
+    ok_int((int64_t)results.reasons.n, 1); /* both are bad data */
+    ok_str(np_results_headline(&results)->examples.item[0], "sub-02");
+    ok_str(np_results_headline(&results)->first.sentence, "not NIfTI");
+    np_results_add(&results, "sub-04", NP_STATE_FAILED, &full);
+    ok_int((int64_t)results.reasons.n, 2);
+    ok_str(np_results_headline(&results)->examples.item[0], "sub-04");
     ok_int((int64_t)np_results_bad(&results), 3);
     ok_int((int64_t)np_results_tried(&results), 4);
+}
+
+TEST(a_reason_names_three_sessions_and_counts_the_others)
+{
+    NP_AUTO(np_results_done) struct np_results results = {0};
+    const struct np_failure bad = {.code = NP_EFORMAT,
+                                   .stage = (char[]){"load_file"},
+                                   .sentence = (char[]){"not NIfTI"},
+                                   .hint = (char[]){"convert it"}};
+    static const char *const labels[] = {"sub-1", "sub-2", "sub-3", "sub-4", "sub-5"};
+
+    for (size_t i = 0; i < NP_COUNT(labels); i++)
+        np_results_add(&results, labels[i], NP_STATE_FAILED, &bad);
+    NP_AUTO(np_freep) char *text = np_reason_text(np_results_headline(&results));
+    ok_str(text, "sub-1: bad-data at load_file: not NIfTI — and 4 more for the same reason (sub-2, "
+                 "sub-3, …). What to do: convert it");
 }
 
 TAP_MAIN

@@ -25,7 +25,7 @@ TEST(a_run_does_all_sessions_and_counts_them)
     ok_int((int64_t)scene.run.results.n_success, 2);
     ok_int((int64_t)scene.run.results.n_failed, 1);
     ok_int((int64_t)scene.run.results.n_nothing, 1);
-    ok_str(scene.run.results.first_label, "sub-03");
+    ok_str(np_results_headline(&scene.run.results)->examples.item[0], "sub-03");
     ok_int(scene.run.exit_status, 1);
     ok_int(status_of(&scene, 0), NP_STATE_SUCCESS);
     ok_int(status_of(&scene, 2), NP_STATE_FAILED);
@@ -83,8 +83,8 @@ TEST(a_session_whose_record_cannot_be_written_stops_no_other)
     np_run_execute(&scene.run);
     ok_int((int64_t)scene.run.results.n_failed, 1);
     ok_int((int64_t)scene.run.results.n_success, 1);
-    ok_str(scene.run.results.first_label, "sub-01");
-    ok_int(scene.run.results.first.code, NP_ECREATE);
+    ok_str(np_results_headline(&scene.run.results)->examples.item[0], "sub-01");
+    ok_int(np_results_headline(&scene.run.results)->first.code, NP_ECREATE);
     ok_int(scene.run.exit_status, 1);
     ok_int(status_of(&scene, 1), NP_STATE_SUCCESS);
     scene_done(&scene);
@@ -167,8 +167,8 @@ TEST(without_a_process_for_its_worker_a_session_fails_and_the_run_begins_no_more
     setrlimit(RLIMIT_NOFILE, &before);
     ok_int((int64_t)scene.run.results.n_failed, 1);
     ok_int((int64_t)scene.run.results.n_not_started, 1);
-    ok_int(scene.run.results.first.code, NP_EBUSY);
-    ok_contains(scene.run.results.first.sentence, "no worker");
+    ok_int(np_results_headline(&scene.run.results)->first.code, NP_EBUSY);
+    ok_contains(np_results_headline(&scene.run.results)->first.sentence, "no worker");
     ok_int(status_of(&scene, 0), NP_STATE_FAILED);
     scene_done(&scene);
 }

@@ -420,7 +420,7 @@ TEST(a_session_that_another_process_holds_is_not_begun)
 
     scene_begin(&scene, "01", "twice");
     begin_session(&scene, &first);
-    ok_int(np_active_open(&second, &scene.run, job_of(&scene), scene.span, &err), NP_EBUSY);
+    ok_int(np_active_open(&second, &scene.run, job_of(&scene), scene.span, &err), NP_ELOCKED);
     ok_int(second.phase, NP_PHASE_NONE);
     ok(np_path_exists(job_of(&scene)->place.lock));
     ok_int(status(&scene), NP_STATE_RUNNING);

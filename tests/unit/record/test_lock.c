@@ -30,7 +30,7 @@ TEST(a_second_process_gets_an_error_that_names_the_holder)
     char pid[32];
 
     ok_int(np_lock_take(&first, path, NULL), 0);
-    ok_int(np_lock_take(&second, path, &err), NP_EBUSY);
+    ok_int(np_lock_take(&second, path, &err), NP_ELOCKED);
     snprintf(pid, sizeof(pid), "process %ld on ", (long)getpid());
     ok_contains(err.text, pid);
     ok_contains(err.text, "since");
@@ -83,12 +83,43 @@ TEST(another_hosts_lock_holds_until_it_gave_no_sign_of_life_for_long)
     struct np_error err = {0};
 
     write_lock(path, "elsewhere 1 1 - 2026-01-01T00:00:00.000Z\n");
-    ok_int(np_lock_take(&lock, path, &err), NP_EBUSY);
+    ok_int(np_lock_take(&lock, path, &err), NP_ELOCKED);
     ok_contains(err.text, "elsewhere");
+    ok_contains(err.text, "without a further sign of life it is given up at 20");
     const struct timespec old[2] = {{.tv_sec = time(NULL) - 700}, {.tv_sec = time(NULL) - 700}};
     utimensat(AT_FDCWD, path, old, 0);
     ok_int(np_lock_take(&lock, path, NULL), 0);
     np_lock_release(&lock);
+}
+
+TEST(another_boot_of_a_host_of_this_name_holds_until_it_gave_no_sign_of_life_for_long)
+{
+    NP_AUTO(np_freep) char *path = path_of("namesake");
+    NP_AUTO(np_freep)
+    char *text =
+        np_xasprintf("%s 999999999 1 another-boot 2026-01-01T00:00:00.000Z\n", np_process_place());
+    struct np_lock lock = {0};
+    struct np_error err = {0};
+    const struct timespec touched = {.tv_sec = 1767225600}, old[2] = {touched, touched};
+
+    write_lock(path, text);
+    ok_int(np_lock_take(&lock, path, &err), NP_ELOCKED);
+    ok_contains(err.text, "given up at");
+    utimensat(AT_FDCWD, path, old, 0); /* 2026-01-01T00:00:00Z */
+    ok_int(np_lock_take(&lock, path, NULL), 0);
+    np_lock_release(&lock);
+}
+
+TEST(a_folder_in_the_place_of_a_lock_is_named)
+{
+    NP_AUTO(np_freep) char *path = path_of("folder");
+    struct np_lock lock = {0};
+    struct np_error err = {0};
+
+    ok_int(np_directory_make(path, NULL), 0);
+    ok_int(np_lock_take(&lock, path, &err), NP_ECREATE);
+    ok_contains(err.text, path);
+    ok_contains(err.text, "found a folder");
 }
 
 TEST(a_process_that_lost_the_lock_does_not_release_its_successors)
@@ -111,7 +142,7 @@ TEST(a_containers_processes_are_not_taken_for_the_hosts)
     struct np_lock lock = {0};
 
     write_lock(path, text);
-    ok_int(np_lock_take(&lock, path, NULL), NP_EBUSY);
+    ok_int(np_lock_take(&lock, path, NULL), NP_ELOCKED);
 }
 
 /* The environment of a task; NULL = outside of Slurm. */
@@ -134,8 +165,12 @@ TEST(a_requeued_job_takes_over_its_own_lock_from_the_node_it_was_on_and_no_other
         const char *id, *restarts;
         int code;
     } cases[] = {
-        {"7", "1", 0},        {"7", "2", 0},          {"7", NULL, NP_EBUSY},
-        {"8", "1", NP_EBUSY}, {NULL, NULL, NP_EBUSY}, {"7 x", "1", NP_EBUSY},
+        {"7", "1", 0},
+        {"7", "2", 0},
+        {"7", NULL, NP_ELOCKED},
+        {"8", "1", NP_ELOCKED},
+        {NULL, NULL, NP_ELOCKED},
+        {"7 x", "1", NP_ELOCKED},
     };
     NP_AUTO(np_freep) char *path = path_of("requeued");
 

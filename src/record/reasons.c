@@ -1,0 +1,60 @@
+#include "record/reasons.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_same(const struct np_failure *a, const struct np_failure *b)
+{
+    const char *stage_a = a->stage ? a->stage : "", *stage_b = b->stage ? b->stage : "";
+
+    return np_error_outcome(a->code) == np_error_outcome(b->code) && a->injected == b->injected &&
+           (a->code == NP_ESPACE) == (b->code == NP_ESPACE) && strcmp(stage_a, stage_b) == 0;
+}
+
+static struct np_reason *find_or_add(struct np_reasons *reasons, const struct np_failure *failure)
+{
+    for (size_t i = 0; i < reasons->n; i++)
+        if (is_same(&reasons->reason[i].first, failure))
+            return &reasons->reason[i];
+    reasons->reason = np_xrealloc(reasons->reason, (reasons->n + 1) * sizeof(*reasons->reason));
+    struct np_reason *reason = &reasons->reason[reasons->n++];
+    *reason = (struct np_reason){0};
+    np_failure_copy(failure, &reason->first);
+    return reason;
+}
+
+void np_reasons_add(struct np_reasons *reasons, const char *label, const struct np_failure *failure)
+{
+    struct np_reason *reason = find_or_add(reasons, failure);
+
+    reason->n++;
+    if (reason->examples.n < NP_REASON_EXAMPLES)
+        np_strings_add(&reason->examples, label);
+}
+
+void np_reasons_done(struct np_reasons *reasons)
+{
+    for (size_t i = 0; i < reasons->n; i++) {
+        np_failure_done(&reasons->reason[i].first);
+        np_strings_done(&reasons->reason[i].examples);
+    }
+    free(reasons->reason);
+    *reasons = (struct np_reasons){0};
+}
+
+char *np_reason_text(const struct np_reason *reason)
+{
+    const struct np_failure *first = &reason->first;
+    NP_AUTO(np_freep) char *failure = np_failure_text(first);
+    struct np_str text = {0};
+
+    np_str_addf(&text, "%s: %s", reason->examples.item[0], failure);
+    if (reason->n > 1)
+        np_str_addf(&text, " — and %zu more for the same reason (", reason->n - 1);
+    for (size_t i = 1; i < reason->examples.n; i++)
+        np_str_addf(&text, "%s%s", i > 1 ? ", " : "", reason->examples.item[i]);
+    if (reason->n > 1)
+        np_str_add(&text, reason->n > reason->examples.n ? ", …)" : ")");
+    np_str_addf(&text, ". What to do: %s", first->hint ? first->hint : "see the log");
+    return np_str_take(&text);
+}
