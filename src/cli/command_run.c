@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/observation.h"
 #include "pipeline/plan_json.h"
+#include "pipeline/plan_text.h"
 #include "pipeline/run.h"
 #include "show/textfile.h"
 
@@ -31,23 +32,6 @@ void np_command_libraries(struct np_strings *libraries)
     np_strings_add(libraries, np_run_codec());
 }
 
-/* "1 session to do", "3 sessions: 2 to do, 1 already complete"; the caller frees. */
-static char *describe_jobs(const struct np_plan *plan)
-{
-    const char *job = plan->dataset ? "session" : "file",
-               *plural = np_plural((int64_t)plan->n_jobs);
-    NP_AUTO(np_str_done) struct np_str counts = {0};
-
-    if (plan->n_run == plan->n_jobs)
-        return np_xasprintf("%zu %s%s to do", plan->n_jobs, job, plural);
-    np_str_add_count(&counts, plan->n_run, "to do");
-    np_str_add_count(&counts, plan->n_skip, "already complete");
-    np_str_add_count(&counts, plan->n_nothing, "without images");
-    np_str_add_count(&counts, plan->n_leave, "not selected by --rerun");
-    np_str_add_count(&counts, plan->n_withdrawn, "withdrawn");
-    return np_xasprintf("%zu %s%s: %s", plan->n_jobs, job, plural, np_str_text(&counts));
-}
-
 /* Name the sessions that are left out because they were withdrawn. */
 static void log_withdrawn(const struct np_run *run)
 {
@@ -67,7 +51,7 @@ static void log_withdrawn(const struct np_run *run)
 static void log_plan(const struct np_run *run)
 {
     const struct np_plan *plan = run->plan;
-    NP_AUTO(np_freep) char *jobs = describe_jobs(plan);
+    NP_AUTO(np_freep) char *jobs = np_plan_counts(plan);
 
     for (size_t i = 0; plan->dataset && i < plan->dataset->warnings.n; i++)
         np_console_say(run->console, 0, "warning: %s", plan->dataset->warnings.item[i]);
@@ -117,6 +101,19 @@ static int check_textfile(const struct np_config *config, struct np_error *err)
     return code;
 }
 
+/* --format is about what --dry-run prints. */
+static int check_format(const struct np_config *config, struct np_error *err)
+{
+    if (config->format == NP_FORMAT_TABLE)
+        return 0;
+    if (!config->dry_run)
+        return np_error_set(err, NP_EUSAGE,
+                            "--format: a run prints its progress; add --dry-run, or ask 'status'");
+    if (config->format != NP_FORMAT_JSON)
+        return np_error_set(err, NP_EUSAGE, "--format: --dry-run has the formats table and json");
+    return 0;
+}
+
 int np_command_run(const struct np_config *config, const struct np_cancel *cancel)
 {
     NP_AUTO(np_plan_freep) struct np_plan *plan = NULL;
@@ -124,11 +121,13 @@ int np_command_run(const struct np_config *config, const struct np_cancel *cance
     struct np_console console;
 
     np_console_init(&console, config->verbosity);
-    if (check_textfile(config, &err) < 0 || np_plan_make(config, &plan, &err) < 0)
+    if (check_format(config, &err) < 0 || check_textfile(config, &err) < 0 ||
+        np_plan_make(config, &plan, &err) < 0)
         return np_command_fail(&err);
     if (config->dry_run) {
-        NP_AUTO(np_freep) char *json = np_plan_json(plan);
-        fputs(json, stdout);
+        NP_AUTO(np_freep)
+        char *text = config->format == NP_FORMAT_JSON ? np_plan_json(plan) : np_plan_text(plan);
+        fputs(text, stdout);
         return 0;
     }
     return run_plan(config, plan, cancel, &console);

@@ -204,7 +204,9 @@ const struct np_option np_options[] = {
     {"stop-on-first-crash", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE,
      FIELD(stop_on_first_crash), .help = "Start no further session after the first failed one."},
     {"dry-run", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
-     FIELD(dry_run), .help = "Print what would be done, and do nothing."},
+     FIELD(dry_run),
+     .help = "Print what would be done and why, one line a session, and do nothing; with --format "
+             "json as JSON."},
     {"allow-empty", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_empty),
      .help = "A session without images counts as complete, not as failed."},
     {"redact", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE | NP_OPT_RECORDED,
@@ -286,11 +288,12 @@ const struct np_option np_options[] = {
              "until --restore. Nothing is removed."},
     {"restore", NULL, 0, NP_OPT_LIST, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(restore),
      .argument = "SESSION", .help = "Undo --withdraw for these sessions."},
-    {"format", NULL, 0, NP_OPT_CHOICE, NP_GROUP_STATUS, BIT(STATUS) | BIT(ESTIMATE), 0,
+    {"format", NULL, 0, NP_OPT_CHOICE, NP_GROUP_STATUS,
+     RUN | BIT(STATUS) | BIT(ESTIMATE), 0,
      FIELD(format), .argument = "FORMAT", .choices = format_words,
      .help = "table is for people, tsv has one row per session, nipoppy is the subcohort file for "
              "'nipoppy process --use-subcohort'. With 'status', nipoppy lists the sessions to run "
-             "again."},
+             "again; with a run, --dry-run has table and json."},
 
     /* replay */
     {"all", NULL, 0, NP_OPT_FLAG, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_all),

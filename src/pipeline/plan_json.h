@@ -1,4 +1,4 @@
-/* --dry-run: a plan for people and programs to read. */
+/* --dry-run --format json: a plan for programs. */
 #ifndef NP_PIPELINE_PLAN_JSON_H
 #define NP_PIPELINE_PLAN_JSON_H
 

@@ -138,6 +138,20 @@ static enum np_completeness compare(const struct np_session_record *record, cons
     return NP_COMPLETE;
 }
 
+/* There is no completion record: what the status record says of the last attempt. */
+static enum np_completeness never_completed(const struct np_record_place *place, char **difference)
+{
+    NP_AUTO(np_record_done) struct np_session_record status = {0};
+
+    if (np_record_read(place->status, &status, NULL) < 0)
+        return say(difference, NP_INCOMPLETE, np_xstrdup("not processed yet"));
+    NP_AUTO(np_freep)
+    char *failure = status.failure.code ? np_failure_text(&status.failure) : np_xstrdup("");
+    return say(difference, NP_INCOMPLETE,
+               np_xasprintf("last attempt: %s%s%s", np_state_name(status.state),
+                            *failure ? ", " : "", failure));
+}
+
 enum np_completeness np_complete_check(const struct np_record_place *place, const char *output_dir,
                                        const struct np_complete_key *key, char **difference)
 {
@@ -148,9 +162,10 @@ enum np_completeness np_complete_check(const struct np_record_place *place, cons
     NP_AUTO(np_record_done) struct np_session_record status = {0};
     /* Without a readable status record, runs would count the session as complete, but `status`
      * would not show it. */
-    if (np_record_read(place->complete, &record, NULL) < 0 ||
-        np_record_read(place->status, &status, NULL) < 0)
-        return NP_INCOMPLETE;
+    if (np_record_read(place->complete, &record, NULL) < 0)
+        return never_completed(place, difference);
+    if (np_record_read(place->status, &status, NULL) < 0)
+        return say(difference, NP_INCOMPLETE, np_xstrdup("its status record is missing"));
     if (record.state != NP_STATE_SUCCESS && record.state != NP_STATE_NOTHING_TO_DO)
         return NP_INCOMPLETE;
     return compare(&record, output_dir, key, difference);

@@ -4,7 +4,7 @@ load helper
 
 setup() { BIDS=$BATS_TEST_TMPDIR/bids OUT=$BATS_TEST_TMPDIR/out; }
 
-plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run "$@" 2>/dev/null; }
+plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run --format json "$@" 2>/dev/null; }
 inputs() { plan "$@" | jq -r '.plan[].files[].path'; }
 
 # 5000 participants × 2 sessions; the images are links to one head.
@@ -78,7 +78,7 @@ PYTHON
     run -0 neuro-preprocess "$BIDS" "$OUT" participant
     for r in 01 02; do [[ -f $OUT/sub-01/anat/sub-01_run-${r}_desc-preproc_T1w.nii.gz ]]; done
     equal "$(record "$OUT" 01 '.files | length')" 2
-    equal "$(neuro-preprocess "$BIDS" "$OUT.1" participant --dry-run --run-id 02 | jq -r '.plan[].files[].path')" sub-01/anat/sub-01_run-02_T1w.nii.gz
+    equal "$(neuro-preprocess "$BIDS" "$OUT.1" participant --dry-run --format json --run-id 02 | jq -r '.plan[].files[].path')" sub-01/anat/sub-01_run-02_T1w.nii.gz
 }
 
 @test "a modality without images is 18, with what to do" {

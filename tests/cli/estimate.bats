@@ -85,7 +85,7 @@ one_head()
         # shellcheck disable=SC2086
         said=$(neuro-preprocess estimate "$BIDS" $options --omp-nthreads 1 --format json)
         # shellcheck disable=SC2086
-        plan=$(neuro-preprocess "$BIDS" "$OUT" participant $options --omp-nthreads 1 --dry-run)
+        plan=$(neuro-preprocess "$BIDS" "$OUT" participant $options --omp-nthreads 1 --dry-run --format json)
         # shellcheck disable=SC2086
         doctor=$(neuro-preprocess doctor "$BIDS" "$OUT" $options --omp-nthreads 1)
         equal "$(jq .disk_need_bytes <<<"$plan")" "$(jq .total.disk_bytes <<<"$said")"

@@ -97,9 +97,30 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     [[ ! -e $(status_path "$OUT" 03) ]]
 }
 
-@test "--dry-run prints the plan as JSON and writes nothing" {
-    make_dataset "$BIDS" 01 02/1
+@test "--dry-run prints one line a session with its reason, the warnings and the counts, and writes nothing" {
+    make_dataset "$BIDS" 01 02/1 03 04
+    run -0 preprocess --participant-label 01
+    rm "$BIDS/sub-03/anat/"*
+    truncate -s 20000 "$BIDS/sub-04/anat/sub-04_T1w.nii.gz"
+    run -65 preprocess --participant-label 04
+    cp "$BIDS/sub-01/anat/sub-01_T1w.nii.gz" "$BIDS/sub-02/ses-1/anat/T1w.nii.gz"
+    before=$(stamps)
     run -0 --separate-stderr preprocess --dry-run
+    equal "${lines[0]}" 'sub-01: already complete'
+    equal "${lines[1]}" 'sub-02/ses-1: to do T1w (not processed yet)'
+    equal "${lines[2]}" 'sub-03: no image of the selected modalities (not processed yet)'
+    contains "${lines[3]}" 'sub-04: to do T1w (last attempt: failed, bad-data at load_file'
+    contains "${lines[4]}" "warning: 'sub-02/ses-1/anat/T1w.nii.gz'"
+    contains "${lines[5]}" '4 sessions: 2 to do, 1 already complete, 1 without images'
+    equal "$(stamps)" "$before"
+    run -64 --separate-stderr preprocess --dry-run --format nipoppy
+    run -64 --separate-stderr preprocess --format json
+    contains "$stderr" 'add --dry-run'
+}
+
+@test "--dry-run --format json prints the plan as JSON and writes nothing" {
+    make_dataset "$BIDS" 01 02/1
+    run -0 --separate-stderr preprocess --dry-run --format json
     jq -e '(.plan | length == 2) and .plan[1].session == "1"' <<<"$output"
     [[ ! -e $OUT ]]
 }

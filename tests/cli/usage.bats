@@ -5,7 +5,7 @@ load helper
 setup() { BIDS=$BATS_TEST_TMPDIR/bids OUT=$BATS_TEST_TMPDIR/out; }
 
 # The sessions that a command line selects, as --dry-run tells.
-plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run "$@" 2>/dev/null | jq -c '[.plan[] | [.participant, .session]]'; }
+plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run --format json "$@" 2>/dev/null | jq -c '[.plan[] | [.participant, .session]]'; }
 
 @test "--version names version, commit, compiler, flags and codec libraries" {
     run -0 --separate-stderr neuro-preprocess --version
@@ -107,13 +107,13 @@ plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run "$@" 2>/dev/null 
 
 @test "flags may stand before the positionals" {
     make_dataset "$BIDS" 01 02
-    run -0 --separate-stderr neuro-preprocess --dry-run --nprocs 2 "$BIDS" "$OUT" participant --participant-label 02
+    run -0 --separate-stderr neuro-preprocess --dry-run --format json --nprocs 2 "$BIDS" "$OUT" participant --participant-label 02
     equal "$(jq -c '[.plan[].participant]' <<<"$output")" '["02"]'
 }
 
 @test "session is another word for participant" {
     make_dataset "$BIDS" 01
-    run -0 --separate-stderr neuro-preprocess "$BIDS" "$OUT" session --dry-run
+    run -0 --separate-stderr neuro-preprocess "$BIDS" "$OUT" session --dry-run --format json
     equal "$(jq -c '[.plan[].participant]' <<<"$output")" '["01"]'
 }
 
@@ -126,7 +126,7 @@ plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run "$@" 2>/dev/null 
 
 @test "flags of other tools are accepted with one notice line" {
     make_dataset "$BIDS" 01
-    run -0 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --dry-run --notrack --no-sub --resource-monitor --write-graph \
+    run -0 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --dry-run --format json --notrack --no-sub --resource-monitor --write-graph \
         --fs-license-file /nowhere/license.txt --output-spaces MNI152NLin2009cAsym T1w --low-mem --verbose-reports \
         --skip-bids-validation --skip_bids_validation --skip_bids_validator
     jq -e . <<<"$output" >/dev/null
