@@ -17,7 +17,7 @@ struct np_selection {
     const struct np_strings *participants;
     /* "unnamed" = images without a session entity, unless a folder ses-unnamed exists */
     const struct np_strings *sessions;
-    const struct np_strings *modalities; /* suffixes: T1w, T2w, FLAIR */
+    const struct np_strings *modalities; /* suffixes: T1w, T2w, … */
     const struct np_strings *runs;
     const struct np_strings *echoes;
     const char *filter_file;  /* --bids-filter-file, or NULL */
@@ -64,12 +64,15 @@ struct np_dataset {
  * when the filter's "session" or "subject" excludes it for every modality; other sessions without
  * images are kept.
  *
- * Images. Those in anat/ whose suffix is among the modalities (UNIT1 is not T1w), .nii or .nii.gz,
+ * Images. Those in anat/ whose suffix is among the modalities, .nii or .nii.gz,
  * and not hidden by .bidsignore. Images with part-phase, part-real or part-imag are left out. Also
  * left out, with a warning: names that are not BIDS or contradict their folders, names of
  * derivatives (desc-, space-, …), single inversions, and a .nii beside its .nii.gz. A link without
  * content is kept; reading it gives the error. A selection of runs leaves out images without a run;
  * a selection of echoes keeps images without an echo.
+ *
+ * UNIT1 (MP2RAGE) stands for a T1w: when T1w is selected too, it is used only in sessions that have
+ * no T1w. Sessions without images are summed up in the warnings, with what is there instead.
  *
  * derivatives/, sourcedata/, code/, stimuli/ and hidden folders are never read. A session that is
  * requested by label costs the listing of its own folder only.

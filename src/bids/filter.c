@@ -315,18 +315,28 @@ static bool member_matches(int field, const json_t *wanted, const char *found)
     return false;
 }
 
-static json_t *query_for(const struct np_filter *filter, const char *suffix)
+static json_t *query_named(const struct np_filter *filter, const char *key)
 {
-    const struct np_modality *modality = np_modality_find(suffix);
     const char *name;
     json_t *query;
 
     json_object_foreach(filter->queries, name, query)
     {
-        if (modality && strcasecmp(name, modality->filter_key) == 0)
+        if (strcasecmp(name, key) == 0)
             return query;
     }
     return NULL;
+}
+
+/* A substitute without a query of its own follows that of the first modality: it stands for it. */
+static json_t *query_for(const struct np_filter *filter, const char *suffix)
+{
+    const struct np_modality *modality = np_modality_find(suffix);
+    json_t *query = modality ? query_named(filter, modality->filter_key) : NULL;
+
+    if (!query && modality && modality->use == NP_USE_AS_SUBSTITUTE)
+        return query_named(filter, np_modality_find(NP_FIRST_SUFFIX)->filter_key);
+    return query;
 }
 
 /* True when `facts` match the query for this kind; only members below `n_fields` are compared. */

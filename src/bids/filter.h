@@ -10,6 +10,7 @@
  *     "*" or "Query.ANY"        the entity must be present ("Query.REQUIRED" too)
  *     "Query.OPTIONAL"          no restriction
  *     a list of these           any of them
+ * UNIT1 without a query of its own follows that of T1w, for which it stands.
  */
 #ifndef NP_BIDS_FILTER_H
 #define NP_BIDS_FILTER_H

@@ -10,8 +10,14 @@ struct np_finder {
     const char *root;
     /* labels without prefix, sorted, each once; empty = no restriction */
     struct np_strings participants, sessions, modalities, runs, echoes;
-    struct np_strings datatypes; /* folders that hold images of these modalities, each once */
-    struct np_strings runs_seen; /* of images that only the choice of runs could leave out */
+    struct np_strings datatypes;      /* folders that hold images of these modalities, each once */
+    struct np_strings runs_seen;      /* of images that only the choice of runs could leave out */
+    struct np_strings words_left_out; /* of the session at hand: kinds of images that are there */
+    bool filter_left_out;             /* an image of the session at hand did not pass a filter */
+    /* sessions without images: left so by a filter; others; what is there instead */
+    struct np_strings emptied, empty, there_instead;
+    struct np_strings substituted; /* sessions whose substitutes are used */
+    size_t n_beside;               /* substitutes that were left out beside the first modality */
     struct np_ignore ignore;
     struct np_filter *filter;    /* NULL = accepts all */
     struct np_strings *warnings; /* borrowed */

@@ -63,11 +63,19 @@ static bool same_or_absent(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* Remember a kind of image that is there and not taken. */
+static void note_left_out(struct np_finder *finder, const char *word)
+{
+    if (!np_strings_have(&finder->words_left_out, word))
+        np_strings_add(&finder->words_left_out, word);
+}
+
 /* True when the suffix is among the modalities; one with the wrong case gives a warning. */
-static bool is_of_our_kind(const struct np_finder *finder, const char *relative, const char *suffix)
+static bool is_of_our_kind(struct np_finder *finder, const char *relative, const char *suffix)
 {
     if (np_strings_have(&finder->modalities, suffix))
         return true;
+    note_left_out(finder, suffix);
     for (size_t i = 0; i < finder->modalities.n; i++)
         if (strcasecmp(finder->modalities.item[i], suffix) == 0)
             np_finder_warn(finder, "'%s': expected the suffix '%s', found '%s'; left out", relative,
@@ -140,10 +148,15 @@ static bool is_selected(struct np_finder *finder, const char *datatype,
     const char *echo = name->entity[NP_ENTITY_ECHO];
     const char *run = name->entity[NP_ENTITY_RUN];
 
-    if (part && strcmp(part, "mag") != 0)
+    if (part && strcmp(part, "mag") != 0) {
+        NP_AUTO(np_freep) char *word = np_xasprintf("part-%s_%s", part, name->suffix);
+        note_left_out(finder, word);
         return false;
-    if (!np_filter_accepts(finder->filter, name->suffix, datatype, name))
+    }
+    if (!np_filter_accepts(finder->filter, name->suffix, datatype, name)) {
+        finder->filter_left_out = true;
         return false;
+    }
     if (finder->echoes.n && echo && !has_index(&finder->echoes, echo))
         return false;
     if (!finder->runs.n)

@@ -22,6 +22,11 @@ const struct np_modality *np_modality_find(const char *suffix)
     return NULL;
 }
 
+bool np_modality_is_default(const struct np_modality *modality)
+{
+    return modality->use == NP_USE_BY_DEFAULT || modality->use == NP_USE_AS_SUBSTITUTE;
+}
+
 bool np_modality_mask_is_short(const char *suffix)
 {
     const struct np_modality *modality = np_modality_find(suffix);

@@ -23,9 +23,10 @@
  */
 /* The default: an image has this modality when neither its name nor an option gives one. */
 #define NP_FIRST_MODALITY(X) X(T1W, "T1w", "anat", "t1w", BY_DEFAULT, T1W, LAST, ANATOMICAL, SHORT)
-#define NP_OTHER_ANATOMICAL_MODALITIES(X)                                     \
-    X(T2W, "T2w", "anat", "t2w", BY_DEFAULT, T2W, LARGEST, ANATOMICAL, SPACE) \
-    X(FLAIR, "FLAIR", "anat", "flair", BY_DEFAULT, FLAIR, LARGEST, ANATOMICAL, SPACE)
+#define NP_OTHER_ANATOMICAL_MODALITIES(X)                                             \
+    X(T2W, "T2w", "anat", "t2w", BY_DEFAULT, T2W, LARGEST, ANATOMICAL, SPACE)         \
+    X(FLAIR, "FLAIR", "anat", "flair", BY_DEFAULT, FLAIR, LARGEST, ANATOMICAL, SPACE) \
+    X(UNIT1, "UNIT1", "anat", "unit1", AS_SUBSTITUTE, T1W, LAST, ANATOMICAL, SPACE)
 #define NP_OTHER_MODALITIES(X) \
     X(BOLD, "bold", "func", "bold", IN_A_LATER_VERSION, T2W, LARGEST, NONE, SPACE)
 
@@ -43,6 +44,8 @@ enum np_modality_ident {
 
 enum np_modality_use {
     NP_USE_BY_DEFAULT,
+    NP_USE_AS_SUBSTITUTE,      /* by default too, in a session without the first modality; beside it
+                                  only when the first is not selected */
     NP_USE_ON_REQUEST,         /* only when --modalities names it */
     NP_USE_IN_A_LATER_VERSION, /* known and refused */
 };
@@ -68,10 +71,13 @@ extern const struct np_modality np_modalities[NP_N_MODALITIES];
 /* The row of a suffix; NULL when there is none. */
 const struct np_modality *np_modality_find(const char *suffix);
 
+/* Is it among the modalities when --modalities names none? */
+bool np_modality_is_default(const struct np_modality *modality);
+
 /* Does the brain mask of such an image bear the short name? */
 bool np_modality_mask_is_short(const char *suffix);
 
-/* "T1w, T2w, FLAIR", "T1w T2w FLAIR" and "t1w, t2w, flair" as literals, for sentences. */
+/* "T1w, T2w, …", "T1w T2w …" and "t1w, t2w, …" as literals, for sentences. */
 #define NP_MODALITY_SUFFIX(ident, suffix, ...) suffix
 #define NP_MODALITY_COMMA_SUFFIX(ident, suffix, ...) ", " suffix
 #define NP_MODALITY_BLANK_SUFFIX(ident, suffix, ...) " " suffix

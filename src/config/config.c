@@ -16,7 +16,7 @@ void np_config_init(struct np_config *config)
         .demo_size_mm = 2,
     };
     for (size_t i = 0; i < NP_N_MODALITIES; i++)
-        if (np_modalities[i].use == NP_USE_BY_DEFAULT)
+        if (np_modality_is_default(&np_modalities[i]))
             np_strings_add(&config->modalities, np_modalities[i].suffix);
 }
 

@@ -74,6 +74,7 @@ static const struct np_choice format_words[] = {
 /* The meaning of enum np_modality_use for a value of --modalities. */
 enum {
     CHOICE_BY_DEFAULT = 0,
+    CHOICE_AS_SUBSTITUTE = 0,
     CHOICE_ON_REQUEST = 0,
     CHOICE_IN_A_LATER_VERSION = NP_CHOICE_LATER,
 };
@@ -124,7 +125,9 @@ const struct np_option np_options[] = {
              "a list."},
     {"modalities", "modality", 'm', NP_OPT_LIST, NP_GROUP_SELECTION, BIDS | FILES, NP_OPT_IN_FILE,
      FIELD(modalities), .argument = "SUFFIX", .choices = modality_words,
-     .help = "Kinds of images to process. For 'process' and 'batch': the kind of an image whose "
+     .help = "Kinds of images to process. UNIT1 (MP2RAGE) is used in sessions without T1w; where "
+             "there is a T1w, only when T1w is not among the modalities. For 'process' and "
+             "'batch': the kind of an image whose "
              "name does not say it (" NP_FIRST_SUFFIX " when not given)."},
     {"anat-only", NULL, 0, NP_OPT_ASSIGN, NP_GROUP_SELECTION, BIDS, NP_OPT_ANOTHER_WAY,
      .same_as = "modalities", .assigns = NP_ANATOMICAL_ARGUMENTS,

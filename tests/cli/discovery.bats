@@ -64,7 +64,7 @@ PYTHON
 @test "phase images, ignored files and other suffixes are left out; .nii is taken" {
     make_dataset "$BIDS" 01
     anat=$BIDS/sub-01/anat
-    for name in part-phase_T1w acq-bad_T1w UNIT1 PDw; do cp "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_$name.nii.gz"; done
+    for name in part-phase_T1w acq-bad_T1w PDw; do cp "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_$name.nii.gz"; done
     gzip -dc "$anat/sub-01_T1w.nii.gz" >"$anat/sub-01_acq-plain_T1w.nii"
     echo '**/*acq-bad*' >"$BIDS/.bidsignore"
     equal "$(inputs | LC_ALL=C sort | paste -sd ' ')" 'sub-01/anat/sub-01_T1w.nii.gz sub-01/anat/sub-01_acq-plain_T1w.nii'
@@ -81,8 +81,38 @@ PYTHON
     equal "$(neuro-preprocess "$BIDS" "$OUT.1" participant --dry-run --format json --run-id 02 | jq -r '.plan[].files[].path')" sub-01/anat/sub-01_run-02_T1w.nii.gz
 }
 
-@test "a modality without images is 18, with what to do" {
+@test "a modality without images is 18, with what is there and what to do" {
     make_dataset "$BIDS" 01
     run -18 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant -m FLAIR
     contains "$stderr" --modalities
+    contains "$output" 'no image of FLAIR in 1 of 1 session (sub-01); what is there: T1w'
+    [[ ! -e $OUT/logs/sub-01/sub-01_ses-unnamed_complete.json ]]
+}
+
+@test "one session without images among others is named, counted, has a row of its own, and is no failure" {
+    make_dataset "$BIDS" 01 02 03
+    mv "$BIDS/sub-02/anat/sub-02_T1w.nii.gz" "$BIDS/sub-02/anat/sub-02_PDw.nii.gz"
+    echo '{"t1w": {"acquisition": "x"}}' >"$BATS_TEST_TMPDIR/filter.json"
+    cp "$BIDS/sub-01/anat/sub-01_T1w.nii.gz" "$BIDS/sub-01/anat/sub-01_acq-x_T1w.nii.gz"
+    run -0 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant
+    contains "$output" 'in 1 of 3 sessions (sub-02); what is there: PDw'
+    contains "$output" '2 complete, 1 without images'
+    run -0 neuro-preprocess status "$OUT" --format tsv
+    equal "$(awk -F'\t' '$1 == "sub-02" { print $3 }' <<<"$output")" nothing-to-do
+    [[ -z $(find "$OUT/logs/sub-02" -name '*complete*') ]]
+    run -0 --separate-stderr neuro-preprocess "$BIDS" "$BATS_TEST_TMPDIR/filtered" participant --bids-filter-file "$BATS_TEST_TMPDIR/filter.json"
+    contains "$output" "filter.json' leaves no image of FLAIR, T1w, T2w, UNIT1 in 1 of 3 sessions (sub-03)"
+}
+
+@test "UNIT1 is processed where a session has no T1w, under its own name, and said" {
+    make_dataset "$BIDS" 01 02
+    cp "$BIDS/sub-01/anat/sub-01_T1w.nii.gz" "$BIDS/sub-01/anat/sub-01_UNIT1.nii.gz"
+    mv "$BIDS/sub-02/anat/sub-02_T1w.nii.gz" "$BIDS/sub-02/anat/sub-02_UNIT1.nii.gz"
+    run -0 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant
+    contains "$output" 'no T1w in 1 of 2 sessions (sub-02): its UNIT1 is used'
+    contains "$output" '1 UNIT1 beside a T1w left out; -m UNIT1 takes it'
+    for name in desc-preproc_UNIT1 desc-norm_UNIT1 space-UNIT1_desc-brain_mask; do [[ -f $OUT/sub-02/anat/sub-02_$name.nii.gz ]]; done
+    [[ -z $(find "$OUT/sub-01" -name '*UNIT1*') ]]
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant --participant-label 01 -m UNIT1
+    [[ -f $OUT/sub-01/anat/sub-01_desc-preproc_UNIT1.nii.gz && -f $OUT/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz ]]
 }

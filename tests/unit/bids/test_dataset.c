@@ -219,11 +219,16 @@ static const struct {
      "sub-01: sub-01_acq-mprage_T1w.nii.gz, sub-01_ce-gd_T1w.nii.gz, sub-01_echo-1_T1w.nii.gz, "
      "sub-01_rec-norm_T1w.nii.gz",
      0, NULL},
-    {"MP2RAGE: neither its inversions nor its UNIT1 is a T1w",
+    {"MP2RAGE: UNIT1 stands for the missing T1w; its inversions do not",
      "sub-01/anat/sub-01_inv-1_part-mag_MP2RAGE.nii.gz "
      "sub-01/anat/sub-01_inv-1_part-phase_MP2RAGE.nii.gz sub-01/anat/sub-01_UNIT1.nii.gz "
      "sub-01/anat/sub-01_T1map.nii.gz sub-01/anat/sub-01_inv-1_T1w.nii.gz",
-     "sub-01: -", 1, "sub-01_inv-1_T1w.nii.gz': expected a whole contrast"},
+     "sub-01: sub-01_UNIT1.nii.gz", 2, "sub-01_inv-1_T1w.nii.gz': expected a whole contrast"},
+    {"UNIT1 beside a T1w is left out, in its own session alone",
+     "sub-01/anat/sub-01_UNIT1.nii.gz sub-01/anat/sub-01_T1w.nii.gz "
+     "sub-02/anat/sub-02_UNIT1.nii.gz sub-02/anat/sub-02_T2w.nii.gz",
+     "sub-01: sub-01_T1w.nii.gz; sub-02: sub-02_T2w.nii.gz, sub-02_UNIT1.nii.gz", 2,
+     "no T1w in 1 of 2 sessions (sub-02): its UNIT1 is used"},
     {"phase, real and imaginary parts",
      "sub-01/anat/sub-01_part-mag_T1w.nii.gz sub-01/anat/sub-01_part-phase_T1w.nii.gz "
      "sub-01/anat/sub-01_part-real_T1w.nii.gz sub-01/anat/sub-01_part-imag_T1w.nii.gz",
@@ -241,23 +246,33 @@ static const struct {
     {"participants and sessions without images",
      "sub-01/ sub-02/func/sub-02_task-rest_bold.nii.gz sub-03/ses-1/ "
      "sub-03/ses-2/func/sub-03_ses-2_task-rest_bold.nii.gz sub-04/ses-1/anat/",
-     "sub-01: -; sub-02: -; sub-03/ses-1: -; sub-03/ses-2: -; sub-04/ses-1: -", 0, NULL},
+     "sub-01: -; sub-02: -; sub-03/ses-1: -; sub-03/ses-2: -; sub-04/ses-1: -", 1,
+     "no image of FLAIR, T1w, T2w, UNIT1 in 5 of 5 sessions (sub-01, sub-02, sub-03/ses-1, … (2 "
+     "more))"},
+    {"what is there instead of images to process, and folders of the wrong case",
+     "sub-01/anat/sub-01_PDw.nii.gz sub-01/anat/sub-01_part-phase_T1w.nii.gz sub-02/Anat/x "
+     "Sub-03/anat/sub-03_T1w.nii.gz sub-04/anat/sub-04_T1w.nii.gz",
+     "sub-01: -; sub-02: -; sub-04: sub-04_T1w.nii.gz", 2,
+     "in 2 of 3 sessions (sub-01, sub-02); what is there: PDw, part-phase_T1w, Anat/"},
+    {"a participant's folder of the wrong case",
+     "Sub-03/anat/sub-03_T1w.nii.gz sub-04/anat/sub-04_T1w.nii.gz", "sub-04: sub-04_T1w.nii.gz", 1,
+     "'Sub-03': expected 'sub-', found 'Sub-'"},
     {"files where folders are expected",
      "sub-01 sub-02/ses-1 sub-02/ses-2/anat/sub-02_ses-2_T1w.nii.gz sub-03/anat",
-     "sub-02/ses-2: sub-02_ses-2_T1w.nii.gz; sub-03: -", 2, "'sub-01': expected a folder"},
+     "sub-02/ses-2: sub-02_ses-2_T1w.nii.gz; sub-03: -", 3, "'sub-01': expected a folder"},
     {"names that contradict their folders",
      "sub-01/anat/sub-02_T1w.nii.gz sub-01/anat/sub-01_ses-1_T1w.nii.gz sub-01/anat/T1w.nii.gz "
      "sub-02/ses-1/anat/sub-02_T1w.nii.gz sub-02/ses-1/anat/sub-02_ses-2_T1w.nii.gz",
-     "sub-01: -; sub-02/ses-1: -", 5,
+     "sub-01: -; sub-02/ses-1: -", 6,
      "'sub-02/ses-1/anat/sub-02_T1w.nii.gz': expected a name that begins with 'sub-02_ses-1_'"},
     {"names that are not BIDS, and what is no image at all",
      "sub-01/anat/sub-01_T1w_brain.nii.gz sub-01/anat/t1.nii sub-01/anat/notes.txt "
      "sub-01/anat/.DS_Store sub-01/anat/sub-01_T1w.nii.gz.md5",
-     "sub-01: -", 2, "'sub-01/anat/sub-01_T1w_brain.nii.gz': expected a BIDS name"},
+     "sub-01: -", 3, "'sub-01/anat/sub-01_T1w_brain.nii.gz': expected a BIDS name"},
     {"the wrong case, other formats",
      "sub-01/anat/sub-01_T1w.NII.GZ sub-01/anat/sub-01_t1w.nii.gz sub-01/anat/sub-01_T2w.hdr "
      "sub-01/anat/sub-01_T2w.img sub-01/anat/sub-01_T1w.mgz",
-     "sub-01: -", 5, "found '.NII.GZ'"},
+     "sub-01: -", 6, "found '.NII.GZ'"},
     {"compressed and not",
      "sub-01/anat/sub-01_T1w.nii sub-01/anat/sub-01_T1w.nii.gz "
      "sub-01/anat/sub-01_T2w.nii",
@@ -327,7 +342,7 @@ TEST(links_to_folders_are_followed_and_links_to_missing_content_kept)
     ok_found_warned(root, ASK(0),
                     "sub-01: sub-01_T1w.nii.gz; sub-02/ses-1: sub-02_ses-1_T1w.nii.gz; "
                     "sub-02/ses-2: -; sub-03: sub-03_T1w.nii.gz",
-                    2, "'sub-02/ses-2/anat/sub-02_ses-1_T1w.nii.gz'");
+                    3, "'sub-02/ses-2/anat/sub-02_ses-1_T1w.nii.gz'");
 }
 
 TEST(a_folder_that_cannot_be_listed_is_a_failed_session_not_an_empty_one)
@@ -426,7 +441,7 @@ TEST(unnamed_means_no_session_entity_unless_there_is_such_a_folder)
     ok_found_warned(root, ASK(.sessions = "unnamed"),
                     "sub-01: sub-01_T1w.nii.gz; "
                     "sub-02/ses-unnamed: sub-02_ses-unnamed_T1w.nii.gz; sub-04: -",
-                    1, "'sub-03'");
+                    2, "'sub-03'");
     ok_found(root, ASK(.participants = "01", .sessions = "unnamed 1"),
              "sub-01: sub-01_T1w.nii.gz; sub-01/ses-1: sub-01_ses-1_T1w.nii.gz");
     ok_refused(root, ASK(.participants = "03", .sessions = "unnamed"), NP_ESELECT,
@@ -445,14 +460,15 @@ TEST(modalities_runs_and_echoes_select)
                     "sub-01/anat/sub-01_echo-2_T1w.nii.gz");
 
     ok_found(root, ASK(.modalities = "T2w"), "sub-01: sub-01_T2w.nii.gz");
-    ok_found(root, ASK(.modalities = "FLAIR"), "sub-01: -");
+    ok_found_warned(root, ASK(.modalities = "FLAIR"), "sub-01: -", 1,
+                    "no image of FLAIR in 1 of 1 session (sub-01); what is there: T2w, T1w");
     ok_found(root, ASK(.runs = "2"), "sub-01: sub-01_run-02_T1w.nii.gz");
     ok_found(root, ASK(.runs = "run-1 2"),
              "sub-01: sub-01_run-01_T1w.nii.gz, sub-01_run-02_T1w.nii.gz");
     ok_found(root, ASK(.modalities = "T2w T1w", .echoes = "2"),
              "sub-01: sub-01_T2w.nii.gz, sub-01_echo-2_T1w.nii.gz, sub-01_run-01_T1w.nii.gz, "
              "sub-01_run-02_T1w.nii.gz");
-    ok_found_warned(root, ASK(.runs = "7"), "sub-01: -", 1,
+    ok_found_warned(root, ASK(.runs = "7"), "sub-01: -", 2,
                     "run '7' was requested; the selected sessions have 01, 02");
 }
 
@@ -474,6 +490,13 @@ TEST(a_filter_file_restricts_images_and_sessions)
     put(root, "filter.json", "{\"t1w\": {\"acquisition\": null, \"session\": \"01\"}}");
     ok_found(root, ASK(.modalities = "T1w", .filter_file = file),
              "sub-01/ses-01: sub-01_ses-01_T1w.nii.gz; sub-02/ses-01: sub-02_ses-01_T1w.nii.gz");
+    put(root, "filter.json", "{\"t1w\": {\"acquisition\": \"x\"}}");
+    ok_found_warned(root, ASK(.modalities = "T1w", .filter_file = file),
+                    "sub-01/ses-01: sub-01_ses-01_acq-x_T1w.nii.gz; sub-01/ses-02: -; "
+                    "sub-02/ses-01: -; sub-02/ses-03: -",
+                    1,
+                    "filter.json' leaves no image of T1w in 3 of 4 sessions (sub-01/ses-02, "
+                    "sub-02/ses-01, sub-02/ses-03)");
     put(root, "filter.json", "{\"t1w\": {\"session\": \"77\"}}");
     ok_refused(root, ASK(.modalities = "T1w", .filter_file = file), NP_ESELECT, "filter.json");
     put(root, "filter.json", "{\"t1w\": [}");

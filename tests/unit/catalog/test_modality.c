@@ -15,7 +15,7 @@ TEST(every_modality_has_its_row_and_no_suffix_stands_twice)
         ok(strcasecmp(row->suffix, row->filter_key) == 0);
         ok((row->recipe == NP_RECIPE_NONE) == (row->use == NP_USE_IN_A_LATER_VERSION));
     }
-    ok(np_modality_find("UNIT1") == NULL);
+    ok(np_modality_find("MP2RAGE") == NULL);
     ok(np_modality_find("t1w") == NULL);
 }
 

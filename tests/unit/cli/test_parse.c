@@ -58,7 +58,7 @@ static char *text_of(const struct np_config *config)
                         config->work_dir ? config->work_dir : "", config->verbosity);
 }
 
-#define ALL3 "mod=T1w,T2w,FLAIR"
+#define ALL "mod=T1w,T2w,FLAIR,UNIT1"
 #define NO_CPUS "n=0 par=0 omp=0 mem=0 work= v=0"
 
 TEST(command_lines_of_people_and_drivers_give_the_expected_settings)
@@ -67,52 +67,52 @@ TEST(command_lines_of_people_and_drivers_give_the_expected_settings)
         const char *line, *expected;
     } cases[] = {
         /* BIDS App */
-        {"B O participant", "0 bids=B out=O in= sub= ses= " ALL3 " " NO_CPUS},
-        {"B O session", "0 bids=B out=O in= sub= ses= " ALL3 " " NO_CPUS},
-        {"B O group", "1 bids=B out=O in= sub= ses= " ALL3 " " NO_CPUS},
+        {"B O participant", "0 bids=B out=O in= sub= ses= " ALL " " NO_CPUS},
+        {"B O session", "0 bids=B out=O in= sub= ses= " ALL " " NO_CPUS},
+        {"B O group", "1 bids=B out=O in= sub= ses= " ALL " " NO_CPUS},
         {"--nprocs 2 B O participant",
-         "0 bids=B out=O in= sub= ses= " ALL3 " n=2 par=0 omp=0 mem=0 work= v=0"},
+         "0 bids=B out=O in= sub= ses= " ALL " n=2 par=0 omp=0 mem=0 work= v=0"},
         {"B O --nprocs 2 participant -vv",
-         "0 bids=B out=O in= sub= ses= " ALL3 " n=2 par=0 omp=0 mem=0 work= v=2"},
+         "0 bids=B out=O in= sub= ses= " ALL " n=2 par=0 omp=0 mem=0 work= v=2"},
         {"--participant-label 01 02 -- B O participant",
-         "0 bids=B out=O in= sub=01,02 ses= " ALL3 " " NO_CPUS},
-        {"./process O participant", "0 bids=./process out=O in= sub= ses= " ALL3 " " NO_CPUS},
+         "0 bids=B out=O in= sub=01,02 ses= " ALL " " NO_CPUS},
+        {"./process O participant", "0 bids=./process out=O in= sub= ses= " ALL " " NO_CPUS},
         /* Nipoppy through Boutiques: positionals, then lists */
         {"B O participant --participant-label 01 --session-label unnamed --work-dir W "
          "--n_cpus 4 --allow-empty",
-         "0 bids=B out=O in= sub=01 ses=unnamed " ALL3 " n=4 par=0 omp=0 mem=0 work=W v=0"},
+         "0 bids=B out=O in= sub=01 ses=unnamed " ALL " n=4 par=0 omp=0 mem=0 work=W v=0"},
         /* BABS: prefix, filter file, short work dir, verbosity */
         {"inputs/data/BIDS outputs participant --bids-filter-file F.json -w W --n_cpus 1 "
          "--stop-on-first-crash --skip-bids-validation -v -v --participant-label sub-01",
-         "0 bids=inputs/data/BIDS out=outputs in= sub=01 ses= " ALL3
+         "0 bids=inputs/data/BIDS out=outputs in= sub=01 ses= " ALL
          " n=1 par=0 omp=0 mem=0 work=W v=2"},
         /* CBRAIN: underscores, "=" */
         {"B O participant --participant_label=sub-01 --participant_label=02 --session_label=ses-a "
          "--mem_mb=8000 --n_procs=3 --omp-nthreads=2",
-         "0 bids=B out=O in= sub=01,02 ses=a " ALL3 " n=3 par=0 omp=2 mem=8000 work= v=0"},
+         "0 bids=B out=O in= sub=01,02 ses=a " ALL " n=3 par=0 omp=2 mem=8000 work= v=0"},
         {"B O participant --participant-labels 01 --participant_labels 02 03 --session-id x",
-         "0 bids=B out=O in= sub=01,02,03 ses=x " ALL3 " " NO_CPUS},
+         "0 bids=B out=O in= sub=01,02,03 ses=x " ALL " " NO_CPUS},
         {"B O participant -m t1w FLAIR --nthreads 8 --parallel 2 --mem-gb 1.5 --verbose --quiet",
          "0 bids=B out=O in= sub= ses= mod=T1w,FLAIR n=8 par=2 omp=0 mem=1536 work= v=-1"},
         {"B O participant -m T2w --anat-only --mem 8G",
-         "0 bids=B out=O in= sub= ses= " ALL3 " n=0 par=0 omp=0 mem=8192 work= v=0"},
+         "0 bids=B out=O in= sub= ses= " ALL " n=0 par=0 omp=0 mem=8192 work= v=0"},
         {"B O participant -vvvv",
-         "0 bids=B out=O in= sub= ses= " ALL3 " n=0 par=0 omp=0 mem=0 work= v=3"},
+         "0 bids=B out=O in= sub= ses= " ALL " n=0 par=0 omp=0 mem=0 work= v=3"},
         /* files and folders */
         {"process a.nii b.nii.gz -o O",
-         "2 bids= out=O in=a.nii,b.nii.gz sub= ses= " ALL3 " " NO_CPUS},
+         "2 bids= out=O in=a.nii,b.nii.gz sub= ses= " ALL " " NO_CPUS},
         {"process -o O -m T2w -- -odd.nii", "2 bids= out=O in=-odd.nii sub= ses= mod=T2w " NO_CPUS},
         {"batch D -o O --parallel 2",
-         "3 bids= out=O in=D sub= ses= " ALL3 " n=0 par=2 omp=0 mem=0 work= v=0"},
-        {"--input a.nii --output O", "2 bids= out=O in=a.nii sub= ses= " ALL3 " " NO_CPUS},
+         "3 bids= out=O in=D sub= ses= " ALL " n=0 par=2 omp=0 mem=0 work= v=0"},
+        {"--input a.nii --output O", "2 bids= out=O in=a.nii sub= ses= " ALL " " NO_CPUS},
         {"--input-dir D --output-dir O --parallel 2",
-         "3 bids= out=O in=D sub= ses= " ALL3 " n=0 par=2 omp=0 mem=0 work= v=0"},
+         "3 bids= out=O in=D sub= ses= " ALL " n=0 par=2 omp=0 mem=0 work= v=0"},
         /* the others */
-        {"status O --failed --format nipoppy", "4 bids= out=O in= sub= ses= " ALL3 " " NO_CPUS},
-        {"doctor", "6 bids= out= in= sub= ses= " ALL3 " " NO_CPUS},
-        {"doctor B O", "6 bids=B out=O in= sub= ses= " ALL3 " " NO_CPUS},
-        {"estimate B --participant-label 01", "7 bids=B out= in= sub=01 ses= " ALL3 " " NO_CPUS},
-        {"demo-data D --participants 3", "8 bids= out= in=D sub= ses= " ALL3 " " NO_CPUS},
+        {"status O --failed --format nipoppy", "4 bids= out=O in= sub= ses= " ALL " " NO_CPUS},
+        {"doctor", "6 bids= out= in= sub= ses= " ALL " " NO_CPUS},
+        {"doctor B O", "6 bids=B out=O in= sub= ses= " ALL " " NO_CPUS},
+        {"estimate B --participant-label 01", "7 bids=B out= in= sub=01 ses= " ALL " " NO_CPUS},
+        {"demo-data D --participants 3", "8 bids= out= in=D sub= ses= " ALL " " NO_CPUS},
     };
 
     for (size_t i = 0; i < NP_COUNT(cases); i++) {
@@ -351,7 +351,7 @@ TEST(flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults)
     unsetenv("NEURO_PREPROCESS_SESSION_LABEL");
     NP_AUTO(np_freep) char *text = text_of(&p.config);
     ok_str(p.err.text, "");
-    ok_str(text, "0 bids=B out=O in= sub=c1,c2 ses=e1,e2 " ALL3 " n=3 par=2 omp=0 mem=0 work= v=1");
+    ok_str(text, "0 bids=B out=O in= sub=c1,c2 ses=e1,e2 " ALL " n=3 par=2 omp=0 mem=0 work= v=1");
     ok_int(p.config.normalize, NP_NORMALIZE_NONE);
     ok_int(p.config.bias_correction, NP_BIAS_N4);
     done(&p);

@@ -52,7 +52,7 @@ TEST(null_is_the_default_and_a_list_replaces)
     ok_int((int64_t)config.modalities.n, 1);
     ok_int(read_text(&config, "{\"nprocs\": null, \"anat-only\": true, \"quiet\": true}", NULL), 0);
     ok_int(config.nprocs, 0);
-    ok_int((int64_t)config.modalities.n, 3);
+    ok_int((int64_t)config.modalities.n, 4);
     ok_int(config.verbosity, -1);
     np_config_done(&config);
 }
