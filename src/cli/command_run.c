@@ -14,7 +14,7 @@ enum { MOST_LABELS = 6 };
 
 int np_command_fail(const struct np_error *err)
 {
-    return np_command_fail_with(err, np_outcome_info(np_error_outcome(err->code))->remedy);
+    return np_command_fail_with(err, np_error_remedy(err->code));
 }
 
 int np_command_fail_with(const struct np_error *err, const char *remedy)
@@ -23,7 +23,10 @@ int np_command_fail_with(const struct np_error *err, const char *remedy)
     NP_AUTO(np_freep) char *text = np_utf8_clean(err->text);
 
     fflush(stdout);
-    fprintf(stderr, "neuro-preprocess: %s: %s. What to do: %s\n", outcome->name, text, remedy);
+    size_t length = strlen(text);
+    const char *stop = length && strchr(".?!", text[length - 1]) ? "" : ".";
+    fprintf(stderr, "neuro-preprocess: %s: %s%s What to do: %s\n", outcome->name, text, stop,
+            remedy);
     return outcome->exit_status;
 }
 
@@ -46,6 +49,27 @@ static void log_withdrawn(const struct np_run *run)
                        "withdrawn and left out: %s; back with: neuro-preprocess status '%s' "
                        "--restore SESSION",
                        list, run->config->output_dir);
+}
+
+/* "'/data/bids' (Name)" or "3 files"; the caller frees. */
+static char *describe_input(const struct np_plan *plan)
+{
+    const struct np_dataset *dataset = plan->dataset;
+
+    if (!dataset)
+        return np_xasprintf("%zu file%s", plan->n_jobs, np_plural((int64_t)plan->n_jobs));
+    return dataset->name ? np_xasprintf("'%s' (%s)", dataset->root, dataset->name)
+                         : np_xasprintf("'%s'", dataset->root);
+}
+
+/* What is done with what. */
+static void say_task(const struct np_run *run)
+{
+    NP_AUTO(np_freep) char *input = describe_input(run->plan);
+    NP_AUTO(np_freep) char *options = np_config_results_text(run->config);
+
+    np_console_say(run->console, 0, "neuro-preprocess " NP_VERSION ": %s into '%s'; %s", input,
+                   run->config->output_dir, options);
 }
 
 static void log_plan(const struct np_run *run)
@@ -84,6 +108,7 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     np_run_id(run.id);
     if (np_run_prepare(&run, &err) < 0)
         return np_command_fail(&err);
+    say_task(&run);
     np_observation_open(&observation, config, &run);
     log_plan(&run);
     np_run_execute(&run);

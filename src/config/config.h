@@ -154,4 +154,8 @@ char *np_url_redact(const char *text);
  */
 char *np_config_results_json(const struct np_config *config);
 
+/* The same for people: "bias-correction n4, level full, …" without options that are off; the caller
+ * frees. */
+char *np_config_results_text(const struct np_config *config);
+
 #endif

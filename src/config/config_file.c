@@ -330,6 +330,27 @@ char *np_config_results_json(const struct np_config *config)
     return dump(root, JSON_COMPACT | JSON_SORT_KEYS, "");
 }
 
+char *np_config_results_text(const struct np_config *config)
+{
+    NP_AUTO(np_json_freep) json_t *root = json_object();
+    struct np_str text = {0};
+    const char *key;
+    json_t *value;
+
+    add_settings(root, config, NP_OPT_CHANGES_RESULTS);
+    json_object_foreach(root, key, value)
+    {
+        const char *separator = text.length ? ", " : "";
+        if (json_is_string(value))
+            np_str_addf(&text, "%s%s %s", separator, key, json_string_value(value));
+        else if (json_is_true(value))
+            np_str_addf(&text, "%s%s", separator, key);
+        else if (json_is_number(value))
+            np_str_addf(&text, "%s%s %g", separator, key, json_number_value(value));
+    }
+    return np_str_take(&text);
+}
+
 static json_t *choice_words(const struct np_option *option)
 {
     json_t *words = json_array();

@@ -291,8 +291,7 @@ const struct np_option np_options[] = {
              "until --restore. Nothing is removed."},
     {"restore", NULL, 0, NP_OPT_LIST, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(restore),
      .argument = "SESSION", .help = "Undo --withdraw for these sessions."},
-    {"format", NULL, 0, NP_OPT_CHOICE, NP_GROUP_STATUS,
-     RUN | BIT(STATUS) | BIT(ESTIMATE), 0,
+    {"format", NULL, 0, NP_OPT_CHOICE, NP_GROUP_STATUS, RUN | BIT(STATUS) | BIT(ESTIMATE), 0,
      FIELD(format), .argument = "FORMAT", .choices = format_words,
      .help = "table is for people, tsv has one row per session, nipoppy is the subcohort file for "
              "'nipoppy process --use-subcohort'. With 'status', nipoppy lists the sessions to run "

@@ -80,7 +80,9 @@ static void say_outcome(struct np_active *active)
 
     if (record->failure.code) {
         NP_AUTO(np_freep) char *failure = np_failure_text(&record->failure);
-        np_str_addf(&text, "%s: %s", np_state_name(record->state), failure);
+        if (record->state == NP_STATE_FAILED) /* "interrupted: …" begins with its state */
+            np_str_addf(&text, "%s: ", np_state_name(record->state));
+        np_str_add(&text, failure);
     } else {
         np_str_addf(&text, "%s after %.1f s, %.0f MiB", np_state_name(record->state),
                     record->wall_s, (double)record->peak_rss_bytes / (1 << 20));

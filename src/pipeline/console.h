@@ -1,6 +1,7 @@
 /*
- * The messages of a run for people: one plain line per event with its time (a progress bar on a
- * terminal), always valid UTF-8. Progress goes to stdout; failures, and the last line of a failed
+ * The messages of a run for people: one plain line per event with its time, always valid UTF-8. In a
+ * file or a pipe the time is UTC with milliseconds; on a terminal it is local, and a progress bar
+ * stands below the lines. Progress goes to stdout; failures, and the last line of a failed
  * run, go to stderr. A stalled reader does not stop the work: after two seconds without room lines
  * are dropped, and when there is room again a line gives their number.
  */
@@ -17,6 +18,7 @@ struct np_console {
     FILE *out, *err;
     int verbosity; /* -1 quiet, 0 normal, 1 … 3 more */
     bool bar;      /* `out` is a terminal */
+    bool bar_over; /* no bar any more */
     bool bar_shown;
     bool stalled;     /* the reader has stalled: do not wait again */
     size_t n_dropped; /* lines dropped since then */
@@ -34,6 +36,10 @@ void np_console_fail(struct np_console *console, const char *format, ...) NP_PRI
 
 /* Draw or update the bar, on a terminal. */
 void np_console_progress(struct np_console *console);
+
+/* The bar for a terminal of so many columns, with `left_s` seconds left (below 0 = not known): it
+ * is narrower than the terminal, whatever it says. The caller frees. */
+char *np_console_bar(const struct np_console *console, int columns, double left_s);
 
 /* Remove the bar for good. */
 void np_console_end(struct np_console *console);

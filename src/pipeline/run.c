@@ -131,6 +131,19 @@ static char *describe_results(const struct np_results *results)
     return np_str_take(&line);
 }
 
+/* Where the images are, and what to look at. */
+static void print_where(const struct np_run *run)
+{
+    const char *output_dir = run->config->output_dir;
+
+    if (run->results.n_success + run->results.n_skipped == 0)
+        return;
+    np_console_say(
+        run->console, 0,
+        "images: '%s'%s; look at the masks; the state of all: neuro-preprocess status '%s'",
+        output_dir, run->plan->dataset ? "/sub-*/…/anat" : "", output_dir);
+}
+
 static void print_summary(const struct np_run *run)
 {
     const struct np_results *results = &run->results;
@@ -138,6 +151,7 @@ static void print_summary(const struct np_run *run)
     NP_AUTO(np_freep) char *counts = describe_results(results);
 
     np_console_say(run->console, 0, "%s; %.1f s", counts, elapsed_s);
+    print_where(run);
     print_elsewhere(run);
     if (results->reasons.n)
         print_failures(run);
@@ -161,6 +175,22 @@ static struct np_span *open_run_span(struct np_run *run)
     return span;
 }
 
+/* "2 sessions failed, 1 interrupted"; the caller frees. */
+static char *describe_bad(const struct np_results *results)
+{
+    struct np_str text = {0};
+
+    if (results->n_failed)
+        np_str_addf(&text, "%zu session%s failed", results->n_failed,
+                    np_plural((int64_t)results->n_failed));
+    if (results->n_interrupted)
+        np_str_addf(&text, "%s%zu%s interrupted", text.length ? ", " : "", results->n_interrupted,
+                    text.length                   ? ""
+                    : results->n_interrupted == 1 ? " session"
+                                                  : " sessions");
+    return np_str_take(&text);
+}
+
 static void close_run_span(struct np_run *run, struct np_span **span)
 {
     const struct np_results *results = &run->results;
@@ -168,9 +198,8 @@ static void close_run_span(struct np_run *run, struct np_span **span)
     np_attrs_int(&(*span)->attrs, NP_KEY_PROCESS_EXIT_CODE, run->exit_status);
     if (results->reasons.n) {
         struct np_error why = {0};
-        np_error_set(&why, np_results_headline(results)->first.code,
-                     "%zu session%s failed, %zu interrupted", results->n_failed,
-                     np_plural((int64_t)results->n_failed), results->n_interrupted);
+        NP_AUTO(np_freep) char *counts = describe_bad(results);
+        np_error_set(&why, np_results_headline(results)->first.code, "%s", counts);
         np_span_fail(*span, &why);
     } else {
         (*span)->status = NP_STATUS_OK;
@@ -231,8 +260,8 @@ void np_run_execute(struct np_run *run)
     close_run_span(run, &span);
     np_trace_collect(run->trace);
     np_trace_remove_observer(run->trace, &e);
-    print_summary(run);
     np_console_end(run->console);
+    print_summary(run);
     np_supervisor_done(&e.supervisor);
     free(e.worker);
 }

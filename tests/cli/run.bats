@@ -366,7 +366,24 @@ workers() { pgrep -P "$1"; }
     run -75 --separate-stderr preprocess
     contains "$output" '1 complete, 1 in the hands of another run'
     lacks "$output" failed
-    contains "$stderr" "held by process $pid"
+    contains "$stderr" "another run is working on it: process $pid"
     kill -TERM $pid
     wait $pid || true
+}
+
+@test "the bar fits a terminal of any width, stands in one line and is gone at the end; times are local" {
+    make_dataset "$BIDS" 01 02
+    for columns in 80 12; do
+        run -0 env TZ=Asia/Kolkata "$PYTHON" "$TOP/tests/cli/terminal.py" $columns neuro-preprocess "$BIDS" "$OUT" participant --rerun all
+        lacks "$output" ' done,' "$columns columns"
+        lacks "$output" '[#'
+        equal "$(grep -c 'success after' <<<"$output")" 2
+    done
+    contains "${lines[0]}" "into '$OUT'"
+    [[ ${lines[0]} =~ ^[0-9]{2}:[0-9]{2}:[0-9]{2}\  ]] || fail "no local time: ${lines[0]}"
+    local_hour=$(TZ=Asia/Kolkata date +%H)
+    [[ ${lines[0]%%:*} == "$local_hour" || ${lines[0]%%:*} == $(TZ=Asia/Kolkata date -d '1 minute ago' +%H) ]]
+    run -0 preprocess
+    [[ ${lines[0]} =~ ^[0-9-]{10}T[0-9:.]{12}Z\  ]] || fail "no UTC time: ${lines[0]}"
+    contains "${lines[-1]}" "images: '$OUT'/sub-"
 }
