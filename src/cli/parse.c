@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "config/config_file.h"
 #include "config/options.h"
 
@@ -273,6 +274,25 @@ static const char *near_verb(const char *word)
     return NULL;
 }
 
+static bool is_image_name(const char *word)
+{
+    return np_ends_with(word, ".nii") || np_ends_with(word, ".nii.gz");
+}
+
+/* The call that a newcomer meant by this word; the caller frees, NULL when it is not known. */
+static char *meant_call(const char *word)
+{
+    if (strcmp(word, "help") == 0 || strcmp(word, "version") == 0)
+        return np_xasprintf("neuro-preprocess --%s", word);
+    if (strcmp(word, "explain") == 0)
+        return np_xstrdup("neuro-preprocess --explain 65");
+    if (is_image_name(word)) {
+        NP_AUTO(np_freep) char *file = shown(word);
+        return np_xasprintf("neuro-preprocess process '%s' -o DIR", file);
+    }
+    return NULL;
+}
+
 /* Too few words: if a list before them may have taken some, the message tells so. */
 static int places_missing(const struct line *line, const char *form)
 {
@@ -280,14 +300,15 @@ static int places_missing(const struct line *line, const char *form)
     const char *verb = line->places.n ? near_verb(line->places.item[0]) : NULL;
     NP_AUTO(np_freep) char *found = np_strings_join(&line->places, "' '", 4);
     NP_AUTO(np_freep) char *text = shown(found);
+    NP_AUTO(np_freep) char *call = line->places.n ? meant_call(line->places.item[0]) : NULL;
 
-    if (verb)
+    if (call)
+        np_str_addf(&hint, "; did you mean: %s", call);
+    else if (verb)
         np_str_addf(&hint, "; did you mean '%s'?", verb);
     else if (line->n_last_list > 1)
         np_str_addf(&hint, "; put them before %.*s, or '--' before them",
                     (int)strcspn(line->last_list, "="), line->last_list);
-    else
-        np_str_add(&hint, "; see --help");
     int code = np_error_set(line->err, NP_EUSAGE, "expected 'neuro-preprocess %s', found %s%s%s%s",
                             form, line->places.n ? "only '" : "no words", text,
                             line->places.n ? "'" : "", np_str_text(&hint));
@@ -417,6 +438,31 @@ static int check_options(const struct line *line, const struct np_command_info *
     return 0;
 }
 
+/* Results go into a folder; who names an image there would get a folder of that name. */
+static int check_results_folder(const struct line *line, const struct np_command_info *info,
+                                const struct np_config *config)
+{
+    size_t n = config->inputs.n;
+
+    if (config->output_dir && is_image_name(config->output_dir) &&
+        !np_path_is_directory(config->output_dir))
+        return np_error_set(line->err, NP_EUSAGE,
+                            "-o '%s': expected a folder for the results, found the name of an "
+                            "image; neuro-preprocess %s '%s' -o DIR",
+                            config->output_dir, info->verb, n ? config->inputs.item[0] : "FILE");
+    if (config->output_dir)
+        return 0;
+    if (info->command == NP_COMMAND_PROCESS && n == 2 && !np_path_exists(config->inputs.item[1]))
+        return np_error_set(line->err, NP_EUSAGE,
+                            "process: expected -o DIR, the folder for the results, found '%s', "
+                            "which does not exist; neuro-preprocess process '%s' -o DIR",
+                            config->inputs.item[1], config->inputs.item[0]);
+    return np_error_set(line->err, NP_EUSAGE,
+                        "%s: expected -o DIR, the folder for the results; 'neuro-preprocess "
+                        "%s'",
+                        info->verb, info->form);
+}
+
 static int check_command(const struct line *line, const struct np_command_info *info,
                          const struct np_config *config)
 {
@@ -424,11 +470,8 @@ static int check_command(const struct line *line, const struct np_command_info *
     bool writes_beside = takes_images || info->command == NP_COMMAND_IDPS;
 
     NP_TRY(check_options(line, info));
-    if (writes_beside && !config->output_dir)
-        return np_error_set(line->err, NP_EUSAGE,
-                            "%s: expected -o DIR, the folder for the results; 'neuro-preprocess "
-                            "%s'",
-                            info->verb, info->form);
+    if (writes_beside)
+        NP_TRY(check_results_folder(line, info, config));
     if (takes_images && assigned(line, "modalities") && config->modalities.n > 1)
         return np_error_set(line->err, NP_EUSAGE,
                             "--modalities: %s expects one, found %zu; it is what images are whose "

@@ -386,8 +386,9 @@ struct np_need np_estimate_run(const struct np_config *config)
 {
     enum { DESCRIPTIONS = 5, PLANS = 1, FOLDERS = 3 };
     struct np_need need = {0};
+    int n = (config->bids_dir ? DESCRIPTIONS : 0) + PLANS + FOLDERS;
 
-    for (int i = 0; i < DESCRIPTIONS + PLANS + FOLDERS; i++)
+    for (int i = 0; i < n; i++)
         add_file(&need, BLOCK);
     if (!config->no_telemetry) {
         add_file(&need, BLOCK);

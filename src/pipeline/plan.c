@@ -10,8 +10,7 @@
 #include "catalog/modality.h"
 #include "image/nifti.h"
 #include "pipeline/asked.h"
-
-enum { DEEPEST = 64 };
+#include "pipeline/batch.h"
 
 /* Each session needs two descriptors, a pipe and a log; these are for everything else. */
 enum { OTHER_DESCRIPTORS = 48 };
@@ -140,48 +139,6 @@ static const char *plain_modality(const struct np_config *config, const char *pa
     return config->modalities.n == 1 ? config->modalities.item[0] : NP_FIRST_SUFFIX;
 }
 
-static bool is_image_name(const char *name)
-{
-    return np_ends_with(name, ".nii") || np_ends_with(name, ".nii.gz") ||
-           np_ends_with(name, ".hdr") || np_ends_with(name, ".hdr.gz");
-}
-
-static void collect_batch(struct np_plan *plan, const char *output_dir, const char *root,
-                          const char *relative, int depth)
-{
-    NP_AUTO(np_freep) char *directory = np_path_join(root, relative);
-    NP_AUTO(np_strings_done) struct np_strings names = {0};
-
-    struct np_error why = {0};
-
-    if (np_path_is_below(directory, output_dir))
-        return;
-    if (depth > DEEPEST) {
-        np_strings_give(&plan->warnings, np_xasprintf("'%s': more than %d folders deep, left out",
-                                                      directory, (int)DEEPEST));
-        return;
-    }
-    if (np_directory_list(directory, &names, &why) < 0) {
-        np_strings_give(&plan->warnings, np_xasprintf("%s; left out", why.text));
-        return;
-    }
-    for (size_t i = 0; i < names.n; i++) {
-        if (names.item[i][0] == '.')
-            continue;
-        NP_AUTO(np_freep) char *below = np_path_join(relative, names.item[i]);
-        NP_AUTO(np_freep) char *path = np_path_join(root, below);
-        if (np_path_is_real_directory(path)) {
-            collect_batch(plan, output_dir, root, below, depth + 1);
-        } else if (np_path_is_directory(path)) {
-            np_strings_give(&plan->warnings,
-                            np_xasprintf("'%s': a link to a folder, not followed", path));
-        } else if (is_image_name(names.item[i])) {
-            np_strings_add(&plan->paths, path);
-            np_strings_add(&plan->names, below);
-        }
-    }
-}
-
 /* The outputs that a file of `process` or `batch` may write. */
 struct target {
     char *output;
@@ -266,29 +223,10 @@ static int check_targets(const struct np_plan *plan, const char *output_dir, str
     return 0;
 }
 
-static int find_batch(const struct np_config *config, struct np_plan *plan, struct np_error *err)
-{
-    const char *root = config->inputs.n ? config->inputs.item[0] : "";
-
-    if (!np_path_is_directory(root))
-        return np_error_set(err, NP_ENOINPUT, "'%s': expected a folder, found none", root);
-    if (np_path_is_below(root, config->output_dir))
-        return np_error_set(
-            err, NP_ECREATE,
-            "'%s': expected an OUTPUT_DIR that does not hold the inputs, found '%s' in "
-            "it; choose another",
-            config->output_dir, root);
-    collect_batch(plan, config->output_dir, root, "", 0);
-    if (plan->paths.n > 0)
-        return 0;
-    return np_error_set(err, NP_ESELECT,
-                        "'%s': expected NIfTI files (.nii, .nii.gz, .hdr) below, found none", root);
-}
-
 static int plan_files(const struct np_config *config, struct np_plan *plan, struct np_error *err)
 {
     if (config->command == NP_COMMAND_BATCH) {
-        NP_TRY(find_batch(config, plan, err));
+        NP_TRY(np_batch_find(config, plan, err));
     } else {
         for (size_t i = 0; i < config->inputs.n; i++) {
             np_strings_add(&plan->paths, config->inputs.item[i]);

@@ -114,7 +114,7 @@ static json_t *links_json(const struct np_description *what)
         NP_AUTO(np_freep) char *name = np_xstrndup(item, n);
         np_json_text(json, name, item[n] ? item + n + 1 : "");
     }
-    if (json_object_size(json) == 0 && what->source) {
+    if (json_object_size(json) == 0) {
         NP_AUTO(np_freep) char *path = np_path_relative(what->source->root, what->output_dir);
         NP_AUTO(np_freep) char *uri = path_uri(path);
         np_json_text(json, "raw", uri);
@@ -134,7 +134,7 @@ static json_t *sources_json(const struct np_description *what)
         json_object_set(entry, "URL", value);
         break;
     }
-    if (what->source && what->source->doi)
+    if (what->source->doi)
         np_json_text(entry, "DOI", what->source->doi);
     if (json_object_size(entry) > 0)
         json_array_append(array, entry);
@@ -200,7 +200,7 @@ static int read_old(const char *path, json_t **old, struct np_error *err)
 static char *description_text(const struct np_description *what, const json_t *old)
 {
     json_t *json = json_object();
-    const char *source = what->source && what->source->name ? what->source->name : NULL;
+    const char *source = what->source->name;
     NP_AUTO(np_freep)
     char *name = source ? np_xasprintf("%s: preprocessed anatomical images", source)
                         : np_xstrdup("Preprocessed anatomical images");

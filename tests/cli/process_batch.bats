@@ -156,3 +156,43 @@ END
     contains "$output" 'is not the image that was recorded'
     equal "$(fingerprint "$OUT")" "$before"
 }
+
+@test "process and batch write no dataset files; status and idps read what they wrote" {
+    cp "$(head_image)" "$BATS_TEST_TMPDIR/scan.nii.gz"
+    run -0 neuro-preprocess process "$BATS_TEST_TMPDIR/scan.nii.gz" -o "$OUT"
+    equal "$(cd "$OUT" && ls -A | LC_ALL=C sort | paste -sd ' ')" \
+        'logs scan_desc-brain_mask.json scan_desc-brain_mask.nii.gz scan_desc-norm.json scan_desc-norm.nii.gz scan_desc-preproc.json scan_desc-preproc.nii.gz'
+    run -0 neuro-preprocess status "$OUT" --format tsv
+    contains "${lines[1]}" success
+    run -0 neuro-preprocess idps "$OUT" -o "$BATS_TEST_TMPDIR/idps"
+    contains "$(cat "$BATS_TEST_TMPDIR"/idps/*.tsv)" scan
+}
+
+@test "batch leaves out by name what is no head, with one notice; process takes it" {
+    mkdir "$BATS_TEST_TMPDIR/scans"
+    for name in a a_bold b_mask sub-01_desc-preproc_T1w c_dwi; do cp "$(head_image)" "$BATS_TEST_TMPDIR/scans/$name.nii.gz"; done
+    run -0 --separate-stderr neuro-preprocess batch "$BATS_TEST_TMPDIR/scans" -o "$OUT"
+    equal "$(cd "$OUT" && ls -- *desc-preproc*.nii.gz)" a_desc-preproc.nii.gz
+    contains "$output" 'left out by name, because they are no head: 4 files (a_bold.nii.gz, b_mask.nii.gz, c_dwi.nii.gz, … (1 more))'
+    rm "$BATS_TEST_TMPDIR/scans/a.nii.gz"
+    run -18 --separate-stderr neuro-preprocess batch "$BATS_TEST_TMPDIR/scans" -o "$OUT"
+    contains "$stderr" 'names say that they are no heads'
+}
+
+@test "the calls of newcomers get the call that does it" {
+    cd "$BATS_TEST_TMPDIR"
+    cp "$(head_image)" in.nii.gz
+    expect() { # WORDS EXPECTED
+        # shellcheck disable=SC2086 # words
+        run -64 --separate-stderr neuro-preprocess $1
+        contains "$stderr" "$2" "$1"
+    }
+    expect 'process in.nii.gz out.nii.gz' "process 'in.nii.gz' -o DIR"
+    expect 'process in.nii.gz -o x.nii.gz' "process 'in.nii.gz' -o DIR"
+    expect 'scan.nii.gz' "neuro-preprocess process 'scan.nii.gz' -o DIR"
+    expect help 'neuro-preprocess --help'
+    expect version 'neuro-preprocess --version'
+    expect 'explain 65' 'neuro-preprocess --explain 65'
+    expect 'stauts x' "did you mean 'status'? What to do"
+    [[ ! -e x.nii.gz && ! -e out.nii.gz ]]
+}

@@ -144,7 +144,7 @@ TEST(errors_of_a_command_line_name_the_error_and_the_correct_form)
         int code;
         const char *says, *says_too;
     } cases[] = {
-        {"", NP_EUSAGE, "BIDS_DIR OUTPUT_DIR {participant|session|group}", "see --help"},
+        {"", NP_EUSAGE, "BIDS_DIR OUTPUT_DIR {participant|session|group}", "found no words"},
         {"B O", NP_EUSAGE, "BIDS_DIR OUTPUT_DIR", "only 'B' 'O'"},
         {"B O subject", NP_ELEVEL, "participant, session or group", "'subject'"},
         {"B O particpant", NP_ELEVEL, "did you mean 'participant'", "'particpant'"},

@@ -155,7 +155,7 @@ TEST(help_shows_the_defaults_it_is_given)
     NP_AUTO(np_freep) char *help = help_text(NP_COMMAND_HELP, &defaults);
     ok_contains(help, "[default: percentile]");
     ok_contains(help, "[default: 77]");
-    ok_contains(help, "[default: T1w T2w FLAIR]");
+    ok_contains(help, "[default: T1w T2w FLAIR UNIT1]");
     np_config_done(&defaults);
 }
 

@@ -42,7 +42,9 @@ static ino_t file_number(const char *folder, const char *name)
 
 static int write_as(const char *folder, const char *version, struct np_error *err)
 {
-    const struct np_description what = {.output_dir = folder, .version = version};
+    const struct np_dataset source = {.root = (char[]){"/data/raw"}};
+    const struct np_description what = {
+        .output_dir = folder, .source = &source, .version = version};
 
     return np_description_write(&what, err);
 }
