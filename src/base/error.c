@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/path.h"
 #include "base/str.h"
 
 static const struct np_outcome_info outcomes[NP_N_OUTCOMES] = {
@@ -84,7 +85,8 @@ static void add_reason(struct np_error *err, int errnum)
                  ": %s: this process may write files of %llu bytes (ulimit -f): raise it", words,
                  (unsigned long long)limit.rlim_cur);
     else
-        snprintf(end, room, ": %s", words);
+        snprintf(end, room, ": %s%s", words,
+                 errnum == ENOENT && err->code == NP_ENOINPUT ? np_path_missing_hint() : "");
     np_utf8_cut(err->text, sizeof(err->text) - 1);
 }
 

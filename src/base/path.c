@@ -92,6 +92,19 @@ char *np_path_resolve(const char *path)
     }
 }
 
+const char *np_path_missing_hint(void)
+{
+    static const char *const variables[] = {"APPTAINER_NAME", "SINGULARITY_NAME"};
+    static const char *const signs[] = {"/.dockerenv", "/run/.containerenv"};
+    bool is_inside = false;
+
+    for (size_t i = 0; i < NP_COUNT(variables); i++)
+        is_inside = is_inside || getenv(variables[i]);
+    for (size_t i = 0; i < NP_COUNT(signs); i++)
+        is_inside = is_inside || np_path_exists(signs[i]);
+    return is_inside ? "; is it bound into the container (apptainer -B, docker -v)?" : "";
+}
+
 bool np_path_is_below(const char *path, const char *directory)
 {
     NP_AUTO(np_freep) char *inner = np_path_resolve(path);

@@ -28,6 +28,10 @@ char *np_path_directory(const char *path);
  */
 char *np_path_resolve(const char *path);
 
+/* What to ask about a path that does not exist: in a container, whether it is bound; else "". To be
+ * put after a sentence. */
+const char *np_path_missing_hint(void);
+
 /* True when `path` is `directory` or lies below it; both resolved. */
 bool np_path_is_below(const char *path, const char *directory);
 

@@ -63,7 +63,7 @@ static void bash_options(FILE *out, unsigned commands)
 {
     fprintf(out, "options='");
     for (size_t i = 0; i < np_n_options; i++)
-        if (np_options[i].commands & commands && !(np_options[i].traits & NP_OPT_REFUSED))
+        if (np_options[i].commands & commands && !np_options[i].later)
             fprintf(out, "--%s ", np_options[i].name);
     fprintf(out, "'\n");
 }
@@ -174,7 +174,7 @@ static void print_zsh(FILE *out)
     fprintf(out, "    )\n    _arguments -s \\\n");
     for (size_t i = 0; i < np_n_options; i++) {
         const struct np_option *option = &np_options[i];
-        if (option->traits & NP_OPT_REFUSED)
+        if (option->later)
             continue;
         zsh_spec(out, option, "--", option->name, strlen(option->name));
         if (option->letter)
@@ -225,7 +225,7 @@ static void print_fish(FILE *out)
     fprintf(out, "complete -c neuro-preprocess -n 'test (count (commandline -opc)) -eq 3' -a "
                  "'participant session group'\n");
     for (size_t i = 0; i < np_n_options; i++)
-        if (!(np_options[i].traits & NP_OPT_REFUSED))
+        if (!np_options[i].later)
             fish_option(out, &np_options[i]);
 }
 

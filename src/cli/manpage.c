@@ -77,7 +77,7 @@ static void put_options(FILE *out, const struct np_config *defaults)
         fputs(".SS ", out);
         put_line(out, np_option_heading((enum np_option_group)group));
         for (size_t i = 0; i < np_n_options; i++)
-            if (np_options[i].group == (enum np_option_group)group)
+            if (np_options[i].group == (enum np_option_group)group && !np_options[i].later)
                 put_option(out, &np_options[i], defaults);
     }
     NP_AUTO(np_freep) char *foreign = np_cli_foreign_options();

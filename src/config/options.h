@@ -84,7 +84,8 @@ struct np_option {
     const char *same_as;     /* NP_OPT_ASSIGN */
     const char *assigns;     /* NP_OPT_ASSIGN: one value, or a list separated by spaces */
     enum np_command command; /* NP_OPT_COMMAND */
-    const char *later;       /* with NP_OPT_RECORDED, NP_OPT_REFUSED */
+    const char *later;       /* with NP_OPT_RECORDED, NP_OPT_REFUSED: not shown in help and
+                                completion, because it does nothing yet */
     const char *help;        /* sentences */
 };
 

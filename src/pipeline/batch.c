@@ -102,7 +102,8 @@ int np_batch_find(const struct np_config *config, struct np_plan *plan, struct n
     NP_AUTO(search_done) struct search search = {.plan = plan, .output_dir = config->output_dir};
 
     if (!np_path_is_directory(root))
-        return np_error_set(err, NP_ENOINPUT, "'%s': expected a folder, found none", root);
+        return np_error_set(err, NP_ENOINPUT, "'%s': expected a folder, found none%s", root,
+                            np_path_missing_hint());
     if (np_path_is_below(root, config->output_dir))
         return np_error_set(
             err, NP_ECREATE,

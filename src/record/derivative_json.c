@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "bids/sidecar.h"
-#include "catalog/modality.h"
 #include "record/json.h"
 
 /* Acquisition parameters remain true after changes of intensities. Names, dates and places are
@@ -137,11 +136,10 @@ static const char *text_for(const struct np_derivative_facts *facts,
     return text[NP_USUALLY];
 }
 
-/* Where the name does not say in whose space a mask is, the image that it was drawn on does. */
+/* A mask is in the space of the image that it was drawn on. */
 static void add_space(json_t *json, const struct np_derivative_facts *facts)
 {
-    if (facts->derivative->source_suffix != NP_SOURCE_SUFFIX_IN_SPACE || !facts->made_of->n ||
-        np_modality_mask_is_short(facts->file->modality))
+    if (facts->derivative->source_suffix != NP_SOURCE_SUFFIX_IN_SPACE || !facts->made_of->n)
         return;
     NP_AUTO(np_freep) char *uri = np_xasprintf("bids::%s", facts->made_of->item[0]);
     np_json_text(json, "SpatialReference", uri);

@@ -429,3 +429,10 @@ EOF
     run -0 neuro-preprocess "$BIDS" "$OUT" participant --allow-empty
     state_is "$OUT" 01 nothing-to-do
 }
+
+@test "in a container a path that does not exist asks whether it is bound" {
+    run -66 --separate-stderr env APPTAINER_NAME=x.sif neuro-preprocess "$BATS_TEST_TMPDIR/nowhere" "$OUT" participant
+    contains "$stderr" 'is it bound into the container'
+    run -66 --separate-stderr env APPTAINER_NAME=x.sif neuro-preprocess process "$BATS_TEST_TMPDIR/nowhere.nii" -o "$OUT"
+    contains "$stderr" 'is it bound into the container'
+}

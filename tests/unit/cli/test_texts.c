@@ -105,7 +105,7 @@ static char *roff(const char *text)
     return np_str_take(&out);
 }
 
-TEST(every_option_is_in_the_help_the_man_page_and_the_completions)
+TEST(every_option_that_does_something_is_in_the_help_the_man_page_and_the_completions)
 {
     NP_AUTO(np_freep) char *help = usual_help(NP_COMMAND_HELP);
     NP_AUTO(np_freep) char *man = man_text();
@@ -118,10 +118,12 @@ TEST(every_option_is_in_the_help_the_man_page_and_the_completions)
         NP_AUTO(np_freep) char *name = np_xasprintf("--%s", option->name);
         NP_AUTO(np_freep) char *name_in_man = roff(name);
         NP_AUTO(np_freep) char *name_in_fish = np_xasprintf(" -l %s ", option->name);
+        if (option->later) { /* it does nothing yet */
+            ok(!strstr(help, name));
+            continue;
+        }
         ok_contains(help, name);
         ok_contains(man, name_in_man);
-        if (option->traits & NP_OPT_REFUSED)
-            continue;
         ok_contains(bash, name);
         ok_contains(zsh, name);
         ok_contains(fish, name_in_fish);
@@ -346,6 +348,8 @@ TEST(the_usage_document_names_every_option_and_command)
 
     for (size_t i = 0; i < np_n_options; i++) {
         NP_AUTO(np_freep) char *name = np_xasprintf("`--%s", np_options[i].name);
+        if (np_options[i].later)
+            continue;
         ok_contains(text, name);
         ok_contains(text, np_options[i].help);
         NP_AUTO(np_freep)

@@ -143,7 +143,7 @@ TEST(acquisition_parameters_are_kept_and_personal_data_are_not)
     ok(!json_object_get(json_object_get(json, "Parameters"), "normalization.scale"));
 }
 
-TEST(a_mask_names_its_space_where_its_name_alone_does_not)
+TEST(a_mask_names_the_image_that_it_was_drawn_on)
 {
     NP_AUTO(setting_done) struct setting t1, t2;
 
@@ -151,7 +151,7 @@ TEST(a_mask_names_its_space_where_its_name_alone_does_not)
     set_up(&t2, "T2w", MASK);
     NP_AUTO(np_json_freep) json_t *first = sidecar_of(&t1);
     NP_AUTO(np_json_freep) json_t *second = sidecar_of(&t2);
-    ok(!json_object_get(first, "SpatialReference"));
+    ok_str(json_string_value(json_object_get(first, "SpatialReference")), "bids::p.nii.gz");
     ok_str(json_string_value(json_object_get(second, "SpatialReference")), "bids::p.nii.gz");
     ok_str(json_string_value(json_object_get(first, "Type")), "Brain");
     ok(!json_object_get(first, "SkullStripped"));
