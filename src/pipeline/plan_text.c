@@ -73,8 +73,8 @@ static void add_job(struct np_str *out, const struct np_job *job)
     if (job->session && job->session->unreadable)
         np_str_addf(&line, "; it will fail: %s", job->session->unreadable);
     for (size_t i = 0; i < job->n_files; i++)
-        if (job->file[i].too_large.code)
-            np_str_addf(&line, "; it will fail: %s", job->file[i].too_large.text);
+        if (job->file[i].refused.code)
+            np_str_addf(&line, "; it will fail: %s", job->file[i].refused.text);
     add_clean_line(out, &line);
 }
 
