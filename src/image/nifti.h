@@ -59,25 +59,38 @@ int np_nifti_read_info(const char *path, struct np_nifti_info *info,
  */
 void np_nifti_doubts(const struct np_nifti_info *info, struct np_strings *sentences);
 
-enum { NP_NIFTI_SAMPLE_VOXELS = 1 << 15 };
+enum { NP_NIFTI_SAMPLE_VOXELS = 1 << 16 };
 
-/* A sample of an image's voxels, to estimate how well its values compress. */
+/*
+ * A sample of an image's voxels, to estimate how well its values compress. Of each run of zeros it
+ * holds one, because in a compressed file the length of a run hardly counts, but its ends do.
+ */
 struct np_nifti_sample {
-    float voxel[NP_NIFTI_SAMPLE_VOXELS]; /* scaled, none of them zero */
+    float voxel[NP_NIFTI_SAMPLE_VOXELS]; /* scaled */
     int64_t n;
+    int64_t n_values; /* of them not zero */
     double n_nonzero; /* voxels of the whole image that are not zero, estimated */
     double growth;    /* packed bytes of a voxel of the whole by those of the sample; at least 1 */
 };
 
+/* Append a voxel, unless the sample is full or the voxel continues a run of zeros. */
+void np_nifti_sample_add(struct np_nifti_sample *sample, float value);
+
+/* How much of a compressed file is read for a sample: its beginning, in a few milliseconds; or
+ * nearly all of it (256 MiB of content at most), as long as inflating takes. */
+enum np_nifti_reach { NP_NIFTI_BEGINNING, NP_NIFTI_WHOLE };
+
 /*
- * Read a header, as np_nifti_read_info, and a sample of the voxels. A plain file is read in places
- * spread over it. A compressed one is read from its beginning until the sample is full: the bytes
- * that the sample takes in the file say how many such voxels the whole file holds (a run of zeros
- * takes nearly none). So less than a MiB of a file is read, and a beginning without anything but
- * zeros is left after 64 MiB of content. A file that ends early gives what was read before.
+ * Read a header, as np_nifti_read_info, and a sample of the voxels, in places spread over the
+ * image. Of a plain file only these places are read, whatever `reach` says. With
+ * NP_NIFTI_BEGINNING a compressed one is read from its beginning until the sample is full: the
+ * bytes that the sample takes in the file say how many such voxels the whole file holds (a run of
+ * zeros takes nearly none). So less than a MiB of a file is read, and a beginning without anything
+ * but zeros is left after 64 MiB of content. What lies there may be other tissue, or noise alone.
+ * A file that ends early gives what was read before.
  * Returns what np_nifti_read_info returns; on failure `info` and `sample` are untouched.
  */
-int np_nifti_read_sample(const char *path, struct np_nifti_info *info,
+int np_nifti_read_sample(const char *path, enum np_nifti_reach reach, struct np_nifti_info *info,
                          struct np_nifti_sample *sample, struct np_error *err) NP_MUST_USE;
 
 /* Statistics of voxels that were converted to floats; they add up over volumes. */

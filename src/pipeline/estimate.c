@@ -4,13 +4,15 @@
  *
  * Disk: a voxel that is not zero becomes a float of arbitrary mantissa in desc-preproc, which packs
  * badly; how badly, and how many there are, a sample of the file says (image/nifti.h). desc-norm
- * holds such floats in the brain alone, whose size is known. A bias field is smooth, but its floats
- * are arbitrary too, in every voxel.
+ * holds such floats in the mask alone: a brain's size is known; the support that --skull-strip skip
+ * keeps is what the sample shows above the background. A bias field is smooth, but its floats are
+ * arbitrary too, in every voxel.
  */
 #include "pipeline/estimate.h"
 
 #include <math.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "bids/derivative.h"
 #include "codec/deflate.h"
@@ -194,48 +196,144 @@ static const double BRAIN_MM3 = 1.9e6;
 /* Packed bytes of a voxel, for those kinds of values that are the same in every image. */
 static const double FIELD_BYTES = 3.45, CONSTANT_BYTES = 0.02, ZERO_BYTES = 0.03;
 static const double MASK_BYTES = 0.12, MASK_ZERO_BYTES = 0.003;
-/* Normalized values are small, and signed: they pack a little worse than the others. */
-static const double NORM_SHARE = 1.07;
 static const double SIDECAR_BYTES = 2048;
-/* How far the estimate of an image may be off. */
-static const double MARGIN = 1.1;
+/* How far the estimate of an image may be off. Without bias correction, the beginning of a
+ * compressed file also shows fewer different values than the whole has. */
+static const double MARGIN = 1.12, BEGINNING = 1.08;
+/* The background, by the bright end of the image, as ops/stripped.h has it. Where less than a
+ * quarter is background, it lies in holes of the rest. */
+static const double BACKGROUND_SHARE = 0.01, BRIGHT_END = 0.98, LEAST_BACKGROUND = 0.25;
 
-/* The known counts of an image's voxels. */
+/* What is known of an image's voxels, and what those that are not zero take, packed as floats. */
 struct contents {
     double n_voxels, n_nonzero, n_brain;
-    double bytes; /* that a voxel that is not zero takes as a float, packed */
+    double bytes, norm_bytes; /* of a voxel that is not zero; of a normalized one */
 };
 
-/* Packed bytes for each voxel of the sample, once a smooth field was divided out of it. */
-static double packed_bytes(struct np_nifti_sample *sample, bool divided)
+/* Packed bytes for each value of the sample that is not zero. */
+static double packed_bytes(const struct np_nifti_sample *sample)
 {
     size_t n_bytes = (size_t)sample->n * sizeof(float), n_packed = 0;
     NP_AUTO(np_freep) uint8_t *room = np_xmalloc(np_deflate_bound(n_bytes));
 
-    if (sample->n == 0)
+    if (sample->n_values == 0)
         return sizeof(float);
-    for (int64_t i = 0; divided && i < sample->n; i++)
-        sample->voxel[i] *= 1 + 0.1F * (float)i / (float)sample->n;
     if (np_deflate_part(sample->voxel, n_bytes, room, &n_packed, NULL) < 0)
         return sizeof(float);
-    return (double)n_packed / (double)sample->n;
+    return (double)n_packed / (double)sample->n_values;
 }
 
+/* As if by a bias field. */
+static void divide(struct np_nifti_sample *sample)
+{
+    for (int64_t i = 0; i < sample->n; i++)
+        sample->voxel[i] *= 1 + 0.1F * (float)i / (float)sample->n;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The size up to which a value is background; told from some of the sample. */
+static float background_limit(const struct np_nifti_sample *sample)
+{
+    enum { MOST = 1 << 12 };
+    float size[MOST] = {0};
+    int64_t n = 0, step = sample->n / MOST + 1;
+
+    for (int64_t i = 0; i < sample->n; i += step)
+        if (sample->voxel[i] != 0)
+            size[n++] = fabsf(sample->voxel[i]);
+    qsort(size, (size_t)n, sizeof(*size), by_size);
+    return (float)BACKGROUND_SHARE * size[(int64_t)(BRIGHT_END * (double)n)];
+}
+
+/* Set the background to zero. Returns the share of the values that remain. */
+static double cut_background(struct np_nifti_sample *sample)
+{
+    float limit = background_limit(sample);
+    int64_t n = sample->n, n_values = sample->n_values;
+
+    sample->n = sample->n_values = 0;
+    for (int64_t i = 0; i < n; i++)
+        np_nifti_sample_add(sample, fabsf(sample->voxel[i]) > limit ? sample->voxel[i] : 0);
+    return n_values > 0 ? (double)sample->n_values / (double)n_values : 1;
+}
+
+/* As if by z-score. */
+static void normalize(struct np_nifti_sample *sample)
+{
+    double sum = 0, squares = 0, n = (double)sample->n_values;
+
+    for (int64_t i = 0; i < sample->n; i++) {
+        sum += (double)sample->voxel[i];
+        squares += (double)sample->voxel[i] * (double)sample->voxel[i];
+    }
+    double mean = sum / n, sd = sqrt(fmax(squares / n - mean * mean, 0));
+    for (int64_t i = 0; i < sample->n; i++)
+        if (sample->voxel[i] != 0 && sd > 0)
+            sample->voxel[i] = (float)(((double)sample->voxel[i] - mean) / sd);
+}
+
+/* Voxels of the mask, when brain extraction is not asked for or, at most, when it is. */
+static double mask_voxels(const struct np_config *config, const struct np_nifti_info *info,
+                          double n_nonzero, double kept_share)
+{
+    double voxel_mm3 = fabs(np_grid_voxel_mm3(&info->grid));
+
+    if (config->skull_strip == NP_SKULL_STRIP_SKIP)
+        return kept_share > 1 - LEAST_BACKGROUND ? n_nonzero : n_nonzero * kept_share;
+    return voxel_mm3 > 0 ? fmin(n_nonzero, BRAIN_MM3 / voxel_mm3) : n_nonzero;
+}
+
+/* The sample is used up. */
 static struct contents contents_of(const struct np_config *config, const struct np_nifti_info *info,
-                                   struct np_nifti_sample *sample)
+                                   enum np_nifti_reach reach, struct np_nifti_sample *sample)
 {
     double n_voxels = (double)np_grid_voxels(&info->grid);
-    double voxel_mm3 = fabs(np_grid_voxel_mm3(&info->grid));
     struct contents c = {.n_voxels = n_voxels, .n_nonzero = fmin(sample->n_nonzero, n_voxels)};
-
-    c.n_brain = config->skull_strip == NP_SKULL_STRIP_SKIP
-                    ? c.n_nonzero
-                    : fmin(c.n_nonzero, voxel_mm3 > 0 ? BRAIN_MM3 / voxel_mm3 : n_voxels);
     bool divided = config->bias_correction != NP_BIAS_NONE;
-    c.bytes = packed_bytes(sample, divided);
-    if (!divided)
-        c.bytes = fmin(c.bytes * sample->growth, sizeof(float));
+    bool is_beginning = info->gzipped && reach == NP_NIFTI_BEGINNING;
+
+    if (divided)
+        divide(sample);
+    c.bytes = packed_bytes(sample);
+    c.n_brain = mask_voxels(config, info, c.n_nonzero, cut_background(sample));
+    normalize(sample);
+    c.norm_bytes = fmax(packed_bytes(sample), c.bytes);
+    if (!divided) {
+        double beginning = is_beginning ? BEGINNING : 1;
+        c.bytes = fmin(c.bytes * fmax(sample->growth, beginning), sizeof(float));
+        c.norm_bytes = fmin(c.norm_bytes * sample->growth, sizeof(float));
+    }
     return c;
+}
+
+/* The support that --skull-strip skip keeps is known of stripped brains alone. Of a head, what its
+ * air is like must be seen. */
+static bool must_see_all(const struct np_config *config, const struct np_nifti_info *info,
+                         const struct np_nifti_sample *sample)
+{
+    return config->skull_strip == NP_SKULL_STRIP_SKIP &&
+           sample->n_nonzero * fabs(np_grid_voxel_mm3(&info->grid)) > BRAIN_MM3;
+}
+
+static int read_contents(const struct np_config *config, const char *path,
+                         struct np_nifti_info *info, struct contents *contents)
+{
+    NP_AUTO(np_freep) struct np_nifti_sample *sample = np_xcalloc(1, sizeof(*sample));
+    enum np_nifti_reach reach = NP_NIFTI_BEGINNING;
+
+    NP_TRY(np_nifti_read_sample(path, reach, info, sample, NULL));
+    if (info->gzipped && must_see_all(config, info, sample)) {
+        reach = NP_NIFTI_WHOLE;
+        NP_TRY(np_nifti_read_sample(path, reach, info, sample, NULL));
+    }
+    *contents = contents_of(config, info, reach, sample);
+    return 0;
 }
 
 static double preproc_bytes(const struct np_config *config, const struct contents *c)
@@ -247,7 +345,7 @@ static double preproc_bytes(const struct np_config *config, const struct content
 static double norm_bytes(const struct np_config *config, const struct contents *c)
 {
     (void)config;
-    return c->n_brain * NORM_SHARE * c->bytes + (c->n_voxels - c->n_brain) * ZERO_BYTES;
+    return c->n_brain * c->norm_bytes + (c->n_voxels - c->n_brain) * ZERO_BYTES;
 }
 
 static double mask_bytes(const struct np_config *config, const struct contents *c)
@@ -352,13 +450,12 @@ bool np_estimate_image(const struct np_config *config, const struct np_recipe *r
                        const char *path, int n_threads, struct np_nifti_info *info,
                        struct np_need *need)
 {
-    NP_AUTO(np_freep) struct np_nifti_sample *sample = np_xcalloc(1, sizeof(*sample));
+    struct contents contents;
 
     *need = (struct np_need){.memory_bytes = as_count(MEMORY_FIXED),
                              .seconds = seconds_of(config, recipe, 0)};
-    if (np_nifti_read_sample(path, info, sample, NULL) < 0)
+    if (read_contents(config, path, info, &contents) < 0)
         return false;
-    struct contents contents = contents_of(config, info, sample);
     need->memory_bytes = np_estimate_memory(config, recipe, &info->grid, n_threads);
     need->seconds = seconds_of(config, recipe, contents.n_voxels);
     add_outputs(config, recipe, &contents, need);

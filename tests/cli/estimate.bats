@@ -34,6 +34,19 @@ promise_holds()
     between "memory, $*" "$(peak_bytes "$OUT")" "$(jq .largest.memory_bytes <<<"$said")" "${MOST_MEMORY:-1.3}"
 }
 
+# disk_holds KIND OPTION…: a run over this kind of head takes what estimate says of it, told from a packed file and from a plain one.
+disk_holds()
+{
+    local kind=$1 form said
+    shift
+    rm -rf "$OUT"
+    neuro-preprocess "$HEADS/$kind/packed" "$OUT" participant --quiet --nprocs 2 "$@"
+    for form in packed plain; do
+        said=$(neuro-preprocess estimate "$HEADS/$kind/$form" "$@" --format json)
+        between "disk, $kind, $form, $*" "$(du_bytes "$OUT")" "$(jq .total.disk_bytes <<<"$said")" 1.5
+    done
+}
+
 # one_head FILE: $BIDS holds this image alone, its suffix kept.
 one_head()
 {
@@ -59,6 +72,46 @@ one_head()
     MOST_MEMORY=1.4 promise_holds
 }
 
+# make_heads: the kinds of make_heads.py, in $HEADS.
+make_heads()
+{
+    neuro-preprocess demo-data "$BATS_TEST_TMPDIR/demo" --participants 1 --sessions 1 --size 2 >/dev/null
+    HEADS=$BATS_TEST_TMPDIR/heads
+    "$PYTHON" "$TOP/tests/cli/make_heads.py" "$BATS_TEST_TMPDIR/demo/sub-01/anat/sub-01_T1w.nii.gz" "$HEADS"
+}
+
+@test "whatever the air is, disk takes what was said" {
+    make_heads
+    for kind in noisy faint defaced; do
+        disk_holds "$kind" --skull-strip skip
+        disk_holds "$kind" --bias-correction none
+    done
+    disk_holds faint --skull-strip skip --bias-correction none --normalize percentile
+    disk_holds faint --skull-strip skip --save-bias-field
+    disk_holds defaced --normalize none
+}
+
+@test "whatever the voxels are, disk takes what was said" {
+    make_heads
+    for kind in floats scaled; do
+        disk_holds "$kind" --normalize percentile
+        disk_holds "$kind" --bias-correction none --level minimal
+        disk_holds "$kind" --skull-strip skip --bias-correction none --save-bias-field
+    done
+}
+
+@test "files outside a dataset take what the plan says" {
+    for options in '' '--skull-strip skip --bias-correction none' '--level minimal --save-bias-field'; do
+        rm -rf "$OUT"
+        # shellcheck disable=SC2086
+        plan=$(neuro-preprocess process "$(head_image)" -o "$OUT" $options --dry-run)
+        # shellcheck disable=SC2086
+        neuro-preprocess process "$(head_image)" -o "$OUT" $options --quiet
+        between "disk, process, $options" "$(du_bytes "$OUT")" "$(jq .disk_need_bytes <<<"$plan")" 1.5
+        between "inodes, process, $options" "$(inodes_below "$OUT")" "$(jq .inodes_need <<<"$plan")" 1.5
+    done
+}
+
 @test "a larger head takes what was said, packed and plain, as whole numbers and as floats" {
     neuro-preprocess demo-data "$BATS_TEST_TMPDIR/demo" --participants 1 --sessions 1 --size 1.2 >/dev/null
     head=$BATS_TEST_TMPDIR/demo/sub-01/anat/sub-01_T1w.nii.gz
@@ -75,6 +128,8 @@ one_head()
         one_head "$head"
         MOST_MEMORY=1.35 promise_holds || fail "$head"
         MOST_MEMORY=1.45 promise_holds --save-bias-field --level minimal || fail "$head"
+        MOST_MEMORY=2 promise_holds --skull-strip skip || fail "$head"
+        MOST_MEMORY=2 promise_holds --bias-correction none || fail "$head"
     done
 }
 

@@ -109,6 +109,48 @@ TEST(plain_and_packed_files_of_one_image_need_the_same)
     ok_near(packed / plain, 1, 0.05, "disk of the packed one by that of the plain one");
 }
 
+/* A ball of large values in noise that is below a hundredth of them. */
+static const char *ball_in_faint_air(const char *name)
+{
+    static char path[256];
+    const struct np_grid grid = np_grid_make(120, 120, 120, 2, 2, 2);
+    NP_AUTO(np_image_freep) struct np_image *image = np_image_new(&grid);
+    struct np_nifti_output how = {.description = "ball"};
+    struct np_nifti_written written;
+    struct np_random random;
+
+    snprintf(path, sizeof(path), "%s/%s", tap_directory(), name);
+    np_random_seed(&random, 1, 0);
+    for (int i = 0; i < 120 * 120 * 120; i++) {
+        double x = i % 120 - 60, y = i / 120 % 120 - 60, z = i / 120 / 120 - 60;
+        bool inside = x * x + y * y + z * z < 40 * 40;
+        image->voxel[i] =
+            1 + (float)(int)((inside ? 900 : 5) * np_random_uniform(&random)) + (inside ? 500 : 0);
+    }
+    ok_int(np_nifti_write_image(path, path, image, &how, NULL, &written, NULL), 0);
+    return path;
+}
+
+/* A plain file says it too; a packed one is read to its end for that. */
+TEST(air_that_is_fainter_than_a_hundredth_is_not_counted_as_support)
+{
+    static const char *const names[] = {"faint.nii.gz", "faint.nii"};
+    NP_AUTO(np_config_done) struct np_config config;
+    const double ball = 4.0 / 3 * 3.14159 * 40 * 40 * 40, PACKED = 3.7, MARGIN = 1.12;
+
+    np_config_init(&config);
+    config.skull_strip = NP_SKULL_STRIP_SKIP;
+    for (size_t i = 0; i < NP_COUNT(names); i++) {
+        const char *path = ball_in_faint_air(names[i]);
+        config.level = NP_LEVEL_FULL;
+        struct np_need full = need_of(&config, path);
+        config.level = NP_LEVEL_MINIMAL;
+        struct np_need minimal = need_of(&config, path);
+        ok_near((double)(full.disk_bytes - minimal.disk_bytes) / (ball * PACKED * MARGIN), 1, 0.15,
+                "desc-norm by that of the ball");
+    }
+}
+
 TEST(without_telemetry_the_records_are_smaller)
 {
     NP_AUTO(np_config_done) struct np_config config;
