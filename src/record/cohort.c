@@ -1,5 +1,6 @@
 #include "record/cohort.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -163,21 +164,33 @@ static char *completion_path(const struct np_survey_row *row)
                                                   : "unnamed");
 }
 
+/* Reading ten thousand records a second time takes as long as the first: look at the end alone. */
+static bool ends_as_json(const char *path)
+{
+    char end[3] = "";
+    FILE *file = fopen(path, "rb");
+
+    if (!file)
+        return false;
+    bool found = fseek(file, -2, SEEK_END) == 0 && fread(end, 1, 2, file) == 2;
+    fclose(file);
+    return found && strcmp(end, "}\n") == 0;
+}
+
 /* Why a rerun would do a successful session again; NULL when it would not. The caller frees. */
 static char *session_fault(const struct np_survey_row *row, const char *output_dir,
                            enum np_verify how)
 {
     const struct np_session_record *record = &row->record;
     NP_AUTO(np_freep) char *path = completion_path(row);
-    NP_AUTO(np_record_done) struct np_session_record complete = {0};
     char *fault = NULL;
 
     if (!np_path_exists(path))
         return np_xasprintf("its completion record '%s' is missing", np_path_name(path));
     if (how == NP_VERIFY_RECORDS)
         return NULL;
-    if (np_record_read(path, &complete, NULL) < 0)
-        return np_xasprintf("its completion record '%s' cannot be read", np_path_name(path));
+    if (!ends_as_json(path))
+        return np_xasprintf("its completion record '%s' is cut off", np_path_name(path));
     for (size_t f = 0; f < record->n_files && !fault; f++)
         for (size_t i = 0; i < record->file[f].n_outputs && !fault; i++)
             fault = output_fault(&record->file[f].output[i], output_dir, how);

@@ -148,6 +148,9 @@ all_agree()
     equal "$(json | jq -r ".sessions[] | select(.participant == \"$label\") | .state")" incomplete
     contains "$(neuro-preprocess status "$OUT" --format nipoppy)" "$label"$'\tunnamed'
     contains "$(neuro-preprocess status "$OUT")" "sub-$label: its completion record '${gone##*/}' is missing"
+    cut=$(find "$OUT" -name '*_complete.json' | LC_ALL=C sort | head -n 1)
+    truncate -s 300 "$cut"
+    contains "$(neuro-preprocess status "$OUT" --verify)" "its completion record '${cut##*/}' is cut off"
 }
 
 @test "a withdrawn session counts neither as complete nor as missing, and runs leave it out; restored it is wanted again" {

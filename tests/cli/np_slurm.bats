@@ -42,10 +42,11 @@ task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
     mv bids away
     for state in missing empty; do
         [[ $state == missing ]] || mkdir bids
-        for command in 'summary out' 'resubmit out' 'submit bids out'; do
-            run -66 "$NP_SLURM" $command
+        for command in summary resubmit; do
+            run -66 "$NP_SLURM" "$command" out
             lacks "$output" ' 0 to run again'
         done
+        run -66 submit
         run -66 task 0
         contains "$output" 'is it mounted here?'
     done
