@@ -43,7 +43,11 @@ static void add_job(struct np_str *out, const struct np_job *job)
     np_str_add_json(out, job->session ? job->session->participant : NULL);
     np_str_add(out, ", \"session\": ");
     np_str_add_json(out, job->session ? job->session->session : NULL);
-    np_str_addf(out, ", \"decision\": \"%s\", \"why\": ", decision_name(job->decision));
+    np_str_addf(out,
+                ", \"decision\": \"%s\", \"memory_bytes\": %lld, \"time_s\": %.1f, "
+                "\"disk_bytes\": %lld, \"why\": ",
+                decision_name(job->decision), (long long)job->need.memory_bytes, job->need.seconds,
+                (long long)job->need.disk_bytes);
     np_str_add_json(out, job->why);
     np_str_add(out, ", \"files\": [");
     for (size_t i = 0; i < job->n_files; i++) {

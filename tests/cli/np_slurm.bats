@@ -104,6 +104,20 @@ task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
     run -64 submit --task-exit always
 }
 
+@test "submit reads the dataset once, and needs of each session are what estimate says" {
+    printf '#!/bin/sh\necho "$*" >>%q\nexec neuro-preprocess "$@"\n' "$PWD/calls" >np && chmod +x np
+    mkdir -p bids/sub-01/anat && cp bids/sub-01/anat/sub-01_T1w.nii.gz bids/sub-01/anat/sub-01_T2w.nii.gz
+    run -0 "$NP_SLURM" submit bids out --program ./np
+    equal "$(grep -c "^$PWD/bids\|estimate" calls)" 1 "$(<calls)"
+    equal "$(<out/logs/slurm/0001/sessions.tsv)" "$(neuro-preprocess estimate bids --omp-nthreads 1 --format tsv | tail -n +2)"
+    # what is in the queue is left out: by labels, also of a session without one
+    printf '#!/bin/sh\necho 1 RUNNING\n' >stub/squeue
+    mkdir -p bids/sub-07/anat && cp bids/sub-03/anat/sub-03_T1w.nii.gz bids/sub-07/anat/sub-07_T1w.nii.gz
+    run -0 "$NP_SLURM" submit bids out --program ./np
+    contains "$output" '6 sessions already in the queue: left out'
+    equal "$(cut -f 1,2 out/logs/slurm/0002/sessions.tsv)" $'sub-07\tn/a'
+}
+
 @test "wrong words are named; version, man page and completions are there" {
     run -64 "$NP_SLURM" sumbit bids out
     contains "$output" "'sumbit' is no command"
