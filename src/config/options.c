@@ -276,8 +276,9 @@ const struct np_option np_options[] = {
      .help = "Count against this dataset: all its sessions are wanted, and sessions that it does "
              "not hold any more are gone. Without it, wanted is what runs were asked for."},
     {"verify", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(verify),
-     .help =
-         "Look whether the outputs of complete sessions are there and have the recorded sizes."},
+     .help = "Look whether the outputs of complete sessions are there and have the recorded sizes; "
+             "with "
+             "--dataset, also whether the inputs are those that were recorded."},
     {"verify-hash", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(verify_hash),
      .help = "The same, and compare their content with the recorded SHA-256: reads all outputs."},
     {"watch", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(watch),

@@ -9,6 +9,7 @@
 #include "bids/dataset.h"
 #include "bids/presence.h"
 #include "codec/sha256.h"
+#include "record/complete.h"
 #include "record/place.h"
 
 /* ---- plans ---- */
@@ -177,10 +178,22 @@ static bool ends_as_json(const char *path)
     return found && strcmp(end, "}\n") == 0;
 }
 
-/* Why a rerun would do a successful session again; NULL when it would not. The caller frees. */
-static char *session_fault(const struct np_survey_row *row, const char *output_dir,
-                           enum np_verify how)
+/* An input in the dataset that is another one than was processed; NULL when there is none. */
+static char *input_fault(const struct np_session_record *record, const char *bids_dir)
 {
+    for (size_t f = 0; f < record->n_files; f++) {
+        NP_AUTO(np_freep) char *path = np_path_join(bids_dir, record->file[f].path);
+        if (!np_complete_input_same(&record->file[f], path, true))
+            return np_xasprintf("'%s' is not the image that was processed", record->file[f].path);
+    }
+    return NULL;
+}
+
+/* Why a rerun would do a successful session again; NULL when it would not. The caller frees. */
+static char *session_fault(const struct np_survey_row *row, const struct np_cohort_options *options)
+{
+    const char *output_dir = options->output_dir;
+    enum np_verify how = options->verify;
     const struct np_session_record *record = &row->record;
     NP_AUTO(np_freep) char *path = completion_path(row);
     char *fault = NULL;
@@ -194,6 +207,8 @@ static char *session_fault(const struct np_survey_row *row, const char *output_d
     for (size_t f = 0; f < record->n_files && !fault; f++)
         for (size_t i = 0; i < record->file[f].n_outputs && !fault; i++)
             fault = output_fault(&record->file[f].output[i], output_dir, how);
+    if (!fault && options->counts_dataset && record->participant)
+        fault = input_fault(record, options->bids_dir);
     return fault;
 }
 
@@ -204,7 +219,7 @@ static void verify(struct np_survey *survey, const struct np_cohort_options *opt
         struct np_survey_row *row = &survey->row[i];
         if (row->state != NP_STATE_SUCCESS)
             continue;
-        char *fault = session_fault(row, options->output_dir, options->verify);
+        char *fault = session_fault(row, options);
         if (!fault)
             continue;
         free(row->note);

@@ -24,7 +24,8 @@ struct np_cohort_options {
 /*
  * Complete a survey of output_dir:
  *   - sessions that were complete are `incomplete` when a rerun would do them again: the completion
- *     record or an output is missing, of another size, or (hashes) of other content
+ *     record or an output is missing, of another size, or (hashes) of other content; or, with
+ *     counts_dataset and from sizes on, an input is not the recorded one
  *   - sessions that a plan names, or the dataset holds, have a row even if there is no record:
  *     not-started, or nothing-to-do when the dataset has no image for them
  *   - sessions that a run would do are marked when they were withdrawn or are gone

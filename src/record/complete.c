@@ -43,7 +43,7 @@ static const struct np_file_record *find_file(const struct np_session_record *re
     return NULL;
 }
 
-static bool input_same(const struct np_file_record *file, const char *path, bool may_be_away)
+bool np_complete_input_same(const struct np_file_record *file, const char *path, bool may_be_away)
 {
     struct stat status;
 
@@ -115,7 +115,7 @@ static enum np_completeness compare_input(const struct np_session_record *record
     if (!names_all(file, input->outputs) || !outputs_present(file, output_dir))
         return say(difference, NP_INCOMPLETE,
                    np_xasprintf("an output of '%s' is missing or was changed", input->recorded));
-    if (!input_same(file, input->path, may_be_away))
+    if (!np_complete_input_same(file, input->path, may_be_away))
         return say(difference, NP_INPUT_CHANGED,
                    np_xasprintf("'%s' is not the image that was recorded", input->recorded));
     return NP_COMPLETE;

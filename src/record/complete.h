@@ -36,4 +36,7 @@ enum np_completeness {
 enum np_completeness np_complete_check(const struct np_record_place *place, const char *output_dir,
                                        const struct np_complete_key *key, char **difference);
 
+/* Is the file at `path` the recorded input? By size and mtime, with another mtime by hash. */
+bool np_complete_input_same(const struct np_file_record *file, const char *path, bool may_be_away);
+
 #endif

@@ -252,6 +252,22 @@ all_agree()
     equal "$(to_run)" $((before + 2 + 200 - $(json | jq .n_sessions)))
 }
 
+@test "--dataset --verify finds an input that was corrected since, as a rerun does; a copy with another time is the same" {
+    own
+    run -0 neuro-preprocess "$BIDS" "$OUT" group
+    cp -r "$BIDS" "$BATS_TEST_TMPDIR/bids" # no links any more: other times, same bytes
+    BIDS=$BATS_TEST_TMPDIR/bids
+    left=$(json | jq .n_to_rerun)
+    equal "$(json --dataset "$BIDS" --verify | jq .n_to_rerun)" "$left"
+    complete=$(find "$OUT" -name '*_complete.json' | LC_ALL=C sort | head -n 1)
+    label=${complete##*/sub-} label=${label%%_*}
+    gunzip -c "$BIDS/sub-$label/anat/sub-${label}_T1w.nii.gz" | gzip -1 >"$BATS_TEST_TMPDIR/other"
+    cp "$BATS_TEST_TMPDIR/other" "$BIDS/sub-$label/anat/sub-${label}_T1w.nii.gz"
+    equal "$(json --dataset "$BIDS" --verify | jq .n_to_rerun)" $((left + 1))
+    contains "$(neuro-preprocess status "$OUT" --dataset "$BIDS" --verify)" "sub-${label}_T1w.nii.gz' is not the image that was processed"
+    equal "$(to_run)" $((left + 1))
+}
+
 # watch_on_terminal ROWS COLUMNS COMMAND…: what a terminal of this size received, in "$BATS_TEST_TMPDIR/seen".
 watch_on_terminal()
 {
