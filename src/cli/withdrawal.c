@@ -42,19 +42,22 @@ static int no_such(const struct np_survey *survey, const char *word, struct np_e
                         word, meant);
 }
 
-static int find(const struct np_survey *survey, const struct np_strings *words,
-                struct np_asked_list *list, struct np_error *err)
+/* Add the sessions of these words that are not yet as they shall be: `mark` of the plans. */
+static int find(const struct np_survey *survey, const struct np_plans *plans, unsigned mark,
+                const struct np_strings *words, struct np_asked_list *list, struct np_error *err)
 {
     for (size_t w = 0; w < words->n; w++) {
         NP_AUTO(np_freep) char *label = label_of(words->item[w]);
-        size_t n_before = list->n;
+        bool found = false;
         for (size_t i = 0; i < survey->n_rows; i++) {
             if (!is_named(&survey->row[i], label))
                 continue;
             const struct np_asked asked = np_survey_asked(&survey->row[i]);
-            np_asked_add(list, &asked);
+            found = true;
+            if ((np_plans_marks(plans, &asked) & NP_MARK_WITHDRAWN) != mark)
+                np_asked_add(list, &asked);
         }
-        if (list->n == n_before)
+        if (!found)
             return no_such(survey, words->item[w], err);
     }
     return 0;
@@ -73,6 +76,8 @@ static void say(const struct np_config *config, const struct np_asked_list *list
         fprintf(stderr,
                 "neuro-preprocess: %s: %s. To undo: neuro-preprocess status '%s' %s SESSION...\n",
                 what, names, config->output_dir, undo);
+    else
+        fprintf(stderr, "neuro-preprocess: these sessions are %s already\n", what);
 }
 
 int np_withdrawal_apply(const struct np_config *config, const struct np_survey *survey,
@@ -80,11 +85,16 @@ int np_withdrawal_apply(const struct np_config *config, const struct np_survey *
 {
     NP_AUTO(np_asked_done) struct np_asked_list out = {0}, back = {0};
 
-    NP_TRY(find(survey, &config->withdraw, &out, err));
-    NP_TRY(find(survey, &config->restore, &back, err));
+    NP_AUTO(np_plans_freep)
+    struct np_plans *plans = np_plans_read(config->output_dir, NP_PLANS_CHANGES_ONLY);
+
+    NP_TRY(find(survey, plans, NP_MARK_WITHDRAWN, &config->withdraw, &out, err));
+    NP_TRY(find(survey, plans, 0, &config->restore, &back, err));
     NP_TRY(np_plans_change(config->output_dir, NP_PLAN_WITHDRAWN, &out, err));
     NP_TRY(np_plans_change(config->output_dir, NP_PLAN_RESTORED, &back, err));
-    say(config, &out, "withdrawn", "--restore");
-    say(config, &back, "restored", "--withdraw");
+    if (config->withdraw.n)
+        say(config, &out, "withdrawn", "--restore");
+    if (config->restore.n)
+        say(config, &back, "restored", "--withdraw");
     return 0;
 }

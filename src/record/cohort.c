@@ -93,12 +93,12 @@ static int add_dataset(struct np_survey *survey, const struct np_cohort_options 
 
 /* ---- withdrawn and gone ---- */
 
-/* "withdrawn; before: failed" */
+/* "…; before: failed". `why` may be NULL. */
 static void derive(struct np_survey_row *row, enum np_state state, const char *why)
 {
-    char *note = row->state == NP_STATE_NOT_STARTED
-                     ? np_xstrdup(why)
-                     : np_xasprintf("%s; before: %s", why, np_state_name(row->state));
+    const char *before = row->state == NP_STATE_NOT_STARTED ? NULL : np_state_name(row->state);
+    char *note = np_xasprintf("%s%s%s%s", why ? why : "", why && before ? "; " : "",
+                              before ? "before: " : "", before ? before : "");
 
     free(row->note);
     row->note = note;
@@ -108,7 +108,7 @@ static void derive(struct np_survey_row *row, enum np_state state, const char *w
 static void mark_row(struct np_survey_row *row, unsigned marks, const char *bids_dir)
 {
     if (marks & NP_MARK_WITHDRAWN)
-        derive(row, NP_STATE_WITHDRAWN, "withdrawn");
+        derive(row, NP_STATE_WITHDRAWN, NULL);
     else if (!bids_dir && marks & NP_MARK_GONE)
         derive(row, NP_STATE_GONE, "the dataset did not hold it when a run last looked");
     else if (bids_dir && row->record.participant &&

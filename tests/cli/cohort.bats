@@ -169,6 +169,10 @@ all_agree()
     all_agree $((left - 2))
     run -0 neuro-preprocess status "$OUT" --restore sub-198 sub-200
     all_agree "$left"
+    n=$(n_plans)
+    run -0 --separate-stderr neuro-preprocess status "$OUT" --restore sub-200
+    contains "$stderr" 'restored already'
+    equal "$(n_plans)" "$n"
     equal "$(json | jq -c .n_wanted)" 200
     run -18 --separate-stderr neuro-preprocess status "$OUT" --withdraw sub-19 sub-9999
     contains "$stderr" "'sub-19'"
