@@ -7,6 +7,7 @@
 
 #include "base/exec.h"
 #include "catalog/modality.h"
+#include "catalog/output_file.h"
 #include "config/options.h"
 #include "json/json.h"
 
@@ -65,10 +66,10 @@ static const struct product bids_products[] = {
      "[OUTPUT_DIR]/dataset_description.json", false},
     {"methods_text", "Methods and references",
      "What was done to the images, with references, for a paper's methods section.",
-     "[OUTPUT_DIR]/CITATION.md", false},
+     "[OUTPUT_DIR]/" NP_FILE_METHODS, false},
     {"status_table", "Table of the sessions",
      "State, failure, duration and memory of each session; written by the group level.",
-     "[OUTPUT_DIR]/logs/status.tsv", true},
+     "[OUTPUT_DIR]/" NP_FILE_STATUS_TABLE, true},
     {NULL, NULL, NULL, NULL, false},
 };
 static const struct trial bids_trials[] = {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "bids/presence.h"
+#include "catalog/output_file.h"
 #include "record/cohort.h"
 #include "record/lock.h"
 #include "record/place.h"
@@ -43,7 +44,7 @@ int np_group_run(const char *bids_dir, const char *output_dir, struct np_survey 
         if (survey->row[i].state == NP_STATE_LOST)
             close_one(&survey->row[i], closed);
     NP_TRY(np_cohort_complete(survey, &options, err));
-    NP_AUTO(np_freep) char *path = np_path_join(output_dir, "logs/status.tsv");
+    NP_AUTO(np_freep) char *path = np_path_join(output_dir, NP_FILE_STATUS_TABLE);
     NP_AUTO(np_freep) char *text = np_survey_tsv(survey, NP_SURVEY_ALL);
     return np_file_write_atomic(path, text, strlen(text), err);
 }

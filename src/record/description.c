@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "catalog/output_file.h"
 #include "record/json.h"
 
 enum { MOST_DESCRIPTION_BYTES = 1 << 20 };
@@ -20,8 +21,7 @@ static const char BIDSIGNORE[] = "# Names that BIDS does not know (yet)\n"
                                  "*_biasfield*\n"
                                  "*_boldref.nii.gz\n"
                                  "*_timeseries.tsv\n"
-                                 "group_*\n"
-                                 "CITATION.md\n"
+                                 "group_*\n" NP_FILE_METHODS "\n"
                                  "logs/\n";
 
 static const char DESCRIPTIONS[] =
@@ -41,7 +41,7 @@ static const char README[] =
     "| `*_biasfield.nii.gz` | the multiplicative field, where it was asked for |\n\n"
     "Each has a JSON sidecar with its sources, the methods' parameters and hashes. What happened "
     "in each session\nstands in `logs/`: `neuro-preprocess status` reads it. Methods and "
-    "references: `CITATION.md`.\n";
+    "references: `" NP_FILE_METHODS "`.\n";
 
 static const char CITATION[] =
     "# Methods\n\n"
@@ -211,7 +211,7 @@ static char *description_text(const struct np_description *what, const json_t *o
     json_object_set_new(json, "GeneratedBy", generated_by_json(old, what->version));
     json_object_set_new(json, "SourceDatasets", sources_json(what));
     json_object_set_new(json, "DatasetLinks", links_json(what));
-    np_json_text(json, "HowToAcknowledge", "Please cite the references in CITATION.md.");
+    np_json_text(json, "HowToAcknowledge", "Please cite the references in " NP_FILE_METHODS ".");
     return np_json_take_text(json);
 }
 
@@ -228,6 +228,6 @@ int np_description_write(const struct np_description *what, struct np_error *err
     NP_TRY(write_if_new(what->output_dir, "dataset_description.json", text, err));
     NP_TRY(write(what->output_dir, ".bidsignore", BIDSIGNORE, err));
     NP_TRY(write_if_absent(what->output_dir, "README.md", README, err));
-    NP_TRY(write(what->output_dir, "CITATION.md", CITATION, err));
+    NP_TRY(write(what->output_dir, NP_FILE_METHODS, CITATION, err));
     return write(what->output_dir, "descriptions.tsv", DESCRIPTIONS, err);
 }

@@ -101,27 +101,35 @@ static bool read_word(const char *name, const char *value, const struct word *wo
     return false;
 }
 
-/* Read a signal's own word, else the generic one. An own word that is unknown counts as unset. */
-static void read_signal_word(enum np_otlp_signal signal, const char *what, const struct word *words,
-                             size_t n, int *out, struct np_str *warnings)
+/* The words that stand for yes and no. */
+static const struct word booleans[] = {{"true", 1}, {"false", 0}};
+
+/* The value of a variable's word; `otherwise` when it is unset or unknown. */
+static int read_choice(const char *name, const struct word *words, size_t n, int otherwise,
+                       struct np_str *warnings)
 {
+    NP_AUTO(np_freep) char *value = variable(name);
+    int chosen = otherwise;
+
+    read_word(name, value, words, n, &chosen, warnings);
+    return chosen;
+}
+
+/* The value of a signal's own word, else of the generic one, else `otherwise`. An own word that is
+ * unknown counts as unset. */
+static int read_signal_choice(enum np_otlp_signal signal, const char *what,
+                              const struct word *words, size_t n, int otherwise,
+                              struct np_str *warnings)
+{
+    int chosen = otherwise;
     bool is_read = false;
 
     for (enum scope scope = OWN; scope < N_SCOPES && !is_read; scope++) {
         char name[64];
         NP_AUTO(np_freep) char *value = variable_of(signal, scope, what, name);
-        is_read = read_word(name, value, words, n, out, warnings);
+        is_read = read_word(name, value, words, n, &chosen, warnings);
     }
-}
-
-static bool read_bool(const char *name, struct np_str *warnings)
-{
-    static const struct word words[] = {{"true", 1}, {"false", 0}};
-    NP_AUTO(np_freep) char *value = variable(name);
-    int out = 0;
-
-    read_word(name, value, words, NP_COUNT(words), &out, warnings);
-    return out;
+    return chosen;
 }
 
 /* Numbers. */
@@ -228,12 +236,10 @@ static void read_metric_choices(struct np_send_settings *out, struct np_str *war
          NP_COUNT(histograms)},
         {"OTEL_METRICS_EXEMPLAR_FILTER", filters, NP_COUNT(filters)},
     };
-    int chosen[NP_COUNT(table)] = {0}; /* the first of each is the default */
+    int chosen[NP_COUNT(table)]; /* the first of each is the default */
 
-    for (size_t i = 0; i < NP_COUNT(table); i++) {
-        NP_AUTO(np_freep) char *value = variable(table[i].name);
-        read_word(table[i].name, value, table[i].words, table[i].n, &chosen[i], warnings);
-    }
+    for (size_t i = 0; i < NP_COUNT(table); i++)
+        chosen[i] = read_choice(table[i].name, table[i].words, table[i].n, 0, warnings);
     out->temporality = (enum np_temporality_preference)chosen[0];
     out->histogram = (enum np_histogram_kind)chosen[1];
     out->exemplars = (enum np_exemplar_filter)chosen[2];
@@ -268,10 +274,9 @@ static void read_sampler(struct np_send_settings *out, struct np_str *warnings)
         {"parentbased_always_off", PARENT | NONE},
         {"parentbased_traceidratio", PARENT | RATIO},
     };
-    NP_AUTO(np_freep) char *value = variable("OTEL_TRACES_SAMPLER");
-    int chosen = PARENT | ALL;
+    int chosen =
+        read_choice("OTEL_TRACES_SAMPLER", samplers, NP_COUNT(samplers), PARENT | ALL, warnings);
 
-    read_word("OTEL_TRACES_SAMPLER", value, samplers, NP_COUNT(samplers), &chosen, warnings);
     out->is_parent_based = chosen & PARENT;
     out->sample_ratio = (chosen & ~PARENT) == NONE ? 0 : 1;
     if ((chosen & ~PARENT) == RATIO)
@@ -301,12 +306,10 @@ static void set_keeps_all_traces(struct np_send_settings *out)
 static void read_log_level(struct np_send_settings *out, struct np_str *warnings)
 {
     struct word levels[NP_N_SEVERITY_WORDS];
-    NP_AUTO(np_freep) char *value = variable("OTEL_LOG_LEVEL");
 
     for (int i = 0; i < NP_N_SEVERITY_WORDS; i++)
         levels[i] = (struct word){np_severity_words[i].word, (int)np_severity_words[i].least};
-    out->log_severity = NP_INFO;
-    read_word("OTEL_LOG_LEVEL", value, levels, NP_COUNT(levels), &out->log_severity, warnings);
+    out->log_severity = read_choice("OTEL_LOG_LEVEL", levels, NP_COUNT(levels), NP_INFO, warnings);
 }
 
 /* Read a list of words as bits. The word "none" (0) empties the list. False when the variable is
@@ -361,19 +364,8 @@ static int read_protocol(enum np_otlp_signal signal, struct np_str *warnings)
     static const struct word words[] = {{"http/protobuf", NP_OTLP_HTTP_PROTOBUF},
                                         {"http/json", NP_OTLP_HTTP_JSON},
                                         {"grpc", NP_OTLP_GRPC}};
-    int chosen = -1;
 
-    read_signal_word(signal, "PROTOCOL", words, NP_COUNT(words), &chosen, warnings);
-    return chosen;
-}
-
-static bool read_insecure(enum np_otlp_signal signal, struct np_str *warnings)
-{
-    static const struct word words[] = {{"true", 1}, {"false", 0}};
-    int chosen = 0;
-
-    read_signal_word(signal, "INSECURE", words, NP_COUNT(words), &chosen, warnings);
-    return chosen;
+    return read_signal_choice(signal, "PROTOCOL", words, NP_COUNT(words), -1, warnings);
 }
 
 /* 0 means no limit. A long time stands for it, so that no process waits for ever. */
@@ -412,9 +404,8 @@ static void read_details(struct np_send_destination *to, struct np_str *warnings
              "%s: expected name=value pairs separated by commas, values percent-encoded; %d of "
              "them cannot be used and are ignored",
              name, n_unusable);
-    int chosen = NP_SEND_GZIP;
-    read_signal_word(signal, "COMPRESSION", words, NP_COUNT(words), &chosen, warnings);
-    to->compression = (enum np_send_compression)chosen;
+    to->compression = (enum np_send_compression)read_signal_choice(
+        signal, "COMPRESSION", words, NP_COUNT(words), NP_SEND_GZIP, warnings);
     to->timeout_s = read_timeout_s(signal, warnings);
     to->ca_certificate = signal_variable(signal, "CERTIFICATE", name);
     to->client_key = signal_variable(signal, "CLIENT_KEY", name);
@@ -424,10 +415,12 @@ static void read_details(struct np_send_destination *to, struct np_str *warnings
 static void resolve(const char *name, const char *endpoint, enum np_send_endpoint_kind kind,
                     struct np_send_destination *to, struct np_str *warnings)
 {
+    int protocol = read_protocol(to->signal, warnings);
+    bool is_insecure =
+        read_signal_choice(to->signal, "INSECURE", booleans, NP_COUNT(booleans), false, warnings);
     struct np_error err = {0};
 
-    if (np_send_destination_resolve(endpoint, kind, read_protocol(to->signal, warnings),
-                                    read_insecure(to->signal, warnings), to, &err) < 0)
+    if (np_send_destination_resolve(endpoint, kind, protocol, is_insecure, to, &err) < 0)
         warn(warnings, "%s: %s; it is ignored", name, err.text);
 }
 
@@ -583,7 +576,8 @@ void np_send_settings_read(const struct np_send_overrides *flags, struct np_send
                            struct np_str *warnings)
 {
     set_defaults(out);
-    out->is_disabled = read_bool("OTEL_SDK_DISABLED", warnings);
+    out->is_disabled =
+        read_choice("OTEL_SDK_DISABLED", booleans, NP_COUNT(booleans), false, warnings);
     read_numbers(out, warnings);
     read_deadline(flags, out);
     read_metric_choices(out, warnings);

@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "trace/trace.h"
 
-struct np_series;
+struct np_timeseries;
 
 struct np_observer {
     void (*observe)(void *self, struct np_trace *trace);
@@ -26,14 +26,14 @@ struct np_trace {
     int64_t last_collection_ns; /* start of all delta series */
     /* One per time series, sorted by metric name, then attributes: searched by bisection,
      * exported in this order. */
-    struct np_series **series;
+    struct np_timeseries **series;
     size_t n_series, capacity;
 };
 
 /* Pass a log record to the sinks without the user's limits. */
 void np_trace_log_unlimited(struct np_trace *trace, const struct np_log_record *record);
 
-void np_metric_series_freep(struct np_series **series);
+void np_timeseries_freep(struct np_timeseries **series);
 
 /* Record a value > 0 (trace/exponential.c). */
 void np_exponential_count(struct np_exponential *histogram, double value);

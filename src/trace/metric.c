@@ -27,7 +27,7 @@ struct tally {
     struct np_exponential *exponential;
 };
 
-struct np_series {
+struct np_timeseries {
     const struct np_metric_def *def;
     struct np_attrs attrs;
     struct tally total, since;
@@ -43,9 +43,9 @@ static void tally_done(struct tally *tally)
     free(tally->exponential);
 }
 
-void np_metric_series_freep(struct np_series **address)
+void np_timeseries_freep(struct np_timeseries **address)
 {
-    struct np_series *series = *address;
+    struct np_timeseries *series = *address;
 
     if (!series)
         return;
@@ -104,7 +104,7 @@ static int compare_sets(const struct np_attrs *a, const struct np_attrs *b)
     return (a->n > b->n) - (a->n < b->n);
 }
 
-static int compare(const struct np_series *series, const struct np_metric_def *def,
+static int compare(const struct np_timeseries *series, const struct np_metric_def *def,
                    const struct np_attrs *attrs)
 {
     int order = strcmp(series->def->name, def->name);
@@ -134,14 +134,14 @@ static size_t exemplar_slots(const struct np_trace *trace, const struct np_metri
     return trace->histogram == NP_HISTOGRAM_EXPONENTIAL ? EXPONENTIAL_EXEMPLARS : def->n_bounds + 1;
 }
 
-static struct np_series *insert(struct np_trace *trace, size_t at, const struct np_metric_def *def,
-                                struct np_attrs *attrs)
+static struct np_timeseries *insert(struct np_trace *trace, size_t at,
+                                    const struct np_metric_def *def, struct np_attrs *attrs)
 {
     if (trace->n_series == trace->capacity) {
         trace->capacity = trace->capacity ? trace->capacity * 2 : 32;
         trace->series = np_xrealloc(trace->series, trace->capacity * sizeof(*trace->series));
     }
-    struct np_series *series = np_xcalloc(1, sizeof(*series));
+    struct np_timeseries *series = np_xcalloc(1, sizeof(*series));
     series->def = def;
     series->attrs = *attrs;
     *attrs = (struct np_attrs){0};
@@ -156,8 +156,8 @@ static struct np_series *insert(struct np_trace *trace, size_t at, const struct 
     return trace->series[at] = series;
 }
 
-static struct np_series *find_series(struct np_trace *trace, const struct np_metric_def *def,
-                                     const struct np_attrs *attrs)
+static struct np_timeseries *find_series(struct np_trace *trace, const struct np_metric_def *def,
+                                         const struct np_attrs *attrs)
 {
     NP_AUTO(np_attrs_done) struct np_attrs key = {0};
     size_t low = 0, high = trace->n_series;
@@ -202,7 +202,7 @@ static void count(struct tally *tally, const struct np_metric_def *def, double v
 
 /* An explicit histogram keeps the latest exemplar of each bucket. Others keep a random sample of
  * all candidates (Vitter 1985, doi:10.1145/3147.3165, algorithm R). */
-static struct np_exemplar *exemplar_slot(struct np_trace *trace, struct np_series *series,
+static struct np_exemplar *exemplar_slot(struct np_trace *trace, struct np_timeseries *series,
                                          double value)
 {
     if (series->total.bucket)
@@ -214,7 +214,7 @@ static struct np_exemplar *exemplar_slot(struct np_trace *trace, struct np_serie
     return at < series->n_slots ? &series->exemplar[at] : NULL;
 }
 
-static void offer_exemplar(struct np_trace *trace, struct np_series *series, double value,
+static void offer_exemplar(struct np_trace *trace, struct np_timeseries *series, double value,
                            const struct np_span *span)
 {
     bool traced = span && span->flags & NP_FLAG_SAMPLED;
@@ -246,7 +246,7 @@ void np_metric_add(struct np_trace *trace, const struct np_metric_def *def, doub
     if (!isfinite(value) ||
         (value < 0 && (def->kind == NP_METRIC_COUNTER || def->kind == NP_METRIC_HISTOGRAM)))
         return;
-    struct np_series *series = find_series(trace, def, attrs);
+    struct np_timeseries *series = find_series(trace, def, attrs);
     if (def->kind == NP_METRIC_HISTOGRAM) {
         count(&series->total, def, value);
         count(&series->since, def, value);
@@ -263,7 +263,7 @@ void np_metric_set(struct np_trace *trace, const struct np_metric_def *def, doub
 {
     if (!isfinite(value))
         return;
-    struct np_series *series = find_series(trace, def, attrs);
+    struct np_timeseries *series = find_series(trace, def, attrs);
     if (def->kind == NP_METRIC_COUNTER && value < series->total.value)
         return;
     series->since.value += value - series->total.value;
@@ -284,7 +284,7 @@ static bool is_newer(const struct np_exemplar *a, const struct np_exemplar *b)
 }
 
 /* The slots in use, oldest first, at `out`. */
-static size_t gather_exemplars(const struct np_series *series, struct np_exemplar *out)
+static size_t gather_exemplars(const struct np_timeseries *series, struct np_exemplar *out)
 {
     size_t n = 0;
 
@@ -314,7 +314,7 @@ static void collected_done(struct collected *all)
 }
 
 static void add_point(struct collected *all, const struct np_trace *trace,
-                      const struct np_series *series, enum np_temporality_preference wish,
+                      const struct np_timeseries *series, enum np_temporality_preference wish,
                       int64_t now_ns)
 {
     bool differs = as_difference(series->def, wish);
@@ -359,7 +359,7 @@ static void gather(const struct np_trace *trace, enum np_temporality_preference 
         add_point(out, trace, trace->series[i], wish, now_ns);
 }
 
-static void begin_again(struct np_series *series)
+static void begin_again(struct np_timeseries *series)
 {
     struct tally *since = &series->since;
     uint64_t *bucket = since->bucket;
@@ -380,7 +380,7 @@ static void begin_again(struct np_series *series)
  * collection would be most of the record. Two collections include them, so that a reader who polls
  * once between two collections sees them.
  */
-static bool is_past(struct np_series *series)
+static bool is_past(struct np_timeseries *series)
 {
     enum { COLLECTIONS = 2 };
     bool is_of_session = series->def->kind == NP_METRIC_GAUGE &&
@@ -395,7 +395,7 @@ static void drop_past(struct np_trace *trace)
 
     for (size_t i = 0; i < trace->n_series; i++) {
         if (is_past(trace->series[i]))
-            np_metric_series_freep(&trace->series[i]);
+            np_timeseries_freep(&trace->series[i]);
         else
             trace->series[n++] = trace->series[i];
     }

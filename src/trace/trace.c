@@ -49,7 +49,7 @@ void np_trace_freep(struct np_trace **address)
         if (trace->sink[i].close)
             trace->sink[i].close(trace->sink[i].self);
     for (size_t i = 0; i < trace->n_series; i++)
-        np_metric_series_freep(&trace->series[i]);
+        np_timeseries_freep(&trace->series[i]);
     free(trace->series);
     np_attrs_done(&trace->resource);
     np_freep(address);
