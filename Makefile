@@ -168,10 +168,13 @@ check-format: ## clang-format finds nothing to change
 check-headers: ## each header compiles alone, with gcc and clang
 	@scripts/check-headers.sh
 
+check-words: ## words that the project does not use (scripts/words.txt)
+	@scripts/check-words.sh
+
 check-unused: ## functions that the program does not need stay for a reason (scripts/unused.txt)
 	+@scripts/check-unused.sh
 
-lint: ## clang-tidy, cppcheck and shellcheck; headers alone, functions that nothing calls
+lint: ## clang-tidy, cppcheck and shellcheck; headers alone, withdrawn words, functions that nothing calls
 	@scripts/install-deps.sh lint
 	@scripts/lint.sh
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Static analysis: clang-tidy and cppcheck on the C sources, shellcheck on scripts and bats files; each header alone; functions that
-# the program does not need. Prints only findings.
+# Static analysis: clang-tidy and cppcheck on the C sources, shellcheck on scripts and bats files; each header alone; words
+# that are withdrawn; functions that the program does not need. Prints only findings.
 # usage: scripts/lint.sh [FILE.c…]
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -34,6 +34,9 @@ done
 
 echo "headers"
 scripts/check-headers.sh || status=1
+
+echo "words"
+scripts/check-words.sh || status=1
 
 echo "unused functions"
 scripts/check-unused.sh || status=1

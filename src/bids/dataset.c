@@ -23,7 +23,7 @@
 #include "catalog/modality.h"
 #include "json/json.h"
 
-enum { DESCRIPTION_MOST_BYTES = 1 << 20, MOST_LABELS_TOLD = 6, MOST_SESSIONS_TOLD = 3 };
+enum { DESCRIPTION_MOST_BYTES = 1 << 20, MOST_LABELS_LISTED = 6, MOST_SESSIONS_LISTED = 3 };
 
 static const char unnamed[] = "unnamed";
 
@@ -163,7 +163,7 @@ static int unknown_label(const struct np_finder *finder, const char *what, const
     NP_AUTO(np_freep) char *asked = np_utf8_clean(label);
     np_utf8_cut(asked, 60);
     const char *nearest = np_label_nearest(label, known);
-    NP_AUTO(np_freep) char *list = np_strings_join(known, ", ", MOST_LABELS_TOLD);
+    NP_AUTO(np_freep) char *list = np_strings_join(known, ", ", MOST_LABELS_LISTED);
     NP_AUTO(np_freep)
     char *meant = nearest ? np_xasprintf(" (did you mean '%s'?)", nearest) : np_xstrdup("");
 
@@ -600,7 +600,8 @@ static void warn_of_missing_runs(const struct np_finder *finder)
             was_seen = was_seen || np_index_equal(finder->runs.item[i], finder->runs_seen.item[k]);
         if (was_seen)
             continue;
-        NP_AUTO(np_freep) char *list = np_strings_join(&finder->runs_seen, ", ", MOST_LABELS_TOLD);
+        NP_AUTO(np_freep)
+        char *list = np_strings_join(&finder->runs_seen, ", ", MOST_LABELS_LISTED);
         np_finder_warn(finder, "run '%s' was requested; the selected sessions have %s",
                        finder->runs.item[i], finder->runs_seen.n ? list : "no runs");
     }
@@ -609,7 +610,7 @@ static void warn_of_missing_runs(const struct np_finder *finder)
 /* "5 of 6 sessions (sub-01, sub-02, sub-03, … (2 more))"; the caller frees. */
 static char *sessions_text(const struct np_strings *labels, const struct np_dataset *dataset)
 {
-    NP_AUTO(np_freep) char *list = np_strings_join(labels, ", ", MOST_SESSIONS_TOLD);
+    NP_AUTO(np_freep) char *list = np_strings_join(labels, ", ", MOST_SESSIONS_LISTED);
 
     return np_xasprintf("%zu of %zu session%s (%s)", labels->n, dataset->n_sessions,
                         np_plural((int64_t)dataset->n_sessions), list);
@@ -621,7 +622,7 @@ static void warn_of_empty_sessions(const struct np_finder *finder,
 {
     NP_AUTO(np_freep) char *kinds = np_strings_join(&finder->modalities, ", ", SIZE_MAX);
     NP_AUTO(np_freep)
-    char *instead = np_strings_join(&finder->there_instead, ", ", MOST_LABELS_TOLD);
+    char *instead = np_strings_join(&finder->there_instead, ", ", MOST_LABELS_LISTED);
     NP_AUTO(np_freep) char *emptied = sessions_text(&finder->emptied, dataset);
     NP_AUTO(np_freep) char *empty = sessions_text(&finder->empty, dataset);
 

@@ -43,9 +43,9 @@ struct replay {
     struct np_strings records;
     int signals; /* readable once a signal asks the program to stop */
     int stopped_by;
-    int64_t told_ns;       /* the last line of progress */
-    int64_t well_ns;       /* when a server took something, or the beginning */
-    bool has_given_up;     /* no server took anything for too long */
+    int64_t printed_ns;    /* the last line of progress */
+    int64_t accepted_ns;   /* when a server last accepted something; the beginning at first */
+    bool has_given_up;     /* no server has accepted anything for too long */
     size_t n_whole;        /* records that are done */
     size_t n_elsewhere;    /* that another process sends */
     struct np_error first; /* a record that could not be sent */
@@ -229,20 +229,20 @@ static const char *trouble(const struct replay *replay)
     return text;
 }
 
-static void tell_progress(struct replay *replay)
+static void print_progress(struct replay *replay)
 {
     int64_t n_items[NP_OTLP_N_SIGNALS];
 
-    if (np_clock_mono_ns() - replay->told_ns < PROGRESS_NS)
+    if (np_clock_mono_ns() - replay->printed_ns < PROGRESS_NS)
         return;
-    replay->told_ns = np_clock_mono_ns();
+    replay->printed_ns = np_clock_mono_ns();
     n_exported(replay, n_items);
     NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);
-    np_console_say(&replay->console, 0, "%zu of %zu records; so far %s", replay->n_whole,
-                   replay->records.n, counts);
+    np_console_print(&replay->console, 0, "%zu of %zu records; so far %s", replay->n_whole,
+                     replay->records.n, counts);
 }
 
-/* How long it may go on without a server taking anything. */
+/* The longest time without a request that a server accepts. */
 static int64_t patience_ns(const struct replay *replay)
 {
     double patience_s = replay->observation.settings.deadline_s;
@@ -273,9 +273,9 @@ static bool deliver(struct replay *replay, struct np_send_delivery *delivery)
                 again_ns = when_ns;
         }
         if (n_exported(replay, after) + n_lost(replay) > n_before)
-            replay->well_ns = np_clock_mono_ns();
-        tell_progress(replay);
-        int64_t end_ns = replay->well_ns + patience_ns(replay);
+            replay->accepted_ns = np_clock_mono_ns();
+        print_progress(replay);
+        int64_t end_ns = replay->accepted_ns + patience_ns(replay);
         bool must_wait = busy && !is_moving;
         if (is_stopped(replay, !must_wait ? 0 : again_ns < end_ns ? again_ns : end_ns))
             return false;
@@ -287,8 +287,8 @@ static bool deliver(struct replay *replay, struct np_send_delivery *delivery)
     return true;
 }
 
-static void say_record(struct replay *replay, const char *path,
-                       const int64_t before[NP_OTLP_N_SIGNALS], enum np_spool_state state)
+static void print_record(struct replay *replay, const char *path,
+                         const int64_t before[NP_OTLP_N_SIGNALS], enum np_spool_state state)
 {
     int64_t n_items[NP_OTLP_N_SIGNALS], sum = 0;
     bool is_dry_run = replay->config->dry_run;
@@ -297,9 +297,9 @@ static void say_record(struct replay *replay, const char *path,
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         sum += n_items[i] -= before[i];
     NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);
-    np_console_say(&replay->console, sum ? 0 : 1, "%s: %s%s%s", path,
-                   is_dry_run ? "would send " : "sent ", counts,
-                   state == NP_SPOOL_GROWING ? "; its run is still going on" : "");
+    np_console_print(&replay->console, sum ? 0 : 1, "%s: %s%s%s", path,
+                     is_dry_run ? "would send " : "sent ", counts,
+                     state == NP_SPOOL_GROWING ? "; its run is still going on" : "");
 }
 
 /* Close the spans of a dead run; `*state` says whether the run is still going on. A dry run must not
@@ -331,7 +331,7 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
     options.state = state;
     int code = np_send_delivery_open(path, replay->exporters, &options, &delivery, err);
     if (code == NP_EBUSY) {
-        np_console_say(&replay->console, 0, "%s: another process is sending it", path);
+        np_console_print(&replay->console, 0, "%s: another process is sending it", path);
         *err = (struct np_error){0};
         replay->n_elsewhere++;
         return 0;
@@ -341,7 +341,7 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
     replay->n_whole += is_whole;
     if (is_whole && state == NP_SPOOL_COMPLETE && !replay->config->dry_run)
         np_spool_pending_clear(path);
-    say_record(replay, path, before, state);
+    print_record(replay, path, before, state);
     return 0;
 }
 
@@ -359,7 +359,7 @@ static void send_all(struct replay *replay)
     }
 }
 
-/* Saying what came of it. */
+/* The result. */
 
 static int report(struct replay *replay)
 {
@@ -369,9 +369,9 @@ static int report(struct replay *replay)
 
     n_exported(replay, n_items);
     NP_AUTO(np_freep) char *counts = np_telemetry_counts(n_items);
-    np_console_say(console, 0, "%zu of %zu records%s: %s%s", replay->n_whole, replay->records.n,
-                   replay->config->dry_run ? ", nothing was sent" : "",
-                   replay->config->dry_run ? "would send " : "sent ", counts);
+    np_console_print(console, 0, "%zu of %zu records%s: %s%s", replay->n_whole, replay->records.n,
+                     replay->config->dry_run ? ", nothing was sent" : "",
+                     replay->config->dry_run ? "would send " : "sent ", counts);
     if (replay->stopped_by)
         return 128 + replay->stopped_by;
     if (replay->first.code)
@@ -410,7 +410,7 @@ static int replay_run(struct replay *replay, struct np_error *err)
     }
     replay->exporters = np_send_exporters_new(&replay->observation.settings, &network,
                                               (uint64_t)np_clock_unix_ns() ^ (uint64_t)getpid());
-    replay->told_ns = replay->well_ns = np_clock_mono_ns();
+    replay->printed_ns = replay->accepted_ns = np_clock_mono_ns();
     send_all(replay);
     np_send_connections_close(&replay->connections);
     return 0;

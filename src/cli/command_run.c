@@ -45,10 +45,10 @@ static void log_withdrawn(const struct np_run *run)
             np_strings_add(&labels, run->plan->job[i].label);
     NP_AUTO(np_freep) char *list = np_strings_join(&labels, ", ", MOST_LABELS);
     if (labels.n)
-        np_console_say(run->console, 0,
-                       "withdrawn and left out: %s; back with: neuro-preprocess status '%s' "
-                       "--restore SESSION",
-                       list, run->config->output_dir);
+        np_console_print(run->console, 0,
+                         "withdrawn and left out: %s; back with: neuro-preprocess status '%s' "
+                         "--restore SESSION",
+                         list, run->config->output_dir);
 }
 
 /* "'/data/bids' (Name)" or "3 files"; the caller frees. */
@@ -63,13 +63,13 @@ static char *describe_input(const struct np_plan *plan)
 }
 
 /* What is done with what. */
-static void say_task(const struct np_run *run)
+static void print_task(const struct np_run *run)
 {
     NP_AUTO(np_freep) char *input = describe_input(run->plan);
     NP_AUTO(np_freep) char *options = np_config_results_text(run->config);
 
-    np_console_say(run->console, 0, "neuro-preprocess " NP_VERSION ": %s into '%s'; %s", input,
-                   run->config->output_dir, options);
+    np_console_print(run->console, 0, "neuro-preprocess " NP_VERSION ": %s into '%s'; %s", input,
+                     run->config->output_dir, options);
 }
 
 static void log_plan(const struct np_run *run)
@@ -78,20 +78,21 @@ static void log_plan(const struct np_run *run)
     NP_AUTO(np_freep) char *jobs = np_plan_counts(plan);
 
     for (size_t i = 0; plan->dataset && i < plan->dataset->warnings.n; i++)
-        np_console_say(run->console, 0, "warning: %s", plan->dataset->warnings.item[i]);
+        np_console_print(run->console, 0, "warning: %s", plan->dataset->warnings.item[i]);
     for (size_t i = 0; i < plan->warnings.n; i++)
-        np_console_say(run->console, 0, "warning: %s", plan->warnings.item[i]);
+        np_console_print(run->console, 0, "warning: %s", plan->warnings.item[i]);
     log_withdrawn(run);
-    np_console_say(run->console, 0, "%s; %d at once, %d thread%s each, memory limit %lld MiB (%s)",
-                   jobs, plan->n_parallel, plan->n_threads, np_plural(plan->n_threads),
-                   (long long)(plan->memory_bytes >> 20),
-                   run->config->mem_bytes ? "requested" : plan->resources.memory_source);
+    np_console_print(run->console, 0,
+                     "%s; %d at once, %d thread%s each, memory limit %lld MiB (%s)", jobs,
+                     plan->n_parallel, plan->n_threads, np_plural(plan->n_threads),
+                     (long long)(plan->memory_bytes >> 20),
+                     run->config->mem_bytes ? "requested" : plan->resources.memory_source);
 }
 
 void np_command_warn(const char *text, struct np_console *console)
 {
     for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
-        np_console_say(console, 0, "warning: %.*s", (int)strcspn(text, "\n"), text);
+        np_console_print(console, 0, "warning: %.*s", (int)strcspn(text, "\n"), text);
 }
 
 static int run_plan(const struct np_config *config, const struct np_plan *plan,
@@ -108,7 +109,7 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     np_run_id(run.id);
     if (np_run_prepare(&run, &err) < 0)
         return np_command_fail(&err);
-    say_task(&run);
+    print_task(&run);
     np_observation_open(&observation, config, &run);
     log_plan(&run);
     np_run_execute(&run);

@@ -147,7 +147,7 @@ static void close_telemetry(const char *output_dir, const struct np_strings *run
             /* A record in use is closed by the process that uses it. */
             int code = np_spool_record_close_open_spans(path, NULL, &err);
             if (code < 0 && code != NP_EBUSY)
-                np_console_say(console, 0, "warning: telemetry of a dead run: %s", err.text);
+                np_console_print(console, 0, "warning: telemetry of a dead run: %s", err.text);
             break;
         }
 }

@@ -1,5 +1,5 @@
 /* Protection against launchers that close our output, or that stop reading when the process has
- * ended and lose the rest of the pipe. */
+ * ended and discard the rest of the pipe. */
 #ifndef NP_CLI_DRAIN_H
 #define NP_CLI_DRAIN_H
 

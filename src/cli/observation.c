@@ -36,13 +36,13 @@ static bool open_redactor(struct np_observation *observation, const struct np_co
 
     if (np_otlp_redactor_open(observation->naming, folder, &observation->redactor, &err) == 0)
         return true;
-    np_console_say(console, 0, "warning: --telemetry-id %s: %s; labels are left out (none)",
-                   np_naming_name(observation->naming), err.text);
+    np_console_print(console, 0, "warning: --telemetry-id %s: %s; labels are left out (none)",
+                     np_naming_name(observation->naming), err.text);
     observation->naming = NP_NAME_NONE;
     if (np_otlp_redactor_open(NP_NAME_NONE, folder, &observation->redactor, &worse) == 0)
         return true;
-    np_console_say(console, 0, "warning: %s; nothing is shown to Prometheus and the console",
-                   worse.text);
+    np_console_print(console, 0, "warning: %s; nothing is shown to Prometheus and the console",
+                     worse.text);
     return false;
 }
 
@@ -91,7 +91,7 @@ static void answer(void *self, const struct np_metric_point *point, size_t n_poi
         np_show_pull_answer(observation->pull, text.bytes, text.length);
 }
 
-static void someone_asks(void *self)
+static void on_page_request(void *self)
 {
     const struct np_observation *observation = self;
 
@@ -107,13 +107,13 @@ static void open_pull(struct np_observation *observation, struct np_run *run)
         return;
     if (np_show_pull_start(settings->prometheus_host, settings->prometheus_port, &observation->pull,
                            &err) < 0) {
-        np_console_say(run->console, 0, "warning: %s", err.text);
+        np_console_print(run->console, 0, "warning: %s", err.text);
         return;
     }
     run->watch = (struct np_run_watch){
-        .fd = np_show_pull_fd(observation->pull), .ready = someone_asks, .self = observation};
-    np_console_say(run->console, 0, "metrics: http://%s:%d/metrics while the run lasts",
-                   settings->prometheus_host, np_show_pull_port(observation->pull));
+        .fd = np_show_pull_fd(observation->pull), .ready = on_page_request, .self = observation};
+    np_console_print(run->console, 0, "metrics: http://%s:%d/metrics while the run lasts",
+                     settings->prometheus_host, np_show_pull_port(observation->pull));
 }
 
 /* Open the outputs for Prometheus and for people at a terminal. */
@@ -152,7 +152,7 @@ static void open_record(struct np_observation *observation, const struct np_conf
         return;
     NP_AUTO(np_freep) char *path = record_path(config->output_dir, run->id);
     if (np_spool_record_open(path, &observation->resource, &scope, sink, &err) < 0) {
-        np_console_say(run->console, 0, "warning: no telemetry: %s", err.text);
+        np_console_print(run->console, 0, "warning: no telemetry: %s", err.text);
         return;
     }
     sink->temporality = settings->temporality;
@@ -203,22 +203,22 @@ void np_observation_open(struct np_observation *observation, const struct np_con
 }
 
 /* Print the problems of the run, once. */
-static void say_troubles(const struct np_observation *observation, struct np_console *console)
+static void print_troubles(const struct np_observation *observation, struct np_console *console)
 {
     const struct np_trace_sink *record = &observation->record, *textfile = &observation->textfile;
     struct np_error of_record = {0}, of_textfile = {0};
 
     if (record->self && np_spool_record_trouble(record, &of_record))
-        np_console_say(console, 0, "warning: %s", of_record.text);
+        np_console_print(console, 0, "warning: %s", of_record.text);
     if (textfile->self && np_show_textfile_trouble(textfile, &of_textfile))
-        np_console_say(console, 0, "warning: %s", of_textfile.text);
+        np_console_print(console, 0, "warning: %s", of_textfile.text);
 }
 
 void np_observation_close(struct np_observation *observation, struct np_run *run)
 {
     np_trace_flush(run->trace);
     np_telemetry_finish(&observation->sending, run->config->output_dir, run->console);
-    say_troubles(observation, run->console);
+    print_troubles(observation, run->console);
     np_show_pull_stop(&observation->pull);
     np_trace_freep(&run->trace); /* before the redactor and the resource, which its sinks read */
     np_observation_done(observation);

@@ -39,8 +39,8 @@ void np_observation_done(struct np_observation *observation);
  *   1. the key that hides labels
  *   2. what Prometheus reads, and the console
  *   3. the record below OUTPUT_DIR, and the sender of what it gets (unless --no-telemetry)
- * What cannot be had is a warning on the run's console, never an error: observing is no reason to
- * have no results. Fork nothing that outlives the run after this.
+ * A sink that cannot be opened is a warning on the run's console, never an error: observing is no
+ * reason to have no results. Fork nothing that outlives the run after this.
  */
 void np_observation_open(struct np_observation *observation, const struct np_config *config,
                          struct np_run *run);

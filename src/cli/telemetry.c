@@ -17,17 +17,17 @@ static bool sends(const struct np_send_settings *settings, int signal)
 char *np_telemetry_places(const struct np_send_settings *settings)
 {
     struct np_str out = {0};
-    bool is_told[NP_OTLP_N_SIGNALS] = {false};
+    bool is_listed[NP_OTLP_N_SIGNALS] = {false};
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        if (is_told[i] || !sends(settings, i))
+        if (is_listed[i] || !sends(settings, i))
             continue;
         const char *id = settings->to[i].id;
         np_str_add(&out, out.length ? "; " : "");
         for (int k = i; k < NP_OTLP_N_SIGNALS; k++) {
             if (!sends(settings, k) || strcmp(settings->to[k].id, id) != 0)
                 continue;
-            is_told[k] = true;
+            is_listed[k] = true;
             np_str_addf(&out, "%s%s", k == i ? "" : ", ",
                         np_otlp_signal_name((enum np_otlp_signal)k));
         }
@@ -46,13 +46,14 @@ void np_telemetry_start(struct np_telemetry *telemetry, const struct np_send_set
 
     telemetry->settings = settings;
     if (!np_send_settings_sends(settings)) {
-        np_console_say(console, 0, "traces, metrics, logs: %s; nothing leaves this machine", shown);
+        np_console_print(console, 0, "traces, metrics, logs: %s; nothing leaves this machine",
+                         shown);
         return;
     }
     NP_AUTO(np_freep) char *where = np_telemetry_places(settings);
-    np_console_say(console, 0, "traces, metrics, logs: %s; sent: %s", shown, where);
+    np_console_print(console, 0, "traces, metrics, logs: %s; sent: %s", shown, where);
     if (np_send_sender_start(&options, &telemetry->sender, &err) < 0)
-        np_console_say(console, 0, "warning: telemetry is not sent: %s", err.text);
+        np_console_print(console, 0, "warning: telemetry is not sent: %s", err.text);
 }
 
 static void measure(void *self, struct np_trace *trace)
@@ -147,7 +148,7 @@ void np_telemetry_finish(struct np_telemetry *telemetry, const char *output_dir,
                     "; %" PRId64 " bytes of the record wait for the next run, or for: "
                     "neuro-preprocess replay '%s'",
                     health.pending_bytes, output_dir);
-    np_console_say(console, 0, "%s", np_str_text(&line));
+    np_console_print(console, 0, "%s", np_str_text(&line));
     if (health.trouble[0])
-        np_console_say(console, 0, "warning: telemetry: %s", health.trouble);
+        np_console_print(console, 0, "warning: telemetry: %s", health.trouble);
 }

@@ -14,7 +14,7 @@
 static const double MOST_APART_MM = 0.5;     /* header floats and quaternions differ by far less */
 static const double MOST_SIZE_RATIO = 1.002; /* sizes are often rounded to three digits */
 
-static void say_mirrored(const struct np_nifti_info *info, struct np_strings *sentences)
+static void add_mirrored(const struct np_nifti_info *info, struct np_strings *sentences)
 {
     struct np_grid by_qform = info->grid;
     char sform[4], qform[4];
@@ -71,7 +71,7 @@ static double distance_mm(const double a[3], const double b[3])
 }
 
 /* The corner whose two places are farthest from each other. */
-static void say_apart(const struct np_nifti_info *info, struct np_strings *sentences)
+static void add_apart(const struct np_nifti_info *info, struct np_strings *sentences)
 {
     struct np_affine by_qform = comparable_qform(info);
     const int64_t *n = info->grid.n;
@@ -105,9 +105,9 @@ static void compare_forms(const struct np_nifti_info *info, struct np_strings *s
     double qform = np_affine_determinant(&info->world_from_voxel_by_qform);
 
     if ((sform < 0) != (qform < 0))
-        say_mirrored(info, sentences);
+        add_mirrored(info, sentences);
     else
-        say_apart(info, sentences);
+        add_apart(info, sentences);
 }
 
 static void compare_sizes(const struct np_nifti_info *info, struct np_strings *sentences)

@@ -50,7 +50,7 @@ struct np_otlp_batch {
     struct known *known;
     size_t n_known, known_capacity;
     size_t n_sources; /* items whose source differs from the one before */
-    bool waits;       /* a judge said so in this line */
+    bool waits;       /* `select` returned NP_OTLP_WAIT for a span of this line */
 };
 
 static const struct shape shapes[NP_OTLP_N_SIGNALS] = {
@@ -125,7 +125,7 @@ static void *with_room(void *list, size_t n, size_t *capacity, size_t size)
 }
 
 /* Resources, scopes, schema URLs. A reading function returns false for a broken line and for
- * missing memory; np_otlp_batch_add_line tells the two apart. */
+ * missing memory; np_otlp_batch_add_line distinguishes the two. */
 
 /* Find the known source whose bytes equal those from `at` to the end of `kept`; `n_known` when
  * there is none. */

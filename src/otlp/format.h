@@ -1,8 +1,8 @@
 /*
- * The seam between what is said (encode.c walks spans, logs and metrics, translate.c walks lines of
- * a record) and how it is written: a format is a few functions over one buffer. JSON is in json.c,
- * protobuf in protobuf.c: it needs the field's number where JSON takes its name, and the message's
- * length where JSON takes a bracket.
+ * Content and format are separate: encode.c walks spans, logs and metrics, translate.c walks lines
+ * of a record, and a format writes what they find. A format is a few functions over one buffer.
+ * JSON is in json.c, protobuf in protobuf.c. Protobuf needs the field's number where JSON takes its
+ * name, and the message's length where JSON takes a bracket.
  */
 #ifndef NP_OTLP_FORMAT_H
 #define NP_OTLP_FORMAT_H

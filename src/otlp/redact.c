@@ -3,7 +3,7 @@
  *   1. The attribute's key says how its value is read: a label, a path, or text.
  *   2. Text is cut into what stands in single quotes (our messages quote paths so) and words.
  *   3. What looks like a path is cut at its slashes, each part at its underscores.
- *   4. "sub-X" and "ses-X" lose X; what is no known word loses all but its extension.
+ *   4. "sub-X" and "ses-X" are replaced; of a word that is not known only the extension stays.
  * Too much is replaced rather than too little.
  */
 #include "otlp/redact.h"

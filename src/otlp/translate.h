@@ -35,7 +35,7 @@ void np_otlp_translator_done(struct np_otlp_translator *translator);
 /*
  * Write the fields of the object that comes, which is a `message`. With `facts`, what they hold is
  * noted, and the flags of a span are left out: who asked writes them. False when it is broken, or
- * when memory is gone: np_otlp_translator_failed tells.
+ * when memory is missing; np_otlp_translator_failed is then true.
  */
 bool np_otlp_translate(struct np_otlp_translator *translator, enum np_otlp_message_index message,
                        struct np_otlp_writer *w, struct np_otlp_facts *facts);

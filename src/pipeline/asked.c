@@ -81,7 +81,7 @@ static void find_gone(const struct np_run *run, const struct np_plans *plans,
     }
 }
 
-static void say_gone(const struct np_run *run, const struct np_asked_list *gone)
+static void print_gone(const struct np_run *run, const struct np_asked_list *gone)
 {
     NP_AUTO(np_strings_done) struct np_strings labels = {0};
 
@@ -89,9 +89,9 @@ static void say_gone(const struct np_run *run, const struct np_asked_list *gone)
         np_strings_give(&labels, np_asked_text(&gone->item[i]));
     NP_AUTO(np_freep) char *list = np_strings_join(&labels, ", ", MOST_LABELS);
     if (gone->n)
-        np_console_say(run->console, 0,
-                       "warning: %zu session%s of earlier runs are not in '%s' any more: %s",
-                       gone->n, np_plural((int64_t)gone->n), run->plan->dataset->root, list);
+        np_console_print(run->console, 0,
+                         "warning: %zu session%s of earlier runs are not in '%s' any more: %s",
+                         gone->n, np_plural((int64_t)gone->n), run->plan->dataset->root, list);
 }
 
 /* `list`: the sessions of this run, which the dataset does hold. */
@@ -109,7 +109,7 @@ static int keep_changes(const struct np_run *run, const struct np_asked_list *li
             np_asked_add(&found, &list->item[i]);
     if (all)
         find_gone(run, plans, &gone);
-    say_gone(run, &gone);
+    print_gone(run, &gone);
     NP_TRY(np_plans_change(output_dir, NP_PLAN_FOUND, &found, err));
     return np_plans_change(output_dir, NP_PLAN_GONE, &gone, err);
 }

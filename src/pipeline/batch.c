@@ -5,7 +5,7 @@
 
 #include "base/path.h"
 
-enum { DEEPEST = 64, MOST_NAMES_TOLD = 3 };
+enum { DEEPEST = 64, MOST_NAMES_LISTED = 3 };
 
 struct search {
     struct np_plan *plan;
@@ -86,7 +86,7 @@ static void collect(struct search *search, const char *root, const char *relativ
 static void warn_of_no_heads(const struct search *search)
 {
     const struct np_strings *names = &search->no_heads;
-    NP_AUTO(np_freep) char *list = np_strings_join(names, ", ", MOST_NAMES_TOLD);
+    NP_AUTO(np_freep) char *list = np_strings_join(names, ", ", MOST_NAMES_LISTED);
 
     if (names->n)
         np_strings_give(&search->plan->warnings,

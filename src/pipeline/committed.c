@@ -73,7 +73,7 @@ static void settle_span(struct np_active *active)
     np_active_settle_span(active, &why);
 }
 
-static void say_outcome(struct np_active *active)
+static void print_outcome(struct np_active *active)
 {
     NP_AUTO(np_str_done) struct np_str text = {0};
     const struct np_session_record *record = &active->record;
@@ -87,7 +87,7 @@ static void say_outcome(struct np_active *active)
         np_str_addf(&text, "%s after %.1f s, %.0f MiB", np_state_name(record->state),
                     record->wall_s, (double)record->peak_rss_bytes / (1 << 20));
     }
-    np_console_say(active->run->console, 0, "%s: %s", active->job->label, np_str_text(&text));
+    np_console_print(active->run->console, 0, "%s: %s", active->job->label, np_str_text(&text));
 }
 
 void np_active_commit(struct np_active *active)
@@ -99,7 +99,7 @@ void np_active_commit(struct np_active *active)
     settle_span(active);
     np_observe_session(active); /* after the decision: exemplars refer to sent traces */
     np_span_end(active->run->trace, &active->span);
-    say_outcome(active);
+    print_outcome(active);
     np_journal_close(&active->journal);
     np_lock_release(&active->lock);
     np_reporting_done(&active->reporting);

@@ -72,7 +72,7 @@ static void now_text(const struct np_console *console, char text[NP_CLOCK_TEXT])
         np_clock_iso8601(np_clock_unix_ns(), text);
 }
 
-void np_console_say(struct np_console *console, int level, const char *format, ...)
+void np_console_print(struct np_console *console, int level, const char *format, ...)
 {
     char now[NP_CLOCK_TEXT];
 

@@ -29,7 +29,8 @@ struct np_console {
 void np_console_init(struct np_console *console, int verbosity);
 
 /* Print a line on stdout when verbosity is at least `level`. */
-void np_console_say(struct np_console *console, int level, const char *format, ...) NP_PRINTF(3, 4);
+void np_console_print(struct np_console *console, int level, const char *format, ...)
+    NP_PRINTF(3, 4);
 
 /* Print a line on stderr at any verbosity, without time: it is a result, not progress. */
 void np_console_fail(struct np_console *console, const char *format, ...) NP_PRINTF(2, 3);

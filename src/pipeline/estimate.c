@@ -82,7 +82,7 @@ struct residence {
     double volume_bytes; /* of one float volume */
     double n_volumes;    /* most at once so far; a mask is a quarter */
     double kept_bytes;   /* of other sizes */
-    double fixed_bytes;  /* what stays whatever comes */
+    double fixed_bytes;  /* the same for all options */
     double peak_bytes;
 };
 
@@ -237,7 +237,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The size up to which a value is background; told from some of the sample. */
+/* The size up to which a value is background; estimated from some of the sample. */
 static float background_limit(const struct np_nifti_sample *sample)
 {
     enum { MOST = 1 << 12 };
@@ -359,7 +359,7 @@ static double field_bytes(const struct np_config *config, const struct contents 
     return c->n_voxels * (config->bias_correction == NP_BIAS_NONE ? CONSTANT_BYTES : FIELD_BYTES);
 }
 
-/* How what a slot holds packs; another one is counted as a whole head. */
+/* How well the content of a slot is packed; a slot that is not listed counts as a whole head. */
 static double bytes_of_slot(enum np_slot slot, const struct np_config *config,
                             const struct contents *contents)
 {

@@ -101,8 +101,8 @@ static void add_identity(const struct np_active *active, struct np_attrs *attrs)
                     np_participants_site(dataset->participants, session->participant));
 }
 
-static void show_quality(const struct np_active *active, const struct np_file_record *file,
-                         const struct np_attrs *identity)
+static void set_quality_gauges(const struct np_active *active, const struct np_file_record *file,
+                               const struct np_attrs *identity)
 {
     NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
 
@@ -134,7 +134,7 @@ static void add_measures(const struct np_session_record *record, size_t f, struc
 
 /* Paths are quoted in all messages (a BIDS label needs no quotes), so that the redactor can find
  * them. */
-static char *told_label(const struct np_active *active)
+static char *quoted_label(const struct np_active *active)
 {
     const char *label = active->job->label;
 
@@ -143,11 +143,11 @@ static char *told_label(const struct np_active *active)
 
 /* Write everything about the session into one log record, for dashboards that are used long
  * after the run. */
-static void tell_summary(const struct np_active *active, const struct np_attrs *identity)
+static void log_summary(const struct np_active *active, const struct np_attrs *identity)
 {
     const struct np_session_record *record = &active->record;
     NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
-    NP_AUTO(np_freep) char *label = told_label(active);
+    NP_AUTO(np_freep) char *label = quoted_label(active);
 
     np_attrs_string(&attrs, NP_KEY_EVENT_NAME, NP_EVENT_SESSION_SUMMARY);
     np_attrs_copy(identity, &attrs);
@@ -185,6 +185,6 @@ void np_observe_session(const struct np_active *active)
     np_metric_set(trace, &np_metric_session_cpu_time, record->cpu_s, &identity);
     np_metric_set(trace, &np_metric_session_peak_memory, (double)record->peak_rss_bytes, &identity);
     for (size_t f = 0; f < record->n_files; f++)
-        show_quality(active, &record->file[f], &identity);
-    tell_summary(active, &identity);
+        set_quality_gauges(active, &record->file[f], &identity);
+    log_summary(active, &identity);
 }

@@ -33,7 +33,7 @@ static int be_reporter(void *context, int channel)
 
     if (reporter->write(reporter->self, &task, &err) == 0)
         return EXIT_SUCCESS;
-    /* Without the sentence, the exit status still tells that there is no report. */
+    /* Without the sentence, the exit status still shows that there is no report. */
     NP_IGNORE(np_fd_write_all(channel, err.text, strlen(err.text)));
     return EXIT_FAILURE;
 }

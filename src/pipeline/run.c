@@ -139,7 +139,7 @@ static void print_where(const struct np_run *run)
 
     if (run->results.n_success + run->results.n_skipped == 0)
         return;
-    np_console_say(
+    np_console_print(
         run->console, 0,
         "images: '%s'%s; look at the masks; the state of all: neuro-preprocess status '%s'",
         output_dir, run->plan->dataset ? "/sub-*/…/anat" : "", output_dir);
@@ -151,7 +151,7 @@ static void print_summary(const struct np_run *run)
     double elapsed_s = (double)(np_clock_mono_ns() - run->console->start_ns) * 1e-9;
     NP_AUTO(np_freep) char *counts = describe_results(results);
 
-    np_console_say(run->console, 0, "%s; %.1f s", counts, elapsed_s);
+    np_console_print(run->console, 0, "%s; %.1f s", counts, elapsed_s);
     print_where(run);
     print_elsewhere(run);
     if (results->reasons.n)
@@ -218,7 +218,7 @@ static void count_skipped(struct np_run *run)
         if (job->decision != NP_DECIDE_SKIP)
             continue;
         np_results_add(&run->results, job->label, NP_STATE_SKIPPED, NULL);
-        np_console_say(run->console, 1, "%s: already complete, kept", job->label);
+        np_console_print(run->console, 1, "%s: already complete, kept", job->label);
     }
 }
 

@@ -39,8 +39,8 @@ static void show(struct np_active *active, const struct np_log_record *record)
     bool warning = record->severity >= NP_WARN && record->severity < NP_ERROR_LEVEL;
     int level = warning ? 0 : record->severity >= NP_INFO ? 1 : 2;
 
-    np_console_say(active->run->console, level, "%s: %s%s", active->job->label,
-                   warning ? "warning: " : "", record->body);
+    np_console_print(active->run->console, level, "%s: %s%s", active->job->label,
+                     warning ? "warning: " : "", record->body);
 }
 
 void np_active_log_record(struct np_active *active, const struct np_log_record *record)

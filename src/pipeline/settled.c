@@ -43,24 +43,24 @@ static void apply(struct np_active *active, struct np_file_record *file,
     np_active_log(active, NP_ERROR_LEVEL, why.text);
 }
 
-static struct np_verdict_said *what_was_said(const struct np_session_record *record)
+static struct np_verdict_reported *reported_states(const struct np_session_record *record)
 {
-    struct np_verdict_said *said = np_xcalloc(record->n_files + 1, sizeof(*said));
+    struct np_verdict_reported *reported = np_xcalloc(record->n_files + 1, sizeof(*reported));
 
     for (size_t f = 0; f < record->n_files; f++)
-        said[f] = (struct np_verdict_said){.state = record->file[f].state,
-                                           .code = record->file[f].failure.code,
-                                           .signal = record->file[f].failure.signal};
-    return said;
+        reported[f] = (struct np_verdict_reported){.state = record->file[f].state,
+                                                   .code = record->file[f].failure.code,
+                                                   .signal = record->file[f].failure.signal};
+    return reported;
 }
 
 static void settle_states(struct np_active *active, const struct np_child_end *end)
 {
     struct np_session_record *record = &active->record;
-    NP_AUTO(np_freep) struct np_verdict_said *said = what_was_said(record);
+    NP_AUTO(np_freep) struct np_verdict_reported *reported = reported_states(record);
     NP_AUTO(np_freep)
     struct np_verdict *file = np_xcalloc(record->n_files + 1, sizeof(*file));
-    const struct np_verdict_facts facts = {.file = said,
+    const struct np_verdict_facts facts = {.file = reported,
                                            .n_files = record->n_files,
                                            .code = record->failure.code,
                                            .wait_status = end->wait_status,

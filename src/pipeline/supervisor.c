@@ -58,7 +58,7 @@ static void defer(struct np_supervisor *s, const struct np_job *job, const struc
     struct np_deferred *deferred = &s->deferred[s->n_deferred++];
     *deferred = (struct np_deferred){.job = job};
     np_failure_set(&deferred->why, err, NULL);
-    np_console_say(s->run->console, 1,
+    np_console_print(s->run->console, 1,
                    "%s: another run is working on it; it is looked at again later", job->label);
 }
 
@@ -77,7 +77,7 @@ static void stop_on_full_disk(struct np_supervisor *s, const struct np_failure *
     if (failure->code != NP_ESPACE || s->begins_no_more)
         return;
     s->begins_no_more = true;
-    np_console_say(s->run->console, 0, "no room left for outputs: no further session is begun");
+    np_console_print(s->run->console, 0, "no room left for outputs: no further session is begun");
 }
 
 /* A session that could not start: its record is unchanged, because it may belong to another
@@ -91,7 +91,7 @@ static void refuse(struct np_supervisor *s, const struct np_job *job, const stru
     stop_on_full_disk(s, &failure);
     np_failure_done(&failure);
     np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
-    np_console_say(s->run->console, 0, "%s: not started: %s", job->label, err->text);
+    np_console_print(s->run->console, 0, "%s: not started: %s", job->label, err->text);
     np_trace_log(s->run->trace, s->span, NP_ERROR_LEVEL, NULL,
                  job->session ? "%s: not started: %s" : "'%s': not started: %s", job->label,
                  err->text);
@@ -101,7 +101,7 @@ static void pass_over(struct np_supervisor *s, const struct np_job *job)
 {
     count(s, job->label, NP_STATE_SKIPPED, NULL);
     np_metric_add(s->run->trace, &np_metric_queue_depth, -1, NULL, NULL);
-    np_console_say(s->run->console, 1, "%s: already completed by another run, kept", job->label);
+    np_console_print(s->run->console, 1, "%s: already completed by another run, kept", job->label);
 }
 
 /* The failure that counts for the run: a full disk before others, because it stops the run. */
@@ -178,7 +178,7 @@ static void begin(struct np_supervisor *s, const struct np_job *job, struct np_a
         finish(s, slot);
         return;
     }
-    np_console_say(s->run->console, 1, "%s: started", job->label);
+    np_console_print(s->run->console, 1, "%s: started", job->label);
     np_trace_settle(s->run->trace);
     if (np_active_work(slot, s->span, &err) < 0) {
         np_active_fail(slot, &err);
@@ -251,8 +251,8 @@ static void forward_signal(struct np_supervisor *s)
     s->forwarded_ns = np_clock_mono_ns();
     for (size_t i = 0; i < s->n_slots; i++)
         np_active_stop(&s->active[i], (int)s->run->cancel->signal);
-    np_console_say(s->run->console, 0, "signal %d: stopping %zu session%s",
-                   (int)s->run->cancel->signal, n_active(s), np_plural((int64_t)n_active(s)));
+    np_console_print(s->run->console, 0, "signal %d: stopping %zu session%s",
+                     (int)s->run->cancel->signal, n_active(s), np_plural((int64_t)n_active(s)));
 }
 
 /* Kill workers that did not stop in time, because of a hanging file system or a bug. They must
@@ -288,7 +288,7 @@ static void collect_at_times(struct np_supervisor *s)
 
 /* Signals are delivered only while waiting, so that none comes between the test of `cancel` and
  * the wait. */
-static void wait_for_news(struct np_supervisor *s)
+static void wait_for_events(struct np_supervisor *s)
 {
     const struct np_run_watch *watch = &s->run->watch;
     struct pollfd *fds = np_xcalloc(s->n_slots + 1, sizeof(*fds));
@@ -336,7 +336,7 @@ void np_supervise(struct np_supervisor *s)
     while (n_active(s) > 0) {
         s->run->console->n_active = n_active(s);
         np_console_progress(s->run->console);
-        wait_for_news(s);
+        wait_for_events(s);
         forward_signal(s);
         kill_late_ones(s);
         heartbeats(s);

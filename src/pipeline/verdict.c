@@ -39,7 +39,7 @@ static struct np_verdict stopped(enum np_verdict_reason reason, int signal)
 }
 
 /* A worker that ended before a file was finished, without being asked to. */
-static struct np_verdict without_a_word(int wait_status)
+static struct np_verdict ended_without_result(int wait_status)
 {
     struct np_verdict settled;
 
@@ -56,12 +56,12 @@ static struct np_verdict without_a_word(int wait_status)
 
 struct np_verdict np_verdict_file(const struct np_verdict_facts *facts, size_t index)
 {
-    const struct np_verdict_said *said = &facts->file[index];
+    const struct np_verdict_reported *reported = &facts->file[index];
     int status = facts->wait_status, signal = stopping_signal(facts);
 
-    if (said->state != NP_STATE_RUNNING && said->state != NP_STATE_NOT_STARTED)
+    if (reported->state != NP_STATE_RUNNING && reported->state != NP_STATE_NOT_STARTED)
         return (struct np_verdict){
-            .state = said->state, .code = said->code, .signal = said->signal};
+            .state = reported->state, .code = reported->code, .signal = reported->signal};
     if (facts->code)
         return failed(NP_VERDICT_SESSION, facts->code);
     if (signal && facts->was_too_late)
@@ -70,7 +70,7 @@ struct np_verdict np_verdict_file(const struct np_verdict_facts *facts, size_t i
     bool ended_by_it = WIFSIGNALED(status) && WTERMSIG(status) == signal;
     if (signal && (ended_well || ended_by_it))
         return stopped(NP_VERDICT_STOPPED, signal);
-    return without_a_word(status);
+    return ended_without_result(status);
 }
 
 struct np_verdict np_verdict_session(const struct np_verdict_facts *facts,

@@ -12,14 +12,14 @@
 enum { NP_STOP_GRACE_S = 20 };
 
 /* The worker's last report about a file. */
-struct np_verdict_said {
+struct np_verdict_reported {
     enum np_state state; /* NOT_STARTED without a report, RUNNING without a report of its end */
     int code;            /* of its failure; 0 = none */
     int signal;          /* that interrupted it; 0 = none */
 };
 
 struct np_verdict_facts {
-    const struct np_verdict_said *file;
+    const struct np_verdict_reported *file;
     size_t n_files;
     int code;        /* the session failed as a whole, without a worker: NP_E…; 0 = no failure */
     int wait_status; /* of the worker, as of waitpid; 0 when there was none */

@@ -85,7 +85,7 @@ static void send_frame(int fd, enum np_frame_type type, const struct np_str *pay
 
     put(&frame, &head, sizeof(head));
     put(&frame, np_str_text(payload), payload->length);
-    /* Fails when the supervisor is gone, and then nobody is left to say it to. */
+    /* A failure means that the supervisor has ended; then no other process reads this. */
     NP_IGNORE(np_fd_write_all(fd, frame.text, frame.length));
 }
 

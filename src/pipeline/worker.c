@@ -81,7 +81,7 @@ static void log_line(struct file_run *run, const struct np_span *span, enum np_s
     np_attrs_done(&attrs);
 }
 
-static void tell_warnings(struct file_run *run, const struct np_span *span, const char *stage)
+static void log_warnings(struct file_run *run, const struct np_span *span, const char *stage)
 {
     for (; run->n_warned < run->work.warnings.n; run->n_warned++) {
         const char *warning = run->work.warnings.item[run->n_warned];
@@ -92,8 +92,8 @@ static void tell_warnings(struct file_run *run, const struct np_span *span, cons
 }
 
 /* Copy a stage's measures to its span and to the record. */
-static void tell_measures(struct file_run *run, struct np_span *span, size_t first_measure,
-                          size_t first_fact)
+static void set_measures(struct file_run *run, struct np_span *span, size_t first_measure,
+                         size_t first_fact)
 {
     for (size_t i = first_measure; i < run->work.n_measures; i++)
         np_attrs_double(&span->attrs, np_measure_rows[run->work.measure[i].ident].key,
@@ -165,8 +165,8 @@ static int run_stage(struct file_run *run, const char *name, const struct np_sta
     record->state = code == 0              ? NP_STATE_SUCCESS
                     : code == NP_ECANCELED ? NP_STATE_INTERRUPTED
                                            : NP_STATE_FAILED;
-    tell_measures(run, span, first_measure, first_fact);
-    tell_warnings(run, span, name);
+    set_measures(run, span, first_measure, first_fact);
+    log_warnings(run, span, name);
     if (code < 0) {
         note_failure(run, span, name, err);
     } else {
@@ -180,7 +180,7 @@ static int run_stage(struct file_run *run, const char *name, const struct np_sta
 }
 
 /* A fact about the image is an attribute of the file's span, too, and not only of the stage's. */
-static void tell_of_image(struct file_run *run, enum np_measure_ident ident, const char *text)
+static void note_image_fact(struct file_run *run, enum np_measure_ident ident, const char *text)
 {
     np_attrs_string(&run->span->attrs, np_measure_rows[ident].key, text);
     np_work_fact(&run->work, ident, text);
@@ -194,11 +194,11 @@ static void describe_image(struct file_run *run)
     memcpy(run->record.sha256, run->work.content.sha256, sizeof(run->record.sha256));
     snprintf(text, sizeof(text), "%lldx%lldx%lld", (long long)grid->n[0], (long long)grid->n[1],
              (long long)grid->n[2]);
-    tell_of_image(run, NP_MEASURE_IMAGE_SHAPE, text);
+    note_image_fact(run, NP_MEASURE_IMAGE_SHAPE, text);
     snprintf(text, sizeof(text), "%.4gx%.4gx%.4g", grid->spacing_mm[0], grid->spacing_mm[1],
              grid->spacing_mm[2]);
-    tell_of_image(run, NP_MEASURE_IMAGE_VOXEL_SIZE_MM, text);
-    tell_of_image(run, NP_MEASURE_IMAGE_DTYPE, run->work.info.datatype_name);
+    note_image_fact(run, NP_MEASURE_IMAGE_VOXEL_SIZE_MM, text);
+    note_image_fact(run, NP_MEASURE_IMAGE_DTYPE, run->work.info.datatype_name);
 }
 
 static int run_kernel(struct file_run *run, const struct np_stage *stage, struct np_span *span,

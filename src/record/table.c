@@ -57,7 +57,7 @@ static bool same_failure(const struct np_survey_row *a, const struct np_survey_r
            strcmp(np_survey_stage(a), np_survey_stage(b)) == 0;
 }
 
-static bool is_told(const struct np_survey_row *row)
+static bool is_shown(const struct np_survey_row *row)
 {
     return np_survey_needs_rerun(row) || !np_survey_is_wanted(row);
 }
@@ -81,7 +81,7 @@ static void print_heading(const struct np_survey_row *row, size_t n, FILE *out)
 }
 
 /* All rows that are as `survey->row[first]` is; none of them is before it. */
-static void print_group(const struct np_survey *survey, size_t first, size_t most, bool *told,
+static void print_group(const struct np_survey *survey, size_t first, size_t most, bool *is_printed,
                         FILE *out)
 {
     const struct np_survey_row *row = &survey->row[first];
@@ -90,9 +90,9 @@ static void print_group(const struct np_survey *survey, size_t first, size_t mos
 
     for (size_t i = first; i < survey->n_rows; i++) {
         const struct np_survey_row *other = &survey->row[i];
-        if (told[i] || !is_told(other) || !same_failure(row, other))
+        if (is_printed[i] || !is_shown(other) || !same_failure(row, other))
             continue;
-        told[i] = true;
+        is_printed[i] = true;
         if (n++ < most)
             add_example(&lines, other);
     }
@@ -108,12 +108,12 @@ static void print_group(const struct np_survey *survey, size_t first, size_t mos
 /* Grouped by state, reason and stage, in order of first appearance. */
 static void print_groups(const struct np_survey *survey, enum np_survey_rows rows, FILE *out)
 {
-    NP_AUTO(np_freep) bool *told = np_xcalloc(survey->n_rows + 1, sizeof(*told));
+    NP_AUTO(np_freep) bool *is_printed = np_xcalloc(survey->n_rows + 1, sizeof(*is_printed));
     size_t most = rows == NP_SURVEY_ALL ? MOST_EXAMPLES : SIZE_MAX;
 
     for (size_t i = 0; i < survey->n_rows; i++)
-        if (!told[i] && is_told(&survey->row[i]))
-            print_group(survey, i, most, told, out);
+        if (!is_printed[i] && is_shown(&survey->row[i]))
+            print_group(survey, i, most, is_printed, out);
 }
 
 static void print_rerun(const struct np_progress *progress, FILE *out)

@@ -7,8 +7,8 @@
 
 struct np_send_transport; /* send/transport.h */
 
-/* {.cancel_fd = fd, .probe_cancel_fd = fd} has no open transport. A transport is opened, and libcurl loaded, by the first
- * request of its signal. */
+/* {.cancel_fd = fd, .probe_cancel_fd = fd} has no open transport. The first request of a signal
+ * opens its transport, and loads libcurl. */
 struct np_send_connections {
     /* As of np_send_transport_send; both may change between requests. A probe carries nothing, so
      * that it can be broken off where a batch had better be answered. */

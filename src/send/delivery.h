@@ -56,8 +56,8 @@ enum np_send_step {
     NP_SEND_STEP_OVER,  /* the exporter's time is over; the rest stays pending */
 };
 
-/* Take a step of one signal: at most one request. It does not fail: np_send_exporters_trouble says what did
- * not work. */
+/* Take a step of one signal: at most one request. It does not fail: np_send_exporters_trouble has
+ * the reason when something did not work. */
 enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
                                         enum np_otlp_signal signal, int64_t *when_ns);
 

@@ -1,5 +1,5 @@
-/* What is asked of the network: a request, the reply to it, and the functions that bring the one
- * and fetch the other. The real ones are in send/connections.h; tests and dry runs have others. */
+/* A request, its reply, and the functions that send the one and receive the other. The real ones are
+ * in send/connections.h; tests and dry runs have others. */
 #ifndef NP_SEND_NETWORK_H
 #define NP_SEND_NETWORK_H
 

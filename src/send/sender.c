@@ -1,6 +1,6 @@
 /*
  * The supervisor and the sender share two things:
- *   channel   a socket pair (base/child.h), the only way to tell the sender to stop. FINISH
+ *   channel   a socket pair (base/child.h), the only way to stop the sender. FINISH
  *             announces the end of the run, CUT_OFF cancels the current request, and a
  *             hang-up means that the supervisor was killed.
  *   shared    a page of shared memory with the sender's counters
@@ -454,7 +454,7 @@ static bool wait_until(struct np_send_sender *sender, int64_t until_ns,
     return has_ended;
 }
 
-/* Tell the sender to finish and wait for its end: NP_SEND_UNPROBED_NS when no server has answered,
+/* Ask the sender to finish and wait for its end: NP_SEND_UNPROBED_NS when no server has answered,
  * else the deadline. */
 static void end_process(struct np_send_sender *sender, const struct np_cancel *cut_off,
                         struct np_child_end *end)

@@ -5,7 +5,7 @@
  * ledger are on disk.
  *
  * The sender ignores the signals that stop a run, which often go to the whole process group; the
- * supervisor tells it when to end. It keeps no descriptor of the supervisor. When the supervisor is
+ * supervisor asks it to end. It keeps no descriptor of the supervisor. When the supervisor is
  * killed, the sender closes the spans that were left open, and ends one deadline later.
  */
 #ifndef NP_SEND_SENDER_H

@@ -101,7 +101,7 @@ static void add_ids(struct np_otlp_buffer *line, const struct np_trace_id *trace
 static void write_line(struct console *console)
 {
     np_otlp_buffer_add(&console->line, "\n", 1);
-    /* Fails when nobody reads any more: the record has it all. */
+    /* A failure means that the reader has closed; the record has all of it. */
     if (!console->line.failed)
         NP_IGNORE(np_fd_write_all(console->fd, console->line.bytes, console->line.length));
     np_otlp_buffer_cut(&console->line, 0);

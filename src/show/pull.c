@@ -309,7 +309,7 @@ void np_show_pull_answer(struct np_show_pull *pull, const char *text, size_t n_b
     answer.is_good =
         ftruncate(pull->page, 0) == 0 && pwrite(pull->page, text, n_bytes, 0) == (ssize_t)n_bytes;
     ssize_t sent = send(pull->server.fd, &answer, sizeof(answer), MSG_NOSIGNAL);
-    (void)sent; /* without an answer the page server tells its client that there is no page */
+    (void)sent; /* without an answer the page server sends its client an error */
 }
 
 void np_show_pull_stop(struct np_show_pull **address)

@@ -162,7 +162,7 @@ static bool may_grow_elsewhere(const char *record_path)
     struct stat status;
 
     if (stat(record_path, &status) != 0)
-        return false; /* who opens it next says why */
+        return false; /* the next function that opens it reports why */
     return time(NULL) - status.st_mtime < QUIET_S && !is_of_this_host(record_path);
 }
 
@@ -176,12 +176,12 @@ bool np_spool_pending_is_growing(const char *record_path)
     return is_locked || may_grow_elsewhere(record_path);
 }
 
-int np_spool_pending_settle(const char *record_path, enum np_spool_state *life,
+int np_spool_pending_settle(const char *record_path, enum np_spool_state *state,
                             struct np_error *err)
 {
     struct np_error why = {0};
 
-    *life = NP_SPOOL_GROWING;
+    *state = NP_SPOOL_GROWING;
     if (may_grow_elsewhere(record_path))
         return 0;
     int code = np_spool_record_close_open_spans(record_path, NULL, &why);
@@ -189,6 +189,6 @@ int np_spool_pending_settle(const char *record_path, enum np_spool_state *life,
         return 0;
     if (code < 0)
         return np_error_set(err, code, "%s", why.text);
-    *life = NP_SPOOL_COMPLETE;
+    *state = NP_SPOOL_COMPLETE;
     return 0;
 }

@@ -39,7 +39,7 @@ bool np_spool_pending_is_growing(const char *record_path);
  * locks may be invisible here, also counts as growing when it was written to in the last 10
  * minutes. Returns 0, NP_ENOINPUT, NP_EIO, NP_ESPACE, NP_ENOMEM.
  */
-int np_spool_pending_settle(const char *record_path, enum np_spool_state *life,
+int np_spool_pending_settle(const char *record_path, enum np_spool_state *state,
                             struct np_error *err) NP_MUST_USE;
 
 /* How participants are to be named according to the resource of the record's first line; by

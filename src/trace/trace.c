@@ -145,7 +145,7 @@ static void with_limits(const struct np_span *span, const struct np_trace_limits
     np_attrs_done(&copy.attrs);
 }
 
-static void tell_span(const struct np_trace *trace, const struct np_span *span, span_call *call,
+static void hand_over(const struct np_trace *trace, const struct np_span *span, span_call *call,
                       void *self)
 {
     if (!call)
@@ -159,13 +159,13 @@ static void tell_span(const struct np_trace *trace, const struct np_span *span, 
 void np_trace_span_start(struct np_trace *trace, const struct np_span *span)
 {
     for (size_t i = 0; i < trace->n_sinks; i++)
-        tell_span(trace, span, trace->sink[i].span_start, trace->sink[i].self);
+        hand_over(trace, span, trace->sink[i].span_start, trace->sink[i].self);
 }
 
 void np_trace_span_end(struct np_trace *trace, const struct np_span *span)
 {
     for (size_t i = 0; i < trace->n_sinks; i++)
-        tell_span(trace, span, trace->sink[i].span_end, trace->sink[i].self);
+        hand_over(trace, span, trace->sink[i].span_end, trace->sink[i].self);
 }
 
 void np_trace_log_unlimited(struct np_trace *trace, const struct np_log_record *record)

@@ -1,7 +1,7 @@
 """One N4 fit of ours beside SimpleITK's on equal terms: same samples, mask, mesh, iterations and stop rule.
 
 Both get the image thinned out to about 4 mm and padded so that whole spans of 50 samples cover it: that is a 200 mm mesh, which
-SimpleITK can only be told by the number of its control points.
+SimpleITK can only be set by the number of its control points.
 """
 
 import pathlib

@@ -11,7 +11,7 @@ import sys
 import zlib
 
 WIDTH, ROW, LEAST_SHARE, LETTER = 1200, 17, 0.002, 6.6
-# What every stack begins with; it tells nothing.
+# What every stack begins with; it has no information.
 BEGINNINGS = {"_start", "__libc_start_main", "__libc_start_call_main", "__libc_start_main_impl", "start_thread", "clone3", "__clone3"}
 
 

@@ -47,7 +47,7 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
 
 @test "help lists every target that the Makefile documents" {
     run -0 make -s help
-    for target in all demo check check-unit check-cli check-layers check-format check-headers check-unused lint asan tsan fuzz bench cov man install dist clean help; do
+    for target in all demo check check-unit check-cli check-layers check-format check-headers check-words check-unused lint asan tsan fuzz bench cov man install dist clean help; do
         grep -qE "^ +$target " <<<"$output" || fail "$target"
     done
 }
@@ -83,6 +83,21 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
     run -0 "$check"
     sed -i 's/^base:/base: cli/' "$BATS_TEST_TMPDIR/scripts/layers.txt"
     run -1 "$check"
+}
+
+@test "the words' check finds withdrawn words, whole and in identifiers, and spares other words and what is named so on disk" {
+    mkdir -p "$BATS_TEST_TMPDIR/scripts" "$BATS_TEST_TMPDIR/src"
+    cp scripts/check-words.sh scripts/words.txt "$BATS_TEST_TMPDIR/scripts"
+    check=$BATS_TEST_TMPDIR/scripts/check-words.sh
+    echo 'Outbursts of parcelling in `owed/`, as untold as before.' >"$BATS_TEST_TMPDIR/src/a.c"
+    run -0 "$check"
+    # The quotes keep this test from being found itself.
+    for line in 'the Par''cel is sent' 'int n_ow''ed;' 'tell''_all(console);' '/* who was to''ld */'; do
+        echo "$line" >"$BATS_TEST_TMPDIR/src/b.c"
+        run -1 "$check"
+        contains "$output" "src/b.c:1:$line"
+        contains "$output" 'expected a plain word there'
+    done
 }
 
 @test "the headers' check finds a header that leans on its neighbours, and one without guards" {

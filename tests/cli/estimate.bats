@@ -34,7 +34,7 @@ promise_holds()
     between "memory, $*" "$(peak_bytes "$OUT")" "$(jq .largest.memory_bytes <<<"$said")" "${MOST_MEMORY:-1.3}"
 }
 
-# disk_holds KIND OPTION…: a run over this kind of head takes what estimate says of it, told from a packed file and from a plain one.
+# disk_holds KIND OPTION…: a run over this kind of head takes what estimate says of it, estimated from a packed file and from a plain one.
 disk_holds()
 {
     local kind=$1 form said

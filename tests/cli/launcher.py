@@ -2,7 +2,7 @@
 """Start a program as careless launchers do.   usage: launcher.py MODE COMMAND…
 
 hasty  print its lines until it is gone, and lose what is still in the pipe then
-deaf   give it a pipe of one page and never read it; say how long it took, and its exit status
+unread   give it a pipe of one page and never read it; say how long it took, and its exit status
 late   the same, but read once it has run for 4 s, and print what came
 eager  a pipe that refuses what does not fit at once (O_NONBLOCK), read slowly
 """
@@ -35,7 +35,7 @@ def start(command, writer):
     return process
 
 
-def deaf(command):
+def unread(command):
     reader, writer = small_pipe()
     began = time.monotonic()
     status = start(command, writer).wait()
@@ -62,4 +62,4 @@ def eager(command):
     return process.wait()
 
 
-sys.exit({"hasty": hasty, "deaf": deaf, "late": late, "eager": eager}[sys.argv[1]](sys.argv[2:]))
+sys.exit({"hasty": hasty, "unread": unread, "late": late, "eager": eager}[sys.argv[1]](sys.argv[2:]))

@@ -52,7 +52,7 @@ empty_sessions()
 
 @test "a reader that never reads stops no work" {
     make_dataset "$BIDS" 01 02 03 04
-    run -0 launch deaf neuro-preprocess "$BIDS" "$OUT" participant -vvv
+    run -0 launch unread neuro-preprocess "$BIDS" "$OUT" participant -vvv
     contains "$output" 'status 0'
     for n in 01 02 03 04; do complete "$OUT" "$n"; done
 }
@@ -110,7 +110,7 @@ empty_sessions()
 
 @test "TERM reaches a run whose reader has stalled" {
     empty_sessions 80
-    launch deaf neuro-preprocess "$BIDS" "$OUT" participant --slow-stage skull_strip:20 >"$BATS_TEST_TMPDIR/log" 3>&- 4>&- &
+    launch unread neuro-preprocess "$BIDS" "$OUT" participant --slow-stage skull_strip:20 >"$BATS_TEST_TMPDIR/log" 3>&- 4>&- &
     launcher=$!
     wait_until 30 '[[ $(running_stage "$OUT" zz) == skull_strip ]]'
     kill -TERM "$(record "$OUT" zz .process.pid)"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What `status` and the records tell.
+# The output of `status`, and the records.
 load helper
 
 make_mixed()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Telemetry to a server on this machine: sent while a run lasts, owed when it could not be, replayed. (More of it, against a real
+# Telemetry to a server on this machine: sent while a run lasts, pending when it could not be, replayed. (More of it, against a real
 # Collector, is in tests/telemetry.)
 load helper
 
@@ -38,7 +38,7 @@ preprocess() { neuro-preprocess "$BIDS" "$OUT" participant --bias-correction non
 SPANS='.. | objects | select(has("endTimeUnixNano")).spanId'
 recorded() { cat "$OUT"/logs/telemetry/*.otlp.jsonl | jq -Rr "fromjson? | $SPANS" | LC_ALL=C sort; }
 arrived() { jq -r ".body | $SPANS" "$SINK" | LC_ALL=C sort; }
-owed() { ls "$OUT/logs/telemetry/owed"; }
+pending() { ls "$OUT/logs/telemetry/owed"; }
 
 # Twice is only what came in two batches of one name.
 arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \" + ." "$SINK" | LC_ALL=C sort -u | cut -d ' ' -f 2 | LC_ALL=C sort; }
@@ -49,18 +49,18 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     contains "$output" "sent: traces to http/json $ENDPOINT/v1/traces"
     contains "$output" 'telemetry sent: '
     equal "$(arrived)" "$(recorded)"
-    equal "$(owed)" ''
+    equal "$(pending)" ''
 }
 
 @test "without a server the run is the same, and the next one sends both" {
     start_sink
     run -0 preprocess --otel-endpoint http://127.0.0.1:1
     contains "$output" 'bytes of the record wait for the next run'
-    equal "$(owed | wc -l)" 1
+    equal "$(pending | wc -l)" 1
     run -0 preprocess --otel-endpoint "$ENDPOINT"
     contains "$output" '1 earlier record sent'
     equal "$(arrived)" "$(recorded)"
-    equal "$(owed)" ''
+    equal "$(pending)" ''
 }
 
 @test "replay sends what is recorded, once; --dry-run and --since send nothing" {
@@ -102,10 +102,10 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     equal $status 143
     equal "$(arrived)" "$(recorded)"
     jq -es '.. | objects | select(.name? == "preprocess_session" and .status.code == 2)' "$SINK"
-    equal "$(owed)" ''
+    equal "$(pending)" ''
 }
 
-@test "a second TERM cuts the last flush off, and what was not sent is owed" {
+@test "a second TERM cuts the last flush off, and what was not sent is pending" {
     start_sink 200 200 hang
     neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --slow-stage normalization:20 --otel-endpoint "$ENDPOINT" \
         --otel-timeout 60 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
@@ -121,7 +121,7 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     equal $status 143
     ((SECONDS - start <= 5)) # of 60
     contains "$(cat "$BATS_TEST_TMPDIR/log")" 'bytes of the record wait for the next run'
-    equal "$(owed | wc -l)" 1
+    equal "$(pending | wc -l)" 1
 }
 
 @test "killed again and again, the program loses nothing and repeats only whole batches" {
@@ -137,7 +137,7 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     done
     run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
     equal "$(arrived_by_batch)" "$(recorded)"
-    equal "$(owed)" ''
+    equal "$(pending)" ''
     # Runs that died have their spans ended.
     grep -rq '"stringValue":"killed"' "$OUT/logs/telemetry"
 }

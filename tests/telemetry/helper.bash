@@ -144,7 +144,7 @@ cohort()
     done
 }
 
-# preprocess BIDS OUT [OPTION…]: a quick run; also what the program is told in each test that runs it.
+# preprocess BIDS OUT [OPTION…]: a quick run; also the options of each test that runs the program.
 preprocess() { neuro-preprocess "$1" "$2" participant --bias-correction none --skull-strip skip "${@:3}"; }
 
 records() { find "$1" -path '*/logs/telemetry/*.otlp.jsonl' ! -path '*/owed/*' | LC_ALL=C sort; }

@@ -188,7 +188,7 @@ def whole(log):
 
 
 def delivered(of, logs):
-    """delivered RECORD… -- LOG…: the sink was told all items, and stored each just once."""
+    """delivered RECORD… -- LOG…: the sink received all items, and stored each just once."""
     recorded = collected(records(of))
     stored = collections.Counter(item for path in logs for entry in log_of(path) if entry["stored"] for item in batch_of(entry))
     if recorded != stored or not recorded:

@@ -1,5 +1,5 @@
 // sink: an OTLP receiver that misbehaves on request. It takes OTLP over HTTP and over gRPC, answers each request by the next step of a
-// plan, and logs each request, decoded, as one JSON line, so that a test can say what was sent when, and what was told to the sender.
+// plan, and logs each request, decoded, as one JSON line, so that a test can check what was sent when, and what was answered.
 //
 //	sink --http 127.0.0.1:0 --grpc 127.0.0.1:0 --plan PLAN --log LOG --ready READY [--bodies DIR] [--tls DIR [--certificate KIND]]
 //

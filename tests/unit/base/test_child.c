@@ -210,19 +210,19 @@ TEST(a_child_that_ignores_the_stop_signals_is_killed_after_its_grace)
 TEST(each_of_the_signals_that_stop_a_run_is_ignored_on_request)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
-    struct np_child deaf = start_sleeper(NP_CHILD_IGNORES_STOP_SIGNALS);
+    struct np_child sleeper = start_sleeper(NP_CHILD_IGNORES_STOP_SIGNALS);
 
     for (size_t i = 0; i < NP_COUNT(signals); i++) {
         struct np_child child = start_sleeper(NP_CHILD_ENDS_ON_SIGNALS);
         struct np_child_end end;
-        kill(deaf.pid, signals[i]);
+        kill(sleeper.pid, signals[i]);
         kill(child.pid, signals[i]);
         ok(np_child_wait(&child, in_s(5), &end));
         ok_int(WTERMSIG(end.wait_status), signals[i]);
         np_child_close(&child);
     }
-    ok(!np_child_wait(&deaf, in_s(0.1), NULL));
-    np_child_stop(&deaf, SIGKILL, 5, NULL);
+    ok(!np_child_wait(&sleeper, in_s(0.1), NULL));
+    np_child_stop(&sleeper, SIGKILL, 5, NULL);
 }
 
 static volatile sig_atomic_t n_handled;
@@ -266,7 +266,7 @@ TEST(inherited_handlers_run_in_the_child_even_when_the_parent_holds_signals_back
     np_child_close(&child);
 }
 
-/* Starts a sleeper with or without a death signal, tells its pid, and ends without a word. */
+/* Starts a sleeper with or without a death signal, writes its pid, and ends. */
 static int orphan_a_child(void *context, int channel)
 {
     const int *death_signal = context;

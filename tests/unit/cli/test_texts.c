@@ -175,7 +175,7 @@ TEST(help_of_a_command_has_its_options_and_no_others)
     ok(longest_line(process) <= 100);
 }
 
-/* Run a checker over text in a file; false when it complains or prints. */
+/* Run a checker over text in a file; false when it fails or prints. */
 static bool accepts(const char *command, const char *name, const char *text)
 {
     NP_AUTO(np_freep) char *path = np_path_join(tap_directory(), name);

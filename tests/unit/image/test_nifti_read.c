@@ -691,7 +691,7 @@ static const struct {
     size_t n;
     int code;
     const char *sentence;
-} strangers[] = {
+} other_files[] = {
     {"", 0, NP_ETRUNCATED, "found 0 bytes"},
     {"<!DOCTYPE html>\n<html><body>Sign in</body></html>", 49, NP_EFORMAT,
      "found a web page (HTML"},
@@ -714,9 +714,9 @@ TEST(content_of_another_format_is_named)
 {
     uint8_t dicom[400] = {0};
 
-    for (size_t i = 0; i < NP_COUNT(strangers); i++)
-        ok_refused(odd_write_bytes("strange.nii", strangers[i].begin, strangers[i].n),
-                   strangers[i].code, strangers[i].sentence);
+    for (size_t i = 0; i < NP_COUNT(other_files); i++)
+        ok_refused(odd_write_bytes("strange.nii", other_files[i].begin, other_files[i].n),
+                   other_files[i].code, other_files[i].sentence);
     for (int i = 0; i < 4; i++)
         dicom[128 + i] = (uint8_t) "DICM"[i];
     ok_refused(odd_write_bytes("dicom.nii", dicom, sizeof(dicom)), NP_EFORMAT,
@@ -805,7 +805,7 @@ TEST(a_large_file_cut_or_damaged_in_any_chunk_is_refused)
     struct np_exec exec = {.team = team};
     const char *gz = odd_path("large.nii.gz");
 
-    /* Stored, so that a flipped bit means another voxel: its checksum tells. */
+    /* Stored, so that a flipped bit means another voxel: its checksum shows it. */
     gzip_with("wb0", write_large("large.nii"), gz);
     ok_int(np_file_read(gz, 16 << 20, &file, NULL), 0);
     for (int tenth = 1; tenth < 10; tenth++) {

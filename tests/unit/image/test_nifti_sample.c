@@ -1,4 +1,4 @@
-/* Samples of images: how many voxels are not zero, told from a part of the file. */
+/* Samples of images: how many voxels are not zero, estimated from a part of the file. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -112,7 +112,7 @@ TEST(a_text_need_not_be_terminated)
     ok_str(place, "'f.json' line 1, column 7");
 }
 
-TEST(a_wrong_value_is_told_with_place_subject_expectation_and_find)
+TEST(a_wrong_value_is_reported_with_place_subject_expectation_and_find)
 {
     const struct np_json_source source = source_of("{\"q\":\n{\"run\": true}}");
     const char *const keys[] = {"q", "run"};

@@ -168,7 +168,7 @@ def serve(port_file, folder=None):
     else:
         port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    tell_port(port_file, port)
+    write_port(port_file, port)
     sys.stdin.read()  # until the test closes it
     done.set()
     server.stop(0)
@@ -216,11 +216,11 @@ def serve_tls(port_file, folder):
     server = Server(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    tell_port(port_file, server.server_address[1])
+    write_port(port_file, server.server_address[1])
     sys.stdin.read()
 
 
-def tell_port(port_file, port):
+def write_port(port_file, port):
     """All at once: who waits for the file sees a whole number."""
     import os
 

@@ -209,7 +209,7 @@ TEST(any_range_of_items_is_one_request)
     json_decref(root);
 }
 
-TEST(the_size_that_is_told_is_never_too_small_and_little_too_large)
+TEST(the_estimated_size_is_never_too_small_and_little_too_large)
 {
     NP_AUTO(np_otlp_batch_freep)
     struct np_otlp_batch *batch = new_batch(NP_OTLP_TRACES, NP_OTLP_GRPC);
@@ -219,10 +219,10 @@ TEST(the_size_that_is_told_is_never_too_small_and_little_too_large)
     sample_request(NP_OTLP_TRACES, &np_otlp_json, &line);
     for (int i = 0; i < 200; i++)
         ok_int(np_otlp_batch_add_line(batch, line.bytes, line.length, &result), 0);
-    size_t told = np_otlp_batch_bytes(batch);
+    size_t estimate = np_otlp_batch_bytes(batch);
     ok_int(np_otlp_batch_encode(batch, 0, np_otlp_batch_count(batch), &body), 0);
-    ok(told >= body.length);
-    ok_below((double)told, (double)body.length * 1.02 + 1024, "bytes told");
+    ok(estimate >= body.length);
+    ok_below((double)estimate, (double)body.length * 1.02 + 1024, "bytes, estimated");
 }
 
 TEST(what_does_not_fit_leaves_the_body_as_it_was)

@@ -1,7 +1,7 @@
 /*
  * A run on a small dataset, for tests of pipeline: a brain of 4 mm voxels without its skull (its
  * mask is then its support, which saves the second that finding one takes), a plan, a trace that
- * remembers what it was told, a console that nobody sees. sub-01 and sub-02 hold the brain, sub-03
+ * keeps what it is given, a console without output. sub-01 and sub-02 hold the brain, sub-03
  * a file that is no image, sub-04 nothing.
  */
 #ifndef NP_TESTS_PIPELINE_SCENE_H
@@ -24,7 +24,7 @@
 #include "synth/head.h"
 #include "tap.h"
 
-/* What the trace was told. */
+/* What the trace was given. */
 struct seen {
     struct np_span **span; /* ended */
     size_t n_spans;
@@ -251,8 +251,8 @@ static inline enum np_state state_on_disk(const char *path)
     return np_record_read(path, &record, NULL) == 0 ? record.state : NP_N_STATES;
 }
 
-/* Listen until the worker has ended; false when that takes longer than 20 s. */
-static inline bool hear_worker_out(struct np_active *active)
+/* Read until the worker has ended; false when that takes longer than 20 s. */
+static inline bool read_until_worker_ends(struct np_active *active)
 {
     for (int i = 0; i < 200; i++) {
         struct pollfd fd = {.fd = np_active_fd(active), .events = POLLIN};

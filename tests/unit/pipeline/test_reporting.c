@@ -114,7 +114,7 @@ TEST(a_session_whose_worker_was_killed_gets_its_report_too)
     ok_int(np_active_open(&active, &scene.run, &scene.plan->job[0], scene.span, &err), 0);
     ok_int(np_active_work(&active, scene.span, NULL), 0);
     kill(active.working.worker.pid, SIGKILL);
-    ok(hear_worker_out(&active));
+    ok(read_until_worker_ends(&active));
     np_active_settle(&active);
     ok(np_active_report(&active));
     ok_int(active.phase, NP_PHASE_REPORTING);
@@ -196,7 +196,7 @@ TEST(TERM_while_a_report_is_written_stops_it_and_the_session_stays_complete)
     scene.run.reporter = (struct np_reporter){.write = hang, .deadline_s = 60};
     ok_int(np_active_open(&active, &scene.run, &scene.plan->job[0], scene.span, &err), 0);
     ok_int(np_active_work(&active, scene.span, NULL), 0);
-    ok(hear_worker_out(&active));
+    ok(read_until_worker_ends(&active));
     np_active_settle(&active);
     ok(np_active_report(&active));
     ok(!np_active_report_is_over(&active));

@@ -44,7 +44,7 @@ static void begin_work(struct scene *scene, struct np_active *active)
 
 static void finish_work(struct np_active *active)
 {
-    ok(hear_worker_out(active));
+    ok(read_until_worker_ends(active));
     np_active_settle(active);
     ok_int(active->phase, NP_PHASE_SETTLED);
 }
@@ -192,7 +192,7 @@ TEST(settled_a_worker_killed_after_its_last_word_takes_nothing_back)
 
     scene_begin(&scene, "01", "killed-late");
     begin_work(&scene, &active);
-    ok(hear_worker_out(&active));
+    ok(read_until_worker_ends(&active));
     kill(active.working.worker.pid, SIGKILL); /* it may have ended, but has not been waited for */
     np_active_settle(&active);
     commit(&scene, &active);
@@ -247,7 +247,7 @@ TEST(working_one_that_does_not_stop_in_time_is_killed_and_was_interrupted)
     struct np_active active;
 
     void (*old)(int) = signal(SIGTERM, SIG_IGN); /* the worker inherits it */
-    begin_slow_work(&scene, "term-deaf", &active);
+    begin_slow_work(&scene, "term-ignored", &active);
     scene.cancel.signal = SIGTERM;
     np_active_stop(&active, SIGTERM);
     np_active_kill_late(&active);

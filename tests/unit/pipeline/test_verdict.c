@@ -39,7 +39,7 @@ enum { MOST_FILES = 3 };
 struct row {
     const char *what;
     size_t n_files;
-    struct np_verdict_said said[MOST_FILES];
+    struct np_verdict_reported said[MOST_FILES];
     int session_code, wait_status, run_signal;
     bool was_too_late;
     int write_code;
@@ -337,7 +337,7 @@ TEST(what_is_said_how_it_ended_and_signals_decide_what_a_session_becomes)
 
 TEST(a_session_takes_its_failure_from_the_worst_of_its_files)
 {
-    const struct np_verdict_said said[] = {SUCCESS, STOPPED_BY(SIGTERM), BAD};
+    const struct np_verdict_reported said[] = {SUCCESS, STOPPED_BY(SIGTERM), BAD};
     struct np_verdict_facts facts = {.file = said, .n_files = 3};
     struct np_verdict file[3];
     size_t from;
@@ -377,7 +377,7 @@ static const char *sentence(const struct np_verdict_facts *facts, const char *st
 
 TEST(sentences_name_the_file_or_session_the_signal_and_the_stage)
 {
-    const struct np_verdict_said running = RUNNING;
+    const struct np_verdict_reported running = RUNNING;
     struct np_verdict_facts facts = {.file = &running, .n_files = 1, .wait_status = SIGKILL};
 
     ok_str(sentence(&facts, "skull_strip"),

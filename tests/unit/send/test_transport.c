@@ -450,7 +450,7 @@ static void peer_stop(struct peer *peer)
     ok(waitpid(peer->pid, NULL, 0) == peer->pid);
 }
 
-/* A request of `signal`. Its scope's name tells the peer what to answer. */
+/* A request of `signal`. Its scope's name selects the peer's answer. */
 static void wish(enum np_otlp_signal signal, const char *name, struct np_otlp_buffer *body)
 {
     static const char *const items[] = {

@@ -1,4 +1,4 @@
-/* The ledger: what is done, what is owed, what was half done, across processes and bad files. */
+/* The ledger: what is done, what is pending, what was half done, across processes and bad files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +89,7 @@ TEST(a_batch_on_its_way_elsewhere_keeps_its_borders_for_who_sends_it_next)
     np_spool_ledger_freep(&ledger);
 }
 
-TEST(what_another_destination_has_is_not_owed_but_not_here_either)
+TEST(what_another_destination_has_is_not_pending_but_not_here_either)
 {
     NP_AUTO(np_freep) char *record = fresh_record("two");
     struct np_spool_ledger *ledger = opened(record);
@@ -100,7 +100,7 @@ TEST(what_another_destination_has_is_not_owed_but_not_here_either)
     ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 0, 200, 300);
     ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 300, 400, INT64_MAX);
     ok_gap(ledger, THERE, NP_SPOOL_NOT_ANYWHERE, 0, 200,
-           INT64_MAX); /* refused there is owed here */
+           INT64_MAX); /* refused there is pending here */
     ok_gap(ledger, HERE, NP_SPOOL_NOT_HERE, 0, 100, INT64_MAX);
     ok_gap(ledger, THERE, NP_SPOOL_NOT_HERE, 0, 0, 100);
     ok_gap(ledger, "third", NP_SPOOL_NOT_HERE, 0, 0, INT64_MAX);

@@ -437,7 +437,7 @@ TEST(after_sigkill_at_any_moment_every_span_ends_once)
     }
 }
 
-TEST(a_full_disk_is_counted_told_once_and_fails_nothing)
+TEST(a_full_disk_is_counted_reported_once_and_fails_nothing)
 {
     struct np_trace_sink sink = opened("/dev/full");
     NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);

@@ -63,11 +63,11 @@ TEST(another_visit_has_other_noise_another_person_another_brain)
     options.scan_seed = 2;
     NP_AUTO(np_synth_head_done) struct np_synth_head second = draw(&options);
     options.seed = 5;
-    NP_AUTO(np_synth_head_done) struct np_synth_head stranger = draw(&options);
+    NP_AUTO(np_synth_head_done) struct np_synth_head other_person = draw(&options);
     ok(!same_bytes(&first, &second));
     /* The same brain in another position: the mask's border falls differently on 3 mm voxels. */
     ok_below(fabs(brain_ml(&second) / brain_ml(&first) - 1), 0.005, "volume change, relative");
-    ok_above(fabs(brain_ml(&stranger) / brain_ml(&first) - 1), 0.005, "difference, relative");
+    ok_above(fabs(brain_ml(&other_person) / brain_ml(&first) - 1), 0.005, "difference, relative");
 }
 
 TEST(brains_have_the_volumes_of_adults_and_lie_in_heads)

@@ -158,7 +158,7 @@ TEST(a_failed_span_has_the_failure_in_status_attributes_and_event)
            "'x.nii': expected a NIfTI image");
 }
 
-/* A sink that writes down what it is told. */
+/* A sink that writes down what it is given. */
 struct notes {
     struct np_str text;
     int n_closed;
@@ -204,9 +204,9 @@ TEST(sinks_receive_starts_ends_and_logs_in_order)
     struct notes notes = {0};
     NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
     struct np_trace *trace = np_trace_new(NULL);
-    struct np_trace_sink deaf = {0};
+    struct np_trace_sink no_call = {0};
 
-    np_trace_add_sink(trace, deaf);
+    np_trace_add_sink(trace, no_call);
     np_trace_add_sink(trace, (struct np_trace_sink){.self = &notes,
                                                     .span_start = note_start,
                                                     .span_end = note_end,

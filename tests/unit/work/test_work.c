@@ -2,7 +2,7 @@
 #include "tap.h"
 #include "work/work.h"
 
-TEST(slots_tell_which_fields_are_filled)
+TEST(slots_show_which_fields_are_filled)
 {
     NP_AUTO(np_work_done) struct np_work work;
     const struct np_grid grid = np_grid_make(2, 2, 2, 1, 1, 1);
