@@ -21,10 +21,9 @@
 
 #include "ops/bspline.h"
 #include "ops/elementary.h"
-#include "ops/fft.h"
 #include "ops/histogram.h"
-
-static const double PI = 3.14159265358979323846;
+#include "ops/n4_samples.h"
+#include "ops/n4_sharpen.h"
 
 enum { MOST_SLABS = 16 };
 
@@ -42,96 +41,7 @@ struct np_n4_options np_n4_options_default(void)
     };
 }
 
-/* --- samples ---------------------------------------------------------------------------------- */
-
-/*
- * The sampled voxels that the fit uses. They are single voxels, not means of blocks. A mean has
- * less noise, but it mixes tissues, and mixtures blur the histogram that is to be sharpened (the
- * error of the field is then three times as large: docs/methods/bias.md).
- */
-struct samples {
-    int step[3];
-    int64_t first[3];
-    int64_t n[3];
-    uint8_t *inside; /* [nz][ny][nx] */
-    float *log;      /* [nz][ny][nx]; set where inside is 1 */
-};
-
-static void samples_done(struct samples *samples)
-{
-    free(samples->inside);
-    np_voxels_free(samples->log);
-    *samples = (struct samples){0};
-}
-
-/* The number of voxels whose total length is nearest to `target_mm`; at least 1. */
-static int sample_step(double spacing_mm, double target_mm, int64_t n)
-{
-    int64_t fewer = (int64_t)fmin(floor(target_mm / spacing_mm), (double)n);
-
-    if (fewer < 1)
-        return 1;
-    double under = target_mm - (double)fewer * spacing_mm;
-    double over = (double)(fewer + 1) * spacing_mm - target_mm;
-    int64_t nearest = over < under ? fewer + 1 : fewer;
-    return (int)(nearest < n ? nearest : n);
-}
-
-struct sample_job {
-    const struct np_image *in;
-    const struct np_mask *mask;
-    struct samples *samples;
-};
-
-static void sample_plane(void *context, int64_t plane)
-{
-    const struct sample_job *job = context;
-    const struct samples *samples = job->samples;
-    const int64_t *n = job->in->grid.n;
-    int64_t z = samples->first[2] + plane * samples->step[2];
-    size_t row_size = (size_t)samples->n[0];
-    size_t to = row_size * (size_t)(samples->n[1] * plane);
-
-    for (int64_t i = 0; i < samples->n[1]; i++, to += row_size) {
-        int64_t y = samples->first[1] + i * samples->step[1];
-        int64_t from = samples->first[0] + n[0] * (y + n[1] * z);
-
-        for (size_t x = 0; x < row_size; x++, from += samples->step[0]) {
-            float value = job->in->voxel[from];
-            samples->inside[to + x] = job->mask->voxel[from] && value > 0;
-            samples->log[to + x] = value;
-        }
-        np_logf_n(samples->log + to, samples->log + to, row_size);
-    }
-}
-
-static int samples_init(struct samples *samples, const struct np_image *in,
-                        const struct np_mask *mask, double shrink_mm, const struct np_exec *exec,
-                        struct np_error *err)
-{
-    NP_AUTO(samples_done) struct samples made = {0};
-    size_t n = 1;
-
-    for (int a = 0; a < 3; a++) {
-        int64_t last = in->grid.n[a] - 1;
-        made.step[a] = sample_step(in->grid.spacing_mm[a], shrink_mm, in->grid.n[a]);
-        made.n[a] = last / made.step[a] + 1;
-        made.first[a] = last % made.step[a] / 2;
-        n *= (size_t)made.n[a];
-    }
-    made.inside = np_try_malloc(n, sizeof(*made.inside));
-    made.log = np_try_voxels(n, sizeof(*made.log));
-    if (!made.inside || !made.log)
-        return np_error_set(err, NP_ENOMEM, "bias field: no memory for %zu samples", n);
-    struct sample_job job = {in, mask, &made};
-    np_exec_run(exec, made.n[2], sample_plane, &job);
-    *samples = made;
-    made = (struct samples){0};
-    return 0;
-}
-
-/* --- the grid of splines
- * ------------------------------------------------------------------------ */
+/* --- the grid of splines ---------------------------------------------------------------------- */
 
 /* The number of spans that covers the voxels' centres; the spans are centred on the image. */
 static int count_spans(const struct np_grid *grid, int axis, double mesh_mm)
@@ -143,7 +53,7 @@ static int count_spans(const struct np_grid *grid, int axis, double mesh_mm)
 
 /* Make the tables of the samples along `axis`, for spans of mesh_mm / n_parts. */
 static int make_axis(struct np_bspline_axis *out, const struct np_grid *grid, int axis,
-                     const struct samples *samples, double mesh_mm, int n_parts)
+                     const struct np_n4_samples *samples, double mesh_mm, int n_parts)
 {
     int64_t n = samples->n[axis];
     int n_spans = count_spans(grid, axis, mesh_mm) * n_parts;
@@ -167,7 +77,7 @@ static void axes_done(struct np_bspline_axis axis[3])
 
 /* Replace the tables; `axis` holds tables already, or zeros. */
 static int remake_axes(struct np_bspline_axis axis[3], const struct np_grid *grid,
-                       const struct samples *samples, double mesh_mm, int n_parts,
+                       const struct np_n4_samples *samples, double mesh_mm, int n_parts,
                        struct np_error *err)
 {
     axes_done(axis);
@@ -175,106 +85,6 @@ static int remake_axes(struct np_bspline_axis axis[3], const struct np_grid *gri
         if (make_axis(&axis[a], grid, a, samples, mesh_mm, n_parts) != 0)
             return np_error_set(err, NP_ENOMEM, "bias field: no memory for spline weights");
     return 0;
-}
-
-/* --- sharpening ------------------------------------------------------------------------------- */
-
-/* The histogram and the expected values. */
-struct sharpener {
-    int n_bins, n_padded;
-    struct np_fft *fft;
-    struct np_complex *counts; /* [n_padded] scratch: the histogram */
-    struct np_complex *kernel; /* [n_padded] scratch: the Gaussian, then its transform */
-    float *expected;           /* [n_bins] E at each bin */
-    float *slope;              /* [n_bins] to the next bin's */
-};
-
-static void sharpener_init(struct sharpener *sharpener, int n_bins)
-{
-    int n_padded = 2;
-
-    while (n_padded < n_bins)
-        n_padded *= 2;
-    n_padded *= 2; /* room for the tails of the convolution */
-    *sharpener = (struct sharpener){
-        .n_bins = n_bins,
-        .n_padded = n_padded,
-        .fft = np_fft_new(n_padded),
-        .counts = np_xmalloc((size_t)n_padded * sizeof(*sharpener->counts)),
-        .kernel = np_xmalloc((size_t)n_padded * sizeof(*sharpener->kernel)),
-        .expected = np_xmalloc((size_t)n_bins * sizeof(*sharpener->expected)),
-        .slope = np_xmalloc((size_t)n_bins * sizeof(*sharpener->slope)),
-    };
-}
-
-static void sharpener_done(struct sharpener *sharpener)
-{
-    np_fft_freep(&sharpener->fft);
-    free(sharpener->counts);
-    free(sharpener->kernel);
-    free(sharpener->expected);
-    free(sharpener->slope);
-}
-
-/* Transform of a Gaussian whose full width at half maximum is `fwhm_bins`. It is real because
- * the Gaussian is even. */
-static void make_kernel(struct sharpener *sharpener, double fwhm_bins)
-{
-    double rate = 4 * np_log(2) / (fwhm_bins * fwhm_bins);
-    double height = 2 * sqrt(np_log(2) / PI) / fwhm_bins;
-    int n = sharpener->n_padded;
-
-    for (int i = 0; i <= n / 2; i++) {
-        struct np_complex value = {height * np_exp(-rate * i * i), 0};
-        sharpener->kernel[i] = value;
-        sharpener->kernel[i ? n - i : 0] = value;
-    }
-    np_fft_run(sharpener->fft, NP_FFT_FORWARD, sharpener->kernel);
-}
-
-/*
- * Compute `expected` from counts [n_bins] at the values low + i step. U and x U are transformed
- * together as real and imaginary part; the kernel is real, so they stay separate.
- */
-static void sharpen(struct sharpener *sharpener, const double *count, double low, double step,
-                    double fwhm_log, double wiener)
-{
-    int n = sharpener->n_padded, n_bins = sharpener->n_bins, offset = (n - n_bins) / 2;
-    struct np_complex *u = sharpener->counts;
-    double most = 0;
-
-    make_kernel(sharpener, fwhm_log / step);
-    memset(u, 0, (size_t)n * sizeof(*u));
-    for (int i = 0; i < n_bins; i++)
-        u[offset + i].re = count[i];
-    np_fft_run(sharpener->fft, NP_FFT_FORWARD, u);
-    for (int i = 0; i < n; i++) {
-        double f = sharpener->kernel[i].re, inverse = f / (f * f + wiener);
-        u[i] = (struct np_complex){u[i].re * inverse, u[i].im * inverse};
-    }
-    np_fft_run(sharpener->fft, NP_FFT_INVERSE, u);
-    for (int i = 0; i < n; i++) {
-        double density = u[i].re > 0 ? u[i].re : 0;
-        u[i] = (struct np_complex){density, density * (i - offset)};
-    }
-    np_fft_run(sharpener->fft, NP_FFT_FORWARD, u);
-    for (int i = 0; i < n; i++) {
-        double f = sharpener->kernel[i].re;
-        u[i] = (struct np_complex){u[i].re * f, u[i].im * f};
-    }
-    np_fft_run(sharpener->fft, NP_FFT_INVERSE, u);
-    for (int i = 0; i < n_bins; i++)
-        most = fmax(most, u[offset + i].re);
-    /* Where the density is rounding noise it carries no information: the value is its own
-     * expectation. */
-    for (int i = 0; i < n_bins; i++) {
-        struct np_complex at = u[offset + i];
-        double bin = at.re > 1e-9 * most ? at.im / at.re : i;
-        sharpener->expected[i] = (float)(low + bin * step);
-    }
-    for (int i = 0; i < n_bins; i++)
-        sharpener->slope[i] =
-            i + 1 < n_bins ? sharpener->expected[i + 1] - sharpener->expected[i] : 0;
 }
 
 /* --- the fit ---------------------------------------------------------------------------------- */
@@ -306,7 +116,7 @@ struct fit {
     struct slab slab[MOST_SLABS];
     int n_slabs;
     double low, step; /* of the histogram */
-    struct sharpener sharpener;
+    struct np_n4_sharpener sharpener;
 };
 
 static void fit_done(struct fit *fit)
@@ -322,7 +132,7 @@ static void fit_done(struct fit *fit)
     free(fit->collected);
     free(fit->counts);
     free(fit->slab_scratch);
-    sharpener_done(&fit->sharpener);
+    np_n4_sharpener_done(&fit->sharpener);
 }
 
 /* Cut the planes into slabs with about the same number of points. The cuts depend on the points
@@ -348,11 +158,11 @@ static void cut_slabs(struct fit *fit)
     }
 }
 
-static int fit_init(struct fit *fit, const struct samples *samples,
+static int fit_init(struct fit *fit, const struct np_n4_samples *samples,
                     const struct np_n4_options *options, struct np_error *err)
 {
     fit->options = options;
-    sharpener_init(&fit->sharpener, options->n_bins);
+    np_n4_sharpener_init(&fit->sharpener, options->n_bins);
     if (np_bspline_points_init(&fit->points, samples->inside, samples->n) != 0)
         return np_error_set(err, NP_ENOMEM, "bias field: no memory for the list of samples");
     size_t n = (size_t)fit->points.n;
@@ -461,7 +271,7 @@ static void contract_slab(void *context, int64_t task)
 {
     struct fit *fit = context;
     struct slab *slab = &fit->slab[task];
-    const struct sharpener *sharpener = &fit->sharpener;
+    const struct np_n4_sharpener *sharpener = &fit->sharpener;
     size_t size = np_bspline_plane_size(fit->axis);
     int last = fit->options->n_bins - 1;
     float low = (float)fit->low, per_step = (float)(1 / fit->step);
@@ -508,8 +318,9 @@ static void add_fit(struct fit *fit)
 }
 
 /* Prepare a level: its spline tables, buffers and denominators. */
-static int begin_level(struct fit *fit, const struct np_grid *grid, const struct samples *samples,
-                       int level, const struct np_exec *exec, struct np_error *err)
+static int begin_level(struct fit *fit, const struct np_grid *grid,
+                       const struct np_n4_samples *samples, int level, const struct np_exec *exec,
+                       struct np_error *err)
 {
     NP_TRY(remake_axes(fit->axis, grid, samples, fit->options->mesh_mm, 1 << level, err));
     const struct np_bspline_axis *axis = fit->axis;
@@ -550,8 +361,8 @@ static void iterate(struct fit *fit, const struct np_exec *exec)
     for (int s = 1; s < fit->n_slabs; s++)
         for (int i = 0; i < fit->options->n_bins; i++)
             count[i] += fit->slab[s].count[i];
-    sharpen(&fit->sharpener, count, fit->low, fit->step, fit->options->fwhm_log,
-            fit->options->wiener);
+    np_n4_sharpen(&fit->sharpener, count, fit->low, fit->step, fit->options->fwhm_log,
+                  fit->options->wiener);
     np_exec_run(exec, fit->n_slabs, contract_slab, fit);
     add_fit(fit);
 }
@@ -649,7 +460,7 @@ static int keep_field(struct fit *fit, const struct np_grid *grid,
 {
     NP_AUTO(np_bspline_field_freep)
     struct np_bspline_field *made = np_try_calloc(1, sizeof(*made));
-    struct samples every = {.step = {1, 1, 1}, .n = {grid->n[0], grid->n[1], grid->n[2]}};
+    struct np_n4_samples every = {.step = {1, 1, 1}, .n = {grid->n[0], grid->n[1], grid->n[2]}};
 
     if (!made)
         return np_error_set(err, NP_ENOMEM, "bias field: no memory to keep it");
@@ -666,12 +477,12 @@ int np_n4_fit(const struct np_image *in, const struct np_mask *mask,
               const struct np_n4_options *options, const struct np_exec *exec,
               struct np_bspline_field **field, struct np_n4_report *report, struct np_error *err)
 {
-    NP_AUTO(samples_done) struct samples samples = {0};
+    NP_AUTO(np_n4_samples_done) struct np_n4_samples samples = {0};
     NP_AUTO(fit_done) struct fit fit = {0};
     struct np_n4_report found = {.n_levels = options->n_levels, .converged = true};
 
     NP_TRY(check_grid(&in->grid, &mask->grid, "mask", err));
-    NP_TRY(samples_init(&samples, in, mask, options->shrink_mm, exec, err));
+    NP_TRY(np_n4_samples_init(&samples, in, mask, options->shrink_mm, exec, err));
     NP_TRY(np_exec_check(exec, err));
     NP_TRY(fit_init(&fit, &samples, options, err));
     for (int level = 0; level < options->n_levels; level++) {
