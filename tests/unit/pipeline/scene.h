@@ -212,6 +212,12 @@ static inline void scene_done(struct scene *scene)
     free(scene->seen.log);
 }
 
+static inline void session_done(struct scene *scene, struct np_active *active)
+{
+    np_record_done(&active->record);
+    scene_done(scene);
+}
+
 /* The flag that the handler sets, as the program's own does. */
 static inline struct np_cancel **handled(void)
 {

@@ -109,12 +109,6 @@ static void begin(struct scene *scene, struct np_active *active, const char *par
     active->record.peak_rss_bytes = 1 << 20;
 }
 
-static void done(struct scene *scene, struct np_active *active)
-{
-    np_record_done(&active->record);
-    scene_done(scene);
-}
-
 TEST(a_good_session_counts_its_session_its_files_and_their_sizes)
 {
     struct scene scene;
@@ -137,7 +131,7 @@ TEST(a_good_session_counts_its_session_its_files_and_their_sizes)
     ok_int((int64_t)outputs.count, 2); /* images; sidecars do not count */
     ok_near(outputs.sum, 600, 0, "bytes");
     ok_int(SERIES(&scene, np_metric_errors, NULL).n_found, 0);
-    done(&scene, &active);
+    session_done(&scene, &active);
 }
 
 TEST(stages_that_began_are_timed_with_the_session_s_trace_as_exemplar)
@@ -155,7 +149,7 @@ TEST(stages_that_began_are_timed_with_the_session_s_trace_as_exemplar)
     ok_int(SERIES(&scene, np_metric_stage_duration, "neuro.stage", "write_output").n_found, 0);
     struct wanted file = SERIES(&scene, np_metric_process_duration, "bids.suffix", "T1w");
     ok_near(file.sum, 2.5, 1e-9, "s, of the stages that began");
-    done(&scene, &active);
+    session_done(&scene, &active);
 }
 
 TEST(a_failed_file_is_an_error_with_stage_and_type)
@@ -177,7 +171,7 @@ TEST(a_failed_file_is_an_error_with_stage_and_type)
                .count,
            1);
     ok_int((int64_t)SERIES(&scene, np_metric_stage_duration, "neuro.stage", "load_file").count, 1);
-    done(&scene, &active);
+    session_done(&scene, &active);
 }
 
 TEST(a_session_that_failed_without_a_file_is_one_error)
@@ -191,7 +185,7 @@ TEST(a_session_that_failed_without_a_file_is_one_error)
     np_active_fail(&active, &why);
     np_observe_session(&active);
     ok_near(SERIES(&scene, np_metric_errors, "error.type", "io").value, 1, 0, "errors");
-    done(&scene, &active);
+    session_done(&scene, &active);
 }
 
 TEST(gauges_name_participant_and_site_where_there_is_one)
@@ -219,11 +213,11 @@ TEST(gauges_name_participant_and_site_where_there_is_one)
         SERIES(&scene, *volume, "bids.participant", "01", "neuro.site", "MNI", "bids.suffix", "T1w")
             .value,
         1.4e6, 0, "mm3");
-    done(&scene, &active);
+    session_done(&scene, &active);
     begin(&scene, &active, "02", "no-site"); /* participants.tsv says n/a */
     np_observe_session(&active);
     ok_int(SERIES(&scene, np_metric_session_duration, "bids.participant", "02").n_found, 1);
-    done(&scene, &active);
+    session_done(&scene, &active);
 }
 
 TEST(the_summary_holds_all_measures_with_the_file_s_number_when_there_are_several)
@@ -244,7 +238,7 @@ TEST(the_summary_holds_all_measures_with_the_file_s_number_when_there_are_severa
     log = log_with(&scene, "sub-01: success after 3.0 s");
     ok(log && np_attrs_find(&log->attrs, "file1.skull_strip.volume"));
     ok(log && !np_attrs_find(&log->attrs, "skull_strip.volume"));
-    done(&scene, &active);
+    session_done(&scene, &active);
 }
 
 TAP_MAIN

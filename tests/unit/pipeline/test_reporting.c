@@ -126,8 +126,7 @@ TEST(a_session_whose_worker_was_killed_gets_its_report_too)
     ok_contains(note, "failed, 0 outputs, code ");
     np_active_commit(&active);
     ok_int(state_on_disk(scene.plan->job[0].place.status), NP_STATE_FAILED);
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TEST(a_session_without_images_has_no_report)
@@ -205,8 +204,7 @@ TEST(TERM_while_a_report_is_written_stops_it_and_the_session_stays_complete)
     np_active_commit(&active);
     ok_int(state_on_disk(scene.plan->job[0].place.status), NP_STATE_SUCCESS);
     ok(log_with(&scene, "the run was stopped") != NULL);
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 static int note_and_hang(void *self, const struct np_report_task *task, struct np_error *err)

@@ -57,6 +57,13 @@ static void commit(struct scene *scene, struct np_active *active)
     ok(!np_path_exists(job_of(scene)->place.lock));
 }
 
+/* Both, with nothing in between. */
+static void finish_session(struct scene *scene, struct np_active *active)
+{
+    finish_work(active);
+    commit(scene, active);
+}
+
 /* Read until the worker has begun a stage of this name. */
 static bool wait_for_stage(struct np_active *active, const char *name)
 {
@@ -103,8 +110,7 @@ TEST(each_phase_leaves_on_disk_what_it_promises)
     const struct np_span *span = span_named(&scene, NP_SPAN_SESSION);
     ok(span && span->status == NP_STATUS_OK);
     ok_str(text_of(&span->attrs, NP_KEY_NEURO_OUTCOME), "ok");
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TEST(a_final_state_does_not_reach_the_disk_before_its_commit)
@@ -118,8 +124,7 @@ TEST(a_final_state_does_not_reach_the_disk_before_its_commit)
     np_active_heartbeat(&active);
     ok_int(status(&scene), NP_STATE_RUNNING);
     commit(&scene, &active);
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TEST(a_bad_image_fails_its_session_with_the_stage_that_said_so)
@@ -129,8 +134,7 @@ TEST(a_bad_image_fails_its_session_with_the_stage_that_said_so)
 
     scene_begin(&scene, "03", "bad");
     begin_work(&scene, &active);
-    finish_work(&active);
-    commit(&scene, &active);
+    finish_session(&scene, &active);
     ok_int(status(&scene), NP_STATE_FAILED);
     ok(!is_complete(&scene));
     ok_str(active.record.failure.stage, "load_file");
@@ -138,8 +142,7 @@ TEST(a_bad_image_fails_its_session_with_the_stage_that_said_so)
     const struct np_span *span = span_named(&scene, NP_SPAN_SESSION);
     ok(span && span->status == NP_STATUS_ERROR);
     ok_str(text_of(&span->attrs, NP_KEY_NEURO_OUTCOME), "bad-data");
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 /* Killed. */
@@ -151,8 +154,7 @@ TEST(working_a_killed_worker_is_a_failed_session_with_its_signal_and_stage)
 
     begin_slow_work(&scene, "killed", &active);
     kill(active.working.worker.pid, SIGKILL);
-    finish_work(&active);
-    commit(&scene, &active);
+    finish_session(&scene, &active);
     ok_int(status(&scene), NP_STATE_FAILED);
     ok(!is_complete(&scene));
     ok_int(active.record.failure.code, NP_EKILLED);
@@ -164,8 +166,7 @@ TEST(working_a_killed_worker_is_a_failed_session_with_its_signal_and_stage)
     const struct np_span *stage = span_named(&scene, "load_file"); /* that it left open */
     ok(stage && stage->status == NP_STATUS_ERROR);
     ok_str(text_of(&stage->attrs, NP_KEY_ERROR_TYPE), "killed");
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TEST(open_a_worker_killed_before_its_first_word_fails_the_session)
@@ -177,12 +178,10 @@ TEST(open_a_worker_killed_before_its_first_word_fails_the_session)
     begin_session(&scene, &active);
     ok_int(np_active_work(&active, scene.span, NULL), 0);
     kill(active.working.worker.pid, SIGKILL);
-    finish_work(&active);
-    commit(&scene, &active);
+    finish_session(&scene, &active);
     ok_int(status(&scene), NP_STATE_FAILED);
     ok_int(active.record.failure.code, NP_EKILLED);
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TEST(settled_a_worker_killed_after_its_last_word_takes_nothing_back)
@@ -198,8 +197,7 @@ TEST(settled_a_worker_killed_after_its_last_word_takes_nothing_back)
     commit(&scene, &active);
     ok_int(status(&scene), NP_STATE_SUCCESS);
     ok(is_complete(&scene));
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 /* TERM. */
@@ -213,13 +211,11 @@ TEST(open_TERM_before_the_work_interrupts_the_session)
     begin_session(&scene, &active);
     scene.cancel.signal = SIGTERM; /* the worker inherits the flag */
     ok_int(np_active_work(&active, scene.span, NULL), 0);
-    finish_work(&active);
-    commit(&scene, &active);
+    finish_session(&scene, &active);
     ok_int(status(&scene), NP_STATE_INTERRUPTED);
     ok(!is_complete(&scene));
     ok_int(active.record.failure.signal, SIGTERM);
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TEST(working_TERM_interrupts_the_session)
@@ -230,15 +226,13 @@ TEST(working_TERM_interrupts_the_session)
     begin_slow_work(&scene, "term-working", &active);
     scene.cancel.signal = SIGTERM;
     np_active_stop(&active, SIGTERM); /* no handler here: the signal ends the worker */
-    finish_work(&active);
-    commit(&scene, &active);
+    finish_session(&scene, &active);
     ok_int(status(&scene), NP_STATE_INTERRUPTED);
     ok(!is_complete(&scene));
     ok_int(active.record.failure.code, NP_ECANCELED);
     ok_int(active.record.failure.signal, SIGTERM);
     ok_contains(active.record.failure.sentence, "stopped by signal 15");
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TEST(working_one_that_does_not_stop_in_time_is_killed_and_was_interrupted)
@@ -252,13 +246,11 @@ TEST(working_one_that_does_not_stop_in_time_is_killed_and_was_interrupted)
     np_active_stop(&active, SIGTERM);
     np_active_kill_late(&active);
     signal(SIGTERM, old);
-    finish_work(&active);
-    commit(&scene, &active);
+    finish_session(&scene, &active);
     ok_int(status(&scene), NP_STATE_INTERRUPTED);
     ok_contains(active.record.failure.sentence, "did not stop within");
     ok_int(active.record.failure.signal, SIGTERM);
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TEST(settled_TERM_takes_nothing_back)
@@ -273,8 +265,7 @@ TEST(settled_TERM_takes_nothing_back)
     commit(&scene, &active);
     ok_int(status(&scene), NP_STATE_SUCCESS);
     ok(is_complete(&scene));
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 /* A record that cannot be written. */
@@ -369,8 +360,7 @@ TEST(working_a_heartbeat_that_cannot_be_written_fails_nothing)
     commit(&scene, &active);
     ok_int(status(&scene), NP_STATE_SUCCESS);
     ok(is_complete(&scene));
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TEST(commit_a_status_that_cannot_be_written_fails_the_session)
@@ -389,8 +379,7 @@ TEST(commit_a_status_that_cannot_be_written_fails_the_session)
     ok(!is_complete(&scene));
     const struct np_span *span = span_named(&scene, NP_SPAN_SESSION);
     ok(span && span->status == NP_STATUS_ERROR);
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TEST(commit_a_completion_record_that_cannot_be_written_fails_the_session_on_disk_too)
@@ -406,8 +395,7 @@ TEST(commit_a_completion_record_that_cannot_be_written_fails_the_session_on_disk
     ok_int(active.record.state, NP_STATE_FAILED);
     ok_int(status(&scene), NP_STATE_FAILED);
     ok_contains(active.record.failure.sentence, "_complete.json");
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 /* Who comes second. */
@@ -438,8 +426,7 @@ TEST(a_session_that_another_run_has_completed_meanwhile_is_left_as_it_is)
 
     scene_begin(&scene, "01", "meanwhile");
     begin_work(&scene, &active);
-    finish_work(&active);
-    commit(&scene, &active);
+    finish_session(&scene, &active);
     np_record_done(&active.record);
     ok_int(np_active_open(&active, &scene.run, job_of(&scene), scene.span, &err), 1);
     ok_int(status(&scene), NP_STATE_SUCCESS);
@@ -455,15 +442,13 @@ TEST(a_try_that_fails_keeps_what_an_earlier_success_left)
 
     scene_begin(&scene, "01", "kept");
     begin_work(&scene, &active);
-    finish_work(&active);
-    commit(&scene, &active);
+    finish_session(&scene, &active);
     size_t n_outputs = active.record.file[0].n_outputs;
     np_record_done(&active.record);
     scene.config.rerun = NP_RERUN_ALL;
     begin_work(&scene, &active);
     kill(active.working.worker.pid, SIGKILL);
-    finish_work(&active);
-    commit(&scene, &active);
+    finish_session(&scene, &active);
     ok_int(status(&scene), NP_STATE_FAILED);
     ok_int((int64_t)active.record.n_attempts, 1);
     ok_int(active.record.attempt[0].state, NP_STATE_SUCCESS);
@@ -473,8 +458,7 @@ TEST(a_try_that_fails_keeps_what_an_earlier_success_left)
         char *path = np_path_join(scene.config.output_dir, active.record.file[0].kept.item[i]);
         ok(np_path_exists(path));
     }
-    np_record_done(&active.record);
-    scene_done(&scene);
+    session_done(&scene, &active);
 }
 
 TAP_MAIN

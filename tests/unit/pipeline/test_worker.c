@@ -57,6 +57,20 @@ static bool file_record(const struct said *said, int nth, struct np_file_record 
     return false;
 }
 
+/* Work, and read the last record of the file. */
+static void work_to_the_end(struct scene *scene, struct said *said, struct np_file_record *last)
+{
+    work(scene, said);
+    ok(file_record(said, -1, last));
+}
+
+static void done(struct scene *scene, struct said *said, struct np_file_record *last)
+{
+    np_file_record_done(last);
+    np_str_done(&said->bytes);
+    scene_done(scene);
+}
+
 /* The ended span of this name; the caller frees. NULL when there is none. */
 static struct np_span *ended_span(const struct said *said, const char *name)
 {
@@ -95,9 +109,7 @@ TEST(a_worker_says_each_stage_before_it_runs_and_all_of_it_at_the_end)
     ok_int((int64_t)last.n_outputs, 6);
     ok(last.sha256[0]);
     np_file_record_done(&first);
-    np_file_record_done(&last);
-    np_str_done(&said.bytes);
-    scene_done(&scene);
+    done(&scene, &said, &last);
 }
 
 TEST(measures_of_a_stage_go_to_its_span_and_to_the_record)
@@ -107,8 +119,7 @@ TEST(measures_of_a_stage_go_to_its_span_and_to_the_record)
     struct np_file_record last = {0};
 
     scene_begin(&scene, "01", "measures");
-    work(&scene, &said);
-    ok(file_record(&said, -1, &last));
+    work_to_the_end(&scene, &said, &last);
     double volume_mm3 = np_file_record_value(&last, "skull_strip.volume", -1);
     ok_above(volume_mm3, 500e3, "mm3");
     NP_AUTO(np_span_freep) struct np_span *span = ended_span(&said, "skull_strip");
@@ -116,9 +127,7 @@ TEST(measures_of_a_stage_go_to_its_span_and_to_the_record)
     ok(attr != NULL);
     if (attr)
         ok_near(attr->value.number, volume_mm3, volume_mm3 * 1e-6, "mm3");
-    np_file_record_done(&last);
-    np_str_done(&said.bytes);
-    scene_done(&scene);
+    done(&scene, &said, &last);
 }
 
 TEST(a_bad_image_ends_its_file_at_the_stage_that_found_it)
@@ -128,8 +137,7 @@ TEST(a_bad_image_ends_its_file_at_the_stage_that_found_it)
     struct np_file_record last = {0};
 
     scene_begin(&scene, "03", "bad");
-    work(&scene, &said);
-    ok(file_record(&said, -1, &last));
+    work_to_the_end(&scene, &said, &last);
     ok_int(last.state, NP_STATE_FAILED);
     ok_str(last.failure.stage, "load_file");
     ok_int(last.stage[0].state, NP_STATE_FAILED);
@@ -137,9 +145,7 @@ TEST(a_bad_image_ends_its_file_at_the_stage_that_found_it)
     ok_int((int64_t)last.n_outputs, 0);
     NP_AUTO(np_span_freep) struct np_span *span = ended_span(&said, NP_SPAN_FILE);
     ok(span && span->status == NP_STATUS_ERROR);
-    np_file_record_done(&last);
-    np_str_done(&said.bytes);
-    scene_done(&scene);
+    done(&scene, &said, &last);
 }
 
 TEST(a_file_too_large_for_the_memory_is_refused_before_it_is_read)
@@ -150,14 +156,11 @@ TEST(a_file_too_large_for_the_memory_is_refused_before_it_is_read)
 
     scene_begin(&scene, "01", "large");
     np_error_set(&scene.plan->job[0].file[0].refused, NP_ENOMEM, "'x': needs 9 GiB");
-    work(&scene, &said);
-    ok(file_record(&said, -1, &last));
+    work_to_the_end(&scene, &said, &last);
     ok_int(last.failure.code, NP_ENOMEM);
     ok_contains(last.failure.sentence, "needs 9 GiB");
     ok_str(last.sha256, "");
-    np_file_record_done(&last);
-    np_str_done(&said.bytes);
-    scene_done(&scene);
+    done(&scene, &said, &last);
 }
 
 TEST(an_injected_fault_is_marked_as_one_in_record_and_span)
@@ -169,16 +172,13 @@ TEST(an_injected_fault_is_marked_as_one_in_record_and_span)
     scene_configure(&scene, "01", "injected");
     scene.config.fail_rate = 1;
     scene_open(&scene);
-    work(&scene, &said);
-    ok(file_record(&said, -1, &last));
+    work_to_the_end(&scene, &said, &last);
     ok_int(last.state, NP_STATE_FAILED);
     ok(last.failure.injected);
     ok_contains(last.failure.hint, "without --fail-rate");
     NP_AUTO(np_span_freep) struct np_span *span = ended_span(&said, last.failure.stage);
     ok(span && np_attrs_find(&span->attrs, NP_KEY_NEURO_INJECTED));
-    np_file_record_done(&last);
-    np_str_done(&said.bytes);
-    scene_done(&scene);
+    done(&scene, &said, &last);
 }
 
 TEST(a_worker_that_is_to_stop_begins_no_file)
@@ -203,15 +203,12 @@ TEST(outputs_that_cannot_be_written_fail_the_file_in_write_output)
     scene_begin(&scene, "01", "unwritable");
     NP_AUTO(np_freep) char *folder = np_path_join(scene.config.output_dir, "sub-01");
     put(folder, "x", 1);
-    work(&scene, &said);
-    ok(file_record(&said, -1, &last));
+    work_to_the_end(&scene, &said, &last);
     ok_int(last.state, NP_STATE_FAILED);
     ok_str(last.failure.stage, "write_output");
     ok_int((int64_t)last.n_outputs, 0);
     ok_above(np_file_record_value(&last, "skull_strip.volume", -1), 0, "mm3"); /* still known */
-    np_file_record_done(&last);
-    np_str_done(&said.bytes);
-    scene_done(&scene);
+    done(&scene, &said, &last);
 }
 
 TAP_MAIN
