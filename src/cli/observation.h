@@ -15,7 +15,7 @@
 /* {0} is a run without telemetry. */
 struct np_observation {
     struct np_send_settings settings;
-    enum np_naming naming;             /* what holds: hash becomes none when there is no key */
+    enum np_naming naming;             /* in use: hash becomes none when there is no key */
     struct np_otlp_redactor *redactor; /* NULL = labels stay */
     struct np_attrs resource;
     struct np_trace *trace;
@@ -47,7 +47,7 @@ void np_observation_open(struct np_observation *observation, const struct np_con
 
 /*
  * After the run and its last collection: flush, let the sender end (which may take its deadline),
- * say what became of everything, release all. The run's trace is gone then.
+ * print the losses and the outcome of sending, release all. The run's trace is gone then.
  */
 void np_observation_close(struct np_observation *observation, struct np_run *run);
 

@@ -492,7 +492,7 @@ char *np_descriptor_json(enum np_command command, const char *version)
 
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     if (!text)
-        abort(); /* bookkeeping memory is gone */
+        abort(); /* bookkeeping memory is missing */
     char *out = np_xasprintf("%s\n", text);
     free(text);
     return out;

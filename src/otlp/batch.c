@@ -111,7 +111,7 @@ size_t np_otlp_batch_points(const struct np_otlp_batch *batch, size_t first, siz
     return n_points;
 }
 
-/* Make room for one more element. Returns the list, or NULL when memory is gone; the list is
+/* Make room for one more element. Returns the list, or NULL when memory is missing; the list is
  * then as before. */
 static void *with_room(void *list, size_t n, size_t *capacity, size_t size)
 {

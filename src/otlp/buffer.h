@@ -1,7 +1,7 @@
 /*
  * Bytes being encoded. They grow with what is observed, so that memory may be missing (np_try_*):
- * then, or at the limit, the buffer keeps `failed` and ignores what follows. Whoever encodes asks
- * once, at the end.
+ * then, or at the limit, the buffer sets `failed` and ignores further bytes. The encoder checks
+ * `failed` once, at the end.
  */
 #ifndef NP_OTLP_BUFFER_H
 #define NP_OTLP_BUFFER_H

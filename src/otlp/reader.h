@@ -37,7 +37,7 @@ bool np_otlp_reader_word(struct np_otlp_reader *text, const char *word);
 
 /*
  * A string's content. NUL characters in it become U+FFFD, and so do lone surrogates. The byte after
- * it can be read and continues no UTF-8 sequence (otlp/writer.h). False, too, when memory is gone:
+ * it can be read and continues no UTF-8 sequence (otlp/writer.h). False, too, when memory is missing:
  * text->unescaped.failed is then set.
  */
 bool np_otlp_reader_string(struct np_otlp_reader *text, struct np_otlp_slice *out);

@@ -1,8 +1,8 @@
 /*
  * Replacing labels in strings.
  *   1. The attribute's key says how its value is read: a label, a path, or text.
- *   2. Text is cut into what stands in single quotes (our messages quote paths so) and words.
- *   3. What looks like a path is cut at its slashes, each part at its underscores.
+ *   2. Text is cut into quoted parts (our messages put paths in single quotes) and words.
+ *   3. A part that looks like a path is cut at its slashes, and each piece at its underscores.
  *   4. "sub-X" and "ses-X" are replaced; of a word that is not known only the extension stays.
  * Too much is replaced rather than too little.
  */
@@ -76,7 +76,7 @@ static void add_word(const struct np_otlp_redactor *redactor, enum kind kind, st
     }
 }
 
-/* Letters of any language: what is not ASCII counts as one. */
+/* Letters of any language: a byte that is not ASCII counts as a letter. */
 static bool is_letter(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

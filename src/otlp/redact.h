@@ -1,5 +1,5 @@
 /*
- * What becomes of participants' labels in strings on their way to the network (--telemetry-id).
+ * How participants' labels are replaced in strings on their way to the network (--telemetry-id).
  *
  * A label is replaced by a word: 16 hex digits of an HMAC-SHA-256 of it. With `hash` the key is
  * kept beside the record, so that a participant has one word in all runs into one output folder and
@@ -10,8 +10,8 @@
  *   bids.participant, bids.session    the value
  *   file.name, file.path, …           each part of the path (below)
  *   any other string                  every "sub-X" and "ses-X" in it, whatever X looks like;
- *                                     paths, file names and what stands in single quotes, part by
- *                                     part
+ *                                     paths, file names and parts in single quotes, piece by
+ *                                     piece
  * A part of a path stays when it is a word of this program or of BIDS (anat, T1w, run-1, logs, …),
  * loses its labels when it is a BIDS name, and is replaced, up to its extension, when it is
  * neither: a file or folder may be named after a person.

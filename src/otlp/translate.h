@@ -33,14 +33,14 @@ struct np_otlp_facts {
 void np_otlp_translator_done(struct np_otlp_translator *translator);
 
 /*
- * Write the fields of the object that comes, which is a `message`. With `facts`, what they hold is
- * noted, and the flags of a span are left out: who asked writes them. False when it is broken, or
- * when memory is missing; np_otlp_translator_failed is then true.
+ * Write the fields of the reader's next object, which is a `message`. With `facts`, their values are
+ * noted, and the flags of a span are left out, because the caller writes them. False when the object
+ * is broken, or when memory is missing; np_otlp_translator_failed is true in the second case.
  */
 bool np_otlp_translate(struct np_otlp_translator *translator, enum np_otlp_message_index message,
                        struct np_otlp_writer *w, struct np_otlp_facts *facts);
 
-/* NP_ENOMEM when working memory was gone. */
+/* NP_ENOMEM when working memory was missing. */
 int np_otlp_translator_failed(const struct np_otlp_translator *translator);
 
 #endif

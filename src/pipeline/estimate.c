@@ -394,7 +394,8 @@ struct cost {
     double once, per_megavoxel;
 };
 
-/* A slow machine, a busy one, a slow file system: a scheduler kills who promised too little. */
+/* Covers slow and busy machines and slow file systems: a scheduler kills a job that takes longer
+ * than it promised. */
 static const double SLOW_MACHINE = 3;
 
 static double seconds(struct cost cost, double n_voxels)

@@ -1,6 +1,6 @@
 /*
  * Phase "reporting": between the moment when a session's record is final in memory and the moment
- * when it is committed to disk, a child process may write what people look at. The order is fixed:
+ * when it is committed to disk, a child process may write a page for people. The order is fixed:
  *   1. settled: states, failures, measures, outputs and times of the record are final
  *   2. the report is written from that record, also for a session that failed or whose worker was
  *      killed
@@ -56,7 +56,7 @@ void np_reporting_done(struct np_reporting *reporting);
  * reporter, the session has no images, the run is being stopped, or no process could be started. */
 bool np_active_report(struct np_active *active);
 
-/* Look after the child, whether or not it has news: true once it has ended, by itself, at its
+/* Check on the child, also when it has sent nothing: true once it has ended, by itself, at its
  * deadline or because the run is being stopped. What went wrong is then logged. */
 bool np_active_report_is_over(struct np_active *active);
 

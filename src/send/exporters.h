@@ -1,5 +1,5 @@
-/* The OTLP exporters of a process, one for each signal, for those who open deliveries and read what
- * came of them. */
+/* The OTLP exporters of a process, one for each signal, as callers of deliveries see them: counts
+ * and last failures. */
 #ifndef NP_SEND_EXPORTERS_H
 #define NP_SEND_EXPORTERS_H
 

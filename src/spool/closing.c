@@ -1,7 +1,7 @@
 /*
  * Close the spans that a dead run left open.
  *   1. Read the record line by line: a span start opens, a span closes, any time is a sign of life.
- *   2. What is open at the end is ended at the last sign of life, with error.type "killed".
+ *   2. Spans that are still open are ended at the last sign of life, with error.type "killed".
  *   3. Append these spans, as few lines as there are resources; after that, step 1 finds none open.
  */
 #include "spool/closing.h"
@@ -23,7 +23,7 @@
 
 enum { MOST_OPEN = 65536, MOST_SPANS_A_LINE = 256 };
 
-/* An open span and what its line said of the run, shared between spans of the same run. */
+/* An open span, and the resource and scope of its line, which spans of the same run share. */
 struct open_span {
     struct np_span *span;
     json_t *resource, *scope, *schema_url; /* owned references, NULL when absent */

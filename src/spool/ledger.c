@@ -116,7 +116,7 @@ static struct account *find_account(const struct np_spool_ledger *ledger, const 
     return NULL;
 }
 
-/* NULL when memory is gone or there are too many. */
+/* NULL when memory is missing or there are too many. */
 static struct account *make_account(struct np_spool_ledger *ledger, const char *destination,
                                     enum np_otlp_signal signal)
 {

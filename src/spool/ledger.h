@@ -1,6 +1,6 @@
 /*
- * What became of a record's bytes: the ledger "<record>.ledger" beside it, JSON lines that are only
- * ever appended. Each describes one batch, a range of the record's bytes that went to one
+ * Which bytes of a record were sent, and with which outcome: the ledger "<record>.ledger" beside
+ * it, JSON lines that are only ever appended. Each describes one batch, a range of the record's bytes that went to one
  * destination in one request:
  *
  *     {"time": "…", "destination": "grpc http://host:4317/", "signal": "traces",
