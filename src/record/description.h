@@ -9,8 +9,8 @@
 struct np_description {
     const char *output_dir;
     const struct np_dataset *source;
-    const struct np_strings *links;  /* "NAME=URI", from --dataset-link */
-    const char *version;             /* of neuro-preprocess */
+    const struct np_strings *links; /* "NAME=URI", from --dataset-link */
+    const char *version;            /* of neuro-preprocess */
 };
 
 /*

@@ -258,7 +258,7 @@ named()
     run -73 --separate-stderr neuro-preprocess process "$(named 240)" -o "$OUT.2"
     contains "$(last_line)" "at load_file: '$(named 240)': its result would have a name of 256 bytes (it ends in '_desc-brain_mask.nii.gz'), the file system of the output allows 255"
     no_images "$OUT.2"
-    run -0 --separate-stderr neuro-preprocess process "$(named 240)" -o "$OUT.3" --dry-run
+    run -0 --separate-stderr neuro-preprocess process "$(named 240)" -o "$OUT.3" --dry-run --format json
     contains "$(jq -r '.sessions[].files[].refused' <<<"$output" 2>/dev/null || jq -r '.. | .refused? // empty' <<<"$output")" '256 bytes'
     run -73 --separate-stderr neuro-preprocess process "$(named 250)" -o "$OUT.4"
     contains "$(last_line)" 'its record would have a name of 257 bytes'

@@ -46,7 +46,7 @@ own()
 }
 
 json() { neuro-preprocess status "$OUT" --format json "$@"; }
-to_run() { neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --dry-run "$@" | grep -c '"decision": "run"'; }
+to_run() { neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --dry-run --format json "$@" | grep -c '"decision": "run"'; }
 n_plans() { find "$OUT/logs/plans" -type f | wc -l; }
 
 # All that count what is left agree on N, and a rerun does as many.
@@ -69,7 +69,7 @@ all_agree()
     equal "$(json | jq -c '[.n_sessions, .n_wanted, .n_complete]')" "[200,200,$complete]"
     contains "$(neuro-preprocess status "$OUT")" "$complete of 200 complete"
     # the same sessions, not only as many; and those that had begun stay what they are
-    neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --dry-run |
+    neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --dry-run --format json |
         sed -nE 's/.*"participant": "([^"]*)".*"decision": "run".*/\1\tunnamed/p' >"$BATS_TEST_TMPDIR/again"
     equal "$(neuro-preprocess status "$OUT" --format nipoppy)" "$(<"$BATS_TEST_TMPDIR/again")"
     begun=$(find "$OUT/logs" -name '*_status.json' | wc -l)

@@ -104,7 +104,7 @@ make_heads()
     for options in '' '--skull-strip skip --bias-correction none' '--level minimal --save-bias-field'; do
         rm -rf "$OUT"
         # shellcheck disable=SC2086
-        plan=$(neuro-preprocess process "$(head_image)" -o "$OUT" $options --dry-run)
+        plan=$(neuro-preprocess process "$(head_image)" -o "$OUT" $options --dry-run --format json)
         # shellcheck disable=SC2086
         neuro-preprocess process "$(head_image)" -o "$OUT" $options --quiet
         between "disk, process, $options" "$(du_bytes "$OUT")" "$(jq .disk_need_bytes <<<"$plan")" 1.5
