@@ -53,7 +53,7 @@
       NP_RETRY_NEVER)                                                                              \
     X(CONFIG, 78, "config",                                                                        \
       "the configuration or filter file is invalid, or does not match earlier results",            \
-      "correct the file, or choose --rerun as the message says", NP_RETRY_NEVER)                   \
+      "correct the file, or choose one of the ways that the message names", NP_RETRY_NEVER)        \
     X(KILLED, 137, "killed", "the process was killed (by the kernel, the scheduler or a person)",  \
       "check the memory limit and the scheduler's log, then run the same command again",           \
       NP_RETRY_YES)                                                                                \

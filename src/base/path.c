@@ -473,6 +473,55 @@ int np_path_replaceable(const char *path, const char *beginning, char **target,
     return 0;
 }
 
+/* A server that was asked twice reports that the name exists, though the first time it made it for
+ * us: the file itself tells. */
+static bool is_same_file(const char *one, const char *other)
+{
+    struct stat a, b;
+
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/* For file systems without hard links: a reader may see the file while it is still empty. */
+static int write_exclusively(const char *path, const void *bytes, size_t n_bytes,
+                             struct np_error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+    if (fd < 0 && errno == EEXIST)
+        return 1;
+    if (fd < 0)
+        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot create", path);
+    int written = np_fd_write_all(fd, bytes, n_bytes);
+    int closed = close(fd) == 0 ? 0 : -errno;
+    if (written == 0 && closed == 0)
+        return 0;
+    unlink(path);
+    return np_error_errno(err, written ? -written : -closed, NP_EIO, "'%s': cannot write", path);
+}
+
+int np_file_write_first(const char *path, const void *bytes, size_t n_bytes, struct np_error *err)
+{
+    NP_AUTO(np_atomic_done) struct np_atomic_file file = {.fd = -1};
+
+    if (np_path_exists(path))
+        return 1;
+    NP_TRY(np_atomic_open(&file, path, err));
+    NP_TRY(np_atomic_write(&file, bytes, n_bytes, err));
+    NP_TRY(np_atomic_finish(&file, err));
+    int reason = link(file.temporary, path) == 0 ? 0 : errno;
+    if (reason == 0 || is_same_file(file.temporary, path)) {
+        sync_directory_of(path);
+        return 0;
+    }
+    if (reason == EEXIST)
+        return 1;
+    if (reason == EPERM || reason == EOPNOTSUPP || reason == ENOSYS || reason == EMLINK)
+        return write_exclusively(path, bytes, n_bytes, err);
+    return np_error_errno(err, reason, NP_ECREATE, "'%s': cannot put the file in place", path);
+}
+
 /* True for ".NAME.PLACE.PID.tmp" with our place and the id of a dead process. */
 static bool is_orphan(const char *name)
 {

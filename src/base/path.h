@@ -110,6 +110,14 @@ int np_file_replace_public(const char *path, const void *bytes, size_t n_bytes,
 int np_path_replaceable(const char *path, const char *beginning, char **target,
                         struct np_error *err) NP_MUST_USE;
 
+/*
+ * Write a file that does not exist yet, whole or not at all: of several processes that try, on any
+ * host, one succeeds. Returns 0, 1 when there is a file of that name already (which is unchanged),
+ * NP_ECREATE, NP_ESPACE, NP_EIO.
+ */
+int np_file_write_first(const char *path, const void *bytes, size_t n_bytes,
+                        struct np_error *err) NP_MUST_USE;
+
 /* Write all bytes, also when signals interrupt. Returns 0 or -errno. */
 int np_fd_write_all(int fd, const void *bytes, size_t n_bytes) NP_MUST_USE;
 

@@ -17,6 +17,7 @@
 #include "bids/dataset.h"
 #include "cli/observation.h"
 #include "cli/telemetry.h"
+#include "pipeline/admission.h"
 #include "pipeline/estimate.h"
 #include "pipeline/resources.h"
 #include "record/place.h"
@@ -214,6 +215,29 @@ static void estimate(struct visit *visit, const struct np_dataset *dataset)
     }
 }
 
+/* A run is refused what OUTPUT_DIR does not fit: its configuration, or its dataset. */
+static void check_folder(struct visit *visit, const struct np_dataset *dataset)
+{
+    NP_AUTO(np_folder_done) struct np_folder folder = {0};
+    NP_AUTO(np_strings_done) struct np_strings warnings = {0};
+    struct np_error err = {0};
+
+    if (!visit->config->output_dir)
+        return;
+    int code = np_admission_check(visit->config, dataset, &folder, &warnings, &err);
+    if (code < 0) {
+        say(visit, "FAIL", np_outcome_info(np_error_outcome(code))->remedy, "OUTPUT_DIR: %s",
+            err.text);
+        failed(visit, code);
+        return;
+    }
+    NP_AUTO(np_freep) char *words = np_making_words(&folder.making[0]);
+    say(visit, "ok", NULL, "configuration of OUTPUT_DIR: %s", words);
+    for (size_t i = 0; i < warnings.n; i++)
+        say(visit, "warn", "give each configuration a folder of its own", "OUTPUT_DIR: %s",
+            warnings.item[i]);
+}
+
 static void check_dataset(struct visit *visit)
 {
     const struct np_config *config = visit->config;
@@ -249,6 +273,7 @@ static void check_dataset(struct visit *visit)
     for (size_t i = 0; i < dataset->warnings.n && i < 5; i++)
         say(visit, "warn", "see the BIDS validator", "BIDS_DIR: %s", dataset->warnings.item[i]);
     check_sessions_memory(visit);
+    check_folder(visit, dataset);
 }
 
 static void check_bids_dir(struct visit *visit)

@@ -88,6 +88,7 @@ struct np_config {
     enum np_rerun rerun;
     bool dry_run;
     bool allow_empty;
+    bool allow_mixed;
     bool redact;
 
     /* dataset */

@@ -203,7 +203,8 @@ const struct np_option np_options[] = {
     {"rerun", NULL, 0, NP_OPT_CHOICE, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(rerun),
      .argument = "WHICH", .choices = rerun_words,
      .help = "Sessions to process: missing = all that are not complete, failed ones included; "
-             "outdated = also those made with another configuration or method version."},
+             "outdated = also those made with another configuration or method version; this "
+             "configuration becomes that of OUTPUT_DIR."},
     {"stop-on-first-crash", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE,
      FIELD(stop_on_first_crash), .help = "Start no further session after the first failed one."},
     {"dry-run", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
@@ -212,6 +213,11 @@ const struct np_option np_options[] = {
              "json as JSON."},
     {"allow-empty", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_empty),
      .help = "A session without images counts as complete, not as failed."},
+    {"allow-mixed", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_mixed),
+     .help =
+         "Add this configuration to those of OUTPUT_DIR: sessions made in another one are kept, "
+         "and the folder then holds results of several. Without it, a run with another "
+         "configuration is refused."},
     {"redact", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE | NP_OPT_RECORDED,
      FIELD(redact), .later = "pages that could be redacted come in a later version",
      .help =

@@ -482,9 +482,9 @@ struct np_need np_estimate_records(const struct np_config *config, bool is_sessi
 
 struct np_need np_estimate_run(const struct np_config *config)
 {
-    enum { DESCRIPTIONS = 5, PLANS = 1, FOLDERS = 3 };
+    enum { DESCRIPTIONS = 5, PLANS = 1, MEMORY = 1, FOLDERS = 3 };
     struct np_need need = {0};
-    int n = (config->bids_dir ? DESCRIPTIONS : 0) + PLANS + FOLDERS;
+    int n = (config->bids_dir ? DESCRIPTIONS : 0) + PLANS + MEMORY + FOLDERS;
 
     for (int i = 0; i < n; i++)
         add_file(&need, BLOCK);

@@ -29,7 +29,7 @@ enum np_decision {
     NP_DECIDE_SKIP,          /* complete */
     NP_DECIDE_NOTHING_TO_DO, /* a session without images */
     NP_DECIDE_CONFLICT,      /* complete, but with other options or methods */
-    NP_DECIDE_LEAVE,         /* not selected by --rerun */
+    NP_DECIDE_LEAVE,         /* not selected by --rerun; or made otherwise, with --allow-mixed */
     NP_DECIDE_WITHDRAWN,     /* by the user: record/plans.h */
 };
 

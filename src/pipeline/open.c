@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "codec/deflate.h"
 #include "codec/sha256.h"
+#include "config/results.h"
 #include "image/nifti.h"
 #include "pipeline/fault.h"
 #include "record/survey.h"
@@ -157,7 +158,7 @@ static int carry(struct np_active *active, struct np_file_record *old,
         note_kept(next, old, old_record);
     if (next || old->state != NP_STATE_SUCCESS)
         return 0;
-    if (!old_record->config || strcmp(old_record->config, record->config) != 0)
+    if (!np_config_results_same(old_record->config, record->config))
         return np_error_set(err, NP_ECONFIG,
                             "'%s': made with other options than those of this run, and not among "
                             "the files selected; select the whole session, or keep its options",
@@ -226,7 +227,10 @@ static int look_again(const struct np_active *active, struct np_error *err)
 {
     const struct np_run *run = active->run;
 
-    if (active->job->n_files == 0 || run->config->rerun == NP_RERUN_ALL)
+    if (active->job->n_files == 0)
+        return 0;
+    NP_TRY(np_admission_still_holds(run->config, err));
+    if (run->config->rerun == NP_RERUN_ALL)
         return 0;
     enum np_completeness found = np_plan_completeness(run->plan, run->config, active->job, NULL);
     if ((found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD) &&

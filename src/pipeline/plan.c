@@ -60,6 +60,7 @@ void np_plan_freep(struct np_plan **address)
     np_strings_done(&plan->paths);
     np_strings_done(&plan->names);
     np_strings_done(&plan->warnings);
+    np_folder_done(&plan->folder);
     free(plan->config);
     np_freep(address);
 }
@@ -262,8 +263,8 @@ static void expect(const struct np_job_file *file, const struct np_config *confi
 {
     expected->data_path = np_nifti_data_path(file->path);
     np_job_outputs(file, config, &expected->outputs);
-    *input = (struct np_complete_input){expected->data_path, file->recorded, file->method,
-                                        &expected->outputs};
+    *input = (struct np_complete_input){expected->data_path, file->recorded, file->modality,
+                                        file->method, &expected->outputs};
 }
 
 enum np_completeness np_plan_completeness(const struct np_plan *plan,
@@ -280,7 +281,8 @@ enum np_completeness np_plan_completeness(const struct np_plan *plan,
         .n_inputs = job->n_files,
         /* When a store is not mounted, recorded sessions of a dataset stay complete; but a file
          * that was named on the command line must exist. */
-        .may_be_away = job->session != NULL};
+        .may_be_away = job->session != NULL,
+        .folder = &plan->folder};
 
     for (size_t i = 0; i < job->n_files; i++)
         expect(&job->file[i], config, &expected[i], &input[i]);
@@ -292,11 +294,17 @@ enum np_completeness np_plan_completeness(const struct np_plan *plan,
     return found;
 }
 
+/* What becomes of a session whose results were made otherwise. Without a dataset around it a file is
+ * known by its name alone: another image of that name must not quietly take the place of the
+ * first. */
+static enum np_decision decide_other(const struct np_config *config, enum np_completeness found)
+{
+    return config->allow_mixed && found != NP_INPUT_CHANGED ? NP_DECIDE_LEAVE : NP_DECIDE_CONFLICT;
+}
+
 static void decide(const struct np_config *config, struct np_plan *plan, struct np_job *job)
 {
     enum np_completeness found = np_plan_completeness(plan, config, job, &job->why);
-    /* Without a dataset around it a file is known by its name alone: another image of that name
-     * must not quietly take the place of the first. */
     bool differs = found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD ||
                    (found == NP_INPUT_CHANGED && !job->session);
     if (config->rerun == NP_RERUN_ALL || (config->rerun == NP_RERUN_OUTDATED && found))
@@ -304,7 +312,7 @@ static void decide(const struct np_config *config, struct np_plan *plan, struct 
     else if (found == NP_COMPLETE)
         job->decision = NP_DECIDE_SKIP;
     else if (differs)
-        job->decision = NP_DECIDE_CONFLICT;
+        job->decision = decide_other(config, found);
     else if (config->rerun == NP_RERUN_FAILED && !failed_before(job))
         job->decision = NP_DECIDE_LEAVE;
     else
@@ -347,14 +355,18 @@ static void decide_all(const struct np_config *config, struct np_plan *plan)
 
 static int check_conflicts(const struct np_plan *plan, struct np_error *err)
 {
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        if (plan->job[i].decision == NP_DECIDE_CONFLICT)
-            return np_error_set(
-                err, NP_ECONFIG,
-                "%zu of the selected sessions complete, but with other options or methods (%s: "
-                "%s); "
-                "process them again with --rerun outdated, or leave them out of the selection",
-                plan->n_conflict, plan->job[i].label, plan->job[i].why ? plan->job[i].why : "");
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        const struct np_job *job = &plan->job[i];
+        if (job->decision != NP_DECIDE_CONFLICT)
+            continue;
+        return np_error_set(err, NP_ECONFIG,
+                            "%zu of the selected %s complete, but made otherwise (%s: %s); process "
+                            "%s again with --rerun outdated%s",
+                            plan->n_conflict,
+                            plan->n_conflict == 1 ? "sessions is" : "sessions are", job->label,
+                            job->why ? job->why : "", plan->n_conflict == 1 ? "it" : "them",
+                            job->session ? ", or keep them with --allow-mixed" : "");
+    }
     return 0;
 }
 
@@ -592,6 +604,7 @@ static int fill(const struct np_config *config, struct np_plan *plan, struct np_
         NP_TRY(plan_files(config, plan, err));
     }
     NP_TRY(check_recipes(plan, err));
+    NP_TRY(np_admission_check(config, plan->dataset, &plan->folder, &plan->warnings, err));
     decide_all(config, plan);
     NP_TRY(check_conflicts(plan, err));
     share_out(config, plan);

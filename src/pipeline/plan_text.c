@@ -14,7 +14,7 @@ char *np_plan_counts(const struct np_plan *plan)
     np_str_add_count(&counts, plan->n_run, "to do");
     np_str_add_count(&counts, plan->n_skip, "already complete");
     np_str_add_count(&counts, plan->n_nothing, "without images");
-    np_str_add_count(&counts, plan->n_leave, "not selected by --rerun");
+    np_str_add_count(&counts, plan->n_leave, "left as they are");
     np_str_add_count(&counts, plan->n_withdrawn, "withdrawn");
     return np_xasprintf("%zu %s%s: %s", plan->n_jobs, job, plural, np_str_text(&counts));
 }
@@ -26,7 +26,7 @@ static const char *decision_text(enum np_decision decision)
         [NP_DECIDE_SKIP] = "already complete",
         [NP_DECIDE_NOTHING_TO_DO] = "no image of the selected modalities",
         [NP_DECIDE_CONFLICT] = "made with other options or methods",
-        [NP_DECIDE_LEAVE] = "not selected by --rerun",
+        [NP_DECIDE_LEAVE] = "left as it is",
         [NP_DECIDE_WITHDRAWN] = "withdrawn (back with: status OUTPUT_DIR --restore SESSION)",
     };
     return texts[decision];

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/random.h"
 #include "codec/deflate.h"
+#include "pipeline/admission.h"
 #include "pipeline/asked.h"
 #include "pipeline/fault.h"
 #include "pipeline/supervisor.h"
@@ -66,6 +67,7 @@ int np_run_prepare(const struct np_run *run, struct np_error *err)
     NP_TRY(check_injection(run, err));
     NP_TRY(np_directory_make(run->config->output_dir, err));
     np_atomic_sweep(run->config->output_dir);
+    NP_TRY(np_admission_settle(run->config, run->plan->dataset, err));
     if (run->plan->dataset) /* what is made of plain files is no BIDS dataset */
         NP_TRY(np_description_write(&description, err));
     return np_run_keep_plan(run, err);

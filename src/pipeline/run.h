@@ -46,9 +46,9 @@ const char *np_run_codec(void);
 /* A random UUID, version 4 (RFC 9562). */
 void np_run_id(char id[40]);
 
-/* Make OUTPUT_DIR and, for a dataset, the files that describe it as one; keep what was asked for.
- * Returns 0, NP_ECREATE, NP_ESPACE,
- * NP_EIO, NP_ECONFIG. */
+/* Make OUTPUT_DIR, its memory of configuration and dataset, and, for a dataset, the files that
+ * describe it as one; keep what was asked for. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO,
+ * NP_ECONFIG. */
 int np_run_prepare(const struct np_run *run, struct np_error *err) NP_MUST_USE;
 
 /*

@@ -1,13 +1,12 @@
 #include "record/complete.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/path.h"
 #include "codec/sha256.h"
-#include "record/json.h"
+#include "config/results.h"
 
 static bool outputs_present(const struct np_file_record *file, const char *output_dir)
 {
@@ -66,59 +65,52 @@ static enum np_completeness say(char **difference, enum np_completeness result, 
     return result;
 }
 
-static void add_value(struct np_str *out, const json_t *value)
+static bool folder_accepts(const struct np_session_record *record,
+                           const struct np_complete_key *key, const struct np_complete_input *input,
+                           const char *method)
 {
-    NP_AUTO(np_freep) char *text = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
-
-    np_str_add(out, text ? text : "absent");
+    return key->folder && record->config &&
+           np_folder_accepts(key->folder, record->config, input->modality, method);
 }
 
-/* `normalize: now "percentile", recorded "zscore"` for each option that differs */
-static char *option_differences(const char *now, const char *before)
-{
-    NP_AUTO(np_json_freep) json_t *a = json_loads(now, 0, NULL);
-    NP_AUTO(np_json_freep) json_t *b = json_loads(before, 0, NULL);
-    struct np_str out = {0};
-    const char *key;
-    json_t *value;
-
-    json_object_foreach(a, key, value)
-    {
-        const json_t *other = json_object_get(b, key);
-        if (json_equal(value, other))
-            continue;
-        np_str_addf(&out, "%s%s: now ", out.length ? "; " : "", key);
-        add_value(&out, value);
-        np_str_add(&out, ", recorded ");
-        add_value(&out, other);
-    }
-    if (!out.length)
-        np_str_add(&out, "other options");
-    return np_str_take(&out);
-}
-
-/* The selection may be narrower than the record: other recorded files are left alone. */
+/* The selection may be narrower than the record: other recorded files are left alone. Of a session
+ * made in another configuration of the folder, the outputs are those of that one. */
 static enum np_completeness compare_input(const struct np_session_record *record,
-                                          const char *output_dir,
-                                          const struct np_complete_input *input, bool may_be_away,
-                                          char **difference)
+                                          const char *output_dir, const struct np_complete_key *key,
+                                          const struct np_complete_input *input, char **difference)
 {
     const struct np_file_record *file = find_file(record, input->recorded);
+    bool same_options = np_config_results_same(record->config, key->config);
 
     if (!file)
         return say(difference, NP_INPUT_CHANGED,
                    np_xasprintf("'%s' is new since then", input->recorded));
-    if (!file->method || strcmp(file->method, input->method) != 0)
-        return say(difference, NP_OTHER_METHOD,
-                   np_xasprintf("method now '%s', recorded '%s'", input->method,
-                                file->method ? file->method : "none"));
-    if (!names_all(file, input->outputs) || !outputs_present(file, output_dir))
+    bool same_method = file->method && strcmp(file->method, input->method) == 0;
+    if (!(same_method && same_options) && !folder_accepts(record, key, input, file->method))
+        return say(difference, same_options ? NP_OTHER_METHOD : NP_OTHER_CONFIG,
+                   same_options ? np_xasprintf("method '%s' there, '%s' here",
+                                               file->method ? file->method : "none", input->method)
+                                : np_config_results_difference(record->config, key->config));
+    if ((same_options && !names_all(file, input->outputs)) || !outputs_present(file, output_dir))
         return say(difference, NP_INCOMPLETE,
                    np_xasprintf("an output of '%s' is missing or was changed", input->recorded));
-    if (!np_complete_input_same(file, input->path, may_be_away))
+    if (!np_complete_input_same(file, input->path, key->may_be_away))
         return say(difference, NP_INPUT_CHANGED,
                    np_xasprintf("'%s' is not the image that was recorded", input->recorded));
     return NP_COMPLETE;
+}
+
+static bool is_of_another_configuration(const struct np_session_record *record,
+                                        const struct np_complete_key *key)
+{
+    if (key->n_inputs == 0 || np_config_results_same(record->config, key->config))
+        return false;
+    for (size_t i = 0; i < key->n_inputs; i++) {
+        const struct np_file_record *file = find_file(record, key->input[i].recorded);
+        if (!folder_accepts(record, key, &key->input[i], file ? file->method : NULL))
+            return true;
+    }
+    return false;
 }
 
 /* Compare the configuration first: a session that was made with other options is neither redone
@@ -126,12 +118,12 @@ static enum np_completeness compare_input(const struct np_session_record *record
 static enum np_completeness compare(const struct np_session_record *record, const char *output_dir,
                                     const struct np_complete_key *key, char **difference)
 {
-    if (key->n_inputs > 0 && (!record->config || strcmp(record->config, key->config) != 0))
+    if (is_of_another_configuration(record, key))
         return say(difference, NP_OTHER_CONFIG,
-                   option_differences(key->config, record->config ? record->config : "{}"));
+                   np_config_results_difference(record->config, key->config));
     for (size_t i = 0; i < key->n_inputs; i++) {
         enum np_completeness found =
-            compare_input(record, output_dir, &key->input[i], key->may_be_away, difference);
+            compare_input(record, output_dir, key, &key->input[i], difference);
         if (found != NP_COMPLETE)
             return found;
     }

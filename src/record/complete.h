@@ -3,6 +3,7 @@
 #ifndef NP_RECORD_COMPLETE_H
 #define NP_RECORD_COMPLETE_H
 
+#include "record/folder.h"
 #include "record/place.h"
 #include "record/record.h"
 
@@ -12,11 +13,14 @@ struct np_complete_key {
     struct np_complete_input {
         const char *path;     /* path for opening the file */
         const char *recorded; /* path in records */
+        const char *modality;
         const char *method;
         const struct np_strings *outputs; /* paths that the record must name; NULL = not asked */
     } const *input;
     size_t n_inputs;
-    bool may_be_away; /* an input that cannot be read now counts as unchanged */
+    bool may_be_away;               /* an input that cannot be read now counts as unchanged */
+    const struct np_folder *folder; /* results made in one of its configurations are as good; NULL =
+                                       only those of `config` */
 };
 
 enum np_completeness {

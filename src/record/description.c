@@ -15,6 +15,8 @@ enum { MOST_DESCRIPTION_BYTES = 1 << 20 };
 static const char BIDS_VERSION[] = "1.11.1";
 static const char TOOL[] = "neuro-preprocess";
 
+static const char NAME_ENDING[] = ": preprocessed anatomical images";
+
 static const char BIDSIGNORE[] = "# Names that BIDS does not know (yet)\n"
                                  "*.html\n"
                                  "*desc-iqm*\n"
@@ -202,7 +204,7 @@ static char *description_text(const struct np_description *what, const json_t *o
     json_t *json = json_object();
     const char *source = what->source->name;
     NP_AUTO(np_freep)
-    char *name = source ? np_xasprintf("%s: preprocessed anatomical images", source)
+    char *name = source ? np_xasprintf("%s%s", source, NAME_ENDING)
                         : np_xstrdup("Preprocessed anatomical images");
 
     np_json_text(json, "Name", name);
@@ -213,6 +215,21 @@ static char *description_text(const struct np_description *what, const json_t *o
     json_object_set_new(json, "DatasetLinks", links_json(what));
     np_json_text(json, "HowToAcknowledge", "Please cite the references in " NP_FILE_METHODS ".");
     return np_json_take_text(json);
+}
+
+bool np_description_source(const char *output_dir, char **name, char **doi)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(output_dir, "dataset_description.json");
+    NP_AUTO(np_json_freep) json_t *json = NULL;
+
+    *name = *doi = NULL;
+    if (np_json_read(path, path, MOST_DESCRIPTION_BYTES, &json, NULL) < 0 || !may_write(json))
+        return false;
+    NP_AUTO(np_freep) char *whole = np_json_get_text(json, "Name");
+    if (whole && np_ends_with(whole, NAME_ENDING))
+        *name = np_xstrndup(whole, strlen(whole) - strlen(NAME_ENDING));
+    *doi = np_json_get_text(json_array_get(json_object_get(json, "SourceDatasets"), 0), "DOI");
+    return true;
 }
 
 int np_description_write(const struct np_description *what, struct np_error *err)

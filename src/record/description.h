@@ -23,6 +23,10 @@ struct np_description {
  */
 int np_description_write(const struct np_description *what, struct np_error *err) NP_MUST_USE;
 
+/* Name and DOI of the source dataset that the description in OUTPUT_DIR tells of; NULL where it tells
+ * none. The caller frees both. False when there is no description of ours. */
+bool np_description_source(const char *output_dir, char **name, char **doi);
+
 /* "bids:NAME:" for the source dataset: the first --dataset-link, else "raw"; the caller frees. */
 char *np_description_source_prefix(const struct np_strings *links);
 

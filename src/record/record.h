@@ -27,6 +27,7 @@ enum { NP_RECORD_SCHEMA = 1 };
     X(INCOMPLETE, "incomplete")       \
     X(GONE, "gone")                   \
     X(WITHDRAWN, "withdrawn")         \
+    X(OUTDATED, "outdated")           \
     X(ELSEWHERE, "elsewhere")
 
 enum np_state {

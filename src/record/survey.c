@@ -68,7 +68,7 @@ bool np_survey_needs_rerun(const struct np_survey_row *row)
 {
     return row->state == NP_STATE_FAILED || row->state == NP_STATE_INTERRUPTED ||
            row->state == NP_STATE_LOST || row->state == NP_STATE_INCOMPLETE ||
-           row->state == NP_STATE_NOT_STARTED;
+           row->state == NP_STATE_NOT_STARTED || row->state == NP_STATE_OUTDATED;
 }
 
 bool np_survey_is_wanted(const struct np_survey_row *row)
@@ -153,6 +153,32 @@ static void walk(struct np_survey *survey, const char *directory, int depth)
     }
 }
 
+static void read_folder(struct np_survey *survey, const char *output_dir)
+{
+    struct np_error err = {0};
+    int code = np_folder_recall(output_dir, &survey->folder, &err);
+
+    if (code == 0)
+        return;
+    if (code < 0)
+        np_strings_add(&survey->unreadable, err.text);
+    for (size_t i = 0; i < survey->n_rows; i++)
+        np_folder_learn(&survey->folder, &survey->row[i].record);
+    np_folder_settle(&survey->folder, output_dir);
+}
+
+static void mark_outdated(struct np_survey *survey)
+{
+    for (size_t i = 0; i < survey->n_rows; i++) {
+        struct np_survey_row *row = &survey->row[i];
+        if (row->state != NP_STATE_SUCCESS ||
+            np_folder_accepts_record(&survey->folder, &row->record))
+            continue;
+        row->state = NP_STATE_OUTDATED;
+        row->note = np_folder_difference(&survey->folder, &row->record);
+    }
+}
+
 int np_survey_read(const char *output_dir, struct np_survey *survey, struct np_error *err)
 {
     NP_AUTO(np_freep) char *logs = np_path_join(output_dir, "logs");
@@ -164,6 +190,8 @@ int np_survey_read(const char *output_dir, struct np_survey *survey, struct np_e
                             "logs/ in it, found none; check the path",
                             output_dir);
     walk(survey, logs, 0);
+    read_folder(survey, output_dir);
+    mark_outdated(survey);
     return 0;
 }
 
@@ -176,6 +204,7 @@ void np_survey_done(struct np_survey *survey)
         np_record_done(&survey->row[i].record);
     }
     free(survey->row);
+    np_folder_done(&survey->folder);
     np_strings_done(&survey->unreadable);
     *survey = (struct np_survey){0};
 }
@@ -222,6 +251,8 @@ const char *np_survey_sentence(const struct np_survey_row *row)
 
 const char *np_survey_hint(const struct np_survey_row *row)
 {
+    if (row->state == NP_STATE_OUTDATED)
+        return "process it again with --rerun outdated";
     return shows_failure(row) ? text_or_empty(row->record.failure.hint) : "";
 }
 

@@ -5,6 +5,7 @@
 #ifndef NP_RECORD_SURVEY_H
 #define NP_RECORD_SURVEY_H
 
+#include "record/folder.h"
 #include "record/record.h"
 
 /* When the process of a running record cannot be checked, an older heartbeat means that it is
@@ -33,6 +34,7 @@ enum np_verify {
 struct np_survey {
     struct np_survey_row *row; /* folder by folder, in the order of names */
     size_t n_rows;
+    struct np_folder folder;      /* its memory, or what its records tell */
     struct np_strings unreadable; /* sentences about records that could not be read */
     bool knows_plans;             /* sessions that never began have rows, too */
     enum np_verify verified;
@@ -53,7 +55,8 @@ enum np_state np_record_derived_state(const struct np_session_record *record, in
  */
 void np_record_close_lost(struct np_session_record *record, int64_t now_ns);
 
-/* True for sessions that a rerun would do: failed, interrupted, lost, incomplete, not started. */
+/* True for sessions that a rerun would do: failed, interrupted, lost, incomplete, not
+ * started, outdated. */
 bool np_survey_needs_rerun(const struct np_survey_row *row);
 
 /* True for sessions that are still asked for: neither withdrawn nor gone from their dataset. */

@@ -177,7 +177,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     make_dataset "$BIDS" 01 02
     start --parallel 1 --slow-stage load_file:3
     wait_until 20 '[[ $(running_stage "$OUT" 01) == load_file ]]'
-    run -0 neuro-preprocess "$BIDS" "$OUT" participant --participant-label 02 --normalize percentile
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant --participant-label 02 --normalize percentile --allow-mixed
     before=$(stamps | grep sub-02)
     code=0
     wait $pid || code=$?

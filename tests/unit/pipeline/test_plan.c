@@ -80,7 +80,9 @@ static void pretend_done(const struct np_config *settings, const struct np_plan 
     record.config = np_xstrdup(config ? config : plan->config);
     record.file = np_xcalloc(1, sizeof(*record.file));
     record.n_files = 1;
+    record.file[0].state = NP_STATE_SUCCESS;
     record.file[0].path = np_xstrdup(job->file[0].recorded);
+    record.file[0].modality = np_xstrdup(job->file[0].modality);
     record.file[0].method = np_xstrdup(method ? method : job->file[0].method);
     ok_int(stat(job->file[0].path, &status), 0);
     record.file[0].n_bytes = status.st_size;
@@ -142,11 +144,12 @@ TEST(results_made_otherwise_stop_the_run_and_both_ways_on_are_named)
     ok_int(np_plan_make(&config, &plan, NULL), 0);
     pretend_done(&config, plan, &plan->job[0], "{\"normalize\": \"other\"}", NULL);
     ok_int(np_plan_make(&config, &refused, &by_options), NP_ECONFIG);
-    ok_contains(by_options.text, "sub-01");
+    ok_contains(by_options.text, "normalize: other there, zscore here");
     ok_contains(by_options.text, "--rerun outdated");
+    ok_contains(by_options.text, "--allow-mixed");
     pretend_done(&config, plan, &plan->job[0], NULL, "load_file:0");
     ok_int(np_plan_make(&config, &refused, &by_method), NP_ECONFIG);
-    ok_contains(by_method.text, "load_file:0");
+    ok_contains(by_method.text, "method of T1w: load_file:0 there, ");
     ok(refused == NULL);
     config.rerun = NP_RERUN_OUTDATED;
     ok_int(np_plan_make(&config, &redone, NULL), 0);

@@ -63,7 +63,7 @@ static void set_up(struct setting *s)
     file->mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
     np_sha256_of(INPUT, strlen(INPUT), file->sha256);
     np_file_record_output(file, "result.nii.gz")->n_bytes = (int64_t)strlen(OUTPUT);
-    s->in = (struct np_complete_input){s->input, "sub-01/in.nii.gz", "bias:1", NULL};
+    s->in = (struct np_complete_input){s->input, "sub-01/in.nii.gz", "T1w", "bias:1", NULL};
     s->key = (struct np_complete_key){.config = CONFIG, .input = &s->in, .n_inputs = 1};
     ok_int(np_record_write(s->place.status, &s->record, NULL), 0);
     ok_int(np_record_write(s->place.complete, &s->record, NULL), 0);
@@ -186,7 +186,8 @@ TEST(one_input_more_is_a_change)
     NP_AUTO(setting_done) struct setting s;
 
     set_up(&s);
-    const struct np_complete_input two[] = {s.in, {s.input, "sub-01/new.nii.gz", "bias:1", NULL}};
+    const struct np_complete_input two[] = {s.in,
+                                            {s.input, "sub-01/new.nii.gz", "T1w", "bias:1", NULL}};
     s.key.input = two;
     s.key.n_inputs = 2;
     ok_int(check(&s), NP_INPUT_CHANGED);
@@ -200,7 +201,29 @@ TEST(other_options_are_named_with_both_values)
     set_up(&s);
     s.key.config = "{\"normalize\": \"percentile\"}";
     ok_int(check(&s), NP_OTHER_CONFIG);
-    ok_str(s.difference, "normalize: now \"percentile\", recorded \"zscore\"");
+    ok_str(s.difference, "normalize: zscore there, percentile here");
+}
+
+TEST(what_was_made_in_another_configuration_of_the_folder_is_complete_with_its_own_outputs)
+{
+    NP_AUTO(setting_done) struct setting s;
+    NP_AUTO(np_strings_done) struct np_strings expected = {0};
+    struct np_text_record method = {(char[]){"T1w"}, (char[]){"bias:1"}};
+    struct np_making making = {
+        .options = (char[]){"{\"normalize\":\"zscore\"}"}, .method = &method, .n_methods = 1};
+    const struct np_folder folder = {.making = &making, .n_makings = 1};
+
+    set_up(&s);
+    np_strings_add(&expected, "another.nii.gz");
+    s.in.outputs = &expected;
+    s.key.config = "{\"normalize\": \"percentile\"}";
+    ok_int(check(&s), NP_OTHER_CONFIG);
+    s.key.folder = &folder;
+    ok_int(check(&s), NP_COMPLETE);
+    ok_int(unlink(s.output), 0);
+    ok_int(check(&s), NP_INCOMPLETE);
+    method.text = (char[]){"bias:0"};
+    ok_int(check(&s), NP_OTHER_CONFIG);
 }
 
 TEST(another_version_of_a_method_is_distinguished_from_other_options)

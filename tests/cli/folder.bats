@@ -1,0 +1,283 @@
+#!/usr/bin/env bats
+# One folder, one configuration, one dataset: what OUTPUT_DIR remembers, and what a run is refused.
+load helper
+
+setup() { OUT=$BATS_TEST_TMPDIR/out BIDS=$BATS_TEST_TMPDIR/bids; }
+
+preprocess() { neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip "$@"; }
+
+# The stamps of everything in the output but the telemetry and the plans, to see what a run touched.
+stamps() { (cd "$OUT" && find . \( -path ./logs/telemetry -o -path ./logs/plans \) -prune -o -type f -printf '%p %T@ %i\n' | LC_ALL=C sort); }
+
+memory() { jq -r "$1" "$OUT/logs/folder.json"; }
+words() { memory '[.configurations[].words] | join(" | ")'; }
+
+# name_dataset NAME [DOI]
+name_dataset()
+{
+    jq -n --arg name "$1" --arg doi "${2:-}" '{Name: $name, BIDSVersion: "1.11.1", DatasetType: "raw"}
+        + if $doi == "" then {} else {DatasetDOI: $doi} end' >"$BIDS/dataset_description.json"
+}
+
+# Another image at the place of this session's: the same head, another voxel.
+change_image()
+{
+    gunzip "$1"
+    printf 'x' | dd of="${1%.gz}" conv=notrunc bs=1 seek=20000 status=none
+    gzip "${1%.gz}"
+}
+
+# What a folder of an earlier version lacks.
+forget() { rm "$OUT/logs/folder.json"; }
+
+@test "the first run decides: its options, the stages' versions and the dataset are remembered before any work" {
+    make_dataset "$BIDS" 01
+    truncate -s 20000 "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
+    run -65 preprocess --normalize percentile -m T1w
+    equal "$(words)" 'bias-correction=none normalize=percentile skull-strip=skip'
+    equal "$(memory '.configurations[0].options.normalize')" percentile
+    contains "$(memory '.configurations[0].methods.T1w')" 'load_file:'
+    equal "$(memory '.configurations[0].methods | keys | join(" ")')" 'FLAIR T1w T2w' 'modalities are no part of it'
+    equal "$(memory .source.name)" 'Small heads'
+    no_leftovers "$OUT"
+}
+
+@test "another configuration is refused for a session that has never run: both are named, the cost, the three ways on" {
+    make_dataset "$BIDS" 01 02 03
+    run -0 preprocess --participant-label 01 02
+    before=$(stamps)
+    run -78 --separate-stderr preprocess --participant-label 03 --normalize percentile
+    contains "$stderr" 'normalize: zscore there, percentile here'
+    lacks "$stderr" 'skull-strip:'
+    # as long as the records say
+    seconds=$(jq -s 'map(.wall_s) | add | if . < 1 then 1 else round end' "$OUT"/logs/sub-*/*_status.json)
+    contains "$stderr" "a redo is 2 sessions, about $seconds s of work"
+    contains "$stderr" 'another output folder'
+    contains "$stderr" '--rerun outdated'
+    contains "$stderr" '--allow-mixed'
+    equal "$(stamps)" "$before"
+    run -78 preprocess --participant-label 03 --normalize percentile --rerun all
+    run -78 preprocess --participant-label 03 --normalize percentile --dry-run
+    run -78 neuro-preprocess doctor "$BIDS" "$OUT" --bias-correction none --skull-strip skip --normalize percentile
+    contains "$output" 'normalize: zscore there, percentile here'
+    run -0 neuro-preprocess doctor "$BIDS" "$OUT" --bias-correction none --skull-strip skip
+    equal "$(stamps)" "$before"
+    run -0 preprocess --participant-label 03
+}
+
+@test "labels, modalities, filters, threads and places are no part of the configuration" {
+    make_dataset "$BIDS" 01 02
+    run -0 preprocess --participant-label 01 -m T1w --omp-nthreads 1
+    echo '{"t1w": {"subject": "02"}}' >"$BATS_TEST_TMPDIR/filter.json"
+    run -0 preprocess --bids-filter-file "$BATS_TEST_TMPDIR/filter.json" --nprocs 2 --no-telemetry
+    complete "$OUT" 02
+}
+
+@test "--rerun outdated makes the new configuration the folder's; the others are outdated in every list until redone" {
+    make_dataset "$BIDS" 01 02 03
+    run -0 preprocess --save-bias-field
+    run -0 preprocess --participant-label 01 --rerun outdated
+    equal "$(words)" 'bias-correction=none skull-strip=skip'
+    run -0 neuro-preprocess status "$OUT"
+    contains "$output" '1 success, 2 outdated'
+    contains "$output" 'save-bias-field: true there, false here'
+    run -0 neuro-preprocess status "$OUT" --format nipoppy
+    equal "$output" $'02\tunnamed\n03\tunnamed'
+    run -0 neuro-preprocess status "$OUT" --format tsv
+    equal "$(cut -f 3 <<<"$output" | paste -sd ' ')" 'state success outdated outdated'
+    run -0 neuro-preprocess "$BIDS" "$OUT" group
+    equal "$(cut -f 3 "$OUT/logs/status.tsv" | paste -sd ' ')" 'state success outdated outdated'
+    run -78 --separate-stderr preprocess
+    contains "$stderr" '2 of the selected sessions are complete, but made otherwise'
+    run -0 preprocess --rerun outdated
+    contains "$output" '2 to do, 1 already complete'
+    run -0 neuro-preprocess status "$OUT"
+    contains "$output" '3 success'
+    lacks "$output" outdated
+}
+
+@test "--allow-mixed adds a configuration: nothing is redone, nothing is outdated, a third one is refused" {
+    make_dataset "$BIDS" 01 02 03
+    run -0 preprocess --participant-label 01
+    run -0 preprocess --allow-mixed --normalize percentile
+    contains "$output" '2 to do, 1 already complete'
+    contains "$output" 'holds 2 configurations'
+    equal "$(record "$OUT" 01 .configuration.options.normalize)" zscore
+    equal "$(record "$OUT" 02 .configuration.options.normalize)" percentile
+    equal "$(memory '.configurations | length')" 2
+    run -0 neuro-preprocess status "$OUT"
+    contains "$output" '3 success'
+    before=$(stamps)
+    run -0 preprocess
+    contains "$output" '3 already complete'
+    run -0 preprocess --normalize percentile
+    contains "$output" '3 already complete'
+    equal "$(stamps)" "$before"
+    run -78 preprocess --normalize whitestripe
+}
+
+@test "of two runs that begin at the same moment with different options one decides, the other is refused" {
+    make_dataset "$BIDS" 01 02
+    for try in 1 2 3 4 5; do
+        rm -rf "$OUT"
+        preprocess --participant-label 01 --normalize percentile >"$BATS_TEST_TMPDIR/a" 2>&1 3>&- 4>&- &
+        a=$!
+        preprocess --participant-label 02 --normalize whitestripe >"$BATS_TEST_TMPDIR/b" 2>&1 3>&- 4>&- &
+        b=$!
+        code_a=0 code_b=0
+        wait $a || code_a=$?
+        wait $b || code_b=$?
+        [[ $code_a-$code_b == 0-78 || $code_a-$code_b == 78-0 ]] ||
+            fail "$try: $code_a and $code_b: $(cat "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b")"
+        equal "$(memory '.configurations | length')" 1
+        equal "$(cat "$OUT"/logs/sub-*/*_complete.json | jq -s length)" 1
+    done
+}
+
+@test "a folder of an earlier version takes its memory from its records" {
+    make_dataset "$BIDS" 01 02 03
+    run -0 preprocess --participant-label 01 02
+    forget
+    run -78 --separate-stderr preprocess --participant-label 03 --normalize percentile
+    contains "$stderr" 'normalize: zscore there, percentile here'
+    [[ ! -e $OUT/logs/folder.json ]]
+    run -0 preprocess
+    contains "$output" '1 to do, 2 already complete'
+    equal "$(words)" 'bias-correction=none skull-strip=skip'
+    equal "$(memory .source.name)" 'Small heads'
+}
+
+@test "a mixed folder of an earlier version goes on and says so; a third configuration is refused" {
+    make_dataset "$BIDS" 01 02 03 04
+    run -0 preprocess --participant-label 01 02
+    run -0 preprocess --participant-label 03 --allow-mixed --normalize percentile
+    forget
+    run -78 --separate-stderr preprocess --participant-label 04 --normalize whitestripe
+    contains "$stderr" 'normalize: zscore there, whitestripe here'
+    run -0 preprocess
+    contains "$output" 'holds 2 configurations'
+    contains "$output" '1 to do, 3 already complete'
+    run -0 neuro-preprocess status "$OUT"
+    contains "$output" '4 success'
+}
+
+@test "one session a call, as Nipoppy does: changed options in the middle are refused at the next call" {
+    make_dataset "$BIDS" 01 02 03
+    run -0 preprocess --participant-label 01
+    run -78 preprocess --participant-label 02 --normalize percentile
+    run -78 preprocess --participant-label 03 --normalize percentile
+    run -0 preprocess --participant-label 02 --normalize percentile --rerun outdated
+    run -78 preprocess --participant-label 03
+    run -0 preprocess --participant-label 03 --normalize percentile --rerun outdated
+    run -0 neuro-preprocess status "$OUT" --format nipoppy
+    equal "$output" $'01\tunnamed'
+}
+
+@test "a run whose configuration is no longer the folder's begins no further session" {
+    make_dataset "$BIDS" 01 02
+    preprocess --parallel 1 --slow-stage load_file:3 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- 4>&- &
+    pid=$!
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == load_file ]]'
+    make_dataset "$BIDS" 03
+    run -0 preprocess --participant-label 03 --normalize percentile --rerun outdated
+    code=0
+    wait $pid || code=$?
+    equal $code 1
+    contains "$(cat "$BATS_TEST_TMPDIR/log")" 'another run has changed the configuration'
+    [[ ! -e $(status_path "$OUT" 02) ]]
+    equal "$(neuro-preprocess status "$OUT" --format nipoppy)" $'01\tunnamed\n02\tunnamed'
+}
+
+@test "process keeps to one configuration, too" {
+    cp "$(head_image)" "$BATS_TEST_TMPDIR/one.nii.gz"
+    cp "$(head_image)" "$BATS_TEST_TMPDIR/two.nii.gz"
+    run -0 neuro-preprocess process "$BATS_TEST_TMPDIR/one.nii.gz" -o "$OUT" --bias-correction none --skull-strip skip
+    run -78 neuro-preprocess process "$BATS_TEST_TMPDIR/two.nii.gz" -o "$OUT" --bias-correction none
+    contains "$output" 'skull-strip: skip there, auto here'
+    equal "$(memory .source)" null
+}
+
+@test "another dataset with the same labels is refused before anything is changed, both named" {
+    make_dataset "$BIDS" 01 02
+    run -0 preprocess
+    before=$(stamps)
+    name_dataset 'Other heads'
+    change_image "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
+    for options in '' --dry-run '--rerun outdated' '--rerun all' --allow-mixed '--participant-label 02'; do
+        # shellcheck disable=SC2086
+        run -78 --separate-stderr preprocess $options
+        contains "$stderr" "'Small heads'"
+        contains "$stderr" "'Other heads'"
+        contains "$stderr" "'sub-01/anat/sub-01_T1w.nii.gz' is another image there"
+    done
+    run -78 neuro-preprocess doctor "$BIDS" "$OUT" --bias-correction none --skull-strip skip
+    contains "$output" "'Other heads'"
+    equal "$(stamps)" "$before"
+}
+
+@test "another dataset with no session in common is refused; so is one with another DOI and other images" {
+    make_dataset "$BIDS" 01
+    name_dataset 'Small heads' doi:10.1/a
+    run -0 preprocess
+    rm -r "$BIDS"
+    make_dataset "$BIDS" 77
+    name_dataset 'Other heads'
+    run -78 --separate-stderr preprocess
+    contains "$stderr" 'no session in common'
+    rm -r "$BIDS"
+    make_dataset "$BIDS" 01
+    name_dataset 'Small heads' doi:10.1/b
+    change_image "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
+    run -78 --separate-stderr preprocess
+    contains "$stderr" 'doi:10.1/b'
+}
+
+@test "another dataset is refused in a folder of an earlier version, too" {
+    make_dataset "$BIDS" 01
+    run -0 preprocess
+    forget
+    name_dataset 'Other heads'
+    change_image "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
+    run -78 --separate-stderr preprocess
+    contains "$stderr" "'Small heads'"
+}
+
+@test "a corrected image, new sessions, another path and a changed Name alone are the same dataset" {
+    make_dataset "$BIDS" 01 02
+    run -0 preprocess
+    # a corrected image
+    change_image "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
+    run -0 preprocess
+    contains "$output" '1 to do, 1 already complete'
+    # new sessions, only them selected
+    make_dataset "$BIDS" 03
+    run -0 preprocess --participant-label 03
+    # another path, with other time stamps
+    cp -r "$BIDS" "$BATS_TEST_TMPDIR/moved"
+    mv "$BIDS" "$BATS_TEST_TMPDIR/away"
+    BIDS=$BATS_TEST_TMPDIR/moved
+    run -0 preprocess
+    contains "$output" '3 already complete'
+    # a changed Name alone, in a call for one session
+    name_dataset 'Heads, renamed'
+    run -0 preprocess --participant-label 02
+    contains "$output" '1 already complete'
+    equal "$(memory .source.name)" 'Heads, renamed'
+    # content that is not here now says nothing against it
+    mv "$BIDS/sub-01/anat/sub-01_T1w.nii.gz" "$BATS_TEST_TMPDIR/store"
+    ln -s "$BATS_TEST_TMPDIR/nowhere" "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
+    name_dataset 'Heads, renamed again'
+    run -0 preprocess --participant-label 02 03
+}
+
+@test "a damaged memory is named with what to do" {
+    make_dataset "$BIDS" 01
+    run -0 preprocess
+    echo '{' >"$OUT/logs/folder.json"
+    run -78 --separate-stderr preprocess
+    contains "$stderr" 'folder.json'
+    contains "$stderr" 'remove it'
+    forget
+    run -0 preprocess
+    equal "$(memory '.configurations | length')" 1
+}
