@@ -44,6 +44,12 @@ int np_command_idps(const struct np_config *config)
         NP_AUTO(np_freep) char *clean = np_utf8_clean(survey.unreadable.item[i]);
         fprintf(stderr, "neuro-preprocess: warning: left out: %s\n", clean);
     }
+    NP_AUTO(np_freep) char *mixture = np_survey_mixture(&survey);
+    if (mixture)
+        fprintf(stderr,
+                "neuro-preprocess: warning: %s; their measures are not comparable, the column "
+                "'configuration' tells them apart\n",
+                mixture);
     np_idps_collect(source, &survey, &idps);
     if (idps.n_rows == 0)
         np_error_set(&err, NP_ESELECT, "'%s': expected images that are complete, found none",

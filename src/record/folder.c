@@ -221,11 +221,17 @@ static int by_sessions(const void *a, const void *b)
     return (x->first_ns > y->first_ns) - (x->first_ns < y->first_ns);
 }
 
+void np_folder_rank(struct np_folder *folder)
+{
+    if (folder->n_makings > 1)
+        qsort(folder->making, folder->n_makings, sizeof(*folder->making), by_sessions);
+}
+
 void np_folder_settle(struct np_folder *folder, const char *output_dir)
 {
     if (folder->n_makings == 0)
         return;
-    qsort(folder->making, folder->n_makings, sizeof(*folder->making), by_sessions);
+    np_folder_rank(folder);
     folder->origin = NP_FOLDER_FROM_RECORDS;
     folder->has_source =
         np_description_source(output_dir, &folder->source_name, &folder->source_doi);
@@ -262,6 +268,30 @@ char *np_folder_difference(const struct np_folder *folder, const struct np_sessi
     if (folder->n_makings == 0 || !making_of_record(record, &made))
         return np_xstrdup("unknown options there");
     return np_making_difference(&made, &folder->making[0]);
+}
+
+char *np_folder_record_words(const struct np_session_record *record)
+{
+    NP_AUTO(np_making_done) struct np_making made;
+
+    return making_of_record(record, &made) ? np_making_words(&made) : NULL;
+}
+
+char *np_folder_record_method(const struct np_session_record *record)
+{
+    NP_AUTO(np_making_done) struct np_making made;
+    struct np_str out = {0};
+
+    if (!making_of_record(record, &made))
+        return NULL;
+    bool are_equal = true;
+    for (size_t i = 1; i < made.n_methods; i++)
+        are_equal = are_equal && strcmp(made.method[i].text, made.method[0].text) == 0;
+    if (are_equal)
+        return np_xstrdup(made.method[0].text);
+    for (size_t i = 0; i < made.n_methods; i++)
+        np_str_addf(&out, "%s%s: %s", i ? "; " : "", made.method[i].key, made.method[i].text);
+    return np_str_take(&out);
 }
 
 /* ---- its file ---- */

@@ -72,6 +72,7 @@ int np_folder_recall(const char *output_dir, struct np_folder *folder,
  * teach nothing.
  */
 void np_folder_learn(struct np_folder *folder, const struct np_session_record *record);
+void np_folder_rank(struct np_folder *folder); /* brings them into that order */
 void np_folder_settle(struct np_folder *folder, const char *output_dir);
 
 void np_folder_done(struct np_folder *folder);
@@ -96,6 +97,13 @@ bool np_folder_accepts_record(const struct np_folder *folder,
 /* What of a session's results does not belong to the folder, as np_making_difference from there
  * (the record) to here (the folder's own configuration). The caller frees. */
 char *np_folder_difference(const struct np_folder *folder, const struct np_session_record *record);
+
+/* The configuration of a session's results in words; NULL when it has none. The caller frees. */
+char *np_folder_record_words(const struct np_session_record *record);
+
+/* The method of a session's results; when its images have several, "T1w: …; T2w: …". NULL when it
+ * has none. The caller frees. */
+char *np_folder_record_method(const struct np_session_record *record);
 
 /* Write the memory of a folder that has none: of several runs, on any host, one succeeds. Returns
  * 0, 1 when another run was first, NP_ECREATE, NP_ESPACE, NP_EIO. */

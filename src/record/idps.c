@@ -22,6 +22,10 @@ static const struct {
     {"bids_session_id", "Session label with ses-."},
     {"modality", "BIDS suffix of the image: " NP_ANATOMICAL_SUFFIXES "."},
     {"source_file", "The image that was measured, relative to its dataset."},
+    {"version", "Version of neuro-preprocess that made the results."},
+    {"method", "The stages that made the results, and their versions."},
+    {"configuration", "Options that change results and differ from the defaults. Measures of "
+                      "different methods or configurations are not comparable."},
 };
 
 /* A sentence; a record may hold keys that this version's table does not know. */
@@ -148,7 +152,10 @@ static void add_image(struct np_idps *idps, const char *output_dir,
     struct np_idp_row row = {.participant = record->participant,
                              .session = record->session,
                              .modality = file->modality,
-                             .source = file->path};
+                             .source = file->path,
+                             .version = record->software_version,
+                             .method = file->method,
+                             .configuration = np_folder_record_words(record)};
 
     add_measures(idps, file, &row);
     add_all_metrics(idps, output_dir, file, &row);
@@ -177,8 +184,10 @@ void np_idps_done(struct np_idps *idps)
         free(idps->column[c].description);
         free(idps->column[c].unit);
     }
-    for (size_t r = 0; r < idps->n_rows; r++)
+    for (size_t r = 0; r < idps->n_rows; r++) {
         free(idps->row[r].value);
+        free(idps->row[r].configuration);
+    }
     free(idps->column);
     free(idps->row);
     *idps = (struct np_idps){0};
@@ -205,6 +214,9 @@ static char *row_text(const struct np_idps *idps, const struct np_idp_row *row)
     add_label(&line, "ses-", row->session);
     add_label(&line, "", row->modality);
     add_label(&line, "", row->source);
+    add_label(&line, "", row->version);
+    add_label(&line, "", row->method);
+    add_label(&line, "", row->configuration);
     for (size_t c = 0; c < idps->n_columns; c++) {
         bool known = c < row->n_values && isfinite(row->value[c]);
         np_str_add_char(&line, '\t');

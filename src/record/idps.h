@@ -16,8 +16,9 @@ struct np_idp_column {
 
 struct np_idp_row {
     /* borrowed from the survey; NULL where there is none */
-    const char *participant, *session, *modality, *source;
-    double *value; /* one per column of the table at that time; NaN = not measured */
+    const char *participant, *session, *modality, *source, *version, *method;
+    char *configuration; /* in words; NULL = unknown */
+    double *value;       /* one per column of the table at that time; NaN = not measured */
     size_t n_values;
 };
 

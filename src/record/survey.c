@@ -256,6 +256,42 @@ const char *np_survey_hint(const struct np_survey_row *row)
     return shows_failure(row) ? text_or_empty(row->record.failure.hint) : "";
 }
 
+void np_survey_configurations(const struct np_survey *survey, struct np_folder *found)
+{
+    *found = (struct np_folder){0};
+    for (size_t i = 0; i < survey->n_rows; i++)
+        np_folder_learn(found, &survey->row[i].record);
+    np_folder_rank(found);
+}
+
+/* Methods are named where the options do not tell two configurations apart. */
+static void add_configuration(struct np_str *out, const struct np_folder *found, size_t i)
+{
+    const struct np_making *making = &found->making[i];
+    NP_AUTO(np_freep) char *words = np_making_words(making);
+    NP_AUTO(np_freep) char *first = np_making_words(&found->making[0]);
+    NP_AUTO(np_freep) char *difference = np_making_difference(making, &found->making[0]);
+    bool names_method = i > 0 && strcmp(words, first) == 0;
+
+    np_str_addf(out, "%s%s (%zu session%s%s%s)", i ? "; " : "", words, making->n_sessions,
+                np_plural((int64_t)making->n_sessions), names_method ? ", " : "",
+                names_method ? difference : "");
+}
+
+char *np_survey_mixture(const struct np_survey *survey)
+{
+    NP_AUTO(np_folder_done) struct np_folder found;
+    struct np_str out = {0};
+
+    np_survey_configurations(survey, &found);
+    if (found.n_makings < 2)
+        return NULL;
+    np_str_addf(&out, "%zu configurations: ", found.n_makings);
+    for (size_t i = 0; i < found.n_makings; i++)
+        add_configuration(&out, &found, i);
+    return np_str_take(&out);
+}
+
 /* A cell of a TSV: no tabs, no line breaks. */
 static void add_cell(struct np_str *out, const char *text, char end)
 {
@@ -265,12 +301,24 @@ static void add_cell(struct np_str *out, const char *text, char end)
     np_str_add_char(out, end);
 }
 
+/* How the results were made. */
+static void add_origin(struct np_str *out, const struct np_session_record *record)
+{
+    NP_AUTO(np_freep) char *method = np_folder_record_method(record);
+    NP_AUTO(np_freep) char *words = np_folder_record_words(record);
+
+    add_cell(out, text_or_empty(record->software_version), '\t');
+    add_cell(out, text_or_empty(method), '\t');
+    add_cell(out, text_or_empty(words), '\n');
+}
+
 char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows)
 {
     struct np_str out = {0};
 
     np_str_add(&out, "participant_id\tsession_id\tstate\terror_type\tstage\tinjected\tstart\t"
-                     "wall_s\tpeak_rss_mib\tn_files\tattempts\treason\thint\n");
+                     "wall_s\tpeak_rss_mib\tn_files\tattempts\treason\thint\tversion\tmethod\t"
+                     "configuration\n");
     for (size_t i = 0; i < survey->n_rows; i++) {
         const struct np_survey_row *row = &survey->row[i];
         const struct np_session_record *record = &row->record;
@@ -294,7 +342,8 @@ char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows)
         np_str_addf(&out, "%lld\t%zu\t%zu\t", (long long)(record->peak_rss_bytes >> 20),
                     record->n_files, row->has_record ? record->n_attempts + 1 : 0);
         add_cell(&out, np_survey_sentence(row), '\t');
-        add_cell(&out, np_survey_hint(row), '\n');
+        add_cell(&out, np_survey_hint(row), '\t');
+        add_origin(&out, record);
     }
     return np_str_take(&out);
 }
@@ -315,12 +364,33 @@ static json_t *row_json(const struct np_survey_row *row)
     json_object_set_new(json, "wall_s", np_json_number(row->record.wall_s));
     json_object_set_new(json, "peak_rss_bytes", json_integer(row->record.peak_rss_bytes));
     np_json_text(json, "record", row->has_record ? row->path : NULL);
+    NP_AUTO(np_freep) char *method = np_folder_record_method(&row->record);
+    NP_AUTO(np_freep) char *words = np_folder_record_words(&row->record);
+    np_json_text(json, "version", row->record.software_version);
+    np_json_text(json, "method", method);
+    np_json_text(json, "configuration", words);
     return json;
 }
 
 static void set_count(json_t *json, const char *key, size_t n)
 {
     json_object_set_new(json, key, json_integer((json_int_t)n));
+}
+
+static json_t *configurations_json(const struct np_survey *survey)
+{
+    NP_AUTO(np_folder_done) struct np_folder found;
+    json_t *array = json_array();
+
+    np_survey_configurations(survey, &found);
+    for (size_t i = 0; i < found.n_makings; i++) {
+        NP_AUTO(np_freep) char *words = np_making_words(&found.making[i]);
+        json_t *json = json_object();
+        np_json_text(json, "configuration", words);
+        set_count(json, "n_sessions", found.making[i].n_sessions);
+        json_array_append_new(array, json);
+    }
+    return array;
 }
 
 static void add_progress(json_t *json, const struct np_survey *survey)
@@ -360,6 +430,7 @@ char *np_survey_json(const struct np_survey *survey, enum np_survey_rows rows)
     json_object_set_new(json, "n_sessions", json_integer((json_int_t)survey->n_rows));
     add_progress(json, survey);
     json_object_set_new(json, "states", counts);
+    json_object_set_new(json, "configurations", configurations_json(survey));
     json_object_set_new(json, "sessions", sessions);
     json_object_set_new(json, "unreadable", np_json_strings(&survey->unreadable));
     return np_json_take_text(json);

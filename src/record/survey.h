@@ -77,6 +77,16 @@ const char *np_survey_stage(const struct np_survey_row *row);
 const char *np_survey_sentence(const struct np_survey_row *row);
 const char *np_survey_hint(const struct np_survey_row *row);
 
+/*
+ * The configurations of the results that the records tell of, whatever the folder remembers:
+ * makings with their number of sessions, the most frequent first. Release with np_folder_done.
+ */
+void np_survey_configurations(const struct np_survey *survey, struct np_folder *found);
+
+/* "2 configurations: defaults (5 sessions); normalize=percentile (2 sessions)"; NULL when there are
+ * fewer. The caller frees. */
+char *np_survey_mixture(const struct np_survey *survey);
+
 /* One row per session, with a header; the caller frees. */
 char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows);
 char *np_survey_json(const struct np_survey *survey, enum np_survey_rows rows);

@@ -151,8 +151,11 @@ void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows r
 
     np_progress_find(survey, &progress);
     NP_AUTO(np_freep) char *text = np_progress_text(&progress);
+    NP_AUTO(np_freep) char *mixture = np_survey_mixture(survey);
     print_counts(survey, out);
     print_line(out, "%s", text);
+    if (mixture)
+        print_line(out, "%s", mixture);
     if (rows == NP_SURVEY_ALL)
         print_running(survey, out);
     print_groups(survey, rows, out);

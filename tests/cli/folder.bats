@@ -116,6 +116,31 @@ forget() { rm "$OUT/logs/folder.json"; }
     run -78 preprocess --normalize whitestripe
 }
 
+@test "status, group, status.tsv and idps carry version, method and configuration, and say that there are two" {
+    make_dataset "$BIDS" 01 02 03
+    run -0 preprocess --participant-label 01 02
+    for command in "status $OUT" "$BIDS $OUT group" "idps $OUT -o $BATS_TEST_TMPDIR/idps"; do
+        # shellcheck disable=SC2086
+        run -0 neuro-preprocess $command
+        lacks "$output" configurations
+    done
+    run -0 preprocess --participant-label 03 --allow-mixed --normalize percentile
+    both='2 configurations: bias-correction=none skull-strip=skip (2 sessions); bias-correction=none normalize=percentile skull-strip=skip (1 session)'
+    for command in "status $OUT" "$BIDS $OUT group" "idps $OUT -o $BATS_TEST_TMPDIR/idps"; do
+        # shellcheck disable=SC2086
+        run -0 neuro-preprocess $command
+        contains "$output" "$both"
+    done
+    for table in "$OUT/logs/status.tsv" "$BATS_TEST_TMPDIR/idps/neuro-preprocess_idps.tsv"; do
+        column() { awk -F'\t' -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next } { print $at }' "$table" | sort | uniq -c | awk '{$1=$1; print}'; }
+        equal "$(column configuration)" $'1 bias-correction=none normalize=percentile skull-strip=skip\n2 bias-correction=none skull-strip=skip'
+        equal "$(column version)" '3 0.1.0'
+        equal "$(column method)" "3 $(memory '.configurations[0].methods.T1w')"
+    done
+    run -0 neuro-preprocess status "$OUT" --format json
+    equal "$(jq -r '[.configurations[].n_sessions] | join(" ")' <<<"$output")" '2 1'
+}
+
 @test "of two runs that begin at the same moment with different options one decides, the other is refused" {
     make_dataset "$BIDS" 01 02
     for try in 1 2 3 4 5; do

@@ -26,6 +26,9 @@ static void put(const char *output, const char *participant, const char *session
     struct np_file_record *file = &record.file[0];
     file->path = np_xasprintf("sub-%s/anat/x_T1w.nii", participant);
     file->modality = np_xstrdup("T1w");
+    file->method = np_xstrdup("load_file:1 skull_strip:2");
+    record.software_version = np_xstrdup("0.1.0");
+    record.config = np_xstrdup(session ? "{\"normalize\":\"none\"}" : "{}");
     file->state = state;
     np_file_record_number(file, "skull_strip.volume", volume_mm3, "mm3");
     np_file_record_stage(file, "load_file")->wall_s = 0.5;
@@ -72,10 +75,13 @@ TEST(a_row_for_each_complete_image_and_none_for_others)
     ok_int((int64_t)idps.n_sessions, 2);
     NP_AUTO(np_freep) char *text = np_idps_tsv(&idps);
     ok_str(text, "participant_id\tbids_participant_id\tsession_id\tbids_session_id\tmodality\t"
-                 "source_file\tskull_strip_volume\tduration_load_file\tduration_skull_strip\t"
+                 "source_file\tversion\tmethod\tconfiguration\tskull_strip_volume\tduration_load_"
+                 "file\tduration_skull_strip\t"
                  "duration\n"
-                 "01\tsub-01\tunnamed\tn/a\tT1w\tsub-01/anat/x_T1w.nii\t1250000\t0.5\t1.5\t2\n"
-                 "02\tsub-02\tpre\tses-pre\tT1w\tsub-02/anat/x_T1w.nii\t1500000\t0.5\t1.5\t2\n");
+                 "01\tsub-01\tunnamed\tn/a\tT1w\tsub-01/anat/x_T1w.nii\t0.1.0\t"
+                 "load_file:1 skull_strip:2\tdefaults\t1250000\t0.5\t1.5\t2\n"
+                 "02\tsub-02\tpre\tses-pre\tT1w\tsub-02/anat/x_T1w.nii\t0.1.0\t"
+                 "load_file:1 skull_strip:2\tnormalize=none\t1500000\t0.5\t1.5\t2\n");
 }
 
 TEST(quality_metrics_are_joined_and_missing_ones_are_na)
@@ -141,7 +147,7 @@ TEST(the_dictionary_describes_every_column_with_its_unit)
     np_idps_collect(output, &survey, &idps);
     NP_AUTO(np_freep) char *text = np_idps_json(&idps);
     json_t *json = json_loads(text, 0, NULL);
-    ok_int((int64_t)json_object_size(json), 10);
+    ok_int((int64_t)json_object_size(json), 13);
     const json_t *volume = json_object_get(json, "skull_strip_volume");
     ok_str(json_string_value(json_object_get(volume, "Units")), "mm3");
     ok_str(json_string_value(json_object_get(volume, "Description")),
