@@ -72,6 +72,7 @@
     X(NP_EDIMENSION, BAD_DATA, "wrong dimensions")                    \
     X(NP_EGEOMETRY, BAD_DATA, "geometry is unusable")                 \
     X(NP_EVALUE, BAD_DATA, "voxel values are unusable")               \
+    X(NP_ECLASH, BAD_DATA, "two inputs for one output")               \
     X(NP_ENOINPUT, NO_INPUT, "input cannot be read")                  \
     X(NP_ECONTENT, NO_INPUT, "content not fetched")                   \
     X(NP_ENOMEM, NO_MEMORY, "not enough memory")                      \

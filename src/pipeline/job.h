@@ -40,8 +40,9 @@ struct np_job {
     size_t n_files;
     struct np_record_place place;
     enum np_decision decision;
-    char *why;           /* reason of the decision; may be NULL */
-    struct np_need need; /* with its records */
+    char *why;               /* reason of the decision; may be NULL */
+    struct np_error refused; /* of a job to run: set when it will fail before any work */
+    struct np_need need;     /* with its records */
 };
 
 void np_job_done(struct np_job *job);

@@ -11,6 +11,7 @@
 #include "image/nifti.h"
 #include "pipeline/asked.h"
 #include "pipeline/batch.h"
+#include "pipeline/targets.h"
 
 /* Each session needs two descriptors, a pipe and a log; these are for everything else. */
 enum { OTHER_DESCRIPTORS = 48 };
@@ -350,6 +351,8 @@ static void decide_all(const struct np_config *config, struct np_plan *plan)
         decide(config, plan, job);
         withdraw(plans, job);
         ++*counts[job->decision];
+        if (job->decision == NP_DECIDE_RUN)
+            NP_IGNORE(np_targets_check(config, job, &job->refused));
     }
 }
 

@@ -49,6 +49,10 @@ static void add_job(struct np_str *out, const struct np_job *job)
                 decision_name(job->decision), (long long)job->need.memory_bytes, job->need.seconds,
                 (long long)job->need.disk_bytes);
     np_str_add_json(out, job->why);
+    if (job->refused.code) {
+        np_str_add(out, ", \"refused\": ");
+        np_str_add_json(out, job->refused.text);
+    }
     np_str_add(out, ", \"files\": [");
     for (size_t i = 0; i < job->n_files; i++) {
         np_str_add(out, i ? ",\n" : "\n");

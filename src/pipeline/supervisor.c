@@ -8,6 +8,7 @@
 #include "pipeline/committed.h"
 #include "pipeline/open.h"
 #include "pipeline/settled.h"
+#include "pipeline/targets.h"
 #include "pipeline/verdict.h"
 #include "trace/names.h"
 
@@ -157,10 +158,20 @@ static void not_opened(struct np_supervisor *s, const struct np_job *job, int op
         defer(s, job, err);
 }
 
+/* The session fails before any work of its own: its record is final at once. */
+static void fail_at_once(struct np_supervisor *s, struct np_active *slot,
+                         const struct np_error *why)
+{
+    np_active_fail(slot, why);
+    finish(s, slot);
+}
+
 /* A session without images has no worker: its record is final at once. */
 static void begin(struct np_supervisor *s, const struct np_job *job, struct np_active *slot)
 {
-    struct np_error err = {0};
+    struct np_error err = {0}, refused = {0};
+    /* by the records as they are before this attempt, and by what is there now */
+    bool is_refused = np_targets_check(s->run->config, job, &refused) < 0;
     int opened = np_active_open(slot, s->run, job, s->span, &err);
 
     if (opened != 0) {
@@ -176,6 +187,10 @@ static void begin(struct np_supervisor *s, const struct np_job *job, struct np_a
             np_active_fail(slot, &err);
         }
         finish(s, slot);
+        return;
+    }
+    if (is_refused) {
+        fail_at_once(s, slot, &refused);
         return;
     }
     np_console_print(s->run->console, 1, "%s: started", job->label);

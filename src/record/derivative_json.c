@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "bids/sidecar.h"
 #include "record/json.h"
+
+enum { MOST_SIDECAR_BYTES = 1 << 20 };
 
 /* Acquisition parameters remain true after changes of intensities. Names, dates and places are
  * left out. */
@@ -177,6 +180,18 @@ char *np_derivative_json(const struct np_derivative_facts *facts, struct np_stri
     np_json_text(json, "SHA256", facts->output->sha256);
     np_json_text(json, "VoxelSHA256", facts->output->voxel_sha256);
     return np_json_take_text(json);
+}
+
+bool np_derivative_read_hashes(const char *path, struct np_derivative_hashes *hashes)
+{
+    NP_AUTO(np_json_freep) json_t *json = NULL;
+
+    *hashes = (struct np_derivative_hashes){0};
+    if (!np_path_exists(path) || np_json_read(path, path, MOST_SIDECAR_BYTES, &json, NULL) < 0)
+        return false;
+    np_json_get_hex(json, "SHA256", hashes->sha256, sizeof(hashes->sha256));
+    np_json_get_hex(json, "VoxelSHA256", hashes->voxel_sha256, sizeof(hashes->voxel_sha256));
+    return json_is_string(json_object_get(json, "MethodVersion"));
 }
 
 void np_derivative_check_source(const char *root, const struct np_scan *scan,

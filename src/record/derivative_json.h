@@ -27,6 +27,14 @@ struct np_derivative_facts {
  */
 char *np_derivative_json(const struct np_derivative_facts *facts, struct np_strings *warnings);
 
+/* The hashes that a sidecar of ours names; "" where it names none. */
+struct np_derivative_hashes {
+    char sha256[65], voxel_sha256[65];
+};
+
+/* Read them; false when there is no sidecar of ours at this path. */
+bool np_derivative_read_hashes(const char *path, struct np_derivative_hashes *hashes);
+
 /* Only the sentences about broken sidecars of the source. */
 void np_derivative_check_source(const char *root, const struct np_scan *scan,
                                 struct np_strings *warnings);

@@ -306,3 +306,128 @@ forget() { rm "$OUT/logs/folder.json"; }
     run -0 preprocess
     equal "$(memory '.configurations | length')" 1
 }
+
+# ---- what a session would overwrite ----
+
+refusal() { record "$OUT" "$1" '.failure | "\(.code) \(.sentence)"'; }
+
+# paint MASK: as an editor does: open, add and remove voxels, save under the same name, here in another type of number.
+paint()
+{
+    "$PYTHON" - "$1" <<'END'
+import gzip, struct, sys
+data = bytearray(gzip.open(sys.argv[1]).read())
+offset = int(struct.unpack("<f", data[108:112])[0])
+voxels = bytearray(data[offset:])
+inside = [i for i, v in enumerate(voxels) if v]
+for i in inside[:2000]:
+    voxels[i] = 0
+head = data[:offset]
+head[70:74] = struct.pack("<hh", 4, 16)
+with gzip.open(sys.argv[1], "wb") as out:
+    out.write(head + struct.pack("<%dh" % len(voxels), *voxels))
+END
+}
+
+@test "two inputs for one output fail their session before any work, all named; the others go on, and --dry-run shows it" {
+    make_dataset "$BIDS" 01 02
+    anat=$BIDS/sub-01/anat
+    cp "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_run-1_acq-a_T1w.nii.gz"
+    mv "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_acq-a_run-1_T1w.nii.gz"
+    run -0 --separate-stderr preprocess --dry-run
+    contains "$(jq -r '.plan[0].refused' <<<"$output")" 'would both write'
+    equal "$(jq -r '.plan[1].refused' <<<"$output")" null
+    run -1 preprocess
+    contains "$(refusal 01)" '65 '
+    contains "$(refusal 01)" "'sub-01_acq-a_run-1_T1w.nii.gz' and 'sub-01_run-1_acq-a_T1w.nii.gz' would both write"
+    equal "$(record "$OUT" 01 '[.files[].stages | length] | add')" 0 'stages that ran'
+    no_images "$OUT/sub-01"
+    complete "$OUT" 02
+    run -65 preprocess --participant-label 01
+}
+
+@test "a bias field is an output only with --save-bias-field: then two inputs of one name clash" {
+    make_dataset "$BIDS" 01
+    cp "$BIDS/sub-01/anat/sub-01_T1w.nii.gz" "$BIDS/sub-01/anat/sub-01_mod-x_T1w.nii.gz"
+    run -65 neuro-preprocess "$BIDS" "$OUT" participant --skull-strip skip --save-bias-field
+    contains "$output" biasfield
+    OUT=$OUT.2
+    run -0 preprocess
+}
+
+@test "files that no record of ours names fail their session with 73 and stay as they are; the others go on" {
+    make_dataset "$BIDS" 01 02
+    mkdir -p "$OUT/sub-01/anat"
+    for name in sub-01_desc-brain_mask.nii.gz sub-01_desc-preproc_T1w.json; do echo mine >"$OUT/sub-01/anat/$name"; done
+    run -0 --separate-stderr preprocess --dry-run
+    contains "$(jq -r '.plan[0].refused' <<<"$output")" sub-01_desc-brain_mask.nii.gz
+    run -1 preprocess
+    contains "$(refusal 01)" '73 '
+    for name in sub-01_desc-brain_mask.nii.gz sub-01_desc-preproc_T1w.json; do
+        contains "$(refusal 01)" "$name"
+        equal "$(cat "$OUT/sub-01/anat/$name")" mine
+    done
+    complete "$OUT" 02
+    run -73 preprocess --participant-label 01
+    rm "$OUT"/sub-01/anat/*
+    run -0 preprocess
+    complete "$OUT" 01
+}
+
+@test "our own files are ours without their records, too" {
+    make_dataset "$BIDS" 01
+    run -0 preprocess
+    rm -r "$OUT/logs"
+    run -0 preprocess
+    complete "$OUT" 01
+}
+
+@test "our own mask, edited in place, is never overwritten by a redo; --rerun all replaces it" {
+    make_dataset "$BIDS" 01 02
+    run -0 preprocess
+    mask=$OUT/sub-01/anat/sub-01_desc-brain_mask.nii.gz
+    paint "$mask"
+    mine=$(sha256sum "$mask")
+    # sizes differ, so a plain run redoes the session; a changed configuration redoes it, too
+    for options in '' '--rerun outdated' '--rerun outdated --normalize percentile'; do
+        # shellcheck disable=SC2086
+        run -1 preprocess $options
+        contains "$(refusal 01)" '73 '
+        contains "$(refusal 01)" "'sub-01/anat/sub-01_desc-brain_mask.nii.gz' was edited"
+        contains "$(refusal 01)" '--rerun all'
+        equal "$(sha256sum "$mask")" "$mine"
+        complete "$OUT" 02
+    done
+    run -0 preprocess --rerun all --normalize percentile
+    [[ $(sha256sum "$mask") != "$mine" ]]
+    complete "$OUT" 01
+}
+
+@test "a mask that is cut, empty, on another grid or only packed again is no edit: a redo replaces it" {
+    make_dataset "$BIDS" 01
+    run -0 preprocess
+    mask=$OUT/sub-01/anat/sub-01_desc-brain_mask.nii.gz
+    ours=$(sha256sum "$mask")
+    cp "$mask" "$BATS_TEST_TMPDIR/mask.nii.gz"
+    truncate -s 400 "$mask"
+    run -0 preprocess
+    equal "$(sha256sum "$mask")" "$ours"
+    gunzip -c "$BATS_TEST_TMPDIR/mask.nii.gz" | gzip -1 >"$mask"
+    run -0 preprocess
+    equal "$(sha256sum "$mask")" "$ours"
+    # shifted by a voxel: another grid
+    "$PYTHON" - "$mask" <<'END'
+import gzip, struct, sys
+data = bytearray(gzip.open(sys.argv[1]).read())
+(at,) = struct.unpack("<f", data[292:296])
+data[292:296] = struct.pack("<f", at + 3)
+data[-5:] = b"\1\1\1\1\1"
+gzip.open(sys.argv[1], "wb").write(data)
+END
+    run -0 preprocess
+    equal "$(sha256sum "$mask")" "$ours"
+    # empty
+    gunzip -c "$BATS_TEST_TMPDIR/mask.nii.gz" | { head -c 352; tail -c +353 | tr '\001' '\000'; } | gzip >"$mask"
+    run -0 preprocess
+    equal "$(sha256sum "$mask")" "$ours"
+}

@@ -1,0 +1,235 @@
+#include "pipeline/targets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "codec/sha256.h"
+#include "image/nifti.h"
+#include "record/derivative_json.h"
+#include "record/record.h"
+
+/* All that the parts of the check share. */
+struct check {
+    const struct np_config *config;
+    const struct np_job *job;
+    struct np_session_record record; /* the session's, as it was left */
+    bool has_record;                 /* one is there; it may be unreadable, then it names nothing */
+    bool was_cut_off;                /* it may have put files in place that it does not name */
+};
+
+static void check_done(struct check *check)
+{
+    np_record_done(&check->record);
+}
+
+static bool ended_by_itself(const struct np_failure *failure)
+{
+    return failure->code != NP_EKILLED && failure->code != NP_ECANCELED &&
+           failure->code != NP_EINTERNAL && failure->code != NP_EIO && failure->code != NP_ESPACE;
+}
+
+static void read_record(struct check *check)
+{
+    check->has_record = np_path_exists(check->job->place.status);
+    if (!check->has_record)
+        return;
+    check->was_cut_off = np_record_read(check->job->place.status, &check->record, NULL) < 0 ||
+                         check->record.state == NP_STATE_RUNNING ||
+                         check->record.state == NP_STATE_INTERRUPTED ||
+                         !ended_by_itself(&check->record.failure);
+    for (size_t f = 0; f < check->record.n_files; f++)
+        check->was_cut_off = check->was_cut_off || !ended_by_itself(&check->record.file[f].failure);
+}
+
+static const struct np_output_record *find_recorded(const struct check *check, const char *path)
+{
+    for (size_t f = 0; f < check->record.n_files; f++)
+        for (size_t k = 0; k < check->record.file[f].n_outputs; k++)
+            if (strcmp(check->record.file[f].output[k].path, path) == 0)
+                return &check->record.file[f].output[k];
+    return NULL;
+}
+
+static bool record_names(const struct check *check, const char *path)
+{
+    for (size_t f = 0; f < check->record.n_files; f++)
+        if (np_strings_have(&check->record.file[f].kept, path))
+            return true;
+    return find_recorded(check, path) != NULL;
+}
+
+/* The wanted outputs of a file, without their sidecars. */
+static void list_images(const struct check *check, size_t file, struct np_strings *paths)
+{
+    np_job_outputs(&check->job->file[file], check->config, paths);
+}
+
+/* ---- two inputs for one output ---- */
+
+static const char *first_common(const struct np_strings *one, const struct np_strings *other)
+{
+    for (size_t i = 0; i < one->n; i++)
+        if (np_strings_have(other, one->item[i]))
+            return one->item[i];
+    return NULL;
+}
+
+static void compare_pair(const struct check *check, size_t i, size_t k, struct np_strings *clashes)
+{
+    NP_AUTO(np_strings_done) struct np_strings one = {0}, other = {0};
+
+    list_images(check, i, &one);
+    list_images(check, k, &other);
+    const char *common = first_common(&one, &other);
+    if (common)
+        np_strings_give(clashes, np_xasprintf("'%s' and '%s' would both write '%s'",
+                                              np_path_name(check->job->file[i].recorded),
+                                              np_path_name(check->job->file[k].recorded), common));
+}
+
+static int check_clashes(const struct check *check, struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings clashes = {0};
+
+    for (size_t i = 0; i < check->job->n_files; i++)
+        for (size_t k = i + 1; k < check->job->n_files; k++)
+            compare_pair(check, i, k, &clashes);
+    if (clashes.n == 0)
+        return 0;
+    NP_AUTO(np_freep) char *all = np_strings_join(&clashes, "; ", clashes.n);
+    return np_error_set(err, NP_ECLASH, "%s; give the images different names", all);
+}
+
+/* ---- files of other people ---- */
+
+/* Our sidecar is a record, too: it names the file that it lies beside by its hash. */
+static bool sidecar_names(const char *path, const char *sidecar_path)
+{
+    struct np_derivative_hashes named;
+    char sha256[65];
+
+    return np_derivative_read_hashes(sidecar_path, &named) &&
+           (strcmp(path, sidecar_path) == 0 ||
+            (np_sha256_file(path, sha256, NULL) == 0 && strcmp(sha256, named.sha256) == 0));
+}
+
+static void note_foreign(const struct check *check, const char *relative,
+                         const char *relative_sidecar, struct np_strings *foreign)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(check->config->output_dir, relative);
+    NP_AUTO(np_freep) char *sidecar = np_path_join(check->config->output_dir, relative_sidecar);
+
+    if (np_path_exists(path) && !record_names(check, relative) && !sidecar_names(path, sidecar))
+        np_strings_add(foreign, relative);
+}
+
+static int check_foreign(const struct check *check, struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings images = {0}, foreign = {0};
+
+    if (check->was_cut_off)
+        return 0;
+    for (size_t f = 0; f < check->job->n_files; f++)
+        list_images(check, f, &images);
+    for (size_t i = 0; i < images.n; i++) {
+        NP_AUTO(np_freep) char *sidecar = np_derivative_sidecar(images.item[i]);
+        note_foreign(check, images.item[i], sidecar, &foreign);
+        note_foreign(check, sidecar, sidecar, &foreign);
+    }
+    if (foreign.n == 0)
+        return 0;
+    NP_AUTO(np_freep) char *all = np_strings_join(&foreign, "', '", foreign.n);
+    return np_error_set(err, NP_ECREATE,
+                        "'%s': no record of ours names what is there, so it is not overwritten; "
+                        "move it away, or choose another output folder",
+                        all);
+}
+
+/* ---- our own masks, edited in place ---- */
+
+/* The hash of the voxels as np_nifti_write_mask records it; false for an empty mask. */
+static bool hash_mask(const struct np_image *image, char sha256[65])
+{
+    size_t n = np_grid_voxels(&image->grid), n_inside = 0;
+    NP_AUTO(np_freep) uint8_t *voxel = np_try_malloc(n, 1);
+
+    if (!voxel)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        voxel[i] = image->voxel[i] > 0.5f;
+        n_inside += voxel[i];
+    }
+    np_sha256_of(voxel, n, sha256);
+    return n_inside > 0;
+}
+
+static bool is_on_grid_of(const struct np_nifti_info *mask, const char *image_path)
+{
+    struct np_nifti_info image;
+
+    return np_nifti_read_info(image_path, &image, NULL) == 0 &&
+           np_grid_same(&mask->grid, &image.grid);
+}
+
+/* The sidecar tells the voxels that were written, whatever became of the record. */
+static bool was_edited(const struct check *check, size_t file, const char *relative)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(check->config->output_dir, relative);
+    NP_AUTO(np_freep) char *sidecar = np_derivative_sidecar(path);
+    NP_AUTO(np_image_freep) struct np_image *image = NULL;
+    struct np_derivative_hashes made;
+    struct np_nifti_info info;
+    char sha256[65];
+
+    if (!np_path_exists(path) || !np_derivative_read_hashes(sidecar, &made) ||
+        np_sha256_file(path, sha256, NULL) < 0 || strcmp(sha256, made.sha256) == 0)
+        return false;
+    struct np_nifti_content content;
+    return np_nifti_read_volume(path, NULL, &info, &content, &image, NULL) == 0 &&
+           is_on_grid_of(&info, check->job->file[file].path) && hash_mask(image, sha256) &&
+           strcmp(sha256, made.voxel_sha256) != 0;
+}
+
+static void list_edited(const struct check *check, size_t file, struct np_strings *edited)
+{
+    const struct np_recipe *recipe = check->job->file[file].recipe;
+
+    for (size_t i = 0; i < recipe->n_outputs; i++) {
+        if (recipe->output[i].format != NP_OUTPUT_UINT8)
+            continue;
+        NP_AUTO(np_freep)
+        char *relative = np_job_output(&check->job->file[file], &recipe->output[i]);
+        if (was_edited(check, file, relative))
+            np_strings_add(edited, relative);
+    }
+}
+
+static int check_edited(const struct check *check, struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings edited = {0};
+
+    if (check->was_cut_off || check->config->rerun == NP_RERUN_ALL)
+        return 0;
+    for (size_t f = 0; f < check->job->n_files; f++)
+        list_edited(check, f, &edited);
+    if (edited.n == 0)
+        return 0;
+    NP_AUTO(np_freep) char *all = np_strings_join(&edited, "', '", edited.n);
+    return np_error_set(err, NP_ECREATE,
+                        "'%s' was edited since it was made, and a redo would overwrite it; copy it "
+                        "to another folder if you want to keep it, then --rerun all replaces it",
+                        all);
+}
+
+int np_targets_check(const struct np_config *config, const struct np_job *job, struct np_error *err)
+{
+    NP_AUTO(check_done) struct check check = {.config = config, .job = job};
+
+    if (!job->session)
+        return 0;
+    read_record(&check);
+    NP_TRY(check_clashes(&check, err));
+    NP_TRY(check_foreign(&check, err));
+    return check_edited(&check, err);
+}
