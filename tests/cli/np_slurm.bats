@@ -137,3 +137,26 @@ task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
     bash -c "$("$NP_SLURM" --completion bash)" || fail 'bash cannot read its completion'
     run -64 "$NP_SLURM" --completion csh
 }
+
+@test "other options are refused at the submit; outdated sessions are left until a resubmit with --rerun outdated" {
+    local other=(--bias-correction none --skull-strip skip --normalize percentile)
+    run -0 submit --chunk 6
+    run -0 task 0
+    run -78 "$NP_SLURM" submit bids out -- "${other[@]}"
+    contains "$output" 'normalize: none there, percentile here'
+    run -0 neuro-preprocess bids out participant "${other[@]}" --rerun outdated --participant-label 01
+    run -1 "$NP_SLURM" summary out
+    contains "$output" '6 sessions submitted, 5 to run again'
+    run -0 "$NP_SLURM" resubmit out
+    contains "$output" '5 sessions outdated: left out'
+    contains "$output" 'nothing to resubmit'
+    run -0 "$NP_SLURM" resubmit out --chunk 6 -- "${other[@]}" --rerun outdated
+    contains "$output" '5 sessions in 1 task'
+    run -0 env SLURM_ARRAY_TASK_ID=0 "$NP_SLURM" task "$OUT/logs/slurm/0002"
+    run -0 "$NP_SLURM" summary out
+    contains "$output" '6 success'
+    # a task that was queued with the old options begins nothing
+    rm out/logs/sub-05/*_complete.json
+    run -78 task 0
+    equal "$(record out 05 .configuration.options.normalize)" percentile
+}

@@ -102,6 +102,46 @@ TEST(a_file_is_there_whole_or_not_at_all)
     np_str_done(&text);
 }
 
+/* Each child writes a text of its own; its exit status is what np_file_write_first returned. */
+static pid_t start_writer(const char *path, int number)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    char text[32];
+    snprintf(text, sizeof(text), "writer %d", number);
+    _exit(np_file_write_first(path, text, strlen(text), NULL) == 0 ? 0 : 1);
+}
+
+TEST(of_many_that_write_a_file_first_one_does_and_the_others_are_told)
+{
+    NP_AUTO(np_freep) char *folder = at("first");
+    NP_AUTO(np_freep) char *path = at("first/file");
+    NP_AUTO(np_str_done) struct np_str found = {0};
+    NP_AUTO(np_strings_done) struct np_strings names = {0};
+    pid_t pid[8];
+    int winner = -1, n_winners = 0;
+
+    ok_int(np_directory_make(folder, NULL), 0);
+    for (int i = 0; i < 8; i++)
+        pid[i] = start_writer(path, i);
+    for (int i = 0; i < 8; i++) {
+        int status = 0;
+        ok_int(waitpid(pid[i], &status, 0), pid[i]);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+            winner = i;
+            n_winners++;
+        }
+    }
+    ok_int(n_winners, 1);
+    NP_AUTO(np_freep) char *expected = np_xasprintf("writer %d", winner);
+    ok_int(np_file_read(path, 100, &found, NULL), 0);
+    ok_str(found.text, expected);
+    ok_int(np_directory_list(folder, &names, NULL), 0);
+    ok_int((int64_t)names.n, 1);
+}
+
 TEST(files_follow_the_umask)
 {
     NP_AUTO(np_freep) char *path = at("mode");
