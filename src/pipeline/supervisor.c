@@ -60,7 +60,7 @@ static void defer(struct np_supervisor *s, const struct np_job *job, const struc
     *deferred = (struct np_deferred){.job = job};
     np_failure_set(&deferred->why, err, NULL);
     np_console_print(s->run->console, 1,
-                   "%s: another run is working on it; it is looked at again later", job->label);
+                     "%s: another run is working on it; it is looked at again later", job->label);
 }
 
 /* Another run still works on the session that was deferred last. */

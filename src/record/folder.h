@@ -3,7 +3,7 @@
  * logs/folder.json (schema: docs/schemas/folder.schema.json), written by the first run before any
  * work; a folder of an earlier version has none, and its records tell the same.
  *
- * A folder has one configuration. It has several when a run was told to mix them, or when earlier
+ * A folder has one configuration. It has several when a run was asked to mix them, or when earlier
  * versions did. Results made in another one than these are outdated.
  */
 #ifndef NP_RECORD_FOLDER_H

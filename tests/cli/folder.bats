@@ -335,6 +335,8 @@ END
     cp "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_run-1_acq-a_T1w.nii.gz"
     mv "$anat/sub-01_T1w.nii.gz" "$anat/sub-01_acq-a_run-1_T1w.nii.gz"
     run -0 --separate-stderr preprocess --dry-run
+    contains "${lines[0]}" 'it will fail: '
+    run -0 --separate-stderr preprocess --dry-run --format json
     contains "$(jq -r '.plan[0].refused' <<<"$output")" 'would both write'
     equal "$(jq -r '.plan[1].refused' <<<"$output")" null
     run -1 preprocess
@@ -360,6 +362,8 @@ END
     mkdir -p "$OUT/sub-01/anat"
     for name in sub-01_desc-brain_mask.nii.gz sub-01_desc-preproc_T1w.json; do echo mine >"$OUT/sub-01/anat/$name"; done
     run -0 --separate-stderr preprocess --dry-run
+    contains "${lines[0]}" 'it will fail: '
+    run -0 --separate-stderr preprocess --dry-run --format json
     contains "$(jq -r '.plan[0].refused' <<<"$output")" sub-01_desc-brain_mask.nii.gz
     run -1 preprocess
     contains "$(refusal 01)" '73 '

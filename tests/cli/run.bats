@@ -111,7 +111,7 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     equal "${lines[2]}" 'sub-03: no image of the selected modalities (not processed yet)'
     contains "${lines[3]}" 'sub-04: to do T1w (last attempt: failed, bad-data at load_file'
     contains "${lines[4]}" "warning: 'sub-02/ses-1/anat/T1w.nii.gz'"
-    contains "${lines[5]}" '4 sessions: 2 to do, 1 already complete, 1 without images'
+    contains "$output" '4 sessions: 2 to do, 1 already complete, 1 without images'
     equal "$(stamps)" "$before"
     run -64 --separate-stderr preprocess --dry-run --format nipoppy
     run -64 --separate-stderr preprocess --format json

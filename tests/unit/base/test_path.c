@@ -114,7 +114,7 @@ static pid_t start_writer(const char *path, int number)
     _exit(np_file_write_first(path, text, strlen(text), NULL) == 0 ? 0 : 1);
 }
 
-TEST(of_many_that_write_a_file_first_one_does_and_the_others_are_told)
+TEST(of_many_that_write_a_file_first_one_does_and_the_others_get_EEXIST)
 {
     NP_AUTO(np_freep) char *folder = at("first");
     NP_AUTO(np_freep) char *path = at("first/file");

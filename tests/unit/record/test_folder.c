@@ -107,7 +107,7 @@ static void learn(struct np_folder *folder, const char *options, const char *met
     np_folder_learn(folder, &record);
 }
 
-TEST(records_tell_the_configuration_that_most_sessions_have_of_equals_the_earliest)
+TEST(records_give_the_configuration_that_most_sessions_have_of_equals_the_earliest)
 {
     NP_AUTO(np_folder_done) struct np_folder folder = {0};
     NP_AUTO(np_folder_done) struct np_folder equal = {0};
@@ -126,7 +126,7 @@ TEST(records_tell_the_configuration_that_most_sessions_have_of_equals_the_earlie
     ok_str(equal.making[0].method[0].text, "strip:2");
 }
 
-TEST(records_without_results_tell_nothing)
+TEST(records_without_results_give_nothing)
 {
     NP_AUTO(np_folder_done) struct np_folder folder = {0};
 
