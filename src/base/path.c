@@ -163,6 +163,21 @@ bool np_path_is_directory(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+int np_directory_require(const char *path, const char *what, struct np_error *err)
+{
+    struct stat status;
+    int reason = stat(path, &status) == 0 ? 0 : errno;
+
+    if (!reason && S_ISDIR(status.st_mode))
+        return 0;
+    if (reason && reason != ENOENT && reason != ENOTDIR)
+        return np_error_errno(err, reason, NP_ENOINPUT, "'%s': expected %s, cannot look there",
+                              path, what);
+    return np_error_set(err, NP_ENOINPUT, "'%s': expected %s, found %s%s", path, what,
+                        reason ? "nothing of that name" : "a file",
+                        reason ? np_path_missing_hint() : "");
+}
+
 bool np_path_is_real_directory(const char *path)
 {
     struct stat status;

@@ -41,6 +41,10 @@ char *np_path_relative(const char *path, const char *directory);
 bool np_path_exists(const char *path);
 bool np_path_is_directory(const char *path);
 
+/* Returns 0 for a folder, else NP_ENOINPUT: "'PATH': expected WHAT, found a file" or "nothing of that
+ * name"; a folder that cannot be reached is not said to be missing. */
+int np_directory_require(const char *path, const char *what, struct np_error *err) NP_MUST_USE;
+
 /* Make the folder and its parents (mode 0777 less the umask). Returns 0, NP_ECREATE, NP_ESPACE (no
  * space, quota or inodes); the sentence ends with the system's reason. */
 int np_directory_make(const char *path, struct np_error *err) NP_MUST_USE;

@@ -705,10 +705,7 @@ static int discover(struct np_finder *finder, const struct np_selection *selecti
 int np_dataset_open(const char *root, const struct np_selection *selection,
                     struct np_dataset **dataset, struct np_error *err)
 {
-    if (!np_path_is_directory(root))
-        return np_error_set(err, NP_ENOINPUT, "'%s': expected a BIDS dataset's folder, found %s%s",
-                            root, np_path_exists(root) ? "a file" : "nothing of that name",
-                            np_path_exists(root) ? "" : np_path_missing_hint());
+    NP_TRY(np_directory_require(root, "a BIDS dataset's folder", err));
     NP_AUTO(np_dataset_freep) struct np_dataset *found = np_xcalloc(1, sizeof(*found));
     found->root = np_xstrdup(root);
     NP_AUTO(finder_done)

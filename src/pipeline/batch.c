@@ -101,9 +101,7 @@ int np_batch_find(const struct np_config *config, struct np_plan *plan, struct n
     const char *root = config->inputs.n ? config->inputs.item[0] : "";
     NP_AUTO(search_done) struct search search = {.plan = plan, .output_dir = config->output_dir};
 
-    if (!np_path_is_directory(root))
-        return np_error_set(err, NP_ENOINPUT, "'%s': expected a folder, found none%s", root,
-                            np_path_missing_hint());
+    NP_TRY(np_directory_require(root, "a folder", err));
     if (np_path_is_below(root, config->output_dir))
         return np_error_set(
             err, NP_ECREATE,

@@ -113,8 +113,11 @@ static bool is_stale(const char *path, const char *text, struct owner *owner)
  */
 static void remove_stale(const char *path, const char *judged)
 {
+    NP_AUTO(np_freep) char *folder = np_path_directory(path);
+    /* Without the lock's own name: together they may be too long for the file system. */
     NP_AUTO(np_freep)
-    char *aside = np_xasprintf("%s.%s.%ld.tmp", path, np_process_place(), (long)getpid());
+    char *aside =
+        np_xasprintf("%s/.stale-lock.%s.%ld.tmp", folder, np_process_place(), (long)getpid());
     NP_AUTO(np_str_done) struct np_str moved = {0};
 
     if (rename(path, aside) != 0)

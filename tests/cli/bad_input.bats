@@ -151,6 +151,22 @@ contradicts()
     contains "$(last_line)" none
     run -66 --separate-stderr neuro-preprocess process "$BATS_TEST_TMPDIR/nowhere.nii.gz" -o "$OUT"
     contains "$(last_line)" nowhere.nii.gz
+    run -66 --separate-stderr neuro-preprocess batch "$BATS_TEST_TMPDIR/nowhere" -o "$OUT"
+    contains "$(last_line)" "nowhere': expected a folder, found nothing of that name"
+    run -66 --separate-stderr neuro-preprocess batch "$(head_image)" -o "$OUT"
+    contains "$(last_line)" 'expected a folder, found a file'
+}
+
+@test "a dataset behind a closed folder is said to be that, not to be missing" {
+    needs_root
+    make_dataset "$BATS_TEST_TMPDIR/closed/bids" 01
+    chmod 700 "$BATS_TEST_TMPDIR/closed"
+    for call in "$BATS_TEST_TMPDIR/closed/bids $OUT participant" "batch $BATS_TEST_TMPDIR/closed/bids -o $OUT" "doctor $BATS_TEST_TMPDIR/closed/bids $OUT"; do
+        # shellcheck disable=SC2086
+        run -66 as_nobody neuro-preprocess $call
+        contains "$output" 'Permission denied'
+        lacks "$output" 'does not exist'
+    done
 }
 
 @test "an unreadable image is 66 for an ordinary user" {

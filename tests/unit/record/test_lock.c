@@ -63,6 +63,23 @@ TEST(a_dead_owners_lock_is_taken_over)
     np_lock_release(&lock);
 }
 
+/* A file's name may have 255 bytes, and the lock of a dead process must go, however long its. */
+TEST(a_dead_owners_lock_with_the_longest_name_is_taken_over)
+{
+    char name[256] = "";
+    struct np_lock lock = {0};
+
+    memset(name, 'n', sizeof(name) - 1);
+    NP_AUTO(np_freep) char *path = np_path_join(tap_directory(), name);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(np_lock_take(&lock, path, NULL) == 0 ? 0 : 1);
+    waitpid(pid, NULL, 0);
+    ok(np_path_exists(path));
+    ok_int(np_lock_take(&lock, path, NULL), 0);
+    np_lock_release(&lock);
+}
+
 TEST(a_reused_pid_does_not_hold_its_namesakes_lock)
 {
     NP_AUTO(np_freep) char *path = path_of("reused");
