@@ -62,7 +62,8 @@ int np_run_prepare(const struct np_run *run, struct np_error *err)
     const struct np_description description = {.output_dir = run->config->output_dir,
                                                .source = run->plan->dataset,
                                                .links = &run->config->dataset_links,
-                                               .version = run->version};
+                                               .version = run->version,
+                                               .folder = &run->plan->folder};
 
     NP_TRY(check_injection(run, err));
     NP_TRY(np_directory_make(run->config->output_dir, err));
@@ -96,19 +97,22 @@ static void print_reason(const struct np_run *run, const struct np_reason *reaso
     np_console_fail(run->console, "%s", text);
 }
 
-/* Print one line a reason, the headline first, and where to read about all of them. */
+/* Print one line a reason. The headline comes last, because drivers show the last line of a
+ * failed run, and says where to read about all failures. */
 static void print_failures(const struct np_run *run)
 {
     const struct np_results *results = &run->results;
     const struct np_reason *headline = np_results_headline(results);
+    NP_AUTO(np_freep) char *text = np_reason_text(headline);
 
-    print_reason(run, headline);
     for (size_t i = 0; i < results->reasons.n; i++)
         if (&results->reasons.reason[i] != headline)
             print_reason(run, &results->reasons.reason[i]);
     if (np_results_bad(results) > 1)
-        np_console_fail(run->console, "all failures: neuro-preprocess status '%s' --failed",
-                        run->config->output_dir);
+        np_console_fail(run->console, "%s. All failures: neuro-preprocess status '%s' --failed",
+                        text, run->config->output_dir);
+    else
+        np_console_fail(run->console, "%s", text);
 }
 
 static void print_elsewhere(const struct np_run *run)

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "catalog/output_file.h"
 #include "record/json.h"
+#include "record/methods_text.h"
 
 enum { MOST_DESCRIPTION_BYTES = 1 << 20 };
 
@@ -28,7 +29,8 @@ static const char BIDSIGNORE[] = "# Names that BIDS does not know (yet)\n"
 
 static const char DESCRIPTIONS[] =
     "desc_id\tdescription\n"
-    "desc-preproc\tWhole head, corrected for the bias field; original grid and intensity units\n"
+    "desc-preproc\tWhole head, corrected for the bias field unless CITATION.md says otherwise; "
+    "original grid and intensity units\n"
     "desc-norm\tBrain only, bias-corrected, intensities normalized as the sidecar says; 0 outside "
     "the brain\n"
     "desc-brain\tBrain mask: brain tissue, ventricles and sulcal CSF; 1 inside\n";
@@ -37,28 +39,14 @@ static const char README[] =
     "# Preprocessed anatomical MRI\n\n"
     "Made by neuro-preprocess. Each image keeps the grid of its source.\n\n"
     "| file | content |\n|---|---|\n"
-    "| `*_desc-preproc_*.nii.gz` | whole head, bias-corrected (input divided by the field) |\n"
+    "| `*_desc-preproc_*.nii.gz` | whole head; bias-corrected (input divided by the field), unless "
+    "`CITATION.md` says otherwise |\n"
     "| `*_desc-norm_*.nii.gz` | brain only, intensity-normalized, 0 outside the mask |\n"
     "| `*_desc-brain_mask.nii.gz` | brain mask, 0 or 1 |\n"
     "| `*_biasfield.nii.gz` | the multiplicative field, where it was asked for |\n\n"
     "Each has a JSON sidecar with its sources, the methods' parameters and hashes. What happened "
     "in each session\nstands in `logs/`: `neuro-preprocess status` reads it. Methods and "
     "references: `" NP_FILE_METHODS "`.\n";
-
-static const char CITATION[] =
-    "# Methods\n\n"
-    "Anatomical images were preprocessed with neuro-preprocess. Intensity non-uniformity was "
-    "corrected with our\nimplementation of N4 [1], first on the foreground of the head, then once "
-    "more inside the brain. The brain was\nextracted with a deformable surface of the BET family "
-    "[2]. Intensities inside the brain were normalized by the\nmethod that the sidecar of each "
-    "image names (z-score, WhiteStripe [3], or percentiles).\n\n"
-    "## References\n\n"
-    "1. Tustison NJ, Avants BB, Cook PA, et al. N4ITK: improved N3 bias correction. IEEE Trans Med "
-    "Imaging 2010;29(6):1310-1320. doi:10.1109/TMI.2010.2046908\n"
-    "2. Smith SM. Fast robust automated brain extraction. Hum Brain Mapp 2002;17(3):143-155. "
-    "doi:10.1002/hbm.10062\n"
-    "3. Shinohara RT, Sweeney EM, Goldsmith J, et al. Statistical normalization techniques for "
-    "magnetic resonance imaging. NeuroImage Clin 2014;6:9-19. doi:10.1016/j.nicl.2014.08.008\n";
 
 /* Write unless the file has this content already, so that a second run changes nothing. */
 static int write_if_new(const char *output_dir, const char *name, const char *content,
@@ -199,7 +187,8 @@ static int read_old(const char *path, json_t **old, struct np_error *err)
                         path, TOOL);
 }
 
-static char *description_text(const struct np_description *what, const json_t *old)
+/* Takes `generated_by` over. */
+static char *description_text(const struct np_description *what, json_t *generated_by)
 {
     json_t *json = json_object();
     const char *source = what->source->name;
@@ -210,7 +199,7 @@ static char *description_text(const struct np_description *what, const json_t *o
     np_json_text(json, "Name", name);
     np_json_text(json, "BIDSVersion", BIDS_VERSION);
     np_json_text(json, "DatasetType", "derivative");
-    json_object_set_new(json, "GeneratedBy", generated_by_json(old, what->version));
+    json_object_set_new(json, "GeneratedBy", generated_by);
     json_object_set_new(json, "SourceDatasets", sources_json(what));
     json_object_set_new(json, "DatasetLinks", links_json(what));
     np_json_text(json, "HowToAcknowledge", "Please cite the references in " NP_FILE_METHODS ".");
@@ -232,19 +221,38 @@ bool np_description_source(const char *output_dir, char **name, char **doi)
     return true;
 }
 
+/* The methods' text, with all versions that wrote here. */
+static char *methods_of(const struct np_description *what, const json_t *generated_by)
+{
+    NP_AUTO(np_strings_done) struct np_strings versions = {0};
+    size_t i;
+    json_t *entry;
+
+    json_array_foreach(generated_by, i, entry)
+    {
+        const char *name = json_string_value(json_object_get(entry, "Name"));
+        const char *version = json_string_value(json_object_get(entry, "Version"));
+        if (name && version && strcmp(name, TOOL) == 0)
+            np_strings_add(&versions, version);
+    }
+    return np_methods_text(what->folder, &versions);
+}
+
 int np_description_write(const struct np_description *what, struct np_error *err)
 {
     NP_AUTO(np_freep) char *path = np_path_join(what->output_dir, "dataset_description.json");
     NP_AUTO(np_json_freep) json_t *old = NULL;
 
     NP_TRY(read_old(path, &old, err));
-    NP_AUTO(np_freep) char *text = description_text(what, old);
+    json_t *generated_by = generated_by_json(old, what->version);
+    NP_AUTO(np_freep) char *methods = methods_of(what, generated_by);
+    NP_AUTO(np_freep) char *text = description_text(what, generated_by);
     /* In a folder that was not ours before, a file with that name is not ours. */
     int (*write)(const char *, const char *, const char *, struct np_error *) =
         old ? write_if_new : write_if_absent;
     NP_TRY(write_if_new(what->output_dir, "dataset_description.json", text, err));
     NP_TRY(write(what->output_dir, ".bidsignore", BIDSIGNORE, err));
     NP_TRY(write_if_absent(what->output_dir, "README.md", README, err));
-    NP_TRY(write(what->output_dir, NP_FILE_METHODS, CITATION, err));
+    NP_TRY(write(what->output_dir, NP_FILE_METHODS, methods, err));
     return write(what->output_dir, "descriptions.tsv", DESCRIPTIONS, err);
 }

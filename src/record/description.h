@@ -5,12 +5,15 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "bids/dataset.h"
+#include "record/folder.h"
 
 struct np_description {
     const char *output_dir;
     const struct np_dataset *source;
     const struct np_strings *links; /* "NAME=URI", from --dataset-link */
     const char *version;            /* of neuro-preprocess */
+    const struct np_folder *folder; /* its configurations, for the methods' text */
+                                    /* of neuro-preprocess */
 };
 
 /*

@@ -49,12 +49,17 @@ bad()
     no_leftovers "$BAD/out"
 }
 
-@test "each failed session has one line on stdout; stderr is one line" {
+@test "each failed session has one line on stdout; stderr has one line a reason, and names where all are" {
     for label in $(cd "$BAD/bids" && echo sub-*); do
         [[ $label =~ ^sub-(good|fewnan|fewlarge|brokenjson|slopenan|slopeinf|mirrored|apart|scaled|code)$ ]] && continue
         equal "$(grep -c "${label}_T1w.nii.gz'" "$BAD/stdout")" 1 "lines that name $label"
     done
-    equal "$(wc -l <"$BAD/stderr")" 1
+    n_reasons=$(for status in "$BAD"/out/logs/sub-*/*_status.json; do
+        jq -r 'select(.failure.code) | "\(.failure.code) \(.failure.stage)"' "$status"
+    done | sort -u | wc -l)
+    equal "$(wc -l <"$BAD/stderr")" "$n_reasons"
+    equal "$(grep -c 'What to do: ' "$BAD/stderr")" "$n_reasons"
+    contains "$(tail -n 1 "$BAD/stderr")" "status '$BAD/out' --failed"
 }
 
 @test "a truncated gzip file" { bad truncated 65 truncated; }

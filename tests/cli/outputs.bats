@@ -213,3 +213,14 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     complete out 01
     [[ ! -e out/logs/sub-02 ]]
 }
+
+@test "CITATION.md says what was done here, whatever the order of the tasks" {
+    make_dataset "$BATS_TEST_TMPDIR/bids" 01 02
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/one" participant --participant-label 01 --bias-correction none
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/one" participant --participant-label 02 --bias-correction none
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/two" participant --participant-label 02 --bias-correction none
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/two" participant --participant-label 01 --bias-correction none
+    cmp "$BATS_TEST_TMPDIR/one/CITATION.md" "$BATS_TEST_TMPDIR/two/CITATION.md"
+    contains "$(cat "$BATS_TEST_TMPDIR/one/CITATION.md")" 'non-uniformity was not corrected'
+    lacks "$(cat "$BATS_TEST_TMPDIR/one/CITATION.md")" N4
+}

@@ -43,8 +43,10 @@ static ino_t file_number(const char *folder, const char *name)
 static int write_as(const char *folder, const char *version, struct np_error *err)
 {
     const struct np_dataset source = {.root = (char[]){"/data/raw"}};
+    struct np_making making = {.options = (char[]){"{\"bias-correction\":\"n4\"}"}};
+    const struct np_folder memory = {.making = &making, .n_makings = 1};
     const struct np_description what = {
-        .output_dir = folder, .source = &source, .version = version};
+        .output_dir = folder, .source = &source, .version = version, .folder = &memory};
 
     return np_description_write(&what, err);
 }
@@ -132,7 +134,9 @@ TEST(the_source_is_linked_by_a_name_or_by_its_place)
     NP_AUTO(np_strings_done) struct np_strings links = {0};
     NP_AUTO(np_freep) char *root = np_path_join(tap_directory(), "the raw data");
     struct np_dataset source = {.root = root};
-    struct np_description what = {.output_dir = folder, .source = &source, .version = "1.0"};
+    const struct np_folder memory = {0};
+    struct np_description what = {
+        .output_dir = folder, .source = &source, .version = "1.0", .folder = &memory};
 
     ok_int(np_description_write(&what, NULL), 0);
     NP_AUTO(np_freep) char *relative = content(folder, "dataset_description.json");

@@ -1,0 +1,169 @@
+#include "record/methods_text.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record/json.h"
+#include "json/json.h"
+
+enum reference { N4, BET, WHITESTRIPE, N_REFERENCES };
+
+static const char *const references[N_REFERENCES] = {
+    [N4] = "Tustison NJ, Avants BB, Cook PA, et al. N4ITK: improved N3 bias correction. IEEE Trans "
+           "Med Imaging 2010;29(6):1310-1320. doi:10.1109/TMI.2010.2046908",
+    [BET] = "Smith SM. Fast robust automated brain extraction. Hum Brain Mapp "
+            "2002;17(3):143-155. doi:10.1002/hbm.10062",
+    [WHITESTRIPE] = "Shinohara RT, Sweeney EM, Goldsmith J, et al. Statistical normalization "
+                    "techniques for magnetic resonance imaging. NeuroImage Clin 2014;6:9-19. "
+                    "doi:10.1016/j.nicl.2014.08.008",
+};
+
+/* A text and the references in it, numbered in the order in which they come. */
+struct page {
+    struct np_str text;
+    int number[N_REFERENCES]; /* 0 = not cited */
+    int n_cited;
+};
+
+/* A sentence of an option's value; NO_REFERENCE where it cites nothing. */
+enum { NO_REFERENCE = -1 };
+
+struct sentence {
+    const char *option, *value;
+    const char *text; /* "%s" stands for the reference */
+    int reference;
+};
+
+static const struct sentence sentences[] = {
+    {"bias-correction", "n4",
+     "Intensity non-uniformity was corrected with an implementation of N4%s, first on the "
+     "foreground of the head, then once more inside the brain.",
+     N4},
+    {"bias-correction", "none", "Intensity non-uniformity was not corrected.", NO_REFERENCE},
+    {"skull-strip", "auto",
+     "The brain was extracted with a deformable surface of the BET family%s; images whose skull "
+     "had been removed before were kept as they were.",
+     BET},
+    {"skull-strip", "force",
+     "The brain was extracted with a deformable surface of the BET family%s in every image.", BET},
+    {"skull-strip", "skip", "No brain was extracted: the mask is the support of the image.",
+     NO_REFERENCE},
+    {"normalize", "zscore",
+     "Intensities inside the mask were normalized to zero mean and unit standard deviation "
+     "(z-score).",
+     NO_REFERENCE},
+    {"normalize", "whitestripe", "Intensities inside the mask were normalized by WhiteStripe%s.",
+     WHITESTRIPE},
+    {"normalize", "percentile",
+     "Intensities inside the mask were scaled linearly so that the 1st and the 99th percentile of "
+     "the smoothed brain became 0 and 1.",
+     NO_REFERENCE},
+    {"normalize", "none", "Intensities were not normalized.", NO_REFERENCE},
+    {"level", "minimal", "Normalized images were not written.", NO_REFERENCE},
+};
+
+static void add_sentence(struct page *page, const struct sentence *sentence)
+{
+    NP_AUTO(np_freep) char *mark = np_xstrdup("");
+
+    if (sentence->reference != NO_REFERENCE) {
+        int *number = &page->number[sentence->reference];
+        if (!*number)
+            *number = ++page->n_cited;
+        free(mark);
+        mark = np_xasprintf(" [%d]", *number);
+    }
+    const char *place = strstr(sentence->text, "%s");
+    if (place)
+        np_str_addf(&page->text, "%.*s%s%s\n", (int)(place - sentence->text), sentence->text, mark,
+                    place + 2);
+    else
+        np_str_addf(&page->text, "%s\n", sentence->text);
+}
+
+/* Once for all modalities, when their stages are the same. */
+static void add_versions(struct page *page, const struct np_making *making)
+{
+    bool are_equal = true;
+
+    for (size_t i = 1; i < making->n_methods; i++)
+        are_equal = are_equal && strcmp(making->method[i].text, making->method[0].text) == 0;
+    size_t n = are_equal && making->n_methods ? 1 : making->n_methods;
+    for (size_t i = 0; i < n; i++)
+        np_str_addf(&page->text, "%s%s%s%s", i ? "; " : "Stages and their versions: ",
+                    are_equal ? "" : making->method[i].key, are_equal ? "" : ": ",
+                    making->method[i].text);
+    if (n)
+        np_str_add(&page->text, ".\n");
+}
+
+static void add_making(struct page *page, const struct np_making *making)
+{
+    NP_AUTO(np_json_freep) json_t *options = json_loads(making->options, 0, NULL);
+
+    for (size_t i = 0; i < NP_COUNT(sentences); i++) {
+        const char *value = json_string_value(json_object_get(options, sentences[i].option));
+        if (value && strcmp(value, sentences[i].value) == 0)
+            add_sentence(page, &sentences[i]);
+    }
+    add_versions(page, making);
+    np_str_addf(&page->text, "Options: `%s`\n", making->options);
+}
+
+static void add_references(struct page *page)
+{
+    if (page->n_cited)
+        np_str_add(&page->text, "\n## References\n\n");
+    for (int n = 1; n <= page->n_cited; n++)
+        for (int i = 0; i < N_REFERENCES; i++)
+            if (page->number[i] == n)
+                np_str_addf(&page->text, "%d. %s\n", n, references[i]);
+}
+
+/* The configurations in the order of their options, whichever came first. */
+static int by_options(const void *a, const void *b)
+{
+    const struct np_making *const *x = a, *const *y = b;
+
+    return strcmp((*x)->options, (*y)->options);
+}
+
+static void add_makings(struct page *page, const struct np_folder *folder)
+{
+    NP_AUTO(np_freep)
+    const struct np_making **making = np_xcalloc(folder->n_makings + 1, sizeof(*making));
+
+    for (size_t i = 0; i < folder->n_makings; i++)
+        making[i] = &folder->making[i];
+    qsort(making, folder->n_makings, sizeof(*making), by_options);
+    for (size_t i = 0; i < folder->n_makings; i++) {
+        if (folder->n_makings > 1)
+            np_str_addf(&page->text, "\n## Configuration %zu of %zu\n", i + 1, folder->n_makings);
+        np_str_add(&page->text, "\n");
+        add_making(page, making[i]);
+    }
+}
+
+char *np_methods_text(const struct np_folder *folder, const struct np_strings *versions)
+{
+    struct page page = {0};
+    NP_AUTO(np_strings_done) struct np_strings sorted = {0};
+
+    for (size_t i = 0; i < versions->n; i++)
+        np_strings_add(&sorted, versions->item[i]);
+    np_strings_sort(&sorted);
+    NP_AUTO(np_freep) char *list = np_strings_join(&sorted, ", ", versions->n);
+    np_str_addf(&page.text,
+                "# Methods\n\nAnatomical images were preprocessed with neuro-preprocess (version "
+                "%s).\n",
+                list);
+    if (folder->n_makings > 1)
+        np_str_addf(&page.text,
+                    "This folder holds results of %zu configurations; the sidecar of each image "
+                    "and `logs/status.tsv` name its own.\n",
+                    folder->n_makings);
+    add_makings(&page, folder);
+    add_references(&page);
+    return np_str_take(&page.text);
+}

@@ -1,0 +1,66 @@
+/* CITATION.md says what the folder's configurations did, and cites what they used. */
+#include <string.h>
+
+#include "record/methods_text.h"
+#include "tap.h"
+
+#define OPTIONS(bias, strip, normalize)                                \
+    (char[])                                                           \
+    {                                                                  \
+        "{\"bias-correction\":\"" bias "\",\"normalize\":\"" normalize \
+        "\",\"skull-strip\":\"" strip "\"}"                            \
+    }
+
+static char *text_of(struct np_making *making, size_t n, const char *versions)
+{
+    const struct np_folder folder = {.making = making, .n_makings = n};
+    NP_AUTO(np_strings_done) struct np_strings list = {0};
+    NP_AUTO(np_freep) char *words = np_xstrdup(versions);
+    char *rest = NULL;
+
+    for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        np_strings_add(&list, word);
+    return np_methods_text(&folder, &list);
+}
+
+TEST(what_was_switched_off_is_not_claimed_nor_cited)
+{
+    struct np_making off = {.options = OPTIONS("none", "skip", "none")};
+    NP_AUTO(np_freep) char *text = text_of(&off, 1, "0.1.0");
+
+    ok_contains(text, "(version 0.1.0)");
+    ok_contains(text, "non-uniformity was not corrected");
+    ok_contains(text, "No brain was extracted");
+    ok_contains(text, "Intensities were not normalized");
+    ok(!strstr(text, "N4") && !strstr(text, "Smith") && !strstr(text, "References"));
+}
+
+TEST(references_are_those_of_the_methods_numbered_as_they_come)
+{
+    struct np_making white = {.options = OPTIONS("none", "auto", "whitestripe")};
+    NP_AUTO(np_freep) char *text = text_of(&white, 1, "0.1.0");
+
+    ok_contains(text, "of the BET family [1]");
+    ok_contains(text, "by WhiteStripe [2].");
+    ok_contains(text, "1. Smith SM.");
+    ok_contains(text, "2. Shinohara RT");
+    ok(!strstr(text, "Tustison"));
+}
+
+TEST(two_configurations_have_a_paragraph_each_and_their_order_does_not_show)
+{
+    struct np_making one = {.options = OPTIONS("n4", "auto", "zscore")},
+                     other = {.options = OPTIONS("n4", "auto", "percentile")};
+    struct np_making first[2] = {one, other}, second[2] = {other, one};
+    NP_AUTO(np_freep) char *a = text_of(first, 2, "0.1.0 0.2.0");
+    NP_AUTO(np_freep) char *b = text_of(second, 2, "0.2.0 0.1.0");
+
+    ok_str(a, b);
+    ok_contains(a, "(version 0.1.0, 0.2.0)");
+    ok_contains(a, "results of 2 configurations");
+    ok_contains(a, "## Configuration 2 of 2");
+    ok_contains(a, "z-score");
+    ok_contains(a, "99th percentile");
+}
+
+TAP_MAIN
