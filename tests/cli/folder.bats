@@ -37,7 +37,7 @@ forget() { rm "$OUT/logs/folder.json"; }
     equal "$(words)" 'bias-correction=none normalize=percentile skull-strip=skip'
     equal "$(memory '.configurations[0].options.normalize')" percentile
     contains "$(memory '.configurations[0].methods.T1w')" 'load_file:'
-    equal "$(memory '.configurations[0].methods | keys | join(" ")')" 'FLAIR T1w T2w' 'modalities are no part of it'
+    equal "$(memory '.configurations[0].methods | keys | join(" ")')" 'FLAIR T1w T2w UNIT1' 'modalities are no part of it'
     equal "$(memory .source.name)" 'Small heads'
     no_leftovers "$OUT"
 }

@@ -15,6 +15,7 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
 @test "each T1w gives the named files and nothing else" {
     run -0 bash -c 'cd "$0" && find sub-* logs -mindepth 1 -type f -not -path "logs/telemetry/*" -not -path "logs/plans/*" | LC_ALL=C sort' "$OUT"
     expected=$(
+        echo logs/folder.json
         for s in 01: 02:1; do
             sub=sub-${s%:*} ses=${s#*:}
             folder=$sub${ses:+/ses-$ses}/anat stem=$sub${ses:+_ses-$ses}
