@@ -59,7 +59,7 @@ bad()
     done | sort -u | wc -l)
     equal "$(wc -l <"$BAD/stderr")" "$n_reasons"
     equal "$(grep -c 'What to do: ' "$BAD/stderr")" "$n_reasons"
-    contains "$(tail -n 1 "$BAD/stderr")" "status '$BAD/out' --failed"
+    contains "$(tail -n 1 "$BAD/stderr")" "/out' --failed"
 }
 
 @test "a truncated gzip file" { bad truncated 65 truncated; }
@@ -419,8 +419,8 @@ EOF
     log=$(cat "$BATS_TEST_TMPDIR/log")
     contains "$log" '3 not started'
     equal "$(grep -v telemetry <<<"$log" | grep -c 'No space left')" 2 "$log" # the session's line, and the summary's
-    contains "$(grep 'What to do' <<<"$log" | head -n 1)" 'sub-03: io'
-    contains "$(grep 'What to do' <<<"$log" | head -n 1)" 'free space'
+    contains "$(grep 'What to do' <<<"$log" | tail -n 1)" 'sub-03: io'
+    contains "$(grep 'What to do' <<<"$log" | tail -n 1)" 'free space'
     rm "$BATS_TEST_TMPDIR/small/filler"
     run -1 neuro-preprocess "$BIDS" "$OUT" participant
     for sub in 01 03 04 05 06; do complete "$OUT" $sub; done
