@@ -130,7 +130,7 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     for i in $(seq 20); do
         setsid neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --rerun all --otel-endpoint "$ENDPOINT" \
             >/dev/null 2>&1 3>&- &
-        sleep "0.$(printf '%02d' $((i * 2)))"
+        sleep "0.$(printf '%02d' $((i * 4)))"
         kill -KILL -- -$! 2>/dev/null || true
         wait $! 2>/dev/null || true
         while kill -0 -- -$! 2>/dev/null; do sleep 0.01; done # its sender holds the ledger until it is gone
