@@ -212,7 +212,8 @@ static void apply(struct np_plans *plans, const json_t *json, unsigned add, unsi
             plans, session_key(participant, json_string_value(session), &key), add, remove);
     np_json_get_strings(json_object_get(json, "files"), &files);
     for (i = 0; i < files.n; i++)
-        set_marks(plans, file_key(files.item[i], &key), add, remove);
+        if (files.item[i][0])
+            set_marks(plans, file_key(files.item[i], &key), add, remove);
 }
 
 /* The kind of a change, from its file's name; NP_N_PLAN_CHANGES for a plan. */

@@ -103,7 +103,7 @@ static char *make_text(const uint8_t *bytes, size_t n_bytes)
 static void use(struct np_session_record *record)
 {
     NP_AUTO(np_freep) char *failure = np_failure_text(&record->failure);
-    struct np_survey_row row = {.path = (char[]){"x"}, .label = (char[]){"y"}};
+    struct np_survey_row row = {.path = (char[]){"x"}, .label = (char[]){"y"}, .has_record = true};
     const struct np_survey survey = {.row = &row, .n_rows = 1};
     FILE *nowhere = fopen("/dev/null", "w");
 
