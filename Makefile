@@ -152,6 +152,10 @@ check-cli: ## the program's tests alone
 check-packaging: ## Apptainer, Boutiques, Nipoppy, Slurm; as root only with NP_TEST_SYSTEM=1, which lets them change the system
 	+@tests/run build packaging
 
+.PHONY: check-cohort
+check-cohort: ## 2000 sessions: what the plan, estimate and doctor say, and what the run writes (minutes)
+	+@tests/run build cohort
+
 .PHONY: check-telemetry collector
 check-telemetry: ## telemetry alone, against a real OpenTelemetry Collector and a receiver that misbehaves (needs a recent Go)
 	+@tests/run build telemetry

@@ -66,12 +66,18 @@ static void add_file(struct np_need *need, double n_bytes)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-/* Libraries, the reader's and the writer's buffers, samples for the bias fit. */
-static const double MEMORY_FIXED = 18 * 1048576.0;
+/* Libraries, the reader's and the writer's buffers. */
+static const double MEMORY_FIXED = 12 * 1048576.0;
+/* Samples for the bias fit. */
+static const double FIT_BYTES = 4 * 1048576.0;
 /* Brain extraction looks at the head at 1 mm and at 2 mm, as floats, and at masks of the latter;
  * its surface needs arrays of its own. */
-static const double FINE_BYTES_PER_MM3 = 4, COARSE_BYTES_PER_MM3 = 0.7;
-static const double SURFACE_BYTES = 11 * 1048576.0;
+static const double FINE_BYTES_PER_MM3 = 4, COARSE_BYTES_PER_MM3 = 0.85;
+static const double SURFACE_BYTES = 13 * 1048576.0;
+/* Without brain extraction, whether the head is stripped is seen at 2 mm. */
+static const double SEEN_BYTES_PER_MM3 = 0.2;
+/* The packer's blocks, of a body that is in memory whole. */
+static const double PACKER_BYTES = 4 * 1048576.0;
 /* Volumes are mapped in whole pages of 2 MiB. */
 static const double PAGES = 1.015;
 static const double MOST_FINE_VOXELS = 1 << 26; /* ops/head.c then looks more coarsely */
@@ -137,6 +143,17 @@ static double fine_bytes(const struct np_grid *grid)
     return is_fine ? 0 : FINE_BYTES_PER_MM3 * field_of_view_mm3(grid);
 }
 
+/* Small arrays of a stage, whose memory is not given back. */
+static double left_bytes(const struct np_config *config, const struct np_stage *stage,
+                         const struct np_grid *grid)
+{
+    if (stage->gives & NP_SLOT_HEAD_FIELD)
+        return config->bias_correction == NP_BIAS_NONE ? 0 : FIT_BYTES;
+    if (finds_brain(config, stage))
+        return SURFACE_BYTES + COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid);
+    return stage->gives & NP_SLOT_BRAIN ? SEEN_BYTES_PER_MM3 * field_of_view_mm3(grid) : 0;
+}
+
 /* Volumes that a stage works with beside the slots. */
 static double scratch_volumes(const struct np_config *config, const struct np_stage *stage,
                               bool turned)
@@ -153,7 +170,9 @@ static double scratch_volumes(const struct np_config *config, const struct np_st
 /* Blocks of two batches, but not more than the image has. */
 static double packer_bytes(double volume_bytes, int n_threads)
 {
-    return fmin((double)NP_ESTIMATE_BYTES_PER_THREAD * n_threads, 2 * volume_bytes);
+    double others = (double)NP_ESTIMATE_BYTES_PER_THREAD * (n_threads - 1);
+
+    return fmin(PACKER_BYTES + others, 2 * volume_bytes);
 }
 
 /* The stages one after the other, then the outputs: images go back to the file's order. */
@@ -170,8 +189,7 @@ static void hold_recipe(struct residence *r, const struct np_config *config,
         hold(r,
              fmax(volumes_of(slots), volumes_of(after)) + scratch_volumes(config, *stage, turned),
              finds_brain(config, *stage) ? fine_bytes(grid) : 0);
-        if (finds_brain(config, *stage))
-            r->fixed_bytes += SURFACE_BYTES + COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid);
+        r->fixed_bytes += left_bytes(config, *stage, grid);
         slots = after & needed_later(config, recipe, stage + 1);
     }
     hold(r, volumes_of(slots) + turned, 0);

@@ -79,6 +79,21 @@ TEST(what_is_held_longer_or_turned_or_threaded_needs_more_memory)
     ok_int(memory(&config, turned, 1), usual); /* the turned image takes the place of the other */
 }
 
+TEST(stages_that_are_switched_off_need_no_memory)
+{
+    const struct np_grid grid = np_grid_make(102, 120, 108, 2, 2, 2);
+    NP_AUTO(np_config_done) struct np_config config;
+
+    np_config_init(&config);
+    int64_t usual = memory(&config, grid, 1);
+    config.bias_correction = NP_BIAS_NONE;
+    int64_t unfitted = memory(&config, grid, 1);
+    ok(unfitted < usual);
+    config.skull_strip = NP_SKULL_STRIP_SKIP;
+    config.save_bias_field = true; /* as it was measured: 24 to 30 MiB */
+    ok(memory(&config, grid, 1) > 30 * MIB && memory(&config, grid, 1) < 36 * MIB);
+}
+
 TEST(outputs_that_are_not_written_need_no_disk)
 {
     NP_AUTO(np_config_done) struct np_config config;
