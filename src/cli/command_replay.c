@@ -48,6 +48,8 @@ struct replay {
     bool has_given_up;     /* no server has accepted anything for too long */
     size_t n_whole;        /* records that are done */
     size_t n_elsewhere;    /* that another process sends */
+    struct np_error held;  /* the first of them */
+    int64_t n_unreadable;  /* damaged lines of all records */
     struct np_error first; /* a record that could not be sent */
 };
 
@@ -253,30 +255,49 @@ static int64_t patience_ns(const struct replay *replay)
     return (int64_t)(patience_s * 1e9);
 }
 
+static int64_t give_up_ns(const struct replay *replay)
+{
+    return replay->accepted_ns + patience_ns(replay);
+}
+
+/* Take a step of each signal in `*busy`. `*again_ns` is the time of the next step; 0 = at once. */
+static void step_each(struct replay *replay, struct np_send_delivery *delivery, unsigned *busy,
+                      int64_t *again_ns)
+{
+    bool is_moving = false;
+
+    *again_ns = INT64_MAX;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        int64_t when_ns, before[NP_OTLP_N_SIGNALS], after[NP_OTLP_N_SIGNALS];
+        if (!(*busy & 1u << i))
+            continue;
+        int64_t n_before = n_exported(replay, before) + n_lost(replay);
+        enum np_send_step step = np_send_delivery_step(delivery, (enum np_otlp_signal)i, &when_ns);
+        if (n_exported(replay, after) + n_lost(replay) > n_before)
+            replay->accepted_ns = np_clock_mono_ns();
+        is_moving = is_moving || step == NP_SEND_STEP_ON;
+        if (step == NP_SEND_STEP_DONE)
+            *busy &= ~(1u << i);
+        else if (when_ns < *again_ns)
+            *again_ns = when_ns;
+        if (step == NP_SEND_STEP_LATER && np_clock_mono_ns() >= give_up_ns(replay))
+            break; /* a request that took so long: the other signals would take as long */
+    }
+    if (is_moving)
+        *again_ns = 0;
+}
+
 /* All signals of a record; true when all of it is done. */
 static bool deliver(struct replay *replay, struct np_send_delivery *delivery)
 {
     unsigned busy = (1u << NP_OTLP_N_SIGNALS) - 1;
+
     while (busy) {
-        int64_t again_ns = INT64_MAX, when_ns, before[NP_OTLP_N_SIGNALS], after[NP_OTLP_N_SIGNALS];
-        bool is_moving = false;
-        int64_t n_before = n_exported(replay, before) + n_lost(replay);
-        for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-            if (!(busy & 1u << i))
-                continue;
-            enum np_send_step step =
-                np_send_delivery_step(delivery, (enum np_otlp_signal)i, &when_ns);
-            is_moving = is_moving || step == NP_SEND_STEP_ON;
-            if (step == NP_SEND_STEP_DONE)
-                busy &= ~(1u << i);
-            else if (when_ns < again_ns)
-                again_ns = when_ns;
-        }
-        if (n_exported(replay, after) + n_lost(replay) > n_before)
-            replay->accepted_ns = np_clock_mono_ns();
+        int64_t again_ns;
+        step_each(replay, delivery, &busy, &again_ns);
         print_progress(replay);
-        int64_t end_ns = replay->accepted_ns + patience_ns(replay);
-        bool must_wait = busy && !is_moving;
+        int64_t end_ns = give_up_ns(replay);
+        bool must_wait = busy && again_ns > 0;
         if (is_stopped(replay, !must_wait ? 0 : again_ns < end_ns ? again_ns : end_ns))
             return false;
         if (must_wait && np_clock_mono_ns() >= end_ns) {
@@ -302,41 +323,79 @@ static void print_record(struct replay *replay, const char *path,
                      state == NP_SPOOL_GROWING ? "; its run is still going on" : "");
 }
 
-/* Close the spans of a dead run; `*state` says whether the run is still going on. A dry run must not
- * write, so it takes every record as complete. */
-static int settle(const struct replay *replay, const char *path, enum np_spool_state *state,
-                  struct np_error *err)
+static enum np_spool_scope scope_of(const struct np_config *config)
 {
-    if (!replay->config->dry_run)
-        return np_spool_pending_settle(path, state, err);
-    *state = NP_SPOOL_COMPLETE;
-    return 0;
+    return config->replay_again ? NP_SPOOL_AGAIN
+           : config->replay_all ? NP_SPOOL_NOT_HERE
+                                : NP_SPOOL_NOT_ANYWHERE;
+}
+
+/* Say it, and count it, when lines of a record are damaged. */
+static void note_damage(struct replay *replay, const char *path,
+                        const struct np_spool_closing *found)
+{
+    replay->n_unreadable += found->n_unreadable;
+    if (found->n_unreadable)
+        np_console_print(&replay->console, 0,
+                         "warning: '%s': %" PRId64
+                         " of its lines cannot be read: what they held is "
+                         "not sent",
+                         path, found->n_unreadable);
+    if (found->n_torn)
+        np_console_print(&replay->console, 1, "%s: its last line was cut short when the run ended",
+                         path);
+}
+
+/* Open a record and close the spans of a dead run, under the ledger's lock. `*state` says whether
+ * the run is still going on. A dry run must not write, so it takes every record as complete. */
+static int open_record(struct replay *replay, const char *path, enum np_spool_state *state,
+                       struct np_send_delivery **delivery, struct np_error *err)
+{
+    struct np_send_delivery_options options = {
+        .scope = scope_of(replay->config),
+        .naming = replay->observation.naming,
+        .decisions = replay->observation.settings.keeps_all_traces ? NP_SEND_APPLY_DECISIONS
+                                                                   : NP_SEND_AWAIT_DECISIONS,
+        .is_dry_run = replay->config->dry_run};
+    struct np_spool_closing found;
+    bool is_growing = !options.is_dry_run && np_spool_pending_is_growing(path);
+
+    options.state = *state = is_growing ? NP_SPOOL_GROWING : NP_SPOOL_COMPLETE;
+    NP_TRY(np_send_delivery_open(path, replay->exporters, &options, delivery, err));
+    if (is_growing || options.is_dry_run)
+        return 0;
+    NP_TRY(np_spool_pending_settle(path, state, &found, err));
+    note_damage(replay, path, &found);
+    if (*state == NP_SPOOL_COMPLETE)
+        return 0;
+    np_send_delivery_freep(delivery); /* another process has just opened the record */
+    options.state = *state;
+    return np_send_delivery_open(path, replay->exporters, &options, delivery, err);
 }
 
 static int send_record(struct replay *replay, const char *path, struct np_error *err)
 {
     NP_AUTO(np_send_delivery_freep) struct np_send_delivery *delivery = NULL;
-    struct np_send_delivery_options options = {
-        .state = NP_SPOOL_COMPLETE,
-        .scope = replay->config->replay_all ? NP_SPOOL_NOT_HERE : NP_SPOOL_NOT_ANYWHERE,
-        .naming = replay->observation.naming,
-        .decisions = replay->observation.settings.keeps_all_traces ? NP_SEND_APPLY_DECISIONS
-                                                                   : NP_SEND_AWAIT_DECISIONS,
-        .is_dry_run = replay->config->dry_run};
     int64_t before[NP_OTLP_N_SIGNALS];
     enum np_spool_state state;
 
     n_exported(replay, before);
-    NP_TRY(settle(replay, path, &state, err));
-    options.state = state;
-    int code = np_send_delivery_open(path, replay->exporters, &options, &delivery, err);
+    int code = open_record(replay, path, &state, &delivery, err);
     if (code == NP_EBUSY) {
-        np_console_print(&replay->console, 0, "%s: another process is sending it", path);
+        np_console_print(&replay->console, 0, "%s", err->text);
+        if (!replay->held.code)
+            replay->held = *err;
         *err = (struct np_error){0};
         replay->n_elsewhere++;
         return 0;
     }
     NP_TRY(code);
+    if (np_send_delivery_n_void(delivery))
+        np_console_print(&replay->console, 0,
+                         "warning: '%s': its ledger names %" PRId64
+                         " batches beyond the end of the "
+                         "record, which was cut: what is left of them is sent again",
+                         path, np_send_delivery_n_void(delivery));
     bool is_whole = deliver(replay, delivery);
     replay->n_whole += is_whole;
     if (is_whole && state == NP_SPOOL_COMPLETE && !replay->config->dry_run)
@@ -383,6 +442,18 @@ static int report(struct replay *replay)
                      trouble(replay));
         return np_command_fail(&err);
     }
+    if (replay->n_elsewhere) {
+        np_error_set(&err, NP_EBUSY, "%zu of %zu records are being sent by others: %s",
+                     replay->n_elsewhere, replay->records.n, replay->held.text);
+        return np_command_fail(&err);
+    }
+    if (replay->n_unreadable) {
+        np_console_fail(console,
+                        "lines of records that cannot be read: %" PRId64 "; all others are sent. "
+                        "What to do: copy these records from another place, if there is one",
+                        replay->n_unreadable);
+        return np_outcome_info(NP_OUTCOME_BAD_DATA)->exit_status;
+    }
     if (n_lost(replay)) {
         np_console_fail(console,
                         "refused and not sent again: %" PRId64 " items (%s). What to do: "
@@ -390,6 +461,8 @@ static int report(struct replay *replay)
                         n_lost(replay), trouble(replay));
         return np_outcome_info(NP_OUTCOME_SOME_FAILED)->exit_status;
     }
+    if (*trouble(replay))
+        np_console_print(console, 0, "warning: %s", trouble(replay));
     return 0;
 }
 

@@ -216,6 +216,8 @@ static void print_troubles(const struct np_observation *observation, struct np_c
 
 void np_observation_close(struct np_observation *observation, struct np_run *run)
 {
+    if (observation->record.self)
+        np_spool_record_end(&observation->record, run->exit_status);
     np_trace_flush(run->trace);
     np_telemetry_finish(&observation->sending, run->config->output_dir, run->console);
     print_troubles(observation, run->console);

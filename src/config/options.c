@@ -308,6 +308,9 @@ const struct np_option np_options[] = {
     {"all", NULL, 0, NP_OPT_FLAG, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_all),
      .help = "Send everything that this destination has not accepted, also what another "
              "destination has accepted and what this one has refused."},
+    {"again", NULL, 0, NP_OPT_FLAG, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_again),
+     .help = "Send everything, also what this destination has accepted: for one that was emptied "
+             "or that is new at the same address."},
     {"since", NULL, 0, NP_OPT_STRING, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_since),
      .argument = "WHEN",
      .help = "Only runs that began at this time or later: 2026-11-21, 2026-11-21T10:20:30Z, or "

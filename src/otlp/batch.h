@@ -47,7 +47,7 @@ bool np_otlp_line_signal(const char *line, size_t n, enum np_otlp_signal *signal
 
 /*
  * Add the items of one line (without line feed). Log records that only the record needs
- * ("neuro.span.start", "neuro.sampling") are left out. `*result` says what became of it. Returns 0,
+ * ("neuro.span.start", "neuro.sampling", "neuro.run.end") are left out. `*result` says what became of it. Returns 0,
  * NP_ENOMEM; nothing was added then.
  */
 int np_otlp_batch_add_line(struct np_otlp_batch *batch, const char *line, size_t n,

@@ -226,7 +226,7 @@ static bool is_default(const struct np_otlp_field *field, const struct np_otlp_v
 
 static bool is_record_event(const struct np_otlp_value *name)
 {
-    static const char *const events[] = {NP_EVENT_SPAN_START, NP_EVENT_SAMPLING};
+    static const char *const events[] = {NP_EVENT_SPAN_START, NP_EVENT_SAMPLING, NP_EVENT_RUN_END};
 
     for (size_t i = 0; i < NP_COUNT(events); i++)
         if (name->n == strlen(events[i]) && memcmp(name->as.string, events[i], name->n) == 0)

@@ -225,6 +225,26 @@ static bool is_type(const struct np_send_answer *answer, const char *type)
     return strncasecmp(answer->headers->content_type, type, strlen(type)) == 0;
 }
 
+/* True when an answer has the Content-Type of OTLP, whatever its status is. */
+static bool is_otlp_type(const struct np_send_answer *answer)
+{
+    return is_type(answer, "application/json") || is_type(answer, "application/x-protobuf");
+}
+
+/* True for a success with a body that no OTLP receiver sends: that of a portal, or of a proxy. */
+static bool is_foreign_success(const struct np_send_answer *answer)
+{
+    const char *body = answer->body;
+    size_t i = 0;
+
+    if (answer->n_body == 0)
+        return false;
+    while (i < answer->n_body && isspace((unsigned char)body[i]))
+        i++;
+    bool is_object = i < answer->n_body && body[i] == '{';
+    return !is_otlp_type(answer) || (is_type(answer, "application/json") && !is_object);
+}
+
 static void find_in_body(const struct np_send_answer *answer, struct finding *finding)
 {
     if (is_type(answer, "application/json")) {
@@ -279,6 +299,22 @@ static enum np_send_outcome http_outcome(int status, const struct finding *findi
     }
 }
 
+/* True for a status that is about the address, not about what was sent: no OTLP receiver answers
+ * there, or it does not take this signal. */
+static bool is_wrong_place(int status)
+{
+    return status == 404 || status == 405 || status == 421 || status == 501;
+}
+
+static void set_wrong_place(struct np_send_reply *reply, const char *status, const char *text)
+{
+    np_send_reply_set(reply, NP_SEND_UNREACHABLE,
+                      "%s%s%.60s: no OTLP receiver for this signal at this address. What to do: "
+                      "check host, port and path; OTEL_{TRACES,LOGS,METRICS}_EXPORTER=none leaves "
+                      "a signal out",
+                      status, *text ? ": " : "", text);
+}
+
 static void read_http(const struct np_send_answer *answer, struct np_send_reply *reply)
 {
     struct finding finding = {.retry_delay_s = -1};
@@ -291,6 +327,17 @@ static void read_http(const struct np_send_answer *answer, struct np_send_reply 
     if (is_page || status / 100 == 3) {
         np_send_reply_set(reply, NP_SEND_UNREACHABLE, "HTTP %d%s: no collector answers there",
                           status, is_page ? " with a web page" : ", a redirect");
+    } else if (is_wrong_place(status)) {
+        char name[16];
+        snprintf(name, sizeof(name), "HTTP %d", status);
+        set_wrong_place(reply, name, finding.text);
+    } else if (status / 100 == 2 && is_foreign_success(answer)) {
+        np_send_reply_set(reply, NP_SEND_ACCEPTED,
+                          "HTTP %d, but its content ('%.60s') is not OTLP's: is this a proxy or a "
+                          "portal? What to do: see whether the data arrived; replay --again sends "
+                          "them once more",
+                          status, answer->headers->content_type);
+        reply->is_foreign = true;
     } else if (status / 100 == 2) {
         set_accepted(reply, &finding);
     } else {
@@ -300,6 +347,7 @@ static void read_http(const struct np_send_answer *answer, struct np_send_reply 
         double asked_s = np_send_retry_after_s(answer->headers->retry_after, answer->now_unix_ns);
         if (asked_s >= 0)
             reply->retry_after_s = asked_s;
+        reply->is_foreign = status / 100 == 5 && !is_otlp_type(answer);
     }
     reply->http_status = status;
 }
@@ -326,7 +374,13 @@ static const char *const grpc_names[] = {
     "UNAUTHENTICATED",
 };
 
-enum { GRPC_OK = 0, GRPC_UNKNOWN = 2, GRPC_RESOURCE_EXHAUSTED = 8, GRPC_PREFIX = 5 };
+enum {
+    GRPC_OK = 0,
+    GRPC_UNKNOWN = 2,
+    GRPC_RESOURCE_EXHAUSTED = 8,
+    GRPC_UNIMPLEMENTED = 12,
+    GRPC_PREFIX = 5
+};
 
 /* The gRPC status that gRPC's specification assigns to an HTTP status without grpc-status. */
 static int grpc_of_http(int http_status)
@@ -451,6 +505,8 @@ static void read_grpc_error(const struct np_send_answer *answer, int status,
     np_send_reply_set(reply, grpc_outcome(status, &finding), "gRPC %d %s%s%s", status, name,
                       *finding.text ? ": " : "", finding.text);
     reply->retry_after_s = finding.retry_delay_s;
+    if (status == GRPC_UNIMPLEMENTED)
+        set_wrong_place(reply, "gRPC 12 UNIMPLEMENTED", finding.text);
 }
 
 /* The gRPC status of the answer, or the one that its HTTP status implies; -1 when the answer ended

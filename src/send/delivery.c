@@ -57,6 +57,7 @@ struct np_send_delivery {
     struct np_send_exporters *exporters;
     struct np_send_delivery_options options;
     struct np_spool_ledger *ledger;
+    int64_t n_void;                    /* its ranges beyond the end of the record */
     struct np_otlp_redactor *redactor; /* NULL = labels stay */
     struct np_spool_sampling sampling;
     struct cursor cursor[NP_OTLP_N_SIGNALS];
@@ -279,6 +280,8 @@ static enum np_send_step accepted(struct np_send_delivery *delivery, enum np_otl
     cursor->n_lost += (size_t)n_rejected;
     if (n_rejected > 0)
         np_send_exporter_set_trouble(exporter, "accepted in part", reply->text);
+    else if (reply->is_foreign)
+        np_send_exporter_set_trouble(exporter, "accepted, perhaps not by a collector", reply->text);
     return advance(delivery, signal, reply->text);
 }
 
@@ -320,18 +323,51 @@ static enum np_send_step too_large(struct np_send_delivery *delivery, enum np_ot
     return dropped(delivery, signal, reply);
 }
 
+/* A request that the last flush cut off tells less than the failure before it. */
+static bool tells_nothing(const struct np_send_delivery *delivery,
+                          const struct np_send_exporter *exporter,
+                          const struct np_send_reply *reply)
+{
+    return delivery->exporters->finish_ns && exporter->trouble[0] &&
+           reply->outcome == NP_SEND_RETRY && reply->http_status == 0 && reply->grpc_status < 0;
+}
+
 static enum np_send_step failed(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                 const struct np_send_reply *reply, int64_t *when_ns)
 {
     struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
 
     exporter->tally.n_failed++;
-    np_send_exporter_set_trouble(exporter,
-                                 reply->outcome == NP_SEND_UNREACHABLE ? "not reachable"
-                                 : reply->outcome == NP_SEND_REFUSED   ? "access refused"
-                                                                       : "to be sent again",
-                                 reply->text);
+    const char *what = reply->outcome == NP_SEND_UNREACHABLE ? "not reachable"
+                       : reply->outcome == NP_SEND_REFUSED   ? "access refused"
+                                                             : "to be sent again";
+    if (!tells_nothing(delivery, exporter, reply))
+        np_send_exporter_set_trouble(exporter, what, reply->text);
     return back_off(delivery, signal, reply->retry_after_s, when_ns);
+}
+
+/* Send an empty request. */
+static void send_empty(struct np_send_delivery *delivery, enum np_otlp_signal signal,
+                       struct np_send_reply *reply)
+{
+    const struct np_send_destination *to = delivery->exporters->exporter[signal].to;
+    const char *empty = to->protocol == NP_OTLP_HTTP_JSON ? "{}" : "";
+    const struct np_send_request request = {.to = to, .body = empty, .n_bytes = strlen(empty)};
+
+    *reply = (struct np_send_reply){.grpc_status = -1, .retry_after_s = -1};
+    np_send_exporter_send(delivery->exporters, signal, &request, reply);
+}
+
+/* After a server error that is not in OTLP's form: true when an empty request fails, too, so that
+ * the data are not its cause. */
+static bool fails_without_data(struct np_send_delivery *delivery, enum np_otlp_signal signal)
+{
+    struct np_send_reply reply;
+
+    send_empty(delivery, signal, &reply);
+    delivery->exporters->exporter[signal].tally.n_requests++;
+    return reply.outcome != NP_SEND_ACCEPTED && reply.outcome != NP_SEND_PARTIAL &&
+           (reply.outcome != NP_SEND_REFUSED || reply.is_foreign);
 }
 
 /* Do what the reply to a batch asks for. */
@@ -353,7 +389,7 @@ static enum np_send_step settle(struct np_send_delivery *delivery, enum np_otlp_
     case NP_SEND_TOO_LARGE:
         return too_large(delivery, signal, reply);
     case NP_SEND_REFUSED:
-        if (accepts_client)
+        if (accepts_client && !(reply->is_foreign && fails_without_data(delivery, signal)))
             return dropped(delivery, signal, reply);
         break;
     default:
@@ -394,24 +430,22 @@ static enum np_send_step send_items(struct np_send_delivery *delivery, enum np_o
 }
 
 /* Send an empty request. Every answer shows that the server is up, except those that ask to come
- * later or that refuse this client. */
+ * later, that refuse this client, or that no OTLP receiver sends. */
 static enum np_send_step probe(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                int64_t *when_ns)
 {
-    struct np_send_exporters *exporters = delivery->exporters;
-    struct np_send_exporter *exporter = &exporters->exporter[signal];
-    struct np_send_reply reply = {.grpc_status = -1, .retry_after_s = -1};
-    const char *empty = exporter->to->protocol == NP_OTLP_HTTP_JSON ? "{}" : "";
-    const struct np_send_request request = {
-        .to = exporter->to, .body = empty, .n_bytes = strlen(empty)};
+    struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
+    struct np_send_reply reply;
 
-    np_send_exporter_send(exporters, signal, &request, &reply);
+    send_empty(delivery, signal, &reply);
     if (reply.outcome == NP_SEND_CANCELED) {
         *when_ns = 0;
         return NP_SEND_STEP_LATER;
     }
     bool accepts_client = np_send_exporter_note_reply(exporter, &reply);
-    if (accepts_client && reply.outcome != NP_SEND_RETRY && reply.outcome != NP_SEND_UNREACHABLE)
+    bool is_failed = reply.outcome == NP_SEND_RETRY || reply.outcome == NP_SEND_UNREACHABLE ||
+                     (reply.outcome == NP_SEND_REFUSED && reply.is_foreign);
+    if (accepts_client && !is_failed)
         return NP_SEND_STEP_ON;
     exporter->tally.n_requests++;
     return failed(delivery, signal, &reply, when_ns);
@@ -617,6 +651,29 @@ static int open_redactor(struct np_send_delivery *delivery, struct np_error *err
     return 0;
 }
 
+static int open_ledger(struct np_send_delivery *delivery, struct np_error *err)
+{
+    struct stat status;
+
+    NP_TRY(delivery->options.is_dry_run
+               ? np_spool_ledger_read(delivery->path, &delivery->ledger, err)
+               : np_spool_ledger_open(delivery->path, &delivery->ledger, err));
+    if (delivery->options.scope == NP_SPOOL_AGAIN)
+        np_spool_ledger_forget(delivery->ledger);
+    /* The size of a growing record may be known too late on a network file system. */
+    if (delivery->options.state == NP_SPOOL_GROWING)
+        return 0;
+    if (stat(delivery->path, &status) != 0)
+        return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot read the telemetry record",
+                              delivery->path);
+    return np_spool_ledger_cut(delivery->ledger, status.st_size, &delivery->n_void, err);
+}
+
+int64_t np_send_delivery_n_void(const struct np_send_delivery *delivery)
+{
+    return delivery->n_void;
+}
+
 int np_send_delivery_open(const char *record_path, struct np_send_exporters *exporters,
                           const struct np_send_delivery_options *options,
                           struct np_send_delivery **out, struct np_error *err)
@@ -633,8 +690,7 @@ int np_send_delivery_open(const char *record_path, struct np_send_exporters *exp
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         if (exporters->exporter[i].to)
             NP_TRY(open_cursor(delivery, (enum np_otlp_signal)i, err));
-    NP_TRY(options->is_dry_run ? np_spool_ledger_read(record_path, &delivery->ledger, err)
-                               : np_spool_ledger_open(record_path, &delivery->ledger, err));
+    NP_TRY(open_ledger(delivery, err));
     *out = delivery;
     delivery = NULL;
     return 0;

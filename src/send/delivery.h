@@ -48,6 +48,10 @@ int np_send_delivery_open(const char *record_path, struct np_send_exporters *exp
                           struct np_send_delivery **delivery, struct np_error *err) NP_MUST_USE;
 void np_send_delivery_freep(struct np_send_delivery **delivery);
 
+/* Batches that the ledger had noted beyond the end of the record: it was cut since, and what is left
+ * of these batches is sent again. */
+int64_t np_send_delivery_n_void(const struct np_send_delivery *delivery);
+
 enum np_send_step {
     NP_SEND_STEP_ON,    /* a step was taken: call again at once */
     NP_SEND_STEP_LATER, /* call again at `*when_ns` */

@@ -3,6 +3,7 @@
 #ifndef NP_SEND_NETWORK_H
 #define NP_SEND_NETWORK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,8 @@ enum np_send_outcome {
     NP_SEND_TOO_LARGE,   /* HTTP 413, HTTP 400 with such a text; gRPC 8 without RetryInfo and with
                             such a text; a stream of more than 1 MiB that was reset */
     NP_SEND_UNREACHABLE, /* no server for OTLP: connection refused, no such host, no connection in
-                            time, a certificate that is not trusted, a web page */
+                            time, a certificate that is not trusted, a web page, HTTP 404, 405, 421
+                            and 501, gRPC 12 */
     NP_SEND_CANCELED,    /* by `cancel_fd` */
 };
 
@@ -33,6 +35,7 @@ struct np_send_reply {
     enum np_send_outcome outcome;
     int http_status; /* 0 = none */
     int grpc_status; /* -1 = none */
+    bool is_foreign; /* accepted, or refused with 5xx, in an answer that is not of OTLP's type */
     int64_t n_rejected;
     double retry_after_s; /* what the server asked for, at least 0, not capped; -1 = nothing */
     char text[256];       /* what happened, for people: one line, valid UTF-8, no secrets */

@@ -170,7 +170,7 @@ static void close_orphan(struct child *child)
     enum np_spool_state state = NP_SPOOL_GROWING;
 
     for (int i = 0; i < MOST_SETTLE_TRIES && state == NP_SPOOL_GROWING; i++) {
-        if (np_spool_pending_settle(child->options->record_path, &state, NULL) < 0)
+        if (np_spool_pending_settle(child->options->record_path, &state, NULL, NULL) < 0)
             break;
         if (state == NP_SPOOL_GROWING) /* workers of the supervisor have not ended yet */
             poll(NULL, 0, 50);
@@ -259,6 +259,22 @@ static void list_earlier(struct child *child)
             np_strings_add(&child->records, found.item[i]);
 }
 
+/* Say it when the record was cut after parts of it had been sent. */
+static void note_cut(struct child *child, const char *path)
+{
+    if (np_send_delivery_n_void(child->earlier) == 0)
+        return;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        if (child->exporters.exporter[i].to) {
+            np_send_exporter_set_trouble(
+                &child->exporters.exporter[i],
+                "its ledger names batches beyond the end of the record, which was cut: what is "
+                "left of them is sent again",
+                np_path_name(path));
+            return;
+        }
+}
+
 /* Open child->earlier. True when no other process sends the record and its run has ended. */
 static bool open_earlier(struct child *child, const char *path)
 {
@@ -274,8 +290,10 @@ static bool open_earlier(struct child *child, const char *path)
     /* The spans may be closed only under the ledger's lock, so take the lock first. */
     if (np_send_delivery_open(path, &child->exporters, &options, &child->earlier, NULL) < 0)
         return false;
-    if (np_spool_pending_settle(path, &state, NULL) == 0 && state == NP_SPOOL_COMPLETE)
+    if (np_spool_pending_settle(path, &state, NULL, NULL) == 0 && state == NP_SPOOL_COMPLETE) {
+        note_cut(child, path);
         return true;
+    }
     np_send_delivery_freep(&child->earlier);
     return false;
 }

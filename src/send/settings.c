@@ -494,6 +494,7 @@ static void read_destinations(const char *flag, struct np_send_settings *out,
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
         struct np_send_destination *to = &out->to[i];
         to->signal = (enum np_otlp_signal)i;
+        to->connect_timeout_s = out->deadline_s;
         read_details(to, warnings);
         if (endpoint && *endpoint)
             resolve(is_auto ? "the lease file" : "--otel-endpoint", endpoint, NP_SEND_ENDPOINT_FLAG,

@@ -38,6 +38,7 @@ struct np_send_destination {
     char *id;   /* "<protocol> <scheme>://<host>:<port>/<path>": stable, without secrets */
     struct np_strings headers;             /* "name: value". Secret. */
     double timeout_s;                      /* of one request */
+    double connect_timeout_s;              /* for names and connections; 0 = that of the request */
     char *ca_certificate;                  /* PEM files; NULL = the certificates of the system */
     char *client_key, *client_certificate; /* NULL = none */
 };

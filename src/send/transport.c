@@ -132,8 +132,10 @@ static void set_tls(struct np_send_transport *transport, const struct np_send_de
         SET(CAINFO, ca);
     if (to->client_certificate)
         SET(SSLCERT, to->client_certificate);
-    if (to->client_key)
+    if (to->client_key) {
         SET(SSLKEY, to->client_key);
+        SET(KEYPASSWD, ""); /* else OpenSSL asks on the terminal for that of an encrypted key */
+    }
 }
 
 static void set_http_version(struct np_send_transport *transport, bool is_secure)
@@ -163,6 +165,8 @@ static void set_options(struct np_send_transport *transport, const struct np_sen
     SET(URL, to->url);
     SET(POST, 1L);
     SET(NOSIGNAL, 1L);
+    if (to->connect_timeout_s > 0) /* a silent name server costs no more than this */
+        SET(CONNECTTIMEOUT_MS, (long)(to->connect_timeout_s * 1000));
     SET(FOLLOWLOCATION, 0L); /* a redirect would receive the headers, which may hold secrets */
     SET(SUPPRESS_CONNECT_HEADERS, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700

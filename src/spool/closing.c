@@ -1,7 +1,10 @@
 /*
  * Close the spans that a dead run left open.
  *   1. Read the record line by line: a span start opens, a span closes, any time is a sign of life.
- *   2. Spans that are still open are ended at the last sign of life, with error.type "killed".
+ *      The end of a run, or of a trace's root, shows that the end of each span that is still open
+ *      there was lost.
+ *   2. A span that is open at the end of the record is ended. When its run or its session has ended
+ *      it is incomplete; else it is ended at the last sign of life, with error.type "killed".
  *   3. Append these spans, as few lines as there are resources; after that, step 1 finds none open.
  */
 #include "spool/closing.h"
@@ -18,7 +21,9 @@
 #include "otlp/encode.h"
 #include "otlp/json.h"
 #include "spool/append.h"
+#include "spool/ledger.h"
 #include "spool/lines.h"
+#include "spool/session_end.h"
 #include "trace/names.h"
 
 enum { MOST_OPEN = 65536, MOST_SPANS_A_LINE = 256 };
@@ -27,6 +32,7 @@ enum { MOST_OPEN = 65536, MOST_SPANS_A_LINE = 256 };
 struct open_span {
     struct np_span *span;
     json_t *resource, *scope, *schema_url; /* owned references, NULL when absent */
+    bool has_ended;                        /* its run or its trace's root ended after its start */
 };
 
 struct open_spans {
@@ -106,6 +112,26 @@ static int add_open(struct open_spans *list, struct np_span *span, json_t *resou
     return 0;
 }
 
+static bool is_in_trace(const struct np_span *span, const struct np_trace_id *trace_id)
+{
+    return !trace_id || memcmp(&span->trace_id, trace_id, sizeof(*trace_id)) == 0;
+}
+
+/* The run has ended, or (`trace_id` not NULL) the root of this trace. */
+static void note_whole_end(struct open_spans *list, const struct np_trace_id *trace_id)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (is_in_trace(list->item[i].span, trace_id))
+            list->item[i].has_ended = true;
+}
+
+static bool is_run_end(const json_t *record)
+{
+    const char *event = json_string_value(json_object_get(record, "eventName"));
+
+    return event && strcmp(event, NP_EVENT_RUN_END) == 0;
+}
+
 static int note_starts(struct open_spans *list, const json_t *request,
                        struct np_spool_closing *report, struct np_error *err)
 {
@@ -119,6 +145,8 @@ static int note_starts(struct open_spans *list, const json_t *request,
         {
             json_array_foreach(json_object_get(scope_logs, "logRecords"), m, record)
             {
+                if (is_run_end(record))
+                    note_whole_end(list, NULL);
                 struct np_span *span = np_otlp_decode_span_start(record);
                 if (!span)
                     continue;
@@ -135,6 +163,7 @@ static void note_end(struct open_spans *list, const json_t *span)
 {
     const char *trace = json_string_value(json_object_get(span, "traceId"));
     const char *id = json_string_value(json_object_get(span, "spanId"));
+    const char *parent = json_string_value(json_object_get(span, "parentSpanId"));
     struct np_trace_id trace_id;
     struct np_span_id span_id;
 
@@ -143,6 +172,8 @@ static void note_end(struct open_spans *list, const json_t *span)
     struct open_span *open = find(list, &trace_id, &span_id);
     if (open)
         remove_open(list, open);
+    if (!parent || !*parent)
+        note_whole_end(list, &trace_id);
 }
 
 static void note_ends(struct open_spans *list, const json_t *request)
@@ -162,16 +193,50 @@ static void note_ends(struct open_spans *list, const json_t *request)
     }
 }
 
+/* A line that was cut short; damage inside a line leaves its end. */
+static bool is_cut_short(const char *line, size_t length, const json_error_t *error)
+{
+    return json_error_code(error) == json_error_premature_end_of_input || line[length - 1] != '}';
+}
+
+/* A kill cuts the last line of a run short. Lines of ended spans may follow, from those who closed
+ * them; anything else shows that the run went on, so that the line was damaged. */
+static void note_readable(const json_t *request, struct np_spool_closing *report)
+{
+    bool goes_on =
+        json_object_get(request, "resourceLogs") || json_object_get(request, "resourceMetrics");
+
+    if (goes_on) {
+        report->n_unreadable += report->n_torn;
+        report->n_torn = 0;
+    }
+    report->n_lines++;
+}
+
+static void note_unreadable(bool is_cut, struct np_spool_closing *report)
+{
+    report->n_unreadable += is_cut ? report->n_torn : report->n_torn + 1;
+    report->n_torn = is_cut;
+}
+
+static bool is_request(const json_t *line)
+{
+    return json_object_get(line, "resourceSpans") || json_object_get(line, "resourceLogs") ||
+           json_object_get(line, "resourceMetrics");
+}
+
 static int note_line(struct open_spans *list, const char *line, size_t length,
                      struct np_spool_closing *report, struct np_error *err)
 {
-    json_t *request = json_loadb(line, length, 0, NULL);
+    json_error_t error = {0};
+    json_t *request = json_loadb(line, length, 0, &error);
 
-    if (!request) {
-        report->n_unreadable++;
+    if (!is_request(request)) {
+        note_unreadable(!request && is_cut_short(line, length, &error), report);
+        json_decref(request);
         return 0;
     }
-    report->n_lines++;
+    note_readable(request, report);
     int64_t latest_ns = np_otlp_latest_ns(request);
     if (latest_ns > report->last_seen_ns)
         report->last_seen_ns = latest_ns;
@@ -206,6 +271,56 @@ static void end_as_killed(struct np_span *span, int64_t last_seen_ns)
     span->status_message = np_xstrdup(killed->meaning);
     np_attrs_string(&span->attrs, NP_KEY_ERROR_TYPE, killed->name);
     np_attrs_string(&span->attrs, NP_KEY_NEURO_ERROR_CODE, np_error_ident(NP_EKILLED));
+}
+
+static void end_as_incomplete(struct np_span *span, enum np_span_status status, int64_t end_ns)
+{
+    span->end_ns = end_ns > span->start_ns ? end_ns : span->start_ns;
+    span->status = status;
+    np_attrs_bool(&span->attrs, NP_KEY_NEURO_TELEMETRY_INCOMPLETE, true);
+}
+
+/* The span of a session has no parent and a participant. */
+static bool is_session(const struct np_span *span)
+{
+    return np_span_id_is_zero(&span->parent_id) && strcmp(span->name, NP_SPAN_SESSION) == 0;
+}
+
+/* End the open spans of the session `root`, by its final record. */
+static void end_session(struct open_spans *list, const char *path, const struct np_span *root,
+                        int64_t last_seen_ns)
+{
+    const struct np_trace_id trace_id = root->trace_id;
+    struct np_spool_session_end end;
+
+    if (!np_spool_session_end(path, root, &end))
+        return;
+    int64_t inner_ns = end.end_ns < last_seen_ns ? end.end_ns : last_seen_ns;
+    for (size_t i = 0; i < list->n; i++) {
+        struct np_span *span = list->item[i].span;
+        if (!is_in_trace(span, &trace_id) || span->end_ns)
+            continue;
+        if (span == root)
+            end_as_incomplete(span, end.status, end.end_ns);
+        else
+            end_as_incomplete(span, NP_STATUS_UNSET, inner_ns);
+    }
+}
+
+static void end_all(struct open_spans *list, const char *path, int64_t last_seen_ns)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (is_session(list->item[i].span) && !list->item[i].span->end_ns)
+            end_session(list, path, list->item[i].span, last_seen_ns);
+    for (size_t i = 0; i < list->n; i++) {
+        struct open_span *open = &list->item[i];
+        if (open->span->end_ns)
+            continue;
+        if (open->has_ended)
+            end_as_incomplete(open->span, NP_STATUS_UNSET, last_seen_ns);
+        else
+            end_as_killed(open->span, last_seen_ns);
+    }
 }
 
 /* Spans [first, …) of one resource and scope. */
@@ -292,6 +407,23 @@ static void close_fd(const int *fd)
         close(*fd);
 }
 
+/* The ledger of a record that was cut may claim the bytes that come next: take that back before
+ * anything is appended. A process that holds the ledger's lock has done so. */
+static int check_ledger(int fd, const char *path, const struct open_spans *list,
+                        struct np_error *err)
+{
+    NP_AUTO(np_spool_ledger_freep) struct np_spool_ledger *ledger = NULL;
+    struct np_error why = {0};
+    struct stat status;
+
+    if (list->n == 0 || fstat(fd, &status) != 0 || !np_spool_ledger_exists(path))
+        return 0;
+    int code = np_spool_ledger_open(path, &ledger, &why);
+    if (code == 0)
+        code = np_spool_ledger_cut(ledger, status.st_size, NULL, &why);
+    return code == 0 || code == NP_EBUSY ? 0 : np_error_set(err, code, "%s", why.text);
+}
+
 int np_spool_record_close_open_spans(const char *path, struct np_spool_closing *report,
                                      struct np_error *err)
 {
@@ -306,8 +438,8 @@ int np_spool_record_close_open_spans(const char *path, struct np_spool_closing *
         np_error_context(err, "'%s'", path);
         return code;
     }
-    for (size_t i = 0; i < list.n; i++)
-        end_as_killed(list.item[i].span, found.last_seen_ns);
+    end_all(&list, path, found.last_seen_ns);
+    NP_TRY(check_ledger(fd, path, &list, err));
     NP_TRY(append_ends(fd, path, &list, is_torn, err));
     found.n_closed = (int64_t)list.n;
     if (report)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -40,6 +41,7 @@ struct np_spool_ledger {
     char *record_name;
     int fd; /* -1: to look at only */
     bool is_torn;
+    int64_t largest_to; /* the furthest end of any range noted */
     struct account *account;
     size_t n_accounts;
 };
@@ -47,7 +49,7 @@ struct np_spool_ledger {
 static const char *const mark_names[NP_SPOOL_N_MARKS] = {
     [NP_SPOOL_MARK_SENDING] = "sending", [NP_SPOOL_MARK_ACCEPTED] = "accepted",
     [NP_SPOOL_MARK_PARTIAL] = "partial", [NP_SPOOL_MARK_DROPPED] = "dropped",
-    [NP_SPOOL_MARK_SPLIT] = "split",
+    [NP_SPOOL_MARK_SPLIT] = "split",     [NP_SPOOL_MARK_VOID] = "void",
 };
 
 /* Insert `added` and join it with the ranges that it touches. Returns 0, NP_ENOMEM. */
@@ -85,6 +87,25 @@ static int ranges_add(struct ranges *ranges, struct np_spool_range added)
             (ranges->n - first) * sizeof(*ranges->item));
     ranges->item[first] = added;
     ranges->n++;
+    return 0;
+}
+
+/* Take `removed` out of the ranges. Returns 0, NP_ENOMEM. */
+static int ranges_remove(struct ranges *ranges, struct np_spool_range removed)
+{
+    for (size_t i = ranges->n; i-- > 0;) {
+        struct np_spool_range *item = &ranges->item[i], rest = {removed.to, item->to};
+        if (item->to <= removed.from || item->from >= removed.to)
+            continue;
+        if (item->from < removed.from) {
+            item->to = removed.from;
+        } else {
+            memmove(item, item + 1, (ranges->n - i - 1) * sizeof(*item));
+            ranges->n--;
+        }
+        if (rest.from < rest.to)
+            NP_TRY(ranges_add(ranges, rest));
+    }
     return 0;
 }
 
@@ -153,12 +174,25 @@ static void forget_pending(const struct np_spool_ledger *ledger, const struct np
     }
 }
 
+static int forget(struct account *account, const struct np_spool_entry *entry)
+{
+    if (is_same(&account->pending, &entry->range))
+        account->pending = (struct np_spool_range){0, 0};
+    account->n_accepted -= entry->n_items - entry->n_rejected;
+    NP_TRY(ranges_remove(&account->accepted, entry->range));
+    return ranges_remove(&account->dropped, entry->range);
+}
+
 static int remember(struct np_spool_ledger *ledger, const struct np_spool_entry *entry)
 {
     struct account *account = make_account(ledger, entry->destination, entry->signal);
 
     if (!account)
         return ledger->n_accounts == MOST_ACCOUNTS ? 0 : NP_ENOMEM;
+    if (entry->range.to > ledger->largest_to)
+        ledger->largest_to = entry->range.to;
+    if (entry->mark == NP_SPOOL_MARK_VOID)
+        return forget(account, entry);
     if (entry->mark == NP_SPOOL_MARK_SENDING) {
         account->pending = entry->range;
         return 0;
@@ -229,7 +263,10 @@ static bool entry_of(const json_t *object, struct np_spool_entry *entry)
            mark_of(json_string_value(json_object_get(object, "outcome")), &entry->mark);
 }
 
-static int read_lines(struct np_spool_ledger *ledger, int fd, struct np_error *err)
+/* Call `use` with each entry of the file. It returns 0 or an error code. */
+static int for_each_entry(const struct np_spool_ledger *ledger, int fd,
+                          int (*use)(void *self, const struct np_spool_entry *entry), void *self,
+                          struct np_error *err)
 {
     NP_AUTO(np_spool_lines_done) struct np_spool_lines lines = {.fd = -1};
     const char *line;
@@ -240,12 +277,22 @@ static int read_lines(struct np_spool_ledger *ledger, int fd, struct np_error *e
     while ((more = np_spool_lines_next(&lines, &line, &length, err)) > 0) {
         struct np_spool_entry entry;
         json_t *object = json_loadb(line, length, 0, NULL);
-        int code = object && entry_of(object, &entry) ? remember(ledger, &entry) : 0;
+        int code = object && entry_of(object, &entry) ? use(self, &entry) : 0;
         json_decref(object);
         if (code < 0)
             return np_error_set(err, code, "'%s': no memory for the ledger", ledger->path);
     }
     return more;
+}
+
+static int remember_entry(void *self, const struct np_spool_entry *entry)
+{
+    return remember(self, entry);
+}
+
+static int read_lines(struct np_spool_ledger *ledger, int fd, struct np_error *err)
+{
+    return for_each_entry(ledger, fd, remember_entry, ledger, err);
 }
 
 static struct np_spool_ledger *empty_ledger(const char *record_path)
@@ -256,6 +303,13 @@ static struct np_spool_ledger *empty_ledger(const char *record_path)
     ledger->record_name = np_xstrdup(np_path_name(record_path));
     ledger->fd = -1;
     return ledger;
+}
+
+bool np_spool_ledger_exists(const char *record_path)
+{
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", record_path);
+
+    return np_path_exists(path);
 }
 
 void np_spool_ledger_freep(struct np_spool_ledger **address)
@@ -277,6 +331,30 @@ void np_spool_ledger_freep(struct np_spool_ledger **address)
     np_freep(address);
 }
 
+/* The process that holds the lock of `fd`, as /proc/locks says: "1: FLOCK  ADVISORY  WRITE 123
+ * 08:01:4711 0 EOF". 0 when it is not known. */
+static long holder_of(int fd)
+{
+    FILE *file = fopen("/proc/locks", "re");
+    struct stat status;
+    char line[256];
+    long holder = 0;
+
+    if (file && fstat(fd, &status) == 0)
+        while (holder == 0 && fgets(line, sizeof(line), file)) {
+            unsigned long long inode;
+            unsigned major, minor;
+            long pid;
+            if (sscanf(line, "%*s FLOCK %*s WRITE %ld %x:%x:%llu", &pid, &major, &minor, &inode) ==
+                    4 &&
+                inode == status.st_ino && pid > 0)
+                holder = pid;
+        }
+    if (file)
+        fclose(file);
+    return holder;
+}
+
 static int lock(const struct np_spool_ledger *ledger, struct np_error *err)
 {
     int failed;
@@ -284,9 +362,12 @@ static int lock(const struct np_spool_ledger *ledger, struct np_error *err)
     do
         failed = flock(ledger->fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
     while (failed == EINTR);
-    if (failed == EWOULDBLOCK)
-        return np_error_set(err, NP_EBUSY, "'%s': another process is sending this telemetry",
-                            ledger->path);
+    if (failed == EWOULDBLOCK) {
+        long holder = holder_of(ledger->fd);
+        NP_AUTO(np_freep)
+        char *who = holder ? np_xasprintf("process %ld", holder) : np_xstrdup("another process");
+        return np_error_set(err, NP_EBUSY, "'%s': %s is sending this telemetry", ledger->path, who);
+    }
     return 0; /* this file system has no locks: rather send twice under the same ids than never */
 }
 
@@ -376,6 +457,138 @@ int np_spool_ledger_note(struct np_spool_ledger *ledger, const struct np_spool_e
     return is_intent || ledger->fd < 0 ? 0 : append(ledger, entry, err);
 }
 
+/* Cutting. */
+
+/* What the lines about one batch claim. */
+struct claim {
+    char *destination; /* owned */
+    enum np_otlp_signal signal;
+    struct np_spool_range range;
+    int64_t n_accepted;
+};
+
+/* The claims on bytes beyond the end of the record. */
+struct claims {
+    int64_t record_bytes;
+    struct claim *item;
+    size_t n, capacity;
+};
+
+static void claims_done(struct claims *claims)
+{
+    for (size_t i = 0; i < claims->n; i++)
+        free(claims->item[i].destination);
+    free(claims->item);
+}
+
+/* The claim on the same range, or the place of a new one. */
+static size_t find_claim(const struct claims *claims, const struct np_spool_entry *entry)
+{
+    size_t i = 0;
+
+    while (i < claims->n && !(claims->item[i].signal == entry->signal &&
+                              is_same(&claims->item[i].range, &entry->range) &&
+                              strcmp(claims->item[i].destination, entry->destination) == 0))
+        i++;
+    return i;
+}
+
+static int grow_claims(struct claims *claims)
+{
+    size_t capacity = claims->capacity ? claims->capacity * 2 : 16;
+    struct claim *item = np_try_realloc(claims->item, capacity, sizeof(*item));
+
+    if (!item)
+        return NP_ENOMEM;
+    claims->item = item;
+    claims->capacity = capacity;
+    return 0;
+}
+
+static void drop_claim(struct claims *claims, size_t i)
+{
+    if (i == claims->n)
+        return;
+    free(claims->item[i].destination);
+    claims->item[i] = claims->item[--claims->n];
+}
+
+static int add_claim(struct claims *claims, const struct np_spool_entry *entry)
+{
+    if (claims->n == claims->capacity && grow_claims(claims) < 0)
+        return NP_ENOMEM;
+    claims->item[claims->n++] = (struct claim){.destination = np_xstrdup(entry->destination),
+                                               .signal = entry->signal,
+                                               .range = entry->range};
+    return 0;
+}
+
+static int note_claim(void *self, const struct np_spool_entry *entry)
+{
+    struct claims *claims = self;
+    bool is_accepted =
+        entry->mark == NP_SPOOL_MARK_ACCEPTED || entry->mark == NP_SPOOL_MARK_PARTIAL;
+    size_t i = find_claim(claims, entry);
+
+    if (entry->range.to <= claims->record_bytes)
+        return 0;
+    if (entry->mark == NP_SPOOL_MARK_VOID || entry->mark == NP_SPOOL_MARK_SPLIT) {
+        drop_claim(claims, i);
+        return 0;
+    }
+    if (i == claims->n && (claims->n == MOST_RANGES || add_claim(claims, entry) < 0))
+        return claims->n == MOST_RANGES ? 0 : NP_ENOMEM;
+    if (is_accepted)
+        claims->item[i].n_accepted += entry->n_items - entry->n_rejected;
+    return 0;
+}
+
+static int find_claims(const struct np_spool_ledger *ledger, struct claims *claims,
+                       struct np_error *err)
+{
+    int fd = open(ledger->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return np_error_errno(err, errno, NP_EIO, "'%s': cannot read the telemetry ledger",
+                              ledger->path);
+    int code = for_each_entry(ledger, fd, note_claim, claims, err);
+    close(fd);
+    return code;
+}
+
+int np_spool_ledger_cut(struct np_spool_ledger *ledger, int64_t record_bytes, int64_t *n_void,
+                        struct np_error *err)
+{
+    NP_AUTO(claims_done) struct claims claims = {.record_bytes = record_bytes};
+
+    if (n_void)
+        *n_void = 0;
+    if (ledger->largest_to <= record_bytes)
+        return 0;
+    NP_TRY(find_claims(ledger, &claims, err));
+    for (size_t i = 0; i < claims.n; i++) {
+        const struct claim *claim = &claims.item[i];
+        const struct np_spool_entry entry = {.destination = claim->destination,
+                                             .signal = claim->signal,
+                                             .range = claim->range,
+                                             .mark = NP_SPOOL_MARK_VOID,
+                                             .n_items = claim->n_accepted};
+        NP_TRY(np_spool_ledger_note(ledger, &entry, err));
+    }
+    if (n_void)
+        *n_void = (int64_t)claims.n;
+    return 0;
+}
+
+void np_spool_ledger_forget(struct np_spool_ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->n_accounts; i++) {
+        struct account *account = &ledger->account[i];
+        account->accepted.n = account->dropped.n = 0;
+        account->pending = (struct np_spool_range){0, 0};
+    }
+}
+
 /* Asking. */
 
 struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,
@@ -390,7 +603,7 @@ struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,
         for (size_t i = 0; i < ledger->n_accounts; i++) {
             const struct account *account = &ledger->account[i];
             bool here = strcmp(account->destination, destination) == 0;
-            if (account->signal != signal || (!here && scope == NP_SPOOL_NOT_HERE))
+            if (account->signal != signal || (!here && scope != NP_SPOOL_NOT_ANYWHERE))
                 continue;
             at = ranges_skip(&account->accepted, at, &next);
             if (here && scope == NP_SPOOL_NOT_ANYWHERE)
@@ -410,7 +623,8 @@ bool np_spool_ledger_in_flight(const struct np_spool_ledger *ledger, const char 
         const struct account *account = &ledger->account[i];
         const struct np_spool_range *pending = &account->pending;
         bool here = strcmp(account->destination, destination) == 0;
-        if (account->signal != signal || (!here && scope == NP_SPOOL_NOT_HERE) || pending->to == 0)
+        if (account->signal != signal || (!here && scope != NP_SPOOL_NOT_ANYWHERE) ||
+            pending->to == 0)
             continue;
         struct np_spool_range gap =
             np_spool_ledger_gap(ledger, destination, signal, scope, pending->from);

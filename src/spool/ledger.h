@@ -27,6 +27,8 @@ enum np_spool_mark {
     NP_SPOOL_MARK_PARTIAL, /* accepted except for some items, which are lost */
     NP_SPOOL_MARK_DROPPED, /* refused for good */
     NP_SPOOL_MARK_SPLIT,   /* too large: parts of it are sent instead */
+    NP_SPOOL_MARK_VOID,    /* the record does not hold the range (any more): earlier lines about it
+                              do not count */
     NP_SPOOL_N_MARKS
 };
 
@@ -50,7 +52,8 @@ struct np_spool_ledger;
 
 /*
  * Open, or create, the ledger of a record, take its lock and read it. Where files cannot be locked
- * it goes without. Returns 0, NP_EBUSY (another process is sending this record), NP_ECREATE,
+ * it goes without. Returns 0, NP_EBUSY (another process is sending this record; the message has its
+ * number where the system tells it), NP_ECREATE,
  * NP_ESPACE, NP_EIO, NP_ENOMEM. On failure `*ledger` is untouched.
  */
 int np_spool_ledger_open(const char *record_path, struct np_spool_ledger **ledger,
@@ -60,6 +63,7 @@ int np_spool_ledger_open(const char *record_path, struct np_spool_ledger **ledge
  * memory. An absent ledger counts as empty. */
 int np_spool_ledger_read(const char *record_path, struct np_spool_ledger **ledger,
                          struct np_error *err) NP_MUST_USE;
+bool np_spool_ledger_exists(const char *record_path);
 void np_spool_ledger_freep(struct np_spool_ledger **ledger);
 
 /*
@@ -70,11 +74,24 @@ void np_spool_ledger_freep(struct np_spool_ledger **ledger);
 int np_spool_ledger_note(struct np_spool_ledger *ledger, const struct np_spool_entry *entry,
                          struct np_error *err) NP_MUST_USE;
 
+/*
+ * Take back what the ledger says of ranges that end beyond `record_bytes`, the size of a record
+ * whose run has ended: the record was cut, or is another one. Each such range is noted as void, so
+ * that it does not count for bytes that are appended later. `*n_void` (may be NULL) is how many
+ * there were. Returns 0, NP_ESPACE, NP_EIO, NP_ENOMEM.
+ */
+int np_spool_ledger_cut(struct np_spool_ledger *ledger, int64_t record_bytes, int64_t *n_void,
+                        struct np_error *err) NP_MUST_USE;
+
 /* The bytes that count as done for a destination. */
 enum np_spool_scope {
     NP_SPOOL_NOT_ANYWHERE, /* done: accepted by any destination, or refused by this one */
-    NP_SPOOL_NOT_HERE      /* done: accepted by this destination */
+    NP_SPOOL_NOT_HERE,     /* done: accepted by this destination */
+    NP_SPOOL_AGAIN,        /* the same, after np_spool_ledger_forget: since the ledger was opened */
 };
+
+/* Forget in memory what the ledger said so far; the file keeps it. */
+void np_spool_ledger_forget(struct np_spool_ledger *ledger);
 
 /* The first range from `at` on that is not done; `to` is INT64_MAX when nothing after it is. */
 struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/path.h"
-#include "spool/closing.h"
 #include "spool/lines.h"
 #include "spool/record.h"
 #include "trace/names.h"
@@ -177,14 +176,16 @@ bool np_spool_pending_is_growing(const char *record_path)
 }
 
 int np_spool_pending_settle(const char *record_path, enum np_spool_state *state,
-                            struct np_error *err)
+                            struct np_spool_closing *report, struct np_error *err)
 {
     struct np_error why = {0};
 
+    if (report)
+        *report = (struct np_spool_closing){0};
     *state = NP_SPOOL_GROWING;
     if (may_grow_elsewhere(record_path))
         return 0;
-    int code = np_spool_record_close_open_spans(record_path, NULL, &why);
+    int code = np_spool_record_close_open_spans(record_path, report, &why);
     if (code == NP_EBUSY)
         return 0;
     if (code < 0)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "otlp/redact.h"
+#include "spool/closing.h"
 
 enum np_spool_state {
     NP_SPOOL_GROWING,  /* its run is alive: more lines may follow, the last one may be incomplete */
@@ -37,10 +38,10 @@ bool np_spool_pending_is_growing(const char *record_path);
  * Prepare a record for sending: when its run is dead, close the spans that it left open; the record
  * is then complete. A run is alive while its record is locked. A record of another machine, whose
  * locks may be invisible here, also counts as growing when it was written to in the last 10
- * minutes. Returns 0, NP_ENOINPUT, NP_EIO, NP_ESPACE, NP_ENOMEM.
+ * minutes. `report` (may be NULL) is what was found when the run is dead, else zero. Returns 0, NP_ENOINPUT, NP_EIO, NP_ESPACE, NP_ENOMEM.
  */
 int np_spool_pending_settle(const char *record_path, enum np_spool_state *state,
-                            struct np_error *err) NP_MUST_USE;
+                            struct np_spool_closing *report, struct np_error *err) NP_MUST_USE;
 
 /* How participants are to be named according to the resource of the record's first line; by
  * label when it says nothing. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/path.h"
 #include "spool/append.h"
 #include "spool/line_batch.h"
@@ -22,6 +23,7 @@ enum { MOST_POINTS = 512 };
 struct record {
     char *path;
     int fd;
+    int reserve;  /* an unnamed file whose space is set aside for the last line; -1 = none */
     bool is_torn; /* the last write left part of a line */
     bool is_reported;
     bool is_synced; /* nothing was written since */
@@ -174,6 +176,8 @@ static void on_close(void *self)
 
     on_flush(record);
     close(record->fd);
+    if (record->reserve >= 0)
+        close(record->reserve);
     free(record->path);
     for (size_t i = 0; i < NP_COUNT(record->scope_text); i++)
         free(record->scope_text[i]);
@@ -219,6 +223,20 @@ static void lock_record(int fd)
     }
 }
 
+/* The file has no name, so nothing is left of it after a kill. Some file systems, as NFS, have no
+ * such files. */
+static int set_space_aside(const char *directory)
+{
+    enum { BYTES = 16384 }; /* more than the last line, in whole blocks */
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0 && fallocate(fd, 0, 0, BYTES) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 int np_spool_record_open(const char *path, const struct np_attrs *resource,
                          const struct np_instrumentation *scope, struct np_trace_sink *sink,
                          struct np_error *err)
@@ -240,6 +258,7 @@ int np_spool_record_open(const char *path, const struct np_attrs *resource,
     struct record *record = np_xcalloc(1, sizeof(*record));
     record->path = np_xstrdup(path);
     record->fd = fd;
+    record->reserve = set_space_aside(directory);
     record->is_torn = is_torn;
     copy_source(record, resource, scope);
     record->held.most_shared = NP_SPOOL_LINE_BATCH_SHARED;
@@ -254,6 +273,35 @@ int np_spool_record_open(const char *path, const struct np_attrs *resource,
         .close = on_close,
     };
     return 0;
+}
+
+/* Other processes may have copies of the descriptor: the space is free once the file is empty. */
+static void free_reserve(struct record *record)
+{
+    if (record->reserve < 0)
+        return;
+    if (ftruncate(record->reserve, 0) != 0) {
+        /* the last line then finds the room that there is */
+    }
+    close(record->reserve);
+    record->reserve = -1;
+}
+
+void np_spool_record_end(const struct np_trace_sink *sink, int exit_status)
+{
+    struct record *record = sink->self;
+    NP_AUTO(np_log_record_done)
+    struct np_log_record end = {.time_ns = np_clock_unix_ns(),
+                                .severity = NP_DEBUG,
+                                .body = np_xstrdup("The run has ended.")};
+
+    np_attrs_string(&end.attrs, NP_KEY_EVENT_NAME, NP_EVENT_RUN_END);
+    np_attrs_int(&end.attrs, NP_KEY_PROCESS_EXIT_CODE, exit_status);
+    write_held(record); /* the end is a line of its own: damage to others leaves it readable */
+    free_reserve(record);
+    held(record, &(struct np_spool_counts){.n_logs = 1},
+         np_spool_line_batch_log(&record->held, &end));
+    write_held(record);
 }
 
 void np_spool_record_limit_items(const struct np_trace_sink *sink, int64_t most)

@@ -7,7 +7,8 @@
  * format. A span is written when it has ended. A span that has begun is written, too, as a log
  * record with eventName "neuro.span.start" (otlp/encode.h), unless it ended before the next write:
  * OTLP has no message for an open span, and a span without an end time would mislead its readers.
- * np_spool_record_close_open_spans (spool/closing.h) ends the open spans of a dead run.
+ * np_spool_record_close_open_spans (spool/closing.h) ends the open spans of a dead run. The last
+ * line of a run that has ended is a log record with eventName "neuro.run.end".
  *
  * Lines are appended by single writes to a file opened with O_APPEND, so that a kill leaves at most
  * the last line torn; the next append begins with a line feed then. Lines are held until
@@ -54,6 +55,14 @@ int np_spool_record_open(const char *path, const struct np_attrs *resource,
 /* Let at most `most` items share a line (0 = the default), because a line is never split between
  * requests. Call it before anything is observed. */
 void np_spool_record_limit_items(const struct np_trace_sink *sink, int64_t most);
+
+/*
+ * Note that the run has ended, as the last line of the record, with the run's exit status. A record
+ * without this line is one of a run that goes on or was killed. Space for the line is set aside
+ * when the record is opened, where the file system can do that, so that the line finds room on a
+ * disk that has become full. Call it once, after the last observation.
+ */
+void np_spool_record_end(const struct np_trace_sink *sink, int exit_status);
 
 /* Report written and lost spans and log records as the trace's metrics otel.sdk.processor.*. */
 void np_spool_record_observe(const struct np_trace_sink *sink, struct np_trace *trace);

@@ -76,6 +76,8 @@
       "of neuro.session.summary: largest resident memory, bytes")                                \
     X(NEURO_SESSION_FILES, "neuro.session.files", INT, "1",                                      \
       "of neuro.session.summary: number of files")                                               \
+    X(NEURO_TELEMETRY_INCOMPLETE, "neuro.telemetry.incomplete", BOOL, "true",                    \
+      "true: the record lacks the span's end, though the run or the session ended")              \
     X(NEURO_SPAN_NAME, "neuro.span.name", STRING, "skull_strip",                                 \
       "in a span start: the span's name")                                                        \
     X(NEURO_SPAN_PARENT_ID, "neuro.span.parent_id", STRING, "b7ad6b7169203331",                  \
@@ -160,6 +162,7 @@ bool np_attr_is_registered(const char *key);
 #define NP_EVENT_SESSION_SUMMARY "neuro.session.summary"
 #define NP_EVENT_SPAN_START "neuro.span.start" /* in the record only */
 #define NP_EVENT_SAMPLING "neuro.sampling"     /* in the record only */
+#define NP_EVENT_RUN_END "neuro.run.end"       /* in the record only */
 
 /* The prefix of the attributes by which a span start describes the span; no other attribute may
  * begin with it. */

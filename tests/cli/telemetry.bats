@@ -40,6 +40,8 @@ recorded() { cat "$OUT"/logs/telemetry/*.otlp.jsonl | jq -Rr "fromjson? | $SPANS
 arrived() { jq -r ".body | $SPANS" "$SINK" | LC_ALL=C sort; }
 pending() { ls "$OUT/logs/telemetry/owed"; }
 
+sender_is_gone() { flock -n "$(find "$OUT/logs/telemetry" -name '*.ledger')" true; }
+
 # Twice is only what came in two batches of one name.
 arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \" + ." "$SINK" | LC_ALL=C sort -u | cut -d ' ' -f 2 | LC_ALL=C sort; }
 
@@ -158,4 +160,109 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     wait "${replays[@]}" || true # some find that others send already
     run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
     equal "$(arrived)" "$(recorded)"
+}
+
+@test "a wrong path (404, 405, 421, 501) drops nothing: the line says what to do, and the right address gets all" {
+    for code in 404 405 421 501; do
+        rm -rf "$OUT" "$SINK"
+        start_sink $code
+        run -0 preprocess --otel-endpoint "$ENDPOINT"
+        contains "$output" "HTTP $code"
+        contains "$output" 'check host, port and path'
+        run -75 --separate-stderr neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT" --otel-timeout 0.3
+        contains "$stderr" 'what was not sent is kept'
+        [[ ! -e $SINK ]]
+        start_sink
+        run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+        equal "$(arrived)" "$(recorded)"
+    done
+}
+
+@test "replay --again sends to an emptied server what it has accepted; a second replay does not" {
+    start_sink
+    preprocess --otel-endpoint "$ENDPOINT"
+    equal "$(arrived)" "$(recorded)"
+    : >"$SINK" # emptied
+    run -0 neuro-preprocess replay "$OUT" --all --endpoint "$ENDPOINT"
+    equal "$(arrived)" ''
+    run -0 neuro-preprocess replay "$OUT" --again --endpoint "$ENDPOINT"
+    equal "$(arrived)" "$(recorded)"
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+    equal "$(arrived)" "$(recorded)"
+}
+
+@test "a damaged line is counted and said, replay ends 65, and a span whose end it held is incomplete, not killed" {
+    start_sink
+    preprocess
+    record=$(find "$OUT/logs/telemetry" -name '*.otlp.jsonl')
+    tail -n 1 "$record" | grep -q '"neuro.run.end"'
+    # The line that holds the end of preprocess_run.
+    line=$(grep -n '"resourceSpans".*"preprocess_run"' "$record" | cut -d: -f1)
+    sed -i "${line}s/.*/{\"resourceSpans\":[?]}/" "$record"
+    for _ in 1 2; do
+        run -65 --separate-stderr neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+        contains "$output$stderr" '1 of its lines cannot be read'
+    done
+    equal "$(arrived)" "$(recorded)"
+    run_span=$(jq -c '.. | objects | select(.name? == "preprocess_run")' "$SINK")
+    equal "$(jq -r '[.attributes[].key] | any(. == "error.type")' <<<"$run_span")" false
+    equal "$(jq -r '.attributes[] | select(.key == "neuro.telemetry.incomplete").value.boolValue' <<<"$run_span")" true
+    equal "$(jq -r '.status.code // 0' <<<"$run_span")" 0
+}
+
+@test "a record cut after it was sent: what its ledger claims beyond the end does not hide what comes there" {
+    start_sink
+    neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --slow-stage normalization:20 --otel-endpoint "$ENDPOINT" \
+        >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    record=$OUT/logs/telemetry/none
+    until [[ $(running_stage "$OUT" 01) == normalization ]] && grep -q '"signal":"traces".*accepted' "$OUT"/logs/telemetry/*.ledger; do sleep 0.05; done
+    kill -KILL $pid
+    wait $pid || true
+    wait_until 20 sender_is_gone
+    record=$(find "$OUT/logs/telemetry" -name '*.otlp.jsonl')
+    half=$(($(wc -l <"$record") / 2))
+    head -n $half "$record" >"$record.half"
+    cp "$record.half" "$record"
+    rm "$record.half"
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+    contains "$output" 'beyond the end of the record, which was cut'
+    # Everything that the record now holds has arrived, the spans that were closed included.
+    recorded >"$BATS_TEST_TMPDIR/recorded"
+    [[ -z $(comm -23 "$BATS_TEST_TMPDIR/recorded" <(arrived | uniq)) ]]
+    grep -q '"void"' "$record.ledger"
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+    lacks "$output" 'which was cut'
+}
+
+@test "a record that another process sends is 75, and the process is named" {
+    preprocess
+    start_sink
+    record=$(find "$OUT/logs/telemetry" -name '*.otlp.jsonl')
+    : >"$record.ledger"
+    exec 7<"$record.ledger"
+    flock -n 7
+    run -75 --separate-stderr neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+    contains "$stderr" 'is sending this telemetry'
+    exec 7<&-
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+    equal "$(arrived)" "$(recorded)"
+}
+
+@test "a full disk under the telemetry of a run that succeeds: nothing is sent as killed" {
+    ((EUID == 0)) && unshare -m true 2>/dev/null || skip 'needs to mount a small file system'
+    start_sink
+    mkdir -p "$OUT/logs/telemetry"
+    unshare -m bash -ec '
+        mount -t tmpfs -o size=48k none "$1/logs/telemetry"
+        shift
+        "$@" || exit 1
+        cp "$0/logs/telemetry"/*.otlp.jsonl "$0/logs/"
+    ' "$OUT" "$OUT" neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip
+    mv "$OUT"/logs/*.otlp.jsonl "$OUT/logs/telemetry/"
+    tail -n 1 "$OUT"/logs/telemetry/*.otlp.jsonl | grep -q '"neuro.run.end"'
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+    equal "$(arrived)" "$(recorded)"
+    lacks "$(cat "$SINK")" '"killed"'
+    contains "$(cat "$SINK")" 'neuro.telemetry.incomplete'
 }

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-RECORD_ONLY = ("neuro.span.start", "neuro.sampling")  # log records that stay in the record
+RECORD_ONLY = ("neuro.span.start", "neuro.sampling", "neuro.run.end")  # log records that stay in the record
 INTEGERS = {"asInt", "intValue", "count", "bucketCounts", "zeroCount", "offset", "scale", "kind", "code", "severityNumber",
             "aggregationTemporality", "flags", "droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"}
 EXPLICIT = {"asInt", "asDouble", "sum", "min", "max", "gauge", "histogram", "exponentialHistogram",

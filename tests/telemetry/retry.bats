@@ -78,8 +78,8 @@ delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && 
 @test "any other status is final: sent once, dropped, said, and noted in the ledger" {
     for protocol in http/protobuf grpc; do
         use $protocol
-        codes=(400 404 405 500 501 505)
-        [[ $protocol != grpc ]] || codes=(2 3 5 6 9 12 13)
+        codes=(400 410 500 505)
+        [[ $protocol != grpc ]] || codes=(2 3 5 6 9 13)
         for code in "${codes[@]}"; do
             fresh
             plan "status $code" ok
@@ -96,8 +96,9 @@ delivered() { otlp delivered "$OUT" -- "$SINK_LOG" && otlp whole "$SINK_LOG" && 
     done
 }
 
-@test "refused access drops nothing: HTTP 401, 403 and gRPC 7, 16 leave all pending" {
-    for way in 'http/protobuf 401' 'http/protobuf 403' 'grpc 7' 'grpc 16'; do
+@test "a wrong address and refused access drop nothing: HTTP 401, 403, 404, 405, 421, 501 and gRPC 7, 12, 16 leave all pending" {
+    for way in 'http/protobuf 401' 'http/protobuf 403' 'http/protobuf 404' 'http/protobuf 405' 'http/protobuf 421' 'http/protobuf 501' \
+        'grpc 7' 'grpc 12' 'grpc 16'; do
         use "${way% *}"
         fresh
         plan "status ${way#* }"

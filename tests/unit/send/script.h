@@ -16,6 +16,7 @@
 /*
  * The answers of the server, a letter for each request; the last letter is repeated:
  *   A accepted   P accepted but for one item   S 503   R 503 with Retry-After: 3   U unreachable
+ *   F 500 in an answer that is not of OTLP
  *   X 400        L too large                   D 401   T no answer in time
  */
 struct script {
@@ -128,6 +129,11 @@ static inline void script_send(void *self, const struct np_send_request *request
     case 'S':
         reply->outcome = NP_SEND_RETRY;
         reply->http_status = 503;
+        break;
+    case 'F':
+        reply->outcome = NP_SEND_REFUSED;
+        reply->http_status = 500;
+        reply->is_foreign = true;
         break;
     case 'X':
     case 'D':

@@ -64,7 +64,7 @@ TEST(an_http_answer_means_what_the_specification_says)
         {200, JSON, BODY("{\"partialSuccess\":{\"rejectedSpans\":\"-3\"}}"), NP_SEND_ACCEPTED, 0,
          -1, ""},
         {200, JSON, BODY("{\"partialSuccess\":"), NP_SEND_ACCEPTED, 0, -1, ""},
-        {200, JSON, BODY("nonsense"), NP_SEND_ACCEPTED, 0, -1, ""},
+        {200, JSON, BODY("nonsense"), NP_SEND_ACCEPTED, 0, -1, "is not OTLP's"},
         {200, PROTOBUF, BODY("\x0a\x00"), NP_SEND_ACCEPTED, 0, -1, ""},
         {200, PROTOBUF, BODY("\x0a\x07\x08\x03\x12\x03why"), NP_SEND_PARTIAL, 3, -1,
          "3 rejected: why"},
@@ -83,8 +83,13 @@ TEST(an_http_answer_means_what_the_specification_says)
         {400, "content-type: text/plain", BODY("http: request body too large\n"), NP_SEND_TOO_LARGE,
          0, -1, "too large"},
         {401, "", BODY(""), NP_SEND_REFUSED, 0, -1, "HTTP 401"},
-        {404, "content-type: text/plain", BODY("404\r\n\x1b[31m\xff page"), NP_SEND_REFUSED, 0, -1,
-         "HTTP 404: 404   [31m? page"},
+        {404, "content-type: text/plain", BODY("404\r\n\x1b[31m\xff page"), NP_SEND_UNREACHABLE, 0,
+         -1, "HTTP 404: 404   [31m? page: no OTLP receiver"},
+        {405, "", BODY(""), NP_SEND_UNREACHABLE, 0, -1, "HTTP 405: no OTLP receiver"},
+        {421, JSON, BODY("{}"), NP_SEND_UNREACHABLE, 0, -1, "no OTLP receiver"},
+        {501, "", BODY(""), NP_SEND_UNREACHABLE, 0, -1, "no OTLP receiver"},
+        {200, "content-type: text/plain", BODY("welcome"), NP_SEND_ACCEPTED, 0, -1,
+         "is not OTLP's"},
         {408, "", BODY(""), NP_SEND_REFUSED, 0, -1, ""},
         {413, "", BODY(""), NP_SEND_TOO_LARGE, 0, -1, ""},
         {429, "Retry-After: 7\r", BODY(""), NP_SEND_RETRY, 0, 7, "HTTP 429"},
@@ -109,6 +114,31 @@ TEST(an_http_answer_means_what_the_specification_says)
                   __FILE__, __LINE__, "case %zu: %s, %lld rejected, after %g s: '%s'", i,
                   outcome_name(reply.outcome), (long long)reply.n_rejected, reply.retry_after_s,
                   reply.text);
+    }
+}
+
+TEST(an_answer_that_is_not_of_otlp_is_marked)
+{
+    static const struct {
+        int status;
+        const char *headers, *body;
+        bool is_foreign;
+    } table[] = {
+        {200, "content-type: text/plain", "OK", true},
+        {200, "content-type: text/plain", "", false}, /* an empty response in protobuf */
+        {200, JSON, "{}", false},
+        {200, JSON, " \"ok\"", true},
+        {500, "content-type: text/plain", "oops", true},
+        {500, JSON, "{\"message\":\"bad\"}", false},
+        {500, PROTOBUF, "", false},
+        {400, "content-type: text/plain", "bad", false},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        struct np_send_reply reply =
+            read_answer(NP_OTLP_HTTP_PROTOBUF, table[i].status, table[i].headers, table[i].body,
+                        strlen(table[i].body));
+        tap_check(reply.is_foreign == table[i].is_foreign, __FILE__, __LINE__, "case %zu", i);
     }
 }
 
@@ -153,7 +183,7 @@ TEST(a_grpc_answer_means_what_the_specification_says)
          BODY(""), NP_SEND_TOO_LARGE, 8, 0, "larger than max"},
         {200, GRPC "grpc-status: 10", BODY(""), NP_SEND_RETRY, 10, 0, ""},
         {200, GRPC "grpc-status: 11", BODY(""), NP_SEND_RETRY, 11, 0, ""},
-        {200, GRPC "grpc-status: 12", BODY(""), NP_SEND_REFUSED, 12, 0, "UNIMPLEMENTED"},
+        {200, GRPC "grpc-status: 12", BODY(""), NP_SEND_UNREACHABLE, 12, 0, "UNIMPLEMENTED"},
         {200, GRPC "grpc-status: 14", BODY(""), NP_SEND_RETRY, 14, 0, "UNAVAILABLE"},
         {200, GRPC "grpc-status: 15", BODY(""), NP_SEND_RETRY, 15, 0, ""},
         {200, GRPC "grpc-status: 16", BODY(""), NP_SEND_REFUSED, 16, 0, ""},
@@ -161,7 +191,7 @@ TEST(a_grpc_answer_means_what_the_specification_says)
         {200, GRPC "grpc-status: x", BODY(""), NP_SEND_REFUSED, 2, 0, ""},
         {503, "", BODY(""), NP_SEND_RETRY, 14, 0, "UNAVAILABLE"},
         {404, "", BODY(""), NP_SEND_UNREACHABLE, 12, 0, "HTTP 404"},
-        {404, GRPC, BODY(""), NP_SEND_REFUSED, 12, 0, ""},
+        {404, GRPC, BODY(""), NP_SEND_UNREACHABLE, 12, 0, ""},
         {401, "", BODY(""), NP_SEND_UNREACHABLE, 16, 0, ""},
         {418, "", BODY(""), NP_SEND_UNREACHABLE, 2, 0, ""},
         {418, "grpc-status: 3", BODY(""), NP_SEND_REFUSED, 3, 0, ""},

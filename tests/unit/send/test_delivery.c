@@ -244,6 +244,78 @@ TEST(a_server_that_refuses_the_client_drops_nothing)
     ok_int(n_once(&bench.script, "span", 10), 10);
 }
 
+/* After the batch's 500 an empty request is sent: its answer tells whose fault it is. */
+TEST(a_server_error_that_is_not_of_otlp_drops_data_only_when_an_empty_request_passes)
+{
+    static const struct {
+        const char *answers;
+        int64_t n_dropped;
+    } table[] = {{"FA", 10}, {"FX", 10}, {"FFA", 0}, {"FUA", 0}};
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(bench_done) struct bench bench;
+        NP_AUTO(np_freep) char *name = np_xasprintf("foreign%zu", i);
+        bench_open(&bench, name, table[i].answers, 10);
+        ok_int(settle(&bench), NP_SEND_STEP_DONE);
+        ok_int(total(&bench).n_dropped, table[i].answers[1] == 'X' ? 20 : table[i].n_dropped);
+        if (table[i].n_dropped == 0)
+            ok_int(n_once(&bench.script, "span", 10), 10);
+    }
+}
+
+TEST(again_sends_what_was_accepted_once_more_and_the_ledger_keeps_both)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "emptied", "A", 10);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_HERE), 0);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 10), 10);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_AGAIN), 0);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(n_once(&bench.script, "span", 10), 0);
+    ok_int(times(&bench.script, "span", 3), 2);
+    ok_int(times(&bench.script, "log", 9), 2);
+    ok_int(bench.script.n_renamed, 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    ok_int(times(&bench.script, "span", 3), 2);
+}
+
+/* The record is sent, cut to its first half at the end of a line, and then grows again, as when the
+ * spans of a killed run are closed: what came later lies where the ledger says "accepted". */
+TEST(lines_after_a_cut_are_sent_though_the_ledger_claims_their_place)
+{
+    enum { N = 10 };
+    NP_AUTO(bench_done) struct bench bench;
+    NP_AUTO(np_str_done) struct np_str ledger = {0};
+    struct stat status;
+
+    bench_open(&bench, "cut", "A", N);
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    np_send_delivery_freep(&bench.delivery);
+    ok_int(stat(bench.record, &status), 0);
+    NP_AUTO(np_freep) char *half = fresh_record("half");
+    put_record(half, 0, N / 2);
+    struct stat half_status;
+    ok_int(stat(half, &half_status), 0);
+    ok_int(truncate(bench.record, half_status.st_size), 0);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
+    ok_int(np_send_delivery_n_void(bench.delivery), 2); /* spans, log records */
+    put_record(bench.record, N, N + 3);
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
+    ok_int(np_send_delivery_n_void(bench.delivery), 0); /* once */
+    ok_int(settle(&bench), NP_SEND_STEP_DONE);
+    for (int i = N; i < N + 3; i++)
+        ok_int(times(&bench.script, "span", i), 1);
+    ok_int(times(&bench.script, "span", 0), 2); /* what is left of the batch is sent again */
+    ok_int(bench.script.n_renamed, 0);
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", bench.record);
+    ok_int(np_file_read(path, 1 << 20, &ledger, NULL), 0);
+    ok(strstr(np_str_text(&ledger), "\"void\""));
+}
+
 TEST(a_partial_success_is_settled_and_its_losses_are_counted)
 {
     NP_AUTO(bench_done) struct bench bench;
@@ -882,11 +954,11 @@ TEST(a_run_is_alive_until_it_is_killed_then_its_spans_are_ended)
     ok(pipe(ready) == 0);
     pid_t pid = start_run(bench.record, ready);
     ok(read(ready[0], &byte, 1) == 1);
-    ok_int(np_spool_pending_settle(bench.record, &state, NULL), 0);
+    ok_int(np_spool_pending_settle(bench.record, &state, NULL, NULL), 0);
     ok_int(state, NP_SPOOL_GROWING);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    ok_int(np_spool_pending_settle(bench.record, &state, NULL), 0);
+    ok_int(np_spool_pending_settle(bench.record, &state, NULL, NULL), 0);
     ok_int(state, NP_SPOOL_COMPLETE);
     ok_int(settle(&bench), NP_SEND_STEP_DONE);
     ok_int(n_once(&bench.script, "span", 1), 1);
@@ -901,11 +973,11 @@ TEST(a_fresh_record_of_another_host_counts_as_growing)
     enum np_spool_state state = NP_SPOOL_COMPLETE;
 
     put_record(record, 0, 1);
-    ok_int(np_spool_pending_settle(record, &state, NULL), 0);
+    ok_int(np_spool_pending_settle(record, &state, NULL, NULL), 0);
     ok_int(state, NP_SPOOL_GROWING);
     const struct timespec old[2] = {{.tv_sec = 1700000000}, {.tv_sec = 1700000000}};
     utimensat(AT_FDCWD, record, old, 0);
-    ok_int(np_spool_pending_settle(record, &state, NULL), 0);
+    ok_int(np_spool_pending_settle(record, &state, NULL, NULL), 0);
     ok_int(state, NP_SPOOL_COMPLETE);
 }
 
@@ -916,10 +988,10 @@ TEST(an_empty_record_that_was_marked_here_is_at_rest)
     enum np_spool_state state = NP_SPOOL_GROWING;
 
     close(open(record, O_WRONLY | O_CREAT, 0666));
-    ok_int(np_spool_pending_settle(record, &state, NULL), 0);
+    ok_int(np_spool_pending_settle(record, &state, NULL, NULL), 0);
     ok_int(state, NP_SPOOL_GROWING); /* without a mark the writer is unknown */
     ok_int(np_spool_pending_mark(record, NULL), 0);
-    ok_int(np_spool_pending_settle(record, &state, NULL), 0);
+    ok_int(np_spool_pending_settle(record, &state, NULL, NULL), 0);
     ok_int(state, NP_SPOOL_COMPLETE);
     np_spool_pending_clear(record);
 }

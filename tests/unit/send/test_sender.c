@@ -448,7 +448,7 @@ TEST(a_ledger_that_stays_locked_leaves_the_record_pending_with_a_message)
     finish(&bench);
     np_spool_ledger_freep(&ledger);
     ok_below(bench.end_s, 0.2, "end, s");
-    ok_contains(bench.health.trouble, "another process");
+    ok_contains(bench.health.trouble, "is sending this telemetry");
     ok(bench.health.pending_bytes > 0);
     ok(is_marked(bench.record));
 }

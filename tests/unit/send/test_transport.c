@@ -121,7 +121,7 @@ TEST(each_http_answer_has_its_outcome)
         {"/ok", NP_SEND_ACCEPTED, 200, 0, -1},        {"/partial", NP_SEND_PARTIAL, 200, 3, -1},
         {"/again", NP_SEND_RETRY, 429, 0, 7},         {"/down", NP_SEND_RETRY, 503, 0, -1},
         {"/large", NP_SEND_TOO_LARGE, 413, 0, -1},    {"/moved", NP_SEND_UNREACHABLE, 307, 0, -1},
-        {"/continue", NP_SEND_RETRY, 503, 0, -1},     {"/none", NP_SEND_REFUSED, 404, 0, -1},
+        {"/continue", NP_SEND_RETRY, 503, 0, -1},     {"/none", NP_SEND_UNREACHABLE, 404, 0, -1},
         {"/half", NP_SEND_RETRY, 0, 0, -1},           {"/bad-gzip", NP_SEND_ACCEPTED, 200, 0, -1},
         {"/nonsense", NP_SEND_UNREACHABLE, 0, 0, -1}, {"/close", NP_SEND_RETRY, 0, 0, -1},
         {"/nothing", NP_SEND_RETRY, 0, 0, -1},

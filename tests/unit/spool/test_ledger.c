@@ -182,6 +182,51 @@ TEST(a_torn_line_and_foreign_lines_are_passed_over)
     np_spool_ledger_freep(&ledger);
 }
 
+TEST(ranges_beyond_the_end_of_the_record_are_void_and_those_before_it_stay)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("void");
+    struct np_spool_ledger *ledger = opened(record);
+    struct np_spool_range pending;
+    int64_t n_void;
+
+    note(ledger, HERE, 0, 100, NP_SPOOL_MARK_ACCEPTED);
+    note(ledger, HERE, 100, 200, NP_SPOOL_MARK_ACCEPTED);
+    note(ledger, THERE, 200, 300, NP_SPOOL_MARK_DROPPED);
+    note(ledger, HERE, 300, 400, NP_SPOOL_MARK_SENDING);
+    ok_int(np_spool_ledger_cut(ledger, 400, &n_void, NULL), 0);
+    ok_int(n_void, 0);
+    ok_int(np_spool_ledger_cut(ledger, 150, &n_void, NULL), 0);
+    ok_int(n_void, 3);
+    for (int again = 0; again < 2; again++) {
+        ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 0, 100, INT64_MAX);
+        ok_gap(ledger, THERE, NP_SPOOL_NOT_ANYWHERE, 0, 100, INT64_MAX);
+        ok(!np_spool_ledger_in_flight(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_ANYWHERE,
+                                      &pending));
+        ok_int(np_spool_ledger_accepted(ledger, HERE, NP_OTLP_TRACES), 10);
+        np_spool_ledger_freep(&ledger);
+        ledger = opened(record);
+        ok_int(np_spool_ledger_cut(ledger, 150, &n_void, NULL), 0);
+        ok_int(n_void, 0);
+    }
+    note(ledger, HERE, 100, 160, NP_SPOOL_MARK_ACCEPTED); /* of the record that grew again */
+    np_spool_ledger_freep(&ledger);
+    ledger = opened(record);
+    ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 0, 160, INT64_MAX);
+    np_spool_ledger_freep(&ledger);
+}
+
+TEST(who_holds_a_ledger_is_named)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("holder");
+    struct np_spool_ledger *ledger = opened(record), *other = NULL;
+    NP_AUTO(np_freep) char *words = np_xasprintf("process %ld is sending", (long)getpid());
+    struct np_error err = {0};
+
+    ok_int(np_spool_ledger_open(record, &other, &err), NP_EBUSY);
+    ok(strstr(err.text, words));
+    np_spool_ledger_freep(&ledger);
+}
+
 TEST(looking_at_a_ledger_creates_none)
 {
     NP_AUTO(np_freep) char *record = fresh_record("looked");

@@ -12,6 +12,8 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "otlp/sample.h"
+#include "record/place.h"
+#include "record/record.h"
 #include "spool/closing.h"
 #include "spool/lines.h"
 #include "spool/record.h"
@@ -327,6 +329,119 @@ TEST(an_open_span_is_closed_with_what_its_start_said)
     ok(json_real_value(at(value_of(attrs, "tenth"), "doubleValue")) == 0.1);
     ok_int((int64_t)json_array_size(at(closed, "links")), 2);
     ok_str(text_at(closed, "links.0.traceId"), link);
+}
+
+/* A run that has ended, and whose record lacks the ends of its spans. */
+TEST(an_open_span_of_a_run_that_ended_is_incomplete_and_not_killed)
+{
+    NP_AUTO(np_freep) char *path = record_path("ended");
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_span_freep) struct np_span *span = np_span_new(NP_SPAN_RUN, NULL);
+    struct np_trace_sink sink = opened(path);
+    struct np_spool_closing report;
+
+    np_trace_add_sink(trace, sink);
+    np_span_begin(trace, span);
+    np_trace_settle(trace);
+    np_spool_record_end(&sink, 0);
+    np_trace_freep(&trace);
+    NP_AUTO(np_str_done) struct np_str content = {0};
+    ok_int(np_file_read(path, 1 << 20, &content, NULL), 0);
+    const char *last = strchr(np_str_text(&content), '\n');
+    ok(last && strstr(last, "\"neuro.run.end\""));
+    ok_int(np_spool_record_close_open_spans(path, &report, NULL), 0);
+    ok_int(report.n_closed, 1);
+    NP_AUTO(census_done) struct census census = census_of(path);
+    json_t *attrs = at(census.last, "attributes");
+    ok_int(json_integer_value(at(census.last, "status.code")), 0);
+    ok(!value_of(attrs, "error.type"));
+    ok(json_is_true(at(value_of(attrs, "neuro.telemetry.incomplete"), "boolValue")));
+    ok_int(np_spool_record_close_open_spans(path, &report, NULL), 0);
+    ok_int(report.n_closed, 0);
+}
+
+#define RUN "0192f1f0-5a4f-4c05-9d7c-7f2a3a1a9c55"
+
+/* The run was killed; a session of it had ended, as its final record says, and the end of its span
+ * did not reach the telemetry. */
+TEST(the_final_record_of_a_session_tells_how_its_span_ended)
+{
+    static const struct {
+        const char *state, *run_id;
+        int end_s, code; /* of its failure; 0 = none */
+        int status;      /* of the span */
+        bool is_killed;
+    } table[] = {
+        {"success", RUN, 1800000099, 0, 1, false},
+        {"failed", RUN, 1800000099, NP_EFORMAT, 2, false},
+        {"failed", RUN, 1800000099, NP_EKILLED, 2, true},
+        {"running", RUN, 0, 0, 2, true},
+        {"success", "1192f1f0-5a4f-4c05-9d7c-7f2a3a1a9c55", 1800000099, 0, 2,
+         true}, /* of another run */
+    };
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_freep)
+        char *output = np_xasprintf("%s/final-%zu", tap_directory(), i);
+        NP_AUTO(np_freep) char *path = np_xasprintf("%s/logs/telemetry/run.otlp.jsonl", output);
+        NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+        NP_AUTO(np_span_freep) struct np_span *session = np_span_new(NP_SPAN_SESSION, NULL);
+        NP_AUTO(np_span_freep) struct np_span *stage = np_span_new("report", session);
+        NP_AUTO(np_record_done) struct np_session_record record;
+        NP_AUTO(np_record_place_done) struct np_record_place place = {0};
+        np_record_init(&record);
+        snprintf(record.run_id, sizeof(record.run_id), "%s", table[i].run_id);
+        record.participant = np_xstrdup("01");
+        ok(np_state_find(table[i].state, &record.state));
+        record.start_ns = INT64_C(1800000000000000000);
+        record.end_ns = table[i].end_s * INT64_C(1000000000);
+        record.failure.code = table[i].code;
+        np_record_place_session(&place, output, "01", NULL, "");
+        ok_int(np_directory_make(place.directory, NULL), 0);
+        ok_int(np_record_write(place.status, &record, NULL), 0);
+        np_attrs_string(&session->attrs, NP_KEY_BIDS_PARTICIPANT, "01");
+        np_attrs_string(&session->attrs, NP_KEY_NEURO_RUN_ID, RUN);
+        session->start_ns = stage->start_ns = INT64_C(1800000000000000000);
+        np_trace_add_sink(trace, opened(path));
+        np_span_begin(trace, session);
+        np_span_begin(trace, stage);
+        np_trace_freep(&trace);
+        ok_int(np_spool_record_close_open_spans(path, NULL, NULL), 0);
+        NP_AUTO(census_done) struct census census = census_of(path);
+        json_t *attrs = at(census.last, "attributes"); /* roots are closed last */
+        ok_str(text_at(census.last, "name"), NP_SPAN_SESSION);
+        ok_int(json_integer_value(at(census.last, "status.code")), table[i].status);
+        ok(!value_of(attrs, "error.type") == !table[i].is_killed);
+        ok(!value_of(attrs, "neuro.telemetry.incomplete") == table[i].is_killed);
+        if (!table[i].is_killed)
+            ok_str(text_at(census.last, "endTimeUnixNano"), "1800000099000000000");
+    }
+}
+
+TEST(damaged_lines_are_counted_and_the_cut_last_line_of_a_killed_run_is_not)
+{
+    static const struct {
+        const char *lines;
+        int64_t n_unreadable, n_torn;
+    } table[] = {
+        {"{\"resourceLogs\":[]}\n", 0, 0},
+        {"{\"resourceLogs\":[]}\n{\"resourceSpans\":[{\"sco", 0, 1},
+        {"{\"resourceLogs\":[]}\n{\"resourceSpa\n{\"resourceSpans\":[]}\n", 0, 1},
+        {"{\"resourceSpans\":[{\"sco\n{\"resourceLogs\":[]}\n", 1, 0}, /* the run went on */
+        {"{\"resourceLogs\":[}\n", 1, 0},
+        {"{\"other\":1}\nwords}\n{\"resourceMetrics\":[]}\n", 2, 0},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_freep) char *path = np_xasprintf("%s/damaged-%zu.jsonl", tap_directory(), i);
+        struct np_spool_closing report;
+        FILE *file = fopen(path, "we");
+        fputs(table[i].lines, file);
+        fclose(file);
+        ok_int(np_spool_record_close_open_spans(path, &report, NULL), 0);
+        ok_int(report.n_unreadable, table[i].n_unreadable);
+        ok_int(report.n_torn, table[i].n_torn);
+    }
 }
 
 TEST(closed_spans_keep_the_resource_and_scope_of_their_run)
