@@ -66,6 +66,7 @@ int np_run_prepare(const struct np_run *run, struct np_error *err)
                                                .folder = &run->plan->folder};
 
     NP_TRY(check_injection(run, err));
+    NP_TRY(np_description_check(run->config->output_dir, err));
     NP_TRY(np_directory_make(run->config->output_dir, err));
     np_atomic_sweep(run->config->output_dir);
     NP_TRY(np_admission_settle(run->config, run->plan->dataset, err));

@@ -238,6 +238,14 @@ static char *methods_of(const struct np_description *what, const json_t *generat
     return np_methods_text(what->folder, &versions);
 }
 
+int np_description_check(const char *output_dir, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(output_dir, "dataset_description.json");
+    NP_AUTO(np_json_freep) json_t *old = NULL;
+
+    return read_old(path, &old, err);
+}
+
 int np_description_write(const struct np_description *what, struct np_error *err)
 {
     NP_AUTO(np_freep) char *path = np_path_join(what->output_dir, "dataset_description.json");

@@ -30,6 +30,10 @@ int np_description_write(const struct np_description *what, struct np_error *err
  * none. The caller frees both. False when there is no description of ours. */
 bool np_description_source(const char *output_dir, char **name, char **doi);
 
+/* Look whether OUTPUT_DIR may be written to: NP_ECONFIG when it is a dataset of another kind. Also
+ * for what is made of plain files: it must not end up in somebody's raw dataset. */
+int np_description_check(const char *output_dir, struct np_error *err) NP_MUST_USE;
+
 /* "bids:NAME:" for the source dataset: the first --dataset-link, else "raw"; the caller frees. */
 char *np_description_source_prefix(const struct np_strings *links);
 

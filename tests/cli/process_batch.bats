@@ -196,3 +196,11 @@ END
     expect 'stauts x' "did you mean 'status'? What to do"
     [[ ! -e x.nii.gz && ! -e out.nii.gz ]]
 }
+
+@test "results of plain files do not go into a dataset of another kind" {
+    make_dataset "$BATS_TEST_TMPDIR/raw" 01
+    cp "$(head_image)" "$BATS_TEST_TMPDIR/scan.nii.gz"
+    run -78 --separate-stderr neuro-preprocess process "$BATS_TEST_TMPDIR/scan.nii.gz" -o "$BATS_TEST_TMPDIR/raw"
+    contains "$stderr" 'found another dataset'
+    [[ ! -e $BATS_TEST_TMPDIR/raw/logs && ! -e $BATS_TEST_TMPDIR/raw/scan_desc-preproc.nii.gz ]]
+}
