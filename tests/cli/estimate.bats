@@ -162,7 +162,7 @@ cohort_of()
         MOST_MEMORY=1.35 promise_holds || fail "$head"
         MOST_MEMORY=1.45 promise_holds --save-bias-field --level minimal || fail "$head"
         MOST_MEMORY=1.45 promise_holds --skull-strip skip || fail "$head"
-        MOST_MEMORY=1.45 promise_holds --bias-correction none || fail "$head"
+        MOST_MEMORY=1.6 promise_holds --bias-correction none || fail "$head"
     done
 }
 
