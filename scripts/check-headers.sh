@@ -22,7 +22,7 @@ one()
 {
     local compiler=$1 header=${2#src/}
     shift 2
-    printf '#include "%s"\n#include "%s"\n' "$header" "$header" | "$compiler" "$@" -x c - && return
+    printf '#include "%s"\n#include "%s"\nextern int after_the_header;\n' "$header" "$header" | "$compiler" "$@" -x c - && return
     echo "src/$header: expected to compile alone with $compiler, found the errors above" >&2
     return 1
 }
