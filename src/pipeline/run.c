@@ -158,8 +158,8 @@ static void print_summary(const struct np_run *run)
     double elapsed_s = (double)(np_clock_mono_ns() - run->console->start_ns) * 1e-9;
     NP_AUTO(np_freep) char *counts = describe_results(results);
 
-    np_console_print(run->console, 0, "%s; %.1f s", counts, elapsed_s);
     print_where(run);
+    np_console_print(run->console, 0, "%s; %.1f s", counts, elapsed_s);
     print_elsewhere(run);
     if (results->reasons.n)
         print_failures(run);

@@ -385,5 +385,6 @@ workers() { pgrep -P "$1"; }
     [[ ${lines[0]%%:*} == "$local_hour" || ${lines[0]%%:*} == $(TZ=Asia/Kolkata date -d '1 minute ago' +%H) ]]
     run -0 preprocess
     [[ ${lines[0]} =~ ^[0-9-]{10}T[0-9:.]{12}Z\  ]] || fail "no UTC time: ${lines[0]}"
-    contains "${lines[-1]}" "images: '$OUT'/sub-"
+    contains "${lines[-2]}" "images: '$OUT'/sub-"
+    contains "${lines[-1]}" '2 already complete'
 }

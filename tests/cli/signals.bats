@@ -16,7 +16,8 @@ mixed()
 preprocess() { neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none "$@"; }
 lines_of() { cat "$OUT"/logs/telemetry/*.otlp.jsonl; }
 spans() { lines_of | jq -c '.resourceSpans[]?.scopeSpans[].spans[]'; }
-logs() { lines_of | jq -c '.resourceLogs[]?.scopeLogs[].logRecords[]'; }
+# Log records that are sent; the record's last line says that the run has ended, and stays in the record.
+logs() { lines_of | jq -c '.resourceLogs[]?.scopeLogs[].logRecords[] | select(.eventName != "neuro.run.end")'; }
 metrics() { lines_of | jq -c '.resourceMetrics[]?.scopeMetrics[].metrics[]'; }
 
 # Every name that stands in a record: keys of attributes, metrics, spans, events.
