@@ -167,11 +167,112 @@ one_session()
 @test "a long answer is whole under --stream too" {
     one_session
     # shellcheck disable=SC2016 # the user's own shell expands it
+    as_user bash -c 'mkdir demo/sub-x{1..60} && cd out/logs && for i in {1..60}; do mkdir sub-x$i
+        jq ".participant = \"x$i\" | .state = \"failed\" | .failure = {code: 65, error: \"NP_EFORMAT\", stage: \"stage$i\",
+            sentence: \"a reason of its own\", hint: \"look\"}" sub-01/sub-01_ses-01_status.json \
+            >sub-x$i/sub-x${i}_ses-01_status.json; done'
+    invocation group.json '{"bids_dir": "demo", "output_dir": "demo-out", "analysis_level": "group"}'
+    run -0 in_image "$DESCRIPTOR" group.json
+    contains "$output" 'demo-out/logs/status.tsv (status_table'
+    valid_dataset demo-out
+
+    run -0 in_image "$DESCRIPTOR_IDPS" "$NP_DIR/boutiques/idps-invocation.json"
+    contains "$output" 'demo-idps/neuro-preprocess_idps.tsv (idps, Required)'
+    equal "$(wc -l <demo-idps/neuro-preprocess_idps.tsv)" 3
+}
+
+@test "the plain form takes the image that lies in the folder under its published name" {
+    demo
+    image=$(jq -r '.["container-image"].image' "$DESCRIPTOR" | tr '/:' '--').simg
+    as_user ln -s "$NP_SIF" "$image"
+    run -0 bosh exec launch "$DESCRIPTOR" "$NP_DIR/boutiques/invocation.json"
+    contains "$output" "Local ($image)"
+    complete demo-out 01/01
+}
+
+@test "the exit code is the program's, and bosh prints our sentence for it" {
+    demo
+    cut_image demo/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz
+    expect() {
+        run -"$1" in_image "$DESCRIPTOR" i.json
+        contains "$output" "$(jq -r --argjson code "$1" '.["error-codes"][] | select(.code == $code).description' "$DESCRIPTOR")"
+    }
+    invocation i.json '{"bids_dir": "nowhere", "output_dir": "out", "analysis_level": "participant"}'
+    expect 66
+    invocation i.json '{"bids_dir": "demo", "output_dir": "out", "analysis_level": "participant", "participant_label": ["77"]}'
+    expect 18
+    invocation i.json '{"bids_dir": "demo", "output_dir": "out", "analysis_level": "participant", "participant_label": ["01"], "session_label": ["01"]}'
+    expect 65
+    invocation i.json '{"bids_dir": "demo", "output_dir": "out", "analysis_level": "participant", "participant_label": ["01"]}'
+    expect 1
+}
+
+@test "bosh test: all tests in the descriptors pass" {
+    demo
+    run -0 bosh test --imagepath "$NP_SIF" "$DESCRIPTOR"
+    contains "$output" '3 passed'
+    run -0 bosh test --imagepath "$NP_SIF" "$DESCRIPTOR_IDPS"
+    contains "$output" '1 passed'
+}
+
+@test "a file given as input is bound into the container, in any folder" {
+    demo
+    as_user mkdir settings
+    as_user tee settings/study.json >/dev/null <<<'{"normalize": "percentile"}'
+    invocation i.json '{"bids_dir": "demo", "output_dir": "out", "analysis_level": "participant", "participant_label": ["01"],
+        "session_label": ["01"], "config_file": "settings/study.json"}'
+    run -0 in_image "$DESCRIPTOR" i.json
+    equal "$(record out 01/01 .configuration.options.normalize)" percentile
+}
+
+# bosh stops reading when the program has gone: what is still in the pipe then is lost, unless the program waits for it.
+stream_once()
+{
+    local status=0
+    with_program bosh exec launch --stream --no-container --skip-data-collection "$DESCRIPTOR" "$1.json" >"$BATS_TEST_TMPDIR/$1-$2" 2>&1 || status=$?
+    echo "status $status" >>"$BATS_TEST_TMPDIR/$1-$2"
+}
+
+# stream NAME N: N runs, some at once; then for each of them what must be in its output.
+stream()
+{
+    # Two at once; a bare 'wait' would wait for the timer of the tests' own time limit too.
+    local runs=()
+    for i in $(seq "$2"); do
+        stream_once "$1" "$i" &
+        runs+=($!)
+        ((${#runs[@]} < 2)) || { wait "${runs[0]}" && runs=("${runs[@]:1}"); }
+    done
+    wait "${runs[@]}"
+    for text in "${@:3}"; do
+        for i in $(seq "$2"); do
+            grep -qF "$text" "$BATS_TEST_TMPDIR/$1-$i" || fail "run $i lacks '$text': $(tail -n 20 "$BATS_TEST_TMPDIR/$1-$i")" || return
+        done
+    done
+}
+
+one_session()
+{
+    demo
+    with_program neuro-preprocess demo out participant --participant-label 01 --session-label 01 >/dev/null
+}
+
+@test "under --stream, without a container, the last line is there in 20 of 20 runs" {
+    one_session
+    invocation good.json '{"bids_dir": "demo", "output_dir": "out", "analysis_level": "participant", "participant_label": ["01"], "session_label": ["01"]}'
+    invocation bad.json '{"bids_dir": "nowhere", "output_dir": "out", "analysis_level": "participant"}'
+    stream good 10 '1 already complete' 'status 0'
+    stream bad 10 'What to do: check the path' 'status 66'
+}
+
+@test "a long answer is whole under --stream too" {
+    one_session
+    # shellcheck disable=SC2016 # the user's own shell expands it
     as_user bash -c 'cd out/logs && for i in {1..60}; do mkdir sub-x$i
         sed "s/\"participant\": \"01\"/\"participant\": \"x$i\"/; s/\"success\"/\"failed\"/" sub-01/sub-01_ses-01_status.json \
             >sub-x$i/sub-x${i}_ses-01_status.json; done'
     invocation group.json '{"bids_dir": "demo", "output_dir": "out", "analysis_level": "group"}'
-    stream group 4 'to rerun: 60' 'status 0'
+    stream group 4 'at stage60: 1' 'to rerun: 60' 'status 0'
 }
 
 @test "names that are no UTF-8 do not break a driver that decodes our output" {
