@@ -350,7 +350,7 @@ workers() { pgrep -P "$1"; }
     make_dataset "$BIDS" 01 02
     start --participant-label 01 --slow-stage skull_strip:2
     wait_until 20 '[[ -f $(status_path "$OUT" 01) ]]'
-    run -0 --separate-stderr preprocess --slow-stage skull_strip:3
+    run -0 --separate-stderr preprocess --slow-stage skull_strip:7
     equal "$stderr" ''
     contains "$output" '1 complete, 1 already complete'
     wait $pid
