@@ -336,5 +336,7 @@ PY
     neuro-preprocess status "$OUT" --watch >"$BATS_TEST_TMPDIR/text" &
     wait_until 120 "grep -q 'to rerun' $BATS_TEST_TMPDIR/text"
     kill -INT $!
-    run -130 wait $!
+    code=0
+    wait $! || code=$?
+    equal $code 130
 }
