@@ -11,19 +11,19 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/path.h"
+#include "bids/coverage.h"
 #include "bids/finder.h"
 #include "bids/labels.h"
 #include "bids/session_list.h"
 #include "catalog/modality.h"
 #include "json/json.h"
 
-enum { DESCRIPTION_MOST_BYTES = 1 << 20, MOST_LABELS_LISTED = 6, MOST_SESSIONS_LISTED = 3 };
+enum { DESCRIPTION_MOST_BYTES = 1 << 20, MOST_LABELS_LISTED = 6 };
 
 static const char unnamed[] = "unnamed";
 
@@ -297,74 +297,6 @@ static bool has_datatype(const struct np_finder *finder, const struct np_strings
     return false;
 }
 
-/* ---- substitutes, and sessions without images ---- */
-
-static bool is_substitute(const struct np_scan *scan)
-{
-    const struct np_modality *modality = np_modality_find(scan->name.suffix);
-
-    return modality && modality->use == NP_USE_AS_SUBSTITUTE;
-}
-
-static bool has_first_modality(const struct np_session *session)
-{
-    for (size_t i = 0; i < session->n_scans; i++)
-        if (strcmp(session->scan[i].name.suffix, NP_FIRST_SUFFIX) == 0)
-            return true;
-    return false;
-}
-
-/* Keep substitutes only in a session without the first modality, when that is selected too. */
-static void settle_substitutes(struct np_finder *finder, struct np_session *session)
-{
-    bool is_beside = has_first_modality(session);
-    size_t n_kept = 0, n_substitutes = 0;
-
-    if (!np_strings_have(&finder->modalities, NP_FIRST_SUFFIX))
-        return;
-    for (size_t i = 0; i < session->n_scans; i++) {
-        n_substitutes += is_substitute(&session->scan[i]);
-        if (is_beside && is_substitute(&session->scan[i]))
-            np_scan_done(&session->scan[i]);
-        else
-            session->scan[n_kept++] = session->scan[i];
-    }
-    session->n_scans = n_kept;
-    if (is_beside)
-        finder->n_beside += n_substitutes;
-    else if (n_substitutes)
-        np_strings_give(&finder->substituted, np_session_text(session));
-}
-
-/* A folder whose name differs from that of a datatype in case alone is read by no tool. */
-static void note_misspelt_folders(struct np_finder *finder, const char *folder)
-{
-    NP_AUTO(np_strings_done) struct np_strings names = {0};
-
-    if (np_folder_list(finder->root, folder, &names) != 0)
-        return;
-    for (size_t i = 0; i < names.n; i++)
-        for (size_t d = 0; d < finder->datatypes.n; d++)
-            if (strcasecmp(names.item[i], finder->datatypes.item[d]) == 0 &&
-                strcmp(names.item[i], finder->datatypes.item[d]) != 0)
-                np_strings_give(&finder->words_left_out, np_xasprintf("%s/", names.item[i]));
-}
-
-/* Remember a session without images, and what is there instead. */
-static void note_empty(struct np_finder *finder, const char *folder,
-                       const struct np_session *session)
-{
-    bool is_emptied = finder->filter_left_out || finder->runs.n || finder->echoes.n;
-
-    if (session->n_scans || session->unreadable)
-        return;
-    np_strings_give(is_emptied ? &finder->emptied : &finder->empty, np_session_text(session));
-    note_misspelt_folders(finder, folder);
-    for (size_t i = 0; i < finder->words_left_out.n; i++)
-        if (!np_strings_have(&finder->there_instead, finder->words_left_out.item[i]))
-            np_strings_add(&finder->there_instead, finder->words_left_out.item[i]);
-}
-
 /* Look for images in one session's folder and add it to the dataset. */
 static void visit_session(struct np_finder *finder, struct np_dataset *dataset,
                           const char *participant, const char *session_label, enum keep keep)
@@ -386,8 +318,8 @@ static void visit_session(struct np_finder *finder, struct np_dataset *dataset,
     if (is_missing || (keep == KEEP_WITH_SCANS && session.n_scans == 0 && !session.unreadable))
         session_done(&session);
     else {
-        settle_substitutes(finder, &session);
-        note_empty(finder, folder, &session);
+        np_finder_settle_substitutes(finder, &session);
+        np_finder_note_empty(finder, folder, &session);
         add_session(dataset, &session);
     }
 }
@@ -607,46 +539,6 @@ static void warn_of_missing_runs(const struct np_finder *finder)
     }
 }
 
-/* "5 of 6 sessions (sub-01, sub-02, sub-03, … (2 more))"; the caller frees. */
-static char *sessions_text(const struct np_strings *labels, const struct np_dataset *dataset)
-{
-    NP_AUTO(np_freep) char *list = np_strings_join(labels, ", ", MOST_SESSIONS_LISTED);
-
-    return np_xasprintf("%zu of %zu session%s (%s)", labels->n, dataset->n_sessions,
-                        np_plural((int64_t)dataset->n_sessions), list);
-}
-
-static void warn_of_empty_sessions(const struct np_finder *finder,
-                                   const struct np_selection *selection,
-                                   const struct np_dataset *dataset)
-{
-    NP_AUTO(np_freep) char *kinds = np_strings_join(&finder->modalities, ", ", SIZE_MAX);
-    NP_AUTO(np_freep)
-    char *instead = np_strings_join(&finder->there_instead, ", ", MOST_LABELS_LISTED);
-    NP_AUTO(np_freep) char *emptied = sessions_text(&finder->emptied, dataset);
-    NP_AUTO(np_freep) char *empty = sessions_text(&finder->empty, dataset);
-
-    if (finder->emptied.n)
-        np_finder_warn(finder, "%s%s%s leaves no image of %s in %s",
-                       selection->filter_file ? "'" : "the choice of runs and echoes",
-                       selection->filter_file ? selection->filter_file : "",
-                       selection->filter_file ? "'" : "", kinds, emptied);
-    if (finder->empty.n)
-        np_finder_warn(finder, "no image of %s in %s%s%s", kinds, empty,
-                       finder->there_instead.n ? "; what is there: " : "", instead);
-}
-
-static void warn_of_substitutes(const struct np_finder *finder, const struct np_dataset *dataset)
-{
-    NP_AUTO(np_freep) char *substituted = sessions_text(&finder->substituted, dataset);
-
-    if (finder->substituted.n)
-        np_finder_warn(finder, "no " NP_FIRST_SUFFIX " in %s: its UNIT1 is used", substituted);
-    if (finder->n_beside)
-        np_finder_warn(finder, "%zu UNIT1 beside a " NP_FIRST_SUFFIX " left out; -m UNIT1 takes %s",
-                       finder->n_beside, finder->n_beside == 1 ? "it" : "them");
-}
-
 static int by_labels(const void *a, const void *b)
 {
     const struct np_session *x = a, *y = b;
@@ -697,8 +589,8 @@ static int discover(struct np_finder *finder, const struct np_selection *selecti
     read_description(finder, dataset);
     dataset->participants = np_participants_read(finder->root, finder->warnings);
     warn_of_missing_runs(finder);
-    warn_of_empty_sessions(finder, selection, dataset);
-    warn_of_substitutes(finder, dataset);
+    np_finder_warn_of_empty_sessions(finder, selection, dataset);
+    np_finder_warn_of_substitutes(finder, dataset);
     return 0;
 }
 
