@@ -5,6 +5,7 @@
  */
 #include "image/nifti_header.h"
 
+#include <float.h>
 #include <math.h>
 #include <nifti2_io.h>
 #include <stdio.h>
@@ -348,12 +349,13 @@ static int check_geometry(const char *path, const nifti_2_header *h, struct np_n
 {
     int most = h->dim[0] < 4 ? (int)h->dim[0] : 4;
 
+    /* NIfTI-2 has doubles; what no float holds could not be written again, and measures nothing. */
     for (int i = 1; i <= most; i++)
-        if (!isfinite(h->pixdim[i]) && (i < 4 || info->grid.n[3] > 1))
+        if (!(fabs(h->pixdim[i]) <= FLT_MAX) && (i < 4 || info->grid.n[3] > 1))
             return np_error_set(err, NP_EHEADER,
-                                "'%s': expected a finite voxel size along axis %d, found %g "
-                                "(pixdim); the header is damaged: convert the image again",
-                                path, i, h->pixdim[i]);
+                                "'%s': expected a finite %s along axis %d, found %g (pixdim); the "
+                                "header is damaged: convert the image again",
+                                path, i < 4 ? "voxel size" : "step", i, h->pixdim[i]);
     info->qform_code = h->qform_code;
     info->sform_code = h->sform_code;
     read_other_statements(h, info);

@@ -1,6 +1,7 @@
 #include "image/series_writer.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <nifti1.h>
 #include <stdatomic.h>
@@ -37,7 +38,7 @@ static int check_form(const char *path, const struct np_nifti_form *form, struct
     bool is_float = form->datatype == NIFTI_TYPE_FLOAT32;
     double tr_s = form->grid->tr_s;
 
-    if (!isfinite(tr_s) || tr_s < 0)
+    if (!(tr_s >= 0 && tr_s <= FLT_MAX))
         return np_error_set(err, NP_EVALUE,
                             "'%s': expected a finite time between volumes, found %g s; take it "
                             "from the sidecar, or 0 when it is not known",

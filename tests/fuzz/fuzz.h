@@ -7,6 +7,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* A claim about the code under test; one that does not hold is printed and ends the process. */
+#define require(claim)                                                          \
+    do {                                                                        \
+        if (!(claim)) {                                                         \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #claim); \
+            abort();                                                            \
+        }                                                                       \
+    } while (0)
+
 static char fuzz_path[64];
 
 static inline void fuzz_remove(void)

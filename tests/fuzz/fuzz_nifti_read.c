@@ -15,12 +15,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
-static void require(int claim)
-{
-    if (!claim)
-        abort();
-}
-
 /* A file of its own for the second generation, kept open as long as its path is used. */
 static int memory_file(char path[64])
 {

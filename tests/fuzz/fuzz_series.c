@@ -17,12 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 enum { MOST_VOLUMES = 16 }; /* read of a file: going back costs a pass */
 
-static void require(int claim)
-{
-    if (!claim)
-        abort();
-}
-
 /* The first volumes, written as floats; the file is open as long as its path is used. */
 static int write_again(struct np_series *series, int64_t n_volumes, char path[64])
 {

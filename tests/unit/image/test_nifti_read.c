@@ -264,6 +264,28 @@ TEST(units_are_scaled_to_mm_and_s)
     }
 }
 
+/* NIfTI-2 holds doubles; a NIfTI-1 file could not hold what is beyond floats. */
+TEST(a_step_that_no_float_holds_is_refused)
+{
+    uint8_t both[2 * N_VOXELS] = {0};
+
+    for (int axis = 2; axis <= 4; axis += 2) {
+        struct odd odd = odd_make(2);
+        struct np_nifti_info info;
+        struct np_error err = {0};
+        odd.dim[0] = 4;
+        odd.dim[4] = 2;
+        odd.pixdim[axis] = 1e39;
+        const char *path = odd_write("beyond.nii", &odd, both, sizeof(both));
+        ok_int(np_nifti_read_info(path, &info, &err), NP_EHEADER);
+        ok_contains(err.text, axis == 2 ? "expected a finite voxel size along axis 2, found 1e+39"
+                                        : "expected a finite step along axis 4, found 1e+39");
+        odd.pixdim[axis] = 1e38;
+        ok_int(np_nifti_read_info(odd_write("within.nii", &odd, both, sizeof(both)), &info, NULL),
+               0);
+    }
+}
+
 /* A rotation by 90 degrees about z: x runs to anterior, y to left. The quaternion is
  * (cos 45, 0, 0, sin 45). */
 TEST(a_qform_places_voxels_where_no_sform_does)

@@ -434,6 +434,8 @@ TEST(scaling_that_stores_nothing_is_refused_before_a_file_is_made)
     how.scl_inter = 0;
     grid.tr_s = NAN;
     ok_refused(how, "'out.nii': expected a finite time between volumes, found nan s");
+    grid.tr_s = 1e39;
+    ok_refused(how, "'out.nii': expected a finite time between volumes, found 1e+39 s");
 }
 
 TEST(volumes_that_are_missing_or_too_many_are_a_bug_that_is_named)
