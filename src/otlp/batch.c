@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "otlp/asked_naming.h"
 #include "otlp/format.h"
 #include "otlp/json.h"
 #include "otlp/protobuf.h"
@@ -20,6 +21,7 @@
 struct known {
     const struct np_otlp_field *field;
     size_t at, n;
+    enum np_naming naming; /* of a resource: what it asks for */
 };
 
 /* The resource and scope of an item: indices of `known` plus one, 0 = none. */
@@ -51,6 +53,9 @@ struct np_otlp_batch {
     size_t n_known, known_capacity;
     size_t n_sources; /* items whose source differs from the one before */
     bool waits;       /* `select` returned NP_OTLP_WAIT for a span of this line */
+    /* The line's way of naming: the one by which it is read, and the strictest that its resources
+     * ask for. */
+    enum np_naming naming, asked_naming;
 };
 
 static const struct shape shapes[NP_OTLP_N_SIGNALS] = {
@@ -68,7 +73,7 @@ struct np_otlp_batch *np_otlp_batch_new(const struct np_otlp_batch_options *opti
     batch->options = *options;
     batch->format = options->protocol == NP_OTLP_HTTP_JSON ? &np_otlp_json : &np_otlp_protobuf;
     batch->shape = &shapes[options->signal];
-    batch->translator.redactor = options->redactor;
+    batch->naming = options->silent_naming;
     return batch;
 }
 
@@ -162,12 +167,31 @@ static bool write_source(struct np_otlp_batch *batch, enum np_otlp_message_index
     return is_whole;
 }
 
+static void note_naming(struct np_otlp_batch *batch, enum np_naming asked)
+{
+    if (asked > batch->asked_naming)
+        batch->asked_naming = asked;
+}
+
+/* How the resource that was read from `text` on asks its line to be named. */
+static bool ask_naming(struct np_otlp_batch *batch, struct known *resource, const char *text)
+{
+    resource->naming = batch->options.silent_naming;
+    if (!np_otlp_asked_naming(text, batch->translator.text.at, &resource->naming)) {
+        batch->kept.failed = NP_ENOMEM;
+        return false;
+    }
+    note_naming(batch, resource->naming);
+    return true;
+}
+
 /* Read a source and keep it, unless an equal one is known: `*index` is its place plus one. */
 static bool read_source(struct np_otlp_batch *batch, const struct np_otlp_field *field,
                         uint32_t *index)
 {
     struct np_otlp_buffer *kept = &batch->kept;
     size_t at = kept->length;
+    const char *text = batch->translator.text.at;
 
     if (np_otlp_reader_peek(&batch->translator.text) == 'n')
         return np_otlp_reader_skip(&batch->translator.text);
@@ -187,9 +211,13 @@ static bool read_source(struct np_otlp_batch *batch, const struct np_otlp_field 
     *index = (uint32_t)i + 1;
     if (i < batch->n_known) {
         np_otlp_buffer_cut(kept, at);
+        note_naming(batch, known[i].naming);
         return true;
     }
     known[batch->n_known++] = (struct known){.field = field, .at = at, .n = n};
+    if (field == FIELD(RESOURCE) && batch->options.redactor_of &&
+        !ask_naming(batch, &known[i], text))
+        return false;
     np_otlp_buffer_add(kept, "", 1); /* the byte after a string must be readable */
     return !kept->failed;
 }
@@ -319,6 +347,8 @@ static bool read_resource(struct np_otlp_batch *batch)
     if (!read_level(batch, FIELD(RESOURCE), &source.resource, &source.resource_url,
                     batch->shape->scopes, read_scope))
         return false;
+    if (source.resource == 0) /* none at all */
+        note_naming(batch, batch->options.silent_naming);
     for (size_t i = first; i < batch->n_items; i++) {
         batch->item[i].source.resource = source.resource;
         batch->item[i].source.resource_url = source.resource_url;
@@ -376,30 +406,57 @@ static void count_sources(struct np_otlp_batch *batch, size_t first)
         batch->n_sources += i == 0 || !same_source(&batch->item[i - 1], &batch->item[i]);
 }
 
+/* Read a line, with the names as batch->naming says. */
+static bool read_line(struct np_otlp_batch *batch, const char *line, size_t n)
+{
+    const struct np_otlp_batch_options *options = &batch->options;
+
+    batch->translator.redactor =
+        options->redactor_of ? options->redactor_of(options->context, batch->naming) : NULL;
+    batch->translator.text.at = line;
+    batch->translator.text.end = line + n;
+    batch->waits = false;
+    batch->asked_naming = options->naming;
+    return read_request(batch);
+}
+
+/* What a batch holds, to go back to. */
+struct mark {
+    size_t n_items, n_bytes, n_known, n_kept;
+};
+
+static void go_back(struct np_otlp_batch *batch, const struct mark *mark)
+{
+    batch->n_items = mark->n_items;
+    batch->n_known = mark->n_known;
+    np_otlp_buffer_cut(&batch->bytes, mark->n_bytes);
+    np_otlp_buffer_cut(&batch->kept, mark->n_kept);
+}
+
 int np_otlp_batch_add_line(struct np_otlp_batch *batch, const char *line, size_t n,
                            enum np_otlp_line *result)
 {
-    size_t n_items = batch->n_items, n_bytes = batch->bytes.length;
-    size_t n_known = batch->n_known, n_kept = batch->kept.length;
+    const struct mark mark = {batch->n_items, batch->bytes.length, batch->n_known,
+                              batch->kept.length};
     enum np_otlp_signal signal;
 
     *result = NP_OTLP_LINE_NOTHING;
     if (np_otlp_line_signal(line, n, &signal) && signal != batch->options.signal)
         return 0;
-    batch->translator.text.at = line;
-    batch->translator.text.end = line + n;
-    batch->waits = false;
-    if (read_request(batch)) {
-        count_sources(batch, n_items);
-        *result = batch->n_items > n_items ? NP_OTLP_LINE_ADDED : NP_OTLP_LINE_NOTHING;
+    bool is_whole = read_line(batch, line, n);
+    if (is_whole && batch->options.redactor_of && batch->asked_naming != batch->naming) {
+        go_back(batch, &mark); /* the lines before were of another run */
+        batch->naming = batch->asked_naming;
+        is_whole = read_line(batch, line, n);
+    }
+    if (is_whole) {
+        count_sources(batch, mark.n_items);
+        *result = batch->n_items > mark.n_items ? NP_OTLP_LINE_ADDED : NP_OTLP_LINE_NOTHING;
         return 0;
     }
     bool no_memory =
         batch->bytes.failed || batch->kept.failed || np_otlp_translator_failed(&batch->translator);
-    batch->n_items = n_items;
-    batch->n_known = n_known;
-    np_otlp_buffer_cut(&batch->bytes, n_bytes);
-    np_otlp_buffer_cut(&batch->kept, n_kept);
+    go_back(batch, &mark);
     *result = batch->waits ? NP_OTLP_LINE_WAITS : NP_OTLP_LINE_BROKEN;
     return no_memory ? NP_ENOMEM : 0;
 }

@@ -13,6 +13,7 @@
 
 #include "otlp/buffer.h"
 #include "otlp/signal.h"
+#include "trace/naming.h"
 #include "trace/trace.h"
 
 struct np_otlp_redactor; /* otlp/redact.h */
@@ -22,7 +23,13 @@ enum np_otlp_selection { NP_OTLP_KEEP, NP_OTLP_DROP, NP_OTLP_WAIT };
 struct np_otlp_batch_options {
     enum np_otlp_signal signal;
     enum np_otlp_protocol protocol;
-    const struct np_otlp_redactor *redactor; /* borrowed; NULL = nothing is redacted */
+    /*
+     * How participants are named: at least as `naming` says, and as the resource of a line asks for
+     * (neuro.telemetry.id) where that is stricter; lines without that attribute as `silent_naming`
+     * says. `redactor_of` gives the redactor of a way of naming; NULL = nothing is ever redacted.
+     */
+    enum np_naming naming, silent_naming;
+    const struct np_otlp_redactor *(*redactor_of)(void *context, enum np_naming naming);
     /* Called for each span (NULL = all are kept); it may change *flags. */
     enum np_otlp_selection (*select)(void *context, const struct np_trace_id *trace_id,
                                      uint32_t *flags);

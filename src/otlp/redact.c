@@ -3,7 +3,7 @@
  *   1. The attribute's key says how its value is read: a label, a path, or text.
  *   2. Text is cut into quoted parts (our messages put paths in single quotes) and words.
  *   3. A part that looks like a path is cut at its slashes, and each piece at its underscores.
- *   4. "sub-X" and "ses-X" are replaced; of a word that is not known only the extension stays.
+ *   4. "sub-X", "ses-X" and "acq-X" are replaced; of a word that is not known only the extension stays.
  * Too much is replaced rather than too little.
  */
 #include "otlp/redact.h"
@@ -26,11 +26,12 @@
 
 enum { KEY_BYTES = 32, WORD_BYTES = 8 };
 
-/* The same text gives different words as a participant, a session and a name. */
-enum kind { PARTICIPANT, SESSION, NAME, N_KINDS };
+/* The same text gives different words as a participant, a session, a name, … */
+enum kind { PARTICIPANT, SESSION, NAME, SITE, ACQUISITION, N_KINDS };
 
 struct np_otlp_redactor {
     uint8_t key[N_KINDS][NP_SHA256_BYTES];
+    bool is_none; /* sites and acquisitions are left out */
 };
 
 struct text {
@@ -121,10 +122,11 @@ static const char *const words[] = {
     "log", "complete", "biasfield", "iqm", "events", "physio", "participants", "sessions", "scans",
     "dataset_description", "descriptions", "README", "CHANGES", "CITATION", "index", "group"};
 
+/* Whose labels stay. */
 static const char *const entities[] = {
-    "acq", "ce",    "chunk", "den",   "desc", "dir",  "echo", "flip",      "hemi",
-    "inv", "label", "mod",   "mt",    "part", "proc", "rec",  "recording", "res",
-    "run", "seg",   "space", "split", "stat", "task", "trc",  "tracksys"};
+    "ce",    "chunk", "den",   "desc", "dir",  "echo", "flip",      "hemi", "inv",
+    "label", "mod",   "mt",    "part", "proc", "rec",  "recording", "res",  "run",
+    "seg",   "space", "split", "stat", "task", "trc",  "tracksys"};
 
 static bool is_plain_word(struct text word)
 {
@@ -140,21 +142,25 @@ static bool is_of_label(char c)
     return is_letter(c) || c == '+';
 }
 
-/* "sub-" or "ses-" at `from`, whatever its case, after no letter and before a label. */
+/* Whose labels are replaced: an acquisition may be named after a site or its scanner. */
+enum { PREFIX = 4 };
+static const struct {
+    char prefix[PREFIX + 1];
+    enum kind kind;
+} replaced[] = {{"sub-", PARTICIPANT}, {"ses-", SESSION}, {"acq-", ACQUISITION}};
+
+/* "sub-", "ses-" or "acq-" at `from`, whatever its case, after no letter and before a label. */
 static bool is_entity_at(struct text text, size_t from, enum kind *kind)
 {
-    enum { PREFIX = 4 };
-
     if (text.n - from <= PREFIX || (from > 0 && is_letter(text.at[from - 1])) ||
         !is_of_label(text.at[from + PREFIX]))
         return false;
-    if (strncasecmp(text.at + from, "sub-", PREFIX) == 0)
-        *kind = PARTICIPANT;
-    else if (strncasecmp(text.at + from, "ses-", PREFIX) == 0)
-        *kind = SESSION;
-    else
-        return false;
-    return true;
+    for (size_t i = 0; i < NP_COUNT(replaced); i++)
+        if (strncasecmp(text.at + from, replaced[i].prefix, PREFIX) == 0) {
+            *kind = replaced[i].kind;
+            return true;
+        }
+    return false;
 }
 
 /* The end of the label at `from`. Labels are letters and digits; what users write besides ("01-02",
@@ -173,11 +179,16 @@ static size_t label_end(struct text text, size_t from)
     return at;
 }
 
-/* Copy, "sub-X" and "ses-X" replaced. */
+/* "acq-X" is left out whole, with the underscore that parts it from what follows. */
+static bool is_left_out(const struct np_otlp_redactor *redactor, enum kind kind)
+{
+    return redactor->is_none && (kind == ACQUISITION || kind == SITE);
+}
+
+/* Copy, "sub-X", "ses-X" and "acq-X" replaced. */
 static void add_labels_replaced(const struct np_otlp_redactor *redactor, struct text text,
                                 struct np_otlp_buffer *out)
 {
-    enum { PREFIX = 4 };
     size_t copied = 0;
     enum kind kind;
 
@@ -185,8 +196,13 @@ static void add_labels_replaced(const struct np_otlp_redactor *redactor, struct 
         if (!is_entity_at(text, i, &kind))
             continue;
         size_t end = label_end(text, i + PREFIX);
-        add(out, part_of(text, copied, i + PREFIX));
-        add_word(redactor, kind, part_of(text, i + PREFIX, end), out);
+        if (is_left_out(redactor, kind)) {
+            add(out, part_of(text, copied, i));
+            end += end < text.n && text.at[end] == '_';
+        } else {
+            add(out, part_of(text, copied, i + PREFIX));
+            add_word(redactor, kind, part_of(text, i + PREFIX, end), out);
+        }
         copied = end;
         i = end - 1;
     }
@@ -231,12 +247,16 @@ static void add_bids_name(const struct np_otlp_redactor *redactor, struct text s
                           struct np_otlp_buffer *out)
 {
     size_t from = 0;
+    enum kind kind;
 
     for (size_t i = 0; i <= stem.n; i++) {
         if (i < stem.n && stem.at[i] != '_')
             continue;
-        add_chunk(redactor, part_of(stem, from, i), out);
-        if (i < stem.n)
+        struct text chunk = part_of(stem, from, i);
+        bool is_out = is_entity_at(chunk, 0, &kind) && is_left_out(redactor, kind);
+        if (!is_out)
+            add_chunk(redactor, chunk, out);
+        if (!is_out && i < stem.n)
             add(out, part_of(stem, i, i + 1));
         from = i + 1;
     }
@@ -359,26 +379,29 @@ static void add_text(const struct np_otlp_redactor *redactor, struct text text,
 }
 
 /* How the value of an attribute is read. Attributes that are not listed are text. */
-enum reading { READ_PARTICIPANT, READ_SESSION, READ_PATH, READ_PLAIN };
+enum reading { READ_LABEL, READ_PATH, READ_PLAIN };
 
 static const struct {
     const char *key; /* a final dot matches all keys that begin so */
     enum reading reading;
+    enum kind kind; /* of a label */
 } readings[] = {
-    {NP_KEY_BIDS_PARTICIPANT, READ_PARTICIPANT},
-    {NP_KEY_BIDS_SESSION, READ_SESSION},
-    {NP_KEY_FILE_NAME, READ_PATH},
-    {NP_KEY_FILE_PATH, READ_PATH},
-    {NP_KEY_NEURO_OUTPUT_PATH, READ_PATH},
+    {NP_KEY_BIDS_PARTICIPANT, READ_LABEL, PARTICIPANT},
+    {NP_KEY_BIDS_SESSION, READ_LABEL, SESSION},
+    {NP_KEY_BIDS_ACQUISITION, READ_LABEL, ACQUISITION},
+    {NP_KEY_NEURO_SITE, READ_LABEL, SITE},
+    {NP_KEY_FILE_NAME, READ_PATH, 0},
+    {NP_KEY_FILE_PATH, READ_PATH, 0},
+    {NP_KEY_NEURO_OUTPUT_PATH, READ_PATH, 0},
     /* the program and the machine */
-    {"service.", READ_PLAIN},
-    {"host.", READ_PLAIN},
-    {"os.", READ_PLAIN},
-    {"container.", READ_PLAIN},
-    {"vcs.", READ_PLAIN},
-    {"slurm.", READ_PLAIN},
-    {"process.executable.", READ_PLAIN},
-    {"otel.", READ_PLAIN},
+    {"service.", READ_PLAIN, 0},
+    {"host.", READ_PLAIN, 0},
+    {"os.", READ_PLAIN, 0},
+    {"container.", READ_PLAIN, 0},
+    {"vcs.", READ_PLAIN, 0},
+    {"slurm.", READ_PLAIN, 0},
+    {"process.executable.", READ_PLAIN, 0},
+    {"otel.", READ_PLAIN, 0},
 };
 
 static bool key_matches(const char *row, const char *key)
@@ -386,6 +409,15 @@ static bool key_matches(const char *row, const char *key)
     size_t n = strlen(row);
 
     return row[n - 1] == '.' ? strncmp(row, key, n) == 0 : strcmp(row, key) == 0;
+}
+
+bool np_otlp_redact_leaves_out(const struct np_otlp_redactor *redactor, const char *key)
+{
+    for (size_t i = 0; redactor && redactor->is_none && i < NP_COUNT(readings); i++)
+        if (readings[i].reading == READ_LABEL && is_left_out(redactor, readings[i].kind) &&
+            strcmp(readings[i].key, key) == 0)
+            return true;
+    return false;
 }
 
 void np_otlp_redact(const struct np_otlp_redactor *redactor, const char *key, const char *in,
@@ -397,11 +429,9 @@ void np_otlp_redact(const struct np_otlp_redactor *redactor, const char *key, co
         if (!key_matches(readings[i].key, key))
             continue;
         switch (readings[i].reading) {
-        case READ_PARTICIPANT:
-            add_word(redactor, PARTICIPANT, text, out);
-            return;
-        case READ_SESSION:
-            add_word(redactor, SESSION, text, out);
+        case READ_LABEL:
+            if (!is_left_out(redactor, readings[i].kind))
+                add_word(redactor, readings[i].kind, text, out);
             return;
         case READ_PATH:
             add_path(redactor, text, out);
@@ -418,7 +448,8 @@ void np_otlp_redact(const struct np_otlp_redactor *redactor, const char *key, co
 
 struct np_otlp_redactor *np_otlp_redactor_new(const void *key, size_t n_bytes)
 {
-    static const char *const purpose[N_KINDS] = {"participant", "session", "name"};
+    static const char *const purpose[N_KINDS] = {"participant", "session", "name", "site",
+                                                 "acquisition"};
     struct np_otlp_redactor *redactor = np_xcalloc(1, sizeof(*redactor));
 
     for (size_t i = 0; i < N_KINDS; i++)
@@ -517,6 +548,7 @@ int np_otlp_redactor_open(enum np_naming naming, const char *folder,
     }
     NP_TRY(naming == NP_NAME_HASH ? salt(folder, key, err) : random_key(key, err));
     *redactor = np_otlp_redactor_new(key, sizeof(key));
+    (*redactor)->is_none = naming == NP_NAME_NONE;
     explicit_bzero(key, sizeof(key));
     return 0;
 }

@@ -8,10 +8,11 @@
  *
  * What is replaced:
  *   bids.participant, bids.session    the value
+ *   bids.acquisition, neuro.site      the value; `none` leaves the attribute out
  *   file.name, file.path, …           each part of the path (below)
- *   any other string                  every "sub-X" and "ses-X" in it, whatever X looks like;
- *                                     paths, file names and parts in single quotes, piece by
- *                                     piece
+ *   any other string                  every "sub-X", "ses-X" and "acq-X" in it, whatever X looks
+ *                                     like (`none` leaves "acq-X" out); paths, file names and parts in single
+ *                                     quotes, piece by piece
  * A part of a path stays when it is a word of this program or of BIDS (anat, T1w, run-1, logs, …),
  * loses its labels when it is a BIDS name, and is replaced, up to its extension, when it is
  * neither: a file or folder may be named after a person.
@@ -40,6 +41,9 @@ int np_otlp_redactor_open(enum np_naming naming, const char *folder,
 /* With a key of one's own. */
 struct np_otlp_redactor *np_otlp_redactor_new(const void *key, size_t n_bytes);
 void np_otlp_redactor_freep(struct np_otlp_redactor **redactor);
+
+/* True for an attribute that must not leave the machine at all. `redactor` may be NULL. */
+bool np_otlp_redact_leaves_out(const struct np_otlp_redactor *redactor, const char *key);
 
 /*
  * Append the `n` bytes at `in` to `out` as they may leave the machine. `key` is the attribute that

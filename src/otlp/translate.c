@@ -276,55 +276,6 @@ static bool one_message(struct np_otlp_translator *translator, const struct np_o
     return is_whole;
 }
 
-static const struct np_otlp_member *find(const struct np_otlp_message *message,
-                                         struct np_otlp_slice name)
-{
-    for (size_t i = 0; i < message->n; i++) {
-        const struct np_otlp_field *field = message->member[i].field;
-        if (field->name_length == name.n && memcmp(field->json_name, name.text, name.n) == 0)
-            return &message->member[i];
-    }
-    return NULL;
-}
-
-static bool messages(struct np_otlp_translator *translator, const struct np_otlp_member *member,
-                     struct np_otlp_writer *w)
-{
-    /* A list, its element, and within that another list. */
-    enum { ROOM = 3 };
-    size_t n = 0;
-    enum np_otlp_step step;
-
-    if (w->depth + ROOM > NP_OTLP_DEEPEST)
-        return false;
-    if (member->field->presence != NP_OTLP_REPEATED)
-        return one_message(translator, member, w);
-    if (!np_otlp_reader_take(&translator->text, '['))
-        return false;
-    w->format->list_begin(w, member->field);
-    while ((step = np_otlp_reader_element(&translator->text, &n)) == NP_OTLP_STEP_NEXT)
-        if (!one_message(translator, member, w))
-            return false;
-    if (member->field == FIELD(DATA_POINTS))
-        translator->n_points += n;
-    w->format->list_end(w);
-    return step == NP_OTLP_STEP_END;
-}
-
-/* Note that `member` was seen. Returns false when it was seen before, or another of its oneof. */
-static bool note_seen(const struct np_otlp_message *message, const struct np_otlp_member *member,
-                      uint32_t *seen)
-{
-    uint32_t bit = UINT32_C(1) << (member - message->member);
-
-    if (message->is_choice && member->field->presence == NP_OTLP_EXPLICIT)
-        bit |= UINT32_C(1) << 31; /* all members of the oneof together */
-    if (*seen & bit)
-        return false;
-    *seen |= bit;
-    return true;
-}
-
 /* Copy the key of the attribute that begins at text->at, wherever the key stands in it. The
  * position stays. */
 static bool look_for_key(struct np_otlp_translator *translator, char key[])
@@ -352,6 +303,76 @@ static bool look_for_key(struct np_otlp_translator *translator, char key[])
     }
     text->at = start;
     return step != NP_OTLP_STEP_BROKEN;
+}
+
+/* Skip the next attribute when it must not leave the machine. False when it is broken. */
+static bool leave_out(struct np_otlp_translator *translator, bool *is_out)
+{
+    struct np_otlp_reader *text = &translator->text;
+    const char *start = text->at;
+    char key[sizeof(translator->key)];
+
+    *is_out = false;
+    if (!np_otlp_redact_leaves_out(translator->redactor, NP_KEY_NEURO_SITE))
+        return true; /* nothing is left out */
+    if (!np_otlp_reader_take(text, '{') || !look_for_key(translator, key))
+        return false;
+    *is_out = np_otlp_redact_leaves_out(translator->redactor, key);
+    text->at = start;
+    return !*is_out || np_otlp_reader_skip(text);
+}
+
+static const struct np_otlp_member *find(const struct np_otlp_message *message,
+                                         struct np_otlp_slice name)
+{
+    for (size_t i = 0; i < message->n; i++) {
+        const struct np_otlp_field *field = message->member[i].field;
+        if (field->name_length == name.n && memcmp(field->json_name, name.text, name.n) == 0)
+            return &message->member[i];
+    }
+    return NULL;
+}
+
+static bool messages(struct np_otlp_translator *translator, const struct np_otlp_member *member,
+                     struct np_otlp_writer *w)
+{
+    /* A list, its element, and within that another list. */
+    enum { ROOM = 3 };
+    size_t n = 0;
+    enum np_otlp_step step;
+
+    if (w->depth + ROOM > NP_OTLP_DEEPEST)
+        return false;
+    if (member->field->presence != NP_OTLP_REPEATED)
+        return one_message(translator, member, w);
+    if (!np_otlp_reader_take(&translator->text, '['))
+        return false;
+    w->format->list_begin(w, member->field);
+    while ((step = np_otlp_reader_element(&translator->text, &n)) == NP_OTLP_STEP_NEXT) {
+        bool is_out = false;
+        if (member->holds == NP_MESSAGE_KEY_VALUE && !leave_out(translator, &is_out))
+            return false;
+        if (!is_out && !one_message(translator, member, w))
+            return false;
+    }
+    if (member->field == FIELD(DATA_POINTS))
+        translator->n_points += n;
+    w->format->list_end(w);
+    return step == NP_OTLP_STEP_END;
+}
+
+/* Note that `member` was seen. Returns false when it was seen before, or another of its oneof. */
+static bool note_seen(const struct np_otlp_message *message, const struct np_otlp_member *member,
+                      uint32_t *seen)
+{
+    uint32_t bit = UINT32_C(1) << (member - message->member);
+
+    if (message->is_choice && member->field->presence == NP_OTLP_EXPLICIT)
+        bit |= UINT32_C(1) << 31; /* all members of the oneof together */
+    if (*seen & bit)
+        return false;
+    *seen |= bit;
+    return true;
 }
 
 /* The value of a member: NULL for a name that the tables do not know. */

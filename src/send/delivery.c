@@ -57,8 +57,9 @@ struct np_send_delivery {
     struct np_send_exporters *exporters;
     struct np_send_delivery_options options;
     struct np_spool_ledger *ledger;
-    int64_t n_void;                    /* its ranges beyond the end of the record */
-    struct np_otlp_redactor *redactor; /* NULL = labels stay */
+    int64_t n_void; /* its ranges beyond the end of the record */
+    struct np_otlp_redactor *redactor[NP_NAME_NONE + 1]; /* by the way of naming, once needed */
+    enum np_naming silent_naming; /* of lines that do not say: as the first line does */
     struct np_spool_sampling sampling;
     struct cursor cursor[NP_OTLP_N_SIGNALS];
 };
@@ -589,6 +590,21 @@ static enum np_otlp_selection select_span(void *context, const struct np_trace_i
     return waits ? NP_OTLP_WAIT : NP_OTLP_KEEP;
 }
 
+/* The redactor for lines that want `naming`. Without a key for hashes it is that of `none`. */
+static const struct np_otlp_redactor *redactor_of(void *context, enum np_naming naming)
+{
+    struct np_send_delivery *delivery = context;
+    struct np_otlp_redactor **redactor = &delivery->redactor[naming];
+    NP_AUTO(np_freep) char *folder = NULL;
+
+    if (naming == NP_NAME_LABEL || *redactor)
+        return *redactor;
+    folder = np_path_directory(delivery->path);
+    if (np_otlp_redactor_open(naming, folder, redactor, NULL) < 0)
+        return delivery->redactor[NP_NAME_NONE];
+    return *redactor;
+}
+
 static int open_cursor(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                        struct np_error *err)
 {
@@ -597,7 +613,9 @@ static int open_cursor(struct np_send_delivery *delivery, enum np_otlp_signal si
     const struct np_otlp_batch_options options = {
         .signal = signal,
         .protocol = exporter->to->protocol,
-        .redactor = delivery->redactor,
+        .naming = delivery->options.naming,
+        .silent_naming = delivery->silent_naming,
+        .redactor_of = delivery->options.is_dry_run ? NULL : redactor_of,
         .select = select_span,
         .context = delivery,
     };
@@ -627,24 +645,22 @@ void np_send_delivery_freep(struct np_send_delivery **address)
         np_otlp_buffer_done(&delivery->cursor[i].body);
     }
     np_spool_sampling_done(&delivery->sampling);
-    np_otlp_redactor_freep(&delivery->redactor);
+    for (size_t i = 0; i < NP_COUNT(delivery->redactor); i++)
+        np_otlp_redactor_freep(&delivery->redactor[i]);
     np_spool_ledger_freep(&delivery->ledger);
     free(delivery->path);
     np_freep(address);
 }
 
+/* Labels can always be left out: so nothing is sent in clear for want of a key. */
 static int open_redactor(struct np_send_delivery *delivery, struct np_error *err)
 {
-    enum np_naming naming = np_spool_record_naming(delivery->path);
-    NP_AUTO(np_freep) char *folder = np_path_directory(delivery->path);
-
     if (delivery->options.is_dry_run)
         return 0;
-    if (delivery->options.naming > naming)
-        naming = delivery->options.naming;
-    int code = np_otlp_redactor_open(naming, folder, &delivery->redactor, NULL);
-    if (code < 0)
-        code = np_otlp_redactor_open(NP_NAME_NONE, folder, &delivery->redactor, NULL);
+    delivery->silent_naming = np_spool_record_naming(delivery->path);
+    if (delivery->options.naming > delivery->silent_naming)
+        delivery->silent_naming = delivery->options.naming;
+    int code = np_otlp_redactor_open(NP_NAME_NONE, NULL, &delivery->redactor[NP_NAME_NONE], NULL);
     if (code < 0)
         return np_error_set(err, code, "'%s': cannot take names out of it, so it is not sent",
                             delivery->path);

@@ -29,7 +29,7 @@ enum np_send_decisions {
 struct np_send_delivery_options {
     enum np_spool_state state;
     enum np_spool_scope scope;
-    /* How participants are named, unless the record asks for a stricter way. */
+    /* How participants are named, unless a line of the record asks for a stricter way. */
     enum np_naming naming;
     enum np_send_decisions decisions;
     bool is_dry_run; /* write nothing, neither to the ledger nor elsewhere */

@@ -67,6 +67,8 @@ static void add_attributes(struct console *console, const struct np_attrs *attrs
 
     for (size_t i = 0; i < attrs->n; i++) {
         const struct np_attr *attr = &attrs->item[i];
+        if (np_otlp_redact_leaves_out(console->redactor, attr->key))
+            continue;
         add(line, " %s=", attr->key);
         switch (attr->type) {
         case NP_ATTR_STRING:

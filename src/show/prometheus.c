@@ -157,6 +157,8 @@ static void begin_line(struct np_otlp_buffer *out, const struct series *series,
         add_metric_name(out, series->def);
     np_otlp_buffer_text(out, series->suffix);
     for (size_t i = 0; i < series->attrs->n; i++) {
+        if (np_otlp_redact_leaves_out(page->redactor, series->attrs->item[i].key))
+            continue;
         np_otlp_buffer_text(out, separator);
         add_name(out, series->attrs->item[i].key);
         np_otlp_buffer_text(out, "=\"");

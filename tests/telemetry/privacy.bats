@@ -9,8 +9,9 @@ setup()
     BIDS=$BATS_TEST_TMPDIR/bids
     cohort "$BIDS" 1
     mkdir -p "$BIDS/sub-Zebra77/ses-Quagga5/anat" "$BIDS/sub-Okapi42/ses-Quagga5/anat"
-    cp "$BIDS"/sub-001/anat/*.nii.gz "$BIDS/sub-Zebra77/ses-Quagga5/anat/sub-Zebra77_ses-Quagga5_T1w.nii.gz"
-    echo text >"$BIDS/sub-Okapi42/ses-Quagga5/anat/sub-Okapi42_ses-Quagga5_T1w.nii.gz"
+    cp "$BIDS"/sub-001/anat/*.nii.gz "$BIDS/sub-Zebra77/ses-Quagga5/anat/sub-Zebra77_ses-Quagga5_acq-Gnu3_T1w.nii.gz"
+    echo text >"$BIDS/sub-Okapi42/ses-Quagga5/anat/sub-Okapi42_ses-Quagga5_acq-Gnu3_T1w.nii.gz"
+    printf 'participant_id\tsite\nsub-Zebra77\tLemurHospital\nsub-Okapi42\tLemurHospital\n' >"$BIDS/participants.tsv"
     rm -r "$BIDS/sub-001"
 }
 teardown() { end_processes; }
@@ -27,6 +28,8 @@ run_it() { preprocess "$BIDS" "$OUT" --otel-endpoint "$ENDPOINT" "$@" >"$BATS_TE
     wire | grep -aq Zebra77
     wire | grep -aq Okapi42
     wire | grep -aq Quagga5
+    wire | grep -aq Gnu3
+    wire | grep -aq LemurHospital
 }
 
 @test "--telemetry-id hash and none: no label in any byte, of any protocol, in good and in failed sessions" {
@@ -37,7 +40,8 @@ run_it() { preprocess "$BIDS" "$OUT" --otel-endpoint "$ENDPOINT" "$@" >"$BATS_TE
             run_it --telemetry-id $naming
             (($(sent 'map(.items) | add') > 20))
             equal "$(sent '[.[].signal] | unique | length')" 3
-            for label in zebra77 okapi42 quagga5; do lacks_on_wire $label; done
+            for label in zebra77 okapi42 quagga5 gnu3 lemur; do lacks_on_wire $label; done
+            if [[ $naming == none ]]; then lacks_on_wire neuro.site; lacks_on_wire acq-; fi
             equal "$(otlp n_pending "$OUT")" 0
         done
     done
@@ -77,6 +81,17 @@ words() { sent '[.[] | select(.signal == "traces").request.resourceSpans[].scope
     neuro-preprocess replay "$OUT" --all --endpoint "$ENDPOINT"
     (($(sent 'map(.items) | add') > 10))
     for label in zebra77 okapi42 quagga5; do lacks_on_wire $label; done
+}
+
+@test "records of several runs in one file: each line is sent as its own run promised" {
+    use http/protobuf
+    preprocess "$BIDS" "$OUT" --participant-label Zebra77
+    preprocess "$BIDS" "$BATS_TEST_TMPDIR/out2" --participant-label Okapi42 --telemetry-id hash || true
+    { records "$OUT"; records "$BATS_TEST_TMPDIR/out2"; } | xargs cat >"$BATS_TEST_TMPDIR/joined.otlp.jsonl"
+    neuro-preprocess replay "$BATS_TEST_TMPDIR/joined.otlp.jsonl" --endpoint "$ENDPOINT"
+    wire | grep -aq Zebra77
+    wire | grep -aq 'expected a NIfTI image'
+    lacks_on_wire okapi42
 }
 
 @test "tokens and passwords stand in no record, ledger, log or message" {

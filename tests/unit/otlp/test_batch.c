@@ -330,10 +330,18 @@ TEST(a_judge_keeps_leaves_out_holds_back_and_sets_flags)
     json_decref(root);
 }
 
-static struct np_otlp_batch *new_redacting_batch(const struct np_otlp_redactor *redactor)
+static const struct np_otlp_redactor *same_redactor(void *redactor, enum np_naming naming)
 {
-    const struct np_otlp_batch_options options = {
-        .signal = NP_OTLP_LOGS, .protocol = NP_OTLP_HTTP_JSON, .redactor = redactor};
+    (void)naming;
+    return redactor;
+}
+
+static struct np_otlp_batch *new_redacting_batch(struct np_otlp_redactor *redactor)
+{
+    const struct np_otlp_batch_options options = {.signal = NP_OTLP_LOGS,
+                                                  .protocol = NP_OTLP_HTTP_JSON,
+                                                  .redactor_of = same_redactor,
+                                                  .context = redactor};
 
     return np_otlp_batch_new(&options);
 }

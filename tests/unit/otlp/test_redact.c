@@ -179,6 +179,47 @@ TEST(names_of_files_that_are_not_bids_go_too)
     ok(np_starts_with(path, "/data/") && strstr(path, "/anat/") && np_ends_with(path, ".nii.gz"));
 }
 
+/* A redactor of `--telemetry-id none`, or of hash. */
+static struct np_otlp_redactor *redactor_of(enum np_naming naming)
+{
+    struct np_otlp_redactor *redactor = NULL;
+
+    ok_int(np_otlp_redactor_open(naming, tap_directory(), &redactor, NULL), 0);
+    return redactor;
+}
+
+TEST(a_site_and_an_acquisition_are_hashed_and_none_leaves_them_out)
+{
+    NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *hash = redactor_of(NP_NAME_HASH);
+    NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *none = redactor_of(NP_NAME_NONE);
+    static const struct {
+        const char *text, *of_none;
+    } table[] = {
+        {"run-2_acq-bonn_T1w.nii.gz", "run-2_T1w.nii.gz"},
+        {"acq-bonn_run-1_T1w: begun", "run-1_T1w: begun"},
+        {"'anat/acq-Bonn_T1w.json'", "'anat/T1w.json'"},
+        {"run-1_ACQ-bonn.nii", "run-1_.nii"},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_freep) char *of_hash = redacted(hash, NULL, table[i].text);
+        NP_AUTO(np_freep) char *of_none = redacted(none, NULL, table[i].text);
+        ok(!strcasestr(of_hash, "bonn") && strcasestr(of_hash, "acq-"));
+        ok_str(of_none, table[i].of_none);
+    }
+    NP_AUTO(np_freep) char *site = redacted(hash, NP_KEY_NEURO_SITE, "bonn");
+    NP_AUTO(np_freep) char *acquisition = redacted(hash, NP_KEY_BIDS_ACQUISITION, "bonn");
+    NP_AUTO(np_freep) char *name = redacted(hash, NP_KEY_FILE_NAME, "run-1_acq-bonn_T1w.nii");
+    ok_int((int64_t)strlen(site), 16);
+    ok(strcmp(site, acquisition) != 0);
+    ok_contains(name, acquisition);
+    ok(np_otlp_redact_leaves_out(none, NP_KEY_NEURO_SITE));
+    ok(np_otlp_redact_leaves_out(none, NP_KEY_BIDS_ACQUISITION));
+    ok(!np_otlp_redact_leaves_out(none, NP_KEY_BIDS_PARTICIPANT));
+    ok(!np_otlp_redact_leaves_out(hash, NP_KEY_NEURO_SITE));
+    ok(!np_otlp_redact_leaves_out(NULL, NP_KEY_NEURO_SITE));
+}
+
 /* A run's observations of one session, as the record holds them. */
 struct sample {
     const char *label, *session, *path;
@@ -205,12 +246,20 @@ static void observe(const struct sample *sample, struct np_otlp_buffer *line)
     ok_int(np_otlp_encode_spans(&np_otlp_json, &source, &one, 1, line), 0);
 }
 
+static const struct np_otlp_redactor *same_redactor(void *redactor, enum np_naming naming)
+{
+    (void)naming;
+    return redactor;
+}
+
 /* The request that is sent of it, as JSON. */
-static char *request_of(const struct sample *sample, const struct np_otlp_redactor *redactor)
+static char *request_of(const struct sample *sample, struct np_otlp_redactor *redactor)
 {
     NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer line = {0}, body = {0};
-    const struct np_otlp_batch_options options = {
-        .signal = NP_OTLP_TRACES, .protocol = NP_OTLP_HTTP_JSON, .redactor = redactor};
+    const struct np_otlp_batch_options options = {.signal = NP_OTLP_TRACES,
+                                                  .protocol = NP_OTLP_HTTP_JSON,
+                                                  .redactor_of = same_redactor,
+                                                  .context = redactor};
     NP_AUTO(np_otlp_batch_freep) struct np_otlp_batch *batch = np_otlp_batch_new(&options);
     enum np_otlp_line result = NP_OTLP_LINE_BROKEN;
 
@@ -253,6 +302,31 @@ TEST(no_label_is_left_in_a_whole_request)
             ok(strstr(plain, samples[i].session) != NULL); /* it was there to be found */
         }
     }
+}
+
+TEST(what_none_leaves_out_is_in_no_list_of_attributes)
+{
+    NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *none = redactor_of(NP_NAME_NONE);
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer line = {0}, body = {0};
+    const struct np_otlp_batch_options options = {.signal = NP_OTLP_TRACES,
+                                                  .protocol = NP_OTLP_HTTP_JSON,
+                                                  .redactor_of = same_redactor,
+                                                  .context = none};
+    NP_AUTO(np_otlp_batch_freep) struct np_otlp_batch *batch = np_otlp_batch_new(&options);
+    NP_AUTO(np_span_freep) struct np_span *span = np_span_new("load_file", NULL);
+    const struct np_span *one = span;
+    const struct np_otlp_source source = {0};
+    enum np_otlp_line result;
+
+    np_attrs_string(&span->attrs, NP_KEY_NEURO_SITE, "bonn");
+    np_attrs_string(&span->attrs, NP_KEY_BIDS_SUFFIX, "T1w");
+    np_attrs_string(&span->attrs, NP_KEY_BIDS_ACQUISITION, "bonn");
+    ok_int(np_otlp_encode_spans(&np_otlp_json, &source, &one, 1, &line), 0);
+    ok_int(np_otlp_batch_add_line(batch, line.bytes, line.length, &result), 0);
+    ok_int(np_otlp_batch_encode(batch, 0, 1, &body), 0);
+    np_otlp_buffer_add(&body, "", 1);
+    ok_contains(body.bytes, "\"attributes\":[{\"key\":\"bids.suffix\",\"value\":"
+                            "{\"stringValue\":\"T1w\"}}]");
 }
 
 TEST(the_key_is_kept_private_and_stays_the_same)

@@ -873,6 +873,53 @@ TEST(the_stricter_of_record_and_sender_names_participants)
     free(seen);
 }
 
+static void put_named_log(const char *path, const char *naming, const char *label)
+{
+    FILE *file = fopen(path, "ae");
+
+    ok(file != NULL);
+    fprintf(file,
+            "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"neuro.telemetry.id\","
+            "\"value\":{\"stringValue\":\"%s\"}}]},\"scopeLogs\":[{\"logRecords\":[{"
+            "\"timeUnixNano\":\"1\",\"body\":{\"stringValue\":\"sub-%s\"}}]}]}]}\n",
+            naming, label);
+    fclose(file);
+}
+
+/* Two records of different runs, joined by cat. */
+TEST(each_line_is_named_as_it_asks_for_or_more_strictly)
+{
+    static const struct {
+        enum np_naming sender;
+        const char *in_clear; /* labels that are sent, of "open", "hashed", "gone", "again" */
+    } table[] = {{NP_NAME_LABEL, "sub-open sub-again"}, {NP_NAME_HASH, ""}, {NP_NAME_NONE, ""}};
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(bench_done) struct bench bench;
+        static const char *const labels[] = {"sub-open", "sub-hashed", "sub-gone", "sub-again"};
+        struct np_send_delivery_options options = {.state = NP_SPOOL_COMPLETE,
+                                                   .naming = table[i].sender};
+        NP_AUTO(np_freep) char *name = np_xasprintf("joined%zu", i);
+        bench_open(&bench, name, "A", 0);
+        put_named_log(bench.record, "label", "open");
+        put_named_log(bench.record, "hash", "hashed");
+        put_named_log(bench.record, "none", "gone");
+        put_named_log(bench.record, "label", "again");
+        np_send_delivery_freep(&bench.delivery);
+        ok_int(
+            np_send_delivery_open(bench.record, &bench.exporters, &options, &bench.delivery, NULL),
+            0);
+        ok_int(settle(&bench), NP_SEND_STEP_DONE);
+        ok_int(total(&bench).n_exported, 4);
+        char *seen = json_dumps(bench.script.seen, 0);
+        for (size_t k = 0; k < NP_COUNT(labels); k++)
+            tap_check((strstr(seen, labels[k]) != NULL) ==
+                          (strstr(table[i].in_clear, labels[k]) != NULL),
+                      __FILE__, __LINE__, "sender %zu: %s in %s", i, labels[k], seen);
+        free(seen);
+    }
+}
+
 /* Pending records. */
 
 TEST(a_marked_record_is_found_until_it_is_cleared)

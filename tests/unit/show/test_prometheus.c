@@ -107,6 +107,22 @@ static void measure(struct np_trace *trace)
     np_metric_set(trace, &np_metric_session_duration, 0.1, &odd);
 }
 
+TEST(none_shows_no_site)
+{
+    NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *none = NULL;
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer text = {0};
+
+    ok_int(np_otlp_redactor_open(NP_NAME_NONE, tap_directory(), &none, NULL), 0);
+    np_attrs_string(&attrs, NP_KEY_NEURO_SITE, "bonn");
+    const struct np_show_page page = {.redactor = none};
+    const struct np_metric_point point = {
+        .def = &np_metric_session_duration, .attrs = attrs, .value = 2};
+    np_show_prometheus_text(&point, 1, &page, &text);
+    np_otlp_buffer_add(&text, "", 1);
+    ok_contains(text.bytes, "\nneuro_session_duration_seconds 2\n");
+}
+
 TEST(the_text_is_as_the_format_says)
 {
     static const char expected[] =
