@@ -22,16 +22,16 @@ char *np_telemetry_places(const struct np_send_settings *settings)
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
         if (is_listed[i] || !sends(settings, i))
             continue;
-        const char *id = settings->to[i].id;
+        const char *shown = settings->to[i].shown;
         np_str_add(&out, out.length ? "; " : "");
         for (int k = i; k < NP_OTLP_N_SIGNALS; k++) {
-            if (!sends(settings, k) || strcmp(settings->to[k].id, id) != 0)
+            if (!sends(settings, k) || strcmp(settings->to[k].shown, shown) != 0)
                 continue;
             is_listed[k] = true;
             np_str_addf(&out, "%s%s", k == i ? "" : ", ",
                         np_otlp_signal_name((enum np_otlp_signal)k));
         }
-        np_str_addf(&out, " to %s", id);
+        np_str_addf(&out, " to %s", shown);
     }
     return np_str_take(&out);
 }

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "codec/sha256.h"
+#include "spool/ledger.h"
+
 enum { PORT_GRPC = 4317, PORT_HTTP = 4318, MOST_PORT = 65535 };
 
 static const struct {
@@ -126,6 +129,7 @@ void np_send_destination_done(struct np_send_destination *destination)
 {
     free(destination->url);
     free(destination->user);
+    free(destination->shown);
     free(destination->id);
     np_strings_done(&destination->headers);
     free(destination->ca_certificate);
@@ -196,6 +200,35 @@ static int default_port(const struct np_send_destination *to, const struct schem
     return is_secure ? 443 : 80;
 }
 
+/* What tells the tenants of one server apart, as "name: value" of the headers for it; "" = none.
+ * The caller frees. */
+static char *tenant_of(const struct np_strings *headers)
+{
+    static const char *const names[] = {"x-scope-orgid: ", "accountid: ", "projectid: "};
+    struct np_str out = {0};
+
+    for (size_t i = 0; i < NP_COUNT(names); i++)
+        for (size_t k = 0; k < headers->n; k++)
+            if (np_starts_with(headers->item[k], names[i]))
+                np_str_addf(&out, "\n%s", headers->item[k]);
+    return np_str_take(&out);
+}
+
+/* The id of a destination. A query and the name of a tenant may be secret: they become a digest. */
+static char *place_of(const char *url, const char *query, const struct np_strings *headers)
+{
+    enum { DIGITS = 16 };
+    NP_AUTO(np_freep) char *place = np_spool_place(url);
+    NP_AUTO(np_freep) char *tenant = tenant_of(headers);
+    NP_AUTO(np_freep) char *text = np_xasprintf("%s%s", query, tenant);
+    char digest[NP_SHA256_HEX];
+
+    if (!*text)
+        return np_xstrdup(place);
+    np_sha256_of(text, strlen(text), digest);
+    return np_xasprintf("%s #%.*s", place, (int)DIGITS, digest);
+}
+
 int np_send_destination_resolve(const char *endpoint, enum np_send_endpoint_kind kind, int protocol,
                                 bool is_insecure, struct np_send_destination *out,
                                 struct np_error *err)
@@ -219,11 +252,14 @@ int np_send_destination_resolve(const char *endpoint, enum np_send_endpoint_kind
     NP_AUTO(np_freep)
     char *plain =
         np_xasprintf("%s://%s:%d%s", is_secure ? "https" : "http", url.host, url.port, path);
+    const char *query = chosen == NP_OTLP_GRPC ? "" : url.query;
     free(out->url);
+    free(out->shown);
     free(out->id);
     free(out->user);
-    out->url = np_xasprintf("%s%s", plain, chosen == NP_OTLP_GRPC ? "" : url.query);
-    out->id = np_xasprintf("%s %s", np_otlp_protocol_name(chosen), plain);
+    out->url = np_xasprintf("%s%s", plain, query);
+    out->shown = np_xasprintf("%s %s", np_otlp_protocol_name(chosen), plain);
+    out->id = place_of(plain, query, &out->headers);
     out->user = url.user;
     url.user = NULL;
     return 0;

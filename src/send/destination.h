@@ -35,7 +35,7 @@ enum np_send_endpoint_kind {
 void np_send_destination_done(struct np_send_destination *destination);
 
 /*
- * Set protocol, url, user and id of `out`, whose signal is set. `protocol` -1 = not given. A URL
+ * Set protocol, url, user, shown and id of `out`, whose signal and headers are set. `protocol` -1 = not given. A URL
  * without a scheme means http when it comes from a flag, `is_insecure` ? http : https for gRPC, and
  * is an error otherwise. Returns 0, NP_EUSAGE: `out` is then untouched. The endpoint may hold
  * secrets, so no message quotes it.

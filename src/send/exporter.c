@@ -77,13 +77,10 @@ void np_send_exporters_finish(struct np_send_exporters *exporters, int64_t now_n
     }
 }
 
-/* The length of the part of an id that names the server: "grpc http://host:4317" in
- * "grpc http://host:4317/path". */
+/* The length of the part of an id that names the server: "host:4317" in "host:4317/path". */
 static size_t server_length(const char *id)
 {
-    const char *host = strstr(id, "://");
-
-    return host ? (size_t)(host - id) + 3 + strcspn(host + 3, "/") : strlen(id);
+    return strcspn(id, "/");
 }
 
 static bool same_server(const struct np_send_exporter *a, const struct np_send_exporter *b)

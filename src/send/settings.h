@@ -32,10 +32,14 @@ struct np_send_destination {
     enum np_otlp_signal signal;
     enum np_otlp_protocol protocol;
     enum np_send_compression compression;
-    char *url;  /* of the requests, with the path, without user, password and fragment; NULL =
+    char *url;   /* of the requests, with the path, without user, password and fragment; NULL =
                    nothing is sent */
-    char *user; /* "user:password" of the URL, decoded; NULL = none. Secret. */
-    char *id;   /* "<protocol> <scheme>://<host>:<port>/<path>": stable, without secrets */
+    char *user;  /* "user:password" of the URL, decoded; NULL = none. Secret. */
+    char *shown; /* "<protocol> <scheme>://<host>:<port>/<path>": for people, without secrets */
+    /* The place, by which the ledger knows it: "<host>:<port>/<path>", and " #<digest>" of the query
+     * and of the headers that name a tenant, where there are some. This host has one name, and the
+     * protocol does not matter. Without secrets. */
+    char *id;
     struct np_strings headers;             /* "name: value". Secret. */
     double timeout_s;                      /* of one request */
     double connect_timeout_s;              /* for names and connections; 0 = that of the request */

@@ -29,7 +29,8 @@ struct ranges {
 
 /* One signal at one destination. */
 struct account {
-    char *destination;
+    char *destination; /* its id; of a line of an earlier version, the place */
+    bool is_place;     /* of an earlier version: whatever the query and the tenant */
     enum np_otlp_signal signal;
     struct ranges accepted, dropped;
     struct np_spool_range pending; /* to 0 = none */
@@ -127,21 +128,53 @@ static int64_t ranges_skip(const struct ranges *ranges, int64_t at, int64_t *nex
     return at;
 }
 
+/* Where the host begins in a URL, which may stand behind other words; NULL when there is none. */
+static const char *host_of(const char *destination)
+{
+    const char *scheme = strstr(destination, "://");
+
+    return scheme ? scheme + 3 : NULL;
+}
+
+char *np_spool_place(const char *url)
+{
+    static const char *const names[] = {"localhost:", "[::1]:"};
+    const char *host = host_of(url);
+
+    host = host ? host : url;
+    for (size_t i = 0; i < NP_COUNT(names); i++)
+        if (np_starts_with(host, names[i]))
+            return np_xasprintf("127.0.0.1:%s", host + strlen(names[i]));
+    return np_xstrdup(host);
+}
+
+/* True when what an account says counts for `destination`. */
+static bool is_here(const struct account *account, const char *destination)
+{
+    size_t n = strlen(account->destination);
+
+    return strncmp(account->destination, destination, n) == 0 &&
+           (destination[n] == '\0' || (account->is_place && destination[n] == ' '));
+}
+
 static struct account *find_account(const struct np_spool_ledger *ledger, const char *destination,
-                                    enum np_otlp_signal signal)
+                                    bool is_place, enum np_otlp_signal signal)
 {
     for (size_t i = 0; i < ledger->n_accounts; i++)
-        if (ledger->account[i].signal == signal &&
+        if (ledger->account[i].signal == signal && ledger->account[i].is_place == is_place &&
             strcmp(ledger->account[i].destination, destination) == 0)
             return &ledger->account[i];
     return NULL;
 }
 
 /* NULL when memory is missing or there are too many. */
-static struct account *make_account(struct np_spool_ledger *ledger, const char *destination,
+static struct account *make_account(struct np_spool_ledger *ledger, const char *noted,
                                     enum np_otlp_signal signal)
 {
-    struct account *found = find_account(ledger, destination, signal);
+    bool is_place = host_of(noted) != NULL;
+    NP_AUTO(np_freep) char *place = is_place ? np_spool_place(noted) : NULL;
+    const char *destination = place ? place : noted;
+    struct account *found = find_account(ledger, destination, is_place, signal);
 
     if (found || ledger->n_accounts == MOST_ACCOUNTS)
         return found;
@@ -155,7 +188,8 @@ static struct account *make_account(struct np_spool_ledger *ledger, const char *
     }
     memcpy(copy, destination, n);
     ledger->account = account;
-    account[ledger->n_accounts] = (struct account){.destination = copy, .signal = signal};
+    account[ledger->n_accounts] =
+        (struct account){.destination = copy, .is_place = is_place, .signal = signal};
     return &account[ledger->n_accounts++];
 }
 
@@ -602,7 +636,7 @@ struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,
         next = INT64_MAX;
         for (size_t i = 0; i < ledger->n_accounts; i++) {
             const struct account *account = &ledger->account[i];
-            bool here = strcmp(account->destination, destination) == 0;
+            bool here = is_here(account, destination);
             if (account->signal != signal || (!here && scope != NP_SPOOL_NOT_ANYWHERE))
                 continue;
             at = ranges_skip(&account->accepted, at, &next);
@@ -622,7 +656,7 @@ bool np_spool_ledger_in_flight(const struct np_spool_ledger *ledger, const char 
     for (size_t i = 0; i < ledger->n_accounts; i++) {
         const struct account *account = &ledger->account[i];
         const struct np_spool_range *pending = &account->pending;
-        bool here = strcmp(account->destination, destination) == 0;
+        bool here = is_here(account, destination);
         if (account->signal != signal || (!here && scope != NP_SPOOL_NOT_ANYWHERE) ||
             pending->to == 0)
             continue;
@@ -640,9 +674,12 @@ bool np_spool_ledger_in_flight(const struct np_spool_ledger *ledger, const char 
 int64_t np_spool_ledger_accepted(const struct np_spool_ledger *ledger, const char *destination,
                                  enum np_otlp_signal signal)
 {
-    const struct account *account = find_account(ledger, destination, signal);
+    int64_t n_accepted = 0;
 
-    return account ? account->n_accepted : 0;
+    for (size_t i = 0; i < ledger->n_accounts; i++)
+        if (ledger->account[i].signal == signal && is_here(&ledger->account[i], destination))
+            n_accepted += ledger->account[i].n_accepted;
+    return n_accepted;
 }
 
 void np_spool_batch_id(const char *record_path, enum np_otlp_signal signal,

@@ -3,7 +3,7 @@
  * it, JSON lines that are only ever appended. Each describes one batch, a range of the record's bytes that went to one
  * destination in one request:
  *
- *     {"time": "…", "destination": "grpc http://host:4317/", "signal": "traces",
+ *     {"time": "…", "destination": "host:4318/v1/traces", "signal": "traces",
  *      "batch": "<32 hex digits>", "from": 0, "to": 8190, "outcome": "sending", "items": 12}
  *
  * "sending" is written before a batch leaves, so that a sender that takes over from one that was
@@ -40,13 +40,21 @@ struct np_spool_range {
 };
 
 struct np_spool_entry {
-    const char *destination; /* its id, borrowed */
+    const char *destination; /* its id (send/settings.h), borrowed */
     enum np_otlp_signal signal;
     struct np_spool_range range;
     enum np_spool_mark mark;
     int64_t n_items, n_rejected; /* spans, log records, data points */
     const char *text;            /* the server's message, "" or NULL = none; borrowed */
 };
+
+/*
+ * The place that a URL names, which stands behind any other words: "host:port/path" without scheme
+ * and with one name for this host. Ledgers of earlier versions have "<protocol> <URL>" as destination,
+ * which did not tell queries and tenants apart: such lines count for all destinations at that place.
+ * The caller frees.
+ */
+char *np_spool_place(const char *url);
 
 struct np_spool_ledger;
 

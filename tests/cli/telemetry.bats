@@ -191,6 +191,26 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     equal "$(arrived)" "$(recorded)"
 }
 
+@test "one place by any name and protocol is one destination; another tenant or query is another" {
+    start_sink
+    preprocess --otel-endpoint "$ENDPOINT"
+    for way in "http/json ${ENDPOINT/127.0.0.1/localhost}" "http/protobuf $ENDPOINT" "http/protobuf ${ENDPOINT/127.0.0.1/localhost}/v1/traces"; do
+        OTEL_EXPORTER_OTLP_PROTOCOL=${way% *} run -0 neuro-preprocess replay "$OUT" --all --endpoint "${way#* }"
+        equal "$(arrived)" "$(recorded)" "after $way"
+    done
+    # The ledger of an earlier version names protocol and URL.
+    sed -i 's|"destination":"127.0.0.1|"destination":"http/protobuf http://localhost|' "$OUT"/logs/telemetry/*.ledger
+    run -0 neuro-preprocess replay "$OUT" --all --endpoint "$ENDPOINT"
+    equal "$(arrived)" "$(recorded)" 'after an earlier version'
+    sed -i 's|http/protobuf http://localhost|127.0.0.1|' "$OUT"/logs/telemetry/*.ledger
+    for tenant in X-Scope-OrgID=SECRET AccountID=SECRET ProjectID=SECRET; do
+        : >"$SINK"
+        OTEL_EXPORTER_OTLP_HEADERS=$tenant run -0 neuro-preprocess replay "$OUT" --all --endpoint "$ENDPOINT"
+        equal "$(arrived)" "$(recorded)" "to $tenant"
+    done
+    lacks "$(cat "$OUT"/logs/telemetry/*.ledger)" SECRET
+}
+
 @test "a damaged line is counted and said, replay ends 65, and a span whose end it held is incomplete, not killed" {
     start_sink
     preprocess

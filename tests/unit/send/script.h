@@ -186,7 +186,7 @@ static inline int64_t n_once(const struct script *script, const char *kind, int 
 static inline struct np_send_settings test_settings(void)
 {
     static char url[] = "http://collector.example:4318/v1/x";
-    static char id[] = "http/json http://collector.example:4318/v1/x";
+    static char id[] = "collector.example:4318/v1/x";
     struct np_send_settings settings = {.deadline_s = 5,
                                         .spans = {.schedule_delay_s = 5, .most_in_batch = 512},
                                         .logs = {.schedule_delay_s = 1, .most_in_batch = 512},

@@ -167,7 +167,7 @@ TEST(a_refused_batch_is_dropped_and_sent_again_only_to_other_destinations)
     ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
     settle(&bench);
     ok_int(total(&bench).n_requests, 0);
-    char id[] = "http/json http://elsewhere.example:4318/v1/x";
+    char id[] = "elsewhere.example:4318/v1/x";
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         bench.settings.to[i].id = id;
     ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
@@ -181,7 +181,7 @@ TEST(a_destination_gets_what_only_others_have_when_all_is_asked_for)
 
     bench_open(&bench, "all", "A", 10);
     settle(&bench);
-    char id[] = "http/json http://elsewhere.example:4318/v1/x";
+    char id[] = "elsewhere.example:4318/v1/x";
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         bench.settings.to[i].id = id;
     ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
@@ -212,7 +212,7 @@ TEST(a_batch_that_is_resent_does_not_hide_a_gap_before_it)
             int64_t when_ns;
             np_send_delivery_step(bench.delivery, (enum np_otlp_signal)i, &when_ns);
         }
-        char id[] = "http/json http://elsewhere.example:4318/v1/x";
+        char id[] = "elsewhere.example:4318/v1/x";
         for (int i = 0; elsewhere && i < NP_OTLP_N_SIGNALS; i++)
             bench.settings.to[i].id = id;
         bench.script.answers = "A";

@@ -34,7 +34,7 @@ static void set_environment(const char *assignments)
     }
 }
 
-/* A destination as "id[;header;header…]"; "-" when nothing is sent. The caller frees. */
+/* A destination as "<protocol> <URL>[;header;header…]"; "-" when nothing is sent. The caller frees. */
 static char *where(const struct np_send_settings *settings, enum np_otlp_signal signal)
 {
     NP_AUTO(np_str_done) struct np_str out = {0};
@@ -42,7 +42,7 @@ static char *where(const struct np_send_settings *settings, enum np_otlp_signal 
 
     if (!(settings->exporters[signal] & NP_SEND_TO_OTLP))
         return np_xstrdup("-");
-    np_str_add(&out, to->id);
+    np_str_add(&out, to->shown);
     for (size_t i = 0; i < to->headers.n; i++)
         np_str_addf(&out, ";%s", to->headers.item[i]);
     return np_str_take(&out);
@@ -334,9 +334,48 @@ TEST(secrets_are_kept_apart_and_in_no_warning)
     const struct np_send_destination *to = &settings.to[NP_OTLP_METRICS];
     ok_str(to->url, "http://h:1/x/v1/metrics?key=SECRET");
     ok_str(to->user, "user:p@ss");
-    ok_str(to->id, "http/protobuf http://h:1/x/v1/metrics");
+    ok_str(to->shown, "http/protobuf http://h:1/x/v1/metrics");
+    ok(np_starts_with(to->id, "h:1/x/v1/metrics #") && !strstr(to->id, "SECRET"));
     ok(warnings.length > 0);
     ok(!strstr(np_str_text(&warnings), "SECRET"));
+}
+
+/* A place is a host, a port, a path, a query and a tenant. */
+TEST(two_ways_to_one_place_are_one_destination_and_two_tenants_are_two)
+{
+    static const struct {
+        const char *one, *other;
+        bool is_same;
+    } table[] = {
+        {E "ENDPOINT=http://localhost:4318", E "ENDPOINT=http://127.0.0.1:4318", true},
+        {E "ENDPOINT=http://[::1]:4318", E "ENDPOINT=http://LOCALHOST:4318/", true},
+        {E "ENDPOINT=http://h:1", E "ENDPOINT=http://h:1 " E "PROTOCOL=http/json", true},
+        {E "ENDPOINT=http://h:1", E "ENDPOINT=https://h:1", true},
+        {E "ENDPOINT=http://h", E "ENDPOINT=http://u:p@h:80", true},
+        {E "ENDPOINT=http://h:1 " E "HEADERS=a=b", E "ENDPOINT=http://h:1", true},
+        {E "ENDPOINT=http://h:1 " E "HEADERS=X-Scope-OrgID=a,x=1",
+         E "ENDPOINT=http://h:1 " E "HEADERS=x-scope-orgid=a", true},
+        {E "ENDPOINT=http://h:1 " E "HEADERS=X-Scope-OrgID=a",
+         E "ENDPOINT=http://h:1 " E "HEADERS=X-Scope-OrgID=b", false},
+        {E "ENDPOINT=http://h:1 " E "HEADERS=AccountID=1", E "ENDPOINT=http://h:1", false},
+        {E "ENDPOINT=http://h:1 " E "HEADERS=AccountID=1",
+         E "ENDPOINT=http://h:1 " E "HEADERS=ProjectID=1", false},
+        {E "ENDPOINT=http://h:1?db=a", E "ENDPOINT=http://h:1?db=b", false},
+        {E "ENDPOINT=http://h:1/a", E "ENDPOINT=http://h:1/b", false},
+        {E "ENDPOINT=http://h:1", E "ENDPOINT=http://h:2", false},
+        {E "ENDPOINT=http://h:1", E "ENDPOINT=http://i:1", false},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_send_settings_done) struct np_send_settings one = {0}, other = {0};
+        set_environment(table[i].one);
+        np_send_settings_read(NULL, &one, NULL);
+        set_environment(table[i].other);
+        np_send_settings_read(NULL, &other, NULL);
+        const char *a = one.to[NP_OTLP_TRACES].id, *b = other.to[NP_OTLP_TRACES].id;
+        tap_check((strcmp(a, b) == 0) == table[i].is_same, __FILE__, __LINE__, "'%s' and '%s'", a,
+                  b);
+    }
 }
 
 TEST(certificates_are_per_signal)

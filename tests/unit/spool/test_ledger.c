@@ -11,7 +11,7 @@
 #include "spool/ledger.h"
 #include "tap.h"
 
-static const char HERE[] = "grpc http://a:4317/", THERE[] = "http/protobuf http://b:4318/v1/traces";
+static const char HERE[] = "a:4317/", THERE[] = "b:4318/v1/traces";
 
 static void note(struct np_spool_ledger *ledger, const char *destination, int64_t from, int64_t to,
                  enum np_spool_mark mark)
@@ -106,6 +106,49 @@ TEST(what_another_destination_has_is_not_pending_but_not_here_either)
     ok_gap(ledger, "third", NP_SPOOL_NOT_HERE, 0, 0, INT64_MAX);
     ok_gap(ledger, "third", NP_SPOOL_NOT_ANYWHERE, 50, 200, INT64_MAX);
     np_spool_ledger_freep(&ledger);
+}
+
+/* Ledgers of earlier versions say "<protocol> <URL>", without query and tenant. */
+TEST(what_an_earlier_version_noted_keeps_its_meaning)
+{
+    static const struct {
+        const char *noted, *destination;
+        bool is_here;
+    } table[] = {
+        {"http/protobuf http://b:4318/v1/traces", "b:4318/v1/traces", true},
+        {"http/json https://b:4318/v1/traces", "b:4318/v1/traces", true},
+        {"http/protobuf http://b:4318/v1/traces", "b:4318/v1/traces #0123456789abcdef", true},
+        {"http/protobuf http://localhost:4318/v1/traces", "127.0.0.1:4318/v1/traces", true},
+        {"http/protobuf http://[::1]:4318/v1/traces", "127.0.0.1:4318/v1/traces", true},
+        {"http/protobuf http://b:4318/v1/traces", "b:4319/v1/traces", false},
+        {"http/protobuf http://b:4318/v1/traces", "b:4318/v1/traces/x", false},
+        {"http/protobuf http://localhost.x:4318/v1/traces", "127.0.0.1:4318/v1/traces", false},
+        /* of this version */
+        {"b:4318/v1/traces", "b:4318/v1/traces #0123456789abcdef", false},
+        {"b:4318/v1/traces #0123456789abcdef", "b:4318/v1/traces", false},
+        {"b:4318/v1/traces #0123456789abcdef", "b:4318/v1/traces #0123456789abcdef", true},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_freep) char *name = np_xasprintf("old%zu", i);
+        NP_AUTO(np_freep) char *record = fresh_record(name);
+        struct np_spool_ledger *ledger = opened(record);
+        struct np_spool_range pending;
+        note(ledger, table[i].noted, 0, 100, NP_SPOOL_MARK_ACCEPTED);
+        note(ledger, table[i].noted, 100, 120, NP_SPOOL_MARK_SENDING);
+        np_spool_ledger_freep(&ledger);
+        ledger = opened(record);
+        ok_gap(ledger, table[i].destination, NP_SPOOL_NOT_HERE, 0, table[i].is_here ? 100 : 0,
+               INT64_MAX);
+        ok_gap(ledger, table[i].destination, NP_SPOOL_NOT_ANYWHERE, 0, 100, INT64_MAX);
+        ok(np_spool_ledger_in_flight(ledger, table[i].destination, NP_OTLP_TRACES,
+                                     NP_SPOOL_NOT_HERE, &pending) == table[i].is_here);
+        ok_int(np_spool_ledger_accepted(ledger, table[i].destination, NP_OTLP_TRACES),
+               table[i].is_here ? 10 : 0);
+        note(ledger, table[i].noted, 0, 100, NP_SPOOL_MARK_VOID); /* takes the line back */
+        ok_gap(ledger, table[i].destination, NP_SPOOL_NOT_ANYWHERE, 0, 0, INT64_MAX);
+        np_spool_ledger_freep(&ledger);
+    }
 }
 
 /* Truth: a bit for each of 512 bytes. */
