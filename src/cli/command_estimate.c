@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "pipeline/estimate.h"
+#include "pipeline/estimate_cohort.h"
 
 static const int64_t MIB = 1 << 20;
 

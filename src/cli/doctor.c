@@ -18,7 +18,7 @@
 #include "cli/observation.h"
 #include "cli/telemetry.h"
 #include "pipeline/admission.h"
-#include "pipeline/estimate.h"
+#include "pipeline/estimate_cohort.h"
 #include "pipeline/resources.h"
 #include "record/place.h"
 

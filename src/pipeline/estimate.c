@@ -11,7 +11,6 @@
 #include "pipeline/estimate.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "bids/derivative.h"
@@ -24,7 +23,7 @@
 enum { BLOCK = 4096 };
 
 /* A header may claim anything. */
-static int64_t as_count(double value)
+int64_t np_need_count(double value)
 {
     return value < (double)INT64_MAX ? (int64_t)value : INT64_MAX;
 }
@@ -60,7 +59,7 @@ void np_need_most(struct np_need *most, const struct np_need *part)
 /* A file or a folder. */
 static void add_file(struct np_need *need, double n_bytes)
 {
-    need->disk_bytes = sum(need->disk_bytes, as_count(ceil(n_bytes / BLOCK) * BLOCK));
+    need->disk_bytes = sum(need->disk_bytes, np_need_count(ceil(n_bytes / BLOCK) * BLOCK));
     need->inodes++;
 }
 
@@ -207,7 +206,7 @@ int64_t np_estimate_memory(const struct np_config *config, const struct np_recip
     hold_recipe(&r, config, recipe, grid);
     double writing =
         r.n_volumes * volume_bytes + r.kept_bytes + packer_bytes(volume_bytes, n_threads);
-    return as_count(PAGES * (r.fixed_bytes + fmax(r.peak_bytes, writing)));
+    return np_need_count(PAGES * (r.fixed_bytes + fmax(r.peak_bytes, writing)));
 }
 
 /* ---- outputs -------------------------------------------------------------------------------- */
@@ -468,19 +467,45 @@ static const double RECORD_BYTES = 3072, RECORD_IMAGE_BYTES = 8192, LOG_IMAGE_BY
 static const double TELEMETRY_IMAGE_BYTES = 48 << 10, TELEMETRY_SESSION_BYTES = 6 << 10,
                     TELEMETRY_RUN_BYTES = 40 << 10;
 
+/* What the options and the header say; nothing of what the image's files take. */
+static struct np_need need_of_grid(const struct np_config *config, const struct np_recipe *recipe,
+                                   const struct np_grid *grid, int n_threads)
+{
+    return (struct np_need){
+        .memory_bytes = np_estimate_memory(config, recipe, grid, n_threads),
+        .seconds = seconds_of(config, recipe, (double)np_grid_voxels(grid)),
+    };
+}
+
+static struct np_need need_of_refusal(const struct np_config *config,
+                                      const struct np_recipe *recipe)
+{
+    return (struct np_need){.memory_bytes = np_need_count(MEMORY_FIXED),
+                            .seconds = seconds_of(config, recipe, 0)};
+}
+
 bool np_estimate_image(const struct np_config *config, const struct np_recipe *recipe,
                        const char *path, int n_threads, struct np_nifti_info *info,
                        struct np_need *need)
 {
     struct contents contents;
 
-    *need = (struct np_need){.memory_bytes = as_count(MEMORY_FIXED),
-                             .seconds = seconds_of(config, recipe, 0)};
+    *need = need_of_refusal(config, recipe);
     if (read_contents(config, path, info, &contents) < 0)
         return false;
-    need->memory_bytes = np_estimate_memory(config, recipe, &info->grid, n_threads);
-    need->seconds = seconds_of(config, recipe, contents.n_voxels);
+    *need = need_of_grid(config, recipe, &info->grid, n_threads);
     add_outputs(config, recipe, &contents, need);
+    return true;
+}
+
+bool np_estimate_header(const struct np_config *config, const struct np_recipe *recipe,
+                        const char *path, int n_threads, struct np_nifti_info *info,
+                        struct np_need *need)
+{
+    *need = need_of_refusal(config, recipe);
+    if (np_nifti_read_info(path, info, NULL) < 0)
+        return false;
+    *need = need_of_grid(config, recipe, &info->grid, n_threads);
     return true;
 }
 
@@ -496,8 +521,8 @@ struct np_need np_estimate_records(const struct np_config *config, bool is_sessi
     for (int i = 0; is_session && i < (n_images > 0 ? 4 : 1); i++)
         add_file(&need, BLOCK);
     if (!config->no_telemetry)
-        need.disk_bytes =
-            sum(need.disk_bytes, as_count(TELEMETRY_SESSION_BYTES + n * TELEMETRY_IMAGE_BYTES));
+        need.disk_bytes = sum(need.disk_bytes,
+                              np_need_count(TELEMETRY_SESSION_BYTES + n * TELEMETRY_IMAGE_BYTES));
     return need;
 }
 
@@ -516,7 +541,7 @@ struct np_need np_estimate_run(const struct np_config *config)
     return need;
 }
 
-/* ---- many sessions -------------------------------------------------------------------------- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 int np_estimate_threads(const struct np_config *config)
 {
@@ -531,39 +556,4 @@ struct np_team *np_estimate_team(const struct np_config *config)
     np_resources_detect(&resources);
     int n = config->nprocs > 0 ? config->nprocs : resources.cpus;
     return np_team_new(n < MOST ? n : MOST);
-}
-
-struct estimation {
-    const struct np_config *config;
-    const struct np_dataset *dataset;
-    struct np_need *need;
-    atomic_size_t n_unreadable;
-};
-
-static void estimate_session(void *context, int64_t i)
-{
-    struct estimation *e = context;
-    const struct np_session *session = &e->dataset->session[i];
-
-    e->need[i] = np_estimate_records(e->config, true, session->n_scans);
-    for (size_t s = 0; s < session->n_scans; s++) {
-        const struct np_scan *scan = &session->scan[s];
-        struct np_nifti_info info;
-        struct np_need image;
-        if (!np_estimate_image(e->config, np_recipe_find(np_modality_find(scan->name.suffix)),
-                               scan->path, np_estimate_threads(e->config), &info, &image))
-            atomic_fetch_add(&e->n_unreadable, 1);
-        np_need_add(&e->need[i], &image);
-    }
-}
-
-void np_estimate_sessions(const struct np_config *config, const struct np_dataset *dataset,
-                          struct np_need *need, size_t *n_unreadable)
-{
-    NP_AUTO(np_team_freep) struct np_team *team = np_estimate_team(config);
-    struct estimation estimation = {.config = config, .dataset = dataset, .need = need};
-
-    np_exec_run(&(struct np_exec){.team = team}, (int64_t)dataset->n_sessions, estimate_session,
-                &estimation);
-    *n_unreadable = estimation.n_unreadable;
 }

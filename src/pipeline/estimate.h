@@ -6,7 +6,6 @@
 #ifndef NP_PIPELINE_ESTIMATE_H
 #define NP_PIPELINE_ESTIMATE_H
 
-#include "bids/dataset.h"
 #include "config/config.h"
 #include "image/nifti.h"
 #include "stages/stage.h"
@@ -48,6 +47,11 @@ bool np_estimate_image(const struct np_config *config, const struct np_recipe *r
                        const char *path, int n_threads, struct np_nifti_info *info,
                        struct np_need *need);
 
+/* The same without disk and inodes, which only a look at the voxels shows. */
+bool np_estimate_header(const struct np_config *config, const struct np_recipe *recipe,
+                        const char *path, int n_threads, struct np_nifti_info *info,
+                        struct np_need *need);
+
 /* The size of the records of a session, or of a file of `process`. */
 struct np_need np_estimate_records(const struct np_config *config, bool is_session,
                                    size_t n_images);
@@ -55,13 +59,8 @@ struct np_need np_estimate_records(const struct np_config *config, bool is_sessi
 /* The files that a run writes once: those that describe OUTPUT_DIR, its plan, and the telemetry. */
 struct np_need np_estimate_run(const struct np_config *config);
 
-/*
- * The sessions of a dataset, on all CPUs.
- *   need          [n_sessions]
- *   n_unreadable  gets how many headers could not be read
- */
-void np_estimate_sessions(const struct np_config *config, const struct np_dataset *dataset,
-                          struct np_need *need, size_t *n_unreadable);
+/* Bytes or files as a whole number, at most INT64_MAX. */
+int64_t np_need_count(double value);
 
 /* Add what comes before or after: the larger memory, the sums of the rest. Sums stop at INT64_MAX. */
 void np_need_add(struct np_need *total, const struct np_need *part);

@@ -11,6 +11,7 @@
 #include "image/nifti.h"
 #include "pipeline/asked.h"
 #include "pipeline/batch.h"
+#include "pipeline/estimate_cohort.h"
 #include "pipeline/targets.h"
 
 /* Each session needs two descriptors, a pipe and a log; these are for everything else. */
@@ -391,30 +392,51 @@ static void refuse_too_large(const struct np_plan *plan, struct np_job_file *fil
     file->need = (struct np_need){.memory_bytes = file->need.memory_bytes};
 }
 
-struct estimation {
-    const struct np_config *config;
-    struct np_plan *plan;
-};
+static bool is_estimated(const struct np_job *job)
+{
+    return job->decision == NP_DECIDE_RUN || job->decision == NP_DECIDE_NOTHING_TO_DO;
+}
+
+static size_t list_images(const struct np_plan *plan, struct np_image_need *image)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        for (size_t f = 0; is_estimated(&plan->job[i]) && f < plan->job[i].n_files; f++, n++)
+            if (image)
+                image[n] = (struct np_image_need){.recipe = plan->job[i].file[f].recipe,
+                                                  .path = plan->job[i].file[f].path};
+    return n;
+}
 
 /* A header that cannot be read is the worker's to report; an image that is too large is not
  * worked on. */
-static void estimate(void *context, int64_t i)
+static void take_estimate(const struct np_plan *plan, const struct np_image_need *image,
+                          struct np_job_file *file)
 {
-    const struct np_config *config = ((struct estimation *)context)->config;
-    struct np_plan *plan = ((struct estimation *)context)->plan;
-    struct np_job *job = &plan->job[i];
+    file->grid = image->grid;
+    file->need = image->need;
+    if (file->need.memory_bytes > sessions_bytes(plan) && file->grid.n[0] > 0)
+        refuse_too_large(plan, file, file->grid.n);
+}
 
-    if (job->decision != NP_DECIDE_RUN && job->decision != NP_DECIDE_NOTHING_TO_DO)
-        return;
-    job->need = np_estimate_records(config, job->session != NULL, job->n_files);
-    for (size_t f = 0; f < job->n_files; f++) {
-        struct np_job_file *file = &job->file[f];
-        struct np_nifti_info info = {0};
-        np_estimate_image(config, file->recipe, file->path, 1, &info, &file->need);
-        file->grid = info.grid;
-        if (file->need.memory_bytes > sessions_bytes(plan) && info.grid.n[0] > 0)
-            refuse_too_large(plan, file, info.grid.n);
-        np_need_add(&job->need, &file->need);
+/* With one thread for each job. */
+static void estimate_jobs(const struct np_config *config, struct np_plan *plan)
+{
+    size_t n = list_images(plan, NULL), next = 0;
+    NP_AUTO(np_freep) struct np_image_need *image = np_xcalloc(n + 1, sizeof(*image));
+
+    list_images(plan, image);
+    np_estimate_images(config, 1, image, n);
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        struct np_job *job = &plan->job[i];
+        if (!is_estimated(job))
+            continue;
+        job->need = np_estimate_records(config, job->session != NULL, job->n_files);
+        for (size_t f = 0; f < job->n_files; f++) {
+            take_estimate(plan, &image[next++], &job->file[f]);
+            np_need_add(&job->need, &job->file[f].need);
+        }
     }
 }
 
@@ -428,14 +450,12 @@ static int max_int(int a, int b)
     return a > b ? a : b;
 }
 
-/* Estimate the jobs to run, with one thread each; returns the largest session that fits. */
+/* Estimate the jobs to run; returns the largest session that fits. */
 static int64_t estimate_all(const struct np_config *config, struct np_plan *plan)
 {
-    NP_AUTO(np_team_freep) struct np_team *team = np_estimate_team(config);
     int64_t largest = 1;
 
-    np_exec_run(&(struct np_exec){.team = team}, (int64_t)plan->n_jobs, estimate,
-                &(struct estimation){config, plan});
+    estimate_jobs(config, plan);
     plan->need = np_estimate_run(config);
     for (size_t i = 0; i < plan->n_jobs; i++) {
         const struct np_need *need = &plan->job[i].need;
