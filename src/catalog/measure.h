@@ -15,10 +15,11 @@ enum np_shown_in {
     NP_IN_NORM = 1 << 1,    /* … of desc-norm */
     NP_IN_MASK = 1 << 2,    /* … of the brain mask */
     NP_IN_FIELD = 1 << 3,   /* … of the bias field */
-    NP_IN_IDPS = 1 << 4,    /* a column of the table of phenotypes */
+    NP_IN_BRAIN = 1 << 4,   /* … of desc-brain, the image */
+    NP_IN_IDPS = 1 << 5,    /* a column of the table of phenotypes */
     NP_IN_NOTHING_ELSE = 0,
-    NP_IN_BIAS_SIDECARS = NP_IN_PREPROC | NP_IN_NORM | NP_IN_FIELD,
-    NP_IN_BRAIN_SIDECARS = NP_IN_NORM | NP_IN_MASK,
+    NP_IN_BIAS_SIDECARS = NP_IN_PREPROC | NP_IN_NORM | NP_IN_FIELD | NP_IN_BRAIN,
+    NP_IN_BRAIN_SIDECARS = NP_IN_NORM | NP_IN_MASK | NP_IN_BRAIN,
 };
 
 /*

@@ -80,6 +80,7 @@ struct np_config {
     /* outputs */
     enum np_level level;
     bool save_bias_field;
+    bool save_brain;
     enum np_output_layout output_layout;
     enum np_report_viewer report_viewer; /* this version writes no pages */
 

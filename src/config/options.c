@@ -188,6 +188,11 @@ const struct np_option np_options[] = {
     {"save-bias-field", NULL, 0, NP_OPT_FLAG, NP_GROUP_OUTPUTS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(save_bias_field),
      .help = "Also write the estimated bias field."},
+    {"save-brain", NULL, 0, NP_OPT_FLAG, NP_GROUP_OUTPUTS, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(save_brain),
+     .help =
+         "Also write the brain in the units of the source (desc-brain): desc-preproc inside the "
+         "mask, 0 outside."},
     {"output-layout", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, RUN, NP_OPT_IN_FILE,
      FIELD(output_layout), .argument = "LAYOUT", .choices = layout_words,
      .help = "Layout of the outputs; bids is the only one."},

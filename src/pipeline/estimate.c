@@ -368,6 +368,12 @@ static double norm_bytes(const struct np_config *config, const struct contents *
     return c->n_brain * c->norm_bytes + (c->n_voxels - c->n_brain) * ZERO_BYTES;
 }
 
+/* desc-brain holds the values of desc-preproc in the mask alone. */
+static double brain_bytes(const struct contents *c)
+{
+    return c->n_brain * c->bytes + (c->n_voxels - c->n_brain) * ZERO_BYTES;
+}
+
 static double mask_bytes(const struct np_config *config, const struct contents *c)
 {
     (void)config;
@@ -380,8 +386,8 @@ static double field_bytes(const struct np_config *config, const struct contents 
 }
 
 /* How well the content of a slot is packed; a slot that is not listed counts as a whole head. */
-static double bytes_of_slot(enum np_slot slot, const struct np_config *config,
-                            const struct contents *contents)
+static double bytes_of(const struct np_output *output, const struct np_config *config,
+                       const struct contents *contents)
 {
     static const struct {
         enum np_slot slot;
@@ -389,8 +395,10 @@ static double bytes_of_slot(enum np_slot slot, const struct np_config *config,
     } packed[] = {
         {NP_SLOT_NORM, norm_bytes}, {NP_SLOT_BRAIN, mask_bytes}, {NP_SLOT_FIELD, field_bytes}};
 
+    if (output->reads & NP_SLOT_BRAIN)
+        return brain_bytes(contents);
     for (size_t i = 0; i < NP_COUNT(packed); i++)
-        if (packed[i].slot == slot)
+        if (packed[i].slot == output->slot)
             return packed[i].bytes(config, contents);
     return preproc_bytes(config, contents);
 }
@@ -401,7 +409,7 @@ static void add_outputs(const struct np_config *config, const struct np_recipe *
     for (size_t i = 0; i < recipe->n_outputs; i++) {
         if (!np_output_is_wanted(&recipe->output[i], config))
             continue;
-        add_file(need, MARGIN * bytes_of_slot(recipe->output[i].slot, config, contents));
+        add_file(need, MARGIN * bytes_of(&recipe->output[i], config, contents));
         if (recipe->output[i].file.description[NP_USUALLY])
             add_file(need, SIDECAR_BYTES);
     }

@@ -58,14 +58,14 @@ static int open_target(struct publication *p, const char *relative, struct np_at
     return 0;
 }
 
-/* The paths of the outputs that this one was made of. */
+/* The paths of the outputs that this one was made of: those that hold a slot as the stages left it. */
 static void list_origins(const struct publication *p, const struct np_output *output,
                          struct np_strings *paths)
 {
     const struct np_recipe *recipe = p->file->recipe;
 
     for (size_t i = 0; i < recipe->n_outputs; i++)
-        if (recipe->output[i].slot & output->made_of)
+        if (recipe->output[i].slot & output->made_of && !recipe->output[i].prepare)
             np_strings_give(paths, np_job_output(p->file, &recipe->output[i]));
 }
 
@@ -114,22 +114,38 @@ static int note_written(struct publication *p, const struct np_output *output, c
     return has_sidecar ? write_sidecar(p, output, relative, index, err) : 0;
 }
 
-/* `image` is in RAS order and is released on the way: two copies of a volume are enough. */
-static int to_native(const struct publication *p, const char *relative, struct np_image **image,
-                     struct np_image **native, struct np_error *err)
+/* The slots that the outputs after this one are made from. */
+static unsigned needed_after(const struct publication *p, const struct np_output *output)
+{
+    const struct np_recipe *recipe = p->file->recipe;
+    unsigned slots = 0;
+
+    for (output++; output < recipe->output + recipe->n_outputs; output++)
+        if (np_output_is_wanted(output, p->config))
+            slots |= output->slot | output->reads;
+    return slots;
+}
+
+/* Two copies of a volume are enough: a slot goes as soon as it is not needed any more. */
+static void release(struct publication *p, const struct np_output *output)
+{
+    np_work_release(p->work, output->slot & ~needed_after(p, output));
+}
+
+/* `*turned` is NULL when the image lies in the file's order already. */
+static int turn_to_native(const struct publication *p, const char *relative,
+                          const struct np_image *image, struct np_image **turned,
+                          struct np_error *err)
 {
     const struct np_grid *grid = &p->work->info.grid;
 
-    *native = np_grid_is_ras(grid) ? *image : np_image_from_ras(*image, grid, p->exec);
-    if (!*native)
-        return np_error_set(err, NP_ENOMEM, "'%s': no memory for %zu MiB to write it", relative,
-                            np_grid_mib(grid));
-    if (*native == *image) {
-        (*native)->grid = *grid;
-        *image = NULL;
-    }
-    np_image_freep(image);
-    return 0;
+    *turned = NULL;
+    if (np_grid_is_ras(grid))
+        return 0;
+    *turned = np_image_from_ras(image, grid, p->exec);
+    return *turned ? 0
+                   : np_error_set(err, NP_ENOMEM, "'%s': no memory for %zu MiB to write it",
+                                  relative, np_grid_mib(grid));
 }
 
 static int write_float32(struct publication *p, const struct np_output *output,
@@ -137,15 +153,19 @@ static int write_float32(struct publication *p, const struct np_output *output,
                          struct np_error *err)
 {
     const struct np_nifti_output how = {.like = &p->work->info, .description = output->header_text};
-    struct np_image **image = np_work_image(p->work, output->slot);
-    NP_AUTO(np_image_freep) struct np_image *native = NULL;
+    struct np_image native = {p->work->info.grid, (*np_work_image(p->work, output->slot))->voxel};
+    NP_AUTO(np_image_freep) struct np_image *turned = NULL;
     struct np_atomic_file *file;
 
     if (output->prepare)
-        output->prepare(*image);
-    NP_TRY(to_native(p, relative, image, &native, err));
+        output->prepare(p->work);
+    NP_TRY(turn_to_native(p, relative, *np_work_image(p->work, output->slot), &turned, err));
+    if (turned) {
+        native.voxel = turned->voxel;
+        release(p, output);
+    }
     NP_TRY(open_target(p, relative, &file, err));
-    return np_nifti_write_image(file->path, file->temporary, native, &how, p->exec, written, err);
+    return np_nifti_write_image(file->path, file->temporary, &native, &how, p->exec, written, err);
 }
 
 static int write_uint8(struct publication *p, const struct np_output *output, const char *relative,
@@ -159,12 +179,12 @@ static int write_uint8(struct publication *p, const struct np_output *output, co
 
     if (!native)
         return np_error_set(err, NP_ENOMEM, "'%s': no memory for the mask", relative);
-    np_mask_freep(mask);
+    release(p, output);
     NP_TRY(open_target(p, relative, &file, err));
     return np_nifti_write_mask(file->path, file->temporary, native, &how, p->exec, written, err);
 }
 
-/* Each writes what the output's slot holds and releases it. */
+/* Each writes what the output's slot holds. */
 static int (*const writers[])(struct publication *p, const struct np_output *output,
                               const char *relative, struct np_nifti_written *written,
                               struct np_error *err) = {
@@ -178,6 +198,7 @@ static int write_output(struct publication *p, const struct np_output *output, s
     struct np_nifti_written written;
 
     NP_TRY(writers[output->format](p, output, relative, &written, err));
+    release(p, output);
     return note_written(p, output, relative, &written, err);
 }
 

@@ -33,7 +33,8 @@ static const char DESCRIPTIONS[] =
     "original grid and intensity units\n"
     "desc-norm\tBrain only, bias-corrected, intensities normalized as the sidecar says; 0 outside "
     "the brain\n"
-    "desc-brain\tBrain mask: brain tissue, ventricles and sulcal CSF; 1 inside\n";
+    "desc-brain\tBrain: tissue, ventricles and sulcal CSF. A mask is 1 inside; an image has the "
+    "intensities of desc-preproc inside the mask, 0 outside\n";
 
 static const char README[] =
     "# Preprocessed anatomical MRI\n\n"
@@ -43,6 +44,9 @@ static const char README[] =
     "`CITATION.md` says otherwise |\n"
     "| `*_desc-norm_*.nii.gz` | brain only, intensity-normalized, 0 outside the mask |\n"
     "| `*_desc-brain_mask.nii.gz` | brain mask, 0 or 1 |\n"
+    "| other `*_desc-brain_*.nii.gz` | desc-preproc inside that mask, 0 outside, where it was "
+    "asked "
+    "for |\n"
     "| `*_biasfield.nii.gz` | the multiplicative field, where it was asked for |\n\n"
     "Each has a JSON sidecar with its sources, the methods' parameters and hashes. What happened "
     "in each session\nstands in `logs/`: `neuro-preprocess status` reads it. Methods and "

@@ -21,7 +21,25 @@ static bool wants_normalized(const struct np_config *config)
     return config->level == NP_LEVEL_FULL && config->normalize != NP_NORMALIZE_NONE;
 }
 
-enum { BIAS_FIELD, PREPROC, NORM, MASK };
+static bool wants_brain(const struct np_config *config)
+{
+    return config->save_brain;
+}
+
+static void make_factor(struct np_work *work)
+{
+    np_field_to_factor(work->field);
+}
+
+static void clear_outside_brain(struct np_work *work)
+{
+    size_t n = np_grid_voxels(&work->flat->grid);
+
+    for (size_t i = 0; i < n; i++)
+        work->flat->voxel[i] = work->brain->voxel[i] ? work->flat->voxel[i] : 0;
+}
+
+enum { BIAS_FIELD, PREPROC, BRAIN, NORM, MASK };
 
 static const struct np_output anatomical_outputs[] = {
     [BIAS_FIELD] = {.file = {.suffix = "biasfield",
@@ -35,7 +53,7 @@ static const struct np_output anatomical_outputs[] = {
                     .format = NP_OUTPUT_FLOAT32,
                     .header_text = "bias field",
                     .is_wanted = wants_bias_field,
-                    .prepare = np_field_to_factor},
+                    .prepare = make_factor},
     [PREPROC] = {.file = {.desc = "preproc",
                           .extension = ".nii.gz",
                           .description = {"Whole head divided by the estimated bias field; same "
@@ -49,6 +67,27 @@ static const struct np_output anatomical_outputs[] = {
                  .slot = NP_SLOT_FLAT,
                  .format = NP_OUTPUT_FLOAT32,
                  .header_text = "bias-corrected"},
+    [BRAIN] =
+        {.file = {.desc = "brain",
+                  .extension = ".nii.gz",
+                  .description = {"Brain, bias-corrected, in the source's units: desc-preproc "
+                                  "inside the brain mask, 0 outside",
+                                  [NP_WITHOUT_BIAS_CORRECTION] =
+                                      "Brain as in the source (no bias correction was asked "
+                                      "for), same units; 0 outside the brain mask",
+                                  [NP_WITHOUT_BRAIN] =
+                                      "Whole support of the image (no brain extraction was "
+                                      "asked for), in the source's units; 0 outside"},
+                  .skull = NP_SKULL_REMOVED,
+                  .keeps_acquisition = true,
+                  .shows = NP_IN_BRAIN},
+         .slot = NP_SLOT_FLAT,
+         .format = NP_OUTPUT_FLOAT32,
+         .header_text = "brain",
+         .made_of = NP_SLOT_FLAT | NP_SLOT_BRAIN,
+         .is_wanted = wants_brain,
+         .prepare = clear_outside_brain,
+         .reads = NP_SLOT_BRAIN},
     [NORM] = {.file = {.desc = "norm",
                        .extension = ".nii.gz",
                        .description = {"Brain, bias-corrected and intensity-normalized; 0 outside "
@@ -108,7 +147,7 @@ unsigned np_recipe_wanted_slots(const struct np_recipe *recipe, const struct np_
 
     for (size_t i = 0; i < recipe->n_outputs; i++)
         if (np_output_is_wanted(&recipe->output[i], config))
-            slots |= recipe->output[i].slot;
+            slots |= recipe->output[i].slot | recipe->output[i].reads;
     return slots;
 }
 
@@ -124,7 +163,7 @@ int np_recipe_check(const struct np_recipe *recipe, struct np_error *err)
         have = (have & ~(*stage)->takes) | (*stage)->gives;
     }
     for (size_t i = 0; i < recipe->n_outputs; i++)
-        if (recipe->output[i].slot & ~have)
+        if ((recipe->output[i].slot | recipe->output[i].reads) & ~have)
             return np_error_set(err, NP_EINTERNAL,
                                 "%s: output '%s' is written from a slot that no stage fills",
                                 recipe->name, recipe->output[i].header_text);

@@ -53,7 +53,11 @@ struct np_output {
     const char *header_text;                           /* the NIfTI header's description */
     unsigned made_of;                                  /* slots of other outputs it came from */
     bool (*is_wanted)(const struct np_config *config); /* NULL = always */
-    void (*prepare)(struct np_image *image);           /* in place, before writing; may be NULL */
+    /* Changes the slot in place before it is written, with the help of the slots `reads`; NULL = it
+     * is written as the stages left it. Outputs of the same slot that are not prepared stand
+     * before. */
+    void (*prepare)(struct np_work *work);
+    unsigned reads;
 };
 
 /* The stages of a kind of image, and its outputs. The runner adds write_output. */

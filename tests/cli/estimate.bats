@@ -61,7 +61,7 @@ one_head()
 
 @test "a session of several images takes what was said, with and without each output" {
     neuro-preprocess demo-data "$BIDS" --participants 1 --sessions 1 --size 3 >/dev/null
-    for options in '' '--save-bias-field' '--normalize none' '--bias-correction none' '--level minimal --no-telemetry'; do
+    for options in '' '--save-bias-field --save-brain' '--normalize none' '--bias-correction none' '--level minimal --no-telemetry'; do
         # shellcheck disable=SC2086
         promise_holds $options
     done
@@ -169,7 +169,7 @@ cohort_of()
 @test "the plan, estimate and doctor say the same" {
     make_dataset "$BIDS" 01/1 01/2
     mkdir -p "$BIDS/sub-02/anat" # a session without images has a record too
-    for options in '' '--save-bias-field --no-telemetry' '--level minimal'; do
+    for options in '' '--save-bias-field --no-telemetry' '--level minimal --save-brain'; do
         # shellcheck disable=SC2086
         said=$(neuro-preprocess estimate "$BIDS" $options --omp-nthreads 1 --format json)
         # shellcheck disable=SC2086

@@ -159,6 +159,38 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     [[ -f $BATS_TEST_TMPDIR/out/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz ]]
 }
 
+@test "--save-brain gives the head inside the mask, in the source's units; every reader sees 0 outside" {
+    make_dataset "$BATS_TEST_TMPDIR/bids" 01
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant --save-brain
+    anat=$BATS_TEST_TMPDIR/out/sub-01/anat
+    "$PYTHON" - "$anat/sub-01_desc-brain_T1w.nii.gz" "$anat/sub-01_desc-preproc_T1w.nii.gz" "$anat/sub-01_desc-brain_mask.nii.gz" <<'END'
+import sys, nibabel, numpy
+brain, head, mask = (nibabel.load(path) for path in sys.argv[1:])
+assert brain.get_data_dtype() == numpy.float32 and (brain.affine == head.affine).all()
+inside = numpy.asanyarray(mask.dataobj) > 0
+assert 0 < inside.sum() < inside.size
+assert (brain.get_fdata() == head.get_fdata() * inside).all()
+END
+    jq -e '.SkullStripped == true and .MagneticFieldStrength == 3 and (.Sources | length == 3)
+        and .Parameters["bias.method"] == "n4" and .Parameters["skull_strip.volume"] > 0' "$anat/sub-01_desc-brain_T1w.json" >/dev/null ||
+        fail "$(cat "$anat/sub-01_desc-brain_T1w.json")"
+    [[ ! -e $anat/sub-01_mod-T1w_biasfield.nii.gz ]]
+}
+
+@test "a folder whose records know fewer options is not outdated by an option that came later" {
+    make_dataset "$BATS_TEST_TMPDIR/bids" 01
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant
+    # as version 0.1.0 wrote them
+    find "$BATS_TEST_TMPDIR/out/logs" -name '*.json' -exec sed -i -E 's/"(save-brain|output-datatype)": ?("[a-z0-9]*"|false),? ?//g; s/\\"(save-brain|output-datatype)\\": ?(\\"[a-z0-9]*\\"|false),? ?//g' {} +
+    run grep -rl save-brain "$BATS_TEST_TMPDIR/out/logs" --include='*_status.json' --include='*_complete.json' --include=folder.json
+    equal "$output" ''
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant
+    contains "$output" 'complete'
+    equal "$(jq '.attempts | length' "$(status_path "$BATS_TEST_TMPDIR/out" 01)")" 0 attempts
+    run -78 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant --save-brain
+    contains "$output" 'save-brain: false there, true here'
+}
+
 @test "T2w and FLAIR masks name their space" {
     make_dataset "$BATS_TEST_TMPDIR/bids" 01
     anat=$BATS_TEST_TMPDIR/bids/sub-01/anat

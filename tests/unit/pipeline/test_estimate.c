@@ -106,6 +106,11 @@ TEST(outputs_that_are_not_written_need_no_disk)
     ok(minimal.disk_bytes < full.disk_bytes);
     ok_int(full.inodes, 6);
     ok_int(minimal.inodes, 4);
+    config.save_brain = true;
+    struct np_need brain = need_of(&config, path);
+    ok(brain.disk_bytes > minimal.disk_bytes + 60 * 70 * 60);
+    ok_int(brain.inodes, 6);
+    config.save_brain = false;
     config.save_bias_field = true;
     struct np_need field = need_of(&config, path);
     ok(field.disk_bytes > minimal.disk_bytes + 3 * 60 * 70 * 60);

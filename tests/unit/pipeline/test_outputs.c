@@ -88,6 +88,85 @@ TEST(the_field_is_added_when_it_was_asked_for)
     ok_int(np_work_slots(&s.work), 0);
 }
 
+/* The voxels of an output, in the order of the file. */
+static struct np_image *read_output(const struct setting *s, const char *name)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(s->folder, name);
+    struct np_nifti_info info;
+    struct np_nifti_content content;
+    struct np_image *image = NULL;
+
+    ok_int(np_nifti_read_volume(path, NULL, &info, &content, &image, NULL), 0);
+    return image;
+}
+
+/* FLAT is 1, 2, 3, …; every third voxel is brain; the files can be read again. */
+static void fill(struct setting *s)
+{
+    s->work.info.xform_code = 1;
+    for (size_t i = 0; i < np_grid_voxels(&s->work.flat->grid); i++) {
+        s->work.flat->voxel[i] = (float)(i + 1);
+        s->work.brain->voxel[i] = i % 3 == 0;
+    }
+}
+
+static void ok_is_head_inside_mask(struct setting *s)
+{
+    NP_AUTO(np_image_freep) struct np_image *head = read_output(s, "scan_desc-preproc.nii.gz");
+    NP_AUTO(np_image_freep) struct np_image *brain = read_output(s, "scan_desc-brain.nii.gz");
+    NP_AUTO(np_image_freep) struct np_image *mask = read_output(s, "scan_desc-brain_mask.nii.gz");
+    float sum = 0;
+
+    for (size_t i = 0; i < 24; i++) {
+        ok(brain->voxel[i] == head->voxel[i] * mask->voxel[i]);
+        sum += head->voxel[i];
+    }
+    ok_near(sum, 24 * 25 / 2.0, 0, "the head is written whole");
+}
+
+TEST(the_brain_is_the_head_inside_the_mask_and_the_head_stays_whole)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s, "brain");
+    s.config.save_brain = true;
+    fill(&s);
+    ok_as_listed(&s, 4);
+    ok_int(np_work_slots(&s.work), NP_SLOT_FIELD); /* of an output that is not wanted */
+    ok_is_head_inside_mask(&s);
+}
+
+TEST(the_brain_of_a_file_in_another_order_is_the_head_inside_the_mask_too)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s, "brain-turned");
+    s.config.save_brain = true;
+    fill(&s);
+    s.work.info.grid.world_from_voxel.m[0][0] = -1; /* the file's x runs to the left */
+    ok_as_listed(&s, 4);
+    ok_is_head_inside_mask(&s);
+}
+
+TEST(what_came_of_the_brain_names_the_whole_head_and_the_mask_as_sources)
+{
+    NP_AUTO(setting_done) struct setting s;
+    NP_AUTO(np_str_done) struct np_str norm = {0}, brain = {0};
+
+    set_up(&s, "sources");
+    s.config.save_brain = true;
+    ok_int(publish(&s), 0);
+    NP_AUTO(np_freep) char *norm_path = np_path_join(s.folder, "scan_desc-norm.json");
+    NP_AUTO(np_freep) char *brain_path = np_path_join(s.folder, "scan_desc-brain.json");
+    ok_int(np_file_read(norm_path, 1 << 16, &norm, NULL), 0);
+    ok_int(np_file_read(brain_path, 1 << 16, &brain, NULL), 0);
+    ok(!strstr(np_str_text(&norm), "scan_desc-brain.nii.gz"));
+    ok(!strstr(np_str_text(&brain), "scan_desc-brain.nii.gz"));
+    ok_contains(np_str_text(&norm), "bids::scan_desc-preproc.nii.gz");
+    ok_contains(np_str_text(&brain), "bids::scan_desc-preproc.nii.gz");
+    ok_contains(np_str_text(&brain), "bids::scan_desc-brain_mask.nii.gz");
+}
+
 TEST(the_minimal_level_leaves_the_normalized_image_out)
 {
     NP_AUTO(setting_done) struct setting s;

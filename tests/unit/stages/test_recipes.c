@@ -76,6 +76,7 @@ TEST(settings_decide_which_outputs_are_wanted)
 {
     ok_int(count_wanted(&(struct np_config){0}), 3);
     ok_int(count_wanted(&(struct np_config){.save_bias_field = true}), 4);
+    ok_int(count_wanted(&(struct np_config){.save_brain = true}), 4);
     ok_int(count_wanted(&(struct np_config){.level = NP_LEVEL_MINIMAL}), 2);
     ok_int(count_wanted(&(struct np_config){.normalize = NP_NORMALIZE_NONE}), 2);
 }
