@@ -105,8 +105,8 @@ static void open_pull(struct np_observation *observation, struct np_run *run)
 
     if (!(settings->exporters[NP_OTLP_METRICS] & NP_SEND_TO_PROMETHEUS))
         return;
-    if (np_show_pull_start(settings->prometheus_host, settings->prometheus_port, &observation->pull,
-                           &err) < 0) {
+    if (np_show_pull_start(settings->prometheus_host, settings->prometheus_port,
+                           settings->deadline_s, &observation->pull, &err) < 0) {
         np_console_print(run->console, 0, "warning: %s", err.text);
         return;
     }

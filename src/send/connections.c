@@ -23,6 +23,7 @@ static void send_request(void *self, const struct np_send_request *request, int6
         np_send_reply_set(reply, NP_SEND_UNREACHABLE, "%s", err.text);
         return;
     }
+    np_send_transport_watch(*transport, connections->hangup);
     np_send_transport_send(*transport, request->body, request->n_bytes, request->batch_id,
                            deadline_ns, cancel_fd, reply);
 }

@@ -6,6 +6,7 @@
 #include "send/network.h"
 
 struct np_send_transport; /* send/transport.h */
+struct np_send_hangup;
 
 /* {.cancel_fd = fd, .probe_cancel_fd = fd} has no open transport. The first request of a signal
  * opens its transport, and loads libcurl. */
@@ -13,6 +14,7 @@ struct np_send_connections {
     /* As of np_send_transport_send; both may change between requests. A probe carries nothing, so
      * that it can be broken off where a batch had better be answered. */
     int cancel_fd, probe_cancel_fd;
+    struct np_send_hangup *hangup; /* borrowed; NULL = none is watched for */
     struct np_send_transport *transport[NP_OTLP_N_SIGNALS];
 };
 

@@ -553,17 +553,14 @@ void np_send_delivery_set_complete(struct np_send_delivery *delivery)
     delivery->options.state = NP_SPOOL_COMPLETE;
 }
 
-int64_t np_send_delivery_pending_bytes(const struct np_send_delivery *delivery)
+int64_t np_send_delivery_done_bytes(const struct np_send_delivery *delivery)
 {
-    struct stat status;
     int64_t done = INT64_MAX;
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         if (delivery->exporters->exporter[i].to && delivery->cursor[i].done_to < done)
             done = delivery->cursor[i].done_to;
-    if (done == INT64_MAX || stat(delivery->path, &status) != 0 || status.st_size < done)
-        return 0;
-    return status.st_size - done;
+    return done;
 }
 
 /* Opening and closing. */

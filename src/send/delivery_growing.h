@@ -7,7 +7,8 @@
 /* The run has ended: the record does not grow any more. */
 void np_send_delivery_set_complete(struct np_send_delivery *delivery);
 
-/* Bytes of the record from the first that is not settled for every signal to its end. */
-int64_t np_send_delivery_pending_bytes(const struct np_send_delivery *delivery);
+/* The bytes at the record's beginning that are settled for every signal; INT64_MAX when none is
+ * sent. */
+int64_t np_send_delivery_done_bytes(const struct np_send_delivery *delivery);
 
 #endif

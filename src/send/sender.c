@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,6 +24,7 @@
 #include "send/connections.h"
 #include "send/delivery_growing.h"
 #include "send/exporter.h"
+#include "send/transport.h"
 #include "spool/pending.h"
 
 static const int64_t MS = INT64_C(1000000);
@@ -44,7 +46,8 @@ enum standing { NO_ANSWER, ANSWERED, GIVEN_UP };
 /* The sender writes it and the supervisor reads it; `trouble` only after the sender has ended. */
 struct shared {
     _Atomic int64_t counter[NP_OTLP_N_SIGNALS][N_COUNTERS];
-    _Atomic int64_t pending_bytes, n_caught_up;
+    _Atomic int64_t done_bytes; /* at the beginning of the record */
+    _Atomic int64_t n_caught_up;
     _Atomic int is_down;
     _Atomic int standing; /* enum standing; ANSWERED: the last flush may take the deadline */
     char trouble[256];
@@ -64,6 +67,7 @@ struct child {
     int channel;
     pid_t supervisor;
     struct np_send_connections connections; /* unused with the network of a test */
+    struct np_send_hangup hangup;           /* of the supervisor, when it was killed */
     struct np_send_exporters exporters;
     struct np_send_delivery *own;
     struct np_strings records; /* of earlier runs */
@@ -115,14 +119,26 @@ static void publish(struct child *child)
     shared->is_down = is_down;
     publish_standing(child);
     if (child->own)
-        shared->pending_bytes = np_send_delivery_pending_bytes(child->own);
+        shared->done_bytes = np_send_delivery_done_bytes(child->own);
 }
 
-static void read_shared(const struct shared *shared, struct np_send_sender_health *health)
+/* The record may have grown since the sender looked: what is pending ends where the record does. */
+static int64_t pending_bytes(const char *record_path, int64_t done_bytes)
 {
-    *health = (struct np_send_sender_health){.pending_bytes = shared->pending_bytes,
-                                             .n_caught_up = shared->n_caught_up,
-                                             .is_down = shared->is_down != 0};
+    struct stat status;
+    bool is_known = stat(record_path, &status) == 0;
+
+    return is_known && status.st_size > done_bytes ? status.st_size - done_bytes : 0;
+}
+
+static void read_shared(const struct np_send_sender *sender, struct np_send_sender_health *health)
+{
+    const struct shared *shared = sender->shared;
+
+    *health = (struct np_send_sender_health){
+        .pending_bytes = pending_bytes(sender->record_path, shared->done_bytes),
+        .n_caught_up = shared->n_caught_up,
+        .is_down = shared->is_down != 0};
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         health->tally[i] = (struct np_send_tally){
             .n_exported = shared->counter[i][EXPORTED],
@@ -189,7 +205,9 @@ static void begin_last_flush(struct child *child)
     } else { /* FINISH has been read, so the next byte can only be CUT_OFF */
         child->connections.cancel_fd = child->channel;
     }
-    np_send_exporters_finish(&child->exporters, np_clock_mono_ns());
+    /* A request may have seen the hang-up before: the one deadline counts from there. */
+    int64_t since_ns = child->is_orphan ? child->hangup.at_ns : 0;
+    np_send_exporters_finish(&child->exporters, since_ns ? since_ns : np_clock_mono_ns());
     np_send_delivery_set_complete(child->own);
 }
 
@@ -391,6 +409,8 @@ static int run_sender(void *context, int channel)
         /* FINISH breaks off a probe: the next one ends in time. A batch is left to its answer. */
         child->connections.cancel_fd = -1;
         child->connections.probe_cancel_fd = channel;
+        child->hangup = (struct np_send_hangup){.fd = channel, .grace_s = settings->deadline_s};
+        child->connections.hangup = &child->hangup;
         network = np_send_connections_network(&child->connections);
     }
     np_send_exporters_init(&child->exporters, settings, &network,
@@ -400,7 +420,6 @@ static int run_sender(void *context, int channel)
         set_trouble(child->shared, &err);
         return EXIT_FAILURE;
     }
-    publish(child); /* the pending bytes, before the first request, which may hang */
     send_all(child);
     publish(child);
     if (!child->is_cancelled) /* closes the connections to the servers properly */
@@ -442,7 +461,7 @@ int np_send_sender_start(const struct np_send_sender_options *options, struct np
 
 void np_send_sender_look(const struct np_send_sender *sender, struct np_send_sender_health *health)
 {
-    read_shared(sender->shared, health);
+    read_shared(sender, health);
 }
 
 static void send_command(const struct np_send_sender *sender, enum command command)
@@ -494,15 +513,6 @@ static void end_process(struct np_send_sender *sender, const struct np_cancel *c
     np_child_stop(&sender->process, 0, GRACE_MS * 1e-3, end);
 }
 
-/* Without the sender's own count: all of the record, when it is marked as pending. */
-static void note_pending(const struct np_send_sender *sender, struct np_send_sender_health *health)
-{
-    struct stat status;
-
-    if (np_spool_pending_is_marked(sender->record_path) && stat(sender->record_path, &status) == 0)
-        health->pending_bytes = status.st_size;
-}
-
 void np_send_sender_finish(struct np_send_sender **address, const struct np_cancel *cut_off,
                            struct np_send_sender_health *health)
 {
@@ -515,12 +525,11 @@ void np_send_sender_finish(struct np_send_sender **address, const struct np_canc
         return;
     end_process(sender, cut_off, &end);
     if (health) {
-        read_shared(sender->shared, health);
-        /* The sender could not open the record, or was killed early. */
-        if (end.wait_status != 0 && health->pending_bytes == 0)
-            note_pending(sender, health);
+        read_shared(sender, health);
         memcpy(health->trouble, sender->shared->trouble, sizeof(health->trouble));
         health->trouble[sizeof(health->trouble) - 1] = '\0';
+        if (health->pending_bytes && !*health->trouble) /* it was killed during its request */
+            snprintf(health->trouble, sizeof(health->trouble), "the server did not answer in time");
     }
     munmap(sender->shared, sizeof(*sender->shared));
     free(sender->record_path);

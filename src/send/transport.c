@@ -38,6 +38,7 @@ struct np_send_transport {
     enum np_otlp_protocol protocol;
     enum np_send_compression compression;
     double timeout_s; /* of one request; 0 = none */
+    struct np_send_hangup *hangup;
     struct curl_slist *destination_headers;
     bool is_fresh_each_time; /* connections are not kept */
 
@@ -132,10 +133,11 @@ static void set_tls(struct np_send_transport *transport, const struct np_send_de
         SET(CAINFO, ca);
     if (to->client_certificate)
         SET(SSLCERT, to->client_certificate);
-    if (to->client_key) {
+    if (to->client_key)
         SET(SSLKEY, to->client_key);
-        SET(KEYPASSWD, ""); /* else OpenSSL asks on the terminal for that of an encrypted key */
-    }
+    /* Else OpenSSL asks on the terminal for the pass phrase of an encrypted key, which may stand in
+     * the certificate's file. */
+    SET(KEYPASSWD, "");
 }
 
 static void set_http_version(struct np_send_transport *transport, bool is_secure)
@@ -230,6 +232,11 @@ int np_send_transport_open(const struct np_send_destination *destination,
     *out = transport;
     transport = NULL;
     return 0;
+}
+
+void np_send_transport_watch(struct np_send_transport *transport, struct np_send_hangup *hangup)
+{
+    transport->hangup = hangup;
 }
 
 void np_send_transport_freep(struct np_send_transport **address)
@@ -347,6 +354,22 @@ static bool is_canceled(int fd)
     return fd >= 0 && poll(&poll_fd, 1, 0) > 0;
 }
 
+/* When a request ends, at `deadline_ns` or before: the other end may have hung up. */
+static int64_t last_ns(const struct np_send_transport *transport, int64_t deadline_ns)
+{
+    struct np_send_hangup *hangup = transport->hangup;
+
+    if (!hangup)
+        return deadline_ns;
+    struct pollfd poll_fd = {.fd = hangup->fd};
+    if (hangup->at_ns == 0 && poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLHUP))
+        hangup->at_ns = np_clock_mono_ns();
+    if (hangup->at_ns == 0)
+        return deadline_ns;
+    int64_t over_ns = hangup->at_ns + (int64_t)(hangup->grace_s * 1e9);
+    return over_ns < deadline_ns ? over_ns : deadline_ns;
+}
+
 enum exchange { EXCHANGE_ENDED, EXCHANGE_LATE, EXCHANGE_CANCELED };
 
 /* Run the transfer until it ends, the deadline passes or the caller cancels. `*code` is libcurl's
@@ -354,7 +377,7 @@ enum exchange { EXCHANGE_ENDED, EXCHANGE_LATE, EXCHANGE_CANCELED };
 static enum exchange exchange(struct np_send_transport *transport, int64_t deadline_ns,
                               int cancel_fd, CURLcode *code)
 {
-    enum { LONGEST_WAIT_MS = 1000 };
+    enum { LONGEST_WAIT_MS = 250 }; /* to look for a hang-up */
     const struct np_libcurl *curl = transport->curl;
     struct curl_waitfd wait = {.fd = cancel_fd, .events = CURL_WAIT_POLLIN};
     int n_running = 1, n_left;
@@ -371,7 +394,7 @@ static enum exchange exchange(struct np_send_transport *transport, int64_t deadl
             return EXCHANGE_ENDED;
         if (is_canceled(cancel_fd))
             return EXCHANGE_CANCELED;
-        int64_t left_ms = (deadline_ns - np_clock_mono_ns()) / 1000000;
+        int64_t left_ms = (last_ns(transport, deadline_ns) - np_clock_mono_ns()) / 1000000;
         if (left_ms <= 0)
             return EXCHANGE_LATE;
         int wait_ms = left_ms < LONGEST_WAIT_MS ? (int)left_ms : LONGEST_WAIT_MS;
@@ -494,6 +517,11 @@ static void set_reply(const struct np_send_transport *transport, enum exchange h
                           is_connected(transport) ? "no answer in time" : "no connection in time");
     else if (has_answer(transport, code))
         read_answer(transport, code, reply);
+    else if (code == CURLE_SSL_CERTPROBLEM)
+        np_send_reply_set(reply, NP_SEND_UNREACHABLE,
+                          "%s; a key that is encrypted cannot be used: its pass phrase is never "
+                          "asked for",
+                          trouble);
     else
         np_send_reply_set(reply, outcome_of(code, is_connected(transport), n_bytes), "%s", trouble);
 }

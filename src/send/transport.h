@@ -28,6 +28,16 @@ int np_send_transport_open(const struct np_send_destination *destination,
                            struct np_send_transport **transport, struct np_error *err) NP_MUST_USE;
 void np_send_transport_freep(struct np_send_transport **transport);
 
+/* The other end of a socket, whose hanging-up leaves each request only a part of its time. */
+struct np_send_hangup {
+    int fd;         /* a stream socket */
+    double grace_s; /* from the hang-up to the end of all requests */
+    int64_t at_ns;  /* np_clock_mono_ns of the hang-up; 0 = none was seen so far */
+};
+
+/* Watch `hangup`, which is borrowed and is set when a request sees it; NULL = none. */
+void np_send_transport_watch(struct np_send_transport *transport, struct np_send_hangup *hangup);
+
 /*
  * Send one request and wait for its answer. `body` is what np_otlp_batch_encode made for the same
  * protocol, not compressed. The wait ends at `deadline_ns` (np_clock_mono_ns), at the destination's

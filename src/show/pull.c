@@ -1,9 +1,11 @@
 /*
  * The supervisor and the page server share two things:
- *   - a socket pair: the page server sends the number of its question, the supervisor answers with
- *     the same number and the length of the page;
+ *   - a socket pair: the page server first sends whether it listens, and where; then the number of
+ *     each question. The supervisor answers with the same number and the length of the page;
  *   - a piece of shared memory, which holds the page.
- * The page server serves one client at a time, for at most two seconds.
+ * The page server is one loop over all its clients, so none of them waits for another. A client has
+ * CLIENT_MS for its request, and as long for its answer. When there are too many, the one that has
+ * been silent for the longest time has to go.
  */
 #include "show/pull.h"
 
@@ -16,20 +18,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "otlp/buffer.h"
 
-enum { MOST_REQUEST = 8192, CLIENT_MS = 2000, ANSWER_MS = 5000, BACKLOG = 16 };
+enum { MOST_REQUEST = 8192, CLIENT_MS = 2000, ANSWER_MS = 5000, BACKLOG = 128, MOST_CLIENTS = 64 };
 
 struct np_show_pull {
     struct np_child server; /* its channel carries questions and answers */
     int page;               /* shared memory */
     int port;
+};
+
+/* What the page server sends first. */
+struct ready {
+    int code; /* 0 = it listens at `port` */
+    int port;
+    char text[sizeof(((struct np_error *)NULL)->text)];
 };
 
 struct answer {
@@ -40,104 +49,131 @@ struct answer {
 
 /* The page server. */
 
-struct server {
-    int listener, channel, page;
-    uint32_t n_asked;
+struct client {
+    int fd;
+    int64_t until_ns;  /* it is served no longer */
+    uint32_t question; /* it waits for the answer to this one; 0 = for none */
+    bool wants_body;   /* GET and not HEAD */
+    char head[MOST_REQUEST + 1];
+    size_t n_head;
+    struct np_otlp_buffer out; /* empty = its request is not complete */
+    size_t n_sent;
 };
 
-/* True when one of `events` has come before `until_ns`. */
-static bool wait_for(int fd, short events, int64_t until_ns)
+struct server {
+    const char *host;
+    int wanted_port;
+    int listener, channel, page;
+    uint32_t n_asked, n_answered; /* questions */
+    int64_t answer_until_ns;      /* when the last question counts as not answered */
+    struct client *client[MOST_CLIENTS];
+    size_t n_clients;
+};
+
+static int64_t after_ms(int ms)
 {
-    for (;;) {
-        int64_t left_ms = (until_ns - np_clock_mono_ns()) / 1000000;
-        struct pollfd one = {.fd = fd, .events = events};
-        int n = left_ms > 0 ? poll(&one, 1, (int)left_ms) : 0;
-        if (n < 0 && errno == EINTR)
-            continue;
-        return n > 0;
-    }
+    return np_clock_mono_ns() + INT64_C(1000000) * ms;
 }
 
-/* Read the head of a request. True when it is complete. */
-static bool read_head(int client, char head[MOST_REQUEST + 1], int64_t until_ns)
+static void drop_client(struct server *server, size_t i)
 {
-    size_t used = 0;
+    struct client *client = server->client[i];
 
-    while (used < MOST_REQUEST && wait_for(client, POLLIN, until_ns)) {
-        ssize_t n = recv(client, head + used, MOST_REQUEST - used, 0);
-        if (n <= 0)
-            return false;
-        used += (size_t)n;
-        head[used] = '\0';
-        if (strstr(head, "\r\n\r\n") || strstr(head, "\n\n"))
-            return true;
-    }
-    return false;
+    shutdown(client->fd, SHUT_WR);
+    close(client->fd);
+    np_otlp_buffer_done(&client->out);
+    free(client);
+    server->client[i] = server->client[--server->n_clients];
 }
 
-/* Ask the supervisor for a page. False when there is none within ANSWER_MS. */
-static bool request_page(struct server *server, uint64_t *n_bytes)
-{
-    const uint32_t number = ++server->n_asked;
-    int64_t until_ns = np_clock_mono_ns() + INT64_C(1000000) * ANSWER_MS;
-    struct answer answer;
+/* Answers. */
 
-    if (send(server->channel, &number, sizeof(number), MSG_NOSIGNAL) != sizeof(number))
-        return false;
-    while (wait_for(server->channel, POLLIN, until_ns)) {
-        ssize_t n = recv(server->channel, &answer, sizeof(answer), 0);
-        if (n <= 0)
-            return false;
-        if (n == sizeof(answer) && answer.number == number) {
-            *n_bytes = answer.n_bytes;
-            return answer.is_good;
-        }
-    }
-    return false;
-}
-
-static void send_all(int client, const char *text, size_t n, int64_t until_ns)
-{
-    while (n > 0 && wait_for(client, POLLOUT, until_ns)) {
-        ssize_t sent = send(client, text, n, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR)
-            return;
-        if (sent > 0) {
-            text += sent;
-            n -= (size_t)sent;
-        }
-    }
-}
-
-static void send_page(int client, int page, uint64_t n_bytes, int64_t until_ns)
-{
-    off_t at = 0;
-
-    while ((uint64_t)at < n_bytes && wait_for(client, POLLOUT, until_ns)) {
-        ssize_t sent = sendfile(client, page, &at, n_bytes - (uint64_t)at);
-        if (sent == 0 || (sent < 0 && errno != EAGAIN && errno != EINTR))
-            return;
-    }
-}
-
-static void send_head(int client, const char *status, const char *type, uint64_t n_bytes,
-                      int64_t until_ns)
+static void begin_answer(struct client *client, const char *status, const char *type,
+                         uint64_t n_bytes)
 {
     char head[256];
-    int n = snprintf(head, sizeof(head),
-                     "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %llu\r\n"
-                     "Connection: close\r\n\r\n",
-                     status, type, (unsigned long long)n_bytes);
 
-    send_all(client, head, (size_t)n, until_ns);
+    snprintf(head, sizeof(head),
+             "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %llu\r\n"
+             "Connection: close\r\n\r\n",
+             status, type, (unsigned long long)n_bytes);
+    client->question = 0;
+    client->until_ns = after_ms(CLIENT_MS);
+    np_otlp_buffer_text(&client->out, head);
 }
 
-static void refuse(int client, const char *status, int64_t until_ns)
+static void refuse(struct client *client, const char *status)
 {
-    send_head(client, status, "text/plain; charset=utf-8", strlen(status) + 1, until_ns);
-    send_all(client, status, strlen(status), until_ns);
-    send_all(client, "\n", 1, until_ns);
+    begin_answer(client, status, "text/plain; charset=utf-8", strlen(status) + 1);
+    np_otlp_buffer_text(&client->out, status);
+    np_otlp_buffer_text(&client->out, "\n");
 }
+
+/* Each client has a copy: the page changes with the next question. */
+static void answer_page(const struct server *server, struct client *client, uint64_t n_bytes)
+{
+    static const char type[] = "text/plain; version=0.0.4; charset=utf-8";
+    char part[4096];
+    uint64_t at = 0;
+
+    begin_answer(client, "200 OK", type, n_bytes);
+    while (client->wants_body && at < n_bytes) {
+        size_t n = n_bytes - at < sizeof(part) ? (size_t)(n_bytes - at) : sizeof(part);
+        ssize_t got = pread(server->page, part, n, (off_t)at);
+        if (got <= 0)
+            return;
+        np_otlp_buffer_add(&client->out, part, (size_t)got);
+        at += (uint64_t)got;
+    }
+}
+
+/* Questions. */
+
+/* Ask the supervisor for a page when a client waits for one and no question is open. */
+static void ask(struct server *server)
+{
+    bool is_wanted = false;
+
+    for (size_t i = 0; i < server->n_clients; i++)
+        is_wanted = is_wanted || server->client[i]->question > server->n_asked;
+    if (!is_wanted || server->n_asked != server->n_answered)
+        return;
+    const uint32_t number = server->n_asked + 1;
+    if (send(server->channel, &number, sizeof(number), MSG_NOSIGNAL) != sizeof(number))
+        return; /* asked again before long, or too late for the clients */
+    server->n_asked = number;
+    server->answer_until_ns = after_ms(ANSWER_MS);
+}
+
+/* Give the clients that waited for it the page, or (`page` NULL) an error. */
+static void settle_question(struct server *server, const struct answer *page)
+{
+    server->n_answered = server->n_asked;
+    for (size_t i = 0; i < server->n_clients; i++) {
+        struct client *client = server->client[i];
+        if (client->question == 0 || client->question > server->n_answered)
+            continue;
+        if (page && page->is_good)
+            answer_page(server, client, page->n_bytes);
+        else
+            refuse(client, "503 Service Unavailable");
+    }
+}
+
+/* Read the supervisor's answers. False when it has gone. */
+static bool read_answers(struct server *server)
+{
+    struct answer answer;
+    ssize_t n;
+
+    while ((n = recv(server->channel, &answer, sizeof(answer), MSG_DONTWAIT)) > 0)
+        if (n == sizeof(answer) && answer.number == server->n_asked &&
+            server->n_answered != server->n_asked)
+            settle_question(server, &answer);
+    return n < 0;
+}
+
+/* Requests. */
 
 /* True for "/metrics HTTP/1.1", with or without a query. */
 static bool is_metrics(const char *target)
@@ -148,60 +184,168 @@ static bool is_metrics(const char *target)
     return n == sizeof(path) - 1 && memcmp(target, path, n) == 0;
 }
 
-static void serve(struct server *server, int client)
+static void take_request(struct server *server, struct client *client)
 {
-    static const char type[] = "text/plain; version=0.0.4; charset=utf-8";
-    char head[MOST_REQUEST + 1] = "";
-    int64_t until_ns = np_clock_mono_ns() + INT64_C(1000000) * CLIENT_MS;
-    uint64_t n_bytes = 0;
+    bool is_get = np_starts_with(client->head, "GET ");
+    bool is_head = np_starts_with(client->head, "HEAD ");
 
-    if (!read_head(client, head, until_ns)) {
-        refuse(client, "400 Bad Request", np_clock_mono_ns() + INT64_C(100000000));
-        return;
-    }
-    bool is_get = np_starts_with(head, "GET "), is_head = np_starts_with(head, "HEAD ");
     if (!is_get && !is_head) {
-        refuse(client, "405 Method Not Allowed", until_ns);
+        refuse(client, "405 Method Not Allowed");
         return;
     }
-    if (!is_metrics(head + (is_get ? 4 : 5))) {
-        refuse(client, "404 Not Found: try /metrics", until_ns);
+    if (!is_metrics(client->head + (is_get ? 4 : 5))) {
+        refuse(client, "404 Not Found: try /metrics");
         return;
     }
-    bool has_page = request_page(server, &n_bytes);
-    until_ns = np_clock_mono_ns() + INT64_C(1000000) * CLIENT_MS;
-    if (!has_page) {
-        refuse(client, "503 Service Unavailable", until_ns);
-        return;
-    }
-    send_head(client, "200 OK", type, n_bytes, until_ns);
-    if (is_get)
-        send_page(client, server->page, n_bytes, until_ns);
+    client->wants_body = is_get;
+    /* Of an open question the answer may be of a time before this request. */
+    client->question = server->n_asked + 1;
+    client->until_ns = after_ms(2 * ANSWER_MS);
 }
 
-/* The work of the page server's process: serve until the supervisor kills it. Returns its exit
- * status when it cannot listen any more. */
-static int run_server(void *context, int channel)
+/* Read more of a request's head. False when the client is gone. */
+static bool read_client(struct server *server, struct client *client)
 {
-    struct server *server = context;
+    ssize_t n = recv(client->fd, client->head + client->n_head, MOST_REQUEST - client->n_head,
+                     MSG_DONTWAIT);
 
-    server->channel = channel;
-    for (;;) {
-        int client = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (client < 0 && (errno == EBADF || errno == EINVAL || errno == ENOTSOCK))
-            return EXIT_FAILURE;
-        if (client < 0) {
-            if (errno != EINTR && errno != ECONNABORTED)
-                poll(NULL, 0, 100); /* descriptors or memory are short: try again later */
-            continue;
-        }
-        serve(server, client);
-        shutdown(client, SHUT_WR);
-        close(client);
-    }
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (n == 0)
+        return false;
+    client->n_head += (size_t)n;
+    client->head[client->n_head] = '\0';
+    if (strstr(client->head, "\r\n\r\n") || strstr(client->head, "\n\n"))
+        take_request(server, client);
+    else if (client->n_head == MOST_REQUEST)
+        refuse(client, "400 Bad Request");
+    return true;
 }
 
-/* The supervisor's side. */
+/* False when all is sent, or the client is gone. */
+static bool write_client(struct client *client)
+{
+    size_t n = client->out.length - client->n_sent;
+
+    if (client->out.failed) /* no memory for the page */
+        return false;
+    ssize_t sent =
+        send(client->fd, client->out.bytes + client->n_sent, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0)
+        return errno == EAGAIN || errno == EINTR;
+    client->n_sent += (size_t)sent;
+    return client->n_sent < client->out.length;
+}
+
+static bool is_reading(const struct client *client)
+{
+    return client->question == 0 && client->out.length == 0 && !client->out.failed;
+}
+
+/* Make room for a client: drop the one that has been silent for the longest time. False when all
+ * have asked for something. */
+static bool make_room(struct server *server)
+{
+    size_t oldest = server->n_clients;
+
+    if (server->n_clients < MOST_CLIENTS)
+        return true;
+    for (size_t i = 0; i < server->n_clients; i++)
+        if (is_reading(server->client[i]) &&
+            (oldest == server->n_clients ||
+             server->client[i]->until_ns < server->client[oldest]->until_ns))
+            oldest = i;
+    if (oldest == server->n_clients)
+        return false;
+    drop_client(server, oldest);
+    return true;
+}
+
+/* Take all clients that wait to be accepted. False when the server cannot listen any more. */
+static bool accept_clients(struct server *server)
+{
+    while (make_room(server)) {
+        int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (fd < 0) {
+            bool is_short = errno != EAGAIN; /* of descriptors or memory: try again later */
+            if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK)
+                return false;
+            if (is_short)
+                poll(NULL, 0, 100);
+            return true;
+        }
+        struct client *client = np_xcalloc(1, sizeof(*client));
+        client->fd = fd;
+        client->until_ns = after_ms(CLIENT_MS);
+        server->client[server->n_clients++] = client;
+    }
+    return true;
+}
+
+/* The loop. */
+
+enum { LISTENER, CHANNEL, N_OWN };
+
+/* Wait until something happens or the time of a client or of a question is over. */
+static void wait_for_events(struct server *server, struct pollfd fds[N_OWN + MOST_CLIENTS])
+{
+    int64_t until_ns = after_ms(60000);
+
+    fds[LISTENER] = (struct pollfd){.fd = server->listener, .events = POLLIN};
+    fds[CHANNEL] = (struct pollfd){.fd = server->channel, .events = POLLIN};
+    for (size_t i = 0; i < server->n_clients; i++) {
+        const struct client *client = server->client[i];
+        short events = is_reading(client) ? POLLIN : client->question ? 0 : POLLOUT;
+        fds[N_OWN + i] = (struct pollfd){.fd = client->fd, .events = events};
+        if (client->until_ns < until_ns)
+            until_ns = client->until_ns;
+    }
+    if (server->n_asked != server->n_answered && server->answer_until_ns < until_ns)
+        until_ns = server->answer_until_ns;
+    int64_t left_ms = (until_ns - np_clock_mono_ns()) / 1000000 + 1;
+    if (poll(fds, N_OWN + server->n_clients, left_ms > 0 ? (int)left_ms : 0) < 0)
+        memset(fds, 0, sizeof(*fds) * (N_OWN + server->n_clients));
+}
+
+static void serve_client(struct server *server, size_t i, short events)
+{
+    struct client *client = server->client[i];
+    bool is_served = !(events & (POLLERR | POLLNVAL | POLLHUP));
+
+    if (is_served && is_reading(client) && events)
+        is_served = read_client(server, client);
+    if (is_served && client->question == 0 && !is_reading(client))
+        is_served = write_client(client);
+    if (is_served && np_clock_mono_ns() >= client->until_ns) {
+        if (is_reading(client)) { /* tell it, when it can be told at once */
+            refuse(client, "400 Bad Request");
+            write_client(client);
+        }
+        is_served = false;
+    }
+    if (!is_served)
+        drop_client(server, i);
+}
+
+/* Serve until the supervisor ends or the server cannot listen any more. */
+static void serve(struct server *server)
+{
+    for (;;) {
+        struct pollfd fds[N_OWN + MOST_CLIENTS];
+        wait_for_events(server, fds);
+        if (fds[CHANNEL].revents && !read_answers(server))
+            return;
+        if (server->n_asked != server->n_answered && np_clock_mono_ns() >= server->answer_until_ns)
+            settle_question(server, NULL);
+        for (size_t i = server->n_clients; i-- > 0;) /* dropping moves the last one only */
+            serve_client(server, i, fds[N_OWN + i].revents);
+        if (!accept_clients(server))
+            return;
+        ask(server);
+    }
+}
 
 static int listen_at(const char *host, int port, int *listener, struct np_error *err)
 {
@@ -217,7 +361,7 @@ static int listen_at(const char *host, int port, int *listener, struct np_error 
                             gai_strerror(answer));
     for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
         const int on = 1;
-        fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
+        fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol);
         if (fd >= 0)
             setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         if (fd >= 0 && bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
@@ -247,41 +391,84 @@ static int port_of(int listener)
     return atoi(service);
 }
 
-static int start_server(int listener, int page, struct np_child *child, struct np_error *err)
+/* The work of the page server's process. A name server may be silent, so that this process looks
+ * the host up and not the supervisor. Returns its exit status. */
+static int run_server(void *context, int channel)
 {
-    struct server server = {.listener = listener, .page = page};
-    const int kept[] = {listener, page};
+    struct server *server = context;
+    struct ready ready = {0};
+    struct np_error err = {0};
+
+    server->channel = channel;
+    ready.code = listen_at(server->host, server->wanted_port, &server->listener, &err);
+    if (ready.code == 0)
+        ready.port = port_of(server->listener);
+    memcpy(ready.text, err.text, sizeof(ready.text));
+    if (send(channel, &ready, sizeof(ready), MSG_NOSIGNAL) != sizeof(ready) || ready.code < 0)
+        return EXIT_FAILURE;
+    serve(server);
+    return EXIT_FAILURE;
+}
+
+/* The supervisor's side. */
+
+static int start_server(struct server *server, struct np_child *child, struct np_error *err)
+{
     const struct np_child_options options = {.name = "np-metrics",
                                              .channel = NP_CHILD_PACKETS,
                                              .signals = NP_CHILD_IGNORES_STOP_SIGNALS,
                                              .death_signal = SIGKILL,
                                              .is_silent = true,
-                                             .kept = kept,
-                                             .n_kept = NP_COUNT(kept),
+                                             .kept = &server->page,
+                                             .n_kept = 1,
                                              .run = run_server,
-                                             .context = &server};
+                                             .context = server};
 
     return np_child_start(&options, child, err);
 }
 
-int np_show_pull_start(const char *host, int port, struct np_show_pull **pull, struct np_error *err)
+/* Wait until the page server listens. */
+static int await_server(const struct np_child *child, const char *host, double deadline_s,
+                        int *port, struct np_error *err)
 {
-    struct np_child server;
-    int listener = -1;
+    struct pollfd fd = {.fd = child->fd, .events = POLLIN};
+    int64_t until_ns = np_clock_mono_ns() + (int64_t)(deadline_s * 1e9), left_ms;
+    struct ready ready;
 
-    NP_TRY(listen_at(host, port, &listener, err));
-    int page = memfd_create("metrics", MFD_CLOEXEC);
-    int code = page < 0 ? np_error_errno(err, errno, NP_EBUSY, "no shared memory for metrics")
-                        : start_server(listener, page, &server, err);
-    int bound_port = port_of(listener);
-    close(listener);
+    while ((left_ms = (until_ns - np_clock_mono_ns()) / 1000000) > 0) {
+        if (poll(&fd, 1, left_ms < 1000 ? (int)left_ms + 1 : 1000) <= 0)
+            continue;
+        if (recv(child->fd, &ready, sizeof(ready), 0) != (ssize_t)sizeof(ready))
+            return np_error_set(err, NP_EBUSY, "'%s': cannot offer metrics there", host);
+        *port = ready.port;
+        ready.text[sizeof(ready.text) - 1] = '\0';
+        return ready.code < 0 ? np_error_set(err, ready.code, "%s", ready.text) : 0;
+    }
+    return np_error_set(err, NP_EUSAGE,
+                        "'%s': cannot offer metrics there: no name server answered within %g s",
+                        host, deadline_s);
+}
+
+int np_show_pull_start(const char *host, int port, double deadline_s, struct np_show_pull **pull,
+                       struct np_error *err)
+{
+    struct server server = {.host = host, .wanted_port = port, .listener = -1};
+    struct np_child child = {.fd = -1};
+    int bound_port = 0;
+
+    server.page = memfd_create("metrics", MFD_CLOEXEC);
+    if (server.page < 0)
+        return np_error_errno(err, errno, NP_EBUSY, "no shared memory for metrics");
+    int code = start_server(&server, &child, err);
+    if (code == 0)
+        code = await_server(&child, host, deadline_s, &bound_port, err);
     if (code < 0) {
-        if (page >= 0)
-            close(page);
+        np_child_stop(&child, SIGKILL, 1, NULL);
+        close(server.page);
         return code;
     }
     struct np_show_pull *made = np_xmalloc(sizeof(*made));
-    *made = (struct np_show_pull){.server = server, .page = page, .port = bound_port};
+    *made = (struct np_show_pull){.server = child, .page = server.page, .port = bound_port};
     *pull = made;
     return 0;
 }

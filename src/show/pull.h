@@ -1,7 +1,7 @@
 /*
  * The page that a Prometheus server scrapes during a long run: GET /metrics in the text format
  * 0.0.4 (OTEL_METRICS_EXPORTER=prometheus). A child process, the page server, talks to the clients,
- * so that a slow or hostile client cannot delay the run. For each page the page server asks the
+ * so that a slow or hostile client cannot delay the run; none delays another either. For each page the page server asks the
  * supervisor for the numbers of that moment. It ends with the supervisor.
  */
 #ifndef NP_SHOW_PULL_H
@@ -15,10 +15,11 @@ struct np_show_pull;
 
 /*
  * Listen at `host` (a name or an address) and `port` (0 = any free one) and start the page server.
- * Call it before threads exist. Returns 0, NP_EBUSY (the port is in use, no process), NP_EUSAGE (no
- * such host), NP_EIO. On failure `*pull` is untouched.
+ * A name server that does not answer costs `deadline_s`. Call it before threads exist. Returns 0,
+ * NP_EBUSY (the port is in use, no process), NP_EUSAGE (no such host, no answer of a name server),
+ * NP_EIO. On failure `*pull` is untouched.
  */
-int np_show_pull_start(const char *host, int port, struct np_show_pull **pull,
+int np_show_pull_start(const char *host, int port, double deadline_s, struct np_show_pull **pull,
                        struct np_error *err) NP_MUST_USE;
 
 /* The port at which the page server listens. */

@@ -264,13 +264,12 @@ static int read_all(int fd, struct open_spans *list, bool *is_torn, struct np_sp
 
 static void end_as_killed(struct np_span *span, int64_t last_seen_ns)
 {
-    const struct np_outcome_info *killed = np_outcome_info(NP_OUTCOME_KILLED);
+    struct np_error why = {0};
 
     span->end_ns = last_seen_ns > span->start_ns ? last_seen_ns : span->start_ns;
-    span->status = NP_STATUS_ERROR;
-    span->status_message = np_xstrdup(killed->meaning);
-    np_attrs_string(&span->attrs, NP_KEY_ERROR_TYPE, killed->name);
-    np_attrs_string(&span->attrs, NP_KEY_NEURO_ERROR_CODE, np_error_ident(NP_EKILLED));
+    NP_IGNORE(np_error_set(&why, NP_EKILLED, "%s", np_outcome_info(NP_OUTCOME_KILLED)->meaning));
+    np_span_fail(span, &why);
+    span->event[span->n_events - 1].time_ns = span->end_ns; /* and not now */
 }
 
 static void end_as_incomplete(struct np_span *span, enum np_span_status status, int64_t end_ns)

@@ -405,6 +405,18 @@ static int lock(const struct np_spool_ledger *ledger, struct np_error *err)
     return 0; /* this file system has no locks: rather send twice under the same ids than never */
 }
 
+/* A pipe or a device in the place of a ledger keeps nothing: what was sent would be sent again. */
+static int check_file(const struct np_spool_ledger *ledger, int fd, struct np_error *err)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+        return 0;
+    return np_error_set(err, NP_ECREATE,
+                        "'%s': expected a telemetry ledger, found no regular file; remove it",
+                        ledger->path);
+}
+
 int np_spool_ledger_open(const char *record_path, struct np_spool_ledger **out,
                          struct np_error *err)
 {
@@ -414,6 +426,7 @@ int np_spool_ledger_open(const char *record_path, struct np_spool_ledger **out,
     if (ledger->fd < 0)
         return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot open the telemetry ledger",
                               ledger->path);
+    NP_TRY(check_file(ledger, ledger->fd, err));
     NP_TRY(lock(ledger, err));
     NP_TRY(np_spool_ends_torn(ledger->fd, ledger->path, &ledger->is_torn, err));
     NP_TRY(read_lines(ledger, ledger->fd, err));
@@ -432,7 +445,8 @@ int np_spool_ledger_read(const char *record_path, struct np_spool_ledger **out,
         return np_error_errno(err, errno, NP_EIO, "'%s': cannot read the telemetry ledger",
                               ledger->path);
     if (fd >= 0) {
-        int code = read_lines(ledger, fd, err);
+        int code = check_file(ledger, fd, err);
+        code = code < 0 ? code : read_lines(ledger, fd, err);
         close(fd);
         NP_TRY(code);
     }

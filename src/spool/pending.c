@@ -55,13 +55,6 @@ void np_spool_pending_clear(const char *record_path)
     unlink(path);
 }
 
-bool np_spool_pending_is_marked(const char *record_path)
-{
-    NP_AUTO(np_freep) char *path = mark_path(record_path);
-
-    return np_path_exists(path);
-}
-
 void np_spool_pending_list(const char *folder, size_t most, uint64_t from,
                            struct np_strings *records)
 {

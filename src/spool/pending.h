@@ -19,7 +19,6 @@ enum np_spool_state {
 /* Returns 0, NP_ECREATE, NP_ESPACE. */
 int np_spool_pending_mark(const char *record_path, struct np_error *err) NP_MUST_USE;
 void np_spool_pending_clear(const char *record_path);
-bool np_spool_pending_is_marked(const char *record_path);
 
 /*
  * Add the paths of marked records in `folder`, oldest first. Marks of removed records are removed.

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -356,5 +357,7 @@ bool np_spool_record_trouble(const struct np_trace_sink *sink, struct np_error *
         return false;
     record->is_reported = true;
     *what = record->health.first_loss;
+    np_error_context(what, "telemetry: %" PRId64 " observation%s not recorded, in all",
+                     record->health.n_lost, record->health.n_lost == 1 ? " was" : "s were");
     return true;
 }

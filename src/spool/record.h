@@ -71,8 +71,8 @@ void np_spool_record_observe(const struct np_trace_sink *sink, struct np_trace *
  * with it. */
 const struct np_spool_health *np_spool_record_health(const struct np_trace_sink *sink);
 
-/* Returns true once after the first loss; `what` is then a sentence for the user. Call it after
- * a flush. */
+/* Returns true once after the first loss; `what` is then a sentence for the user, with the number of
+ * losses and the first reason. Call it after a flush. */
 bool np_spool_record_trouble(const struct np_trace_sink *sink, struct np_error *what);
 
 #endif

@@ -10,6 +10,8 @@
 #include "base/path.h"
 #include "trace/names.h"
 
+static const char SERVICE_NAME[] = "neuro-preprocess";
+
 static const char *environment(const char *name)
 {
     const char *value = getenv(name);
@@ -177,6 +179,23 @@ static bool parse_list(const char *text, struct np_attrs *out)
     }
 }
 
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+/* A blank name counts as none, and so does one in OTEL_RESOURCE_ATTRIBUTES, which is read before. */
+static void add_service_name(struct np_attrs *out)
+{
+    const char *name = environment("OTEL_SERVICE_NAME");
+    const struct np_attr *given = np_attrs_find(out, NP_KEY_SERVICE_NAME);
+
+    if (name && !is_blank(name))
+        np_attrs_string(out, NP_KEY_SERVICE_NAME, name);
+    else if (given && is_blank(given->value.string))
+        np_attrs_string(out, NP_KEY_SERVICE_NAME, SERVICE_NAME);
+}
+
 static void add_environment(struct np_attrs *out, struct np_str *warning)
 {
     NP_AUTO(np_attrs_done) struct np_attrs given = {0};
@@ -188,7 +207,7 @@ static void add_environment(struct np_attrs *out, struct np_str *warning)
         np_str_add(warning,
                    "OTEL_RESOURCE_ATTRIBUTES: expected key=value pairs separated by commas, with "
                    "other characters percent-encoded (%2C); the variable is ignored");
-    np_attrs_string(out, NP_KEY_SERVICE_NAME, environment("OTEL_SERVICE_NAME"));
+    add_service_name(out);
     /* its name until 2024 */
     const struct np_attr *older = np_attrs_find(out, "deployment.environment");
     if (older && older->type == NP_ATTR_STRING &&
@@ -199,7 +218,7 @@ static void add_environment(struct np_attrs *out, struct np_str *warning)
 void np_resource_detect(const struct np_resource_facts *facts, struct np_attrs *out,
                         struct np_str *warning)
 {
-    np_attrs_string(out, NP_KEY_SERVICE_NAME, "neuro-preprocess");
+    np_attrs_string(out, NP_KEY_SERVICE_NAME, SERVICE_NAME);
     np_attrs_string(out, NP_KEY_SERVICE_VERSION, facts->service_version);
     np_attrs_string(out, NP_KEY_SERVICE_INSTANCE_ID, facts->instance_id);
     np_attrs_string(out, NP_KEY_VCS_REF_HEAD_REVISION, facts->revision);

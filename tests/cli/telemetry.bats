@@ -286,3 +286,46 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     lacks "$(cat "$SINK")" '"killed"'
     contains "$(cat "$SINK")" 'neuro.telemetry.incomplete'
 }
+
+# A name server that is silent: it takes questions and answers none.
+@test "a silent name server costs the deadline at most: in replay, at a run's end, and for the page for Prometheus" {
+    ((EUID == 0)) && unshare -m true 2>/dev/null || skip 'needs to put another resolv.conf in place'
+    "$PYTHON" -c 'import socket, sys, time
+for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+    server = socket.socket(socket.AF_INET, kind); server.bind(("127.0.0.9", 53)); globals()[kind] = server
+server.listen(50); print("up", flush=True); time.sleep(120)' >"$BATS_TEST_TMPDIR/up" 2>/dev/null 3>&- &
+    SINK_PID=$!
+    wait_until 5 grep -q up "$BATS_TEST_TMPDIR/up" || skip 'port 53 of 127.0.0.9 is taken'
+    echo 'nameserver 127.0.0.9' >"$BATS_TEST_TMPDIR/resolv.conf"
+    silently() { unshare -m bash -c 'mount --bind "$0" /etc/resolv.conf && exec "$@"' "$BATS_TEST_TMPDIR/resolv.conf" "$@"; }
+    unset "${!http_proxy@}" "${!https_proxy@}" "${!HTTP_PROXY@}" "${!HTTPS_PROXY@}"
+    preprocess
+    for protocol in http/json grpc; do
+        began=$EPOCHREALTIME
+        OTEL_EXPORTER_OTLP_PROTOCOL=$protocol run -75 silently neuro-preprocess replay "$OUT" --endpoint http://slow.example:4318 --otel-timeout 1
+        contains "$output" 'what was not sent is kept'
+        awk "BEGIN { exit !($EPOCHREALTIME - $began < 4) }"
+    done
+    began=$EPOCHREALTIME
+    OTEL_METRICS_EXPORTER=prometheus OTEL_EXPORTER_PROMETHEUS_HOST=slow.example run -0 silently neuro-preprocess "$BIDS" "$OUT" participant \
+        --bias-correction none --skull-strip skip --rerun all --otel-timeout 1
+    contains "$output" 'no name server answered within 1 s'
+    awk "BEGIN { exit !($EPOCHREALTIME - $began < 8) }" # of which the run takes a part
+}
+
+@test "an encrypted key never asks on a terminal, wherever it stands, and the reason is said" {
+    local dir=$BATS_TEST_TMPDIR
+    command -v openssl >/dev/null || skip 'needs openssl'
+    preprocess
+    openssl req -x509 -newkey rsa:2048 -keyout "$dir/key.pem" -out "$dir/cert.pem" -days 2 -subj /CN=client -passout pass:secret 2>/dev/null
+    cat "$dir/cert.pem" "$dir/key.pem" >"$dir/both.pem"
+    for pair in "cert.pem key.pem" "both.pem both.pem" "both.pem "; do
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=$dir/${pair% *} OTEL_EXPORTER_OTLP_CLIENT_KEY=${pair#* }
+        OTEL_EXPORTER_OTLP_CLIENT_KEY=${OTEL_EXPORTER_OTLP_CLIENT_KEY:+$dir/$OTEL_EXPORTER_OTLP_CLIENT_KEY}
+        export OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE OTEL_EXPORTER_OTLP_CLIENT_KEY
+        start_sink # the key is read before any byte goes to the server
+        run -75 timeout 20 "$PYTHON" "$TOP/tests/cli/terminal.py" 400 neuro-preprocess replay "$OUT" --endpoint "${ENDPOINT/http:/https:}" --otel-timeout 1
+        lacks "$output" 'PEM pass phrase'
+        contains "$output" 'its pass phrase is never asked for'
+    done
+}

@@ -237,6 +237,14 @@ TEST(a_server_that_cannot_be_reached_costs_less_than_a_fifth_of_a_second)
     ok(is_marked(bench.record));
 }
 
+static int64_t bytes_of(const char *path)
+{
+    struct stat status;
+
+    ok_int(stat(path, &status), 0);
+    return status.st_size;
+}
+
 TEST(a_server_that_never_answers_costs_less_than_a_fifth_of_a_second)
 {
     NP_AUTO(bench_done) struct bench bench;
@@ -245,7 +253,10 @@ TEST(a_server_that_never_answers_costs_less_than_a_fifth_of_a_second)
     put_record(bench.record, 0, 5);
     start(&bench);
     poll(NULL, 0, 50);
+    put_record(bench.record, 5, 500); /* while the request hangs */
     finish(&bench);
+    ok_int(bench.health.pending_bytes, bytes_of(bench.record));
+    ok_contains(bench.health.trouble, "did not answer in time");
     ok_below(bench.end_s, 0.21, "end, s (and the kill)");
     ok(is_marked(bench.record));
     ok(waitpid(-1, NULL, WNOHANG) < 0);
@@ -299,6 +310,79 @@ TEST(a_server_that_answered_and_then_hangs_costs_one_deadline)
     finish(&bench);
     ok(bench.end_s > 0.4 && bench.end_s < 0.6);
     ok(is_marked(bench.record));
+}
+
+/* A server in a process of its own that answers one request and no other. */
+static pid_t once_server(int *port)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                 "Content-Length: 2\r\n\r\n{}";
+    int fd = hung_server(port);
+    pid_t pid = fork();
+
+    if (pid > 0)
+        close(fd);
+    if (pid)
+        return pid;
+    char some[65536];
+    int client = accept(fd, NULL, NULL);
+    if (recv(client, some, sizeof(some), 0) > 0)
+        send(client, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+    for (;;)
+        pause();
+}
+
+static bool ledger_has_sending(const char *record)
+{
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", record);
+    NP_AUTO(np_str_done) struct np_str text = {0};
+
+    return np_file_read(path, 1 << 20, &text, NULL) == 0 && strstr(np_str_text(&text), "sending");
+}
+
+/* The ledger's lock ends with the sender. */
+static bool sender_has_ended(const char *record)
+{
+    struct np_spool_ledger *ledger = NULL;
+    bool has_ended = np_spool_ledger_open(record, &ledger, NULL) == 0;
+
+    np_spool_ledger_freep(&ledger);
+    return has_ended;
+}
+
+/* One request may take ten minutes, as OTEL_EXPORTER_OTLP_TIMEOUT=0 has it. */
+TEST(an_orphan_whose_request_hangs_ends_after_one_deadline)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int port;
+    pid_t server = once_server(&port);
+    NP_AUTO(np_freep) char *url = np_xasprintf("http://127.0.0.1:%d/v1/x", port);
+
+    bench_open(&bench, "orphan", "A");
+    bench.settings.deadline_s = 0.8;
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
+        bench.settings.to[i].url = url;
+        bench.settings.to[i].timeout_s = 600;
+    }
+    pid_t supervisor = fork();
+    if (supervisor == 0) {
+        const struct np_send_sender_options options = {.record_path = bench.record,
+                                                       .settings = &bench.settings};
+        put_record(bench.record, 0, 5);
+        if (np_send_sender_start(&options, &bench.sender, NULL) == 0 &&
+            becomes(ledger_has_sending, bench.record, true))
+            poll(NULL, 0, 100);
+        raise(SIGKILL);
+    }
+    waitpid(supervisor, NULL, 0);
+    int64_t start_ns = np_clock_mono_ns();
+    ok(ledger_has_sending(bench.record));
+    ok(!sender_has_ended(bench.record));
+    ok(becomes(sender_has_ended, bench.record, true));
+    ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 1.5, "s: 0.8, and 0.25 to see it");
+    ok(is_marked(bench.record));
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
 }
 
 static struct np_cancel second_signal;

@@ -474,7 +474,7 @@ static struct np_show_pull *started(void)
     struct np_show_pull *pull = NULL;
     struct np_error err = {0};
 
-    ok_int(np_show_pull_start("127.0.0.1", 0, &pull, &err), 0);
+    ok_int(np_show_pull_start("127.0.0.1", 0, 5, &pull, &err), 0);
     ok(np_show_pull_port(pull) > 0);
     return pull;
 }
@@ -522,16 +522,58 @@ TEST(a_request_for_anything_but_metrics_is_refused)
     np_show_pull_stop(&pull);
 }
 
-TEST(a_silent_client_does_not_stop_the_others)
+/* More than the server serves at once: some are silent, some have sent a part of a request, some
+ * have asked and read nothing. */
+TEST(silent_clients_delay_no_other)
 {
     struct np_show_pull *pull = started();
-    int silent = connect_to(np_show_pull_port(pull));
-    int64_t start_ns = np_clock_mono_ns();
-    NP_AUTO(np_freep) char *answer = fetch(pull, "GET /metrics HTTP/1.1\r\n\r\n", "here 1\n");
+    int idle[100];
+    static const char *const begun[] = {"", "GET /metr", "GET /metrics HTTP/1.1\r\n\r\n"};
+    const double start_s = (double)np_clock_mono_ns() * 1e-9;
 
+    for (size_t i = 0; i < NP_COUNT(idle); i++) {
+        const char *text = begun[i % 8 == 7 ? 2 : i % 2];
+        idle[i] = connect_to(np_show_pull_port(pull));
+        ok(send(idle[i], text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+    }
+    NP_AUTO(np_freep) char *answer = fetch(pull, "GET /metrics HTTP/1.1\r\n\r\n", "here 1\n");
     ok_contains(answer, "here 1\n");
-    ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 8, "wait, s: 2 for the silent one");
-    close(silent);
+    ok_below((double)np_clock_mono_ns() * 1e-9 - start_s, 1.5, "s; a client is silent for 2");
+    for (size_t i = 0; i < NP_COUNT(idle); i++)
+        close(idle[i]);
+    np_show_pull_stop(&pull);
+}
+
+TEST(a_slow_reader_gets_its_page_whole_while_others_get_newer_ones)
+{
+    struct np_show_pull *pull = started();
+    NP_AUTO(np_freep) char *large = np_xcalloc(8000001, 1);
+    NP_AUTO(np_freep) char *all = np_xcalloc(8001001, 1);
+    static const char request[] = "GET /metrics HTTP/1.1\r\n\r\n";
+    int slow = connect_to(np_show_pull_port(pull));
+    struct pollfd asked = {.fd = np_show_pull_fd(pull), .events = POLLIN};
+    size_t n_all = 0;
+
+    memset(large, 'x', 8000000);
+    ok(send(slow, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0);
+    ok_int(poll(&asked, 1, 5000), 1);
+    np_show_pull_answer(pull, large, 8000000);
+    NP_AUTO(np_freep) char *other = fetch(pull, request, "newer 2\n");
+    ok_contains(other, "newer 2\n");
+    for (ssize_t n; (n = recv(slow, all + n_all, 8001000 - n_all, 0)) > 0;)
+        n_all += (size_t)n;
+    ok(n_all > 8000000 && memcmp(all + n_all - 8000000, large, 8000000) == 0);
+    close(slow);
+    np_show_pull_stop(&pull);
+}
+
+/* Nobody answers the question. */
+TEST(without_an_answer_of_the_run_the_client_is_told)
+{
+    struct np_show_pull *pull = started();
+    NP_AUTO(np_freep) char *answer = fetch(pull, "GET /metrics HTTP/1.1\r\n\r\n", NULL);
+
+    ok_contains(answer, "503 Service Unavailable");
     np_show_pull_stop(&pull);
 }
 
@@ -540,9 +582,9 @@ TEST(a_used_port_and_an_unknown_host_are_errors)
     struct np_show_pull *pull = started(), *second = NULL;
     struct np_error err = {0}, unknown = {0};
 
-    ok(np_show_pull_start("127.0.0.1", np_show_pull_port(pull), &second, &err) < 0);
+    ok(np_show_pull_start("127.0.0.1", np_show_pull_port(pull), 5, &second, &err) < 0);
     ok_contains(err.text, "cannot offer metrics there");
-    ok_int(np_show_pull_start("no such host", 0, &second, &unknown), NP_EUSAGE);
+    ok_int(np_show_pull_start("no such host", 0, 5, &second, &unknown), NP_EUSAGE);
     ok(!second);
     np_show_pull_stop(&pull);
 }

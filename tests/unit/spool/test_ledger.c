@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -268,6 +269,27 @@ TEST(who_holds_a_ledger_is_named)
     ok_int(np_spool_ledger_open(record, &other, &err), NP_EBUSY);
     ok(strstr(err.text, words));
     np_spool_ledger_freep(&ledger);
+}
+
+TEST(a_ledger_is_a_regular_file_or_refused)
+{
+    static const char *const kinds[] = {"pipe", "folder", "device"};
+
+    for (size_t i = 0; i < NP_COUNT(kinds); i++) {
+        NP_AUTO(np_freep) char *record = fresh_record(kinds[i]);
+        NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", record);
+        struct np_spool_ledger *ledger = NULL;
+        struct np_error err = {0};
+        put_record(record, 0, 1);
+        ok_int(i == 0   ? mkfifo(path, 0600)
+               : i == 1 ? mkdir(path, 0700)
+                        : symlink("/dev/null", path),
+               0);
+        ok_int(np_spool_ledger_open(record, &ledger, &err), NP_ECREATE);
+        ok_contains(err.text, path);
+        ok(np_spool_ledger_read(record, &ledger, NULL) < 0);
+        ok(!ledger);
+    }
 }
 
 TEST(looking_at_a_ledger_creates_none)

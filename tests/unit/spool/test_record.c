@@ -324,6 +324,13 @@ TEST(an_open_span_is_closed_with_what_its_start_said)
     ok_int((int64_t)json_array_size(attrs), (int64_t)span->attrs.n + 2);
     ok_str(text_at(value_of(attrs, "error.type"), "stringValue"), "killed");
     ok_str(text_at(value_of(attrs, "neuro.error.code"), "stringValue"), "NP_EKILLED");
+    json_t *event = json_array_get(at(closed, "events"), json_array_size(at(closed, "events")) - 1);
+    ok_str(text_at(event, "name"), "exception");
+    ok_str(text_at(event, "timeUnixNano"), "1800000055000000000");
+    ok_str(text_at(value_of(at(event, "attributes"), "exception.type"), "stringValue"),
+           "NP_EKILLED");
+    ok_str(text_at(value_of(at(event, "attributes"), "exception.message"), "stringValue"),
+           text_at(closed, "status.message"));
     ok_str(text_at(value_of(attrs, "text"), "stringValue"), SAMPLE_TEXT);
     ok_str(text_at(value_of(attrs, "least"), "intValue"), "-9223372036854775808");
     ok(json_real_value(at(value_of(attrs, "tenth"), "doubleValue")) == 0.1);
@@ -565,6 +572,7 @@ TEST(a_full_disk_is_counted_reported_once_and_fails_nothing)
     ok(np_spool_record_trouble(&sink, &what));
     ok_int(what.code, NP_ESPACE);
     ok_contains(what.text, "'/dev/full'");
+    ok_contains(what.text, "14 observations were not recorded");
     ok(!np_spool_record_trouble(&sink, &what));
 }
 

@@ -165,6 +165,10 @@ TEST(empty_variables_are_as_unset)
     detect(&attrs, &warning);
     ok_str(np_str_text(&warning), "");
     ok_str(text_of(&attrs, "service.name"), "neuro-preprocess");
+    setenv("OTEL_SERVICE_NAME", " \t", 1);
+    setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=%20", 1);
+    detect(&attrs, &warning);
+    ok_str(text_of(&attrs, "service.name"), "neuro-preprocess");
     ok(!np_attrs_find(&attrs, "container.image.name"));
 }
 
