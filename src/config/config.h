@@ -42,6 +42,7 @@ enum np_normalize {
 };
 enum np_bias_method { NP_BIAS_N4, NP_BIAS_NONE };
 enum np_level { NP_LEVEL_FULL, NP_LEVEL_MINIMAL };
+enum np_output_datatype { NP_DATATYPE_FLOAT32, NP_DATATYPE_INT16 };
 enum np_report_viewer { NP_REPORT_VIEWER_NONE, NP_REPORT_VIEWER_SPRITE };
 enum np_output_layout { NP_LAYOUT_BIDS };
 enum np_rerun { NP_RERUN_MISSING, NP_RERUN_FAILED, NP_RERUN_OUTDATED, NP_RERUN_ALL };
@@ -81,6 +82,7 @@ struct np_config {
     enum np_level level;
     bool save_bias_field;
     bool save_brain;
+    enum np_output_datatype output_datatype; /* of images in the source's units */
     enum np_output_layout output_layout;
     enum np_report_viewer report_viewer; /* this version writes no pages */
 

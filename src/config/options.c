@@ -42,6 +42,11 @@ static const struct np_choice level_words[] = {
     {"minimal", NP_LEVEL_MINIMAL},
     {NULL, 0},
 };
+static const struct np_choice datatype_words[] = {
+    {"float32", NP_DATATYPE_FLOAT32},
+    {"int16", NP_DATATYPE_INT16},
+    {NULL, 0},
+};
 static const struct np_choice rerun_words[] = {
     {"missing", NP_RERUN_MISSING},
     {"failed", NP_RERUN_FAILED},
@@ -193,6 +198,11 @@ const struct np_option np_options[] = {
      .help =
          "Also write the brain in the units of the source (desc-brain): desc-preproc inside the "
          "mask, 0 outside."},
+    {"output-datatype", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(output_datatype), .argument = "TYPE",
+     .choices = datatype_words,
+     .help = "Voxels of desc-preproc and desc-brain. int16 (with scl_slope) halves the files; an "
+             "image that it would make coarse is written as float32, with a warning."},
     {"output-layout", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, RUN, NP_OPT_IN_FILE,
      FIELD(output_layout), .argument = "LAYOUT", .choices = layout_words,
      .help = "Layout of the outputs; bids is the only one."},

@@ -137,6 +137,14 @@ struct np_nifti_written {
 };
 
 /*
+ * The slope with which int16 holds an image: value = stored × slope. 0 stays 0, no value is clipped,
+ * and none changes by more than 1/32767 of the largest size. The slope is a power of two, so every
+ * reader computes the same floats, and whole numbers up to 32767 are exact. Of zeros alone it is 1.
+ * False when a value is not finite, or when the slope would be too small for a header.
+ */
+bool np_nifti_int16_slope(const struct np_image *image, double *slope);
+
+/*
  * Write one volume as float32 (image) or uint8 (mask) single-file NIfTI (version 1, or 2 when an
  * axis exceeds 32767 or `like` is version 2), little-endian, gzipped when `path` ends in ".gz".
  * sform and qform are both set to the grid (qform only when the grid has no shear). The gzip header
@@ -150,5 +158,12 @@ int np_nifti_write_image(const char *path, const char *fd_path, const struct np_
 int np_nifti_write_mask(const char *path, const char *fd_path, const struct np_mask *mask,
                         const struct np_nifti_output *how, const struct np_exec *exec,
                         struct np_nifti_written *written, struct np_error *err) NP_MUST_USE;
+
+/* As int16, with the slope that np_nifti_int16_slope gave, for this image or a part of its voxels, in
+ * any order; NP_EINTERNAL for a slope that does not hold them. */
+int np_nifti_write_int16(const char *path, const char *fd_path, const struct np_image *image,
+                         double slope, const struct np_nifti_output *how,
+                         const struct np_exec *exec, struct np_nifti_written *written,
+                         struct np_error *err) NP_MUST_USE;
 
 #endif

@@ -169,12 +169,13 @@ static double scratch_volumes(const struct np_config *config, const struct np_st
     return 0;
 }
 
-/* Blocks of two batches, but not more than the image has. */
-static double packer_bytes(double volume_bytes, int n_threads)
+/* Blocks of two batches, but not more than the image has; int16 is made of it a piece at a time. */
+static double packer_bytes(const struct np_config *config, double volume_bytes, int n_threads)
 {
     double others = (double)NP_ESTIMATE_BYTES_PER_THREAD * (n_threads - 1);
+    double pieces = config->output_datatype == NP_DATATYPE_INT16 ? PACKER_BYTES : 0;
 
-    return fmin(PACKER_BYTES + others, 2 * volume_bytes);
+    return fmin(PACKER_BYTES + others + pieces, 2 * volume_bytes);
 }
 
 /* The stages one after the other, then the outputs: images go back to the file's order. */
@@ -205,7 +206,7 @@ int64_t np_estimate_memory(const struct np_config *config, const struct np_recip
 
     hold_recipe(&r, config, recipe, grid);
     double writing =
-        r.n_volumes * volume_bytes + r.kept_bytes + packer_bytes(volume_bytes, n_threads);
+        r.n_volumes * volume_bytes + r.kept_bytes + packer_bytes(config, volume_bytes, n_threads);
     return np_need_count(PAGES * (r.fixed_bytes + fmax(r.peak_bytes, writing)));
 }
 
@@ -227,7 +228,8 @@ static const double BACKGROUND_SHARE = 0.01, BRIGHT_END = 0.98, LEAST_BACKGROUND
 /* What is known of an image's voxels, and what those that are not zero take, packed as floats. */
 struct contents {
     double n_voxels, n_nonzero, n_brain;
-    double bytes, norm_bytes; /* of a voxel that is not zero; of a normalized one */
+    double bytes, norm_bytes; /* of a voxel that is not zero, as --output-datatype says; of a
+                                 normalized one */
 };
 
 /* Packed bytes for each value of the sample that is not zero. */
@@ -240,6 +242,24 @@ static double packed_bytes(const struct np_nifti_sample *sample)
         return sizeof(float);
     if (np_deflate_part(sample->voxel, n_bytes, room, &n_packed, NULL) < 0)
         return sizeof(float);
+    return (double)n_packed / (double)sample->n_values;
+}
+
+/* The same for values that are written as int16. */
+static double packed_int16_bytes(struct np_nifti_sample *sample)
+{
+    const struct np_image image = {np_grid_make(sample->n, 1, 1, 1, 1, 1), sample->voxel};
+    size_t n_bytes = (size_t)sample->n * sizeof(int16_t), n_packed = 0;
+    NP_AUTO(np_freep) uint8_t *room = np_xmalloc(np_deflate_bound(n_bytes));
+    NP_AUTO(np_freep) int16_t *stored = np_xmalloc(n_bytes);
+    double slope;
+
+    if (sample->n_values == 0 || !np_nifti_int16_slope(&image, &slope))
+        return sizeof(float);
+    for (int64_t i = 0; i < sample->n; i++)
+        stored[i] = (int16_t)rint((double)sample->voxel[i] / slope);
+    if (np_deflate_part(stored, n_bytes, room, &n_packed, NULL) < 0)
+        return sizeof(int16_t);
     return (double)n_packed / (double)sample->n_values;
 }
 
@@ -316,17 +336,20 @@ static struct contents contents_of(const struct np_config *config, const struct 
     double n_voxels = (double)np_grid_voxels(&info->grid);
     struct contents c = {.n_voxels = n_voxels, .n_nonzero = fmin(sample->n_nonzero, n_voxels)};
     bool divided = config->bias_correction != NP_BIAS_NONE;
+    bool is_int16 = config->output_datatype == NP_DATATYPE_INT16;
     bool is_beginning = info->gzipped && reach == NP_NIFTI_BEGINNING;
 
     if (divided)
         divide(sample);
-    c.bytes = packed_bytes(sample);
+    double bytes = packed_bytes(sample);
+    c.bytes = is_int16 ? packed_int16_bytes(sample) : bytes;
     c.n_brain = mask_voxels(config, info, c.n_nonzero, cut_background(sample));
     normalize(sample);
-    c.norm_bytes = fmax(packed_bytes(sample), c.bytes);
+    c.norm_bytes = fmax(packed_bytes(sample), bytes);
     if (!divided) {
         double beginning = is_beginning ? BEGINNING : 1;
-        c.bytes = fmin(c.bytes * fmax(sample->growth, beginning), sizeof(float));
+        c.bytes = fmin(c.bytes * fmax(sample->growth, beginning),
+                       is_int16 ? sizeof(int16_t) : sizeof(float));
         c.norm_bytes = fmin(c.norm_bytes * sample->growth, sizeof(float));
     }
     return c;

@@ -34,6 +34,8 @@ struct publication {
     struct np_file_record *record;
     struct batch batch;
     char *source_prefix;
+    bool is_int16; /* the images in the source's units are written as int16 */
+    double slope;
 };
 
 static void publication_done(struct publication *p)
@@ -148,24 +150,26 @@ static int turn_to_native(const struct publication *p, const char *relative,
                                   relative, np_grid_mib(grid));
 }
 
-static int write_float32(struct publication *p, const struct np_output *output,
-                         const char *relative, struct np_nifti_written *written,
-                         struct np_error *err)
+static int write_image(struct publication *p, const struct np_output *output, const char *relative,
+                       struct np_nifti_written *written, struct np_error *err)
 {
     const struct np_nifti_output how = {.like = &p->work->info, .description = output->header_text};
-    struct np_image native = {p->work->info.grid, (*np_work_image(p->work, output->slot))->voxel};
+    const struct np_image *image = *np_work_image(p->work, output->slot);
+    bool is_int16 = output->format == NP_OUTPUT_INTENSITIES && p->is_int16;
+    struct np_image native = {p->work->info.grid, image->voxel};
     NP_AUTO(np_image_freep) struct np_image *turned = NULL;
     struct np_atomic_file *file;
 
-    if (output->prepare)
-        output->prepare(p->work);
-    NP_TRY(turn_to_native(p, relative, *np_work_image(p->work, output->slot), &turned, err));
+    NP_TRY(turn_to_native(p, relative, image, &turned, err));
     if (turned) {
         native.voxel = turned->voxel;
         release(p, output);
     }
     NP_TRY(open_target(p, relative, &file, err));
-    return np_nifti_write_image(file->path, file->temporary, &native, &how, p->exec, written, err);
+    return is_int16 ? np_nifti_write_int16(file->path, file->temporary, &native, p->slope, &how,
+                                           p->exec, written, err)
+                    : np_nifti_write_image(file->path, file->temporary, &native, &how, p->exec,
+                                           written, err);
 }
 
 static int write_uint8(struct publication *p, const struct np_output *output, const char *relative,
@@ -188,7 +192,8 @@ static int write_uint8(struct publication *p, const struct np_output *output, co
 static int (*const writers[])(struct publication *p, const struct np_output *output,
                               const char *relative, struct np_nifti_written *written,
                               struct np_error *err) = {
-    [NP_OUTPUT_FLOAT32] = write_float32,
+    [NP_OUTPUT_FLOAT32] = write_image,
+    [NP_OUTPUT_INTENSITIES] = write_image,
     [NP_OUTPUT_UINT8] = write_uint8,
 };
 
@@ -197,9 +202,40 @@ static int write_output(struct publication *p, const struct np_output *output, s
     NP_AUTO(np_freep) char *relative = np_job_output(p->file, output);
     struct np_nifti_written written;
 
+    if (output->prepare)
+        output->prepare(p->work);
     NP_TRY(writers[output->format](p, output, relative, &written, err));
     release(p, output);
     return note_written(p, output, relative, &written, err);
+}
+
+/*
+ * Decide on int16, for the head whole: so desc-brain is desc-preproc inside the mask in this form,
+ * too. A head that int16 cannot hold, or only coarsely, is written as float32.
+ */
+static int choose_datatype(struct publication *p, struct np_error *err)
+{
+    struct np_work *work = p->work;
+    double range;
+
+    p->is_int16 = p->config->output_datatype == NP_DATATYPE_INT16 && work->flat;
+    if (!p->is_int16)
+        return 0;
+    p->is_int16 = np_nifti_int16_slope(work->flat, &p->slope);
+    if (!p->is_int16) {
+        np_work_warn(work,
+                     "'%s': written as float32: int16 cannot hold values that are not finite, or "
+                     "all of them as small as these",
+                     work->path);
+        return 0;
+    }
+    NP_TRY(np_steps_are_fine(work, p->slope, p->exec, &range, &p->is_int16, err));
+    if (!p->is_int16)
+        np_work_warn(work,
+                     "'%s': written as float32: the largest values would make the steps of int16 "
+                     "%.3g, coarse for a brain whose intensities span %.3g",
+                     work->path, p->slope, range);
+    return 0;
 }
 
 static int write_all(struct publication *p, struct np_error *err)
@@ -240,7 +276,9 @@ int np_publish(const struct np_config *config, const char *root, const struct np
         .source_prefix = np_description_source_prefix(&config->dataset_links),
     };
 
-    int code = write_all(&p, err);
+    int code = choose_datatype(&p, err);
+    if (code == 0)
+        code = write_all(&p, err);
     if (code == 0)
         code = np_exec_check(exec, err);
     if (code == 0)

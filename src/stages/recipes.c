@@ -65,7 +65,7 @@ static const struct np_output anatomical_outputs[] = {
                           .keeps_acquisition = true,
                           .shows = NP_IN_PREPROC},
                  .slot = NP_SLOT_FLAT,
-                 .format = NP_OUTPUT_FLOAT32,
+                 .format = NP_OUTPUT_INTENSITIES,
                  .header_text = "bias-corrected"},
     [BRAIN] =
         {.file = {.desc = "brain",
@@ -82,7 +82,7 @@ static const struct np_output anatomical_outputs[] = {
                   .keeps_acquisition = true,
                   .shows = NP_IN_BRAIN},
          .slot = NP_SLOT_FLAT,
-         .format = NP_OUTPUT_FLOAT32,
+         .format = NP_OUTPUT_INTENSITIES,
          .header_text = "brain",
          .made_of = NP_SLOT_FLAT | NP_SLOT_BRAIN,
          .is_wanted = wants_brain,

@@ -39,11 +39,24 @@ extern const struct np_stage np_stage_normalization;   /* gives NORM (unless --n
 /* Replace each voxel by its exponential: from the logarithm in the FIELD slot to the factor. */
 void np_field_to_factor(struct np_image *log_field);
 
-/* How an output lies on disk. */
+/* How an output lies on disk: NIfTI, of a slot that holds an image, or a mask. */
 enum np_output_format {
-    NP_OUTPUT_FLOAT32, /* NIfTI, of a slot that holds an image */
-    NP_OUTPUT_UINT8,   /* NIfTI, of a slot that holds a mask */
+    NP_OUTPUT_FLOAT32,
+    NP_OUTPUT_INTENSITIES, /* of FLAT: float32, or as --output-datatype says */
+    NP_OUTPUT_UINT8,       /* of a mask */
 };
+
+enum { NP_LEAST_STEPS = 256 };
+
+/*
+ * Are steps of this size fine enough for FLAT? That is where at least NP_LEAST_STEPS of them lie
+ * between the 5 % and the 95 % quantile of the brain's intensities; always, without a brain or where
+ * these are the same.
+ *   range  gets the distance of the quantiles
+ * Returns 0 and the answer in *are_fine; NP_ENOMEM, NP_ECANCELED.
+ */
+int np_steps_are_fine(const struct np_work *work, double step, const struct np_exec *exec,
+                      double *range, bool *are_fine, struct np_error *err) NP_MUST_USE;
 
 /* A file that a recipe gives, and its sidecar. */
 struct np_output {

@@ -61,7 +61,7 @@ one_head()
 
 @test "a session of several images takes what was said, with and without each output" {
     neuro-preprocess demo-data "$BIDS" --participants 1 --sessions 1 --size 3 >/dev/null
-    for options in '' '--save-bias-field --save-brain' '--normalize none' '--bias-correction none' '--level minimal --no-telemetry'; do
+    for options in '' '--save-bias-field --save-brain' '--save-brain --output-datatype int16' '--normalize none' '--bias-correction none' '--level minimal --no-telemetry'; do
         # shellcheck disable=SC2086
         promise_holds $options
     done
@@ -121,7 +121,7 @@ cohort_of()
     done
     disk_holds faint --skull-strip skip --bias-correction none --normalize percentile
     disk_holds faint --skull-strip skip --save-bias-field
-    disk_holds defaced --normalize none
+    disk_holds defaced --normalize none --output-datatype int16 --save-brain
 }
 
 @test "whatever the voxels are, disk takes what was said" {
@@ -129,6 +129,7 @@ cohort_of()
     for kind in floats scaled; do
         disk_holds "$kind" --normalize percentile
         disk_holds "$kind" --bias-correction none --level minimal
+        disk_holds "$kind" --bias-correction none --level minimal --output-datatype int16
         disk_holds "$kind" --skull-strip skip --bias-correction none --save-bias-field
     done
 }

@@ -177,6 +177,37 @@ END
     [[ ! -e $anat/sub-01_mod-T1w_biasfield.nii.gz ]]
 }
 
+@test "--output-datatype int16: the head moves by a 32767th of its largest value at most, and nothing else changes" {
+    make_dataset "$BATS_TEST_TMPDIR/bids" 01
+    for type in float32 int16; do
+        run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/$type" participant --save-brain --save-bias-field --output-datatype $type
+        lacks "$output" 'written as float32'
+    done
+    "$PYTHON" - "$BATS_TEST_TMPDIR"/{float32,int16}/sub-01/anat <<'END'
+import pathlib, sys, nibabel, numpy
+whole, short = map(pathlib.Path, sys.argv[1:])
+heads = None
+for name in ("desc-preproc_T1w", "desc-brain_T1w"):
+    a, b = (nibabel.load(folder / f"sub-01_{name}.nii.gz") for folder in (whole, short))
+    assert a.get_data_dtype() == numpy.float32 and b.get_data_dtype() == numpy.int16, name
+    assert b.dataobj.inter == 0 and numpy.log2(b.dataobj.slope) % 1 == 0, (b.dataobj.slope, b.dataobj.inter)
+    a, b = a.get_fdata(), b.get_fdata()
+    heads = heads or (a, b)
+    assert 0 < abs(a - b).max() <= heads[0].max() / 32767, (name, abs(a - b).max())
+    assert (b[a == 0] == 0).all(), name
+inside = nibabel.load(short / "sub-01_desc-brain_mask.nii.gz").get_fdata()
+assert (b == heads[1] * inside).all()
+END
+    for name in desc-norm_T1w desc-brain_mask mod-T1w_biasfield; do
+        cmp "$BATS_TEST_TMPDIR"/{float32,int16}/sub-01/anat/sub-01_$name.nii.gz
+    done
+    equal "$(jq -S 'del(.SHA256, .VoxelSHA256)' "$BATS_TEST_TMPDIR/int16/sub-01/anat/sub-01_desc-preproc_T1w.json")" \
+        "$(jq -S 'del(.SHA256, .VoxelSHA256)' "$BATS_TEST_TMPDIR/float32/sub-01/anat/sub-01_desc-preproc_T1w.json")"
+    equal "$(jq -c .files[0].measures "$(status_path "$BATS_TEST_TMPDIR/int16" 01)")" "$(jq -c .files[0].measures "$(status_path "$BATS_TEST_TMPDIR/float32" 01)")"
+    run -78 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/int16" participant --save-brain --save-bias-field
+    contains "$output" 'output-datatype: int16 there, float32 here'
+}
+
 @test "a folder whose records know fewer options is not outdated by an option that came later" {
     make_dataset "$BATS_TEST_TMPDIR/bids" 01
     run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant

@@ -294,7 +294,8 @@ TEST(results_change_with_methods_and_with_nothing_else)
     np_config_init(&config);
     NP_AUTO(np_freep) char *usual = np_config_results_json(&config);
     ok_str(usual, "{\"bias-correction\":\"n4\",\"level\":\"full\",\"normalize\":\"zscore\","
-                  "\"save-bias-field\":false,\"save-brain\":false,\"skull-strip\":\"auto\"}");
+                  "\"output-datatype\":\"float32\",\"save-bias-field\":false,\"save-brain\":false,"
+                  "\"skull-strip\":\"auto\"}");
     static const char *const neutral[][2] = {
         {"nprocs", "3"},           {"mem", "8G"},        {"participant-label", "01"},
         {"verbose", "2"},          {"fail-rate", "0.5"}, {"rerun", "all"},
@@ -306,8 +307,9 @@ TEST(results_change_with_methods_and_with_nothing_else)
     NP_AUTO(np_freep) char *same = np_config_results_json(&config);
     ok_str(same, usual);
     static const char *const telling[][2] = {
-        {"normalize", "none"}, {"bias-correction", "none"}, {"skull-strip", "skip"},
-        {"level", "minimal"},  {"save-bias-field", NULL},   {"save-brain", NULL},
+        {"normalize", "none"},        {"bias-correction", "none"}, {"skull-strip", "skip"},
+        {"level", "minimal"},         {"save-bias-field", NULL},   {"save-brain", NULL},
+        {"output-datatype", "int16"},
     };
     for (size_t i = 0; i < NP_COUNT(telling); i++) {
         NP_AUTO(np_freep) char *before = np_config_results_json(&config);
