@@ -548,6 +548,12 @@ enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
     return send_items(delivery, signal, when_ns);
 }
 
+void np_send_delivery_wait_first(struct np_send_delivery *delivery)
+{
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        delivery->cursor[i].due_ns = next_read_ns(delivery, (enum np_otlp_signal)i);
+}
+
 void np_send_delivery_set_complete(struct np_send_delivery *delivery)
 {
     delivery->options.state = NP_SPOOL_COMPLETE;

@@ -4,6 +4,10 @@
 
 #include "send/delivery.h"
 
+/* Read the record for the first time when the exporters' delays are over, as the batch processors
+ * of OpenTelemetry do. A run that is shorter sends each signal once, at its end. */
+void np_send_delivery_wait_first(struct np_send_delivery *delivery);
+
 /* The run has ended: the record does not grow any more. */
 void np_send_delivery_set_complete(struct np_send_delivery *delivery);
 

@@ -420,6 +420,7 @@ static int run_sender(void *context, int channel)
         set_trouble(child->shared, &err);
         return EXIT_FAILURE;
     }
+    np_send_delivery_wait_first(child->own);
     send_all(child);
     publish(child);
     if (!child->is_cancelled) /* closes the connections to the servers properly */

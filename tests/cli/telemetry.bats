@@ -54,6 +54,13 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     equal "$(pending)" ''
 }
 
+@test "a run shorter than the schedule delays sends each signal in one batch, at its end" {
+    start_sink
+    OTEL_BSP_SCHEDULE_DELAY=60000 OTEL_BLRP_SCHEDULE_DELAY=60000 run -0 preprocess --otel-endpoint "$ENDPOINT"
+    equal "$(jq -r 'select(.batch) | .path' "$SINK" | LC_ALL=C sort | paste -sd ' ')" '/v1/logs /v1/metrics /v1/traces'
+    equal "$(arrived)" "$(recorded)"
+}
+
 @test "without a server the run is the same, and the next one sends both" {
     start_sink
     run -0 preprocess --otel-endpoint http://127.0.0.1:1
