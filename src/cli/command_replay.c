@@ -336,11 +336,8 @@ static void note_damage(struct replay *replay, const char *path,
 {
     replay->n_unreadable += found->n_unreadable;
     if (found->n_unreadable)
-        np_console_print(&replay->console, 0,
-                         "warning: '%s': %" PRId64
-                         " of its lines cannot be read: what they held is "
-                         "not sent",
-                         path, found->n_unreadable);
+        np_console_print(&replay->console, 0, "warning: '%s': %" PRId64 NP_SPOOL_UNREADABLE, path,
+                         found->n_unreadable);
     if (found->n_torn)
         np_console_print(&replay->console, 1, "%s: its last line was cut short when the run ended",
                          path);

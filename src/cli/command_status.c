@@ -1,4 +1,5 @@
 /* status and group: the state of an output, from its records. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -144,10 +145,14 @@ static void close_telemetry(const char *output_dir, const struct np_strings *run
                 continue;
             NP_AUTO(np_freep) char *path = np_path_join(folder, names.item[i]);
             struct np_error err = {0};
+            struct np_spool_closing found = {0};
             /* A record in use is closed by the process that uses it. */
-            int code = np_spool_record_close_open_spans(path, NULL, &err);
+            int code = np_spool_record_close_open_spans(path, &found, &err);
             if (code < 0 && code != NP_EBUSY)
                 np_console_print(console, 0, "warning: telemetry of a dead run: %s", err.text);
+            if (found.n_unreadable)
+                np_console_print(console, 0, "warning: '%s': %" PRId64 NP_SPOOL_UNREADABLE, path,
+                                 found.n_unreadable);
             break;
         }
 }

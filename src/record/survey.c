@@ -1,10 +1,12 @@
 #include "record/survey.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/path.h"
@@ -138,9 +140,14 @@ void np_survey_sort(struct np_survey *survey)
 static void walk(struct np_survey *survey, const char *directory, int depth)
 {
     NP_AUTO(np_strings_done) struct np_strings names = {0};
+    struct np_error err = {0};
 
-    if (depth > DEEPEST || np_directory_list(directory, &names, NULL) < 0)
+    if (depth > DEEPEST)
         return;
+    if (np_directory_list(directory, &names, &err) < 0) {
+        np_strings_add(&survey->unreadable, err.text); /* it may hold records */
+        return;
+    }
     for (size_t i = 0; i < names.n; i++) {
         const char *name = names.item[i];
         NP_AUTO(np_freep) char *path = np_path_join(directory, name);
@@ -183,8 +190,13 @@ int np_survey_read(const char *output_dir, struct np_survey *survey, struct np_e
 {
     NP_AUTO(np_freep) char *logs = np_path_join(output_dir, "logs");
 
+    struct stat status;
+
     *survey = (struct np_survey){0};
-    if (!np_path_is_directory(logs))
+    bool is_absent = stat(logs, &status) != 0;
+    if (is_absent && errno != ENOENT && errno != ENOTDIR)
+        return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot be looked into", output_dir);
+    if (is_absent || !S_ISDIR(status.st_mode))
         return np_error_set(err, NP_ENOINPUT,
                             "'%s': expected an output folder of neuro-preprocess with a folder "
                             "logs/ in it, found none; check the path",

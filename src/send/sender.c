@@ -8,6 +8,7 @@
 #include "send/sender.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -277,20 +278,27 @@ static void list_earlier(struct child *child)
             np_strings_add(&child->records, found.item[i]);
 }
 
-/* Say it when the record was cut after parts of it had been sent. */
-static void note_cut(struct child *child, const char *path)
+static void set_earlier_trouble(struct child *child, const char *path, const char *what)
 {
-    if (np_send_delivery_n_void(child->earlier) == 0)
-        return;
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
         if (child->exporters.exporter[i].to) {
-            np_send_exporter_set_trouble(
-                &child->exporters.exporter[i],
-                "its ledger names batches beyond the end of the record, which was cut: what is "
-                "left of them is sent again",
-                np_path_name(path));
+            np_send_exporter_set_trouble(&child->exporters.exporter[i], np_path_name(path), what);
             return;
         }
+}
+
+/* Say it when the record was cut after parts of it had been sent, or when lines are damaged. */
+static void note_damage(struct child *child, const char *path, const struct np_spool_closing *found)
+{
+    if (np_send_delivery_n_void(child->earlier))
+        set_earlier_trouble(child, path,
+                            "its ledger names batches beyond the end of the record, which was cut: "
+                            "what is left of them is sent again");
+    if (found->n_unreadable) {
+        NP_AUTO(np_freep)
+        char *what = np_xasprintf("%" PRId64 NP_SPOOL_UNREADABLE, found->n_unreadable);
+        set_earlier_trouble(child, path, what);
+    }
 }
 
 /* Open child->earlier. True when no other process sends the record and its run has ended. */
@@ -299,6 +307,7 @@ static bool open_earlier(struct child *child, const char *path)
     struct np_send_delivery_options options = {.state = NP_SPOOL_COMPLETE,
                                                .scope = NP_SPOOL_NOT_ANYWHERE,
                                                .naming = child->options->naming};
+    struct np_spool_closing found;
     enum np_spool_state state;
 
     /* The ledger of a run that goes on belongs to the sender of that run. Even a short lock on it
@@ -308,8 +317,8 @@ static bool open_earlier(struct child *child, const char *path)
     /* The spans may be closed only under the ledger's lock, so take the lock first. */
     if (np_send_delivery_open(path, &child->exporters, &options, &child->earlier, NULL) < 0)
         return false;
-    if (np_spool_pending_settle(path, &state, NULL, NULL) == 0 && state == NP_SPOOL_COMPLETE) {
-        note_cut(child, path);
+    if (np_spool_pending_settle(path, &state, &found, NULL) == 0 && state == NP_SPOOL_COMPLETE) {
+        note_damage(child, path, &found);
         return true;
     }
     np_send_delivery_freep(&child->earlier);

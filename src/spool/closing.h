@@ -6,6 +6,9 @@
 
 #include "base/error.h"
 
+/* What is said of damaged lines, behind their number. */
+#define NP_SPOOL_UNREADABLE " of its lines cannot be read: what they held is not sent"
+
 /* The contents of the record of a dead run. */
 struct np_spool_closing {
     int64_t n_lines;      /* that could be read */

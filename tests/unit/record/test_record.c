@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -306,6 +307,28 @@ TEST(lists_that_no_session_has_are_refused)
         ok_contains(err.text, "s.json");
         ok_contains(err.text, "at most");
     }
+}
+
+TEST(a_folder_that_cannot_be_read_is_not_taken_as_empty)
+{
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
+    NP_AUTO(np_freep) char *output = np_xasprintf("%s/closed", tap_directory());
+    NP_AUTO(np_freep) char *logs = np_path_join(output, "logs");
+    struct rlimit files;
+    struct np_error err = {0};
+
+    ok_int(np_directory_make(output, NULL), 0);
+    ok_int(symlink("logs", logs), 0); /* to itself: any error but "no such folder" */
+    ok_int(np_survey_read(output, &survey, &err), NP_ENOINPUT);
+    ok_contains(err.text, "cannot be looked into");
+    ok_int(unlink(logs), 0);
+    ok_int(np_directory_make(logs, NULL), 0);
+    ok_int(getrlimit(RLIMIT_NOFILE, &files), 0);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = 3, .rlim_max = files.rlim_max});
+    ok_int(np_survey_read(output, &survey, NULL), 0);
+    setrlimit(RLIMIT_NOFILE, &files);
+    ok_above((double)survey.unreadable.n, 0, "folders named");
+    ok_contains(survey.unreadable.item[0], logs);
 }
 
 TEST(a_survey_of_another_folder_names_what_was_expected)

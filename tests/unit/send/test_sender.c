@@ -503,6 +503,26 @@ TEST(the_next_run_sends_the_pending_record_of_a_killed_run)
     ok(!is_marked(next.record));
 }
 
+TEST(the_next_run_says_when_an_earlier_record_is_damaged)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "damaged", "A");
+    NP_AUTO(np_freep) char *earlier = np_xstrdup(bench.record);
+    memcpy(strstr(earlier, "20260101T"), "20250101T", 9);
+    ok_int(np_file_write_atomic(earlier, "{\"resourceLogs\":[?]}\n", 21, NULL), 0);
+    put_record(earlier, 11, 12);
+    ok_int(np_spool_pending_mark(earlier, NULL), 0);
+    put_record(bench.record, 0, 1);
+    start(&bench);
+    wait_for_exported(&bench, 2);
+    finish(&bench);
+    ok_int(bench.health.n_caught_up, 1);
+    ok_int(times(&bench.script, "span", 11), 1);
+    ok_contains(bench.health.trouble, np_path_name(earlier));
+    ok_contains(bench.health.trouble, "1 of its lines cannot be read");
+}
+
 TEST(a_short_lock_on_the_ledger_does_not_end_the_sender)
 {
     NP_AUTO(bench_done) struct bench bench;
