@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#define ATTRIBUTE(key) (__builtin_strncmp(key, "neuro.", 6) == 0 ? (key) : "neuro." key)
 #define X(ident, key_, kind_, unit_, shown_, formula_, meaning_) \
     [NP_MEASURE_##ident] = {.key = (key_),                       \
+                            .attribute = ATTRIBUTE(key_),        \
                             .kind = NP_MEASURE_KIND_##kind_,     \
                             .unit = (unit_),                     \
                             .shown = (shown_),                   \

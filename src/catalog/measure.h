@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where a measure is shown beside the record, the span and neuro.session.summary, which have all. */
+/* Where a measure is shown beside the record, the span and neuro.file.summary, which have all. */
 enum np_shown_in {
     NP_IN_PREPROC = 1 << 0, /* as a parameter in the sidecar of desc-preproc */
     NP_IN_NORM = 1 << 1,    /* … of desc-norm */
@@ -142,7 +142,8 @@ enum np_measure_ident {
 enum np_measure_kind { NP_MEASURE_KIND_NUMBER, NP_MEASURE_KIND_WORD };
 
 struct np_measure_row {
-    const char *key;
+    const char *key;       /* in records and sidecars */
+    const char *attribute; /* in telemetry: "neuro." and the key, once */
     enum np_measure_kind kind;
     const char *unit;
     unsigned shown; /* of enum np_shown_in */

@@ -207,6 +207,7 @@ static void link_(struct np_otlp_writer *w, const struct np_span_link *link)
     put_trace_id(w, FIELD(LINK_TRACE_ID), &link->trace_id);
     put_span_id(w, FIELD(LINK_SPAN_ID), &link->span_id);
     put_string(w, FIELD(LINK_TRACE_STATE), link->trace_state);
+    put_fixed(w, FIELD(LINK_FLAGS), link->flags);
     w->format->message_end(w);
 }
 
@@ -319,6 +320,7 @@ static void log_record(struct np_otlp_writer *w, const struct np_log_record *rec
         w->format->list_end(w);
     }
     put_fixed(w, FIELD(LOG_DROPPED), record->attrs.n_dropped);
+    put_fixed(w, FIELD(LOG_FLAGS), record->flags);
     log_tail(w, &record->trace_id, &record->span_id, record->time_ns, event_name);
     w->format->message_end(w);
 }

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/path.h"
+#include "catalog/measure.h"
 #include "trace/names.h"
 
 /* "neuro.stage", "skull_strip", …: up to three pairs; NULL values are left out. */
@@ -115,23 +117,6 @@ static void set_quality_gauges(const struct np_active *active, const struct np_f
     }
 }
 
-/* With one file, keys need no number. */
-static void add_measures(const struct np_session_record *record, size_t f, struct np_attrs *attrs)
-{
-    const struct np_file_record *file = &record->file[f];
-    NP_AUTO(np_freep)
-    char *prefix = record->n_files == 1 ? np_xstrdup("") : np_xasprintf("file%zu.", f);
-
-    for (size_t i = 0; i < file->n_measures; i++) {
-        NP_AUTO(np_freep) char *key = np_xasprintf("%s%s", prefix, file->measure[i].key);
-        np_attrs_double(attrs, key, file->measure[i].value);
-    }
-    for (size_t i = 0; i < file->n_facts; i++) {
-        NP_AUTO(np_freep) char *key = np_xasprintf("%s%s", prefix, file->fact[i].key);
-        np_attrs_string(attrs, key, file->fact[i].text);
-    }
-}
-
 /* Paths are quoted in all messages (a BIDS label needs no quotes), so that the redactor can find
  * them. */
 static char *quoted_label(const struct np_active *active)
@@ -141,8 +126,45 @@ static char *quoted_label(const struct np_active *active)
     return active->job->session ? np_xstrdup(label) : np_xasprintf("'%s'", label);
 }
 
-/* Write everything about the session into one log record, for dashboards that are used long
- * after the run. */
+/* Measures of another version that this one does not know stay in the session's record alone. */
+static void add_measures(const struct np_file_record *file, struct np_attrs *attrs)
+{
+    for (size_t i = 0; i < file->n_measures; i++) {
+        const struct np_measure_row *row = np_measure_find(file->measure[i].key);
+        if (row)
+            np_attrs_double(attrs, row->attribute, file->measure[i].value);
+    }
+    for (size_t i = 0; i < file->n_facts; i++) {
+        const struct np_measure_row *row = np_measure_find(file->fact[i].key);
+        if (row)
+            np_attrs_string(attrs, row->attribute, file->fact[i].text);
+    }
+}
+
+/* Write everything about a file into one log record, for dashboards that are used long after the
+ * run. */
+static void log_file_summary(const struct np_active *active, const struct np_attrs *identity,
+                             const struct np_file_record *file)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+
+    np_attrs_string(&attrs, NP_KEY_EVENT_NAME, NP_EVENT_FILE_SUMMARY);
+    np_attrs_copy(identity, &attrs);
+    np_attrs_string(&attrs, NP_KEY_NEURO_RUN_ID, active->run->id);
+    np_attrs_string(&attrs, NP_KEY_FILE_NAME, np_path_name(file->path));
+    np_attrs_string(&attrs, NP_KEY_FILE_PATH, file->path);
+    np_attrs_int(&attrs, NP_KEY_FILE_SIZE, file->n_bytes);
+    np_attrs_string(&attrs, NP_KEY_BIDS_SUFFIX, file->modality);
+    np_attrs_string(&attrs, NP_KEY_NEURO_OUTCOME,
+                    np_outcome_info(np_error_outcome(file->failure.code))->name);
+    if (file->failure.code)
+        np_attrs_string(&attrs, NP_KEY_NEURO_STAGE, file->failure.stage);
+    add_measures(file, &attrs);
+    np_trace_log(active->run->trace, context(active), NP_INFO, &attrs, "'%s': %s", file->path,
+                 np_state_name(file->state));
+}
+
+/* The same of the session. */
 static void log_summary(const struct np_active *active, const struct np_attrs *identity)
 {
     const struct np_session_record *record = &active->record;
@@ -162,8 +184,6 @@ static void log_summary(const struct np_active *active, const struct np_attrs *i
     np_attrs_int(&attrs, NP_KEY_NEURO_SESSION_FILES, (int64_t)record->n_files);
     if (record->injected)
         np_attrs_bool(&attrs, NP_KEY_NEURO_INJECTED, true);
-    for (size_t f = 0; f < record->n_files; f++)
-        add_measures(record, f, &attrs);
     np_trace_log(active->run->trace, context(active), NP_INFO, &attrs, "%s: %s after %.1f s", label,
                  np_state_name(record->state), record->wall_s);
 }
@@ -184,7 +204,9 @@ void np_observe_session(const struct np_active *active)
     np_metric_set(trace, &np_metric_session_duration, record->wall_s, &identity);
     np_metric_set(trace, &np_metric_session_cpu_time, record->cpu_s, &identity);
     np_metric_set(trace, &np_metric_session_peak_memory, (double)record->peak_rss_bytes, &identity);
-    for (size_t f = 0; f < record->n_files; f++)
+    for (size_t f = 0; f < record->n_files; f++) {
         set_quality_gauges(active, &record->file[f], &identity);
+        log_file_summary(active, &identity, &record->file[f]);
+    }
     log_summary(active, &identity);
 }

@@ -58,6 +58,7 @@ void np_active_log(struct np_active *active, enum np_severity severity, const ch
     if (active->span) {
         record.trace_id = active->span->trace_id;
         record.span_id = active->span->span_id;
+        record.flags = active->span->flags & NP_FLAG_W3C;
     }
     np_active_identity(active, &record.attrs);
     np_active_log_record(active, &record);

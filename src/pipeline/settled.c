@@ -96,7 +96,7 @@ static void close_open_spans(struct np_active *active)
         struct np_error why = {0};
         np_error_set(&why, NP_EKILLED, "the worker was gone before this ended");
         np_span_fail(span, &why);
-        span->end_ns = np_clock_unix_ns();
+        span->end_ns = np_span_now_ns(span);
         if (np_span_id_is_zero(&span->parent_id))
             np_active_settle_trace(active, span);
         np_trace_span_end(active->run->trace, span);

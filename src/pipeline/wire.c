@@ -61,6 +61,7 @@ static void put_span(struct np_str *out, const struct np_span *span)
     put_text(out, span->name);
     put_i64(out, span->start_ns);
     put_i64(out, span->end_ns);
+    put_i64(out, span->start_mono_ns);
     put_u32(out, span->status);
     put_text(out, span->status_message);
     put_attrs(out, &span->attrs);
@@ -74,6 +75,7 @@ static void put_span(struct np_str *out, const struct np_span *span)
     for (size_t i = 0; i < span->n_links; i++) {
         put(out, &span->link[i].trace_id, sizeof(span->link[i].trace_id));
         put(out, &span->link[i].span_id, sizeof(span->link[i].span_id));
+        put_u32(out, span->link[i].flags);
         put_text(out, span->link[i].trace_state);
     }
 }
@@ -116,6 +118,7 @@ static void sink_log(void *self, const struct np_log_record *record)
     put_text(&payload, record->body);
     put(&payload, &record->trace_id, sizeof(record->trace_id));
     put(&payload, &record->span_id, sizeof(record->span_id));
+    put_u32(&payload, record->flags);
     put_attrs(&payload, &record->attrs);
     send_frame(*(const int *)self, NP_FRAME_LOG, &payload);
 }
@@ -253,13 +256,14 @@ static void get_events(struct cursor *in, struct np_span *span)
 
 static void get_links(struct cursor *in, struct np_span *span)
 {
-    uint32_t n = get_count(in, 24);
+    uint32_t n = get_count(in, 28);
 
     span->link = np_xcalloc(n, sizeof(*span->link));
     for (uint32_t i = 0; i < n; i++) {
         struct np_span_link *link = &span->link[span->n_links++];
         get(in, &link->trace_id, sizeof(link->trace_id));
         get(in, &link->span_id, sizeof(link->span_id));
+        link->flags = get_u32(in);
         link->trace_state = get_text(in);
     }
 }
@@ -277,6 +281,7 @@ bool np_wire_span(const struct np_frame *frame, struct np_span **out)
     span->name = get_text(&in);
     span->start_ns = get_i64(&in);
     span->end_ns = get_i64(&in);
+    span->start_mono_ns = get_i64(&in);
     span->status = (enum np_span_status)get_u32(&in);
     span->status_message = get_text(&in);
     get_attrs(&in, &span->attrs);
@@ -299,6 +304,7 @@ bool np_wire_log(const struct np_frame *frame, struct np_log_record *record)
     record->body = get_text(&in);
     get(&in, &record->trace_id, sizeof(record->trace_id));
     get(&in, &record->span_id, sizeof(record->span_id));
+    record->flags = get_u32(&in);
     get_attrs(&in, &record->attrs);
     if (in.bad || !record->body) {
         np_log_record_done(record);

@@ -96,10 +96,10 @@ static void set_measures(struct file_run *run, struct np_span *span, size_t firs
                          size_t first_fact)
 {
     for (size_t i = first_measure; i < run->work.n_measures; i++)
-        np_attrs_double(&span->attrs, np_measure_rows[run->work.measure[i].ident].key,
+        np_attrs_double(&span->attrs, np_measure_rows[run->work.measure[i].ident].attribute,
                         run->work.measure[i].value);
     for (size_t i = first_fact; i < run->work.n_facts; i++)
-        np_attrs_string(&span->attrs, np_measure_rows[run->work.fact[i].ident].key,
+        np_attrs_string(&span->attrs, np_measure_rows[run->work.fact[i].ident].attribute,
                         run->work.fact[i].text);
 }
 
@@ -182,7 +182,7 @@ static int run_stage(struct file_run *run, const char *name, const struct np_sta
 /* A fact about the image is an attribute of the file's span, too, and not only of the stage's. */
 static void note_image_fact(struct file_run *run, enum np_measure_ident ident, const char *text)
 {
-    np_attrs_string(&run->span->attrs, np_measure_rows[ident].key, text);
+    np_attrs_string(&run->span->attrs, np_measure_rows[ident].attribute, text);
     np_work_fact(&run->work, ident, text);
 }
 

@@ -573,12 +573,29 @@ static void disable(const struct np_send_overrides *flags, struct np_send_settin
         out->exporters[i] = 0;
 }
 
+/* A user who wrote a file in OpenTelemetry's format for settings must know that it counts for
+ * nothing here. */
+static void warn_of_file(struct np_str *warnings)
+{
+    static const char *const names[] = {"OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"};
+
+    for (size_t i = 0; i < NP_COUNT(names); i++) {
+        NP_AUTO(np_freep) char *value = variable(names[i]);
+        if (value)
+            warn(warnings,
+                 "%s: the file is not read: this program takes OpenTelemetry's settings from its "
+                 "options and from the variables OTEL_* only",
+                 names[i]);
+    }
+}
+
 void np_send_settings_read(const struct np_send_overrides *flags, struct np_send_settings *out,
                            struct np_str *warnings)
 {
     set_defaults(out);
     out->is_disabled =
         read_choice("OTEL_SDK_DISABLED", booleans, NP_COUNT(booleans), false, warnings);
+    warn_of_file(warnings);
     read_numbers(out, warnings);
     read_deadline(flags, out);
     read_metric_choices(out, warnings);

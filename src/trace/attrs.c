@@ -71,11 +71,26 @@ static struct np_attr *slot(struct np_attrs *attrs, const char *key, enum np_att
     return attr;
 }
 
+/* Without the end of `value`, which is longer than NP_ATTR_MOST_BYTES: whole characters. */
+static char *shortened(const char *value)
+{
+    size_t n = NP_ATTR_MOST_BYTES;
+
+    while (n > 0 && ((unsigned char)value[n] & 0xc0) == 0x80)
+        n--;
+    return np_xstrndup(value, n);
+}
+
 void np_attrs_string(struct np_attrs *attrs, const char *key, const char *value)
 {
     if (!value)
         return;
     size_t length = strlen(value);
+    NP_AUTO(np_freep) char *begin = length > NP_ATTR_MOST_BYTES ? shortened(value) : NULL;
+    if (begin) {
+        value = begin;
+        length = strlen(begin);
+    }
     const char *copy = keep(attrs, value, &length);
     slot(attrs, key, NP_ATTR_STRING)->value.string = copy;
 }

@@ -24,6 +24,7 @@ struct np_trace {
     struct np_random random;    /* chooses the exemplars to keep */
     int64_t start_ns;           /* start of all cumulative series */
     int64_t last_collection_ns; /* start of all delta series */
+    int64_t last_mono_ns;       /* np_clock_mono_ns at that time */
     /* One per time series, sorted by metric name, then attributes: searched by bisection,
      * exported in this order. */
     struct np_timeseries **series;

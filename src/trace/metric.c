@@ -408,9 +408,20 @@ static void observe_all(struct np_trace *trace)
         trace->observer[i].observe(trace->observer[i].self, trace);
 }
 
-void np_trace_collect(struct np_trace *trace)
+/* The wall clock's time. When that clock was set back behind the last collection, the time that has
+ * passed since counts: a point must not end before it began. */
+static int64_t collection_ns(const struct np_trace *trace, int64_t mono_ns)
 {
     int64_t now_ns = np_clock_unix_ns();
+
+    return now_ns >= trace->last_collection_ns
+               ? now_ns
+               : trace->last_collection_ns + (mono_ns - trace->last_mono_ns);
+}
+
+void np_trace_collect(struct np_trace *trace)
+{
+    int64_t mono_ns = np_clock_mono_ns(), now_ns = collection_ns(trace, mono_ns);
 
     observe_all(trace);
     for (size_t i = 0; i < trace->n_sinks; i++) {
@@ -426,6 +437,7 @@ void np_trace_collect(struct np_trace *trace)
         begin_again(trace->series[i]);
     drop_past(trace);
     trace->last_collection_ns = now_ns;
+    trace->last_mono_ns = mono_ns;
 }
 
 void np_trace_snapshot(struct np_trace *trace,
@@ -436,6 +448,6 @@ void np_trace_snapshot(struct np_trace *trace,
     NP_AUTO(collected_done) struct collected all = {0};
 
     observe_all(trace);
-    gather(trace, NP_PREFER_CUMULATIVE, np_clock_unix_ns(), &all);
+    gather(trace, NP_PREFER_CUMULATIVE, collection_ns(trace, np_clock_mono_ns()), &all);
     use(self, all.point, all.n_points);
 }

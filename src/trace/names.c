@@ -77,19 +77,15 @@ static bool is_attribute(const char *key)
     return false;
 }
 
-/* The part after "fileN.", or `key` itself. */
-static const char *without_file(const char *key)
+static bool is_measure(const char *key)
 {
-    static const char prefix[] = "file";
-    size_t n = sizeof(prefix) - 1;
-
-    if (strncmp(key, prefix, n) != 0)
-        return key;
-    size_t digits = strspn(key + n, "0123456789");
-    return digits > 0 && key[n + digits] == '.' ? key + n + digits + 1 : key;
+    for (size_t i = 0; i < NP_N_MEASURES; i++)
+        if (strcmp(np_measure_rows[i].attribute, key) == 0)
+            return true;
+    return false;
 }
 
 bool np_attr_is_registered(const char *key)
 {
-    return is_attribute(key) || np_measure_find(without_file(key));
+    return is_attribute(key) || is_measure(key);
 }

@@ -134,9 +134,7 @@
 NP_ATTRIBUTES(X)
 #undef X
 
-/* A measure of a stage (catalog/measure.h) is an attribute of its span and of
- * neuro.session.summary, where "fileN." stands before the key when a session has more than one
- * file. */
+/* A measure of a stage (catalog/measure.h) is an attribute of its span and of neuro.file.summary. */
 
 /* The same as data, for documentation and tests. */
 struct np_attr_name {
@@ -149,7 +147,7 @@ struct np_attr_name {
 extern const struct np_attr_name np_attr_names[]; /* signal attributes, then the resource's */
 extern const size_t np_n_attr_names, np_n_signal_attr_names;
 
-/* True for a key that a record may hold: an attribute, a measure, or "fileN." and a measure. */
+/* True for a key that a record may hold: an attribute or a measure. */
 bool np_attr_is_registered(const char *key);
 
 /* Spans that no stage of a recipe names, and events. */
@@ -160,6 +158,7 @@ bool np_attr_is_registered(const char *key);
 #define NP_EVENT_EXCEPTION "exception"
 #define NP_EVENT_VALIDATION_PASSED "validation_passed"
 #define NP_EVENT_SESSION_SUMMARY "neuro.session.summary"
+#define NP_EVENT_FILE_SUMMARY "neuro.file.summary"
 #define NP_EVENT_SPAN_START "neuro.span.start" /* in the record only */
 #define NP_EVENT_SAMPLING "neuro.sampling"     /* in the record only */
 #define NP_EVENT_RUN_END "neuro.run.end"       /* in the record only */

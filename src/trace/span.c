@@ -28,7 +28,10 @@ struct np_span *np_span_new(const char *name, const struct np_span *parent)
     span->name = np_utf8_clean(name);
     span->span_id = np_span_id_new();
     span->start_ns = np_clock_unix_ns();
+    span->start_mono_ns = np_clock_mono_ns();
     if (parent) {
+        if (span->start_ns < parent->start_ns) /* the wall clock was set back */
+            span->start_ns = parent->start_ns;
         span->trace_id = parent->trace_id;
         span->parent_id = parent->span_id;
         span->flags = (parent->flags & NP_FLAG_W3C) | NP_FLAG_PARENT_KNOWN;
@@ -64,11 +67,19 @@ void np_span_begin(struct np_trace *trace, struct np_span *span)
     np_trace_span_start(trace, span);
 }
 
+int64_t np_span_now_ns(const struct np_span *span)
+{
+    if (span->start_mono_ns)
+        return span->start_ns + (np_clock_mono_ns() - span->start_mono_ns);
+    int64_t now_ns = np_clock_unix_ns();
+    return now_ns > span->start_ns ? now_ns : span->start_ns;
+}
+
 void np_span_event(struct np_span *span, const char *name, const struct np_attrs *attrs)
 {
     span->event = np_xrealloc(span->event, (span->n_events + 1) * sizeof(*span->event));
     struct np_span_event *event = &span->event[span->n_events++];
-    *event = (struct np_span_event){.time_ns = np_clock_unix_ns(), .name = np_utf8_clean(name)};
+    *event = (struct np_span_event){.time_ns = np_span_now_ns(span), .name = np_utf8_clean(name)};
     if (attrs)
         np_attrs_copy(attrs, &event->attrs);
 }
@@ -78,6 +89,7 @@ void np_span_link(struct np_span *span, const struct np_span *other)
     add_link(span, &(struct np_span_link){
                        .trace_id = other->trace_id,
                        .span_id = other->span_id,
+                       .flags = (other->flags & NP_FLAG_W3C) | NP_FLAG_PARENT_KNOWN,
                        .trace_state = other->trace_state,
                    });
 }
@@ -103,11 +115,8 @@ void np_span_end(struct np_trace *trace, struct np_span **address)
 
     if (!span)
         return;
-    if (span->end_ns == 0) {
-        int64_t now_ns = np_clock_unix_ns();
-        /* The wall clock may have been set back since the start. */
-        span->end_ns = now_ns > span->start_ns ? now_ns : span->start_ns;
-    }
+    if (span->end_ns == 0)
+        span->end_ns = np_span_now_ns(span);
     np_trace_span_end(trace, span);
     np_span_freep(address);
 }

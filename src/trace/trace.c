@@ -34,6 +34,7 @@ struct np_trace *np_trace_new(const struct np_attrs *resource)
     if (resource)
         np_attrs_copy(resource, &trace->resource);
     trace->start_ns = trace->last_collection_ns = np_clock_unix_ns();
+    trace->last_mono_ns = np_clock_mono_ns();
     trace->limits = unlimited;
     np_random_seed(&trace->random, (uint64_t)trace->start_ns, 0);
     return trace;
@@ -225,6 +226,7 @@ void np_trace_log(struct np_trace *trace, const struct np_span *span, enum np_se
     if (span) {
         record.trace_id = span->trace_id;
         record.span_id = span->span_id;
+        record.flags = span->flags & NP_FLAG_W3C;
     }
     if (attrs)
         np_attrs_copy(attrs, &record.attrs);

@@ -50,6 +50,10 @@ struct np_attrs {
     uint32_t n_dropped; /* attributes beyond a limit */
 };
 
+/* A longer text is cut: one of them must not make a line or a request too large for all that is in
+ * it. */
+enum { NP_ATTR_MOST_BYTES = 16384 };
+
 void np_attrs_string(struct np_attrs *attrs, const char *key,
                      const char *value); /* a NULL value adds nothing; invalid UTF-8 is replaced */
 void np_attrs_int(struct np_attrs *attrs, const char *key, int64_t value);
@@ -84,6 +88,7 @@ struct np_span_event {
 struct np_span_link {
     struct np_trace_id trace_id;
     struct np_span_id span_id;
+    uint32_t flags;    /* W3C's of the linked span, and whether its context is remote */
     char *trace_state; /* owned, may be NULL */
 };
 
@@ -96,6 +101,7 @@ struct np_span {
     char *trace_state;           /* owned, may be NULL */
     char *name;                  /* owned */
     int64_t start_ns, end_ns;    /* since 1970 UTC */
+    int64_t start_mono_ns;       /* np_clock_mono_ns at the start; 0 = not known */
     enum np_span_status status;
     char *status_message; /* owned, may be NULL */
     struct np_attrs attrs;
@@ -143,6 +149,7 @@ struct np_log_record {
     char *body;                  /* owned, valid UTF-8, one sentence */
     struct np_trace_id trace_id; /* zero = none */
     struct np_span_id span_id;
+    uint32_t flags; /* W3C's of the span */
     struct np_attrs attrs;
 };
 
@@ -287,6 +294,10 @@ struct np_span *np_span_new(const char *name, const struct np_span *parent);
 /* An independent copy without events; release it with np_span_freep. */
 struct np_span *np_span_copy(const struct np_span *span);
 void np_span_begin(struct np_trace *trace, struct np_span *span);
+/* The time in the span's own terms: its start and the time that has passed since by a clock that
+ * nobody can set. Without the latter, the wall clock's time, but not before the start. */
+int64_t np_span_now_ns(const struct np_span *span);
+
 void np_span_event(struct np_span *span, const char *name, const struct np_attrs *attrs);
 void np_span_link(struct np_span *span, const struct np_span *other);
 

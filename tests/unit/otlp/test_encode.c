@@ -93,6 +93,7 @@ TEST(a_span_reads_back_field_by_field)
     ok_int((int64_t)json_array_size(at(found, "links")), 2);
     ok_str(text_at(found, "links.1.traceId"), trace);
     ok_str(text_at(found, "links.1.spanId"), parent);
+    ok_int(json_integer_value(at(found, "links.1.flags")), 257); /* sampled; not remote */
     json_decref(root);
 }
 
@@ -291,7 +292,8 @@ TEST(a_log_record_reads_back_and_its_event_name_is_a_field)
                                    .severity = NP_WARN,
                                    .body = np_xstrdup("One sentence."),
                                    .trace_id = span->trace_id,
-                                   .span_id = span->span_id};
+                                   .span_id = span->span_id,
+                                   .flags = NP_FLAG_SAMPLED};
     char trace[NP_TRACE_ID_HEX];
 
     np_trace_id_hex(&span->trace_id, trace);
@@ -306,6 +308,7 @@ TEST(a_log_record_reads_back_and_its_event_name_is_a_field)
     ok_str(text_at(found, "body.stringValue"), "One sentence.");
     ok_str(text_at(found, "traceId"), trace);
     ok_str(text_at(found, "eventName"), "neuro.session.summary");
+    ok_int(json_integer_value(at(found, "flags")), 1);
     ok_int((int64_t)json_array_size(at(found, "attributes")), 1);
     ok_str(text_at(value_of(at(found, "attributes"), "bids.participant"), "stringValue"), "01");
     json_decref(root);

@@ -220,24 +220,32 @@ TEST(gauges_name_participant_and_site_where_there_is_one)
     session_done(&scene, &active);
 }
 
-TEST(the_summary_holds_all_measures_with_the_file_s_number_when_there_are_several)
+TEST(each_file_has_a_summary_with_its_measures_and_the_session_has_one)
 {
     struct scene scene;
     struct np_active active;
 
     begin(&scene, &active, "01", "summary");
     add_file(&active.record, "T1w", 0);
+    add_file(&active.record, "FLAIR", NP_EMETHOD);
     np_observe_session(&active);
-    const struct np_log_record *log = log_with(&scene, "sub-01: success after 3.0 s");
-    ok(log != NULL);
-    ok_str(log ? text_of(&log->attrs, NP_KEY_EVENT_NAME) : "", NP_EVENT_SESSION_SUMMARY);
-    ok_str(log ? text_of(&log->attrs, "normalization.method") : "", "zscore");
-    ok(log && np_attrs_find(&log->attrs, "skull_strip.volume"));
-    add_file(&active.record, "FLAIR", 0);
-    np_observe_session(&active);
-    log = log_with(&scene, "sub-01: success after 3.0 s");
-    ok(log && np_attrs_find(&log->attrs, "file1.skull_strip.volume"));
-    ok(log && !np_attrs_find(&log->attrs, "skull_strip.volume"));
+    const struct np_log_record *t1w = log_with(&scene, "'sub-01/anat/sub-01_T1w.nii.gz': success");
+    const struct np_log_record *flair =
+        log_with(&scene, "'sub-01/anat/sub-01_FLAIR.nii.gz': failed");
+    const struct np_log_record *session = log_with(&scene, "sub-01: failed after 3.0 s");
+    ok(t1w && flair && session);
+    if (!t1w || !flair || !session)
+        return;
+    ok_str(text_of(&t1w->attrs, NP_KEY_EVENT_NAME), NP_EVENT_FILE_SUMMARY);
+    ok_str(text_of(&t1w->attrs, NP_KEY_BIDS_SUFFIX), "T1w");
+    ok_str(text_of(&t1w->attrs, NP_KEY_BIDS_PARTICIPANT), "01");
+    ok_str(text_of(&t1w->attrs, NP_KEY_NEURO_OUTCOME), "ok");
+    ok_str(text_of(&t1w->attrs, "neuro.normalization.method"), "zscore");
+    ok(np_attrs_find(&t1w->attrs, "neuro.skull_strip.volume") != NULL);
+    ok_str(text_of(&flair->attrs, NP_KEY_FILE_NAME), "sub-01_FLAIR.nii.gz");
+    ok_str(text_of(&flair->attrs, NP_KEY_NEURO_STAGE), "skull_strip");
+    ok_str(text_of(&session->attrs, NP_KEY_EVENT_NAME), NP_EVENT_SESSION_SUMMARY);
+    ok(!np_attrs_find(&session->attrs, "neuro.skull_strip.volume"));
     session_done(&scene, &active);
 }
 

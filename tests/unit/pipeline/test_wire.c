@@ -53,11 +53,13 @@ TEST(messages_of_a_worker_arrive)
     ok(np_wire_span(&frame, &start));
     ok_str(start->name, "bias_correction");
     ok_int(start->end_ns, 0);
+    ok(start->start_mono_ns > 0);
     ok(np_wire_next(&text, &position, &frame));
     struct np_log_record record;
     ok(np_wire_log(&frame, &record));
     ok_str(record.body, "one sentence");
     ok_int(record.severity, NP_WARN);
+    ok_int(record.flags, NP_FLAG_SAMPLED);
     np_log_record_done(&record);
     ok(np_wire_next(&text, &position, &frame));
     ok_int(frame.type, NP_FRAME_SPAN_END);

@@ -123,7 +123,8 @@ TEST(measures_of_a_stage_go_to_its_span_and_to_the_record)
     double volume_mm3 = np_file_record_value(&last, "skull_strip.volume", -1);
     ok_above(volume_mm3, 500e3, "mm3");
     NP_AUTO(np_span_freep) struct np_span *span = ended_span(&said, "skull_strip");
-    const struct np_attr *attr = span ? np_attrs_find(&span->attrs, "skull_strip.volume") : NULL;
+    const struct np_attr *attr =
+        span ? np_attrs_find(&span->attrs, "neuro.skull_strip.volume") : NULL;
     ok(attr != NULL);
     if (attr)
         ok_near(attr->value.number, volume_mm3, volume_mm3 * 1e-6, "mm3");

@@ -231,6 +231,8 @@ static const struct {
     {"", "logs.delay", 1, false},
     {"OTEL_BLRP_MAX_EXPORT_BATCH_SIZE=9", "logs.batch", 9, false},
     {"", "interval", 60, false},
+    {"OTEL_CONFIG_FILE=/x.yaml", "interval", 60, true}, /* which is not read */
+    {"OTEL_EXPERIMENTAL_CONFIG_FILE=/x.yaml", "interval", 60, true},
     {"OTEL_METRIC_EXPORT_INTERVAL=2000", "interval", 2, false},
     {"OTEL_METRIC_EXPORT_TIMEOUT=700", "metric.timeout", 0.7, false},
     {"", "temporality", NP_PREFER_CUMULATIVE, false},

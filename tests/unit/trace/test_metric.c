@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "tap.h"
+#include "trace/internal.h"
 #include "trace/names.h"
 #include "trace/trace.h"
 
@@ -383,6 +384,26 @@ TEST(observers_are_asked_before_each_collection_and_snapshot)
     ok_int(n_asked, 2);
     np_str_done(&seen.text);
     np_str_done(&shot.text);
+}
+
+/* The wall clock is set back by an hour after the beginning. */
+TEST(no_point_lies_before_its_beginning_though_the_clock_was_set_back)
+{
+    struct seen seen = {0};
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+    int64_t start_ns = trace->start_ns += 3600 * INT64_C(1000000000);
+
+    trace->last_collection_ns = start_ns;
+    np_trace_add_sink(trace, (struct np_trace_sink){.self = &seen, .metrics = see});
+    np_metric_add(trace, &np_metric_sessions_processed, 1, NULL, NULL);
+    np_trace_collect(trace);
+    int64_t first_ns = seen.first.time_ns;
+    ok_int(seen.first.start_ns, start_ns);
+    ok(first_ns >= start_ns);
+    np_trace_collect(trace);
+    ok(seen.first.time_ns > first_ns);
+    ok_below((double)(seen.first.time_ns - start_ns) * 1e-9, 5, "s after the beginning");
+    np_str_done(&seen.text);
 }
 
 TEST(a_snapshot_takes_nothing_from_the_next_collection)

@@ -51,7 +51,7 @@ static void measure_rows(struct np_str *out)
     np_str_add(out, "| name | unit | meaning | formula, method or words |\n|---|---|---|---|\n");
     for (size_t i = 0; i < NP_N_MEASURES; i++) {
         const struct np_measure_row *row = &np_measure_rows[i];
-        np_str_addf(out, "| `%s` | %s | %s | %s |\n", row->key,
+        np_str_addf(out, "| `%s` | %s | %s | %s |\n", row->attribute,
                     row->kind == NP_MEASURE_KIND_WORD ? "word" : row->unit, row->meaning,
                     row->formula);
     }
@@ -166,8 +166,8 @@ static void yaml_measures(struct np_str *out)
         const struct np_measure_row *row = &np_measure_rows[i];
         bool is_word = row->kind == NP_MEASURE_KIND_WORD;
         NP_AUTO(np_freep) char *word = np_xstrndup(row->formula, strcspn(row->formula, ","));
-        const struct np_attr_name name = {row->key, is_word ? NP_ATTR_STRING : NP_ATTR_DOUBLE, NULL,
-                                          row->meaning};
+        const struct np_attr_name name = {row->attribute, is_word ? NP_ATTR_STRING : NP_ATTR_DOUBLE,
+                                          NULL, row->meaning};
         yaml_attribute(out, &name, is_word ? word : "1.5");
     }
 }
@@ -251,7 +251,8 @@ TEST(the_registry_file_is_the_programs)
 
 static const char *nth_key(size_t i)
 {
-    return i < np_n_attr_names ? np_attr_names[i].key : np_measure_rows[i - np_n_attr_names].key;
+    return i < np_n_attr_names ? np_attr_names[i].key
+                               : np_measure_rows[i - np_n_attr_names].attribute;
 }
 
 TEST(names_are_unique_lower_case_and_dotted)
@@ -280,7 +281,7 @@ TEST(metrics_use_registered_attributes_and_stand_once)
             ok(strcmp(np_metric_defs[k]->name, np_metric_defs[i]->name) != 0);
     }
     for (size_t i = 0; i < np_n_quality_metrics; i++)
-        ok(np_attr_is_registered(np_quality_metrics[i].measure));
+        ok(np_measure_find(np_quality_metrics[i].measure) != NULL);
 }
 
 TAP_MAIN

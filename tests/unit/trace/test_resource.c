@@ -133,8 +133,8 @@ TEST(no_name_is_unknown)
     for (size_t i = 0; i < attrs.n; i++)
         tap_check(np_attr_is_registered(attrs.item[i].key), __FILE__, __LINE__, "%s",
                   attrs.item[i].key);
-    ok(!np_attr_is_registered("neuro.nothing") && !np_attr_is_registered("file.bias.points"));
-    ok(np_attr_is_registered("file12.bias.points") && np_attr_is_registered("bias.points"));
+    ok(!np_attr_is_registered("neuro.nothing") && !np_attr_is_registered("bias.points"));
+    ok(np_attr_is_registered("neuro.bias.points") && np_attr_is_registered("neuro.image.shape"));
 }
 
 TEST(a_malformed_list_is_ignored_whole_with_a_warning)
