@@ -118,6 +118,22 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     return run.exit_status;
 }
 
+/* --plan-only: all that a run does before its first session. */
+static int keep_plan(const struct np_config *config, const struct np_plan *plan,
+                     struct np_console *console)
+{
+    struct np_error err = {0};
+    struct np_run run = {.config = config, .plan = plan, .console = console, .version = NP_VERSION};
+    NP_AUTO(np_freep) char *jobs = np_plan_counts(plan);
+
+    np_run_id(run.id);
+    if (np_run_prepare(&run, &err) < 0)
+        return np_command_fail(&err);
+    print_task(&run);
+    np_console_print(console, 0, "%s; the plan was kept, and nothing was processed", jobs);
+    return 0;
+}
+
 static int check_textfile(const struct np_config *config, struct np_error *err)
 {
     const char *path = config->metrics_textfile;
@@ -130,6 +146,10 @@ static int check_textfile(const struct np_config *config, struct np_error *err)
 /* --format is about what --dry-run prints. */
 static int check_format(const struct np_config *config, struct np_error *err)
 {
+    if (config->dry_run && config->plan_only)
+        return np_error_set(err, NP_EUSAGE,
+                            "--dry-run writes nothing and --plan-only writes the plan: expected "
+                            "one of them");
     if (config->format == NP_FORMAT_TABLE)
         return 0;
     if (!config->dry_run)
@@ -156,5 +176,7 @@ int np_command_run(const struct np_config *config, const struct np_cancel *cance
         fputs(text, stdout);
         return 0;
     }
+    if (config->plan_only)
+        return keep_plan(config, plan, &console);
     return run_plan(config, plan, cancel, &console);
 }

@@ -169,5 +169,6 @@ int np_command_group(const struct np_config *config)
     np_console_init(&console, config->verbosity);
     close_telemetry(config->output_dir, &closed, &console);
     np_survey_print_table(&survey, NP_SURVEY_ALL, stdout);
-    return 0;
+    /* Last, so that a full disk does not hide the state. */
+    return np_group_write_table(config->output_dir, &survey, &err) < 0 ? np_command_fail(&err) : 0;
 }

@@ -90,6 +90,7 @@ struct np_config {
     bool stop_on_first_crash;
     enum np_rerun rerun;
     bool dry_run;
+    bool plan_only;
     bool allow_empty;
     bool allow_mixed;
     bool redact;

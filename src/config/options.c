@@ -226,6 +226,9 @@ const struct np_option np_options[] = {
      FIELD(dry_run),
      .help = "Print what would be done and why, one line a session, and do nothing; with --format "
              "json as JSON."},
+    {"plan-only", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, BIT(PARTICIPANT), 0, FIELD(plan_only),
+     .help = "Keep what is asked for and in which configuration, for 'status' and for later runs, "
+             "and process nothing. For scripts that submit: their jobs may begin much later."},
     {"allow-empty", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_empty),
      .help = "A session without images counts as complete, not as failed."},
     {"allow-mixed", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_mixed),

@@ -49,11 +49,19 @@ static const char *command_word(enum np_command command)
     return info && info->verb ? info->verb : "participant";
 }
 
-static void list_jobs(const struct np_plan *plan, struct np_asked_list *list)
+/* A session without images gets a record from a run; where nothing runs, it would wait for one for
+ * ever. */
+static bool is_asked(const struct np_config *config, const struct np_job *job)
 {
-    for (size_t i = 0; i < plan->n_jobs; i++) {
-        const struct np_asked asked = np_job_asked(&plan->job[i]);
-        np_asked_add(list, &asked);
+    return !config->plan_only || config->allow_empty || job->decision != NP_DECIDE_NOTHING_TO_DO;
+}
+
+static void list_jobs(const struct np_run *run, struct np_asked_list *list)
+{
+    for (size_t i = 0; i < run->plan->n_jobs; i++) {
+        const struct np_asked asked = np_job_asked(&run->plan->job[i]);
+        if (is_asked(run->config, &run->plan->job[i]))
+            np_asked_add(list, &asked);
     }
 }
 
@@ -129,7 +137,7 @@ int np_run_keep_plan(const struct np_run *run, struct np_error *err)
                                      .config = run->plan->config,
                                      .asked = &list};
 
-    list_jobs(run->plan, &list);
+    list_jobs(run, &list);
     NP_TRY(np_plans_write(run->config->output_dir, &plan, err));
     return dataset ? keep_changes(run, &list, err) : 0;
 }

@@ -43,8 +43,14 @@ int np_group_run(const char *bids_dir, const char *output_dir, struct np_survey 
     for (size_t i = 0; i < survey->n_rows; i++)
         if (survey->row[i].state == NP_STATE_LOST)
             close_one(&survey->row[i], closed);
-    NP_TRY(np_cohort_complete(survey, &options, err));
+    return np_cohort_complete(survey, &options, err);
+}
+
+int np_group_write_table(const char *output_dir, const struct np_survey *survey,
+                         struct np_error *err)
+{
     NP_AUTO(np_freep) char *path = np_path_join(output_dir, NP_FILE_STATUS_TABLE);
     NP_AUTO(np_freep) char *text = np_survey_tsv(survey, NP_SURVEY_ALL);
+
     return np_file_write_atomic(path, text, strlen(text), err);
 }

@@ -7,10 +7,14 @@
 /*
  * Close the records that dead supervisors left in state running (each under its session's lock),
  * complete the survey (np_cohort_complete with the sizes of outputs, and with `bids_dir` if that is
- * a dataset; it may be NULL), and write logs/status.tsv. `closed` gets the run ids of closed records
- * (may be NULL); `survey` is the state afterwards. Returns 0, NP_ENOINPUT, NP_ECREATE, NP_ESPACE, NP_EIO.
+ * a dataset; it may be NULL). `closed` gets the run ids of closed records (may be NULL); `survey` is
+ * the state afterwards. Returns 0, NP_ENOINPUT.
  */
 int np_group_run(const char *bids_dir, const char *output_dir, struct np_survey *survey,
                  struct np_strings *closed, struct np_error *err) NP_MUST_USE;
+
+/* Write logs/status.tsv. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO. */
+int np_group_write_table(const char *output_dir, const struct np_survey *survey,
+                         struct np_error *err) NP_MUST_USE;
 
 #endif

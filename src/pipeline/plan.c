@@ -615,7 +615,9 @@ static int check_recipes(const struct np_plan *plan, struct np_error *err)
     return 0;
 }
 
-static int fill(const struct np_config *config, struct np_plan *plan, struct np_error *err)
+/* Which sessions and files, what becomes of each, and whether OUTPUT_DIR takes their results. */
+static int find_and_decide(const struct np_config *config, struct np_plan *plan,
+                           struct np_error *err)
 {
     np_resources_detect(&plan->resources);
     plan->memory_bytes = config->mem_bytes > 0 ? config->mem_bytes : plan->resources.memory_bytes;
@@ -629,7 +631,14 @@ static int fill(const struct np_config *config, struct np_plan *plan, struct np_
     NP_TRY(check_recipes(plan, err));
     NP_TRY(np_admission_check(config, plan->dataset, &plan->folder, &plan->warnings, err));
     decide_all(config, plan);
-    NP_TRY(check_conflicts(plan, err));
+    return check_conflicts(plan, err);
+}
+
+static int fill(const struct np_config *config, struct np_plan *plan, struct np_error *err)
+{
+    NP_TRY(find_and_decide(config, plan, err));
+    if (config->plan_only)
+        return 0;
     share_out(config, plan);
     count_threads(config, plan);
     look_at_file_system(config, plan);

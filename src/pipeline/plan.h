@@ -27,7 +27,8 @@ struct np_plan {
 };
 
 /*
- * Find, decide, estimate, check. Returns 0, or what np_dataset_open returns; NP_ESELECT (nothing
+ * Find, decide, estimate, check; with config->plan_only nothing is estimated and no image opened.
+ * Returns 0, or what np_dataset_open returns; NP_ESELECT (nothing
  * selected); NP_EUSAGE (two inputs would write the same file: both named); NP_ECONFIG
  * (OUTPUT_DIR holds another configuration or another dataset; sessions made otherwise); NP_ECREATE
  * (OUTPUT_DIR inside BIDS_DIR, not below derivatives/; the folder of `batch` inside OUTPUT_DIR; a

@@ -340,3 +340,17 @@ PY
     wait $! || code=$?
     equal $code 130
 }
+
+@test "--plan-only: what is asked for is wanted, the folder's configuration is decided, and nothing begins" {
+    OUT=$BATS_TEST_TMPDIR/out BIDS=$BATS_TEST_TMPDIR/bids
+    make_dataset "$BIDS" 01 02/1
+    mkdir -p "$BIDS/sub-03/func" # without images: no run gives it a record before it begins, so it would wait for ever
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --plan-only
+    contains "$output" '3 sessions: 2 to do, 1 without images; the plan was kept, and nothing was processed'
+    equal "$(json | jq -c '[.n_wanted, .states]')" '[2,{"not-started":2}]'
+    equal "$(find "$OUT" -name '*_status.json' -o -name '*.nii*')" ''
+    run -78 neuro-preprocess "$BIDS" "$OUT" participant --plan-only
+    run -64 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --plan-only --dry-run
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}"
+    equal "$(json | jq -c '[.n_wanted, .n_to_rerun]')" '[3,0]'
+}

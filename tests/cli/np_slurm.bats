@@ -104,11 +104,14 @@ task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
     run -64 submit --task-exit always
 }
 
-@test "submit reads the dataset once, and needs of each session are what estimate says" {
+@test "submit opens each image once, and needs of each session are what estimate says" {
     printf '#!/bin/sh\necho "$*" >>%q\nexec neuro-preprocess "$@"\n' "$PWD/calls" >np && chmod +x np
     mkdir -p bids/sub-01/anat && cp bids/sub-01/anat/sub-01_T1w.nii.gz bids/sub-01/anat/sub-01_T2w.nii.gz
     run -0 "$NP_SLURM" submit bids out --program ./np
-    equal "$(grep -c "^$PWD/bids\|estimate" calls)" 1 "$(<calls)"
+    equal "$(grep -v -- --plan-only calls | grep -c "^$PWD/bids\|estimate")" 1 "$(<calls)"
+    strace -f -e trace=open,openat,openat2 -o opened neuro-preprocess bids out-2 participant --plan-only
+    contains "$(<opened)" '"bids/sub-01'
+    lacks "$(<opened)" T1w.nii
     equal "$(<out/logs/slurm/0001/sessions.tsv)" "$(neuro-preprocess estimate bids --omp-nthreads 1 --format tsv | tail -n +2)"
     # what is in the queue is left out: by labels, also of a session without one
     printf '#!/bin/sh\necho 1 RUNNING\n' >stub/squeue
@@ -159,4 +162,32 @@ task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
     rm out/logs/sub-05/*_complete.json
     run -78 task 0
     equal "$(record out 05 .configuration.options.normalize)" percentile
+}
+
+@test "what was submitted is the folder's: other options or another dataset are refused before any task has begun" {
+    other=(--bias-correction none --skull-strip skip --normalize percentile)
+    run -0 submit --chunk 6
+    run -78 "$NP_SLURM" submit bids out -- "${other[@]}"
+    contains "$output" 'normalize: none there, percentile here'
+    make_dataset other x1 x2
+    echo '{"Name": "Other heads", "BIDSVersion": "1.11.1"}' >other/dataset_description.json
+    run -78 "$NP_SLURM" submit other out -- "${QUICK[@]}"
+    contains "$output" "'Other heads'"
+    run -78 "$NP_SLURM" resubmit out -- "${other[@]}"
+    equal "$(<n)" 2 'jobs: an array and its summary'
+    equal "$(ls out/logs/slurm)" 0001
+    equal "$(neuro-preprocess status out --format json | jq -c '[.n_wanted, .n_to_rerun]')" '[6,6]'
+    equal "$(find out -name '*_status.json')" ''
+}
+
+@test "a submit that does not come about leaves nothing behind that later commands take for one" {
+    run -0 submit --chunk 6 --participant-label 01
+    printf '#!/bin/sh\necho "sbatch: error: invalid account" >&2\nexit 1\n' >stub/sbatch
+    run -1 submit --chunk 6
+    equal "$(ls out/logs/slurm)" 0001
+    mkdir out/logs/slurm/0002 && touch out/logs/slurm/0002/{sessions.tsv,settings,job} # of an earlier version, on a full disk
+    run -1 "$NP_SLURM" summary out
+    contains "$output" '1 session submitted'
+    run -0 "$NP_SLURM" resubmit out --dry-run
+    contains "$output" 'in 1 task'
 }

@@ -55,6 +55,7 @@ TEST(a_dead_supervisors_record_is_closed_with_its_stage_and_a_live_ones_is_not)
     put_running(output, "01", dead_process());
     put_running(output, "02", getpid());
     ok_int(np_group_run(NULL, output, &survey, &closed, NULL), 0);
+    ok_int(np_group_write_table(output, &survey, NULL), 0);
     ok_int((int64_t)closed.n, 1);
     ok_str(closed.item[0], "0000aaaa-0000-4000-8000-00000000bbbb");
     ok(!np_path_exists(lock) && np_path_exists(table));
