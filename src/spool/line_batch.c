@@ -11,14 +11,17 @@ enum { MOST_SHARED_BYTES = 16 << 10 };
 
 enum { MOST_BYTES = 60 << 10 };
 
-static size_t lines_end(const struct np_spool_line_batch *batch)
+/* In the order of writing. */
+static const enum np_otlp_signal order[] = {NP_OTLP_LOGS, NP_OTLP_TRACES, NP_OTLP_METRICS};
+
+static size_t lines_end(const struct np_spool_signal_lines *of)
 {
-    return batch->n_lines ? batch->line[batch->n_lines - 1].end : 0;
+    return of->n_lines ? of->line[of->n_lines - 1].end : 0;
 }
 
-static size_t last_line_start(const struct np_spool_line_batch *batch)
+static size_t last_line_start(const struct np_spool_signal_lines *of)
 {
-    return batch->n_lines > 1 ? batch->line[batch->n_lines - 2].end : 0;
+    return of->n_lines > 1 ? of->line[of->n_lines - 2].end : 0;
 }
 
 /* One item of a request: one of the three pointers is set. */
@@ -39,73 +42,75 @@ static void add_item(struct np_otlp_request *request, const struct item *item)
 }
 
 /* End the line; `*items_end` is where its end begins. Returns false when it does not fit. */
-static bool end_line(struct np_spool_line_batch *batch, size_t *items_end)
+static bool end_line(struct np_spool_signal_lines *of, size_t *items_end)
 {
-    *items_end = batch->lines.length;
-    np_otlp_request_end(&batch->request);
-    np_otlp_buffer_add(&batch->lines, "\n", 1);
-    return !batch->lines.failed;
+    *items_end = of->bytes.length;
+    np_otlp_request_end(&of->request);
+    np_otlp_buffer_add(&of->bytes, "\n", 1);
+    return !of->bytes.failed;
 }
 
-/* Add an item to the last line. Returns false, and leaves the line as it was, when the line is
- * of another signal or full. */
-static bool share_line(struct np_spool_line_batch *batch, const struct item *item)
+/* Add an item to the last line. Returns false, and leaves the line as it was, when it is full. */
+static bool share_line(struct np_spool_signal_lines *of, size_t most_shared,
+                       const struct item *item)
 {
-    size_t start = last_line_start(batch), end = lines_end(batch), items_end;
+    size_t start = last_line_start(of), end = lines_end(of), items_end;
     char tail[512];
-    size_t n_tail = end - batch->items_end;
+    size_t n_tail = end - of->items_end;
 
-    if (batch->items_end == 0 || batch->signal != item->signal ||
-        batch->n_items >= batch->most_shared || batch->items_end - start > MOST_SHARED_BYTES ||
-        n_tail > sizeof(tail))
+    if (of->items_end == 0 || of->n_items >= most_shared ||
+        of->items_end - start > MOST_SHARED_BYTES || n_tail > sizeof(tail))
         return false;
-    memcpy(tail, batch->lines.bytes + batch->items_end, n_tail);
-    np_otlp_buffer_cut(&batch->lines, batch->items_end);
-    batch->lines.most = start + NP_SPOOL_LINE_MOST;
-    add_item(&batch->request, item);
-    if (end_line(batch, &items_end)) {
-        batch->items_end = items_end;
-        batch->n_items++;
-        batch->line[batch->n_lines - 1].end = batch->lines.length;
+    memcpy(tail, of->bytes.bytes + of->items_end, n_tail);
+    np_otlp_buffer_cut(&of->bytes, of->items_end);
+    of->bytes.most = start + NP_SPOOL_LINE_MOST;
+    add_item(&of->request, item);
+    if (end_line(of, &items_end)) {
+        of->items_end = items_end;
+        of->n_items++;
+        of->line[of->n_lines - 1].end = of->bytes.length;
         return true;
     }
-    np_otlp_buffer_cut(&batch->lines, batch->items_end);
-    memcpy(batch->lines.bytes + batch->items_end, tail, n_tail);
-    batch->lines.length = end;
+    np_otlp_buffer_cut(&of->bytes, of->items_end);
+    memcpy(of->bytes.bytes + of->items_end, tail, n_tail);
+    of->bytes.length = end;
     return false;
 }
 
 /* Count the line that was written behind the last one, or remove it when `code` is an error. */
-static int take_line(struct np_spool_line_batch *batch, int code)
+static int take_line(struct np_spool_signal_lines *of, int code)
 {
-    size_t start = lines_end(batch);
+    size_t start = lines_end(of);
 
     if (code) {
-        np_otlp_buffer_cut(&batch->lines, start);
-        batch->items_end = 0;
+        np_otlp_buffer_cut(&of->bytes, start);
+        of->items_end = 0;
         return code;
     }
-    batch->line[batch->n_lines++] = (struct np_spool_line){.end = batch->lines.length};
+    of->line[of->n_lines++] = (struct np_spool_line){.end = of->bytes.length};
     return 0;
 }
 
 static int add(struct np_spool_line_batch *batch, const struct item *item)
 {
-    if (share_line(batch, item))
+    struct np_spool_signal_lines *of = &batch->of[item->signal];
+
+    if (share_line(of, batch->most_shared, item))
         return 0;
-    batch->lines.most = lines_end(batch) + NP_SPOOL_LINE_MOST;
-    batch->signal = item->signal;
-    batch->n_items = 1;
-    np_otlp_request_begin(&batch->request, &np_otlp_json, &batch->source, item->signal,
-                          &batch->lines);
-    add_item(&batch->request, item);
-    end_line(batch, &batch->items_end);
-    return take_line(batch, batch->lines.failed);
+    of->bytes.most = lines_end(of) + NP_SPOOL_LINE_MOST;
+    of->n_items = 1;
+    np_otlp_request_begin(&of->request, &np_otlp_json, &batch->source, item->signal, &of->bytes);
+    add_item(&of->request, item);
+    end_line(of, &of->items_end);
+    return take_line(of, of->bytes.failed);
 }
 
-static struct np_spool_counts *last_holds(struct np_spool_line_batch *batch)
+static struct np_spool_counts *last_holds(struct np_spool_line_batch *batch,
+                                          enum np_otlp_signal signal)
 {
-    return &batch->line[batch->n_lines - 1].holds;
+    struct np_spool_signal_lines *of = &batch->of[signal];
+
+    return &of->line[of->n_lines - 1].holds;
 }
 
 void np_spool_line_batch_span_start(struct np_spool_line_batch *batch, const struct np_span *span)
@@ -130,7 +135,7 @@ static void forget_start(struct np_spool_line_batch *batch, const struct np_span
 int np_spool_line_batch_span_end(struct np_spool_line_batch *batch, const struct np_span *span)
 {
     NP_TRY(add(batch, &(struct item){.signal = NP_OTLP_TRACES, .span = span}));
-    last_holds(batch)->n_spans++;
+    last_holds(batch, NP_OTLP_TRACES)->n_spans++;
     forget_start(batch, &span->span_id); /* when the end is lost, the start stays */
     return 0;
 }
@@ -138,32 +143,68 @@ int np_spool_line_batch_span_end(struct np_spool_line_batch *batch, const struct
 int np_spool_line_batch_log(struct np_spool_line_batch *batch, const struct np_log_record *log)
 {
     NP_TRY(add(batch, &(struct item){.signal = NP_OTLP_LOGS, .log = log}));
-    last_holds(batch)->n_logs++;
+    last_holds(batch, NP_OTLP_LOGS)->n_logs++;
     return 0;
 }
 
 int np_spool_line_batch_metrics(struct np_spool_line_batch *batch,
                                 const struct np_metric_point *point, size_t n)
 {
-    size_t start = lines_end(batch);
+    struct np_spool_signal_lines *of = &batch->of[NP_OTLP_METRICS];
 
-    batch->lines.most = start + NP_SPOOL_LINE_MOST;
-    int code = np_otlp_encode_metrics(&np_otlp_json, &batch->source, point, n, &batch->lines);
+    of->bytes.most = lines_end(of) + NP_SPOOL_LINE_MOST;
+    int code = np_otlp_encode_metrics(&np_otlp_json, &batch->source, point, n, &of->bytes);
     if (!code) {
-        np_otlp_buffer_add(&batch->lines, "\n", 1);
-        code = batch->lines.failed;
+        np_otlp_buffer_add(&of->bytes, "\n", 1);
+        code = of->bytes.failed;
     }
-    batch->items_end = 0; /* points of one metric must be neighbours, so that lines of metrics
-                             are not shared */
-    NP_TRY(take_line(batch, code));
-    last_holds(batch)->n_metrics = 1;
+    of->items_end = 0; /* points of one metric must be neighbours, so that lines of metrics are
+                          not shared */
+    NP_TRY(take_line(of, code));
+    last_holds(batch, NP_OTLP_METRICS)->n_metrics = 1;
     return 0;
 }
 
 bool np_spool_line_batch_is_full(const struct np_spool_line_batch *batch)
 {
-    return batch->n_lines + batch->n_starts >= NP_SPOOL_LINE_BATCH_MOST ||
-           batch->lines.length > MOST_BYTES;
+    size_t n_lines = batch->n_starts, n_bytes = 0;
+
+    for (size_t i = 0; i < NP_COUNT(batch->of); i++) {
+        n_lines += batch->of[i].n_lines;
+        n_bytes += batch->of[i].bytes.length;
+    }
+    return n_lines >= NP_SPOOL_LINE_BATCH_MOST || n_bytes > MOST_BYTES;
+}
+
+/* The lines of the first signal are not copied: its buffer is lent until they are written. */
+static void swap_with_lender(struct np_spool_line_batch *batch)
+{
+    struct np_otlp_buffer lines = batch->lines;
+
+    batch->lines = batch->lender->bytes;
+    batch->lender->bytes = lines;
+}
+
+/* Append the lines of a signal to those that are to be written. */
+static void join(struct np_spool_line_batch *batch, struct np_spool_signal_lines *of)
+{
+    size_t start = batch->n_lines ? batch->line[batch->n_lines - 1].end : 0;
+
+    if (of->n_lines == 0)
+        return;
+    if (batch->n_lines == 0) {
+        batch->lender = of;
+        swap_with_lender(batch);
+        batch->lines.most = 0;
+        np_otlp_buffer_cut(&batch->lines, lines_end(of));
+    } else {
+        np_otlp_buffer_add(&batch->lines, of->bytes.bytes, lines_end(of));
+    }
+    for (size_t i = 0; i < of->n_lines; i++) {
+        struct np_spool_line *line = &batch->line[batch->n_lines++];
+        *line = of->line[i];
+        line->end += start;
+    }
 }
 
 int np_spool_line_batch_finish(struct np_spool_line_batch *batch, int64_t *n_lost)
@@ -176,11 +217,13 @@ int np_spool_line_batch_finish(struct np_spool_line_batch *batch, int64_t *n_los
         if (failed)
             code = failed;
         else
-            last_holds(batch)->n_starts++;
+            last_holds(batch, NP_OTLP_LOGS)->n_starts++;
         *n_lost += failed != 0;
         np_span_freep(&batch->start[i]);
     }
     batch->n_starts = 0;
+    for (size_t i = 0; i < NP_COUNT(order); i++)
+        join(batch, &batch->of[order[i]]);
     return code;
 }
 
@@ -188,13 +231,22 @@ void np_spool_line_batch_clear(struct np_spool_line_batch *batch)
 {
     for (size_t i = 0; i < batch->n_starts; i++)
         np_span_freep(&batch->start[i]);
-    batch->n_lines = batch->n_starts = 0;
-    batch->items_end = 0;
+    batch->n_starts = batch->n_lines = 0;
+    if (batch->lender)
+        swap_with_lender(batch);
+    batch->lender = NULL;
     np_otlp_buffer_cut(&batch->lines, 0);
+    for (size_t i = 0; i < NP_COUNT(batch->of); i++) {
+        batch->of[i].n_lines = 0;
+        batch->of[i].items_end = 0;
+        np_otlp_buffer_cut(&batch->of[i].bytes, 0);
+    }
 }
 
 void np_spool_line_batch_done(struct np_spool_line_batch *batch)
 {
     np_spool_line_batch_clear(batch);
     np_otlp_buffer_done(&batch->lines);
+    for (size_t i = 0; i < NP_COUNT(batch->of); i++)
+        np_otlp_buffer_done(&batch->of[i].bytes);
 }

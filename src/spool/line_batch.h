@@ -1,8 +1,9 @@
 /*
- * The lines of a record that are not written yet. Each line is a request in OTLP/JSON. Successive
- * items of one signal share a line up to a size, because most of a line is the resource. The start
- * of a span is kept apart and becomes a line only when the span is still open at the time of
- * writing: a span that has ended needs no closing.
+ * The lines of a record that are not written yet. Each line is a request in OTLP/JSON. Items of one
+ * signal share a line up to a size, whatever other signals came between them, because most of a line
+ * is the resource. Log records are written before spans, and these before metrics: so the start of a
+ * span stands before its end. The start of a span is kept apart and becomes a line only when the
+ * span is still open at the time of writing: a span that has ended needs no closing.
  */
 #ifndef NP_SPOOL_LINE_BATCH_H
 #define NP_SPOOL_LINE_BATCH_H
@@ -23,19 +24,28 @@ struct np_spool_line {
     struct np_spool_counts holds;
 };
 
-/* {.source = …, .most_shared = …} is empty. Read `lines` and `line` freely. */
+/* The lines of one signal. */
+struct np_spool_signal_lines {
+    struct np_otlp_buffer bytes;
+    struct np_spool_line line[NP_SPOOL_LINE_BATCH_MOST];
+    size_t n_lines;
+    struct np_otlp_request request; /* of the last line */
+    size_t n_items;                 /* in it */
+    size_t items_end; /* where the last line's end begins; 0 = it takes no more items */
+};
+
+/* {.source = …, .most_shared = …} is empty. After np_spool_line_batch_finish, `lines` and `line` are
+ * what is to be written; lines.failed means that memory for it is missing. */
 struct np_spool_line_batch {
     struct np_otlp_source source; /* borrows */
     size_t most_shared;           /* spans or log records of a line */
-    struct np_otlp_buffer lines;
-    struct np_spool_line line[NP_SPOOL_LINE_BATCH_MOST];
-    size_t n_lines;
+    struct np_spool_signal_lines of[NP_OTLP_N_SIGNALS];
     struct np_span *start[NP_SPOOL_LINE_BATCH_MOST]; /* copies */
     size_t n_starts;
-    struct np_otlp_request request; /* of the last line */
-    enum np_otlp_signal signal;
-    size_t n_items;   /* in it */
-    size_t items_end; /* where the last line's end begins; 0 = it takes no more items */
+    struct np_otlp_buffer lines;
+    struct np_spool_signal_lines *lender; /* of the buffer `lines`; NULL = it is the batch's own */
+    struct np_spool_line line[NP_SPOOL_LINE_BATCH_MOST];
+    size_t n_lines;
 };
 
 /*
@@ -52,8 +62,8 @@ int np_spool_line_batch_metrics(struct np_spool_line_batch *batch,
 /* True when the batch must be written. */
 bool np_spool_line_batch_is_full(const struct np_spool_line_batch *batch);
 
-/* Turn the remaining starts into lines before writing. Returns 0, or the last error; `*n_lost`
- * starts have no line then. */
+/* Turn the remaining starts into lines and join the lines of all signals, before writing. Returns 0,
+ * or the last error; `*n_lost` starts have no line then. */
 int np_spool_line_batch_finish(struct np_spool_line_batch *batch, int64_t *n_lost);
 
 /* Remove all lines and starts; the memory is kept. */

@@ -72,6 +72,10 @@ static void append(struct record *record, size_t *n_whole, struct np_error *why)
     size_t n_feed = 0;
 
     *n_whole = 0;
+    if (lines->failed) {
+        np_error_set(why, NP_ENOMEM, "'%s': no memory to write observations", record->path);
+        return;
+    }
     if (record->is_torn &&
         np_spool_append(record->fd, record->path, "\n", 1, &record->is_torn, &n_feed, why) < 0)
         return;

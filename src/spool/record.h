@@ -13,7 +13,7 @@
  * Lines are appended by single writes to a file opened with O_APPEND, so that a kill leaves at most
  * the last line torn; the next append begins with a line feed then. Lines are held until
  * np_trace_settle, which is called before each wait and each fork, or until there are 60 KiB or 256
- * of them. Successive spans, or log records, share lines: at most 16 and about 16 KiB
+ * of them. The spans of one write, and its log records, share lines: at most 16 and about 16 KiB
  * (spool/line_batch.h). A line has at most NP_SPOOL_LINE_MOST bytes (spool/lines.h); metrics are
  * split to fit.
  */

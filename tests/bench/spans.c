@@ -27,10 +27,10 @@ static void one_span(struct np_trace *trace, const struct np_span *parent, int i
     np_attrs_string(&span->attrs, NP_KEY_BIDS_SUFFIX, "T1w");
     np_attrs_int(&span->attrs, NP_KEY_FILE_SIZE, 9437184 + i);
     np_attrs_double(&span->attrs, "neuro.skull_strip.volume", 1356544.0 + i);
-    np_attrs_double(&span->attrs, "skull_strip.rim", 0.1234567890123 * (i + 1));
-    np_attrs_double(&span->attrs, "skull_strip.border_level", 0.25);
-    np_attrs_double(&span->attrs, "skull_strip.restarts", 1);
-    np_attrs_string(&span->attrs, "skull_strip.method", "surface");
+    np_attrs_double(&span->attrs, "neuro.skull_strip.rim", 0.1234567890123 * (i + 1));
+    np_attrs_double(&span->attrs, "neuro.skull_strip.border_level", 0.25);
+    np_attrs_double(&span->attrs, "neuro.skull_strip.restarts", 1);
+    np_attrs_string(&span->attrs, "neuro.skull_strip.method", "surface");
     np_attrs_bool(&span->attrs, NP_KEY_NEURO_INJECTED, false);
     np_span_end(trace, &span);
 }

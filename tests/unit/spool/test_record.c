@@ -632,6 +632,37 @@ TEST(lines_wait_for_settle_flush_or_a_look_at_the_health_and_stay_in_order)
     ok_str(np_str_text(&text), "0 1 2 3 4 5 6 7 ");
 }
 
+/* Most of a line is the resource. */
+TEST(items_of_one_moment_share_a_line_of_their_signal_and_starts_stand_before_ends)
+{
+    NP_AUTO(np_freep) char *path = record_path("moment");
+    NP_AUTO(np_trace_freep) struct np_trace *trace = np_trace_new(NULL);
+    NP_AUTO(np_span_freep) struct np_span *open = np_span_new("open", NULL);
+    static const char *const kinds[] = {"resourceLogs", "resourceSpans", "resourceMetrics"};
+    NP_AUTO(np_str_done) struct np_str text = {0};
+
+    np_trace_add_sink(trace, opened(path));
+    for (int i = 0; i < 5; i++) {
+        struct np_span *span = np_span_new("one", NULL);
+        np_span_begin(trace, span);
+        log_numbers(trace, i, 1);
+        np_span_end(trace, &span);
+        if (i == 2)
+            np_span_begin(trace, open);
+    }
+    np_metric_add(trace, &np_metric_sessions_processed, 1, NULL, NULL);
+    np_trace_collect(trace);
+    np_trace_settle(trace);
+    ok_int(np_file_read(path, 1 << 20, &text, NULL), 0);
+    char *rest = NULL, *line = strtok_r(text.text, "\n", &rest);
+    for (size_t i = 0; i < NP_COUNT(kinds); i++, line = strtok_r(NULL, "\n", &rest))
+        tap_check(line && strstr(line, kinds[i]), __FILE__, __LINE__, "line %zu: %s", i,
+                  line ? line : "absent");
+    ok(!line);
+    NP_AUTO(census_done) struct census census = census_of(path);
+    ok_int(census.n_logs, 5);
+}
+
 TEST(no_more_is_held_back_than_a_number_of_lines_or_bytes)
 {
     enum { MOST_LINES = 256, MOST_BYTES = 64 << 10 };
@@ -641,8 +672,9 @@ TEST(no_more_is_held_back_than_a_number_of_lines_or_bytes)
     NP_AUTO(np_trace_freep) struct np_trace *wide = np_trace_new(NULL);
     struct np_trace_sink sink;
 
-    /* Without a resource a line is short, and two signals in turn share none: lines count. */
+    /* Without a resource a line is short, and each holds one item: lines count. */
     ok_int(np_spool_record_open(path, NULL, NULL, &sink, NULL), 0);
+    np_spool_record_limit_items(&sink, 1);
     np_trace_add_sink(trace, sink);
     for (int i = 0; i < MOST_LINES / 2; i++) {
         struct np_span *span = np_span_new("s", NULL);
