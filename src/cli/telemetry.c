@@ -22,16 +22,18 @@ char *np_telemetry_places(const struct np_send_settings *settings)
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
         if (is_listed[i] || !sends(settings, i))
             continue;
-        const char *shown = settings->to[i].shown;
+        const struct np_send_destination *to = &settings->to[i];
         np_str_add(&out, out.length ? "; " : "");
         for (int k = i; k < NP_OTLP_N_SIGNALS; k++) {
-            if (!sends(settings, k) || strcmp(settings->to[k].shown, shown) != 0)
+            if (!sends(settings, k) || strcmp(settings->to[k].shown, to->shown) != 0)
                 continue;
             is_listed[k] = true;
             np_str_addf(&out, "%s%s", k == i ? "" : ", ",
                         np_otlp_signal_name((enum np_otlp_signal)k));
         }
-        np_str_addf(&out, " to %s", shown);
+        np_str_addf(&out, " to %s", to->shown);
+        if (to->proxy_shown)
+            np_str_addf(&out, " by the proxy %s", to->proxy_shown);
     }
     return np_str_take(&out);
 }

@@ -131,6 +131,8 @@ void np_send_destination_done(struct np_send_destination *destination)
     free(destination->user);
     free(destination->shown);
     free(destination->id);
+    free(destination->proxy);
+    free(destination->proxy_shown);
     np_strings_done(&destination->headers);
     free(destination->ca_certificate);
     free(destination->client_key);

@@ -13,6 +13,7 @@
 
 #include "base/path.h"
 #include "send/destination.h"
+#include "send/proxy.h"
 #include "trace/trace.h"
 
 /* Variables. */
@@ -424,6 +425,27 @@ static void resolve(const char *name, const char *endpoint, enum np_send_endpoin
         warn(warnings, "%s: %s; it is ignored", name, err.text);
 }
 
+/* The proxy for a destination whose URL is set. */
+static void read_proxy(struct np_send_destination *to, struct np_str *warnings)
+{
+    NP_AUTO(np_send_url_done) struct np_send_url url = {0}, of_proxy = {0};
+    const char *name = NULL;
+
+    if (!to->url || !np_send_url_parse(to->url, &url))
+        return;
+    NP_AUTO(np_freep) char *proxy = np_send_proxy_for(&url, &name);
+    if (!proxy)
+        return;
+    if (!np_send_url_parse(proxy, &of_proxy)) {
+        warn(warnings, "%s: expected a URL as http://host:3128; it is ignored", name);
+        return;
+    }
+    const int port = of_proxy.port ? of_proxy.port : NP_SEND_PROXY_PORT;
+    to->proxy_shown = np_xasprintf("%s:%d", of_proxy.host, port);
+    to->proxy = proxy;
+    proxy = NULL;
+}
+
 /* Read a signal's own endpoint, else the generic one. */
 static void read_endpoint(struct np_send_destination *to, struct np_str *warnings)
 {
@@ -501,6 +523,7 @@ static void read_destinations(const char *flag, struct np_send_settings *out,
                     to, warnings);
         else if (!is_auto)
             read_endpoint(to, warnings);
+        read_proxy(to, warnings);
     }
 }
 

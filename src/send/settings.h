@@ -40,6 +40,8 @@ struct np_send_destination {
      * and of the headers that name a tenant, where there are some. This host has one name, and the
      * protocol does not matter. Without secrets. */
     char *id;
+    char *proxy;       /* of the environment (send/proxy.h); NULL = none. May hold a password. */
+    char *proxy_shown; /* "<host>:<port>" of it; NULL = none */
     struct np_strings headers;             /* "name: value". Secret. */
     double timeout_s;                      /* of one request */
     double connect_timeout_s;              /* for names and connections; 0 = that of the request */

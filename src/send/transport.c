@@ -152,14 +152,12 @@ static void set_http_version(struct np_send_transport *transport, bool is_secure
     transport->is_fresh_each_time = is_old && !is_secure;
 }
 
-/* libcurl reads http_proxy, https_proxy and no_proxy. Requests to this machine use no proxy. */
+/* The proxy of the settings or none: libcurl must not read http_proxy, https_proxy and no_proxy by
+ * itself. */
 static void set_proxy(struct np_send_transport *transport, const struct np_send_destination *to)
 {
-    struct np_send_url url;
-
-    if (np_send_url_parse(to->url, &url) && np_send_url_is_local(&url))
-        SET(NOPROXY, "*");
-    np_send_url_done(&url);
+    SET(PROXY, to->proxy ? to->proxy : "");
+    SET(NOPROXY, "");
 }
 
 static void set_options(struct np_send_transport *transport, const struct np_send_destination *to)

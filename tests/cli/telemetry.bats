@@ -294,6 +294,20 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     contains "$(cat "$SINK")" 'neuro.telemetry.incomplete'
 }
 
+@test "a proxy of the environment is used and named, and none for this host" {
+    start_sink # as the proxy
+    unset "${!no_proxy@}" "${!NO_PROXY@}"
+    http_proxy=http://user:word@127.0.0.1:${ENDPOINT##*:} run -0 preprocess --otel-endpoint http://collector.example:4318
+    contains "$output" "http://collector.example:4318/v1/traces by the proxy 127.0.0.1:${ENDPOINT##*:}"
+    lacks "$output" word
+    equal "$(jq -r .path "$SINK" | sort -u | head -n 1)" http://collector.example:4318/v1/logs
+    equal "$(arrived)" "$(recorded)"
+    : >"$SINK"
+    http_proxy=http://127.0.0.1:1 run -0 preprocess --otel-endpoint "${ENDPOINT/127.0.0.1/localhost}"
+    lacks "$output" 'by the proxy'
+    [[ -n $(arrived) ]]
+}
+
 # A name server that is silent: it takes questions and answers none.
 @test "a silent name server costs the deadline at most: in replay, at a run's end, and for the page for Prometheus" {
     ((EUID == 0)) && unshare -m true 2>/dev/null || skip 'needs to put another resolv.conf in place'

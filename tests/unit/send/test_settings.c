@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/path.h"
 #include "send/settings.h"
 #include "tap.h"
 
@@ -378,6 +379,68 @@ TEST(two_ways_to_one_place_are_one_destination_and_two_tenants_are_two)
         tap_check((strcmp(a, b) == 0) == table[i].is_same, __FILE__, __LINE__, "'%s' and '%s'", a,
                   b);
     }
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* curl's own rules; HTTP_PROXY is not read. This host has no proxy by any of its names. */
+TEST(the_proxy_is_that_of_the_environment_and_none_for_this_host)
+{
+    NP_AUTO(np_freep)
+    char *own = np_xasprintf("http_proxy=p:1 " E "ENDPOINT=http://%s:4318", np_host_name());
+    const struct {
+        const char *environment, *proxy, *shown;
+    } table[] = {
+        {E "ENDPOINT=http://h:1", NULL, NULL},
+        {"http_proxy=http://p:3128 " E "ENDPOINT=http://h:1", "http://p:3128", "p:3128"},
+        {"http_proxy=p " E "ENDPOINT=http://h:1", "p", "p:1080"},
+        {"http_proxy=http://u:SECRET@p:1 " E "ENDPOINT=http://h:1", "http://u:SECRET@p:1", "p:1"},
+        {"HTTP_PROXY=http://p:1 " E "ENDPOINT=http://h:1", NULL, NULL},
+        {"http_proxy=http://p:1 " E "ENDPOINT=https://h:1", NULL, NULL},
+        {"HTTPS_PROXY=http://p:1 " E "ENDPOINT=https://h:1", "http://p:1", "p:1"},
+        {"https_proxy=q:1 HTTPS_PROXY=p:1 " E "ENDPOINT=https://h:1", "q:1", "q:1"},
+        {"ALL_PROXY=socks5h://p:1 " E "ENDPOINT=http://h:1", "socks5h://p:1", "p:1"},
+        {"http_proxy=+ " E "ENDPOINT=http://h:1", NULL, NULL},
+        {"http_proxy=p:1 no_proxy=other,h " E "ENDPOINT=http://h:1", NULL, NULL},
+        {"http_proxy=p:1 NO_PROXY=* " E "ENDPOINT=http://h:1", NULL, NULL},
+        {"http_proxy=p:1 no_proxy=example.org " E "ENDPOINT=http://a.Example.org:1", NULL, NULL},
+        {"http_proxy=p:1 no_proxy=.example.org. " E "ENDPOINT=http://a.example.org:1", NULL, NULL},
+        {"http_proxy=p:1 no_proxy=example.org " E "ENDPOINT=http://anexample.org:1", "p:1", "p:1"},
+        {"http_proxy=p:1 no_proxy=x+10.1.0.0/16 " E "ENDPOINT=http://10.1.2.3:1", NULL, NULL},
+        {"http_proxy=p:1 no_proxy=10.1.0.0/16 " E "ENDPOINT=http://10.2.2.3:1", "p:1", "p:1"},
+        {"http_proxy=p:1 no_proxy=10.1.0.0/x,/8,1/ " E "ENDPOINT=http://10.1.0.0:1", "p:1", "p:1"},
+        {"http_proxy=p:1 " E "ENDPOINT=http://localhost:1", NULL, NULL},
+        {"http_proxy=p:1 " E "ENDPOINT=http://x.localhost:1", NULL, NULL},
+        {"http_proxy=p:1 " E "ENDPOINT=http://127.0.0.2:1", NULL, NULL},
+        {"http_proxy=p:1 " E "ENDPOINT=http://[::1]:1", NULL, NULL},
+        {own, NULL, NULL},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_send_settings_done) struct np_send_settings settings = {0};
+        const struct np_send_destination *to = &settings.to[NP_OTLP_METRICS];
+        set_environment(table[i].environment);
+        np_send_settings_read(NULL, &settings, NULL);
+        tap_check(is_same_text(to->proxy, table[i].proxy) &&
+                      is_same_text(to->proxy_shown, table[i].shown),
+                  __FILE__, __LINE__, "%s: %s, %s", table[i].environment,
+                  to->proxy ? to->proxy : "none", to->proxy_shown ? to->proxy_shown : "none");
+    }
+}
+
+TEST(a_proxy_that_is_no_url_is_said_and_ignored)
+{
+    NP_AUTO(np_str_done) struct np_str warnings = {0};
+    NP_AUTO(np_send_settings_done) struct np_send_settings settings = {0};
+
+    set_environment("http_proxy=http://SECRET:x@p:0 " E "ENDPOINT=http://h:1");
+    np_send_settings_read(NULL, &settings, &warnings);
+    ok(!settings.to[NP_OTLP_LOGS].proxy);
+    ok_contains(np_str_text(&warnings), "http_proxy: expected a URL");
+    ok(!strstr(np_str_text(&warnings), "SECRET"));
 }
 
 TEST(certificates_are_per_signal)

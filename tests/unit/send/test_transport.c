@@ -38,6 +38,7 @@ static struct route ROUTES[] = {
     {"/nothing", SERVE_NOTHING, 0, true},
     {"/close", SERVE_CLOSE, 0, true},
     {"/endless", SERVE_ENDLESS, 0, true},
+    {"http://collector.example/ok", HEAD("200 OK", EMPTY), 0, false}, /* by a proxy */
 };
 
 static int64_t in_seconds(double seconds)
@@ -316,14 +317,29 @@ TEST(a_pipe_that_hangs_up_cancels)
     server_stop(&server);
 }
 
-TEST(requests_to_this_machine_use_no_proxy)
+/* The destination says which proxy is used; libcurl reads no variable. */
+TEST(the_proxy_is_that_of_the_destination_and_of_no_variable)
 {
     struct server server;
+    NP_AUTO(np_send_destination_done)
+    struct np_send_destination to = {.signal = NP_OTLP_TRACES};
+    struct np_send_transport *transport = NULL;
 
     server_start(&server, ROUTES, NP_COUNT(ROUTES));
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     ok_int(request(server.port, "/ok", 2).outcome, NP_SEND_ACCEPTED);
+    setenv("no_proxy", "*", 1);
+    ok_int(np_send_destination_resolve("http://collector.example/ok", NP_SEND_ENDPOINT_SIGNAL,
+                                       NP_OTLP_HTTP_PROTOBUF, true, &to, NULL),
+           0);
+    to.proxy = np_xasprintf("http://user:word@127.0.0.1:%d", server.port);
+    ok_int(np_send_transport_open(&to, &transport, NULL), 0);
+    ok_int(send_text(transport, "a", 2).outcome, NP_SEND_ACCEPTED);
+    ok_contains(server.head, "POST http://collector.example/ok HTTP/1.1\r\n");
+    ok_contains(server.head, "Proxy-Authorization: Basic dXNlcjp3b3Jk\r\n");
     unsetenv("http_proxy");
+    unsetenv("no_proxy");
+    np_send_transport_freep(&transport);
     server_stop(&server);
 }
 
