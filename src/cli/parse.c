@@ -151,7 +151,7 @@ static int unknown_option(const struct line *line, const char *word)
     if (near)
         return np_error_set(line->err, NP_EUSAGE, "unknown option '%s'; did you mean '--%s'?",
                             found, near);
-    return np_error_set(line->err, NP_EUSAGE, "unknown option '%s'; see --help", found);
+    return np_error_set(line->err, NP_EUSAGE, "unknown option '%s'", found);
 }
 
 static int read_long(struct line *line, const char *word)
@@ -265,13 +265,19 @@ static int unknown_level(const struct line *line)
                         found, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-/* The most similar verb, NULL when none is similar. */
+/* The verb that a word misspells; NULL when it is one, or similar to none. */
 static const char *near_verb(const char *word)
 {
-    for (size_t i = 0; i < np_n_commands; i++)
-        if (np_commands[i].verb && np_edit_distance(np_commands[i].verb, word) <= 2)
-            return np_commands[i].verb;
-    return NULL;
+    const char *near = NULL;
+
+    for (size_t i = 0; i < np_n_commands; i++) {
+        const char *verb = np_commands[i].verb;
+        if (verb && strcmp(verb, word) == 0)
+            return NULL;
+        if (!near && verb && np_edit_distance(verb, word) <= 2)
+            near = verb;
+    }
+    return near;
 }
 
 static bool is_image_name(const char *word)
@@ -279,13 +285,21 @@ static bool is_image_name(const char *word)
     return np_ends_with(word, ".nii") || np_ends_with(word, ".nii.gz");
 }
 
-/* The call that a newcomer meant by this word; the caller frees, NULL when it is not known. */
-static char *meant_call(const char *word)
+static bool is_number(const char *word)
 {
+    return *word && word[strspn(word, "0123456789")] == '\0';
+}
+
+/* The call that a newcomer meant by these words; the caller frees, NULL when it is not known. */
+static char *meant_call(const struct np_strings *words)
+{
+    const char *word = words->n > 0 ? words->item[0] : "";
+    const char *next = words->n > 1 ? words->item[1] : "";
+
     if (strcmp(word, "help") == 0 || strcmp(word, "version") == 0)
         return np_xasprintf("neuro-preprocess --%s", word);
     if (strcmp(word, "explain") == 0)
-        return np_xstrdup("neuro-preprocess --explain 65");
+        return np_xasprintf("neuro-preprocess --explain %.4s", is_number(next) ? next : "65");
     if (is_image_name(word)) {
         NP_AUTO(np_freep) char *file = shown(word);
         return np_xasprintf("neuro-preprocess process '%s' -o DIR", file);
@@ -300,7 +314,7 @@ static int places_missing(const struct line *line, const char *form)
     const char *verb = line->places.n ? near_verb(line->places.item[0]) : NULL;
     NP_AUTO(np_freep) char *found = np_strings_join(&line->places, "' '", 4);
     NP_AUTO(np_freep) char *text = shown(found);
-    NP_AUTO(np_freep) char *call = line->places.n ? meant_call(line->places.item[0]) : NULL;
+    NP_AUTO(np_freep) char *call = meant_call(&line->places);
 
     if (call)
         np_str_addf(&hint, "; did you mean: %s", call);

@@ -193,7 +193,14 @@ END
     expect help 'neuro-preprocess --help'
     expect version 'neuro-preprocess --version'
     expect 'explain 65' 'neuro-preprocess --explain 65'
+    expect 'explain 74' 'neuro-preprocess --explain 74'
+    expect 'explain disk' 'neuro-preprocess --explain 65'
     expect 'stauts x' "did you mean 'status'? What to do"
+    for words in process status estimate --frobnicate; do
+        run -64 --separate-stderr neuro-preprocess "$words"
+        lacks "$stderr" 'did you mean' "$words"
+        equal "$(grep -o 'see --help' <<<"$stderr" | wc -l)" 1 # the way on is said once
+    done
     [[ ! -e x.nii.gz && ! -e out.nii.gz ]]
 }
 
