@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "pipeline/estimate_cohort.h"
+#include "pipeline/selected.h"
 
 static const int64_t MIB = 1 << 20;
 
@@ -149,17 +150,10 @@ int np_command_estimate(const struct np_config *config)
                                                                 [NP_FORMAT_TSV] = as_tsv,
                                                                 [NP_FORMAT_JSON] = as_json,
                                                                 [NP_FORMAT_NIPOPPY] = as_pairs};
-    const struct np_selection selection = {.participants = &config->participants,
-                                           .sessions = &config->sessions,
-                                           .modalities = &config->modalities,
-                                           .runs = &config->runs,
-                                           .echoes = &config->echoes,
-                                           .filter_file = config->bids_filter_file,
-                                           .session_list = config->session_list};
     NP_AUTO(np_dataset_freep) struct np_dataset *dataset = NULL;
     struct np_error err = {0};
 
-    if (np_dataset_open(config->bids_dir, &selection, &dataset, &err) < 0)
+    if (np_dataset_open_selected(config, &dataset, &err) < 0)
         return np_command_fail(&err);
     NP_AUTO(np_freep) struct np_need *need = np_xcalloc(dataset->n_sessions, sizeof(*need));
     struct estimate estimate = {

@@ -20,6 +20,7 @@
 #include "pipeline/admission.h"
 #include "pipeline/estimate_cohort.h"
 #include "pipeline/resources.h"
+#include "pipeline/selected.h"
 #include "record/place.h"
 
 static const double MIB = 1 << 20, GIB = 1 << 30;
@@ -241,18 +242,11 @@ static void check_folder(struct visit *visit, const struct np_dataset *dataset)
 static void check_dataset(struct visit *visit)
 {
     const struct np_config *config = visit->config;
-    struct np_selection selection = {.participants = &config->participants,
-                                     .sessions = &config->sessions,
-                                     .modalities = &config->modalities,
-                                     .runs = &config->runs,
-                                     .echoes = &config->echoes,
-                                     .filter_file = config->bids_filter_file,
-                                     .session_list = config->session_list};
     NP_AUTO(np_dataset_freep) struct np_dataset *dataset = NULL;
     struct np_error err = {0};
     size_t n_scans = 0, n_without = 0;
 
-    int code = np_dataset_open(config->bids_dir, &selection, &dataset, &err);
+    int code = np_dataset_open_selected(config, &dataset, &err);
     if (code < 0) {
         say(visit, "FAIL", np_outcome_info(np_error_outcome(code))->remedy, "BIDS_DIR: %s",
             err.text);

@@ -12,6 +12,7 @@
 #include "pipeline/asked.h"
 #include "pipeline/batch.h"
 #include "pipeline/estimate_cohort.h"
+#include "pipeline/selected.h"
 #include "pipeline/targets.h"
 
 /* Each session needs two descriptors, a pipe and a log; these are for everything else. */
@@ -107,15 +108,7 @@ static int check_output_place(const struct np_config *config, struct np_error *e
 
 static int plan_dataset(const struct np_config *config, struct np_plan *plan, struct np_error *err)
 {
-    const struct np_selection selection = {.participants = &config->participants,
-                                           .sessions = &config->sessions,
-                                           .modalities = &config->modalities,
-                                           .runs = &config->runs,
-                                           .echoes = &config->echoes,
-                                           .filter_file = config->bids_filter_file,
-                                           .session_list = config->session_list};
-
-    NP_TRY(np_dataset_open(config->bids_dir, &selection, &plan->dataset, err));
+    NP_TRY(np_dataset_open_selected(config, &plan->dataset, err));
     for (size_t s = 0; s < plan->dataset->n_sessions; s++) {
         const struct np_session *session = &plan->dataset->session[s];
         struct np_job *job = add_job(plan, np_session_text(session));
