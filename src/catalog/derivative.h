@@ -28,7 +28,8 @@ enum np_skull {
 enum np_circumstance {
     NP_USUALLY,
     NP_WITHOUT_BIAS_CORRECTION,
-    NP_WITHOUT_BRAIN, /* --skull-strip skip of a head: the mask is the image's support */
+    NP_WITHOUT_BRAIN,   /* --skull-strip skip of a head: the mask is the image's support */
+    NP_WITH_GIVEN_MASK, /* --mask-dir */
     NP_N_CIRCUMSTANCES
 };
 

@@ -80,7 +80,7 @@ enum np_shown_in {
        "95 % less 5 % quantile of the bias field in the brain", qc_bias_field_range,               \
        "neuro.qc.bias_field_range")                                                                \
     X(SKULL_STRIP_METHOD, "skull_strip.method", WORD, "", NP_IN_BRAIN_SIDECARS,                    \
-      "adaptive-surface, already-stripped, skip", "How the brain was found")                       \
+      "adaptive-surface, already-stripped, skip, given", "How the brain was found")                \
     XG(SKULL_STRIP_VOLUME, "skull_strip.volume", NUMBER, "mm3", NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, \
        "voxels of the mask x volume of a voxel", "Volume of the brain mask", qc_brain_volume,      \
        "neuro.qc.brain_volume")                                                                    \

@@ -82,6 +82,9 @@ static void log_plan(const struct np_run *run)
     for (size_t i = 0; i < plan->warnings.n; i++)
         np_console_print(run->console, 0, "warning: %s", plan->warnings.item[i]);
     log_withdrawn(run);
+    if (run->config->mask_dir)
+        np_console_print(run->console, 0, "brain masks from '%s': of %zu image%s",
+                         run->config->mask_dir, plan->n_masks, np_plural((int64_t)plan->n_masks));
     np_console_print(run->console, 0,
                      "%s; %d at once, %d thread%s each, memory limit %lld MiB (%s)", jobs,
                      plan->n_parallel, plan->n_threads, np_plural(plan->n_threads),

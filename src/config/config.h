@@ -69,6 +69,7 @@ struct np_config {
     enum np_skull_strip skull_strip;
     enum np_normalize normalize;
     enum np_bias_method bias_correction;
+    char *mask_dir; /* brain masks made elsewhere; not part of the configuration of a folder */
 
     /* resources; 0 = determined at run time */
     int nprocs;

@@ -162,6 +162,13 @@ const struct np_option np_options[] = {
     {"bias-correction", NULL, 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(bias_correction), .argument = "METHOD",
      .choices = bias_words, .help = "Correction of slow intensity changes across the head."},
+    {"mask-dir", NULL, 0, NP_OPT_STRING, NP_GROUP_METHODS, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_DIRECTORY, FIELD(mask_dir), .argument = "DIR",
+     .help = "Folder of brain masks to use as they are, where there is one: NIfTI files on the "
+             "image's grid, above 0.5 is brain, named as the masks that this program writes, "
+             "directly in DIR or in folders as in OUTPUT_DIR. A mask is copied to OUTPUT_DIR and "
+             "stays in use when DIR is not given again. One that changes makes its session "
+             "outdated."},
 
     /* resources */
     {"nprocs", "nthreads n-cpus n-procs", 0, NP_OPT_INT, NP_GROUP_RESOURCES, PLANNED,

@@ -122,6 +122,16 @@ int np_nifti_read_volume(const char *path, const struct np_exec *exec, struct np
                          struct np_nifti_content *content, struct np_image **image,
                          struct np_error *err) NP_MUST_USE;
 
+/*
+ * Read a mask: voxels above 0.5 are inside. It must lie on `grid`.
+ *   sha256  gets the hash of the data file's bytes on disk
+ *   mask    out, owned by the caller, in the file's axis order
+ * Returns what np_nifti_read_volume returns; NP_EGEOMETRY (another grid: both are named), NP_EVALUE
+ * (nothing inside).
+ */
+int np_nifti_read_mask(const char *path, const struct np_grid *grid, const struct np_exec *exec,
+                       char sha256[65], struct np_mask **mask, struct np_error *err) NP_MUST_USE;
+
 /* Options for writing. */
 struct np_nifti_output {
     const struct np_nifti_info *like; /* gives codes, slice order, units, version; may be NULL */

@@ -145,6 +145,17 @@ struct np_image *np_image_to_ras(const struct np_image *image, const struct np_e
     return ras;
 }
 
+struct np_mask *np_mask_to_ras(const struct np_mask *mask, const struct np_exec *exec)
+{
+    struct np_grid grid = ras_grid(&mask->grid);
+    struct walk walk = walk_in_ras_order(&mask->grid);
+    struct np_mask *ras = np_mask_new(&grid);
+
+    if (ras)
+        copy_along(&walk, mask->voxel, ras->voxel, copy_bytes, exec);
+    return ras;
+}
+
 struct np_image *np_image_from_ras(const struct np_image *ras, const struct np_grid *native,
                                    const struct np_exec *exec)
 {

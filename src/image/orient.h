@@ -13,6 +13,8 @@
  * does not suffice. */
 struct np_image *np_image_to_ras(const struct np_image *image, const struct np_exec *exec);
 
+struct np_mask *np_mask_to_ras(const struct np_mask *mask, const struct np_exec *exec);
+
 /* From RAS order back to `native`'s order: the inverse of the functions above. NULL when memory
  * does not suffice. */
 struct np_image *np_image_from_ras(const struct np_image *ras, const struct np_grid *native,

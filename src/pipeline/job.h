@@ -17,9 +17,12 @@ struct np_job_file {
     const struct np_scan *scan; /* NULL for `process` */
     const char *modality;       /* "T1w"; borrowed */
     const struct np_recipe *recipe;
-    char *method;            /* np_recipe_version */
-    struct np_grid grid;     /* as the header says; no voxels when it cannot be read */
-    struct np_need need;     /* while it is processed, and of what it writes */
+    char *method;                      /* np_recipe_version */
+    char *mask;                        /* a brain mask to take as it is; NULL = find the brain */
+    struct np_mask_record mask_record; /* of that mask; the hash only when `mask` is a copy in
+                                          OUTPUT_DIR, then of the file that was given earlier */
+    struct np_grid grid;               /* as the header says; no voxels when it cannot be read */
+    struct np_need need;               /* while it is processed, and of what it writes */
     struct np_error refused; /* set when it does not fit the allowed memory, or the names of its
                                   results do not fit the file system */
 };
@@ -49,6 +52,9 @@ void np_job_done(struct np_job *job);
 
 /* The path, relative to OUTPUT_DIR, of an output of a file of a job; the caller frees. */
 char *np_job_output(const struct np_job_file *file, const struct np_output *output);
+
+/* The same of the brain mask that its recipe gives; NULL when it gives none. */
+char *np_job_mask(const struct np_job_file *file);
 
 /* Add the paths of the outputs that its recipe gives with these settings; of all that it may give
  * when `config` is NULL. */

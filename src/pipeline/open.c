@@ -31,6 +31,7 @@ static void describe_files(struct np_active *active)
         file->method = np_xstrdup(job->file[i].method);
         file->state = NP_STATE_NOT_STARTED;
         np_file_record_look(file, data_path);
+        file->mask = job->file[i].mask_record;
     }
 }
 
@@ -233,11 +234,11 @@ static int look_again(const struct np_active *active, struct np_error *err)
     if (run->config->rerun == NP_RERUN_ALL)
         return 0;
     enum np_completeness found = np_plan_completeness(run->plan, run->config, active->job, NULL);
-    if ((found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD) &&
+    if ((found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD || found == NP_OTHER_MASK) &&
         run->config->rerun != NP_RERUN_OUTDATED)
         return np_error_set(err, NP_ECONFIG,
-                            "'%s': already completed by another run with other options; give the "
-                            "two runs different output folders",
+                            "'%s': already completed by another run with other options or masks; "
+                            "give the two runs different output folders",
                             active->job->label);
     return found == NP_COMPLETE;
 }

@@ -12,6 +12,7 @@
 #include "pipeline/asked.h"
 #include "pipeline/batch.h"
 #include "pipeline/estimate_cohort.h"
+#include "pipeline/masks.h"
 #include "pipeline/selected.h"
 #include "pipeline/targets.h"
 
@@ -20,8 +21,10 @@ enum { OTHER_DESCRIPTORS = 48 };
 
 void np_job_done(struct np_job *job)
 {
-    for (size_t i = 0; i < job->n_files; i++)
+    for (size_t i = 0; i < job->n_files; i++) {
         free(job->file[i].method);
+        free(job->file[i].mask);
+    }
     free(job->file);
     free(job->label);
     free(job->why);
@@ -38,6 +41,16 @@ char *np_job_output(const struct np_job_file *file, const struct np_output *outp
     char *name =
         np_derivative_path_plain(np_path_name(file->recorded), file->modality, &output->file);
     return np_path_join(strcmp(folder, ".") == 0 ? "" : folder, name);
+}
+
+char *np_job_mask(const struct np_job_file *file)
+{
+    const struct np_recipe *recipe = file->recipe;
+
+    for (size_t i = 0; i < recipe->n_outputs; i++)
+        if (recipe->output[i].slot == NP_SLOT_BRAIN)
+            return np_job_output(file, &recipe->output[i]);
+    return NULL;
 }
 
 void np_job_outputs(const struct np_job_file *file, const struct np_config *config,
@@ -258,8 +271,8 @@ static void expect(const struct np_job_file *file, const struct np_config *confi
 {
     expected->data_path = np_nifti_data_path(file->path);
     np_job_outputs(file, config, &expected->outputs);
-    *input = (struct np_complete_input){expected->data_path, file->recorded, file->modality,
-                                        file->method, &expected->outputs};
+    *input = (struct np_complete_input){expected->data_path, file->recorded,     file->modality,
+                                        file->method,        &expected->outputs, file->mask};
 }
 
 enum np_completeness np_plan_completeness(const struct np_plan *plan,
@@ -300,7 +313,7 @@ static enum np_decision decide_other(const struct np_config *config, enum np_com
 static void decide(const struct np_config *config, struct np_plan *plan, struct np_job *job)
 {
     enum np_completeness found = np_plan_completeness(plan, config, job, &job->why);
-    bool differs = found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD ||
+    bool differs = found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD || found == NP_OTHER_MASK ||
                    (found == NP_INPUT_CHANGED && !job->session);
     if (config->rerun == NP_RERUN_ALL || (config->rerun == NP_RERUN_OUTDATED && found))
         job->decision = NP_DECIDE_RUN;
@@ -345,8 +358,10 @@ static void decide_all(const struct np_config *config, struct np_plan *plan)
         decide(config, plan, job);
         withdraw(plans, job);
         ++*counts[job->decision];
-        if (job->decision == NP_DECIDE_RUN)
-            NP_IGNORE(np_targets_check(config, job, &job->refused));
+        if (job->decision != NP_DECIDE_RUN)
+            continue;
+        NP_IGNORE(np_targets_check(config, job, &job->refused));
+        np_masks_keep(config, job);
     }
 }
 
@@ -622,6 +637,7 @@ static int find_and_decide(const struct np_config *config, struct np_plan *plan,
         NP_TRY(plan_files(config, plan, err));
     }
     NP_TRY(check_recipes(plan, err));
+    NP_TRY(np_masks_find(config, plan, err));
     NP_TRY(np_admission_check(config, plan->dataset, &plan->folder, &plan->warnings, err));
     decide_all(config, plan);
     return check_conflicts(plan, err);

@@ -20,6 +20,7 @@ struct np_plan {
     int n_threads;        /* of one session */
     struct np_need need;  /* of all that is to be done */
     int64_t disk_free_bytes, inodes_free;
+    size_t n_masks;          /* images with a mask of --mask-dir */
     size_t longest_name;     /* bytes of a file's name that the file system of OUTPUT_DIR takes */
     char *config;            /* np_config_results_json */
     struct np_folder folder; /* what OUTPUT_DIR remembers, as this run will leave it */
@@ -32,7 +33,7 @@ struct np_plan {
  * selected); NP_EUSAGE (two inputs would write the same file: both named); NP_ECONFIG
  * (OUTPUT_DIR holds another configuration or another dataset; sessions made otherwise); NP_ECREATE
  * (OUTPUT_DIR inside BIDS_DIR, not below derivatives/; the folder of `batch` inside OUTPUT_DIR; a
- * record's name too long for the file system); NP_ENOINPUT (no such folder); NP_ENOMEM is never returned:
+ * record's name too long for the file system); NP_ENOINPUT (no such folder, no folder of --mask-dir); NP_ENOMEM is never returned:
  * a file too large is refused by itself; NP_ESPACE (disk or inodes do not suffice: says how much is
  * needed and free).
  */

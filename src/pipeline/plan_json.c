@@ -28,6 +28,10 @@ static void add_file(struct np_str *out, const struct np_job_file *file)
     }
     np_str_add_json(out, NP_STAGE_WRITE_OUTPUT);
     np_str_addf(out, "], \"memory_bytes\": %lld", (long long)file->need.memory_bytes);
+    if (file->mask) {
+        np_str_add(out, ", \"mask\": ");
+        np_str_add_json(out, file->mask);
+    }
     if (file->refused.code) {
         np_str_add(out, ", \"refused\": ");
         np_str_add_json(out, file->refused.text);

@@ -72,6 +72,9 @@ static void add_job(struct np_str *out, const struct np_job *job)
         np_str_addf(&line, " (%s)", job->why);
     if (job->session && job->session->unreadable)
         np_str_addf(&line, "; it will fail: %s", job->session->unreadable);
+    for (size_t i = 0; job->decision == NP_DECIDE_RUN && i < job->n_files; i++)
+        if (job->file[i].mask)
+            np_str_addf(&line, "; with the mask '%s'", job->file[i].mask);
     if (job->refused.code)
         np_str_addf(&line, "; it will fail: %s", job->refused.text);
     for (size_t i = 0; i < job->n_files; i++)

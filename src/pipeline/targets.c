@@ -191,18 +191,29 @@ static bool was_edited(const struct check *check, size_t file, const char *relat
            strcmp(sha256, made.voxel_sha256) != 0;
 }
 
+/* Does the mask of --mask-dir hold what was painted? Then nothing is lost. */
+static bool is_given(const struct np_job_file *file, const char *edited)
+{
+    bool is_kept = file->mask_record.sha256[0]; /* it is the edited file itself */
+    NP_AUTO(np_image_freep) struct np_image *one = NULL, *other = NULL;
+    char hash[65], other_hash[65];
+    struct np_nifti_content content;
+
+    return file->mask && !is_kept &&
+           np_nifti_read_volume(edited, NULL, NULL, &content, &one, NULL) == 0 &&
+           np_nifti_read_volume(file->mask, NULL, NULL, &content, &other, NULL) == 0 &&
+           hash_mask(one, hash) && hash_mask(other, other_hash) && strcmp(hash, other_hash) == 0;
+}
+
 static void list_edited(const struct check *check, size_t file, struct np_strings *edited)
 {
-    const struct np_recipe *recipe = check->job->file[file].recipe;
+    NP_AUTO(np_freep) char *relative = np_job_mask(&check->job->file[file]);
 
-    for (size_t i = 0; i < recipe->n_outputs; i++) {
-        if (recipe->output[i].format != NP_OUTPUT_UINT8)
-            continue;
-        NP_AUTO(np_freep)
-        char *relative = np_job_output(&check->job->file[file], &recipe->output[i]);
-        if (was_edited(check, file, relative))
-            np_strings_add(edited, relative);
-    }
+    if (!relative || !was_edited(check, file, relative))
+        return;
+    NP_AUTO(np_freep) char *path = np_path_join(check->config->output_dir, relative);
+    if (!is_given(&check->job->file[file], path))
+        np_strings_add(edited, relative);
 }
 
 static int check_edited(const struct check *check, struct np_error *err)
@@ -217,8 +228,9 @@ static int check_edited(const struct check *check, struct np_error *err)
         return 0;
     NP_AUTO(np_freep) char *all = np_strings_join(&edited, "', '", edited.n);
     return np_error_set(err, NP_ECREATE,
-                        "'%s' was edited since it was made, and a redo would overwrite it; copy it "
-                        "to another folder if you want to keep it, then --rerun all replaces it",
+                        "'%s' was edited since it was made, and a redo would overwrite it; to use "
+                        "what you painted, copy it to a folder of masks and give that with "
+                        "--mask-dir; --rerun all replaces it",
                         all);
 }
 

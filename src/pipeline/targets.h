@@ -14,7 +14,8 @@
  *   NP_ECLASH   two of its inputs would write the same file; names all of them
  *   NP_ECREATE  a file that no record of ours names is at the place of an output; names all of them
  *   NP_ECREATE  a mask of ours was edited in place (it is readable, on the image's grid, not empty
- *               and has other voxels than were recorded), and the run does not redo all
+ *               and has other voxels than were recorded, and than the mask that is given for its
+ *               image), and the run does not redo all
  * A session that was killed or stopped while its results were put in place has files that no record
  * names; they are its own. Jobs of `process` and `batch` are checked elsewhere: 0.
  */

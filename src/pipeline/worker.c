@@ -192,6 +192,8 @@ static void describe_image(struct file_run *run)
     char text[96];
 
     memcpy(run->record.sha256, run->work.content.sha256, sizeof(run->record.sha256));
+    if (!run->record.mask.sha256[0]) /* else it is the one that was given earlier */
+        memcpy(run->record.mask.sha256, run->work.mask_sha256, sizeof(run->record.mask.sha256));
     snprintf(text, sizeof(text), "%lldx%lldx%lld", (long long)grid->n[0], (long long)grid->n[1],
              (long long)grid->n[2]);
     note_image_fact(run, NP_MEASURE_IMAGE_SHAPE, text);
@@ -289,6 +291,7 @@ static void open_record(struct file_run *run)
     record->method = np_xstrdup(run->file->method);
     record->state = NP_STATE_RUNNING;
     np_file_record_look(record, data_path);
+    record->mask = run->file->mask_record;
     for (const struct np_stage *const *stage = run->file->recipe->stage; *stage; stage++)
         np_file_record_stage(record, (*stage)->name);
     np_file_record_stage(record, NP_STAGE_WRITE_OUTPUT);
@@ -364,6 +367,7 @@ static void run_file(const struct np_worker_task *task, struct np_trace *trace,
 
     np_work_init(&run.work, file->path, np_modality_find(file->modality));
     run.work.scan = file->scan;
+    run.work.mask_path = file->mask;
     open_record(&run);
     open_span(&run);
     check_sidecar(&run);

@@ -42,18 +42,28 @@ static const struct np_file_record *find_file(const struct np_session_record *re
     return NULL;
 }
 
-bool np_complete_input_same(const struct np_file_record *file, const char *path, bool may_be_away)
+static bool is_same_file(const char *path, int64_t n_bytes, int64_t mtime_ns, const char *sha256)
 {
     struct stat status;
+    char found[65];
 
-    if (stat(path, &status) != 0)
-        return may_be_away;
-    if (status.st_size != file->n_bytes)
+    if (stat(path, &status) != 0 || (n_bytes > 0 && status.st_size != n_bytes))
         return false;
-    if (status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec == file->mtime_ns)
+    if (status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec == mtime_ns)
         return true;
-    char sha256[65];
-    return np_sha256_file(path, sha256, NULL) == 0 && strcmp(sha256, file->sha256) == 0;
+    return np_sha256_file(path, found, NULL) == 0 && strcmp(found, sha256) == 0;
+}
+
+bool np_complete_input_same(const struct np_file_record *file, const char *path, bool may_be_away)
+{
+    if (!np_path_exists(path))
+        return may_be_away;
+    return is_same_file(path, file->n_bytes, file->mtime_ns, file->sha256);
+}
+
+static bool is_same_mask(const struct np_mask_record *mask, const char *path)
+{
+    return mask->sha256[0] && is_same_file(path, mask->n_bytes, mask->mtime_ns, mask->sha256);
 }
 
 static enum np_completeness say(char **difference, enum np_completeness result, char *words)
@@ -97,6 +107,11 @@ static enum np_completeness compare_input(const struct np_session_record *record
     if (!np_complete_input_same(file, input->path, key->may_be_away))
         return say(difference, NP_INPUT_CHANGED,
                    np_xasprintf("'%s' is not the image that was recorded", input->recorded));
+    if (input->mask && !is_same_mask(&file->mask, input->mask))
+        return say(difference, NP_OTHER_MASK,
+                   np_xasprintf(file->mask.sha256[0] ? "'%s' is not the mask that was given then"
+                                                     : "no mask was given then, '%s' is now",
+                                input->mask));
     return NP_COMPLETE;
 }
 

@@ -16,6 +16,9 @@ struct np_complete_key {
         const char *modality;
         const char *method;
         const struct np_strings *outputs; /* paths that the record must name; NULL = not asked */
+        const char
+            *mask; /* the brain mask that is given for it now; NULL = none, the recorded one is
+                             as good */
     } const *input;
     size_t n_inputs;
     bool may_be_away;               /* an input that cannot be read now counts as unchanged */
@@ -29,6 +32,7 @@ enum np_completeness {
     NP_INPUT_CHANGED, /* an input changed or appeared */
     NP_OTHER_CONFIG,  /* made with other options */
     NP_OTHER_METHOD,  /* made with other versions of the methods */
+    NP_OTHER_MASK,    /* made with another brain mask than is given now, or without one */
 };
 
 /*

@@ -134,6 +134,8 @@ static const char *text_for(const struct np_derivative_facts *facts,
 {
     if (text[NP_WITHOUT_BIAS_CORRECTION] && fact_is(facts, NP_MEASURE_BIAS_METHOD, "none"))
         return text[NP_WITHOUT_BIAS_CORRECTION];
+    if (text[NP_WITH_GIVEN_MASK] && facts->file->mask.sha256[0])
+        return text[NP_WITH_GIVEN_MASK];
     if (text[NP_WITHOUT_BRAIN] && is_support_only(facts))
         return text[NP_WITHOUT_BRAIN];
     return text[NP_USUALLY];
@@ -177,6 +179,8 @@ char *np_derivative_json(const struct np_derivative_facts *facts, struct np_stri
     add_header_warnings(json, facts);
     np_json_text(json, "MethodVersion", facts->file->method);
     np_json_text(json, "SourceSHA256", facts->file->sha256);
+    if (facts->file->mask.sha256[0])
+        np_json_text(json, "GivenMaskSHA256", facts->file->mask.sha256);
     np_json_text(json, "SHA256", facts->output->sha256);
     np_json_text(json, "VoxelSHA256", facts->output->voxel_sha256);
     return np_json_take_text(json);
@@ -191,6 +195,8 @@ bool np_derivative_read_hashes(const char *path, struct np_derivative_hashes *ha
         return false;
     np_json_get_hex(json, "SHA256", hashes->sha256, sizeof(hashes->sha256));
     np_json_get_hex(json, "VoxelSHA256", hashes->voxel_sha256, sizeof(hashes->voxel_sha256));
+    np_json_get_hex(json, "GivenMaskSHA256", hashes->given_mask_sha256,
+                    sizeof(hashes->given_mask_sha256));
     return json_is_string(json_object_get(json, "MethodVersion"));
 }
 

@@ -30,6 +30,7 @@ char *np_derivative_json(const struct np_derivative_facts *facts, struct np_stri
 /* The hashes that a sidecar of ours names; "" where it names none. */
 struct np_derivative_hashes {
     char sha256[65], voxel_sha256[65];
+    char given_mask_sha256[65]; /* of the mask that was given for the image */
 };
 
 /* Read them; false when there is no sidecar of ours at this path. */

@@ -150,6 +150,16 @@ void np_file_record_look(struct np_file_record *file, const char *data_path)
     file->mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
 }
 
+void np_mask_record_look(struct np_mask_record *mask, const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0)
+        return;
+    mask->n_bytes = status.st_size;
+    mask->mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
+}
+
 struct np_stage_record *np_file_record_stage(struct np_file_record *file, const char *name)
 {
     for (size_t i = 0; i < file->n_stages; i++)

@@ -73,12 +73,20 @@ struct np_output_record {
     char voxel_sha256[65]; /* "" for what is no image; the same for every codec */
 };
 
+/* A brain mask that was given for an image. The hash is that of the file that was given, also when
+ * a later run took the copy in OUTPUT_DIR; "" = none was given, or it was not read. */
+struct np_mask_record {
+    char sha256[65];
+    int64_t n_bytes, mtime_ns; /* of that file; 0 = not known */
+};
+
 struct np_file_record {
     char *path; /* path of the input, relative to the dataset (or as given to `process`) */
     char *modality;
     int64_t n_bytes;
     int64_t mtime_ns;
     char sha256[65]; /* of the input on disk; "" until it was read */
+    struct np_mask_record mask;
     enum np_state state;
     char *method; /* stages and their versions */
     struct np_stage_record *stage;
@@ -156,6 +164,9 @@ char *np_failure_text(const struct np_failure *failure);
 
 /* Record size and mtime of an input's data file, if it can be read. */
 void np_file_record_look(struct np_file_record *file, const char *data_path);
+
+/* The same of a mask's file. */
+void np_mask_record_look(struct np_mask_record *mask, const char *path);
 
 struct np_stage_record *np_file_record_stage(struct np_file_record *file, const char *name);
 struct np_output_record *np_file_record_output(struct np_file_record *file, const char *path);

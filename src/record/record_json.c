@@ -101,6 +101,16 @@ static json_t *kept_json(const struct np_file_record *file)
     return json;
 }
 
+static json_t *mask_json(const struct np_mask_record *mask)
+{
+    json_t *json = json_object();
+
+    np_json_text(json, "sha256", mask->sha256);
+    json_object_set_new(json, "bytes", json_integer(mask->n_bytes));
+    json_object_set_new(json, "mtime_ns", json_integer(mask->mtime_ns));
+    return json;
+}
+
 static json_t *file_json(const struct np_file_record *file)
 {
     json_t *json = json_object(), *input = json_object();
@@ -111,6 +121,8 @@ static json_t *file_json(const struct np_file_record *file)
     if (file->sha256[0])
         np_json_text(input, "sha256", file->sha256);
     json_object_set_new(json, "input", input);
+    if (file->mask.sha256[0])
+        json_object_set_new(json, "mask", mask_json(&file->mask));
     np_json_text(json, "modality", file->modality);
     json_object_set_new(json, "state", json_string(np_state_name(file->state)));
     np_json_text(json, "method", file->method);
@@ -306,6 +318,13 @@ static void rename_measures(struct np_file_record *file)
     }
 }
 
+static void get_mask(const json_t *json, struct np_mask_record *mask)
+{
+    np_json_get_hex(json, "sha256", mask->sha256, sizeof(mask->sha256));
+    mask->n_bytes = np_json_get_integer(json, "bytes");
+    mask->mtime_ns = np_json_get_integer(json, "mtime_ns");
+}
+
 static void get_file(const json_t *json, struct np_file_record *file)
 {
     const json_t *input = json_object_get(json, "input");
@@ -316,6 +335,7 @@ static void get_file(const json_t *json, struct np_file_record *file)
     file->n_bytes = np_json_get_integer(input, "bytes");
     file->mtime_ns = np_json_get_integer(input, "mtime_ns");
     np_json_get_hex(input, "sha256", file->sha256, sizeof(file->sha256));
+    get_mask(json_object_get(json, "mask"), &file->mask);
     file->modality = np_json_get_text(json, "modality");
     file->state = get_state(json, "state");
     file->method = np_json_get_text(json, "method");

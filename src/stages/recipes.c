@@ -110,6 +110,9 @@ static const struct np_output anatomical_outputs[] = {
                        .extension = ".nii.gz",
                        .description = {"Brain mask: brain tissue, ventricles and sulcal CSF; 1 "
                                        "inside",
+                                       [NP_WITH_GIVEN_MASK] =
+                                           "Brain mask that was made elsewhere and given to the "
+                                           "run; 1 inside",
                                        [NP_WITHOUT_BRAIN] = "Support of the image, not a brain "
                                                             "mask: no brain extraction was asked "
                                                             "for"},

@@ -44,6 +44,18 @@ static int keep_stripped(struct np_work *work, const struct np_exec *exec, struc
     return 0;
 }
 
+/* The mask of --mask-dir stays as it is. */
+static int keep_given(struct np_work *work, const struct np_exec *exec, struct np_error *err)
+{
+    NP_AUTO(np_mask_freep) struct np_mask *stripped = NULL;
+    struct np_mask *given = work->brain;
+
+    NP_TRY(np_stripped_detect(work->flat, exec, &stripped, NULL, err));
+    work->already_stripped = stripped != NULL;
+    take(work, &given, "given");
+    return 0;
+}
+
 static int extract(struct np_work *work, const struct np_exec *exec, struct np_error *err)
 {
     struct np_brain_options options = np_brain_defaults(work->modality->contrast);
@@ -62,19 +74,23 @@ static int extract(struct np_work *work, const struct np_exec *exec, struct np_e
     return 0;
 }
 
-static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
-               struct np_error *err)
+static int find(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
+                struct np_error *err)
 {
-    int code = 0;
-
     np_mask_freep(&work->brain);
     work->already_stripped = false;
     if (config->skull_strip == NP_SKULL_STRIP_SKIP)
-        code = keep_support(work, exec, err);
-    else if (config->skull_strip == NP_SKULL_STRIP_AUTO)
-        code = keep_stripped(work, exec, err);
-    if (code == 0 && !work->brain)
-        code = extract(work, exec, err);
+        return keep_support(work, exec, err);
+    if (config->skull_strip == NP_SKULL_STRIP_AUTO)
+        NP_TRY(keep_stripped(work, exec, err));
+    return work->brain ? 0 : extract(work, exec, err);
+}
+
+static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
+               struct np_error *err)
+{
+    int code = work->mask_path ? keep_given(work, exec, err) : find(work, config, exec, err);
+
     if (code < 0)
         np_error_context(err, "'%s'", work->path);
     return code;

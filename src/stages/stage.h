@@ -29,10 +29,11 @@ struct np_stage {
     const char *doi; /* DOI of the method, or NULL */
 };
 
-extern const struct np_stage np_stage_load_file;       /* reads, to RAS order; gives RAW */
+extern const struct np_stage np_stage_load_file;       /* reads, to RAS order; gives RAW; and BRAIN,
+                                                          where a mask was given */
 extern const struct np_stage np_stage_validate_data;   /* are the values fit for the methods? */
 extern const struct np_stage np_stage_bias_correction; /* gives FLAT, HEAD_FIELD */
-extern const struct np_stage np_stage_skull_strip;     /* gives BRAIN */
+extern const struct np_stage np_stage_skull_strip;     /* gives BRAIN, unless it was given */
 extern const struct np_stage np_stage_bias_refinement; /* N4 in the brain; FLAT, FIELD, takes RAW */
 extern const struct np_stage np_stage_normalization;   /* gives NORM (unless --normalize none) */
 

@@ -116,6 +116,9 @@ TEST(masks_go_with_their_images)
         for (size_t v = 0; v < n; v++)
             n_wrong += mask->voxel[v] != (fmodf(stored->voxel[v], 5) == 0);
         ok_int((int64_t)n_wrong, 0);
+        NP_AUTO(np_mask_freep) struct np_mask *back = np_mask_to_ras(mask, NULL);
+        ok_int(memcmp(back->voxel, ras->voxel, n), 0);
+        ok(np_grid_same(&back->grid, &reference));
     }
 }
 

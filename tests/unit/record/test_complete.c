@@ -63,7 +63,7 @@ static void set_up(struct setting *s)
     file->mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
     np_sha256_of(INPUT, strlen(INPUT), file->sha256);
     np_file_record_output(file, "result.nii.gz")->n_bytes = (int64_t)strlen(OUTPUT);
-    s->in = (struct np_complete_input){s->input, "sub-01/in.nii.gz", "T1w", "bias:1", NULL};
+    s->in = (struct np_complete_input){s->input, "sub-01/in.nii.gz", "T1w", "bias:1", NULL, NULL};
     s->key = (struct np_complete_key){.config = CONFIG, .input = &s->in, .n_inputs = 1};
     ok_int(np_record_write(s->place.status, &s->record, NULL), 0);
     ok_int(np_record_write(s->place.complete, &s->record, NULL), 0);
@@ -186,8 +186,8 @@ TEST(one_input_more_is_a_change)
     NP_AUTO(setting_done) struct setting s;
 
     set_up(&s);
-    const struct np_complete_input two[] = {s.in,
-                                            {s.input, "sub-01/new.nii.gz", "T1w", "bias:1", NULL}};
+    const struct np_complete_input two[] = {
+        s.in, {s.input, "sub-01/new.nii.gz", "T1w", "bias:1", NULL, NULL}};
     s.key.input = two;
     s.key.n_inputs = 2;
     ok_int(check(&s), NP_INPUT_CHANGED);
@@ -235,6 +235,42 @@ TEST(another_version_of_a_method_is_distinguished_from_other_options)
     ok_int(check(&s), NP_OTHER_METHOD);
     ok_contains(s.difference, "bias:1");
     ok_contains(s.difference, "bias:2");
+}
+
+/* A mask is given now; `recorded` is the content of the one that was given then, NULL = none. */
+static enum np_completeness check_mask(struct setting *s, const char *recorded)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(tap_directory(), "mask.nii.gz");
+
+    put(path, "a mask");
+    if (recorded)
+        np_sha256_of(recorded, strlen(recorded), s->record.file[0].mask.sha256);
+    ok_int(np_record_write(s->place.complete, &s->record, NULL), 0);
+    s->in.mask = path;
+    enum np_completeness found = check(s);
+    s->in.mask = NULL;
+    return found;
+}
+
+TEST(another_mask_or_the_first_one_is_said_and_the_same_one_is_no_change)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s);
+    ok_int(check_mask(&s, NULL), NP_OTHER_MASK);
+    ok_contains(s.difference, "no mask was given then");
+    ok_int(check_mask(&s, "A mask"), NP_OTHER_MASK);
+    ok_contains(s.difference, "is not the mask that was given then");
+    ok_int(check_mask(&s, "a mask"), NP_COMPLETE);
+}
+
+TEST(a_mask_that_was_given_then_is_as_good_when_none_is_given_now)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s);
+    ok_int(check_mask(&s, "a mask"), NP_COMPLETE);
+    ok_int(check(&s), NP_COMPLETE);
 }
 
 TEST(the_difference_may_be_left_out)

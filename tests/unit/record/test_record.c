@@ -48,6 +48,9 @@ static void fill(struct np_session_record *record)
     file->n_bytes = 42;
     file->mtime_ns = 1600000000000000001;
     strcpy(file->sha256, "00ff");
+    strcpy(file->mask.sha256, "22ee");
+    file->mask.n_bytes = 7;
+    file->mask.mtime_ns = 1500000000000000001;
     file->state = NP_STATE_FAILED;
     struct np_stage_record *stage = np_file_record_stage(file, "load_file");
     stage->state = NP_STATE_FAILED;
@@ -75,6 +78,9 @@ TEST(a_record_comes_back_as_it_was_written)
     ok_str(copy.file[0].path, record.file[0].path);
     ok_int(copy.start_ns, record.start_ns);
     ok_int(copy.file[0].mtime_ns, record.file[0].mtime_ns);
+    ok_str(copy.file[0].mask.sha256, "22ee");
+    ok_int(copy.file[0].mask.n_bytes, 7);
+    ok_int(copy.file[0].mask.mtime_ns, record.file[0].mask.mtime_ns);
     ok_int(copy.failure.code, NP_ETRUNCATED);
     ok_str(copy.failure.stage, "load_file");
     ok_near(np_file_record_value(&copy.file[0], "bias.iterations", 0), 200, 0, "measure");
