@@ -430,6 +430,30 @@ int np_file_replace_public(const char *path, const void *bytes, size_t n_bytes,
     return replace(path, bytes, n_bytes, 0644, err);
 }
 
+/* Returns 0 or -errno. */
+static int write_over(int fd, const char *text, size_t n_bytes, size_t n_room)
+{
+    NP_AUTO(np_freep) char *padded = np_xcalloc(n_room + 1, 1);
+
+    memset(padded, ' ', n_room);
+    memcpy(padded, text, n_bytes);
+    int code = np_fd_write_all(fd, padded, n_room);
+    return code == 0 && fsync(fd) != 0 ? -errno : code;
+}
+
+int np_file_overwrite(const char *path, const char *text, size_t n_bytes, struct np_error *err)
+{
+    struct stat status;
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0)
+        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot open", path);
+    bool fits = fstat(fd, &status) == 0 && (size_t)status.st_size >= n_bytes;
+    int code = fits ? write_over(fd, text, n_bytes, (size_t)status.st_size) : -ENOSPC;
+    close(fd);
+    return code < 0 ? np_error_errno(err, -code, NP_EIO, "'%s': cannot write", path) : 0;
+}
+
 static const char *kind_of_file(mode_t mode)
 {
     if (S_ISDIR(mode))

@@ -105,6 +105,15 @@ int np_file_replace_public(const char *path, const void *bytes, size_t n_bytes,
                            struct np_error *err) NP_MUST_USE;
 
 /*
+ * Replace the content of a file in the room that it has, for a full disk, where no second file can
+ * be written beside it: `n_bytes` of text, then spaces to the file's old length. Not atomic: a
+ * reader may see a mixture for a moment. Returns 0; NP_ESPACE (the file is shorter; it is
+ * unchanged), NP_EIO, NP_ECREATE.
+ */
+int np_file_overwrite(const char *path, const char *text, size_t n_bytes,
+                      struct np_error *err) NP_MUST_USE;
+
+/*
  * Decide whether a file that a user named as an output may be replaced, and find the one to
  * replace: `path`, or what it links to. Allowed are a name that is not in use, an empty file, and a
  * regular file that begins with `beginning`, as the files of that option do.

@@ -50,7 +50,7 @@ static void write_records(struct np_active *active)
     struct np_session_record *record = &active->record;
     const struct np_verdict settled = {.state = record->state, .code = record->failure.code};
     struct np_error err = {0};
-    int code = np_record_write(active->job->place.status, record, &err);
+    int code = np_record_write_last(active->job->place.status, record, &err);
 
     if (code == 0 && is_complete(active))
         code = np_record_write(active->job->place.complete, record, &err);
@@ -60,7 +60,7 @@ static void write_records(struct np_active *active)
     np_failure_set(&record->failure, &err, NULL);
     np_active_log(active, NP_ERROR_LEVEL, err.text);
     /* The failure is logged already; this second attempt only adds it to the record. */
-    NP_IGNORE(np_record_write(active->job->place.status, record, NULL));
+    NP_IGNORE(np_record_write_last(active->job->place.status, record, NULL));
 }
 
 static void settle_span(struct np_active *active)

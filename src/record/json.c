@@ -88,12 +88,22 @@ json_t *np_json_strings(const struct np_strings *list)
     return array;
 }
 
-char *np_json_take_text(json_t *json)
+static char *take(json_t *json, size_t layout)
 {
-    NP_AUTO(np_freep) char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    NP_AUTO(np_freep) char *text = json_dumps(json, layout | JSON_REAL_PRECISION(12));
 
     json_decref(json);
     return np_xasprintf("%s\n", text ? text : "null");
+}
+
+char *np_json_take_text(json_t *json)
+{
+    return take(json, JSON_INDENT(2));
+}
+
+char *np_json_take_line(json_t *json)
+{
+    return take(json, JSON_COMPACT);
 }
 
 char *np_json_get_text(const json_t *object, const char *key)

@@ -23,6 +23,8 @@ json_t *np_json_strings(const struct np_strings *list);
 /* Indented text with the keys in the given order and a newline at the end; takes the reference.
  * Floats have 12 digits. */
 char *np_json_take_text(json_t *json);
+/* The same without indentation, in one line. */
+char *np_json_take_line(json_t *json);
 
 /* Readers give NULL, 0 or "" when the key is absent or has another type. Texts are new. */
 char *np_json_get_text(const json_t *object, const char *key);

@@ -6,7 +6,8 @@
 
 #include "base/path.h"
 
-enum { MOST_ATTEMPTS = 20, MOST_RECORD_BYTES = 16 << 20 };
+/* The final record of a session with three images has 8000 bytes in one line. */
+enum { MOST_ATTEMPTS = 20, MOST_RECORD_BYTES = 16 << 20, RUNNING_BYTES = 8192 };
 
 static const char *const state_names[NP_N_STATES] = {
 #define X(ident, name) [NP_STATE_##ident] = name,
@@ -253,17 +254,43 @@ int np_record_read(const char *path, struct np_session_record *record, struct np
     return np_record_parse(np_str_text(&text), path, record, err);
 }
 
+/* As it is written: a running session's with spaces for what its end will add. */
+static char *text_of(const struct np_session_record *record)
+{
+    char *text = np_record_format(record);
+
+    if (record->state != NP_STATE_RUNNING || strlen(text) >= RUNNING_BYTES)
+        return text;
+    char *padded = np_xasprintf("%-*s", RUNNING_BYTES, text);
+    free(text);
+    return padded;
+}
+
 int np_record_write(const char *path, const struct np_session_record *record, struct np_error *err)
 {
-    NP_AUTO(np_freep) char *text = np_record_format(record);
+    NP_AUTO(np_freep) char *text = text_of(record);
 
     return np_file_write_atomic(path, text, strlen(text), err);
+}
+
+int np_record_write_last(const char *path, const struct np_session_record *record,
+                         struct np_error *err)
+{
+    struct np_error first = {0};
+    int code = np_record_write(path, record, &first);
+
+    if (code != NP_ESPACE)
+        return code < 0 ? np_error_set(err, code, "%s", first.text) : 0;
+    NP_AUTO(np_freep) char *line = np_record_format_short(record);
+    if (np_file_overwrite(path, line, strlen(line), NULL) == 0)
+        return 0;
+    return np_error_set(err, code, "%s", first.text);
 }
 
 int np_record_refresh(const char *path, const struct np_session_record *record,
                       struct np_error *err)
 {
-    NP_AUTO(np_freep) char *text = np_record_format(record);
+    NP_AUTO(np_freep) char *text = text_of(record);
 
     return np_file_replace(path, text, strlen(text), err);
 }

@@ -188,6 +188,8 @@ void np_record_inherit_attempts(struct np_session_record *record,
 
 /* JSON text, indented, ending in a newline; the caller frees. */
 char *np_record_format(const struct np_session_record *record);
+/* The same in one line. */
+char *np_record_format_short(const struct np_session_record *record);
 char *np_file_record_format(const struct np_file_record *file);
 
 /* Returns 0, NP_ECONFIG (not JSON, another schema, more entries than a session can have; older
@@ -205,8 +207,14 @@ int np_record_read(const char *path, struct np_session_record *record,
 int np_record_refresh(const char *path, const struct np_session_record *record,
                       struct np_error *err) NP_MUST_USE;
 
-/* Write atomically, synced. */
+/* Write atomically, synced. The record of a running session takes the room that its end will need:
+ * np_record_write_last finds it there. */
 int np_record_write(const char *path, const struct np_session_record *record,
                     struct np_error *err) NP_MUST_USE;
+
+/* The same for the last state of an attempt, which is wanted most when the disk is full: then it
+ * goes over the record of the running session. Returns what np_record_write does. */
+int np_record_write_last(const char *path, const struct np_session_record *record,
+                         struct np_error *err) NP_MUST_USE;
 
 #endif

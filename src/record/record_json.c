@@ -209,6 +209,11 @@ char *np_record_format(const struct np_session_record *record)
     return np_json_take_text(record_json(record));
 }
 
+char *np_record_format_short(const struct np_session_record *record)
+{
+    return np_json_take_line(record_json(record));
+}
+
 char *np_file_record_format(const struct np_file_record *file)
 {
     return np_json_take_text(file_json(file));

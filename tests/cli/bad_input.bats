@@ -426,6 +426,22 @@ EOF
     for sub in 01 03 04 05 06; do complete "$OUT" $sub; done
 }
 
+@test "on a disk that is full to the last byte and stays so, the record says that, and not that the session was killed" {
+    make_dataset "$BIDS" 01 02 03
+    mount_tmpfs "$BATS_TEST_TMPDIR/small" size=64m
+    OUT=$BATS_TEST_TMPDIR/small/out
+    neuro-preprocess "$BIDS" "$OUT" participant --parallel 1 --slow-stage skull_strip:1 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    until [[ $(running_stage "$OUT" 02) == skull_strip ]]; do sleep 0.05; done
+    while kill -0 $pid; do cat /dev/zero; done >"$BATS_TEST_TMPDIR/small/filler" 2>/dev/null 3>&- || true
+    code=0
+    wait $pid || code=$?
+    equal $code 74 "$(cat "$BATS_TEST_TMPDIR/log")"
+    state_is "$OUT" 02 failed
+    equal "$(record "$OUT" 02 '.failure["error.type"]')" io
+    equal "$(neuro-preprocess status "$OUT" --format json | jq -c .states)" '{"success":1,"failed":1,"not-started":1}'
+}
+
 @test "no inodes left is 74 and nothing partial stays" {
     make_dataset "$BIDS" 01 02
     mount_tmpfs "$BATS_TEST_TMPDIR/small" size=100m,nr_inodes=24

@@ -309,6 +309,23 @@ TEST(an_existing_folder_needs_no_permission_above_it)
     mkdir_reason = 0;
 }
 
+TEST(a_file_is_overwritten_in_its_room_or_not_at_all)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(tap_directory(), "room.json");
+    NP_AUTO(np_str_done) struct np_str found = {0};
+    struct np_error err = {0};
+    struct stat status;
+
+    ok_int(np_file_write_atomic(path, "{\"a\": 1}    \n", 13, NULL), 0);
+    ok_int(np_file_overwrite(path, "{\"b\": 22}", 9, NULL), 0);
+    ok_int(np_file_read(path, 100, &found, NULL), 0);
+    ok_str(np_str_text(&found), "{\"b\": 22}    ");
+    ok_int(np_file_overwrite(path, "{\"c\": 4444444}", 14, &err), NP_ESPACE);
+    ok_contains(err.text, path);
+    ok(stat(path, &status) == 0 && status.st_size == 13);
+    ok_int(np_file_overwrite("/nowhere/room.json", "{}", 2, NULL), NP_ECREATE);
+}
+
 TEST(what_a_user_named_is_replaced_only_when_it_begins_as_ours)
 {
     NP_AUTO(np_freep) char *ours = at("ours.tsv");
