@@ -3,15 +3,16 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* Debian has two builds of libcurl, with OpenSSL and with GnuTLS. Both have the same functions; the
- * second starts faster, the first reads more kinds of keys. A lazy binding saves the look-up of the
- * thousands of functions that this process never calls. */
-static void *open_library(bool for_tls)
+/* Debian has two builds of libcurl, with OpenSSL and with GnuTLS. Both have the same functions. A
+ * lazy binding saves the look-up of the thousands of functions that this process never calls. */
+static void *open_library(void)
 {
-    static const char *const names[] = {"libcurl-gnutls.so.4", "libcurl.so.4"};
-    void *library = dlopen(names[for_tls], RTLD_LAZY | RTLD_LOCAL);
+    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
+    void *library = NULL;
 
-    return library ? library : dlopen(names[!for_tls], RTLD_LAZY | RTLD_LOCAL);
+    for (size_t i = 0; i < NP_COUNT(names) && !library; i++)
+        library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
+    return library;
 }
 
 static bool find_functions(void *library, struct np_libcurl *out)
@@ -34,14 +35,14 @@ static bool find_functions(void *library, struct np_libcurl *out)
     return true;
 }
 
-const struct np_libcurl *np_libcurl_load(bool for_tls, struct np_error *err)
+const struct np_libcurl *np_libcurl_load(struct np_error *err)
 {
     static struct np_libcurl loaded;
     struct np_libcurl found = {0};
 
     if (loaded.version)
         return &loaded;
-    void *library = open_library(for_tls);
+    void *library = open_library();
     if (!library) {
         np_error_set(err, NP_ENOINPUT,
                      "libcurl.so.4 cannot be loaded, so telemetry is not sent: install libcurl4");

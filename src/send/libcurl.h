@@ -36,9 +36,8 @@ struct np_libcurl {
     const curl_version_info_data *version;
 };
 
-/* The library, loaded once in a process; the first call decides which build is preferred, the one
- * with OpenSSL `for_tls`. NULL with an error when it is not installed or older than
+/* The library, loaded once in a process. NULL with an error when it is not installed or older than
  * 7.66. */
-const struct np_libcurl *np_libcurl_load(bool for_tls, struct np_error *err);
+const struct np_libcurl *np_libcurl_load(struct np_error *err);
 
 #endif

@@ -209,8 +209,7 @@ static bool copy_headers(struct np_send_transport *transport, const struct np_st
 int np_send_transport_open(const struct np_send_destination *destination,
                            struct np_send_transport **out, struct np_error *err)
 {
-    const struct np_libcurl *curl =
-        np_libcurl_load(np_starts_with(destination->url, "https:"), err);
+    const struct np_libcurl *curl = np_libcurl_load(err);
 
     if (!curl)
         return NP_ENOINPUT;
