@@ -92,7 +92,7 @@ char *np_path_resolve(const char *path)
     }
 }
 
-const char *np_path_missing_hint(void)
+bool np_path_in_container(void)
 {
     static const char *const variables[] = {"APPTAINER_NAME", "SINGULARITY_NAME"};
     static const char *const signs[] = {"/.dockerenv", "/run/.containerenv"};
@@ -102,7 +102,13 @@ const char *np_path_missing_hint(void)
         is_inside = is_inside || getenv(variables[i]);
     for (size_t i = 0; i < NP_COUNT(signs); i++)
         is_inside = is_inside || np_path_exists(signs[i]);
-    return is_inside ? "; is it bound into the container (apptainer -B, docker -v)?" : "";
+    return is_inside;
+}
+
+const char *np_path_missing_hint(void)
+{
+    return np_path_in_container() ? "; is it bound into the container (apptainer -B, docker -v)?"
+                                  : "";
 }
 
 bool np_path_is_below(const char *path, const char *directory)
@@ -118,13 +124,8 @@ bool np_path_is_below(const char *path, const char *directory)
     return strncmp(inner, outer, n) == 0 && (inner[n] == '/' || inner[n] == '\0');
 }
 
-char *np_path_relative(const char *path, const char *directory)
+char *np_path_between(const char *to, const char *from)
 {
-    NP_AUTO(np_freep) char *to = np_path_resolve(path);
-    NP_AUTO(np_freep) char *from = np_path_resolve(directory);
-
-    if (!to || !from)
-        return np_xstrdup(path);
     size_t same = 0, last_slash = 0;
     while (to[same] && to[same] == from[same]) {
         if (to[same] == '/')
@@ -147,6 +148,14 @@ char *np_path_relative(const char *path, const char *directory)
     if (!out.length)
         np_str_add_char(&out, '.');
     return np_str_take(&out);
+}
+
+char *np_path_relative(const char *path, const char *directory)
+{
+    NP_AUTO(np_freep) char *to = np_path_resolve(path);
+    NP_AUTO(np_freep) char *from = np_path_resolve(directory);
+
+    return to && from ? np_path_between(to, from) : np_xstrdup(path);
 }
 
 bool np_path_exists(const char *path)

@@ -28,6 +28,9 @@ char *np_path_directory(const char *path);
  */
 char *np_path_resolve(const char *path);
 
+/* True when signs of a container are seen: paths may be other ones outside. */
+bool np_path_in_container(void);
+
 /* What to ask about a path that does not exist: in a container, whether it is bound; else "". To be
  * put after a sentence. */
 const char *np_path_missing_hint(void);
@@ -37,6 +40,9 @@ bool np_path_is_below(const char *path, const char *directory);
 
 /* `path` relative to `directory` ("../x" where needed), both resolved. The caller frees. */
 char *np_path_relative(const char *path, const char *directory);
+
+/* The same of two absolute paths without links, as text. */
+char *np_path_between(const char *to, const char *from);
 
 bool np_path_exists(const char *path);
 bool np_path_is_directory(const char *path);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bind.h"
 #include "base/path.h"
 #include "catalog/output_file.h"
 #include "record/json.h"
@@ -109,7 +110,7 @@ static json_t *links_json(const struct np_description *what)
         np_json_text(json, name, item[n] ? item + n + 1 : "");
     }
     if (json_object_size(json) == 0) {
-        NP_AUTO(np_freep) char *path = np_path_relative(what->source->root, what->output_dir);
+        NP_AUTO(np_freep) char *path = np_bind_relative(what->source->root, what->output_dir);
         NP_AUTO(np_freep) char *uri = path_uri(path);
         np_json_text(json, "raw", uri);
     }

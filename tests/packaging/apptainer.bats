@@ -98,6 +98,21 @@ tree_of()
     complete 'out put µ' 01/01
 }
 
+@test "DatasetLinks lead from the output to the dataset as both lie on the host; --dataset-link says otherwise" {
+    as_user mkdir out
+    link() { jq -r .DatasetLinks.raw out/dataset_description.json; }
+    cp -r "$NP_DEMO" "bids beside" # of one file system with the output
+    run -0 container run --containall --cleanenv -B "$WORK/bids beside:/data:ro" -B "$WORK/out:/out" "$NP_SIF" \
+        /data /out participant --participant-label 01 --session-label 01
+    equal "$(link)" '../bids%20beside'
+    for uri in $(jq -r '.Sources[] | select(startswith("bids:raw:"))' out/sub-01/ses-01/anat/*.json); do
+        [[ -f "out/../bids beside/${uri#bids:raw:}" ]] || fail "$uri"
+    done
+    run -0 container run --containall --cleanenv -B "$WORK/bids beside:/data:ro" -B "$WORK/out:/out" "$NP_SIF" \
+        /data /out participant --participant-label 01 --session-label 02 --dataset-link raw=../elsewhere
+    equal "$(link)" ../elsewhere
+}
+
 @test "the program's exit codes come through run and exec" {
     as_user mkdir out
     run -17 run_inside /data /out no-such-level
