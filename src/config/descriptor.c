@@ -24,10 +24,11 @@ struct place {
     const char *const *choices; /* NULL = any text */
 };
 
-/* An output file for drivers. `optional`: not every run writes it. */
+/* An output file for drivers. `optional`: not every run writes it; `is_list`: any number of files, `path`
+ * has wildcards, which match within a folder's name. */
 struct product {
     const char *id, *name, *description, *path;
-    json_int_t optional;
+    int optional, is_list;
 };
 
 /* A test for `bosh test`, in a folder as in docs/boutiques.md. */
@@ -60,17 +61,36 @@ static const struct place bids_places[] = {
      levels},
     {NULL, NULL, NULL, NULL},
 };
+
+/* Images lie in the participant's folder, or in that of a session. */
+#define IMAGES(id, name, description, ending)                                \
+    {id, name, description, "[OUTPUT_DIR]/sub-*/anat/*" ending, true, true}, \
+    {                                                                        \
+        id "_in_sessions", name ", in sessions", description,                \
+            "[OUTPUT_DIR]/sub-*/ses-*/anat/*" ending, true, true             \
+    }
+
 static const struct product bids_products[] = {
     {"dataset_description", "Description of the derivatives",
      "Says what made the output folder, and from which dataset.",
-     "[OUTPUT_DIR]/dataset_description.json", false},
+     "[OUTPUT_DIR]/dataset_description.json", false, false},
     {"methods_text", "Methods and references",
      "What was done to the images, with references, for a paper's methods section.",
-     "[OUTPUT_DIR]/" NP_FILE_METHODS, false},
+     "[OUTPUT_DIR]/" NP_FILE_METHODS, false, false},
     {"status_table", "Table of the sessions",
      "State, failure, duration and memory of each session; written by the group level.",
-     "[OUTPUT_DIR]/" NP_FILE_STATUS_TABLE, true},
-    {NULL, NULL, NULL, NULL, false},
+     "[OUTPUT_DIR]/" NP_FILE_STATUS_TABLE, true, false},
+    IMAGES("heads", "Heads", "Whole heads, bias-corrected, in the source's units.",
+           "_desc-preproc_*.nii.gz"),
+    IMAGES("brains", "Brain masks and brains",
+           "Brain masks; with --save-brain also the brains in the source's units.",
+           "_desc-brain_*.nii.gz"),
+    IMAGES("normalized_brains", "Normalized brains",
+           "Brains with normalized intensities; not with --level minimal or --normalize none.",
+           "_desc-norm_*.nii.gz"),
+    IMAGES("bias_fields", "Bias fields", "Multiplicative bias fields; with --save-bias-field.",
+           "_biasfield.nii.gz"),
+    {0},
 };
 static const struct trial bids_trials[] = {
     {"the demonstration dataset is preprocessed",
@@ -93,10 +113,10 @@ static const struct place idps_places[] = {
 };
 static const struct product idps_products[] = {
     {"idps", "Table of imaging-derived phenotypes", "One row for each preprocessed image.",
-     "[OUTPUT_DIR]/neuro-preprocess_idps.tsv", false},
+     "[OUTPUT_DIR]/neuro-preprocess_idps.tsv", false, false},
     {"dictionary", "Data dictionary", "Meaning and unit of each column.",
-     "[OUTPUT_DIR]/neuro-preprocess_idps.json", false},
-    {NULL, NULL, NULL, NULL, false},
+     "[OUTPUT_DIR]/neuro-preprocess_idps.json", false, false},
+    {0},
 };
 static const struct trial idps_trials[] = {
     {"the demonstration dataset gives a table",
@@ -385,11 +405,14 @@ static json_t *products_of(const struct application *app)
 {
     json_t *products = json_array();
 
-    for (const struct product *p = app->product; p->id; p++)
-        json_array_append_new(products,
-                              json_pack("{s:s,s:s,s:s,s:s,s:b}", "id", p->id, "name", p->name,
-                                        "description", p->description, "path-template", p->path,
-                                        "optional", (int)p->optional));
+    for (const struct product *p = app->product; p->id; p++) {
+        json_t *product =
+            json_pack("{s:s,s:s,s:s,s:s,s:b}", "id", p->id, "name", p->name, "description",
+                      p->description, "path-template", p->path, "optional", p->optional);
+        if (p->is_list)
+            json_object_set_new(product, "list", json_true());
+        json_array_append_new(products, product);
+    }
     return products;
 }
 

@@ -73,10 +73,25 @@ setup()
 
 @test "folders are no File, which a driver would hash whole for every participant" {
     equal "$(jq -r '[.inputs[] | select(.type == "File").id] | join(" ")' boutiques/idps-descriptor.json)" config_file
-    for id in bids_dir output_dir work_dir metrics_textfile; do
+    for id in bids_dir output_dir work_dir mask_dir metrics_textfile; do
         equal "$(jq -r --arg id $id '.inputs[] | select(.id == $id).type' boutiques/descriptor.json)" String "$id"
     done
     equal "$(jq -r '[.["output-files"][] | select(.["path-template"] == "[OUTPUT_DIR]")] | length' boutiques/descriptor.json)" 0
+}
+
+@test "every image that a run writes is an output file, in sessions and without" {
+    neuro-preprocess demo-data "$BATS_TEST_TMPDIR/bids" --participants 1 --sessions 1 --size 4 >/dev/null
+    make_dataset "$BATS_TEST_TMPDIR/bids" 77/1
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant --save-brain --save-bias-field
+    jq -r '.["output-files"][] | select(.list) | .["path-template"]' boutiques/descriptor.json >"$BATS_TEST_TMPDIR/templates"
+    "$PYTHON" - "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/templates" <<'END'
+import glob, pathlib, sys
+out = sys.argv[1]
+found = [set(glob.glob(line.strip().replace("[OUTPUT_DIR]", out))) for line in open(sys.argv[2])]
+assert all(found), "a template without a file"
+made = {str(path) for path in pathlib.Path(out).rglob("*.nii.gz")}
+assert len(made) >= 10 and set.union(*found) == made, made ^ set.union(*found)
+END
 }
 
 @test "the script of a driver runs in bash, which leaves PATH alone, and becomes the program, which gets its signals" {
