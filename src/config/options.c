@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/measure.h"
 #include "catalog/modality.h"
 #include "catalog/stage_name.h"
 
@@ -16,6 +17,9 @@ enum {
     FILES = BIT(PROCESS) | BIT(BATCH),
     ALL = ~0u >> 1,
 };
+
+/* The mask is drawn on the corrected head, and the second field is fitted inside the mask. */
+enum { EVERY_SIDECAR = NP_IN_BIAS_SIDECARS | NP_IN_BRAIN_SIDECARS };
 
 #define FIELD(name) .field = offsetof(struct np_config, name)
 
@@ -152,16 +156,18 @@ const struct np_option np_options[] = {
 
     /* methods */
     {"skull-strip", "skull-strip-t1w", 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
-     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(skull_strip), .argument = "HOW",
-     .choices = skull_strip_words,
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(skull_strip), .shown = EVERY_SIDECAR,
+     .argument = "HOW", .choices = skull_strip_words,
      .help = "Brain extraction; auto recognises an image whose skull was removed already and keeps "
              "it."},
     {"normalize", NULL, 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
-     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(normalize), .argument = "METHOD",
-     .choices = normalize_words, .help = "Intensity normalization inside the brain."},
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(normalize), .shown = NP_IN_NORM,
+     .argument = "METHOD", .choices = normalize_words,
+     .help = "Intensity normalization inside the brain."},
     {"bias-correction", NULL, 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
-     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(bias_correction), .argument = "METHOD",
-     .choices = bias_words, .help = "Correction of slow intensity changes across the head."},
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(bias_correction), .shown = EVERY_SIDECAR,
+     .argument = "METHOD", .choices = bias_words,
+     .help = "Correction of slow intensity changes across the head."},
     {"mask-dir", NULL, 0, NP_OPT_STRING, NP_GROUP_METHODS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_DIRECTORY, FIELD(mask_dir), .argument = "DIR",
      .help = "Folder of brain masks to use as they are, where there is one: NIfTI files on the "
@@ -206,8 +212,8 @@ const struct np_option np_options[] = {
          "Also write the brain in the units of the source (desc-brain): desc-preproc inside the "
          "mask, 0 outside."},
     {"output-datatype", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, PLANNED,
-     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(output_datatype), .argument = "TYPE",
-     .choices = datatype_words,
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(output_datatype),
+     .shown = NP_IN_PREPROC | NP_IN_BRAIN, .argument = "TYPE", .choices = datatype_words,
      .help = "Voxels of desc-preproc and desc-brain. int16 (with scl_slope) halves the files; an "
              "image that it would make coarse is written as float32, with a warning."},
     {"output-layout", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, RUN, NP_OPT_IN_FILE,

@@ -75,6 +75,7 @@ struct np_option {
     unsigned commands; /* bits 1u << enum np_command that it applies to */
     unsigned traits;   /* of enum np_option_trait */
     size_t field;      /* offset in struct np_config */
+    unsigned shown;    /* sidecars that name its value: bits of enum np_shown_in */
     const char *argument;
     const struct np_choice *choices;
     const char *prefix;      /* removed from a value: "sub-" */

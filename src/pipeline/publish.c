@@ -33,7 +33,7 @@ struct publication {
     const struct np_exec *exec;
     struct np_file_record *record;
     struct batch batch;
-    char *source_prefix;
+    char *source_prefix, *options;
     bool is_int16; /* the images in the source's units are written as int16 */
     double slope;
 };
@@ -42,6 +42,7 @@ static void publication_done(struct publication *p)
 {
     batch_done(&p->batch);
     free(p->source_prefix);
+    free(p->options);
 }
 
 /* `*file` is valid until the next one is opened. */
@@ -82,6 +83,7 @@ static int write_sidecar(struct publication *p, const struct np_output *output,
         .root = p->root,
         .scan = p->file->scan,
         .source_prefix = p->source_prefix,
+        .options = p->options,
         .file = p->record,
         .output = &p->record->output[index],
         .made_of = &made_of,
@@ -274,6 +276,7 @@ int np_publish(const struct np_config *config, const char *root, const struct np
         .exec = exec,
         .record = record,
         .source_prefix = np_description_source_prefix(&config->dataset_links),
+        .options = np_config_results_json(config),
     };
 
     int code = choose_datatype(&p, err);

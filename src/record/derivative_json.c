@@ -6,6 +6,7 @@
 
 #include "base/path.h"
 #include "bids/sidecar.h"
+#include "config/options.h"
 #include "record/json.h"
 
 enum { MOST_SIDECAR_BYTES = 1 << 20 };
@@ -71,6 +72,20 @@ static json_t *parameters_json(const struct np_derivative_facts *facts)
         if (belongs(facts->derivative, file->measure[i].key))
             json_object_set_new(json, file->measure[i].key, np_json_number(file->measure[i].value));
     return json;
+}
+
+/* The options that this image depends on, as they were given; what came of them is a parameter. */
+static void add_settings(json_t *json, const struct np_derivative_facts *facts)
+{
+    NP_AUTO(np_json_freep) json_t *options = json_loads(facts->options, 0, NULL);
+    json_t *settings = json_object();
+
+    for (size_t i = 0; i < np_n_options; i++) {
+        json_t *value = json_object_get(options, np_options[i].name);
+        if (value && (np_options[i].shown & facts->derivative->shows))
+            json_object_set(settings, np_options[i].name, value);
+    }
+    json_object_set_new(json, "Settings", settings);
 }
 
 static void add_source_metadata(json_t *json, const struct np_derivative_facts *facts,
@@ -175,6 +190,7 @@ char *np_derivative_json(const struct np_derivative_facts *facts, struct np_stri
         json_object_set_new(json, "SkullStripped", json_boolean(is_stripped(facts)));
     add_text(json, "Units", derivative->units);
     add_source_metadata(json, facts, warnings);
+    add_settings(json, facts);
     json_object_set_new(json, "Parameters", parameters_json(facts));
     add_header_warnings(json, facts);
     np_json_text(json, "MethodVersion", facts->file->method);

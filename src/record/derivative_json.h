@@ -11,6 +11,7 @@ struct np_derivative_facts {
     const char *root;           /* of the source dataset; NULL for `process` */
     const struct np_scan *scan; /* NULL for `process` */
     const char *source_prefix;  /* "bids:raw:" */
+    const char *options;        /* np_config_results_json */
     const struct np_file_record *file;
     const struct np_output_record *output; /* the image that the sidecar is about */
     const struct np_strings *made_of;      /* other outputs, relative to OUTPUT_DIR; of a mask the
@@ -22,7 +23,7 @@ struct np_derivative_facts {
 /*
  * The sidecar: Description, Sources (BIDS URIs), SpatialReference, SkullStripped, the metadata of
  * the source that are still valid (an allow-list without anything that could identify a person),
- * parameters, hashes, warnings about the image's header. The text is the same in every run. The caller frees. `warnings` gets
+ * settings (what was asked for), parameters (what came of it), hashes, warnings about the image's header. The text is the same in every run. The caller frees. `warnings` gets
  * sentences about broken sidecars of the source.
  */
 char *np_derivative_json(const struct np_derivative_facts *facts, struct np_strings *warnings);

@@ -12,6 +12,9 @@ static const char SIDECAR[] =
     "\"PatientBirthDate\": \"19700101\", \"AcquisitionTime\": \"10:11:12\", \"InstitutionName\": "
     "\"Clinic\", \"DeviceSerialNumber\": \"4711\", \"SkullStripped\": true}";
 
+static const char OPTIONS[] = "{\"bias-correction\": \"none\", \"normalize\": \"percentile\", "
+                              "\"save-bias-field\": true, \"skull-strip\": \"force\"}";
+
 enum kind { PREPROC, NORM, MASK };
 
 static const struct np_derivative derivatives[] = {
@@ -74,6 +77,7 @@ static void set_up(struct setting *s, const char *modality, enum kind kind)
                                             .root = s->root,
                                             .scan = &s->dataset->session[0].scan[0],
                                             .source_prefix = "bids:raw:",
+                                            .options = OPTIONS,
                                             .file = &s->file,
                                             .output = &s->output,
                                             .made_of = &s->made_of};
@@ -125,6 +129,31 @@ TEST(the_normalized_brain_comes_from_three_images_and_is_stripped)
     ok(json_is_true(json_object_get(json, "SkullStripped")));
     const json_t *parameters = json_object_get(json, "Parameters");
     ok_near(np_json_get_number(parameters, "normalization.scale"), 2, 0, "parameter");
+}
+
+/* "bias-correction=none …" */
+static char *settings_of(const struct setting *s)
+{
+    NP_AUTO(np_json_freep) json_t *json = sidecar_of(s);
+    struct np_str words = {0};
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(json_object_get(json, "Settings"), key, value)
+        np_str_addf(&words, "%s%s=%s", words.length ? " " : "", key, json_string_value(value));
+    return np_str_take(&words);
+}
+
+TEST(what_was_asked_for_stands_apart_from_what_came_of_it_and_only_where_it_matters)
+{
+    NP_AUTO(setting_done) struct setting head, brain;
+
+    set_up(&head, "T1w", PREPROC);
+    set_up(&brain, "T2w", NORM);
+    NP_AUTO(np_freep) char *of_head = settings_of(&head);
+    NP_AUTO(np_freep) char *of_brain = settings_of(&brain);
+    ok_str(of_head, "skull-strip=force bias-correction=none");
+    ok_str(of_brain, "skull-strip=force normalize=percentile bias-correction=none");
 }
 
 TEST(acquisition_parameters_are_kept_and_personal_data_are_not)
