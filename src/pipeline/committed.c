@@ -79,8 +79,8 @@ static void print_outcome(struct np_active *active)
     const struct np_session_record *record = &active->record;
 
     if (record->failure.code) {
-        NP_AUTO(np_freep) char *failure = np_failure_text(&record->failure);
-        if (record->state == NP_STATE_FAILED) /* "interrupted: …" begins with its state */
+        NP_AUTO(np_freep) char *failure = np_failure_words(&record->failure);
+        if (record->state == NP_STATE_FAILED) /* "interrupted" stands in the words */
             np_str_addf(&text, "%s: ", np_state_name(record->state));
         np_str_add(&text, failure);
     } else {

@@ -111,6 +111,11 @@ void np_console_fail(struct np_console *console, const char *format, ...)
     fflush(console->err);
 }
 
+bool np_console_is_one_terminal(const struct np_console *console)
+{
+    return console->verbosity >= 0 && isatty(fileno(console->out)) && isatty(fileno(console->err));
+}
+
 /* Columns of the terminal; 80 when it does not say. */
 static int terminal_columns(const struct np_console *console)
 {
@@ -158,14 +163,17 @@ char *np_console_bar(const struct np_console *console, int columns, double left_
     return text;
 }
 
-/* Seconds that the rest will take; -1 before two sessions are done. */
+/* Seconds that the rest will take, by those that did not fail (a failure may take no time); -1 before
+ * there are two of them. */
 static double seconds_left(const struct np_console *console)
 {
     double elapsed_s = (double)(np_clock_mono_ns() - console->start_ns) * 1e-9;
 
-    if (console->n_done < 2)
+    size_t n_good = console->n_done - console->n_failed;
+
+    if (console->n_done < console->n_failed + 2)
         return -1;
-    return elapsed_s / (double)console->n_done * (double)(console->n_total - console->n_done);
+    return elapsed_s / (double)n_good * (double)(console->n_total - console->n_done);
 }
 
 void np_console_progress(struct np_console *console)

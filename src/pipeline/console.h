@@ -35,6 +35,9 @@ void np_console_print(struct np_console *console, int level, const char *format,
 /* Print a line on stderr at any verbosity, without time: it is a result, not progress. */
 void np_console_fail(struct np_console *console, const char *format, ...) NP_PRINTF(2, 3);
 
+/* True when one reader sees both the progress and the failures: on a terminal, and not with --quiet. */
+bool np_console_is_one_terminal(const struct np_console *console);
+
 /* Draw or update the bar, on a terminal. */
 void np_console_progress(struct np_console *console);
 

@@ -98,17 +98,27 @@ static void print_reason(const struct np_run *run, const struct np_reason *reaso
     np_console_fail(run->console, "%s", text);
 }
 
+/* On one terminal each failure was told when it came; what to do is still to be said. */
+static char *failure_line(const struct np_run *run, const struct np_reason *reason)
+{
+    return np_console_is_one_terminal(run->console) ? np_reason_short(reason)
+                                                    : np_reason_text(reason);
+}
+
 /* Print one line a reason. The headline comes last, because drivers show the last line of a
  * failed run, and says where to read about all failures. */
 static void print_failures(const struct np_run *run)
 {
     const struct np_results *results = &run->results;
     const struct np_reason *headline = np_results_headline(results);
-    NP_AUTO(np_freep) char *text = np_reason_text(headline);
 
-    for (size_t i = 0; i < results->reasons.n; i++)
-        if (&results->reasons.reason[i] != headline)
-            print_reason(run, &results->reasons.reason[i]);
+    for (size_t i = 0; i < results->reasons.n; i++) {
+        const struct np_reason *reason = &results->reasons.reason[i];
+        NP_AUTO(np_freep) char *text = failure_line(run, reason);
+        if (reason != headline)
+            np_console_fail(run->console, "%s", text);
+    }
+    NP_AUTO(np_freep) char *text = failure_line(run, headline);
     if (np_results_bad(results) > 1)
         np_console_fail(run->console, "%s. All failures: neuro-preprocess status '%s' --failed",
                         text, run->config->output_dir);

@@ -42,19 +42,41 @@ void np_reasons_done(struct np_reasons *reasons)
     *reasons = (struct np_reasons){0};
 }
 
+static void add_remedy(struct np_str *text, const struct np_reason *reason)
+{
+    np_str_addf(text, ". What to do: %s", reason->first.hint ? reason->first.hint : "see the log");
+}
+
+static void add_examples(struct np_str *text, const struct np_reason *reason, size_t from)
+{
+    for (size_t i = from; i < reason->examples.n; i++)
+        np_str_addf(text, "%s%s", i > from ? ", " : "", reason->examples.item[i]);
+}
+
 char *np_reason_text(const struct np_reason *reason)
 {
-    const struct np_failure *first = &reason->first;
-    NP_AUTO(np_freep) char *failure = np_failure_text(first);
+    NP_AUTO(np_freep) char *failure = np_failure_words(&reason->first);
     struct np_str text = {0};
 
     np_str_addf(&text, "%s: %s", reason->examples.item[0], failure);
-    if (reason->n > 1)
+    if (reason->n > 1) {
         np_str_addf(&text, " — and %zu more for the same reason (", reason->n - 1);
-    for (size_t i = 1; i < reason->examples.n; i++)
-        np_str_addf(&text, "%s%s", i > 1 ? ", " : "", reason->examples.item[i]);
-    if (reason->n > 1)
+        add_examples(&text, reason, 1);
         np_str_add(&text, reason->n > reason->examples.n ? ", …)" : ")");
-    np_str_addf(&text, ". What to do: %s", first->hint ? first->hint : "see the log");
+    }
+    add_remedy(&text, reason);
+    return np_str_take(&text);
+}
+
+char *np_reason_short(const struct np_reason *reason)
+{
+    NP_AUTO(np_freep) char *kind = np_failure_kind(&reason->first);
+    struct np_str text = {0};
+
+    np_str_addf(&text, "%s: ", kind);
+    add_examples(&text, reason, 0);
+    if (reason->n > reason->examples.n)
+        np_str_addf(&text, " and %zu more", reason->n - reason->examples.n);
+    add_remedy(&text, reason);
     return np_str_take(&text);
 }

@@ -27,8 +27,12 @@ void np_reasons_add(struct np_reasons *reasons, const char *label,
                     const struct np_failure *failure);
 void np_reasons_done(struct np_reasons *reasons);
 
-/* "sub-01: bad-data at load_file: …, and 4 more (sub-02, sub-03, …). What to do: …"; the caller
- * frees. */
+/* "sub-01: 'x.nii.gz': … (bad-data at load_file) — and 4 more for the same reason (sub-02, sub-03,
+ * …). What to do: …"; the caller frees. */
 char *np_reason_text(const struct np_reason *reason);
+
+/* For readers who have seen the sentences: "bad-data at load_file: sub-01, sub-02, sub-03 and
+ * 2 more. What to do: …"; the caller frees. */
+char *np_reason_short(const struct np_reason *reason);
 
 #endif

@@ -68,13 +68,35 @@ void np_failure_set(struct np_failure *failure, const struct np_error *err, cons
     failure->hint = np_xstrdup(np_error_remedy(err->code));
 }
 
-char *np_failure_text(const struct np_failure *failure)
+/* "bad-data at load_file"; the caller frees. */
+static char *name_and_stage(const struct np_failure *failure)
 {
     const char *name = np_outcome_info(np_error_outcome(failure->code))->name;
 
-    return np_xasprintf(
-        "%s%s%s: %s%s", name, failure->stage ? " at " : "", failure->stage ? failure->stage : "",
-        failure->sentence ? failure->sentence : "", failure->injected ? " (injected)" : "");
+    return failure->stage ? np_xasprintf("%s at %s", name, failure->stage) : np_xstrdup(name);
+}
+
+char *np_failure_kind(const struct np_failure *failure)
+{
+    NP_AUTO(np_freep) char *kind = name_and_stage(failure);
+
+    return np_xasprintf("%s%s", kind, failure->injected ? ", injected" : "");
+}
+
+char *np_failure_text(const struct np_failure *failure)
+{
+    NP_AUTO(np_freep) char *kind = name_and_stage(failure);
+
+    return np_xasprintf("%s: %s%s", kind, failure->sentence ? failure->sentence : "",
+                        failure->injected ? " (injected)" : "");
+}
+
+char *np_failure_words(const struct np_failure *failure)
+{
+    NP_AUTO(np_freep) char *kind = np_failure_kind(failure);
+    const char *sentence = failure->sentence ? failure->sentence : "";
+
+    return np_xasprintf("%s%s(%s)", sentence, *sentence ? " " : "", kind);
 }
 
 static void texts_done(struct np_text_record *text, size_t n)

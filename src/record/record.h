@@ -162,6 +162,12 @@ void np_failure_done(struct np_failure *failure);
 /* "bad-data at load_file: 'x.nii.gz': …"; the caller frees. */
 char *np_failure_text(const struct np_failure *failure);
 
+/* The same for a reader: "'x.nii.gz': … (bad-data at load_file)"; the caller frees. */
+char *np_failure_words(const struct np_failure *failure);
+
+/* "bad-data at load_file"; the caller frees. */
+char *np_failure_kind(const struct np_failure *failure);
+
 /* Record size and mtime of an input's data file, if it can be read. */
 void np_file_record_look(struct np_file_record *file, const char *data_path);
 

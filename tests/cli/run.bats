@@ -371,6 +371,24 @@ workers() { pgrep -P "$1"; }
     wait $pid || true
 }
 
+@test "on one terminal a failure is told once, when it comes; the end says what to do. A reader of stderr alone is told all" {
+    make_dataset "$BIDS" 01 02 03
+    for sub in 01 02; do head -c 20000 "$(head_image)" >"$BIDS/sub-$sub/anat/sub-${sub}_T1w.nii.gz"; done
+    run -1 "$PYTHON" "$TOP/tests/cli/terminal.py" 400 neuro-preprocess "$BIDS" "$OUT" participant
+    equal "$(grep -c 'expected the end of its gzip stream' <<<"$output")" 2 'one line a session'
+    equal "$(grep -c "sub-01/anat/sub-01_T1w.nii.gz'" <<<"$output")" 1
+    contains "$output" "sub-01: failed: '$BIDS/sub-01/anat/sub-01_T1w.nii.gz': expected"
+    contains "$output" 'bad-data at load_file: sub-01, sub-02. What to do: '
+    for option in --verbose --quiet; do
+        run -1 --separate-stderr preprocess $option
+        contains "$(last_line)" "sub-01: '$BIDS/sub-01/anat/sub-01_T1w.nii.gz': expected the end of its gzip stream"
+        contains "$(last_line)" '(bad-data at load_file) — and 1 more for the same reason (sub-02). What to do: '
+    done
+    # --quiet prints nothing before
+    run -1 "$PYTHON" "$TOP/tests/cli/terminal.py" 400 neuro-preprocess "$BIDS" "$OUT" participant --quiet
+    equal "$(grep -c 'expected the end of its gzip stream' <<<"$output")" 1
+}
+
 @test "the bar fits a terminal of any width, stands in one line and is gone at the end; times are local" {
     make_dataset "$BIDS" 01 02
     for columns in 80 12; do

@@ -145,8 +145,11 @@ TEST(a_reason_names_three_sessions_and_counts_the_others)
     for (size_t i = 0; i < NP_COUNT(labels); i++)
         np_results_add(&results, labels[i], NP_STATE_FAILED, &bad);
     NP_AUTO(np_freep) char *text = np_reason_text(np_results_headline(&results));
-    ok_str(text, "sub-1: bad-data at load_file: not NIfTI — and 4 more for the same reason (sub-2, "
-                 "sub-3, …). What to do: convert it");
+    ok_str(text,
+           "sub-1: not NIfTI (bad-data at load_file) — and 4 more for the same reason (sub-2, "
+           "sub-3, …). What to do: convert it");
+    NP_AUTO(np_freep) char *brief = np_reason_short(np_results_headline(&results));
+    ok_str(brief, "bad-data at load_file: sub-1, sub-2, sub-3 and 2 more. What to do: convert it");
 }
 
 TAP_MAIN
