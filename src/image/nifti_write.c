@@ -85,12 +85,13 @@ static int append_int16(const struct np_image *image, const struct np_nifti_form
                        &misfits);
         NP_TRY(np_packer_append(out->packer, stored, (size_t)n_piece * sizeof(*stored), err));
     }
-    if (misfits.n_clipped == 0 && misfits.n_nan == 0)
+    long long n_misfits = misfits.n_clipped + misfits.n_nan;
+    if (n_misfits == 0)
         return 0;
     return np_error_set(err, NP_EINTERNAL,
                         "'%s': expected a slope that holds this image, found %lld voxels that it "
                         "does not hold",
-                        out->path, (long long)(misfits.n_clipped + misfits.n_nan));
+                        out->path, n_misfits);
 }
 
 int np_nifti_write_int16(const char *path, const char *fd_path, const struct np_image *image,

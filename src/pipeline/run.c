@@ -98,7 +98,7 @@ static void print_reason(const struct np_run *run, const struct np_reason *reaso
     np_console_fail(run->console, "%s", text);
 }
 
-/* On one terminal each failure was told when it came; what to do is still to be said. */
+/* On one terminal each failure was printed when it came; what to do is still to be said. */
 static char *failure_line(const struct np_run *run, const struct np_reason *reason)
 {
     return np_console_is_one_terminal(run->console) ? np_reason_short(reason)

@@ -164,7 +164,7 @@ END
     mkdir -p "$BATS_TEST_TMPDIR/plain/"{a,b}
     cp "$(head_image)" "$BATS_TEST_TMPDIR/plain/a/scan.nii.gz"
     cp "$(head_image)" "$BATS_TEST_TMPDIR/plain/b/scan.nii.gz"
-    rm -r "$MASKS"/*
+    rm -r "${MASKS:?}"/*
     draw "$(head_image)" "$MASKS/scan_desc-brain_mask.nii.gz"
     run -65 neuro-preprocess batch "$BATS_TEST_TMPDIR/plain" -o "$BATS_TEST_TMPDIR/plain-out" --mask-dir "$MASKS"
     contains "$output" 'both'

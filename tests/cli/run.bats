@@ -371,7 +371,7 @@ workers() { pgrep -P "$1"; }
     wait $pid || true
 }
 
-@test "on one terminal a failure is told once, when it comes; the end says what to do. A reader of stderr alone is told all" {
+@test "on one terminal a failure is printed once, when it comes; the end says what to do. A reader of stderr alone gets all" {
     make_dataset "$BIDS" 01 02 03
     for sub in 01 02; do head -c 20000 "$(head_image)" >"$BIDS/sub-$sub/anat/sub-${sub}_T1w.nii.gz"; done
     run -1 "$PYTHON" "$TOP/tests/cli/terminal.py" 400 neuro-preprocess "$BIDS" "$OUT" participant

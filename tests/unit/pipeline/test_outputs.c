@@ -187,7 +187,7 @@ TEST(int16_is_for_images_in_the_units_of_the_source_alone)
     ok_int((int64_t)s.work.warnings.n, 0);
 }
 
-TEST(a_head_that_int16_would_make_coarse_stays_float32_and_the_user_is_told)
+TEST(a_head_that_int16_would_make_coarse_stays_float32_with_a_warning)
 {
     NP_AUTO(setting_done) struct setting s;
 
