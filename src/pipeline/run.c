@@ -57,13 +57,23 @@ static int check_injection(const struct np_run *run, struct np_error *err)
     return 0;
 }
 
+static bool has_given_masks(const struct np_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        for (size_t f = 0; f < plan->job[i].n_files; f++)
+            if (plan->job[i].file[f].mask)
+                return true;
+    return false;
+}
+
 int np_run_prepare(const struct np_run *run, struct np_error *err)
 {
     const struct np_description description = {.output_dir = run->config->output_dir,
                                                .source = run->plan->dataset,
                                                .links = &run->config->dataset_links,
                                                .version = run->version,
-                                               .folder = &run->plan->folder};
+                                               .folder = &run->plan->folder,
+                                               .has_given_masks = has_given_masks(run->plan)};
 
     NP_TRY(check_injection(run, err));
     NP_TRY(np_description_check(run->config->output_dir, err));

@@ -226,6 +226,16 @@ bool np_description_source(const char *output_dir, char **name, char **doi)
     return true;
 }
 
+/* The folder's memory knows no masks of single images, so what was said once stays. */
+static bool mentions_masks(const char *output_dir)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(output_dir, NP_FILE_METHODS);
+    NP_AUTO(np_str_done) struct np_str old = {0};
+
+    return np_file_read(path, MOST_DESCRIPTION_BYTES, &old, NULL) == 0 &&
+           np_methods_tell_of_masks(np_str_text(&old));
+}
+
 /* The methods' text, with all versions that wrote here. */
 static char *methods_of(const struct np_description *what, const json_t *generated_by)
 {
@@ -240,7 +250,8 @@ static char *methods_of(const struct np_description *what, const json_t *generat
         if (name && version && strcmp(name, TOOL) == 0)
             np_strings_add(&versions, version);
     }
-    return np_methods_text(what->folder, &versions);
+    return np_methods_text(what->folder, &versions,
+                           what->has_given_masks || mentions_masks(what->output_dir));
 }
 
 int np_description_check(const char *output_dir, struct np_error *err)

@@ -13,7 +13,7 @@ struct np_description {
     const struct np_strings *links; /* "NAME=URI", from --dataset-link */
     const char *version;            /* of neuro-preprocess */
     const struct np_folder *folder; /* its configurations, for the methods' text */
-                                    /* of neuro-preprocess */
+    bool has_given_masks;           /* brain masks are given for some of its images */
 };
 
 /*

@@ -61,6 +61,10 @@ static const struct sentence sentences[] = {
      NO_REFERENCE},
     {"normalize", "none", "Intensities were not normalized.", NO_REFERENCE},
     {"level", "minimal", "Normalized images were not written.", NO_REFERENCE},
+    {"output-datatype", "int16",
+     "Images in the units of the source were stored as 16-bit integers with a factor, unless that "
+     "would have made them coarse.",
+     NO_REFERENCE},
 };
 
 static void add_sentence(struct page *page, const struct sentence *sentence)
@@ -145,7 +149,17 @@ static void add_makings(struct page *page, const struct np_folder *folder)
     }
 }
 
-char *np_methods_text(const struct np_folder *folder, const struct np_strings *versions)
+static const char GIVEN_MASKS[] =
+    "\nFor images whose sidecar has a `GivenMaskSHA256`, a brain mask that was made elsewhere was "
+    "used as it was.\n";
+
+bool np_methods_tell_of_masks(const char *text)
+{
+    return strstr(text, GIVEN_MASKS) != NULL;
+}
+
+char *np_methods_text(const struct np_folder *folder, const struct np_strings *versions,
+                      bool has_given_masks)
 {
     struct page page = {0};
     NP_AUTO(np_strings_done) struct np_strings sorted = {0};
@@ -164,6 +178,8 @@ char *np_methods_text(const struct np_folder *folder, const struct np_strings *v
                     "and `logs/status.tsv` name its own.\n",
                     folder->n_makings);
     add_makings(&page, folder);
+    if (has_given_masks)
+        np_str_add(&page.text, GIVEN_MASKS);
     add_references(&page);
     return np_str_take(&page.text);
 }

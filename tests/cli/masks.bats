@@ -53,6 +53,9 @@ END
     done
     contains "$(jq -r .Description "$OUT/sub-01/anat/sub-01_desc-brain_mask.json")" 'given to the run'
     equal "$(jq -r .GivenMaskSHA256 "$OUT/sub-02/anat/sub-02_desc-brain_mask.json")" null
+    contains "$(cat "$OUT/CITATION.md")" 'GivenMaskSHA256'
+    run -0 preprocess --participant-label 02 --save-brain
+    contains "$(cat "$OUT/CITATION.md")" 'GivenMaskSHA256'
     # what lies outside is 0 in the images of the brain
     "$PYTHON" - "$(mask_of 01)" "$OUT"/sub-01/anat/sub-01_desc-{norm,brain}_T1w.nii.gz <<'END'
 import sys, nibabel

@@ -20,7 +20,7 @@ static char *text_of(struct np_making *making, size_t n, const char *versions)
 
     for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
         np_strings_add(&list, word);
-    return np_methods_text(&folder, &list);
+    return np_methods_text(&folder, &list, false);
 }
 
 TEST(what_was_switched_off_is_not_claimed_nor_cited)
@@ -61,6 +61,18 @@ TEST(two_configurations_have_a_paragraph_each_and_their_order_does_not_show)
     ok_contains(a, "## Configuration 2 of 2");
     ok_contains(a, "z-score");
     ok_contains(a, "99th percentile");
+}
+
+TEST(masks_that_were_given_have_a_sentence_of_their_own)
+{
+    const struct np_folder folder = {0};
+    const struct np_strings versions = {0};
+    NP_AUTO(np_freep) char *with = np_methods_text(&folder, &versions, true);
+    NP_AUTO(np_freep) char *without = np_methods_text(&folder, &versions, false);
+
+    ok_contains(with, "GivenMaskSHA256");
+    ok(np_methods_tell_of_masks(with));
+    ok(!np_methods_tell_of_masks(without));
 }
 
 TAP_MAIN
