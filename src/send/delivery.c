@@ -44,6 +44,7 @@ struct cursor {
     struct np_otlp_buffer body;
     struct np_spool_range range; /* of the lines in the batch; to 0 = no batch is loaded */
     bool is_resent;              /* an earlier sender sent the batch: gaps may lie before it */
+    bool may_be_stored;          /* the last request with these items had no clear answer */
     size_t n_items, n_lines;     /* in the range */
     size_t at, n;                /* the next request holds the items [at, at + n) */
     size_t n_points, n_lost;     /* in the range: spans, log records or data points */
@@ -192,6 +193,7 @@ static int load(struct np_send_delivery *delivery, enum np_otlp_signal signal,
 
     np_otlp_batch_clear(cursor->batch);
     cursor->n_items = cursor->n_points = cursor->n_lines = cursor->n_lost = cursor->at = 0;
+    cursor->may_be_stored = false;
     unload(cursor);
     if (signal == NP_OTLP_TRACES && delivery->options.decisions != NP_SEND_IGNORE_DECISIONS)
         NP_TRY(read_decisions(delivery, err));
@@ -356,7 +358,9 @@ static void send_empty(struct np_send_delivery *delivery, enum np_otlp_signal si
     const struct np_send_request request = {.to = to, .body = empty, .n_bytes = strlen(empty)};
 
     *reply = (struct np_send_reply){.grpc_status = -1, .retry_after_s = -1};
-    np_send_exporter_send(delivery->exporters, signal, &request, reply);
+    do
+        np_send_exporter_send(delivery->exporters, signal, &request, reply);
+    while (reply->is_stale);
 }
 
 /* After a server error that is not in OTLP's form: true when an empty request fails, too, so that
@@ -377,6 +381,11 @@ static enum np_send_step settle(struct np_send_delivery *delivery, enum np_otlp_
 {
     struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
 
+    delivery->cursor[signal].may_be_stored =
+        reply->outcome == NP_SEND_RETRY || reply->outcome == NP_SEND_CANCELED ||
+        (reply->outcome == NP_SEND_UNREACHABLE && reply->may_be_stored);
+    if (reply->is_stale)
+        return NP_SEND_STEP_ON;
     if (reply->outcome == NP_SEND_CANCELED) {
         *when_ns = 0;
         return NP_SEND_STEP_LATER;
@@ -410,6 +419,9 @@ static enum np_send_step send_items(struct np_send_delivery *delivery, enum np_o
     bool is_whole = cursor->n == cursor->n_items;
     char id[NP_SPOOL_BATCH_ID];
 
+    /* The ledger tells how often a batch has left: the server may have it already. */
+    if (cursor->may_be_stored && note(delivery, signal, NP_SPOOL_MARK_SENDING, NULL) < 0)
+        return back_off(delivery, signal, -1, when_ns);
     np_otlp_buffer_cut(&cursor->body, 0);
     cursor->body.most = np_send_most_bytes(exporter->to->protocol);
     int code = np_otlp_batch_encode(cursor->batch, cursor->at, cursor->n, &cursor->body);
@@ -497,7 +509,7 @@ static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal
     /* The range was no batch of this record: the ledger belongs to another one. */
     bool is_foreign = is_resent && (end == END_FULL || cursor->n_items == 0);
     if (cursor->n_items > 0 && !is_foreign) {
-        if (is_resent || note(delivery, signal, NP_SPOOL_MARK_SENDING, NULL) == 0)
+        if (note(delivery, signal, NP_SPOOL_MARK_SENDING, NULL) == 0)
             return 1;
         unload(cursor);
         *step = back_off(delivery, signal, -1, when_ns);

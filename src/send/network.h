@@ -33,9 +33,12 @@ enum np_send_outcome {
 
 struct np_send_reply {
     enum np_send_outcome outcome;
-    int http_status; /* 0 = none */
-    int grpc_status; /* -1 = none */
-    bool is_foreign; /* accepted, or refused with 5xx, in an answer that is not of OTLP's type */
+    int http_status;    /* 0 = none */
+    int grpc_status;    /* -1 = none */
+    bool is_stale;      /* RETRY, because the server had closed the kept connection: send again at
+                        once, which makes a new one */
+    bool may_be_stored; /* UNREACHABLE, but there was a connection from before */
+    bool is_foreign;    /* accepted, or refused with 5xx, in an answer that is not of OTLP's type */
     int64_t n_rejected;
     double retry_after_s; /* what the server asked for, at least 0, not capped; -1 = nothing */
     char text[256];       /* what happened, for people: one line, valid UTF-8, no secrets */

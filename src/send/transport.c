@@ -41,6 +41,7 @@ struct np_send_transport {
     struct np_send_hangup *hangup;
     struct curl_slist *destination_headers;
     bool is_fresh_each_time; /* connections are not kept */
+    bool is_fresh_next;      /* the next request makes a new one */
 
     /* The current request and its answer. */
     struct curl_slist *headers;
@@ -54,6 +55,7 @@ struct np_send_transport {
 static struct {
     CURLM *multi;
     int n_users;
+    bool has_kept; /* the last answer left a connection for the next request */
 } shared;
 
 static bool join_shared(const struct np_libcurl *curl)
@@ -70,6 +72,7 @@ static void leave_shared(const struct np_libcurl *curl)
         return;
     curl->multi_cleanup(shared.multi);
     shared.multi = NULL;
+    shared.has_kept = false;
 }
 
 /* Opening. */
@@ -551,9 +554,17 @@ void np_send_transport_send(struct np_send_transport *transport, const void *bod
     SET(HTTPHEADER, transport->headers);
     SET(POSTFIELDS, transport->packed.bytes);
     SET(POSTFIELDSIZE_LARGE, (curl_off_t)transport->packed.length);
-    enum exchange how =
-        attempt(transport, transport->is_fresh_each_time, deadline_ns, cancel_fd, &code);
-    if (how == EXCHANGE_ENDED && was_stale(transport, code))
-        how = attempt(transport, true, deadline_ns, cancel_fd, &code);
+    bool is_fresh = transport->is_fresh_each_time || transport->is_fresh_next;
+    bool had_kept = shared.has_kept && !is_fresh;
+    enum exchange how = attempt(transport, is_fresh, deadline_ns, cancel_fd, &code);
+    transport->is_fresh_next = how == EXCHANGE_ENDED && was_stale(transport, code);
     set_reply(transport, how, code, n_bytes, reply);
+    if (transport->is_fresh_next) {
+        np_send_reply_set(reply, NP_SEND_RETRY, "the server had closed the kept connection");
+        reply->is_stale = true;
+    }
+    /* On a kept connection libcurl sends a request and, when that one was closed, once more on a new
+     * connection, which may be refused. */
+    reply->may_be_stored = had_kept;
+    shared.has_kept = how == EXCHANGE_ENDED && code == CURLE_OK && !transport->is_fresh_each_time;
 }

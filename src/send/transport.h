@@ -42,6 +42,7 @@ void np_send_transport_watch(struct np_send_transport *transport, struct np_send
  * Send one request and wait for its answer. `body` is what np_otlp_batch_encode made for the same
  * protocol, not compressed. The wait ends at `deadline_ns` (np_clock_mono_ns), at the destination's
  * timeout, or when `cancel_fd` (-1 = none) becomes readable or hangs up. `reply` is always filled.
+ * Nothing is sent twice within one call: after reply->is_stale the next call takes a new connection.
  * `batch_id` (NULL = none) is sent as the header or metadata "x-neuro-batch-id"; a batch that is
  * sent again keeps its id.
  */

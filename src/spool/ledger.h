@@ -7,7 +7,8 @@
  *      "batch": "<32 hex digits>", "from": 0, "to": 8190, "outcome": "sending", "items": 12}
  *
  * "sending" is written before a batch leaves, so that a sender that takes over from one that was
- * killed sends the very same batch again, under the same id, and never one that overlaps it. The
+ * killed sends the very same batch again, under the same id, and never one that overlaps it. It is
+ * written again before the batch leaves again: as often as it stands there, a server may have got the batch. The
  * record is the truth of what there is to send; a range that no line of the ledger covers is pending.
  *
  * Anybody may have written the file: lines that make no sense are passed over.

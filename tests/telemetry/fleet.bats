@@ -24,7 +24,7 @@ task() # LABEL
         >"$BATS_TEST_TMPDIR/$1.log" 2>&1 </dev/null 3>&- || echo "$1" >>"$BATS_TEST_TMPDIR/failed"
 }
 
-@test "100 concurrent tasks: nothing is lost, nothing arrives twice" {
+@test "100 concurrent tasks: nothing is lost, and nothing arrives twice but what the ledger says was sent again" {
     pids=()
     for label in $(seq -f %03g 100); do
         task "$label" &
@@ -34,7 +34,7 @@ task() # LABEL
     [[ ! -e $BATS_TEST_TMPDIR/failed ]] || fail "$(cat "$BATS_TEST_TMPDIR/$(head -n 1 "$BATS_TEST_TMPDIR/failed").log")"
     equal "$(records "$OUT" | wc -l)" 100
     OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf neuro-preprocess replay "$OUT" --quiet --endpoint "http://127.0.0.1:$COLLECTOR_HTTP_PORT" # what the deadline cut off
-    otlp same "$OUT" -- "$COLLECTOR_FILE"
+    otlp noted "$OUT" -- "$COLLECTOR_FILE" # at least once: a request that timed out on a busy machine may have been accepted
     equal "$(otlp n_pending "$OUT")" 0
 }
 
@@ -52,6 +52,6 @@ task() # LABEL
     wait "${pids[@]}"
     [[ ! -e $BATS_TEST_TMPDIR/failed ]]
     OTEL_EXPORTER_OTLP_PROTOCOL=grpc neuro-preprocess replay "$OUT" --quiet --endpoint "http://127.0.0.1:$COLLECTOR_GRPC_PORT"
-    otlp arrived "$OUT" -- "$COLLECTOR_FILE" # kill -9 between writing and answering: that batch again, whole
+    otlp noted "$OUT" -- "$COLLECTOR_FILE" # kill -9 between writing and answering: that batch again, whole
     equal "$(otlp n_pending "$OUT")" 0
 }

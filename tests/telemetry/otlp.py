@@ -184,6 +184,32 @@ def arrived(of, collectors):
     print(f"recorded={recorded.total()} delivered={have.total()} pending={left.total()} batches_again={again}")
 
 
+def times_sent(record):
+    """For each item of RECORD, how often its ledger says that a batch with it has left."""
+    sent, times = collections.defaultdict(list), collections.Counter()
+    if os.path.exists(record + ".ledger"):
+        for _, _, note in lines(record + ".ledger"):
+            if note["outcome"] == "sending":
+                sent[note["signal"]].append((note["from"], note["to"]))
+    for first, last, request in lines(record):
+        for signal, item in items(request):
+            times[item] += sum(low <= first and last <= high for low, high in sent[signal])
+    return times
+
+
+def noted(of, collectors):
+    """noted RECORD… -- COLLECTED…: each item is with the Collector, and not more often than the ledger says that its batch, of the same
+    items, was sent. Says how many came again."""
+    of = list(records(of))
+    recorded, have = collected(of), collected(collectors)
+    sent = sum((times_sent(record) for record in of), collections.Counter())
+    if recorded - have or not recorded:
+        fail(f"{(recorded - have).total()} of {recorded.total()} items did not arrive:\n{examples(recorded - have)}")
+    if have - sent:
+        fail(f"{(have - sent).total()} items arrived more often than the ledger says:\n{examples(have - sent)}")
+    arrived(of, collectors)
+
+
 def whole(log):
     """whole LOG: what was sent more than once was sent as the same batch each time, under the same id."""
     entries = log_of(log[0])
@@ -252,7 +278,7 @@ def holds(arguments):
 
 
 ONE_LIST = {"whole": whole, "spaced": spaced, "n_pending": n_pending, "holds": holds}
-TWO_LISTS = {"same": same, "arrived": arrived, "delivered": delivered, "accounted": accounted}
+TWO_LISTS = {"same": same, "arrived": arrived, "noted": noted, "delivered": delivered, "accounted": accounted}
 
 if __name__ == "__main__":
     question, arguments = sys.argv[1], sys.argv[2:]

@@ -293,3 +293,15 @@ libcurl_major() { "$PYTHON" -c 'import ctypes; say = ctypes.CDLL("libcurl.so.4")
         delivered || fail "after $code: what was sent elsewhere is still to be delivered here"
     done
 }
+
+@test "a request that timed out and was accepted comes again under the same batch id, and the ledger says so" {
+    use http/protobuf
+    fresh
+    plan 'late 2' ok # stored, and answered too late
+    OTEL_EXPORTER_OTLP_TIMEOUT=700 replay --otel-timeout 20
+    otlp whole "$SINK_LOG"
+    again=$(sent '[.[] | .headers."x-neuro-batch-id"] | group_by(.) | map(select(length > 1)) | length')
+    ((again >= 1)) || fail "nothing was sent twice: $(sent '[.[].headers."x-neuro-batch-id"]')"
+    ledger=$(records "$OUT" | head -n 1).ledger
+    equal "$(jq -r 'select(.outcome == "sending").batch' "$ledger" | LC_ALL=C sort | uniq -d | wc -l)" "$again"
+}

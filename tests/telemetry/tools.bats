@@ -72,7 +72,7 @@ a_record()
     otlp same "$record" -- "$record"
     awk '!/resourceSpans/ || n++' "$record" >"$other"
     run otlp same "$record" -- "$other"
-    ((status == 1)) && contains "$output" 'on the left alone 1'
+    ((status == 1)) && contains "$output" "on the left alone $(grep -m 1 resourceSpans "$record" | jq '[.resourceSpans[].scopeSpans[].spans[]] | length'):"
     { cat "$record" && grep -m 1 resourceMetrics "$record"; } >"$other"
     run otlp same "$record" -- "$other"
     ((status == 1)) && contains "$output" 'on the left alone 0'
@@ -81,6 +81,22 @@ a_record()
     ((status == 1))
     jq -c 'walk(if type == "object" and has("attributes") then .attributes |= reverse else . end)' "$record" >"$other"
     otlp same "$record" -- "$other"
+}
+
+@test "what arrives twice is allowed as often as the ledger says that it was sent, and not once more" {
+    record=$(a_record)
+    other=$BATS_TEST_TMPDIR/other.otlp.jsonl
+    note() { jq -cn --arg size "$(stat -c %s "$record")" '("traces", "logs", "metrics") | {signal: ., from: 0, to: ($size | tonumber), outcome: "sending"}' >>"$record.ledger"; }
+    note
+    otlp noted "$record" -- "$record"
+    cat "$record" "$record" >"$other"
+    run otlp noted "$record" -- "$other"
+    ((status == 1)) && contains "$output" 'more often than the ledger says'
+    note
+    otlp noted "$record" -- "$other"
+    grep -v resourceMetrics "$other" >"$other.less"
+    run otlp noted "$record" -- "$other.less"
+    ((status == 1)) && contains "$output" 'did not arrive'
 }
 
 @test "the accounting finds what is lost, what was sent in another batch, and a batch that changed" {

@@ -18,6 +18,7 @@
  *   A accepted   P accepted but for one item   S 503   R 503 with Retry-After: 3   U unreachable
  *   F 500 in an answer that is not of OTLP
  *   X 400        L too large                   D 401   T no answer in time
+ *   Z the server had closed the kept connection
  */
 struct script {
     const char *answers;
@@ -140,6 +141,10 @@ static inline void script_send(void *self, const struct np_send_request *request
         reply->outcome = NP_SEND_REFUSED;
         reply->http_status = answer == 'X' ? 400 : 401;
         snprintf(reply->text, sizeof(reply->text), "no, thank you");
+        break;
+    case 'Z':
+        reply->outcome = NP_SEND_RETRY;
+        reply->is_stale = true;
         break;
     case 'L':
         reply->outcome = NP_SEND_TOO_LARGE;

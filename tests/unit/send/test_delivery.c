@@ -130,6 +130,53 @@ TEST(a_server_that_fails_for_a_while_gets_each_batch_again_under_the_same_id)
 }
 
 /* 1, 2, 4, … 30 s, each times [0.5, 1). */
+/* How often the ledger says that a batch was sent. */
+static int64_t n_sendings(const struct bench *bench)
+{
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", bench->record);
+    NP_AUTO(np_str_done) struct np_str text = {0};
+    int64_t n = 0;
+
+    ok_int(np_file_read(path, 1 << 20, &text, NULL), 0);
+    for (const char *at = np_str_text(&text); (at = strstr(at, "\"sending\"")); at++)
+        n++;
+    return n;
+}
+
+TEST(the_ledger_tells_how_often_a_batch_has_left)
+{
+    static const struct {
+        const char *answers;
+        int64_t n_sendings; /* of two batches: spans and log records */
+    } table[] = {{"A", 2}, {"UA", 2}, {"TA", 3}, {"SSA", 4}, {"TTTTA", 6}, {"ZA", 3}};
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(bench_done) struct bench bench;
+        NP_AUTO(np_freep) char *name = np_xasprintf("often%zu", i);
+        bench_open(&bench, name, table[i].answers, 5);
+        ok_int(settle(&bench), NP_SEND_STEP_DONE);
+        ok_int(total(&bench).n_exported, 10);
+        tap_check(n_sendings(&bench) == table[i].n_sendings, __FILE__, __LINE__,
+                  "%s: %" PRId64 " sendings", table[i].answers, n_sendings(&bench));
+    }
+}
+
+/* The first sender got no answer; the next one sends the batch again. */
+TEST(a_batch_that_another_sender_takes_over_is_noted_again)
+{
+    NP_AUTO(bench_done) struct bench bench;
+    int64_t when_ns;
+
+    bench_open(&bench, "over", "T", 5);
+    np_send_delivery_step(bench.delivery, NP_OTLP_TRACES, &when_ns);
+    ok_int(n_sendings(&bench), 1);
+    bench.script.answers = "A";
+    ok_int(open_again(&bench, NP_SPOOL_COMPLETE, NP_SPOOL_NOT_ANYWHERE), 0);
+    settle(&bench);
+    ok_int(n_sendings(&bench), 3); /* and once for the log records */
+    ok_int(bench.script.n_renamed, 0);
+}
+
 TEST(waits_double_up_to_thirty_seconds)
 {
     struct np_send_retry retry = {0};

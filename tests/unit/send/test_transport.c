@@ -247,6 +247,23 @@ TEST(a_kept_connection_that_was_closed_is_made_anew)
     server_stop(&server);
 }
 
+/* On a kept connection libcurl may send a request twice by itself before it finds no server. */
+TEST(a_server_that_is_gone_may_have_a_request_on_a_kept_connection)
+{
+    struct server server;
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    struct np_send_transport *transport = open_to(server.port, "/ok", NP_OTLP_HTTP_PROTOBUF);
+    ok_int(send_text(transport, "a", 2).outcome, NP_SEND_ACCEPTED);
+    server_stop(&server);
+    struct np_send_reply first = send_text(transport, "a", 2);
+    struct np_send_reply second = send_text(transport, "a", 2);
+    ok_int(second.outcome, NP_SEND_UNREACHABLE);
+    ok(first.outcome == NP_SEND_RETRY || first.may_be_stored);
+    ok(!second.may_be_stored);
+    np_send_transport_freep(&transport);
+}
+
 TEST(an_answer_without_end_is_cut_and_its_status_counts)
 {
     struct server server;
