@@ -22,6 +22,7 @@
 #include "cli/telemetry.h"
 #include "pipeline/console.h"
 #include "record/place.h"
+#include "send/acknowledged.h"
 #include "send/connections.h"
 #include "send/delivery.h"
 #include "spool/pending.h"
@@ -50,6 +51,7 @@ struct replay {
     size_t n_elsewhere;    /* that another process sends */
     struct np_error held;  /* the first of them */
     int64_t n_unreadable;  /* damaged lines of all records */
+    size_t n_pruned;       /* records that were deleted, or would be */
     struct np_error first; /* a record that could not be sent */
 };
 
@@ -370,10 +372,29 @@ static int open_record(struct replay *replay, const char *path, enum np_spool_st
     return np_send_delivery_open(path, replay->exporters, &options, delivery, err);
 }
 
+/* Delete a record that is needed no more. Damaged lines were sent to nobody. */
+static int prune(struct replay *replay, const char *path, bool is_damaged, struct np_error *err)
+{
+    bool is_dry_run = replay->config->dry_run, is_all = false;
+
+    if (!is_damaged && !(is_dry_run && np_spool_pending_is_growing(path)))
+        NP_TRY(np_send_acknowledged(path, &replay->observation.settings, &is_all, err));
+    if (!is_all) {
+        np_console_print(&replay->console, 1, "%s: kept: not all of it is acknowledged", path);
+        return 0;
+    }
+    if (!is_dry_run)
+        NP_TRY(np_spool_pending_remove(path, err));
+    replay->n_pruned++;
+    np_console_print(&replay->console, is_dry_run ? 0 : 1, "%s: %s", path,
+                     is_dry_run ? "would be deleted" : "deleted");
+    return 0;
+}
+
 static int send_record(struct replay *replay, const char *path, struct np_error *err)
 {
     NP_AUTO(np_send_delivery_freep) struct np_send_delivery *delivery = NULL;
-    int64_t before[NP_OTLP_N_SIGNALS];
+    int64_t before[NP_OTLP_N_SIGNALS], n_unreadable = replay->n_unreadable;
     enum np_spool_state state;
 
     n_exported(replay, before);
@@ -398,7 +419,9 @@ static int send_record(struct replay *replay, const char *path, struct np_error 
     if (is_whole && state == NP_SPOOL_COMPLETE && !replay->config->dry_run)
         np_spool_pending_clear(path);
     print_record(replay, path, before, state);
-    return 0;
+    if (!replay->config->replay_prune || !is_whole || state != NP_SPOOL_COMPLETE)
+        return 0;
+    return prune(replay, path, replay->n_unreadable > n_unreadable, err);
 }
 
 static void send_all(struct replay *replay)
@@ -428,6 +451,10 @@ static int report(struct replay *replay)
     np_console_print(console, 0, "%zu of %zu records%s: %s%s", replay->n_whole, replay->records.n,
                      replay->config->dry_run ? ", nothing was sent" : "",
                      replay->config->dry_run ? "would send " : "sent ", counts);
+    if (replay->config->replay_prune)
+        np_console_print(console, 0, "%zu record%s %s", replay->n_pruned,
+                         np_plural((int64_t)replay->n_pruned),
+                         replay->config->dry_run ? "would be deleted" : "deleted");
     if (replay->stopped_by)
         return 128 + replay->stopped_by;
     if (replay->first.code)

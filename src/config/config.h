@@ -108,7 +108,7 @@ struct np_config {
     double otel_timeout_s; /* for pending telemetry at the end; 0 = from the environment, else 5 */
 
     /* replay; inputs are records and folders */
-    bool replay_all, replay_again;
+    bool replay_all, replay_again, replay_prune;
     char *replay_since;
 
     /* injected faults */

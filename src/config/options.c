@@ -342,6 +342,9 @@ const struct np_option np_options[] = {
     {"again", NULL, 0, NP_OPT_FLAG, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_again),
      .help = "Send everything, also what this destination has accepted: for one that was emptied "
              "or that is new at the same address."},
+    {"prune", NULL, 0, NP_OPT_FLAG, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_prune),
+     .help = "Afterwards delete the records of which this destination has acknowledged everything, "
+             "with their ledgers. With --dry-run say which."},
     {"since", NULL, 0, NP_OPT_STRING, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_since),
      .argument = "WHEN",
      .help = "Only runs that began at this time or later: 2026-11-21, 2026-11-21T10:20:30Z, or "
@@ -470,7 +473,7 @@ const struct np_command_info np_commands[] = {
      "demo-data DIR [--participants N] [--sessions N] [--size MM] [--random-seed N]",
      "Write a small BIDS dataset of synthetic heads.", NULL, 1, 1},
     {NP_COMMAND_REPLAY, "replay",
-     "replay DIR|RECORD... [--endpoint URL] [--all] [--since WHEN] [--dry-run]",
+     "replay DIR|RECORD... [--endpoint URL] [--all] [--prune] [--since WHEN] [--dry-run]",
      "Send recorded telemetry of a run, of an output folder, or of a folder with many of them.",
      NULL, 1, -1},
 };

@@ -34,7 +34,7 @@ struct account {
     enum np_otlp_signal signal;
     struct ranges accepted, dropped;
     struct np_spool_range pending; /* to 0 = none */
-    int64_t n_accepted;
+    int64_t n_accepted, n_rejected;
 };
 
 struct np_spool_ledger {
@@ -239,6 +239,7 @@ static int remember(struct np_spool_ledger *ledger, const struct np_spool_entry 
     case NP_SPOOL_MARK_ACCEPTED:
     case NP_SPOOL_MARK_PARTIAL:
         account->n_accepted += entry->n_items - entry->n_rejected;
+        account->n_rejected += entry->n_rejected;
         return ranges_add(&account->accepted, entry->range);
     case NP_SPOOL_MARK_DROPPED:
         return ranges_add(&account->dropped, entry->range);
@@ -694,6 +695,17 @@ int64_t np_spool_ledger_accepted(const struct np_spool_ledger *ledger, const cha
         if (ledger->account[i].signal == signal && is_here(&ledger->account[i], destination))
             n_accepted += ledger->account[i].n_accepted;
     return n_accepted;
+}
+
+int64_t np_spool_ledger_rejected(const struct np_spool_ledger *ledger, const char *destination,
+                                 enum np_otlp_signal signal)
+{
+    int64_t n_rejected = 0;
+
+    for (size_t i = 0; i < ledger->n_accounts; i++)
+        if (ledger->account[i].signal == signal && is_here(&ledger->account[i], destination))
+            n_rejected += ledger->account[i].n_rejected;
+    return n_rejected;
 }
 
 void np_spool_batch_id(const char *record_path, enum np_otlp_signal signal,

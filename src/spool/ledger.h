@@ -120,6 +120,10 @@ bool np_spool_ledger_in_flight(const struct np_spool_ledger *ledger, const char 
 int64_t np_spool_ledger_accepted(const struct np_spool_ledger *ledger, const char *destination,
                                  enum np_otlp_signal signal);
 
+/* Items that the destination rejected in partial successes. */
+int64_t np_spool_ledger_rejected(const struct np_spool_ledger *ledger, const char *destination,
+                                 enum np_otlp_signal signal);
+
 /*
  * A batch's id. It depends only on the record's file name, the signal, the range and the items
  * [first, first + n) of the range (0, 0 = all): every sender gives a batch the same id.

@@ -55,6 +55,17 @@ void np_spool_pending_clear(const char *record_path)
     unlink(path);
 }
 
+/* The record first: without its ledger it would be sent again. */
+int np_spool_pending_remove(const char *record_path, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *ledger = np_xasprintf("%s.ledger", record_path);
+
+    if (unlink(record_path) != 0 || (unlink(ledger) != 0 && errno != ENOENT))
+        return np_error_errno(err, errno, NP_EIO, "'%s': cannot delete it", record_path);
+    np_spool_pending_clear(record_path);
+    return 0;
+}
+
 void np_spool_pending_list(const char *folder, size_t most, uint64_t from,
                            struct np_strings *records)
 {

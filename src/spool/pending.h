@@ -20,6 +20,9 @@ enum np_spool_state {
 int np_spool_pending_mark(const char *record_path, struct np_error *err) NP_MUST_USE;
 void np_spool_pending_clear(const char *record_path);
 
+/* Delete a record, its ledger and its mark. The caller holds the ledger's lock. Returns 0, NP_EIO. */
+int np_spool_pending_remove(const char *record_path, struct np_error *err) NP_MUST_USE;
+
 /*
  * Add the paths of marked records in `folder`, oldest first. Marks of removed records are removed.
  * When there are more than `most` marks, `most` of them are taken, beginning with the `from`-th

@@ -198,6 +198,51 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     equal "$(arrived)" "$(recorded)"
 }
 
+@test "replay --prune deletes what this destination has acknowledged whole, and nothing else" {
+    files() { find "$OUT/logs/telemetry" -type f ! -name .salt -printf '%P\n' | LC_ALL=C sort; }
+    start_sink
+    preprocess --otel-endpoint "$ENDPOINT"
+    preprocess --otel-endpoint http://127.0.0.1:1 # the second record is with nobody
+    all=$(files)
+    run -0 neuro-preprocess replay "$OUT" --prune --dry-run --endpoint "$ENDPOINT"
+    contains "$output" '1 record would be deleted'
+    equal "$(files)" "$all"
+    there=$ENDPOINT
+    start_sink # another destination: it has nothing
+    run -0 neuro-preprocess replay "$OUT" --prune --since 1d --endpoint "$ENDPOINT"
+    contains "$output" '1 record deleted' # what was with nobody was sent here
+    equal "$(files | grep -c 'otlp.jsonl$')" 1
+    OTEL_METRICS_EXPORTER=none run -0 neuro-preprocess replay "$OUT" --all --prune --endpoint "$ENDPOINT"
+    contains "$output" '0 records deleted' # its metrics are not here
+    run -0 neuro-preprocess replay "$OUT" --all --prune --endpoint "$ENDPOINT"
+    contains "$output" '1 record deleted'
+    equal "$(files)" ''
+    preprocess
+    start_sink 400
+    run -1 neuro-preprocess replay "$OUT" --prune --endpoint "$ENDPOINT"
+    contains "$output" '0 records deleted'
+    start_sink
+    run -0 neuro-preprocess replay "$OUT" --all --prune --endpoint "$ENDPOINT"
+    equal "$(files)" ''
+}
+
+@test "replay --prune keeps the record of a run that goes on, and one that is damaged" {
+    start_sink
+    neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --slow-stage normalization:20 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    until [[ $(running_stage "$OUT" 01) == normalization ]]; do sleep 0.05; done
+    run neuro-preprocess replay "$OUT" --prune --endpoint "$ENDPOINT"
+    contains "$output" '0 records deleted'
+    kill -KILL $pid
+    wait $pid || true
+    record=$(find "$OUT/logs/telemetry" -name '*.otlp.jsonl')
+    sed -i '2s/.*/{"resourceLogs":[?]}/' "$record"
+    sleep 0.2
+    run -65 neuro-preprocess replay "$OUT" --prune --endpoint "$ENDPOINT"
+    contains "$output" '0 records deleted'
+    [[ -s $record ]]
+}
+
 @test "one place by any name and protocol is one destination; another tenant or query is another" {
     start_sink
     preprocess --otel-endpoint "$ENDPOINT"

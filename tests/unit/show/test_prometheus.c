@@ -568,7 +568,7 @@ TEST(a_slow_reader_gets_its_page_whole_while_others_get_newer_ones)
 }
 
 /* Nobody answers the question. */
-TEST(without_an_answer_of_the_run_the_client_is_told)
+TEST(without_an_answer_of_the_run_the_client_has_an_error)
 {
     struct np_show_pull *pull = started();
     NP_AUTO(np_freep) char *answer = fetch(pull, "GET /metrics HTTP/1.1\r\n\r\n", NULL);
