@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "cli/commands.h"
+#include "cli/telemetry.h"
 #include "cli/watch.h"
 #include "cli/withdrawal.h"
 #include "pipeline/group.h"
@@ -49,6 +50,16 @@ static int survey_cohort(const struct np_config *config, struct np_survey *surve
     return np_cohort_complete(survey, &options, err);
 }
 
+static void print_table(const struct np_config *config, const struct np_survey *survey,
+                        enum np_survey_rows rows, FILE *out)
+{
+    NP_AUTO(np_freep) char *pending = np_telemetry_pending(config->output_dir);
+
+    np_survey_print_table(survey, rows, out);
+    if (pending)
+        fprintf(out, "%s\n", pending);
+}
+
 /* Returns the exit status. */
 static int print(const struct np_config *config, const struct np_survey *survey, FILE *out)
 {
@@ -58,7 +69,7 @@ static int print(const struct np_config *config, const struct np_survey *survey,
     if (text)
         fputs(text, out);
     else
-        np_survey_print_table(survey, rows, out);
+        print_table(config, survey, rows, out);
     for (size_t i = 0; i < survey->n_rows && config->status_failed; i++)
         if (np_survey_needs_rerun(&survey->row[i]))
             return np_outcome_info(NP_OUTCOME_SOME_FAILED)->exit_status;

@@ -196,6 +196,11 @@ static void check_telemetry(struct visit *visit)
             "telemetry: to files below OUTPUT_DIR/" NP_TELEMETRY_FOLDER "; sent: %s", places);
     else
         say(visit, "ok", NULL, "telemetry: to files below OUTPUT_DIR/" NP_TELEMETRY_FOLDER " only");
+    NP_AUTO(np_freep)
+    char *pending =
+        visit->config->output_dir ? np_telemetry_pending(visit->config->output_dir) : NULL;
+    if (pending)
+        say(visit, "warn", "see the reason; then send it", "telemetry: %s", pending);
     char *rest = NULL;
     for (char *line = warnings.text ? strtok_r(warnings.text, "\n", &rest) : NULL; line;
          line = strtok_r(NULL, "\n", &rest))

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "cli/signals.h"
+#include "record/place.h"
+#include "spool/pending.h"
 #include "trace/names.h"
 
 static bool sends(const struct np_send_settings *settings, int signal)
@@ -108,6 +111,21 @@ char *np_telemetry_counts(const int64_t n_items[NP_OTLP_N_SIGNALS])
         np_str_addf(&out, "%s%" PRId64 " %s%s", i ? ", " : "", n_items[i], names[i],
                     np_plural(n_items[i]));
     return np_str_take(&out);
+}
+
+char *np_telemetry_pending(const char *output_dir)
+{
+    NP_AUTO(np_freep) char *folder = np_path_join(output_dir, NP_TELEMETRY_FOLDER);
+    struct np_spool_pending_sum sum;
+
+    np_spool_pending_count(folder, &sum);
+    if (sum.n == 0)
+        return NULL;
+    return np_xasprintf(
+        "%zu record%s of telemetry wait%s to be sent%s%s; to send: neuro-preprocess "
+        "replay '%s'",
+        sum.n, np_plural((int64_t)sum.n), sum.n == 1 ? "s" : "",
+        *sum.why ? ", the last because of " : "", sum.why, output_dir);
 }
 
 static void add_losses(const struct np_send_sender_health *health, struct np_str *line)

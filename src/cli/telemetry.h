@@ -35,6 +35,10 @@ void np_telemetry_observe(struct np_telemetry *telemetry, struct np_trace *trace
 void np_telemetry_finish(struct np_telemetry *telemetry, const char *output_dir,
                          struct np_console *console);
 
+/* A sentence on records below `output_dir` that are not sent whole; NULL = there are none. The caller
+ * frees. */
+char *np_telemetry_pending(const char *output_dir);
+
 /* "12 spans, 3 log records, 1 data point"; the caller frees. */
 char *np_telemetry_counts(const int64_t n_items[NP_OTLP_N_SIGNALS]);
 

@@ -473,7 +473,7 @@ const struct np_command_info np_commands[] = {
      "demo-data DIR [--participants N] [--sessions N] [--size MM] [--random-seed N]",
      "Write a small BIDS dataset of synthetic heads.", NULL, 1, 1},
     {NP_COMMAND_REPLAY, "replay",
-     "replay DIR|RECORD... [--endpoint URL] [--all] [--prune] [--since WHEN] [--dry-run]",
+     "replay DIR|RECORD... [--endpoint URL] [--all] [--prune] [--dry-run]",
      "Send recorded telemetry of a run, of an output folder, or of a folder with many of them.",
      NULL, 1, -1},
 };

@@ -115,7 +115,8 @@ static void publish(struct child *child)
             shared->counter[i][k] = now[k];
         is_down = is_down || (exporter->to && exporter->is_down);
         if (exporter->trouble[0])
-            memcpy(shared->trouble, exporter->trouble, sizeof(shared->trouble));
+            snprintf(shared->trouble, sizeof(shared->trouble), "%s: %s",
+                     np_otlp_signal_name((enum np_otlp_signal)i), exporter->trouble);
     }
     shared->is_down = is_down;
     publish_standing(child);
@@ -540,6 +541,8 @@ void np_send_sender_finish(struct np_send_sender **address, const struct np_canc
         health->trouble[sizeof(health->trouble) - 1] = '\0';
         if (health->pending_bytes && !*health->trouble) /* it was killed during its request */
             snprintf(health->trouble, sizeof(health->trouble), "the server did not answer in time");
+        if (health->pending_bytes)
+            np_spool_pending_explain(sender->record_path, health->trouble);
     }
     munmap(sender->shared, sizeof(*sender->shared));
     free(sender->record_path);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -16,7 +17,7 @@
 #include "trace/names.h"
 
 static const char FOLDER[] = "owed";
-enum { QUIET_S = 600 };
+enum { QUIET_S = 600, MOST_MARK = 4096 };
 
 static char *mark_path(const char *record_path)
 {
@@ -46,6 +47,66 @@ int np_spool_pending_mark(const char *record_path, struct np_error *err)
     }
     close(fd);
     return 0;
+}
+
+void np_spool_pending_explain(const char *record_path, const char *why)
+{
+    NP_AUTO(np_freep) char *path = mark_path(record_path);
+    NP_AUTO(np_freep) char *host = mark_text();
+    NP_AUTO(np_freep) char *line = np_utf8_clean(why);
+    NP_AUTO(np_freep) char *text = np_xasprintf("%s%s\n", host, line);
+    int fd =
+        open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK); /* without a mark there is nothing to say */
+
+    if (fd < 0)
+        return;
+    if (pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text) ||
+        ftruncate(fd, (off_t)strlen(text)) != 0) {
+        /* on a full disk the mark says less */
+    }
+    close(fd);
+}
+
+/* The host that a mark names, in its first line, and the reason, in its second one. Both are cut out
+ * of `mark`; "" = absent. */
+static void split_mark(char *mark, const char **host, const char **why)
+{
+    char *end = strchr(mark, '\n');
+
+    *host = mark;
+    *why = "";
+    if (!end)
+        return;
+    *end = '\0';
+    *why = end + 1;
+    end = strchr(end + 1, '\n');
+    if (end)
+        *end = '\0';
+}
+
+void np_spool_pending_count(const char *folder, struct np_spool_pending_sum *sum)
+{
+    NP_AUTO(np_freep) char *marks = np_path_join(folder, FOLDER);
+    NP_AUTO(np_strings_done) struct np_strings names = {0};
+
+    *sum = (struct np_spool_pending_sum){0};
+    if (np_directory_list(marks, &names, NULL) < 0)
+        return;
+    for (size_t i = 0; i < names.n; i++) { /* sorted by the start of the run */
+        NP_AUTO(np_freep) char *record = np_path_join(folder, names.item[i]);
+        NP_AUTO(np_freep) char *path = np_path_join(marks, names.item[i]);
+        NP_AUTO(np_str_done) struct np_str mark = {0};
+        const char *host, *why;
+        if (!np_ends_with(names.item[i], NP_SPOOL_RECORD_SUFFIX) || !np_path_exists(record) ||
+            np_spool_pending_is_growing(record))
+            continue;
+        sum->n++;
+        if (np_file_read(path, MOST_MARK, &mark, NULL) < 0 || mark.length == 0)
+            continue;
+        split_mark(mark.text, &host, &why);
+        if (*why)
+            snprintf(sum->why, sizeof(sum->why), "%s", why);
+    }
 }
 
 void np_spool_pending_clear(const char *record_path)
@@ -132,13 +193,13 @@ static json_t *first_request(const char *record_path)
  */
 static bool is_of_this_host(const char *record_path)
 {
-    enum { MOST_BYTES = 4096 };
     NP_AUTO(np_freep) char *path = mark_path(record_path);
     NP_AUTO(np_str_done) struct np_str mark = {0};
+    const char *of, *why;
 
-    if (np_file_read(path, MOST_BYTES, &mark, NULL) == 0 && *np_str_text(&mark)) {
-        NP_AUTO(np_freep) char *ours = mark_text();
-        return strcmp(np_str_text(&mark), ours) == 0;
+    if (np_file_read(path, MOST_MARK, &mark, NULL) == 0 && *np_str_text(&mark)) {
+        split_mark(mark.text, &of, &why);
+        return strcmp(of, np_host_name()) == 0;
     }
     json_t *request = first_request(record_path);
     const char *host = request ? resource_text(request, NP_KEY_HOST_NAME) : NULL;

@@ -20,6 +20,17 @@ enum np_spool_state {
 int np_spool_pending_mark(const char *record_path, struct np_error *err) NP_MUST_USE;
 void np_spool_pending_clear(const char *record_path);
 
+/* Note in the record's mark, which exists, why it is still pending. It is a service to people: what
+ * fails is not reported. */
+void np_spool_pending_explain(const char *record_path, const char *why);
+
+/* The marks in a folder of records. */
+struct np_spool_pending_sum {
+    size_t n;      /* records of runs that have ended */
+    char why[256]; /* of the latest that says so; "" = none does */
+};
+void np_spool_pending_count(const char *folder, struct np_spool_pending_sum *sum);
+
 /* Delete a record, its ledger and its mark. The caller holds the ledger's lock. Returns 0, NP_EIO. */
 int np_spool_pending_remove(const char *record_path, struct np_error *err) NP_MUST_USE;
 

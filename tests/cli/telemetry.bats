@@ -198,6 +198,22 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     equal "$(arrived)" "$(recorded)"
 }
 
+@test "what waits, and why, is in status and doctor: a receiver without a path for one signal" {
+    start_sink
+    start_logs=$ENDPOINT
+    SINK_PID='' SINK=$BATS_TEST_TMPDIR/other.jsonl start_sink 404 # it takes no logs
+    OTEL_EXPORTER_OTLP_ENDPOINT=$start_logs OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=$ENDPOINT/v1/logs run -0 preprocess
+    contains "$output" 'warning: telemetry: logs: not reachable: HTTP 404'
+    run -0 neuro-preprocess status "$OUT"
+    contains "$output" '1 record of telemetry waits to be sent, the last because of logs: not reachable: HTTP 404'
+    run neuro-preprocess doctor "$BIDS" "$OUT"
+    contains "$output" '1 record of telemetry waits to be sent'
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$start_logs"
+    run -0 neuro-preprocess status "$OUT"
+    lacks "$output" 'of telemetry'
+    kill "$SINK_PID"
+}
+
 @test "replay --prune deletes what this destination has acknowledged whole, and nothing else" {
     files() { find "$OUT/logs/telemetry" -type f ! -name .salt -printf '%P\n' | LC_ALL=C sort; }
     start_sink

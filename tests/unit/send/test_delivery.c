@@ -997,6 +997,28 @@ TEST(a_marked_record_is_found_until_it_is_cleared)
     ok_int((int64_t)left.n, 0);
 }
 
+TEST(a_mark_says_why_its_record_is_pending_and_is_still_of_its_host)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("explained");
+    NP_AUTO(np_freep) char *folder = np_path_directory(record);
+    struct np_spool_pending_sum sum;
+
+    put_record(record, 0, 1);
+    np_spool_pending_explain(record, "no mark: nothing is written");
+    np_spool_pending_count(folder, &sum);
+    ok_int((int64_t)sum.n, 0);
+    ok_int(np_spool_pending_mark(record, NULL), 0);
+    np_spool_pending_count(folder, &sum);
+    ok_int((int64_t)sum.n, 1);
+    ok_str(sum.why, "");
+    np_spool_pending_explain(record, "a longer reason\nof two lines");
+    np_spool_pending_explain(record, "refused");
+    np_spool_pending_count(folder, &sum);
+    ok_int((int64_t)sum.n, 1);
+    ok_str(sum.why, "refused");
+    ok(!np_spool_pending_is_growing(record)); /* written just now, but here */
+}
+
 TEST(of_many_marks_each_is_found_from_somewhere_and_never_more_than_asked_for)
 {
     enum { N = 10, MOST = 3 };
