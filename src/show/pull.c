@@ -319,7 +319,7 @@ static void serve_client(struct server *server, size_t i, short events)
     if (is_served && client->question == 0 && !is_reading(client))
         is_served = write_client(client);
     if (is_served && np_clock_mono_ns() >= client->until_ns) {
-        if (is_reading(client)) { /* tell it, when it can be told at once */
+        if (is_reading(client)) { /* answer, when that needs no waiting */
             refuse(client, "400 Bad Request");
             write_client(client);
         }

@@ -176,13 +176,13 @@ bool np_spool_line_batch_is_full(const struct np_spool_line_batch *batch)
     return n_lines >= NP_SPOOL_LINE_BATCH_MOST || n_bytes > MOST_BYTES;
 }
 
-/* The lines of the first signal are not copied: its buffer is lent until they are written. */
-static void swap_with_lender(struct np_spool_line_batch *batch)
+/* The lines of the first signal are not copied: until they are written, the two change buffers. */
+static void swap_with_owner(struct np_spool_line_batch *batch)
 {
     struct np_otlp_buffer lines = batch->lines;
 
-    batch->lines = batch->lender->bytes;
-    batch->lender->bytes = lines;
+    batch->lines = batch->owner->bytes;
+    batch->owner->bytes = lines;
 }
 
 /* Append the lines of a signal to those that are to be written. */
@@ -193,8 +193,8 @@ static void join(struct np_spool_line_batch *batch, struct np_spool_signal_lines
     if (of->n_lines == 0)
         return;
     if (batch->n_lines == 0) {
-        batch->lender = of;
-        swap_with_lender(batch);
+        batch->owner = of;
+        swap_with_owner(batch);
         batch->lines.most = 0;
         np_otlp_buffer_cut(&batch->lines, lines_end(of));
     } else {
@@ -232,9 +232,9 @@ void np_spool_line_batch_clear(struct np_spool_line_batch *batch)
     for (size_t i = 0; i < batch->n_starts; i++)
         np_span_freep(&batch->start[i]);
     batch->n_starts = batch->n_lines = 0;
-    if (batch->lender)
-        swap_with_lender(batch);
-    batch->lender = NULL;
+    if (batch->owner)
+        swap_with_owner(batch);
+    batch->owner = NULL;
     np_otlp_buffer_cut(&batch->lines, 0);
     for (size_t i = 0; i < NP_COUNT(batch->of); i++) {
         batch->of[i].n_lines = 0;

@@ -43,7 +43,7 @@ struct np_spool_line_batch {
     struct np_span *start[NP_SPOOL_LINE_BATCH_MOST]; /* copies */
     size_t n_starts;
     struct np_otlp_buffer lines;
-    struct np_spool_signal_lines *lender; /* of the buffer `lines`; NULL = it is the batch's own */
+    struct np_spool_signal_lines *owner; /* of the buffer `lines`; NULL = it is the batch's own */
     struct np_spool_line line[NP_SPOOL_LINE_BATCH_MOST];
     size_t n_lines;
 };

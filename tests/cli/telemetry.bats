@@ -223,7 +223,6 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     run -0 neuro-preprocess replay "$OUT" --prune --dry-run --endpoint "$ENDPOINT"
     contains "$output" '1 record would be deleted'
     equal "$(files)" "$all"
-    there=$ENDPOINT
     start_sink # another destination: it has nothing
     run -0 neuro-preprocess replay "$OUT" --prune --since 1d --endpoint "$ENDPOINT"
     contains "$output" '1 record deleted' # what was with nobody was sent here
