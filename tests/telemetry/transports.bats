@@ -112,7 +112,7 @@ endpoint() { if [[ $1 == grpc ]]; then echo "${2:-http}://127.0.0.1:$COLLECTOR_G
     run_cohort
     for protocol in http/protobuf http/json grpc; do
         : >"$COLLECTOR_FILE"
-        OTEL_EXPORTER_OTLP_PROTOCOL=$protocol neuro-preprocess replay "$OUT" --all --endpoint "$(endpoint $protocol)"
+        OTEL_EXPORTER_OTLP_PROTOCOL=$protocol neuro-preprocess replay "$OUT" --again --endpoint "$(endpoint $protocol)"
         otlp same "$OUT" -- "$COLLECTOR_FILE"
     done
 }
@@ -123,7 +123,7 @@ endpoint() { if [[ $1 == grpc ]]; then echo "${2:-http}://127.0.0.1:$COLLECTOR_G
     "$PYTHON" "$TELEMETRY/multiply.py" "$OUT"/logs/telemetry/*.otlp.jsonl 20000000 >"$BATS_TEST_TMPDIR/large.otlp.jsonl"
     for protocol in grpc http/protobuf http/json; do
         : >"$COLLECTOR_FILE"
-        OTEL_EXPORTER_OTLP_PROTOCOL=$protocol neuro-preprocess replay "$BATS_TEST_TMPDIR/large.otlp.jsonl" --all --endpoint "$(endpoint $protocol)"
+        OTEL_EXPORTER_OTLP_PROTOCOL=$protocol neuro-preprocess replay "$BATS_TEST_TMPDIR/large.otlp.jsonl" --again --endpoint "$(endpoint $protocol)"
         otlp same "$BATS_TEST_TMPDIR/large.otlp.jsonl" -- "$COLLECTOR_FILE"
     done
 }
