@@ -89,11 +89,10 @@ bool np_otlp_asked_naming(const char *from, const char *end, enum np_naming *nam
     struct np_otlp_slice name;
     size_t n = 0;
     bool is_said = false;
-    enum np_otlp_step step;
 
     if (!np_otlp_reader_take(&text, '{'))
         return false;
-    while ((step = np_otlp_reader_member(&text, &n, &name)) == NP_OTLP_STEP_NEXT) {
+    while (np_otlp_reader_member(&text, &n, &name) == NP_OTLP_STEP_NEXT) {
         bool is_whole = is_text(name, "attributes") && np_otlp_reader_peek(&text) == '['
                             ? read_attributes(&text, &is_said, naming)
                             : np_otlp_reader_skip(&text);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -97,15 +98,14 @@ static bool is_own_address(const char *host)
     if (!(strspn(host, "0123456789.") == strlen(host) || *host == '[') || getifaddrs(&all) != 0)
         return false;
     for (const struct ifaddrs *one = all; one && !is_own; one = one->ifa_next) {
-        char text[INET6_ADDRSTRLEN + 2] = "";
+        char address[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN + 2] = "";
         if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET) {
             const struct sockaddr_in *ip4 = (const void *)one->ifa_addr;
             inet_ntop(AF_INET, &ip4->sin_addr, text, sizeof(text));
         } else if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET6) {
             const struct sockaddr_in6 *ip6 = (const void *)one->ifa_addr;
-            text[0] = '[';
-            inet_ntop(AF_INET6, &ip6->sin6_addr, text + 1, sizeof(text) - 2);
-            strcat(text, "]");
+            inet_ntop(AF_INET6, &ip6->sin6_addr, address, sizeof(address));
+            snprintf(text, sizeof(text), "[%s]", address);
         }
         is_own = strcasecmp(text, host) == 0;
     }
