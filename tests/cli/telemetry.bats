@@ -200,18 +200,19 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
 
 @test "what waits, and why, is in status and doctor: a receiver without a path for one signal" {
     start_sink
-    start_logs=$ENDPOINT
-    SINK_PID='' SINK=$BATS_TEST_TMPDIR/other.jsonl start_sink 404 # it takes no logs
-    OTEL_EXPORTER_OTLP_ENDPOINT=$start_logs OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=$ENDPOINT/v1/logs run -0 preprocess
+    whole=$ENDPOINT whole_pid=$SINK_PID
+    SINK_PID=''
+    start_sink 404 # it takes no logs
+    OTEL_EXPORTER_OTLP_ENDPOINT=$whole OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=$ENDPOINT/v1/logs run -0 preprocess
     contains "$output" 'warning: telemetry: logs: not reachable: HTTP 404'
     run -0 neuro-preprocess status "$OUT"
     contains "$output" '1 record of telemetry waits to be sent, the last because of logs: not reachable: HTTP 404'
     run neuro-preprocess doctor "$BIDS" "$OUT"
     contains "$output" '1 record of telemetry waits to be sent'
-    run -0 neuro-preprocess replay "$OUT" --endpoint "$start_logs"
+    run -0 neuro-preprocess replay "$OUT" --endpoint "$whole"
     run -0 neuro-preprocess status "$OUT"
     lacks "$output" 'of telemetry'
-    kill "$SINK_PID"
+    kill "$whole_pid"
 }
 
 @test "replay --prune deletes what this destination has acknowledged whole, and nothing else" {

@@ -34,6 +34,7 @@ struct server {
     int fd, port;
     pthread_t thread;
     atomic_int n_connections, n_requests;
+    atomic_int client; /* the connection that is served; -1 = none */
     atomic_bool stops;
     /* of the last request; read them when its answer has come */
     char head[8192];
@@ -119,11 +120,13 @@ static inline void *server_run(void *self)
         if (fd < 0 || atomic_load(&server->stops))
             return NULL;
         atomic_fetch_add(&server->n_connections, 1);
+        atomic_store(&server->client, fd);
         while (server_read(server, fd)) {
             atomic_fetch_add(&server->n_requests, 1);
             if (!server_answer(server, fd))
                 break;
         }
+        atomic_store(&server->client, -1);
         close(fd);
     }
 }
@@ -134,6 +137,7 @@ static inline void server_start(struct server *server, const struct route *route
     socklen_t size = sizeof(address);
 
     memset(server, 0, sizeof(*server));
+    atomic_store(&server->client, -1);
     server->route = route;
     server->n_routes = n_routes;
     server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -144,11 +148,13 @@ static inline void server_start(struct server *server, const struct route *route
     ok(pthread_create(&server->thread, NULL, server_run, server) == 0);
 }
 
-/* All clients must be gone. */
+/* A connection that is kept is closed. */
 static inline void server_stop(struct server *server)
 {
     atomic_store(&server->stops, true);
     shutdown(server->fd, SHUT_RDWR);
+    if (atomic_load(&server->client) >= 0)
+        shutdown(atomic_load(&server->client), SHUT_RDWR);
     pthread_join(server->thread, NULL);
     close(server->fd);
 }
