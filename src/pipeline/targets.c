@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "catalog/stage_name.h"
 #include "codec/sha256.h"
 #include "image/nifti.h"
 #include "record/derivative_json.h"
@@ -13,9 +14,7 @@
 struct check {
     const struct np_config *config;
     const struct np_job *job;
-    struct np_session_record record; /* the session's, as it was left */
-    bool has_record;                 /* one is there; it may be unreadable, then it names nothing */
-    bool was_cut_off;                /* it may have put files in place that it does not name */
+    struct np_session_record record; /* the session's, as it was left; it may name nothing */
 };
 
 static void check_done(struct check *check)
@@ -23,23 +22,20 @@ static void check_done(struct check *check)
     np_record_done(&check->record);
 }
 
-static bool ended_by_itself(const struct np_failure *failure)
+/* Did the last attempt end while it put the results of this file in place? Then some may lie there
+ * that neither the record nor their sidecars name. */
+static bool was_cut_off(const struct check *check, const struct np_job_file *file)
 {
-    return failure->code != NP_EKILLED && failure->code != NP_ECANCELED &&
-           failure->code != NP_EINTERNAL && failure->code != NP_EIO && failure->code != NP_ESPACE;
-}
-
-static void read_record(struct check *check)
-{
-    check->has_record = np_path_exists(check->job->place.status);
-    if (!check->has_record)
-        return;
-    check->was_cut_off = np_record_read(check->job->place.status, &check->record, NULL) < 0 ||
-                         check->record.state == NP_STATE_RUNNING ||
-                         check->record.state == NP_STATE_INTERRUPTED ||
-                         !ended_by_itself(&check->record.failure);
-    for (size_t f = 0; f < check->record.n_files; f++)
-        check->was_cut_off = check->was_cut_off || !ended_by_itself(&check->record.file[f].failure);
+    for (size_t f = 0; f < check->record.n_files; f++) {
+        const struct np_file_record *record = &check->record.file[f];
+        if (strcmp(record->path, file->recorded) != 0)
+            continue;
+        for (size_t i = 0; i < record->n_stages; i++)
+            if (strcmp(record->stage[i].name, NP_STAGE_WRITE_OUTPUT) == 0)
+                return record->stage[i].state != NP_STATE_NOT_STARTED &&
+                       record->stage[i].state != NP_STATE_SUCCESS;
+    }
+    return false;
 }
 
 static const struct np_output_record *find_recorded(const struct check *check, const char *path)
@@ -128,10 +124,9 @@ static int check_foreign(const struct check *check, struct np_error *err)
 {
     NP_AUTO(np_strings_done) struct np_strings images = {0}, foreign = {0};
 
-    if (check->was_cut_off)
-        return 0;
     for (size_t f = 0; f < check->job->n_files; f++)
-        list_images(check, f, &images);
+        if (!was_cut_off(check, &check->job->file[f]))
+            list_images(check, f, &images);
     for (size_t i = 0; i < images.n; i++) {
         NP_AUTO(np_freep) char *sidecar = np_derivative_sidecar(images.item[i]);
         note_foreign(check, images.item[i], sidecar, &foreign);
@@ -220,10 +215,11 @@ static int check_edited(const struct check *check, struct np_error *err)
 {
     NP_AUTO(np_strings_done) struct np_strings edited = {0};
 
-    if (check->was_cut_off || check->config->rerun == NP_RERUN_ALL)
+    if (check->config->rerun == NP_RERUN_ALL)
         return 0;
     for (size_t f = 0; f < check->job->n_files; f++)
-        list_edited(check, f, &edited);
+        if (!was_cut_off(check, &check->job->file[f]))
+            list_edited(check, f, &edited);
     if (edited.n == 0)
         return 0;
     NP_AUTO(np_freep) char *all = np_strings_join(&edited, "', '", edited.n);
@@ -238,9 +234,7 @@ int np_targets_check(const struct np_config *config, const struct np_job *job, s
 {
     NP_AUTO(check_done) struct check check = {.config = config, .job = job};
 
-    if (!job->session)
-        return 0;
-    read_record(&check);
+    NP_IGNORE(np_record_read(job->place.status, &check.record, NULL)); /* none names nothing */
     NP_TRY(check_clashes(&check, err));
     NP_TRY(check_foreign(&check, err));
     return check_edited(&check, err);

@@ -407,6 +407,51 @@ END
     complete "$OUT" 01
 }
 
+@test "an attempt that was killed before it wrote anything makes no file its own: neither another's nor an edited mask" {
+    make_dataset "$BIDS" 01
+    neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --slow-stage skull_strip:20 &
+    killed=$!
+    wait_until 10 '[[ $(running_stage "$OUT" 01) == skull_strip ]]'
+    kill -KILL "$killed"
+    wait "$killed" || true
+    mask=$OUT/sub-01/anat/sub-01_desc-brain_mask.nii.gz
+    mkdir -p "${mask%/*}"
+    echo mine >"$mask"
+    run -73 preprocess
+    contains "$(refusal 01)" 'no record of ours names'
+    equal "$(cat "$mask")" mine
+    # complete, then an attempt that ends early, then an edit
+    rm "$mask"
+    run -0 preprocess
+    jq '.state = "running" | .files[0].state = "running" | .files[0].stages |= map(if .name == "write_output"
+        then .state = "not-started" else . end)' "$(status_path "$OUT" 01)" >"$BATS_TEST_TMPDIR/left"
+    cp "$BATS_TEST_TMPDIR/left" "$(status_path "$OUT" 01)"
+    rm "$OUT/logs/sub-01/sub-01_ses-unnamed_complete.json"
+    paint "$mask"
+    mine=$(sha256sum "$mask")
+    run -73 preprocess
+    contains "$(refusal 01)" 'was edited'
+    equal "$(sha256sum "$mask")" "$mine"
+}
+
+@test "process and batch do not overwrite a mask of ours that was edited, nor files that appeared beside a failed attempt" {
+    mkdir "$BIDS"
+    cp "$(head_image)" "$BIDS/a.nii.gz"
+    echo broken >"$BIDS/b.nii.gz"
+    plain() { neuro-preprocess batch "$BIDS" -o "$OUT" --bias-correction none --skull-strip skip "$@"; }
+    run -1 plain
+    paint "$OUT/a_desc-brain_mask.nii.gz"
+    echo mine >"$OUT/b_desc-brain_mask.nii.gz"
+    cp "$BIDS/a.nii.gz" "$BIDS/b.nii.gz"
+    mine=$(sha256sum "$OUT"/*mask.nii.gz)
+    run -73 plain --rerun outdated --normalize percentile
+    contains "$output" "'a_desc-brain_mask.nii.gz' was edited"
+    contains "$output" "'b_desc-brain_mask.nii.gz': no record of ours"
+    equal "$(sha256sum "$OUT"/*mask.nii.gz)" "$mine"
+    rm "$OUT/b_desc-brain_mask.nii.gz"
+    run -0 plain --rerun all --normalize percentile
+}
+
 @test "a mask that is cut, empty, on another grid or only packed again is no edit: a redo replaces it" {
     make_dataset "$BIDS" 01
     run -0 preprocess
