@@ -165,6 +165,13 @@ bool np_path_exists(const char *path)
     return stat(path, &status) == 0;
 }
 
+bool np_path_is_taken(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0;
+}
+
 bool np_path_is_directory(const char *path)
 {
     struct stat status;

@@ -45,6 +45,11 @@ char *np_path_relative(const char *path, const char *directory);
 char *np_path_between(const char *to, const char *from);
 
 bool np_path_exists(const char *path);
+
+/* True also for a link that leads nowhere (content that git-annex has not fetched): what a rename
+ * would replace. */
+bool np_path_is_taken(const char *path);
+
 bool np_path_is_directory(const char *path);
 
 /* Returns 0 for a folder, else NP_ENOINPUT: "'PATH': expected WHAT, found a file" or "nothing of that

@@ -116,7 +116,7 @@ static void note_foreign(const struct check *check, const char *relative,
     NP_AUTO(np_freep) char *path = np_path_join(check->config->output_dir, relative);
     NP_AUTO(np_freep) char *sidecar = np_path_join(check->config->output_dir, relative_sidecar);
 
-    if (np_path_exists(path) && !record_names(check, relative) && !sidecar_names(path, sidecar))
+    if (np_path_is_taken(path) && !record_names(check, relative) && !sidecar_names(path, sidecar))
         np_strings_add(foreign, relative);
 }
 

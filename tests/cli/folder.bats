@@ -374,6 +374,11 @@ END
     complete "$OUT" 02
     run -73 preprocess --participant-label 01
     rm "$OUT"/sub-01/anat/*
+    # a mask whose content git-annex has not fetched
+    ln -s .git/annex/objects/mask "$OUT/sub-01/anat/sub-01_desc-brain_mask.nii.gz"
+    run -73 preprocess --participant-label 01
+    [[ -L $OUT/sub-01/anat/sub-01_desc-brain_mask.nii.gz ]]
+    rm "$OUT"/sub-01/anat/*
     run -0 preprocess
     complete "$OUT" 01
 }
