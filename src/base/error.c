@@ -150,11 +150,24 @@ const struct np_outcome_info *np_outcome_info(enum np_outcome outcome)
     return &outcomes[outcome];
 }
 
+/* Errors whose remedy is not that of their outcome. */
+static const struct {
+    int code;
+    const char *remedy;
+} own_remedies[] = {
+    {NP_EIO, "check the storage that holds the file (the system's log names a failing one) and the "
+             "limits of the process, then run the same command again"},
+    {NP_ECLASH, "give the images different names, or leave out all but one with a filter"},
+    {NP_ETAKEN, "nothing was overwritten; run the same command again when the file is out of the "
+                "way"},
+    {NP_ENAME, "shorten the name in the dataset, then run the same command again"},
+};
+
 const char *np_error_remedy(int code)
 {
-    if (code == NP_EIO)
-        return "check the storage that holds the file (the system's log names a failing one) and "
-               "the limits of the process, then run the same command again";
+    for (size_t i = 0; i < NP_COUNT(own_remedies); i++)
+        if (own_remedies[i].code == code)
+            return own_remedies[i].remedy;
     return outcomes[np_error_outcome(code)].remedy;
 }
 

@@ -61,31 +61,33 @@
       "run the same command again; complete sessions are kept", NP_RETRY_YES)
 
 /* X(ident, outcome, short description) */
-#define NP_ERRORS(X)                                                  \
-    X(NP_EUSAGE, USAGE, "bad command line")                           \
-    X(NP_ELEVEL, BAD_LEVEL, "unknown analysis level")                 \
-    X(NP_ESELECT, NOTHING_SELECTED, "nothing selected")               \
-    X(NP_EFORMAT, BAD_DATA, "not a NIfTI image")                      \
-    X(NP_ETRUNCATED, BAD_DATA, "file is truncated")                   \
-    X(NP_EHEADER, BAD_DATA, "header is invalid")                      \
-    X(NP_EDATATYPE, BAD_DATA, "datatype not supported")               \
-    X(NP_EDIMENSION, BAD_DATA, "wrong dimensions")                    \
-    X(NP_EGEOMETRY, BAD_DATA, "geometry is unusable")                 \
-    X(NP_EVALUE, BAD_DATA, "voxel values are unusable")               \
-    X(NP_ECLASH, BAD_DATA, "two inputs for one output")               \
-    X(NP_ENOINPUT, NO_INPUT, "input cannot be read")                  \
-    X(NP_ECONTENT, NO_INPUT, "content not fetched")                   \
-    X(NP_ENOMEM, NO_MEMORY, "not enough memory")                      \
-    X(NP_EINTERNAL, INTERNAL, "internal error")                       \
-    X(NP_ECREATE, CANT_CREATE, "output cannot be created")            \
-    X(NP_EIO, IO, "input/output error")                               \
-    X(NP_ESPACE, IO, "no space left")                                 \
-    X(NP_EBUSY, TEMPORARY, "in use by another process")               \
-    X(NP_ELOCKED, TEMPORARY, "another run is working on it")          \
-    X(NP_EDOMAIN, METHOD_FAILED, "input outside the method's domain") \
-    X(NP_EMETHOD, METHOD_FAILED, "no plausible result")               \
-    X(NP_ECONFIG, CONFIG, "invalid configuration")                    \
-    X(NP_EKILLED, KILLED, "process was killed")                       \
+#define NP_ERRORS(X)                                                   \
+    X(NP_EUSAGE, USAGE, "bad command line")                            \
+    X(NP_ELEVEL, BAD_LEVEL, "unknown analysis level")                  \
+    X(NP_ESELECT, NOTHING_SELECTED, "nothing selected")                \
+    X(NP_EFORMAT, BAD_DATA, "not a NIfTI image")                       \
+    X(NP_ETRUNCATED, BAD_DATA, "file is truncated")                    \
+    X(NP_EHEADER, BAD_DATA, "header is invalid")                       \
+    X(NP_EDATATYPE, BAD_DATA, "datatype not supported")                \
+    X(NP_EDIMENSION, BAD_DATA, "wrong dimensions")                     \
+    X(NP_EGEOMETRY, BAD_DATA, "geometry is unusable")                  \
+    X(NP_EVALUE, BAD_DATA, "voxel values are unusable")                \
+    X(NP_ECLASH, BAD_DATA, "two inputs for one output")                \
+    X(NP_ENOINPUT, NO_INPUT, "input cannot be read")                   \
+    X(NP_ECONTENT, NO_INPUT, "content not fetched")                    \
+    X(NP_ENOMEM, NO_MEMORY, "not enough memory")                       \
+    X(NP_EINTERNAL, INTERNAL, "internal error")                        \
+    X(NP_ECREATE, CANT_CREATE, "output cannot be created")             \
+    X(NP_ETAKEN, CANT_CREATE, "another file is in the output's place") \
+    X(NP_ENAME, CANT_CREATE, "name too long for the file system")      \
+    X(NP_EIO, IO, "input/output error")                                \
+    X(NP_ESPACE, IO, "no space left")                                  \
+    X(NP_EBUSY, TEMPORARY, "in use by another process")                \
+    X(NP_ELOCKED, TEMPORARY, "another run is working on it")           \
+    X(NP_EDOMAIN, METHOD_FAILED, "input outside the method's domain")  \
+    X(NP_EMETHOD, METHOD_FAILED, "no plausible result")                \
+    X(NP_ECONFIG, CONFIG, "invalid configuration")                     \
+    X(NP_EKILLED, KILLED, "process was killed")                        \
     X(NP_ECANCELED, INTERRUPTED, "interrupted")
 
 enum np_retry {

@@ -203,13 +203,13 @@ static int check_target(const char *output_dir, const struct target *target, str
         return 0;
     const char *from = target->job->file[0].path;
     if (stat(from, &input) == 0 && input.st_dev == output.st_dev && input.st_ino == output.st_ino)
-        return np_error_set(err, NP_ECREATE,
+        return np_error_set(err, NP_ETAKEN,
                             "'%s': would be replaced by its own result '%s'; choose another output "
                             "folder",
                             from, target->output);
     if (np_path_exists(target->job->place.status))
         return 0;
-    return np_error_set(err, NP_ECREATE,
+    return np_error_set(err, NP_ETAKEN,
                         "'%s' exists and no record of ours names it: expected a place of our own "
                         "for the results of '%s'; choose another output folder, or remove it",
                         path, from);
@@ -561,9 +561,9 @@ static void check_output_names(const struct np_config *config, const struct np_p
         NP_AUTO(np_freep) char *name = longest_output(config, &job->file[f]);
         size_t n = strlen(name);
         if (n > plan->longest_name)
-            np_error_set(&job->file[f].refused, NP_ECREATE,
+            np_error_set(&job->file[f].refused, NP_ENAME,
                          "'%s': its result would have a name of %zu bytes (it ends in '%s'), the "
-                         "file system of the output allows %zu; shorten the image's name",
+                         "file system of the output allows %zu",
                          job->file[f].path, n, name + (n > SHOWN ? n - SHOWN : 0),
                          plan->longest_name);
     }
@@ -579,9 +579,9 @@ static int check_record_names(const struct np_plan *plan, const struct np_job *j
     for (size_t i = 0; i < NP_COUNT(records); i++) {
         size_t n = strlen(np_path_name(records[i]));
         if (n > plan->longest_name)
-            return np_error_set(err, NP_ECREATE,
+            return np_error_set(err, NP_ENAME,
                                 "'%s': its record would have a name of %zu bytes, the file system "
-                                "of the output allows %zu; shorten the name",
+                                "of the output allows %zu",
                                 job->label, n, plan->longest_name);
     }
     return 0;

@@ -94,7 +94,7 @@ static int check_clashes(const struct check *check, struct np_error *err)
     if (clashes.n == 0)
         return 0;
     NP_AUTO(np_freep) char *all = np_strings_join(&clashes, "; ", clashes.n);
-    return np_error_set(err, NP_ECLASH, "%s; give the images different names", all);
+    return np_error_set(err, NP_ECLASH, "%s", all);
 }
 
 /* ---- files of other people ---- */
@@ -135,7 +135,7 @@ static int check_foreign(const struct check *check, struct np_error *err)
     if (foreign.n == 0)
         return 0;
     NP_AUTO(np_freep) char *all = np_strings_join(&foreign, "', '", foreign.n);
-    return np_error_set(err, NP_ECREATE,
+    return np_error_set(err, NP_ETAKEN,
                         "'%s': no record of ours names what is there, so it is not overwritten; "
                         "move it away, or choose another output folder",
                         all);
@@ -223,7 +223,7 @@ static int check_edited(const struct check *check, struct np_error *err)
     if (edited.n == 0)
         return 0;
     NP_AUTO(np_freep) char *all = np_strings_join(&edited, "', '", edited.n);
-    return np_error_set(err, NP_ECREATE,
+    return np_error_set(err, NP_ETAKEN,
                         "'%s' was edited since it was made, and a redo would overwrite it; to use "
                         "what you painted, copy it to a folder of masks and give that with "
                         "--mask-dir; --rerun all replaces it",

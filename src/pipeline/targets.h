@@ -12,8 +12,8 @@
  * Check a job: a session, or a file of `process` or `batch`. Reads nothing but records as long as every file that is there is
  * named by one. Returns 0, or
  *   NP_ECLASH   two of its inputs would write the same file; names all of them
- *   NP_ECREATE  a file that no record of ours names is at the place of an output; names all of them
- *   NP_ECREATE  a mask of ours was edited in place (it is readable, on the image's grid, not empty
+ *   NP_ETAKEN   a file that no record of ours names is at the place of an output; names all of them
+ *   NP_ETAKEN   a mask of ours was edited in place (it is readable, on the image's grid, not empty
  *               and has other voxels than were recorded, and than the mask that is given for its
  *               image), and the run does not redo all
  * An image whose attempt ended while its results were put in place has files that no record names;

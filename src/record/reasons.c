@@ -8,7 +8,7 @@ static bool is_same(const struct np_failure *a, const struct np_failure *b)
     const char *stage_a = a->stage ? a->stage : "", *stage_b = b->stage ? b->stage : "";
 
     return np_error_outcome(a->code) == np_error_outcome(b->code) && a->injected == b->injected &&
-           (a->code == NP_ESPACE) == (b->code == NP_ESPACE) && strcmp(stage_a, stage_b) == 0;
+           np_error_remedy(a->code) == np_error_remedy(b->code) && strcmp(stage_a, stage_b) == 0;
 }
 
 static struct np_reason *find_or_add(struct np_reasons *reasons, const struct np_failure *failure)

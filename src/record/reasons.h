@@ -1,6 +1,6 @@
 /*
- * Failures of sessions, summed by their reason: the outcome, and the stage at which it came. Pure
- * data.
+ * Failures of sessions, summed by their reason: the outcome, what is to be done about it, and the
+ * stage at which it came. Pure data.
  */
 #ifndef NP_RECORD_REASONS_H
 #define NP_RECORD_REASONS_H

@@ -346,6 +346,7 @@ END
     no_images "$OUT/sub-01"
     complete "$OUT" 02
     run -65 preprocess --participant-label 01
+    contains "$(record "$OUT" 01 .failure.hint)" 'different names'
 }
 
 @test "a bias field is an output only with --save-bias-field: then two inputs of one name clash" {
@@ -371,6 +372,7 @@ END
         contains "$(refusal 01)" "$name"
         equal "$(cat "$OUT/sub-01/anat/$name")" mine
     done
+    contains "$(record "$OUT" 01 .failure.hint)" 'out of the way'
     complete "$OUT" 02
     run -73 preprocess --participant-label 01
     rm "$OUT"/sub-01/anat/*

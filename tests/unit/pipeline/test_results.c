@@ -131,6 +131,9 @@ TEST(failures_are_summed_by_reason_and_a_full_disk_is_the_headline)
     ok_str(np_results_headline(&results)->examples.item[0], "sub-04");
     ok_int((int64_t)np_results_bad(&results), 3);
     ok_int((int64_t)np_results_tried(&results), 4);
+    const struct np_failure clash = {.code = NP_ECLASH};
+    np_results_add(&results, "sub-05", NP_STATE_FAILED, &clash);
+    ok_int((int64_t)results.reasons.n, 3); /* bad data, but something else is to be done */
 }
 
 TEST(a_reason_names_three_sessions_and_counts_the_others)
