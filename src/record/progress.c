@@ -101,8 +101,8 @@ void np_progress_find(const struct np_survey *survey, struct np_progress *progre
     for (size_t i = 0; i < survey->n_rows; i++) {
         const struct np_survey_row *row = &survey->row[i];
         progress->n_wanted += np_survey_is_wanted(row);
-        progress->n_complete +=
-            row->state == NP_STATE_SUCCESS || row->state == NP_STATE_NOTHING_TO_DO;
+        progress->n_complete += row->state == NP_STATE_SUCCESS;
+        progress->n_nothing += row->state == NP_STATE_NOTHING_TO_DO;
         progress->n_running += row->state == NP_STATE_RUNNING;
         progress->n_not_started += row->state == NP_STATE_NOT_STARTED;
         progress->n_rerun += np_survey_needs_rerun(row);
@@ -146,6 +146,8 @@ char *np_progress_text(const struct np_progress *progress)
     struct np_str out = {0};
 
     np_str_addf(&out, "%zu of %zu complete", progress->n_complete, progress->n_wanted);
+    if (progress->n_nothing)
+        np_str_addf(&out, ", %zu without images", progress->n_nothing);
     if (progress->n_running)
         np_str_addf(&out, "; %zu running", progress->n_running);
     if (progress->has_estimate)

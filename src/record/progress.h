@@ -9,7 +9,8 @@ enum { NP_PROGRESS_LEAST = 20 };
 
 struct np_progress {
     size_t n_wanted;   /* neither withdrawn nor gone */
-    size_t n_complete; /* of these: success, nothing-to-do */
+    size_t n_complete; /* of these: success */
+    size_t n_nothing;  /* of these: nothing-to-do */
     size_t n_running;
     size_t n_not_started;
     size_t n_rerun; /* np_survey_needs_rerun; not_started among them */

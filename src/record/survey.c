@@ -415,6 +415,7 @@ static void add_progress(json_t *json, const struct np_survey *survey)
     np_progress_find(survey, &progress);
     set_count(json, "n_wanted", progress.n_wanted);
     set_count(json, "n_complete", progress.n_complete);
+    set_count(json, "n_without_images", progress.n_nothing);
     set_count(json, "n_to_rerun", progress.n_rerun);
     if (progress.has_estimate) {
         json_object_set_new(json, "sessions_per_hour", np_json_number(progress.per_hour));

@@ -97,6 +97,8 @@ PYTHON
     run -0 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant
     contains "$output" 'in 1 of 3 sessions (sub-02); what is there: PDw'
     contains "$output" '2 complete, 1 without images'
+    run -0 neuro-preprocess status "$OUT"
+    contains "$output" '2 of 3 complete, 1 without images'
     run -0 neuro-preprocess status "$OUT" --format tsv
     equal "$(awk -F'\t' '$1 == "sub-02" { print $3 }' <<<"$output")" nothing-to-do
     [[ -z $(find "$OUT/logs/sub-02" -name '*complete*') ]]

@@ -42,10 +42,11 @@ TEST(counts_leave_out_what_is_withdrawn_or_gone)
     add_many(&survey, NP_STATE_GONE, 2);
     np_progress_find(&survey, &progress);
     ok_int((int64_t)progress.n_wanted, 17);
-    ok_int((int64_t)progress.n_complete, 6);
+    ok_int((int64_t)progress.n_complete, 5);
+    ok_int((int64_t)progress.n_nothing, 1);
     ok_int((int64_t)progress.n_rerun, 11);
     NP_AUTO(np_freep) char *text = np_progress_text(&progress);
-    ok_str(text, "6 of 17 complete");
+    ok_str(text, "5 of 17 complete, 1 without images");
 }
 
 /* Two at once, each 20 s: one ends every 10 s. */
