@@ -35,6 +35,8 @@ plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run --format json "$@
     make_dataset "$BIDS" 01
     run -64 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --participant-lable 01
     contains "$stderr" "'--participant-label'"
+    run -64 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --zzz
+    equal "$(grep -o 'see --help' <<<"$stderr" | wc -l)" 1 "$stderr"
     [[ ! -e $OUT ]]
 }
 
@@ -50,7 +52,8 @@ plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run --format json "$@
     run -64 neuro-preprocess "$BIDS"
     run -64 neuro-preprocess "$BIDS" "$OUT"
     run -64 neuro-preprocess "$BIDS" "$OUT" participant --skull-strip
-    run -64 neuro-preprocess process -o "$OUT"
+    run -64 --separate-stderr neuro-preprocess process -o "$OUT"
+    lacks "$stderr" 'did you mean'
     run -64 neuro-preprocess status
 }
 
