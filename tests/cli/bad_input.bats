@@ -185,19 +185,6 @@ contradicts()
     equal "$(record "$OUT" 02 .failure.code)" 66
 }
 
-# Run as an ordinary user; the program and its folders must be reachable for it.
-as_nobody()
-{
-    cp "$PROGRAM" "$BATS_TEST_TMPDIR/neuro-preprocess"
-    local dir=$BATS_TEST_TMPDIR
-    while [[ $dir != / && $dir != /tmp ]]; do
-        chmod a+rx "$dir"
-        dir=$(dirname "$dir")
-    done
-    shift
-    (cd / && setpriv --reuid 65534 --regid 65534 --clear-groups "$BATS_TEST_TMPDIR/neuro-preprocess" "$@")
-}
-
 @test "a broken filter file is 78 and named; a missing one 66" {
     make_dataset "$BIDS" 01
     echo '{"t1w": {"reconstruction":' >"$BATS_TEST_TMPDIR/filter.json"

@@ -141,6 +141,19 @@ needs_root()
     skip 'needs root'
 }
 
+# Run as an ordinary user; the program and its folders must be reachable for it.
+as_nobody()
+{
+    cp "$PROGRAM" "$BATS_TEST_TMPDIR/neuro-preprocess"
+    local dir=$BATS_TEST_TMPDIR
+    while [[ $dir != / && $dir != /tmp ]]; do
+        chmod a+rx "$dir"
+        dir=$(dirname "$dir")
+    done
+    shift
+    (cd / && setpriv --reuid 65534 --regid 65534 --clear-groups "$BATS_TEST_TMPDIR/neuro-preprocess" "$@")
+}
+
 # A tmpfs on DIR with mount options; skipped where mounting is not allowed. Unmounted by unmount_all (call it in teardown).
 mount_tmpfs()
 {

@@ -63,6 +63,22 @@ setup() { OUT=$MIXED/out; }
     run -66 neuro-preprocess status "$BATS_TEST_TMPDIR/nowhere"
 }
 
+@test "records that may not be read are named, and are no empty folder" {
+    needs_root
+    cp -r "$OUT" "$BATS_TEST_TMPDIR/out"
+    status_of_nobody() { as_nobody neuro-preprocess status "$BATS_TEST_TMPDIR/out"; }
+    chmod 700 "$BATS_TEST_TMPDIR/out/logs/sub-01"
+    run -0 status_of_nobody
+    contains "$output" "unreadable record: '$BATS_TEST_TMPDIR/out/logs/sub-01'"
+    contains "$output" 'Permission denied'
+    chmod 711 "$BATS_TEST_TMPDIR/out/logs"
+    run -66 status_of_nobody
+    contains "$output" 'Permission denied'
+    chmod 700 "$BATS_TEST_TMPDIR/out"
+    run -66 status_of_nobody
+    contains "$output" 'Permission denied'
+}
+
 @test "a broken record gives a warning and does not stop the others" {
     cp -r "$OUT" "$BATS_TEST_TMPDIR/out"
     echo '{"schema": ' >"$(status_path "$BATS_TEST_TMPDIR/out" 01)"
