@@ -9,6 +9,7 @@
 #include "base/bind.h"
 #include "base/path.h"
 #include "catalog/output_file.h"
+#include "codec/sha256.h"
 #include "record/json.h"
 #include "record/methods_text.h"
 
@@ -28,30 +29,8 @@ static const char BIDSIGNORE[] = "# Names that BIDS does not know (yet)\n"
                                  "group_*\n" NP_FILE_METHODS "\n"
                                  "logs/\n";
 
-static const char DESCRIPTIONS[] =
-    "desc_id\tdescription\n"
-    "desc-preproc\tWhole head, corrected for the bias field unless CITATION.md says otherwise; "
-    "original grid and intensity units\n"
-    "desc-norm\tBrain only, bias-corrected, intensities normalized as the sidecar says; 0 outside "
-    "the brain\n"
-    "desc-brain\tBrain: tissue, ventricles and sulcal CSF. A mask is 1 inside; an image has the "
-    "intensities of desc-preproc inside the mask, 0 outside\n";
-
-static const char README[] =
-    "# Preprocessed anatomical MRI\n\n"
-    "Made by neuro-preprocess. Each image keeps the grid of its source.\n\n"
-    "| file | content |\n|---|---|\n"
-    "| `*_desc-preproc_*.nii.gz` | whole head; bias-corrected (input divided by the field), unless "
-    "`CITATION.md` says otherwise |\n"
-    "| `*_desc-norm_*.nii.gz` | brain only, intensity-normalized, 0 outside the mask |\n"
-    "| `*_desc-brain_mask.nii.gz` | brain mask, 0 or 1 |\n"
-    "| other `*_desc-brain_*.nii.gz` | desc-preproc inside that mask, 0 outside, where it was "
-    "asked "
-    "for |\n"
-    "| `*_biasfield.nii.gz` | the multiplicative field, where it was asked for |\n\n"
-    "Each has a JSON sidecar with its sources, the methods' parameters and hashes. What happened "
-    "in each session\nstands in `logs/`: `neuro-preprocess status` reads it. Methods and "
-    "references: `" NP_FILE_METHODS "`.\n";
+/* The last line of README.md: while the hash is that of the text before it, nobody has edited it. */
+static const char README_MARK[] = "\n<!-- kept up to date by neuro-preprocess until it is edited: ";
 
 /* Write unless the file has this content already, so that a second run changes nothing. */
 static int write_if_new(const char *output_dir, const char *name, const char *content,
@@ -73,6 +52,40 @@ static int write_if_absent(const char *output_dir, const char *name, const char 
     NP_AUTO(np_freep) char *path = np_path_join(output_dir, name);
 
     return np_path_exists(path) ? 0 : np_file_write_atomic(path, content, strlen(content), err);
+}
+
+static char *with_mark(const char *text)
+{
+    char sha256[65];
+
+    np_sha256_of(text, strlen(text), sha256);
+    return np_xasprintf("%s%s%s -->\n", text, README_MARK, sha256);
+}
+
+static bool is_unedited(const char *text)
+{
+    const char *mark = NULL;
+
+    for (const char *at = strstr(text, README_MARK); at; at = strstr(at + 1, README_MARK))
+        mark = at;
+    if (!mark)
+        return false;
+    NP_AUTO(np_freep) char *before = np_xstrndup(text, (size_t)(mark - text));
+    NP_AUTO(np_freep) char *marked = with_mark(before);
+    return strcmp(marked, text) == 0;
+}
+
+/* Keep a text that the user wrote, or has edited. */
+static int write_readme(const char *output_dir, const char *content, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(output_dir, "README.md");
+    NP_AUTO(np_freep) char *marked = with_mark(content);
+    NP_AUTO(np_str_done) struct np_str old = {0};
+
+    if (np_path_is_taken(path) && (np_file_read(path, MOST_DESCRIPTION_BYTES, &old, NULL) < 0 ||
+                                   !is_unedited(np_str_text(&old))))
+        return 0;
+    return write_if_new(output_dir, "README.md", marked, err);
 }
 
 /* Percent-encoding of RFC 3986, for paths. */
@@ -137,11 +150,12 @@ static json_t *sources_json(const struct np_description *what)
     return array;
 }
 
-/* The existing entries, with ours added or kept. */
-static json_t *generated_by_json(const json_t *old, const char *version)
+/* The existing entries, with ours added or brought up to date. */
+static json_t *generated_by_json(const struct np_description *what, const json_t *old)
 {
     json_t *array = json_array();
     const json_t *before = json_object_get(old, "GeneratedBy");
+    NP_AUTO(np_freep) char *summary = np_methods_summary(what->folder);
     size_t i;
     json_t *entry;
     bool found = false;
@@ -150,14 +164,15 @@ static json_t *generated_by_json(const json_t *old, const char *version)
     {
         const char *name = json_string_value(json_object_get(entry, "Name"));
         const char *v = json_string_value(json_object_get(entry, "Version"));
-        found = found || (name && v && strcmp(name, TOOL) == 0 && strcmp(v, version) == 0);
+        if (name && v && strcmp(name, TOOL) == 0 && strcmp(v, what->version) == 0) {
+            found = true;
+            np_json_text(entry, "Description", summary);
+        }
         json_array_append(array, entry);
     }
     if (!found)
-        json_array_append_new(
-            array, json_pack("{s:s, s:s, s:s}", "Name", TOOL, "Version", version, "Description",
-                             "Bias correction (N4), brain extraction and intensity "
-                             "normalization of anatomical images"));
+        json_array_append_new(array, json_pack("{s:s, s:s, s:s}", "Name", TOOL, "Version",
+                                               what->version, "Description", summary));
     return array;
 }
 
@@ -236,10 +251,9 @@ static bool mentions_masks(const char *output_dir)
            np_methods_tell_of_masks(np_str_text(&old));
 }
 
-/* The methods' text, with all versions that wrote here. */
-static char *methods_of(const struct np_description *what, const json_t *generated_by)
+/* All versions that wrote here. */
+static void list_versions(const json_t *generated_by, struct np_strings *versions)
 {
-    NP_AUTO(np_strings_done) struct np_strings versions = {0};
     size_t i;
     json_t *entry;
 
@@ -248,10 +262,8 @@ static char *methods_of(const struct np_description *what, const json_t *generat
         const char *name = json_string_value(json_object_get(entry, "Name"));
         const char *version = json_string_value(json_object_get(entry, "Version"));
         if (name && version && strcmp(name, TOOL) == 0)
-            np_strings_add(&versions, version);
+            np_strings_add(versions, version);
     }
-    return np_methods_text(what->folder, &versions,
-                           what->has_given_masks || mentions_masks(what->output_dir));
 }
 
 int np_description_check(const char *output_dir, struct np_error *err)
@@ -268,15 +280,20 @@ int np_description_write(const struct np_description *what, struct np_error *err
     NP_AUTO(np_json_freep) json_t *old = NULL;
 
     NP_TRY(read_old(path, &old, err));
-    json_t *generated_by = generated_by_json(old, what->version);
-    NP_AUTO(np_freep) char *methods = methods_of(what, generated_by);
+    NP_AUTO(np_strings_done) struct np_strings versions = {0};
+    json_t *generated_by = generated_by_json(what, old);
+    list_versions(generated_by, &versions);
+    bool has_masks = what->has_given_masks || mentions_masks(what->output_dir);
+    NP_AUTO(np_freep) char *methods = np_methods_text(what->folder, &versions, has_masks);
+    NP_AUTO(np_freep) char *readme = np_methods_readme(what->folder, &versions, has_masks);
+    NP_AUTO(np_freep) char *descriptions = np_methods_descriptions(what->folder);
     NP_AUTO(np_freep) char *text = description_text(what, generated_by);
     /* In a folder that was not ours before, a file with that name is not ours. */
     int (*write)(const char *, const char *, const char *, struct np_error *) =
         old ? write_if_new : write_if_absent;
     NP_TRY(write_if_new(what->output_dir, "dataset_description.json", text, err));
     NP_TRY(write(what->output_dir, ".bidsignore", BIDSIGNORE, err));
-    NP_TRY(write_if_absent(what->output_dir, "README.md", README, err));
+    NP_TRY(write_readme(what->output_dir, readme, err));
     NP_TRY(write(what->output_dir, NP_FILE_METHODS, methods, err));
-    return write(what->output_dir, "descriptions.tsv", DESCRIPTIONS, err);
+    return write(what->output_dir, "descriptions.tsv", descriptions, err);
 }

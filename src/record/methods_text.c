@@ -169,8 +169,9 @@ char *np_methods_text(const struct np_folder *folder, const struct np_strings *v
     np_strings_sort(&sorted);
     NP_AUTO(np_freep) char *list = np_strings_join(&sorted, ", ", versions->n);
     np_str_addf(&page.text,
-                "# Methods\n\nAnatomical images were preprocessed with neuro-preprocess (version "
-                "%s).\n",
+                "# Methods\n\n<!-- Images of sessions that 'neuro-preprocess status' lists as "
+                "outdated were made otherwise; their sidecars say how. -->\n"
+                "Anatomical images were preprocessed with neuro-preprocess (version %s).\n",
                 list);
     if (folder->n_makings > 1)
         np_str_addf(&page.text,
@@ -182,4 +183,133 @@ char *np_methods_text(const struct np_folder *folder, const struct np_strings *v
         np_str_add(&page.text, GIVEN_MASKS);
     add_references(&page);
     return np_str_take(&page.text);
+}
+
+/* ---- the other files ---- */
+
+/* In how many of the folder's configurations. */
+enum extent { NEVER, SOMETIMES, ALWAYS };
+
+static bool is_off(const struct np_making *making, const char *option, const char *off)
+{
+    NP_AUTO(np_json_freep) json_t *options = json_loads(making->options, 0, NULL);
+    const json_t *value = json_object_get(options, option);
+
+    if (!off)
+        return !json_is_true(value);
+    return json_is_string(value) && strcmp(json_string_value(value), off) == 0;
+}
+
+/* How far something was done: an option that has another value than `off`, or, where that is NULL,
+ * is true. */
+static enum extent extent_of(const struct np_folder *folder, const char *option, const char *off)
+{
+    size_t n_off = 0;
+
+    for (size_t i = 0; i < folder->n_makings; i++)
+        n_off += is_off(&folder->making[i], option, off);
+    return n_off == 0 ? ALWAYS : n_off < folder->n_makings ? SOMETIMES : NEVER;
+}
+
+char *np_methods_summary(const struct np_folder *folder)
+{
+    static const struct {
+        const char *option, *off, *name;
+    } steps[] = {{"bias-correction", "none", "bias correction (N4)"},
+                 {"skull-strip", "skip", "brain extraction"},
+                 {"normalize", "none", "intensity normalization"}};
+    NP_AUTO(np_strings_done) struct np_strings done = {0};
+
+    for (size_t i = 0; i < NP_COUNT(steps); i++) {
+        enum extent extent = extent_of(folder, steps[i].option, steps[i].off);
+        if (extent != NEVER)
+            np_strings_give(&done, np_xasprintf("%s%s", steps[i].name,
+                                                extent == ALWAYS ? "" : " in some images"));
+    }
+    if (done.n == 0)
+        return np_xstrdup("Anatomical images: checked, not changed");
+    struct np_str text = {0};
+    np_str_add(&text, "Anatomical images: ");
+    for (size_t i = 0; i < done.n; i++)
+        np_str_addf(&text, "%s%s", i == 0 ? "" : i + 1 < done.n ? ", " : " and ", done.item[i]);
+    return np_str_take(&text);
+}
+
+static const char *preproc_words(const struct np_folder *folder)
+{
+    static const char *const words[] = {
+        [NEVER] = "Whole head, not corrected for the bias field",
+        [SOMETIMES] = "Whole head, corrected for the bias field where its sidecar says so",
+        [ALWAYS] = "Whole head, corrected for the bias field (input divided by the field)"};
+
+    return words[extent_of(folder, "bias-correction", "none")];
+}
+
+static const char *norm_words(const struct np_folder *folder)
+{
+    static const char *const words[] = {
+        [NEVER] = "not corrected for the bias field",
+        [SOMETIMES] = "corrected for the bias field where its sidecar says so",
+        [ALWAYS] = "corrected for the bias field"};
+
+    return words[extent_of(folder, "bias-correction", "none")];
+}
+
+static const char *mask_words(const struct np_folder *folder)
+{
+    static const char *const words[] = {
+        [NEVER] = "Support of the image: no brain was extracted",
+        [SOMETIMES] = "Brain (tissue, ventricles and sulcal CSF), or the support of the image "
+                      "where its sidecar says so",
+        [ALWAYS] = "Brain: tissue, ventricles and sulcal CSF"};
+
+    return words[extent_of(folder, "skull-strip", "skip")];
+}
+
+char *np_methods_descriptions(const struct np_folder *folder)
+{
+    return np_xasprintf("desc_id\tdescription\n"
+                        "desc-preproc\t%s; original grid and intensity units\n"
+                        "desc-norm\tInside the mask only, %s, intensities normalized as the "
+                        "sidecar says; 0 outside\n"
+                        "desc-brain\t%s. A mask is 1 inside; an image has the intensities of "
+                        "desc-preproc inside the mask, 0 outside\n",
+                        preproc_words(folder), norm_words(folder), mask_words(folder));
+}
+
+static bool has_norm(const struct np_folder *folder)
+{
+    return extent_of(folder, "normalize", "none") != NEVER &&
+           extent_of(folder, "level", "minimal") != NEVER;
+}
+
+char *np_methods_readme(const struct np_folder *folder, const struct np_strings *versions,
+                        bool has_given_masks)
+{
+    NP_AUTO(np_freep) char *methods = np_methods_text(folder, versions, has_given_masks);
+    struct np_str text = {0};
+
+    np_str_addf(&text,
+                "# Preprocessed anatomical MRI\n\n"
+                "Made by neuro-preprocess. Each image keeps the grid of its source.\n\n"
+                "| file | content |\n|---|---|\n"
+                "| `*_desc-preproc_*.nii.gz` | %s |\n"
+                "| `*_desc-brain_mask.nii.gz` | %s; 0 or 1 |\n",
+                preproc_words(folder), mask_words(folder));
+    if (has_norm(folder))
+        np_str_addf(&text,
+                    "| `*_desc-norm_*.nii.gz` | Inside the mask only, %s, "
+                    "intensity-normalized; 0 outside |\n",
+                    norm_words(folder));
+    if (extent_of(folder, "save-brain", NULL) != NEVER)
+        np_str_add(&text, "| other `*_desc-brain_*.nii.gz` | desc-preproc inside the mask, 0 "
+                          "outside |\n");
+    if (extent_of(folder, "save-bias-field", NULL) != NEVER)
+        np_str_add(&text, "| `*_biasfield.nii.gz` | the multiplicative field |\n");
+    np_str_addf(&text,
+                "\nEach has a JSON sidecar with its sources, the methods' parameters and hashes. "
+                "What happened in each session\nstands in `logs/`: `neuro-preprocess status` reads "
+                "it. Sessions that it lists as outdated were made otherwise.\n\n%s",
+                methods);
+    return np_str_take(&text);
 }

@@ -1,6 +1,7 @@
 /*
- * CITATION.md of an output: the methods of this folder in sentences for a paper, with the
- * references that they need.
+ * What the descriptive files of an output say of its configurations: CITATION.md (the methods in
+ * sentences for a paper, with the references that they need), README.md, descriptions.tsv, and the
+ * description in dataset_description.json. None claims what was switched off.
  */
 #ifndef NP_RECORD_METHODS_TEXT_H
 #define NP_RECORD_METHODS_TEXT_H
@@ -17,5 +18,15 @@ char *np_methods_text(const struct np_folder *folder, const struct np_strings *v
 
 /* Does a text of ours have that sentence? */
 bool np_methods_tell_of_masks(const char *text);
+
+/* The same in README.md, below the list of files. The caller frees. */
+char *np_methods_readme(const struct np_folder *folder, const struct np_strings *versions,
+                        bool has_given_masks);
+
+/* descriptions.tsv; the caller frees. */
+char *np_methods_descriptions(const struct np_folder *folder);
+
+/* "Anatomical images: bias correction (N4) and brain extraction"; the caller frees. */
+char *np_methods_summary(const struct np_folder *folder);
 
 #endif

@@ -283,7 +283,7 @@ END
     [[ ! -e out/logs/sub-02 ]]
 }
 
-@test "CITATION.md says what was done here, whatever the order of the tasks" {
+@test "CITATION.md, README.md and the descriptions say what was done here, whatever the order of the tasks" {
     make_dataset "$BATS_TEST_TMPDIR/bids" 01 02
     run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/one" participant --participant-label 01 --bias-correction none
     run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/one" participant --participant-label 02 --bias-correction none
@@ -291,5 +291,9 @@ END
     run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/two" participant --participant-label 01 --bias-correction none
     cmp "$BATS_TEST_TMPDIR/one/CITATION.md" "$BATS_TEST_TMPDIR/two/CITATION.md"
     contains "$(cat "$BATS_TEST_TMPDIR/one/CITATION.md")" 'non-uniformity was not corrected'
-    lacks "$(cat "$BATS_TEST_TMPDIR/one/CITATION.md")" N4
+    for name in CITATION.md README.md descriptions.tsv dataset_description.json; do
+        lacks "$(cat "$BATS_TEST_TMPDIR/one/$name")" N4
+        cmp <(sed 's,/one,/two,' "$BATS_TEST_TMPDIR/one/$name") "$BATS_TEST_TMPDIR/two/$name"
+    done
+    contains "$(cat "$BATS_TEST_TMPDIR/one/README.md")" 'not corrected for the bias field'
 }

@@ -128,6 +128,21 @@ TEST(files_that_were_there_before_us_are_kept)
     ok_str(readme, "mine too");
 }
 
+TEST(a_readme_is_kept_up_to_date_until_it_is_edited)
+{
+    NP_AUTO(np_freep) char *folder = fresh_folder("readme");
+
+    ok_int(write_as(folder, "1.0", NULL), 0);
+    ok_int(write_as(folder, "1.1", NULL), 0);
+    NP_AUTO(np_freep) char *fresh = content(folder, "README.md");
+    ok_contains(fresh, "(version 1.0, 1.1)");
+    NP_AUTO(np_freep) char *edited = np_xasprintf("Our note.\n%s", fresh);
+    put(folder, "README.md", edited);
+    ok_int(write_as(folder, "1.2", NULL), 0);
+    NP_AUTO(np_freep) char *kept = content(folder, "README.md");
+    ok_str(kept, edited);
+}
+
 TEST(the_source_is_linked_by_a_name_or_by_its_place)
 {
     NP_AUTO(np_freep) char *folder = fresh_folder("linked");

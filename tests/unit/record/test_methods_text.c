@@ -75,4 +75,47 @@ TEST(masks_that_were_given_have_a_sentence_of_their_own)
     ok(!np_methods_tell_of_masks(without));
 }
 
+/* What the other files say of these configurations. */
+static void list_texts(struct np_making *making, size_t n, struct np_strings *texts)
+{
+    const struct np_folder folder = {.making = making, .n_makings = n};
+    const struct np_strings versions = {0};
+
+    np_strings_give(texts, np_methods_summary(&folder));
+    np_strings_give(texts, np_methods_descriptions(&folder));
+    np_strings_give(texts, np_methods_readme(&folder, &versions, false));
+}
+
+TEST(no_text_claims_what_was_switched_off)
+{
+    struct np_making off = {.options = OPTIONS("none", "skip", "none")};
+    NP_AUTO(np_strings_done) struct np_strings texts = {0};
+
+    list_texts(&off, 1, &texts);
+    for (size_t i = 0; i < texts.n; i++)
+        ok(!strstr(texts.item[i], "N4") && !strstr(texts.item[i], ", corrected"));
+    ok_str(texts.item[0], "Anatomical images: checked, not changed");
+    ok_contains(texts.item[1], "desc-preproc\tWhole head, not corrected for the bias field");
+    ok_contains(texts.item[1], "desc-brain\tSupport of the image: no brain was extracted");
+    ok_contains(texts.item[2], "Whole head, not corrected for the bias field");
+    ok_contains(texts.item[2], "Intensities were not normalized");
+    ok(!strstr(texts.item[2], "desc-norm") && !strstr(texts.item[2], "biasfield"));
+}
+
+TEST(what_some_images_have_is_said_to_be_that)
+{
+    struct np_making both[2] = {{.options = OPTIONS("n4", "auto", "zscore")},
+                                {.options = OPTIONS("none", "auto", "zscore")}};
+    NP_AUTO(np_strings_done) struct np_strings one = {0}, two = {0};
+
+    list_texts(both, 1, &one);
+    ok_str(one.item[0], "Anatomical images: bias correction (N4), brain extraction and intensity "
+                        "normalization");
+    ok_contains(one.item[1], "corrected for the bias field (input divided by the field)");
+    ok_contains(one.item[2], "desc-norm");
+    list_texts(both, 2, &two);
+    ok_contains(two.item[0], "bias correction (N4) in some images, brain extraction and");
+    ok_contains(two.item[1], "where its sidecar says so");
+}
+
 TAP_MAIN
