@@ -112,6 +112,10 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     contains "${lines[3]}" 'sub-04: to do T1w (last attempt: failed, bad-data at load_file'
     contains "${lines[4]}" "warning: 'sub-02/ses-1/anat/T1w.nii.gz'"
     contains "$output" '4 sessions: 2 to do, 1 already complete, 1 without images'
+    echo '{"t1w": {"flavour": "x"}}' >"$BATS_TEST_TMPDIR/filter.json"
+    run -0 --separate-stderr preprocess --dry-run --run-id 7 --bids-filter-file "$BATS_TEST_TMPDIR/filter.json"
+    contains "$output" "'flavour' is no entity that is known here; it restricts nothing"
+    contains "$output" "run '7' was requested; the selected sessions have no runs"
     equal "$(stamps)" "$before"
     run -64 --separate-stderr preprocess --dry-run --format nipoppy
     run -64 --separate-stderr preprocess --format json
