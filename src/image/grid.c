@@ -86,8 +86,11 @@ double np_grid_voxel_mm3(const struct np_grid *grid)
 
 bool np_grid_same(const struct np_grid *a, const struct np_grid *b)
 {
-    static const double TOLERANCE_MM = 1e-3;
+    return np_grid_same_within(a, b, 1e-3);
+}
 
+bool np_grid_same_within(const struct np_grid *a, const struct np_grid *b, double tolerance_mm)
+{
     if (memcmp(a->n, b->n, sizeof(a->n)) != 0)
         return false;
     for (int corner = 0; corner < 8; corner++) {
@@ -97,7 +100,7 @@ bool np_grid_same(const struct np_grid *a, const struct np_grid *b)
         np_affine_apply(&a->world_from_voxel, p, pa);
         np_affine_apply(&b->world_from_voxel, p, pb);
         for (int i = 0; i < 3; i++)
-            if (!(fabs(pa[i] - pb[i]) <= TOLERANCE_MM))
+            if (!(fabs(pa[i] - pb[i]) <= tolerance_mm))
                 return false;
     }
     return true;

@@ -49,6 +49,9 @@ double np_grid_voxel_mm3(const struct np_grid *grid);
 /* Same size, and world positions that agree within 1e-3 mm at every corner. */
 bool np_grid_same(const struct np_grid *a, const struct np_grid *b);
 
+/* The same within this tolerance. */
+bool np_grid_same_within(const struct np_grid *a, const struct np_grid *b, double tolerance_mm);
+
 /*
  * The voxel axis that is closest to each world axis (R, A, S), and its direction: axis[w] in
  * {0,1,2} is a permutation; sign[w] is +1 when the index grows towards R, A or S. Of the 6 orders

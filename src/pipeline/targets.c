@@ -159,12 +159,15 @@ static bool hash_mask(const struct np_image *image, char sha256[65])
     return n_inside > 0;
 }
 
+/* Editors write the positions anew, from a quaternion or a rotation made orthogonal: they move by
+ * less than a part of a voxel. */
 static bool is_on_grid_of(const struct np_nifti_info *mask, const char *image_path)
 {
+    static const double EDITORS_MOVE_MM = 0.2;
     struct np_nifti_info image;
 
     return np_nifti_read_info(image_path, &image, NULL) == 0 &&
-           np_grid_same(&mask->grid, &image.grid);
+           np_grid_same_within(&mask->grid, &image.grid, EDITORS_MOVE_MM);
 }
 
 /* The sidecar tells the voxels that were written, whatever became of the record. */

@@ -311,7 +311,8 @@ forget() { rm "$OUT/logs/folder.json"; }
 
 refusal() { record "$OUT" "$1" '.failure | "\(.code) \(.sentence)"'; }
 
-# paint MASK: as an editor does: open, add and remove voxels, save under the same name, here in another type of number.
+# paint MASK: as an editor does: open, add and remove voxels, save under the same name, here in another type of number, and
+# with positions that are rounded otherwise.
 paint()
 {
     "$PYTHON" - "$1" <<'END'
@@ -324,6 +325,8 @@ for i in inside[:2000]:
     voxels[i] = 0
 head = data[:offset]
 head[70:74] = struct.pack("<hh", 4, 16)
+(at,) = struct.unpack("<f", data[292:296])
+head[292:296] = struct.pack("<f", at + 0.01)
 with gzip.open(sys.argv[1], "wb") as out:
     out.write(head + struct.pack("<%dh" % len(voxels), *voxels))
 END
