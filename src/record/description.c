@@ -29,8 +29,9 @@ static const char BIDSIGNORE[] = "# Names that BIDS does not know (yet)\n"
                                  "group_*\n" NP_FILE_METHODS "\n"
                                  "logs/\n";
 
-/* The last line of README.md: while the hash is that of the text before it, nobody has edited it. */
-static const char README_MARK[] = "\n<!-- kept up to date by neuro-preprocess until it is edited: ";
+/* The last line of README.md and CITATION.md: while the hash is that of the text before it, nobody
+ * has edited it. */
+static const char MARK[] = "\n<!-- kept up to date by neuro-preprocess until it is edited: ";
 
 /* Write unless the file has this content already, so that a second run changes nothing. */
 static int write_if_new(const char *output_dir, const char *name, const char *content,
@@ -45,47 +46,101 @@ static int write_if_new(const char *output_dir, const char *name, const char *co
     return np_file_write_atomic(path, content, strlen(content), err);
 }
 
-/* Keep a text that the user wrote. */
-static int write_if_absent(const char *output_dir, const char *name, const char *content,
-                           struct np_error *err)
-{
-    NP_AUTO(np_freep) char *path = np_path_join(output_dir, name);
-
-    return np_path_exists(path) ? 0 : np_file_write_atomic(path, content, strlen(content), err);
-}
-
 static char *with_mark(const char *text)
 {
     char sha256[65];
 
     np_sha256_of(text, strlen(text), sha256);
-    return np_xasprintf("%s%s%s -->\n", text, README_MARK, sha256);
+    return np_xasprintf("%s%s%s -->\n", text, MARK, sha256);
+}
+
+/* Earlier versions wrote this text without a mark, again with each run. */
+static bool is_of_earlier_version(const char *text)
+{
+    return np_starts_with(text, "# Methods\n\nAnatomical images were preprocessed with");
 }
 
 static bool is_unedited(const char *text)
 {
     const char *mark = NULL;
 
-    for (const char *at = strstr(text, README_MARK); at; at = strstr(at + 1, README_MARK))
+    for (const char *at = strstr(text, MARK); at; at = strstr(at + 1, MARK))
         mark = at;
     if (!mark)
-        return false;
+        return is_of_earlier_version(text);
     NP_AUTO(np_freep) char *before = np_xstrndup(text, (size_t)(mark - text));
     NP_AUTO(np_freep) char *marked = with_mark(before);
     return strcmp(marked, text) == 0;
 }
 
-/* Keep a text that the user wrote, or has edited. */
-static int write_readme(const char *output_dir, const char *content, struct np_error *err)
+/* The file's text; NULL when nothing has its name. A file that cannot be read is "". */
+static char *read_text(const char *output_dir, const char *name)
 {
-    NP_AUTO(np_freep) char *path = np_path_join(output_dir, "README.md");
-    NP_AUTO(np_freep) char *marked = with_mark(content);
-    NP_AUTO(np_str_done) struct np_str old = {0};
+    NP_AUTO(np_freep) char *path = np_path_join(output_dir, name);
+    struct np_str text = {0};
 
-    if (np_path_is_taken(path) && (np_file_read(path, MOST_DESCRIPTION_BYTES, &old, NULL) < 0 ||
-                                   !is_unedited(np_str_text(&old))))
+    if (!np_path_is_taken(path))
+        return NULL;
+    if (np_file_read(path, MOST_DESCRIPTION_BYTES, &text, NULL) < 0)
+        np_str_done(&text);
+    return np_str_take(&text);
+}
+
+/* Keep a text that the user wrote, or has edited. */
+static int write_marked(const char *output_dir, const char *name, const char *content,
+                        struct np_error *err)
+{
+    NP_AUTO(np_freep) char *marked = with_mark(content);
+    NP_AUTO(np_freep) char *old = read_text(output_dir, name);
+
+    return old && !is_unedited(old) ? 0 : write_if_new(output_dir, name, marked, err);
+}
+
+/* Does a line of `text` begin with the first `n` bytes of this one, and an end of line or a tab? */
+static bool has_line(const char *text, const char *line, size_t n)
+{
+    for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+        if (strncmp(text, line, n) == 0 && strchr("\t\n", text[n]))
+            return true;
+    return false;
+}
+
+/* Add to `out` the lines of `from` that are not in `there`, by their first column. */
+static void add_missing(struct np_str *out, const char *from, const char *there)
+{
+    for (size_t n; *from; from += n) {
+        n = strcspn(from, "\n");
+        bool is_missing = n > 0 && !has_line(there, from, strcspn(from, "\t\n"));
+        n += from[n] == '\n';
+        if (is_missing)
+            np_str_addf(out, "%.*s%s", (int)n, from, from[n - 1] == '\n' ? "" : "\n");
+    }
+}
+
+/* The user's patterns stay; ours are added where they are missing. */
+static int write_ignored(const char *output_dir, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *old = read_text(output_dir, ".bidsignore");
+    NP_AUTO(np_str_done) struct np_str text = {0};
+
+    np_str_add(&text, old ? old : "");
+    if (text.length && text.text[text.length - 1] != '\n')
+        np_str_add_char(&text, '\n');
+    add_missing(&text, BIDSIGNORE, old ? old : "");
+    return write_if_new(output_dir, ".bidsignore", np_str_text(&text), err);
+}
+
+/* The user's rows stay, below ours; so does a table of another form. */
+static int write_descriptions(const char *output_dir, const char *ours, struct np_error *err)
+{
+    NP_AUTO(np_freep) char *old = read_text(output_dir, "descriptions.tsv");
+    NP_AUTO(np_str_done) struct np_str text = {0};
+
+    if (old && strncmp(old, ours, strcspn(ours, "\n") + 1) != 0)
         return 0;
-    return write_if_new(output_dir, "README.md", marked, err);
+    np_str_add(&text, ours);
+    add_missing(&text, old ? old : "", ours);
+    return write_if_new(output_dir, "descriptions.tsv", np_str_text(&text), err);
 }
 
 /* Percent-encoding of RFC 3986, for paths. */
@@ -288,12 +343,9 @@ int np_description_write(const struct np_description *what, struct np_error *err
     NP_AUTO(np_freep) char *readme = np_methods_readme(what->folder, &versions, has_masks);
     NP_AUTO(np_freep) char *descriptions = np_methods_descriptions(what->folder);
     NP_AUTO(np_freep) char *text = description_text(what, generated_by);
-    /* In a folder that was not ours before, a file with that name is not ours. */
-    int (*write)(const char *, const char *, const char *, struct np_error *) =
-        old ? write_if_new : write_if_absent;
     NP_TRY(write_if_new(what->output_dir, "dataset_description.json", text, err));
-    NP_TRY(write(what->output_dir, ".bidsignore", BIDSIGNORE, err));
-    NP_TRY(write_readme(what->output_dir, readme, err));
-    NP_TRY(write(what->output_dir, NP_FILE_METHODS, methods, err));
-    return write(what->output_dir, "descriptions.tsv", descriptions, err);
+    NP_TRY(write_ignored(what->output_dir, err));
+    NP_TRY(write_marked(what->output_dir, "README.md", readme, err));
+    NP_TRY(write_marked(what->output_dir, NP_FILE_METHODS, methods, err));
+    return write_descriptions(what->output_dir, descriptions, err);
 }

@@ -18,8 +18,9 @@ struct np_description {
 
 /*
  * Write dataset_description.json, .bidsignore, README.md, CITATION.md and descriptions.tsv. Each is
- * written atomically, and only when its content would change. A README.md that a user wrote or edited is kept, and so
- * are all files that existed before OUTPUT_DIR was ours. GeneratedBy keeps the entries of other
+ * written atomically, and only when its content would change. A README.md or
+ * CITATION.md that a user wrote or edited is kept; so are the user's lines in .bidsignore and rows in
+ * descriptions.tsv. GeneratedBy keeps the entries of other
  * versions that wrote here. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO; NP_ECONFIG when OUTPUT_DIR
  * has a dataset_description.json of another kind of dataset (a raw one, or another tool's), which
  * is never changed.

@@ -121,11 +121,44 @@ TEST(files_that_were_there_before_us_are_kept)
 
     put(folder, "CITATION.md", "mine");
     put(folder, "README.md", "mine too");
+    put(folder, "descriptions.tsv", "another table\n");
     ok_int(write_as(folder, "1.0", NULL), 0);
+    ok_int(write_as(folder, "1.1", NULL), 0);
+    NP_AUTO(np_freep) char *table = content(folder, "descriptions.tsv");
+    ok_str(table, "another table\n");
     NP_AUTO(np_freep) char *citation = content(folder, "CITATION.md");
     NP_AUTO(np_freep) char *readme = content(folder, "README.md");
     ok_str(citation, "mine");
     ok_str(readme, "mine too");
+}
+
+TEST(lines_that_a_user_adds_stay)
+{
+    NP_AUTO(np_freep) char *folder = fresh_folder("added");
+
+    put(folder, ".bidsignore", "extra/\nlogs/");
+    put(folder, "descriptions.tsv", "desc_id\tdescription\ndesc-mine\tMine\ndesc-norm\told\n");
+    ok_int(write_as(folder, "1.0", NULL), 0);
+    ok_int(write_as(folder, "1.1", NULL), 0);
+    NP_AUTO(np_freep) char *ignored = content(folder, ".bidsignore");
+    ok(np_starts_with(ignored, "extra/\nlogs/\n#"));
+    ok_contains(ignored, "\n*_biasfield*\n");
+    ok(!strstr(strstr(ignored, "logs/") + 1, "logs/"));
+    NP_AUTO(np_freep) char *table = content(folder, "descriptions.tsv");
+    ok_contains(table, "\ndesc-mine\tMine\n");
+    ok_contains(table, "desc-norm\tInside the mask");
+    ok(!strstr(table, "old"));
+}
+
+TEST(the_methods_of_an_earlier_version_are_brought_up_to_date)
+{
+    NP_AUTO(np_freep) char *folder = fresh_folder("earlier");
+
+    put(folder, "CITATION.md",
+        "# Methods\n\nAnatomical images were preprocessed with neuro-preprocess.\n");
+    ok_int(write_as(folder, "1.0", NULL), 0);
+    NP_AUTO(np_freep) char *methods = content(folder, "CITATION.md");
+    ok_contains(methods, "(version 1.0)");
 }
 
 TEST(a_readme_is_kept_up_to_date_until_it_is_edited)
