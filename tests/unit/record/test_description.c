@@ -137,7 +137,7 @@ TEST(lines_that_a_user_adds_stay)
     NP_AUTO(np_freep) char *folder = fresh_folder("added");
 
     put(folder, ".bidsignore", "extra/\nlogs/");
-    put(folder, "descriptions.tsv", "desc_id\tdescription\ndesc-mine\tMine\ndesc-norm\told\n");
+    put(folder, "descriptions.tsv", "desc_id\tdescription\ndesc-mine\tMine\ndesc-norm\tstale\n");
     ok_int(write_as(folder, "1.0", NULL), 0);
     ok_int(write_as(folder, "1.1", NULL), 0);
     NP_AUTO(np_freep) char *ignored = content(folder, ".bidsignore");
@@ -147,7 +147,7 @@ TEST(lines_that_a_user_adds_stay)
     NP_AUTO(np_freep) char *table = content(folder, "descriptions.tsv");
     ok_contains(table, "\ndesc-mine\tMine\n");
     ok_contains(table, "desc-norm\tInside the mask");
-    ok(!strstr(table, "old"));
+    ok(!strstr(table, "stale"));
 }
 
 TEST(the_methods_of_an_earlier_version_are_brought_up_to_date)
