@@ -412,6 +412,13 @@ END
         equal "$(sha256sum "$mask")" "$mine"
         complete "$OUT" 02
     done
+    # a tool that knows nothing of sidecars left none
+    paint_anew() { rm -r "$OUT" && run -0 preprocess --normalize percentile && paint "$mask" && rm "${mask%.nii.gz}.json"; }
+    paint_anew
+    mine=$(sha256sum "$mask")
+    run -1 preprocess --normalize percentile
+    contains "$(refusal 01)" 'was edited'
+    equal "$(sha256sum "$mask")" "$mine"
     run -0 preprocess --rerun all --normalize percentile
     [[ $(sha256sum "$mask") != "$mine" ]]
     complete "$OUT" 01
