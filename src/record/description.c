@@ -73,17 +73,19 @@ static bool is_unedited(const char *text)
     return strcmp(marked, text) == 0;
 }
 
-/* The file's text; NULL when nothing has its name. A file that cannot be read is "". */
-static char *read_text(const char *output_dir, const char *name)
+/* The file's text; NULL when nothing has its name. False when it cannot be read: then it stays. */
+static bool read_text(const char *output_dir, const char *name, char **text)
 {
     NP_AUTO(np_freep) char *path = np_path_join(output_dir, name);
-    struct np_str text = {0};
+    NP_AUTO(np_str_done) struct np_str content = {0};
 
+    *text = NULL;
     if (!np_path_is_taken(path))
-        return NULL;
-    if (np_file_read(path, MOST_DESCRIPTION_BYTES, &text, NULL) < 0)
-        np_str_done(&text);
-    return np_str_take(&text);
+        return true;
+    if (np_file_read(path, MOST_DESCRIPTION_BYTES, &content, NULL) < 0)
+        return false;
+    *text = np_str_take(&content);
+    return true;
 }
 
 /* Keep a text that the user wrote, or has edited. */
@@ -91,9 +93,11 @@ static int write_marked(const char *output_dir, const char *name, const char *co
                         struct np_error *err)
 {
     NP_AUTO(np_freep) char *marked = with_mark(content);
-    NP_AUTO(np_freep) char *old = read_text(output_dir, name);
+    NP_AUTO(np_freep) char *old = NULL;
 
-    return old && !is_unedited(old) ? 0 : write_if_new(output_dir, name, marked, err);
+    if (!read_text(output_dir, name, &old) || (old && !is_unedited(old)))
+        return 0;
+    return write_if_new(output_dir, name, marked, err);
 }
 
 /* Does a line of `text` begin with the first `n` bytes of this one, and an end of line or a tab? */
@@ -120,9 +124,11 @@ static void add_missing(struct np_str *out, const char *from, const char *there)
 /* The user's patterns stay; ours are added where they are missing. */
 static int write_ignored(const char *output_dir, struct np_error *err)
 {
-    NP_AUTO(np_freep) char *old = read_text(output_dir, ".bidsignore");
+    NP_AUTO(np_freep) char *old = NULL;
     NP_AUTO(np_str_done) struct np_str text = {0};
 
+    if (!read_text(output_dir, ".bidsignore", &old))
+        return 0;
     np_str_add(&text, old ? old : "");
     if (text.length && text.text[text.length - 1] != '\n')
         np_str_add_char(&text, '\n');
@@ -133,9 +139,11 @@ static int write_ignored(const char *output_dir, struct np_error *err)
 /* The user's rows stay, below ours; so does a table of another form. */
 static int write_descriptions(const char *output_dir, const char *ours, struct np_error *err)
 {
-    NP_AUTO(np_freep) char *old = read_text(output_dir, "descriptions.tsv");
+    NP_AUTO(np_freep) char *old = NULL;
     NP_AUTO(np_str_done) struct np_str text = {0};
 
+    if (!read_text(output_dir, "descriptions.tsv", &old))
+        return 0;
     if (old && strncmp(old, ours, strcspn(ours, "\n") + 1) != 0)
         return 0;
     np_str_add(&text, ours);

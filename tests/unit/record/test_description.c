@@ -150,6 +150,18 @@ TEST(lines_that_a_user_adds_stay)
     ok(!strstr(table, "stale"));
 }
 
+TEST(what_cannot_be_read_stays)
+{
+    NP_AUTO(np_freep) char *folder = fresh_folder("unreadable");
+    NP_AUTO(np_freep) char *path = np_path_join(folder, ".bidsignore");
+    char target[64] = "";
+
+    ok_int(symlink("content/not/fetched", path), 0);
+    ok_int(write_as(folder, "1.0", NULL), 0);
+    ok(readlink(path, target, sizeof(target) - 1) > 0);
+    ok_str(target, "content/not/fetched");
+}
+
 TEST(the_methods_of_an_earlier_version_are_brought_up_to_date)
 {
     NP_AUTO(np_freep) char *folder = fresh_folder("earlier");
