@@ -189,7 +189,6 @@ static void mark_outdated(struct np_survey *survey)
 int np_survey_read(const char *output_dir, struct np_survey *survey, struct np_error *err)
 {
     NP_AUTO(np_freep) char *logs = np_path_join(output_dir, "logs");
-    NP_AUTO(np_strings_done) struct np_strings names = {0};
     struct stat status;
 
     *survey = (struct np_survey){0};
@@ -201,7 +200,6 @@ int np_survey_read(const char *output_dir, struct np_survey *survey, struct np_e
                             "'%s': expected an output folder of neuro-preprocess with a folder "
                             "logs/ in it, found none; check the path",
                             output_dir);
-    NP_TRY(np_directory_list(logs, &names, err));
     walk(survey, logs, 0);
     read_folder(survey, output_dir);
     mark_outdated(survey);
