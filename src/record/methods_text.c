@@ -168,13 +168,11 @@ char *np_methods_text(const struct np_folder *folder, const struct np_strings *v
         np_strings_add(&sorted, versions->item[i]);
     np_strings_sort(&sorted);
     NP_AUTO(np_freep) char *list = np_strings_join(&sorted, ", ", versions->n);
-    np_str_addf(
-        &page.text,
-        "# Methods\n\n<!-- Images of sessions that 'neuro-preprocess status' lists as "
-        "outdated were made otherwise, and where a mask was given (--mask-dir), it took the "
-        "place of brain extraction; the sidecars say so. -->\n"
-        "Anatomical images were preprocessed with neuro-preprocess (version %s).\n",
-        list);
+    np_str_addf(&page.text,
+                "# Methods\n\n<!-- Images of sessions that 'neuro-preprocess status' lists as "
+                "outdated were made otherwise; their sidecars say how. -->\n"
+                "Anatomical images were preprocessed with neuro-preprocess (version %s).\n",
+                list);
     if (folder->n_makings > 1)
         np_str_addf(&page.text,
                     "This folder holds results of %zu configurations; the sidecar of each image "
@@ -308,12 +306,10 @@ char *np_methods_readme(const struct np_folder *folder, const struct np_strings 
                           "outside |\n");
     if (extent_of(folder, "save-bias-field", NULL) != NEVER)
         np_str_add(&text, "| `*_biasfield.nii.gz` | the multiplicative field |\n");
-    np_str_addf(
-        &text,
-        "\nEach has a JSON sidecar with its sources, the methods' parameters and hashes. "
-        "What happened in each session\nstands in `logs/`: `neuro-preprocess status` reads "
-        "it. Sessions that it lists as outdated were made otherwise; where a mask was given "
-        "(`--mask-dir`),\nit took the place of brain extraction: the sidecars say so.\n\n%s",
-        methods);
+    np_str_addf(&text,
+                "\nEach has a JSON sidecar with its sources, the methods' parameters and hashes. "
+                "What happened in each session\nstands in `logs/`: `neuro-preprocess status` reads "
+                "it. Sessions that it lists as outdated were made otherwise.\n\n%s",
+                methods);
     return np_str_take(&text);
 }

@@ -113,7 +113,7 @@ TEST(what_some_images_have_is_said_to_be_that)
                         "normalization");
     ok_contains(one.item[1], "corrected for the bias field (input divided by the field)");
     ok_contains(one.item[2], "desc-norm");
-    ok_contains(one.item[2], "outdated were made otherwise; where a mask was given");
+    ok_contains(one.item[2], "outdated were made otherwise");
     list_texts(both, 2, &two);
     ok_contains(two.item[0], "bias correction (N4) in some images, brain extraction and");
     ok_contains(two.item[1], "where its sidecar says so");
