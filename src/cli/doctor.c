@@ -19,6 +19,7 @@
 #include "cli/telemetry.h"
 #include "pipeline/admission.h"
 #include "pipeline/estimate_cohort.h"
+#include "pipeline/masks.h"
 #include "pipeline/resources.h"
 #include "pipeline/selected.h"
 #include "record/place.h"
@@ -502,6 +503,19 @@ static void check_work_dir(struct visit *visit)
     }
 }
 
+static void check_mask_dir(struct visit *visit)
+{
+    struct np_error err = {0};
+    int code = np_masks_check(visit->config, &err);
+
+    if (code == 0) {
+        say(visit, "ok", NULL, "brain masks are taken from '%s'", visit->config->mask_dir);
+        return;
+    }
+    say(visit, "FAIL", np_outcome_info(np_error_outcome(code))->remedy, "%s", err.text);
+    failed(visit, code);
+}
+
 int np_doctor(const struct np_config *config, FILE *out)
 {
     NP_AUTO(visit_done) struct visit visit = {.config = config, .out = out};
@@ -525,5 +539,7 @@ int np_doctor(const struct np_config *config, FILE *out)
     }
     if (config->work_dir)
         check_work_dir(&visit);
+    if (config->mask_dir)
+        check_mask_dir(&visit);
     return np_outcome_info(np_error_outcome(visit.code))->exit_status;
 }

@@ -233,19 +233,27 @@ static void warn_of_unused(struct search *search)
                                  name));
 }
 
+int np_masks_check(const struct np_config *config, struct np_error *err)
+{
+    if (!config->mask_dir)
+        return 0;
+    NP_TRY(np_directory_require(config->mask_dir, "a folder of brain masks", err));
+    if (!config->output_dir || !np_path_is_below(config->mask_dir, config->output_dir))
+        return 0;
+    return np_error_set(err, NP_EUSAGE,
+                        "--mask-dir: expected a folder of your own, found '%s' in OUTPUT_DIR, "
+                        "whose masks are the program's; copy those that you painted to another "
+                        "folder",
+                        config->mask_dir);
+}
+
 int np_masks_find(const struct np_config *config, struct np_plan *plan, struct np_error *err)
 {
     NP_AUTO(search_done) struct search search = {.config = config, .plan = plan};
 
     if (!config->mask_dir)
         return 0;
-    NP_TRY(np_directory_require(config->mask_dir, "a folder of brain masks", err));
-    if (np_path_is_below(config->mask_dir, config->output_dir))
-        return np_error_set(err, NP_EUSAGE,
-                            "--mask-dir: expected a folder of your own, found '%s' in OUTPUT_DIR, "
-                            "whose masks are the program's; copy those that you painted to another "
-                            "folder",
-                            config->mask_dir);
+    NP_TRY(np_masks_check(config, err));
     find_all(&search);
     refuse_shared(&search);
     plan->n_masks = search.n_given;

@@ -200,7 +200,12 @@ END
     make_dataset "$BIDS" 01
     run -66 preprocess --mask-dir "$BATS_TEST_TMPDIR/nothing"
     contains "$output" "'$BATS_TEST_TMPDIR/nothing': expected a folder of brain masks"
+    run -66 neuro-preprocess doctor "$BIDS" "$OUT" --mask-dir "$BATS_TEST_TMPDIR/nothing"
+    contains "$output" "'$BATS_TEST_TMPDIR/nothing': expected a folder of brain masks"
     run -0 preprocess
+    run -64 neuro-preprocess doctor "$BIDS" "$OUT" --mask-dir "$OUT"
+    run -0 neuro-preprocess doctor "$BIDS" "$OUT" --mask-dir "$MASKS"
+    contains "$output" "brain masks are taken from '$MASKS'"
     run -64 preprocess --mask-dir "$OUT"
     contains "$output" 'of your own'
     run -64 preprocess --mask-dir "$OUT/sub-01"
