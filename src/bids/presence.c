@@ -71,3 +71,26 @@ enum np_presence np_dataset_presence(const char *root, const char *participant, 
         return found;
     return session ? session_in(folder, session) : unnamed_in(folder);
 }
+
+static bool holds_file(const char *folder, int depth)
+{
+    NP_AUTO(np_strings_done) struct np_strings names = {0};
+
+    if (np_directory_list(folder, &names, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < names.n; i++) {
+        NP_AUTO(np_freep) char *path = np_path_join(folder, names.item[i]);
+        if (!np_path_is_directory(path) || (depth > 0 && holds_file(path, depth - 1)))
+            return true;
+    }
+    return false;
+}
+
+bool np_dataset_session_holds_files(const char *root, const char *participant, const char *session)
+{
+    NP_AUTO(np_freep)
+    char *folder = session ? np_xasprintf("%s/sub-%s/ses-%s", root, participant, session)
+                           : np_xasprintf("%s/sub-%s", root, participant);
+
+    return holds_file(folder, 1);
+}

@@ -310,8 +310,9 @@ const struct np_option np_options[] = {
          "exit status is 1 if there are any."},
     {"dataset", NULL, 0, NP_OPT_STRING, NP_GROUP_STATUS, BIT(STATUS), NP_OPT_DIRECTORY,
      FIELD(bids_dir), .argument = "BIDS_DIR",
-     .help = "Count against this dataset: all its sessions are wanted, and sessions that it does "
-             "not hold any more are gone. Without it, wanted is what runs were asked for."},
+     .help = "Count against this dataset: all its sessions are wanted, sessions that it does not "
+             "hold any more are gone, and complete ones with a new image are incomplete. Without "
+             "it, wanted is what runs were asked for."},
     {"verify", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(verify),
      .help = "Look whether the outputs of complete sessions are there and have the recorded sizes; "
              "with "

@@ -8,7 +8,7 @@
  * Close the records that dead supervisors left in state running (each under its session's lock),
  * complete the survey (np_cohort_complete with the sizes of outputs, and with `bids_dir` if that is
  * a dataset; it may be NULL). `closed` gets the run ids of closed records (may be NULL); `survey` is
- * the state afterwards. Returns 0, NP_ENOINPUT.
+ * the state afterwards. Returns 0, NP_ENOINPUT, or what np_dataset_open returns.
  */
 int np_group_run(const char *bids_dir, const char *output_dir, struct np_survey *survey,
                  struct np_strings *closed, struct np_error *err) NP_MUST_USE;

@@ -44,18 +44,23 @@ static int by_path(const void *key, const void *row)
     return strcmp(key, ((const struct np_survey_row *)row)->path);
 }
 
-/* Returns the new row, NULL when there is one. `n_sorted` rows are in the order of their paths. */
-static struct np_survey_row *add_if_new(struct np_survey *survey, size_t n_sorted,
-                                        const char *output_dir, const struct np_asked *asked)
+/* The row of a session, NULL when there is none. The first `n_sorted` rows are in the order of their
+ * paths, the others are not looked at. */
+static struct np_survey_row *find_row(const struct np_survey *survey, size_t n_sorted,
+                                      const char *output_dir, const struct np_asked *asked)
 {
-    char *path = status_path(output_dir, asked);
+    NP_AUTO(np_freep) char *path = status_path(output_dir, asked);
 
-    if (n_sorted && bsearch(path, survey->row, n_sorted, sizeof(*survey->row), by_path)) {
-        free(path);
-        return NULL;
-    }
+    return n_sorted ? bsearch(path, survey->row, n_sorted, sizeof(*survey->row), by_path) : NULL;
+}
+
+static struct np_survey_row *add_row(struct np_survey *survey, const char *output_dir,
+                                     const struct np_asked *asked)
+{
     NP_AUTO(np_freep) char *label = np_asked_text(asked);
-    return np_survey_add_unrecorded(survey, path, asked->participant, asked->session, label);
+
+    return np_survey_add_unrecorded(survey, status_path(output_dir, asked), asked->participant,
+                                    asked->session, label);
 }
 
 static void add_planned(struct np_survey *survey, const char *output_dir,
@@ -66,13 +71,61 @@ static void add_planned(struct np_survey *survey, const char *output_dir,
 
     np_plans_list(plans, NP_MARK_WANTED, &wanted);
     for (size_t i = 0; i < wanted.n; i++)
-        add_if_new(survey, n_sorted, output_dir, &wanted.item[i]);
+        if (!find_row(survey, n_sorted, output_dir, &wanted.item[i]))
+            add_row(survey, output_dir, &wanted.item[i]);
     np_survey_sort(survey);
     survey->knows_plans = np_plans_n(plans) > 0;
 }
 
+static void set_state(struct np_survey_row *row, enum np_state state, char *note)
+{
+    free(row->note);
+    row->note = note;
+    row->state = state;
+}
+
+/* The first image that no record has, NULL when there is none. Borrowed. */
+static const char *new_image(const struct np_session_record *record,
+                             const struct np_session *session)
+{
+    for (size_t i = 0; i < session->n_scans; i++) {
+        bool found = false;
+        for (size_t f = 0; f < record->n_files && !found; f++)
+            found = strcmp(record->file[f].path, session->scan[i].relative) == 0;
+        if (!found)
+            return session->scan[i].relative;
+    }
+    return NULL;
+}
+
+/* A rerun would find other images than the record has. */
+static void compare_images(struct np_survey_row *row, const char *root,
+                           const struct np_session *session, bool restricts)
+{
+    bool is_done = row->state == NP_STATE_SUCCESS || row->state == NP_STATE_NOTHING_TO_DO;
+
+    if (session->unreadable)
+        return;
+    if (session->n_scans == 0 && np_survey_needs_rerun(row) &&
+        np_dataset_session_holds_files(root, session->participant, session->session))
+        set_state(row, NP_STATE_NOTHING_TO_DO, NULL);
+    const char *image = is_done && !restricts ? new_image(&row->record, session) : NULL;
+    if (image)
+        set_state(row, NP_STATE_INCOMPLETE, np_xasprintf("'%s' is new since then", image));
+}
+
+/* A session that no run was asked for. */
+static void add_unasked(struct np_survey *survey, const char *output_dir,
+                        const struct np_asked *asked, const struct np_session *session)
+{
+    struct np_survey_row *row = add_row(survey, output_dir, asked);
+
+    if (session->n_scans == 0 && !session->unreadable)
+        row->state = NP_STATE_NOTHING_TO_DO;
+}
+
 static int add_dataset(struct np_survey *survey, const struct np_cohort_options *options,
-                       struct np_error *err)
+                       const struct np_plans *plans, struct np_error *err)
 {
     NP_AUTO(np_dataset_freep) struct np_dataset *dataset = NULL;
     size_t n_sorted = survey->n_rows;
@@ -82,12 +135,14 @@ static int add_dataset(struct np_survey *survey, const struct np_cohort_options 
         const struct np_session *session = &dataset->session[i];
         const struct np_asked asked = {.participant = session->participant,
                                        .session = session->session};
-        struct np_survey_row *row = add_if_new(survey, n_sorted, options->output_dir, &asked);
-        if (row && session->n_scans == 0 && !session->unreadable)
-            row->state = NP_STATE_NOTHING_TO_DO;
+        struct np_survey_row *row = find_row(survey, n_sorted, options->output_dir, &asked);
+        if (row)
+            compare_images(row, dataset->root, session, np_plans_restrict_images(plans));
+        else if (options->counts_dataset)
+            add_unasked(survey, options->output_dir, &asked, session);
     }
     np_survey_sort(survey);
-    survey->knows_plans = true;
+    survey->knows_plans = survey->knows_plans || options->counts_dataset;
     return 0;
 }
 
@@ -100,9 +155,7 @@ static void derive(struct np_survey_row *row, enum np_state state, const char *w
     char *note = np_xasprintf("%s%s%s%s", why ? why : "", why && before ? "; " : "",
                               before ? "before: " : "", before ? before : "");
 
-    free(row->note);
-    row->note = note;
-    row->state = state;
+    set_state(row, state, note);
 }
 
 static void mark_row(struct np_survey_row *row, unsigned marks, const char *bids_dir)
@@ -207,7 +260,7 @@ static char *session_fault(const struct np_survey_row *row, const struct np_coho
     for (size_t f = 0; f < record->n_files && !fault; f++)
         for (size_t i = 0; i < record->file[f].n_outputs && !fault; i++)
             fault = output_fault(&record->file[f].output[i], output_dir, how);
-    if (!fault && options->counts_dataset && record->participant)
+    if (!fault && options->bids_dir && record->participant)
         fault = input_fault(record, options->bids_dir);
     return fault;
 }
@@ -222,9 +275,7 @@ static void verify(struct np_survey *survey, const struct np_cohort_options *opt
         char *fault = session_fault(row, options);
         if (!fault)
             continue;
-        free(row->note);
-        row->note = fault;
-        row->state = NP_STATE_INCOMPLETE;
+        set_state(row, NP_STATE_INCOMPLETE, fault);
     }
 }
 
@@ -238,8 +289,8 @@ int np_cohort_complete(struct np_survey *survey, const struct np_cohort_options 
     verify(survey, options);
     np_survey_sort(survey);
     add_planned(survey, options->output_dir, plans);
-    if (options->counts_dataset)
-        NP_TRY(add_dataset(survey, options, err));
+    if (options->bids_dir)
+        NP_TRY(add_dataset(survey, options, plans, err));
     mark(survey, plans, options->bids_dir);
     for (size_t i = 0; i < unreadable->n; i++)
         np_strings_add(&survey->unreadable, unreadable->item[i]);

@@ -15,8 +15,9 @@ struct np_asked np_survey_asked(const struct np_survey_row *row);
 struct np_cohort_options {
     const char *output_dir;
     enum np_verify verify;
-    /* Sessions that a run would do, and that are not in this dataset, are `gone`. NULL: those are
-     * that were not there when a run last looked. */
+    /* Sessions that a run would do, and that are not in this dataset, are `gone`; complete sessions
+     * are compared with its images. NULL: those are gone that were not there when a run last
+     * looked. */
     const char *bids_dir;
     bool counts_dataset; /* all sessions of bids_dir are wanted */
 };
@@ -25,11 +26,12 @@ struct np_cohort_options {
  * Complete a survey of output_dir:
  *   - sessions that were complete are `incomplete` when a rerun would do them again: the completion
  *     record or an output is missing, of another size, or (hashes) of other content; or, with
- *     counts_dataset and from sizes on, an input is not the recorded one
+ *     bids_dir, an image is new, or (from sizes on) is not the recorded one
  *   - sessions that a plan names, or the dataset holds, have a row even if there is no record:
- *     not-started, or nothing-to-do when the dataset has no image for them
+ *     not-started, or nothing-to-do when the dataset has no image for them, whatever became of
+ *     earlier ones
  *   - sessions that a run would do are marked when they were withdrawn or are gone
- * Returns 0, or with counts_dataset what np_dataset_open returns.
+ * Returns 0, or with bids_dir what np_dataset_open returns.
  */
 int np_cohort_complete(struct np_survey *survey, const struct np_cohort_options *options,
                        struct np_error *err) NP_MUST_USE;

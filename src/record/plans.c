@@ -157,6 +157,7 @@ struct change {
 struct np_plans {
     json_t *marks; /* key of a session -> bits */
     size_t n_plans;
+    bool restrict_images;
     struct change *change;
     size_t n_changes;
     struct np_strings unreadable;
@@ -238,6 +239,34 @@ static void add_change(struct np_plans *plans, enum np_plan_change kind, const c
                         .json = json_incref(json)};
 }
 
+/* All options that select but those that select sessions, and tasks, which anatomical images have
+ * not. */
+static bool restricts_images(json_t *selection)
+{
+    static const char *const others[] = {"participant-label", "session-label", "session-list",
+                                         "task-id", "rerun"};
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(selection, key, value)
+    {
+        bool is_other = false;
+        for (size_t i = 0; i < NP_COUNT(others); i++)
+            is_other = is_other || strcmp(key, others[i]) == 0;
+        if (!is_other)
+            return true;
+    }
+    return false;
+}
+
+static void add_plan(struct np_plans *plans, const json_t *json)
+{
+    plans->n_plans++;
+    plans->restrict_images =
+        plans->restrict_images || restricts_images(json_object_get(json, "selection"));
+    apply(plans, json, NP_MARK_WANTED, 0);
+}
+
 static void read_one(struct np_plans *plans, const char *folder, const char *name,
                      enum np_plan_change kind)
 {
@@ -253,8 +282,7 @@ static void read_one(struct np_plans *plans, const char *folder, const char *nam
                                      "that wrote it",
                                      path, (int)NP_PLAN_SCHEMA));
     } else if (kind == NP_N_PLAN_CHANGES) {
-        plans->n_plans++;
-        apply(plans, json, NP_MARK_WANTED, 0);
+        add_plan(plans, json);
     } else {
         add_change(plans, kind, name, json);
     }
@@ -324,6 +352,11 @@ void np_plans_freep(struct np_plans **address)
     json_decref(plans->marks);
     np_strings_done(&plans->unreadable);
     np_freep(address);
+}
+
+bool np_plans_restrict_images(const struct np_plans *plans)
+{
+    return plans->n_plans == 0 || plans->restrict_images;
 }
 
 size_t np_plans_n(const struct np_plans *plans)

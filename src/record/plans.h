@@ -92,6 +92,10 @@ void np_plans_freep(struct np_plans **plans);
 /* The number of runs whose plans were read. */
 size_t np_plans_n(const struct np_plans *plans);
 
+/* True when a run was asked for some of the images alone (--modalities, --run-id, a filter), and when
+ * there is no plan: an image without a record may then be one that nobody wants. */
+bool np_plans_restrict_images(const struct np_plans *plans);
+
 /* The marks of a session, bits of enum np_plan_mark; 0 when no file names it. */
 unsigned np_plans_marks(const struct np_plans *plans, const struct np_asked *asked);
 

@@ -191,3 +191,47 @@ task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
     run -0 "$NP_SLURM" resubmit out --dry-run
     contains "$output" 'in 1 task'
 }
+
+@test "sessions that were asked for beside Slurm count too: the summary's two numbers agree, and resubmit takes them" {
+    run -0 submit --chunk 2 --participant-label 01 03
+    run -0 task 0
+    truncate -s 20000 bids/sub-04/anat/sub-04_T1w.nii.gz
+    run -65 neuro-preprocess bids out participant "${QUICK[@]}" --participant-label 04
+    run -0 neuro-preprocess bids out participant "${QUICK[@]}" --participant-label 05 --plan-only
+    run -1 "$NP_SLURM" summary out
+    contains "$output" 'to rerun: 2.'
+    contains "$output" '2 sessions submitted, 2 more asked for by other runs, 2 to run again'
+    run -0 "$NP_SLURM" resubmit out
+    equal "$(cut -f 1 out/logs/slurm/0002/sessions.tsv | xargs)" 'sub-04 sub-05'
+}
+
+@test "a task whose sessions are withdrawn or have failed leaves none without a final record: it succeeds" {
+    truncate -s 20000 bids/sub-03/anat/sub-03_T1w.nii.gz
+    run -0 submit --chunk 6
+    run -0 neuro-preprocess status out --withdraw sub-05
+    run -0 task 0
+    contains "$output" 'each session of this task has a final record'
+    [[ ! -e $(status_path out 05) ]] || fail 'a withdrawn session has begun'
+}
+
+@test "an image that is new in a complete session, one that was replaced, and one that is gone: summary, resubmit and a rerun agree" {
+    run -0 submit --chunk 6
+    truncate -s 20000 bids/sub-06/anat/sub-06_T1w.nii.gz
+    run -0 task 0
+    cp bids/sub-01/anat/sub-01_T1w.nii.gz bids/sub-01/anat/sub-01_T2w.nii.gz
+    gunzip -c bids/sub-03/anat/sub-03_T1w.nii.gz | gzip -1 >new && mv new bids/sub-03/anat/sub-03_T1w.nii.gz
+    rm bids/sub-06/anat/*
+    mkdir bids/sub-06/func && touch bids/sub-06/func/sub-06_task-rest_events.tsv # of an empty folder nothing is known
+    run -1 "$NP_SLURM" summary out
+    contains "$output" "'sub-01/anat/sub-01_T2w.nii.gz' is new since then"
+    contains "$output" "'sub-03/anat/sub-03_T1w.nii.gz' is not the image that was processed"
+    contains "$output" 'to rerun: 2.'
+    contains "$output" '6 sessions submitted, 2 to run again'
+    run -0 "$NP_SLURM" resubmit out --chunk 6
+    equal "$(cut -f 1 out/logs/slurm/0002/sessions.tsv | xargs)" 'sub-01 sub-03'
+    run -0 env SLURM_ARRAY_TASK_ID=0 "$NP_SLURM" task "$OUT/logs/slurm/0002"
+    run -0 "$NP_SLURM" summary out
+    # runs that were asked for some of the images leave the others alone
+    run -0 neuro-preprocess bids out-2 participant "${QUICK[@]}" --modalities T1w --participant-label 01
+    equal "$(neuro-preprocess status out-2 --dataset bids --format json | jq -r '.sessions[] | select(.participant == "01").state')" success
+}

@@ -189,6 +189,7 @@ rerun_of_a_copy()
     cat /dev/zero >"$DISK/ballast" 2>/dev/null || true
     finish
     at 'the disk is full'
+    lacks "$(neuro-preprocess status "$OUT")" killed
     run -74 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}"
     run -74 resubmit
     run -74 np_slurm summary "$OUT"
