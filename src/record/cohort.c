@@ -1,6 +1,5 @@
 #include "record/cohort.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include "bids/presence.h"
 #include "codec/sha256.h"
 #include "record/complete.h"
+#include "record/json.h"
 #include "record/place.h"
 
 /* ---- plans ---- */
@@ -218,19 +218,6 @@ static char *completion_path(const struct np_survey_row *row)
                                                   : "unnamed");
 }
 
-/* Reading ten thousand records a second time takes as long as the first: look at the end alone. */
-static bool ends_as_json(const char *path)
-{
-    char end[3] = "";
-    FILE *file = fopen(path, "rb");
-
-    if (!file)
-        return false;
-    bool found = fseek(file, -2, SEEK_END) == 0 && fread(end, 1, 2, file) == 2;
-    fclose(file);
-    return found && strcmp(end, "}\n") == 0;
-}
-
 /* An input in the dataset that is another one than was processed; NULL when there is none. */
 static char *input_fault(const struct np_session_record *record, const char *bids_dir)
 {
@@ -255,7 +242,7 @@ static char *session_fault(const struct np_survey_row *row, const struct np_coho
         return np_xasprintf("its completion record '%s' is missing", np_path_name(path));
     if (how == NP_VERIFY_RECORDS)
         return NULL;
-    if (!ends_as_json(path))
+    if (!np_json_file_ends(path))
         return np_xasprintf("its completion record '%s' is cut off", np_path_name(path));
     for (size_t f = 0; f < record->n_files && !fault; f++)
         for (size_t i = 0; i < record->file[f].n_outputs && !fault; i++)

@@ -365,13 +365,16 @@ static bool parse(const json_t *json, struct np_folder *folder)
     return folder->n_makings > 0;
 }
 
-/* On a file system without hard links the file of a run that has just begun is empty for a moment. */
+/* On a file system without hard links the file of a run that has just begun is not whole for a
+ * moment. */
 static int read_memory(const char *path, json_t **json, struct np_error *err)
 {
     const struct timespec pause = {.tv_nsec = 50000000};
     int code = NP_ECONFIG;
 
     for (int i = 0; i < MOST_TRIES && code == NP_ECONFIG; i++) {
+        if (i > 0 && np_json_file_ends(path))
+            break;
         if (i > 0)
             nanosleep(&pause, NULL);
         code = np_json_read(path, path, MOST_FOLDER_BYTES, json, NULL);

@@ -163,3 +163,15 @@ void np_json_get_strings(const json_t *array, struct np_strings *list)
     json_array_foreach(array, i, value) if (json_is_string(value))
         np_strings_give(list, unescape_bytes(json_string_value(value)));
 }
+
+bool np_json_file_ends(const char *path)
+{
+    char end[3] = "";
+    FILE *file = fopen(path, "rb");
+
+    if (!file)
+        return false;
+    bool found = fseek(file, -2, SEEK_END) == 0 && fread(end, 1, 2, file) == 2;
+    fclose(file);
+    return found && strcmp(end, "}\n") == 0;
+}

@@ -40,4 +40,9 @@ int64_t np_json_get_time(const json_t *object, const char *key);
 void np_json_get_hex(const json_t *object, const char *key, char *out, size_t size);
 void np_json_get_strings(const json_t *array, struct np_strings *list);
 
+/* True when a file ends as an object of ours does: it is neither cut off nor still being written.
+ * Reading ten thousand records a second time would take as long as the first: this looks at the end
+ * alone. */
+bool np_json_file_ends(const char *path);
+
 #endif

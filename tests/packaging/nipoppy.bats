@@ -139,6 +139,44 @@ valid_dataset() { run -0 in_venv bids-validator-deno "$1"; lacks "$output" '[ERR
     equal "$(as_user "$NP_PROGRAM" status "$OUT" --format nipoppy)" ''
 }
 
+# set_option NAME VALUE: in the invocation file of the installed pipeline, as users do between two calls.
+set_option()
+{
+    local file=$S/pipelines/processing/neuro-preprocess-$VERSION_NOW/invocation.json
+    jq --arg name "$1" --arg value "$2" '.[$name] = $value' "$file" | as_user tee "$WORK/invocation.json" >/dev/null
+    as_user cp "$WORK/invocation.json" "$file"
+}
+process_one() { process --participant-id "$1" --session-id "$2"; }
+configurations() { as_user "$NP_PROGRAM" status "$OUT" --format json | jq -c '[.configurations[] | [.configuration, .n_sessions]]'; }
+
+@test "normalize changed in invocation.json between two calls of one session each: refused and named, no mixed folder; then the ways on" {
+    demo
+    study
+    run -0 process_one 01 01
+    set_option normalize percentile
+    run -161 process_one 01 02
+    contains "$(nipoppy_log)" 'holds another configuration (normalize: zscore there, percentile here)'
+    contains "$(nipoppy_log)" 'a redo is 1 session'
+    [[ ! -e $OUT/sub-01/ses-02 ]]
+    equal "$(configurations)" '[["defaults",1]]'
+    run -0 track
+    equal "$(states)" $'01/01 SUCCESS\n01/02 FAIL\n02/01 FAIL\n02/02 FAIL'
+    # the new configuration becomes the folder's: what was made otherwise is in the list until it is redone
+    set_option rerun outdated
+    run -0 process_one 01 02
+    equal "$(as_user "$NP_PROGRAM" status "$OUT" --format nipoppy)" $'01\t01'
+    contains "$(as_user "$NP_PROGRAM" status "$OUT")" '2 configurations'
+    as_user "$NP_PROGRAM" status "$OUT" --format nipoppy | as_user tee again.tsv >/dev/null
+    as_user rm -r "$OUT/logs/sub-01/sub-01_ses-01_complete.json" # what its tracker looks for: it starts the session again
+    run -0 track
+    run -0 process --use-subcohort again.tsv
+    equal "$(started)" 01/01
+    equal "$(configurations)" '[["normalize=percentile",2]]'
+    run -0 extract
+    idps=$S/derivatives/neuro-preprocess/$VERSION_NOW/idp/neuro-preprocess_idps.tsv
+    equal "$(awk -F'\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "configuration") c = i; next } { print $c }' "$idps" | sort -u)" normalize=percentile
+}
+
 @test "the group step writes the table of the sessions, the extraction the table of measures with its dictionary" {
     demo
     study
