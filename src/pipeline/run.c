@@ -49,7 +49,7 @@ static int check_injection(const struct np_run *run, struct np_error *err)
         np_survey_read(run->config->output_dir, &survey, NULL) < 0)
         return 0;
     for (size_t i = 0; i < survey.n_rows; i++)
-        if (!survey.row[i].record.injected)
+        if (survey.row[i].has_record && !survey.row[i].record.injected)
             return np_error_set(err, NP_EUSAGE,
                                 "'%s': holds real results (%s); --fail-rate and --slow-stage need "
                                 "another output folder",

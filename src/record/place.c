@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "bids/labels.h"
 
 static const char STATUS_ENDING[] = "_status.json";
 
@@ -58,6 +59,25 @@ char *np_record_stem(const char *name)
 bool np_record_is_status(const char *file_name)
 {
     return np_ends_with(file_name, STATUS_ENDING);
+}
+
+bool np_record_session_of(const char *status_path, char **participant, char **session)
+{
+    NP_AUTO(np_freep) char *folder = np_path_directory(status_path);
+    const char *subject = np_path_name(folder), *name = np_path_name(status_path);
+    size_t n_subject = strlen(subject), n_name = strlen(name), n_ending = strlen(STATUS_ENDING);
+
+    *participant = *session = NULL;
+    if (!np_starts_with(subject, "sub-") || !np_label_is_valid(subject + 4) ||
+        !np_record_is_status(name) || !np_starts_with(name, subject))
+        return false;
+    NP_AUTO(np_freep) char *rest = np_xstrndup(name + n_subject, n_name - n_subject - n_ending);
+    bool has_session = np_starts_with(rest, "_ses-") && np_label_is_valid(rest + 5);
+    if (*rest && !has_session)
+        return false;
+    *participant = np_xstrdup(subject + 4);
+    *session = has_session ? np_xstrdup(rest + 5) : NULL;
+    return true;
 }
 
 char *np_record_lock_of(const char *status_path)

@@ -29,6 +29,10 @@ char *np_record_stem(const char *name);
 /* Is this the name of a status record? */
 bool np_record_is_status(const char *file_name);
 
+/* The session of a status record by its place alone, logs/sub-01/sub-01[_ses-1]_status.json: `session`
+ * becomes NULL where there is none. The caller frees both. False when it is not one of a session. */
+bool np_record_session_of(const char *status_path, char **participant, char **session);
+
 /* The lock that belongs to a status record, from its path. The caller frees. */
 char *np_record_lock_of(const char *status_path);
 

@@ -96,13 +96,30 @@ static struct np_survey_row *append(struct np_survey *survey, const struct np_su
     return &survey->row[survey->n_rows++];
 }
 
+/* A session that began has a row, whatever became of its record: the next run does it again. */
+static void add_unreadable(struct np_survey *survey, const char *path, const char *why)
+{
+    NP_AUTO(np_freep) char *participant = NULL;
+    NP_AUTO(np_freep) char *session = NULL;
+
+    np_strings_add(&survey->unreadable, why);
+    if (!np_record_session_of(path, &participant, &session))
+        return;
+    const struct np_session_record labels = {.participant = participant, .session = session};
+    NP_AUTO(np_freep) char *label = label_of(&labels, path);
+    struct np_survey_row *row =
+        np_survey_add_unrecorded(survey, np_xstrdup(path), participant, session, label);
+    row->state = NP_STATE_INCOMPLETE;
+    row->note = np_xasprintf("its record '%s' cannot be read", np_path_name(path));
+}
+
 static void add_row(struct np_survey *survey, const char *path)
 {
     struct np_error err = {0};
     struct np_survey_row row = {.path = np_xstrdup(path), .has_record = true};
 
     if (np_record_read(path, &row.record, &err) < 0) {
-        np_strings_add(&survey->unreadable, err.text);
+        add_unreadable(survey, path, err.text);
         free(row.path);
         return;
     }

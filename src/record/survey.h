@@ -40,7 +40,8 @@ struct np_survey {
     enum np_verify verified;
 };
 
-/* Reads all records below logs/; links to folders are not followed. Returns 0, NP_ENOINPUT (no
+/* Reads all records below logs/; links to folders are not followed. A session whose record cannot be
+ * read has a row without a record, state incomplete. Returns 0, NP_ENOINPUT (no
  * such folder, or no logs/ in it: names what was expected). */
 int np_survey_read(const char *output_dir, struct np_survey *survey,
                    struct np_error *err) NP_MUST_USE;

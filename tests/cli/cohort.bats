@@ -354,3 +354,20 @@ PY
     run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}"
     equal "$(json | jq -c '[.n_wanted, .n_to_rerun]')" '[3,0]'
 }
+
+@test "a record that cannot be read is one of a session that a rerun does, with plans and without" {
+    own
+    run -0 neuro-preprocess "$BIDS" "$OUT" group
+    left=$(json | jq .n_to_rerun)
+    damaged=$(find "$OUT" -name '*_complete.json' | LC_ALL=C sort | head -n 1)
+    label=${damaged##*/sub-} label=${label%%_*}
+    truncate -s 300 "$(status_path "$OUT" "$label")"
+    for plans in with without; do
+        [[ $plans == with ]] || rm -r "$OUT/logs/plans"
+        equal "$(json | jq -r ".sessions[] | select(.participant == \"$label\") | .state")" incomplete
+        contains "$(neuro-preprocess status "$OUT" --format nipoppy)" "$label"$'\tunnamed'
+        contains "$(neuro-preprocess status "$OUT")" "sub-$label: its record 'sub-${label}_status.json' cannot be read"
+        contains "$(neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --dry-run --participant-label "$label")" 'its status record is missing'
+    done
+    equal "$(json --dataset "$BIDS" | jq .n_to_rerun)" $((left + 1))
+}

@@ -57,4 +57,29 @@ TEST(a_status_record_leads_to_the_lock_that_its_session_takes)
     ok_str(lock, file.lock);
 }
 
+TEST(the_place_of_a_status_record_tells_its_session)
+{
+    static const struct {
+        const char *path, *participant, *session;
+    } cases[] = {
+        {"/out/logs/sub-01/sub-01_status.json", "01", NULL},
+        {"/out/logs/sub-01/sub-01_ses-a2_status.json", "01", "a2"},
+        {"/out/logs/sub-01/sub-01_T1w_status.json", NULL, NULL}, /* of `process` */
+        {"/out/logs/sub-01/sub-012_status.json", NULL, NULL},
+        {"/out/logs/sub-01/sub-01_ses-_status.json", NULL, NULL},
+        {"/out/logs/sub-01/sub-01_complete.json", NULL, NULL},
+        {"/out/logs/sub-/sub-_status.json", NULL, NULL},
+        {"/out/logs/scan_status.json", NULL, NULL},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(cases); i++) {
+        NP_AUTO(np_freep) char *participant = NULL;
+        NP_AUTO(np_freep) char *session = NULL;
+        ok_int(np_record_session_of(cases[i].path, &participant, &session),
+               cases[i].participant != NULL);
+        ok_str(participant ? participant : "-", cases[i].participant ? cases[i].participant : "-");
+        ok_str(session ? session : "-", cases[i].session ? cases[i].session : "-");
+    }
+}
+
 TAP_MAIN
