@@ -153,7 +153,7 @@ check-packaging: ## Apptainer, Boutiques, Nipoppy, Slurm; as root only with NP_T
 	+@tests/run build packaging
 
 .PHONY: check-cohort
-check-cohort: ## 2000 sessions: what the plan, estimate and doctor say, and what the run writes (minutes)
+check-cohort: ## 2000 sessions: what is said of disk, and, through Slurm, of what is left when all kinds of things happen (minutes)
 	+@tests/run build cohort
 
 .PHONY: check-telemetry collector

@@ -172,7 +172,8 @@ enum np_completeness np_complete_check(const struct np_record_place *place, cons
     if (np_record_read(place->complete, &record, NULL) < 0)
         return never_completed(place, difference);
     if (np_record_read(place->status, &status, NULL) < 0)
-        return say(difference, NP_INCOMPLETE, np_xstrdup("its status record is missing or cannot be read"));
+        return say(difference, NP_INCOMPLETE,
+                   np_xstrdup("its status record is missing or cannot be read"));
     if (record.state != NP_STATE_SUCCESS && record.state != NP_STATE_NOTHING_TO_DO)
         return NP_INCOMPLETE;
     return compare(&record, output_dir, key, difference);

@@ -56,7 +56,7 @@ make_cohort()
         echo "$name"
     done >sessions
     sed "s,.*,$BIDS/&/anat," sessions | xargs mkdir -p
-    while read -r name; do echo "$BIDS/$name/anat/${name/\//_}_T1w.nii.gz"; done <sessions | xargs -n 1 ln "$HEAD"
+    while read -r name; do ln "$HEAD" "$BIDS/$name/anat/${name/\//_}_T1w.nii.gz"; done <sessions
     for name in sub-0003_ses-1 sub-0007_ses-2; do
         rm "$BIDS/${name/_/\/}/anat/${name}_T1w.nii.gz"
         head -c 9000 "$HEAD" >"$BIDS/${name/_/\/}/anat/${name}_T1w.nii.gz"
@@ -100,8 +100,11 @@ left_dry() { neuro-preprocess "$BIDS" "$1" participant "${QUICK[@]}" --dry-run -
 left_table() { neuro-preprocess status "$1" | sed -n 's/^to rerun: \([0-9]*\)\..*/\1/p'; }
 runs() { find "$1/logs" -name '*_status.json' -exec jq -r '[.run, .participant, .session // "unnamed"] | @tsv' {} + | LC_ALL=C sort; }
 
-# at POINT [N]: all that count and list what is left agree (on N), and with what a rerun of a copy of the folder does.
-at()
+# Sessions that were processed since `runs` wrote the file "before".
+did() { comm -13 before <(runs "$1") | cut -f 2- | labels | grep -vFx "$EMPTY" || true; }
+
+# listed POINT [N]: all that count and list what is left agree (on N). A copy of the folder has room for the dry run.
+listed()
 {
     local n way
     left_json "$OUT" >left
@@ -115,7 +118,13 @@ at()
         cmp left "left.$way" || fail "$1: $way: $(diff left "left.$way" | head -n 5)"
     done
     equal "$(left_table "$OUT")" "${n#0}" "$1: table"
-    rerun_of_a_copy "$1" "$n"
+}
+
+# at POINT [N]: the same, and it is what a rerun of the copy does.
+at()
+{
+    listed "$@"
+    rerun_of_a_copy "$1" "$(wc -l <left)"
 }
 
 # still POINT: what is left is what it was.
@@ -137,7 +146,7 @@ rerun_of_a_copy()
     runs "$COPY" >before
     neuro-preprocess "$BIDS" "$COPY" participant "${QUICK[@]}" >rerun.log 2>&1 || true
     (($2 == 0)) || contains "$(<rerun.log)" "$2 to do"
-    comm -13 before <(runs "$COPY") | cut -f 2- | labels | grep -vFx "$EMPTY" >did || true
+    did "$COPY" >did
     cmp left did || fail "$1: a rerun: $(diff left did | head -n 5)"
     left_json "$COPY" >left.after
     grep -Fxf broken left | cmp - left.after || fail "$1: after the rerun: $(head -n 5 left.after)"
@@ -204,10 +213,12 @@ rerun_of_a_copy()
     and_np_slurm 'another dataset by mistake'
 
     run -0 neuro-preprocess status "$OUT" --restore "${withdrawn[@]}"
-    at 'restored' $(($(wc -l <left) + 2))
+    runs "$OUT" >before
+    listed 'restored' $(($(wc -l <left) + 2))
     run -0 resubmit
     release
     finish
+    did "$OUT" | cmp left - || fail "restored: the tasks: $(did "$OUT" | diff left - | head -n 5)"
     at 'all has run' 2
     equal "$(<left)" "$(<broken)"
     and_np_slurm 'all has run'
