@@ -101,6 +101,15 @@ static bool give_up(struct shared *shared)
     return atomic_compare_exchange_strong(&shared->standing, &before, GIVEN_UP);
 }
 
+static void share_trouble(struct shared *shared, enum np_otlp_signal signal, const char *trouble)
+{
+    char all[2 * sizeof(shared->trouble)];
+
+    snprintf(all, sizeof(all), "%s: %s", np_otlp_signal_name(signal), trouble);
+    np_utf8_cut(all, sizeof(shared->trouble) - 1);
+    memcpy(shared->trouble, all, strlen(all) + 1);
+}
+
 static void publish(struct child *child)
 {
     struct shared *shared = child->shared;
@@ -115,8 +124,7 @@ static void publish(struct child *child)
             shared->counter[i][k] = now[k];
         is_down = is_down || (exporter->to && exporter->is_down);
         if (exporter->trouble[0])
-            snprintf(shared->trouble, sizeof(shared->trouble), "%s: %s",
-                     np_otlp_signal_name((enum np_otlp_signal)i), exporter->trouble);
+            share_trouble(shared, (enum np_otlp_signal)i, exporter->trouble);
     }
     shared->is_down = is_down;
     publish_standing(child);
