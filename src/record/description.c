@@ -311,7 +311,7 @@ static bool mentions_masks(const char *output_dir)
     NP_AUTO(np_str_done) struct np_str old = {0};
 
     return np_file_read(path, MOST_DESCRIPTION_BYTES, &old, NULL) == 0 &&
-           np_methods_tell_of_masks(np_str_text(&old));
+           np_methods_mention_masks(np_str_text(&old));
 }
 
 /* All versions that wrote here. */

@@ -153,7 +153,7 @@ static const char GIVEN_MASKS[] =
     "\nFor images whose sidecar has a `GivenMaskSHA256`, a brain mask that was made elsewhere was "
     "used as it was.\n";
 
-bool np_methods_tell_of_masks(const char *text)
+bool np_methods_mention_masks(const char *text)
 {
     return strstr(text, GIVEN_MASKS) != NULL;
 }

@@ -17,7 +17,7 @@ char *np_methods_text(const struct np_folder *folder, const struct np_strings *v
                       bool has_given_masks);
 
 /* Does a text of ours have that sentence? */
-bool np_methods_tell_of_masks(const char *text);
+bool np_methods_mention_masks(const char *text);
 
 /* The same in README.md, below the list of files. The caller frees. */
 char *np_methods_readme(const struct np_folder *folder, const struct np_strings *versions,

@@ -55,7 +55,7 @@ static int64_t by_looking_at_each(const struct np_config *config, const struct n
     return N;
 }
 
-TEST(looks_at_some_images_of_each_kind_say_what_looks_at_all_say)
+TEST(some_images_of_each_kind_give_what_all_give)
 {
     NP_AUTO(np_config_done) struct np_config config;
     static struct np_image_need image[N];

@@ -71,8 +71,8 @@ TEST(masks_that_were_given_have_a_sentence_of_their_own)
     NP_AUTO(np_freep) char *without = np_methods_text(&folder, &versions, false);
 
     ok_contains(with, "GivenMaskSHA256");
-    ok(np_methods_tell_of_masks(with));
-    ok(!np_methods_tell_of_masks(without));
+    ok(np_methods_mention_masks(with));
+    ok(!np_methods_mention_masks(without));
 }
 
 /* What the other files say of these configurations. */
