@@ -71,7 +71,7 @@ follow()
 @test "its span has its name and its measure" {
     span=$(cat "$OUT"/logs/telemetry/*.jsonl | jq -c '.resourceSpans[]?.scopeSpans[].spans[] | select(.name == "denoise")' | tail -n 1)
     [[ -n $span ]] || fail 'no span denoise'
-    equal "$(jq -r '[.attributes[] | select(.key == "denoise.sigma").value.doubleValue > 0][0]' <<<"$span")" true
+    equal "$(jq -r '[.attributes[] | select(.key == "neuro.denoise.sigma").value.doubleValue > 0][0]' <<<"$span")" true
     equal "$(jq -r '[.attributes[] | select(.key == "neuro.stage").value.stringValue][0]' <<<"$span")" denoise
 }
 
@@ -83,6 +83,6 @@ follow()
 }
 
 @test "the documentation and the registry have it" {
-    grep -q '^| `denoise.sigma` | 1 | Standard deviation' "$COPY/docs/telemetry.md"
-    grep -q 'id: denoise.sigma' "$COPY/docs/registry/neuro.yaml"
+    grep -q '^| `neuro.denoise.sigma` | 1 | Standard deviation' "$COPY/docs/telemetry.md"
+    grep -q 'id: neuro.denoise.sigma' "$COPY/docs/registry/neuro.yaml"
 }
