@@ -264,7 +264,7 @@ named()
     equal "$(find "$OUT" -name '*_desc-brain_mask.nii.gz' -printf %f | wc -c)" 255
     no_leftovers "$OUT"
     run -73 --separate-stderr neuro-preprocess process "$(named 240)" -o "$OUT.2"
-    contains "$(last_line)" "at load_file: '$(named 240)': its result would have a name of 256 bytes (it ends in '_desc-brain_mask.nii.gz'), the file system of the output allows 255"
+    contains "$(last_line)" "'$(named 240)': its result would have a name of 256 bytes (it ends in '_desc-brain_mask.nii.gz'), the file system of the output allows 255 (cant-create at load_file)"
     no_images "$OUT.2"
     run -0 --separate-stderr neuro-preprocess process "$(named 240)" -o "$OUT.3" --dry-run --format json
     contains "$(jq -r '.sessions[].files[].refused' <<<"$output" 2>/dev/null || jq -r '.. | .refused? // empty' <<<"$output")" '256 bytes'
@@ -406,7 +406,7 @@ EOF
     log=$(cat "$BATS_TEST_TMPDIR/log")
     contains "$log" '3 not started'
     equal "$(grep -v telemetry <<<"$log" | grep -c 'No space left')" 2 "$log" # the session's line, and the summary's
-    contains "$(grep 'What to do' <<<"$log" | tail -n 1)" 'sub-03: io'
+    contains "$(grep 'What to do' <<<"$log" | tail -n 1)" 'No space left on device (io at write_output)'
     contains "$(grep 'What to do' <<<"$log" | tail -n 1)" 'free space'
     rm "$BATS_TEST_TMPDIR/small/filler"
     run -1 neuro-preprocess "$BIDS" "$OUT" participant
