@@ -259,8 +259,8 @@ static const char *mask_words(const struct np_folder *folder)
 {
     static const char *const words[] = {
         [NEVER] = "Support of the image: no brain was extracted",
-        [SOMETIMES] = "Brain (tissue, ventricles and sulcal CSF), or the support of the image "
-                      "where its sidecar says so",
+        [SOMETIMES] =
+            "Brain (tissue, ventricles, sulcal CSF); the support where its sidecar says so",
         [ALWAYS] = "Brain: tissue, ventricles and sulcal CSF"};
 
     return words[extent_of(folder, "skull-strip", "skip")];
