@@ -101,7 +101,7 @@ tree_of()
 @test "DatasetLinks lead from the output to the dataset as both lie on the host; --dataset-link says otherwise" {
     as_user mkdir out
     link() { jq -r .DatasetLinks.raw out/dataset_description.json; }
-    cp -r "$NP_DEMO" "bids beside" # of one file system with the output
+    as_user cp -r "$NP_DEMO" "bids beside" # of one file system with the output
     run -0 container run --containall --cleanenv -B "$WORK/bids beside:/data:ro" -B "$WORK/out:/out" "$NP_SIF" \
         /data /out participant --participant-label 01 --session-label 01
     equal "$(link)" '../bids%20beside'
