@@ -146,8 +146,8 @@ rerun_of_a_copy()
     runs "$COPY" >before
     neuro-preprocess "$BIDS" "$COPY" participant "${QUICK[@]}" >rerun.log 2>&1 || true
     (($2 == 0)) || contains "$(<rerun.log)" "$2 to do"
-    did "$COPY" >did
-    cmp left did || fail "$1: a rerun: $(diff left did | head -n 5)"
+    did "$COPY" >redone
+    cmp left redone || fail "$1: a rerun: $(diff left redone | head -n 5)"
     left_json "$COPY" >left.after
     grep -Fxf broken left | cmp - left.after || fail "$1: after the rerun: $(head -n 5 left.after)"
 }
