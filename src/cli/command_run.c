@@ -121,19 +121,43 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     return run.exit_status;
 }
 
-/* --plan-only: all that a run does before its first session. */
+static void print_plan(const struct np_config *config, const struct np_plan *plan)
+{
+    NP_AUTO(np_freep)
+    char *text = config->format == NP_FORMAT_JSON ? np_plan_json(plan) : np_plan_text(plan);
+
+    fputs(text, stdout);
+}
+
+/* A session without images gets a record of that only with --allow-empty. */
+static bool has_work(const struct np_config *config, const struct np_plan *plan)
+{
+    return plan->n_run > 0 || (config->allow_empty && plan->n_nothing > 0);
+}
+
+/* --plan-only: all that a run does before its first session, unless no session is to be processed.
+ * As JSON the plan has stdout for itself. */
 static int keep_plan(const struct np_config *config, const struct np_plan *plan,
                      struct np_console *console)
 {
     struct np_error err = {0};
     struct np_run run = {.config = config, .plan = plan, .console = console, .version = NP_VERSION};
     NP_AUTO(np_freep) char *jobs = np_plan_counts(plan);
+    bool keeps = has_work(config, plan), json = config->format == NP_FORMAT_JSON;
 
+    if (json)
+        console->out = stderr;
     np_run_id(run.id);
-    if (np_run_prepare(&run, &err) < 0)
+    if (keeps && np_run_prepare(&run, &err) < 0)
         return np_command_fail(&err);
+    if (json) {
+        print_plan(config, plan);
+        return 0;
+    }
     print_task(&run);
-    np_console_print(console, 0, "%s; the plan was kept, and nothing was processed", jobs);
+    np_console_print(console, 0, "%s; %s", jobs,
+                     keeps ? "the plan was kept, and nothing was processed"
+                           : "no plan was kept, because there is nothing to process");
     return 0;
 }
 
@@ -146,7 +170,7 @@ static int check_textfile(const struct np_config *config, struct np_error *err)
     return code;
 }
 
-/* --format is about what --dry-run prints. */
+/* --format is about what --dry-run and --plan-only print. */
 static int check_format(const struct np_config *config, struct np_error *err)
 {
     if (config->dry_run && config->plan_only)
@@ -155,11 +179,12 @@ static int check_format(const struct np_config *config, struct np_error *err)
                             "one of them");
     if (config->format == NP_FORMAT_TABLE)
         return 0;
-    if (!config->dry_run)
+    if (!config->dry_run && !config->plan_only)
         return np_error_set(err, NP_EUSAGE,
                             "--format: a run prints its progress; add --dry-run, or ask 'status'");
     if (config->format != NP_FORMAT_JSON)
-        return np_error_set(err, NP_EUSAGE, "--format: --dry-run has the formats table and json");
+        return np_error_set(err, NP_EUSAGE,
+                            "--format: --dry-run and --plan-only have the formats table and json");
     return 0;
 }
 
@@ -174,9 +199,7 @@ int np_command_run(const struct np_config *config, const struct np_cancel *cance
         np_plan_make(config, &plan, &err) < 0)
         return np_command_fail(&err);
     if (config->dry_run) {
-        NP_AUTO(np_freep)
-        char *text = config->format == NP_FORMAT_JSON ? np_plan_json(plan) : np_plan_text(plan);
-        fputs(text, stdout);
+        print_plan(config, plan);
         return 0;
     }
     if (config->plan_only)

@@ -240,8 +240,11 @@ const struct np_option np_options[] = {
      .help = "Print what would be done and why, one line a session, and do nothing; with --format "
              "json as JSON."},
     {"plan-only", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, BIT(PARTICIPANT), 0, FIELD(plan_only),
-     .help = "Keep what is asked for and in which configuration, for 'status' and for later runs, "
-             "and process nothing. For scripts that submit: their jobs may begin much later."},
+     .help =
+         "Keep what is asked for and in which configuration, for 'status' and for later runs, "
+         "and process nothing; with --format json print the plan as --dry-run does. For scripts "
+         "that submit: their jobs may begin much later. When there is nothing to process, no "
+         "plan is kept."},
     {"allow-empty", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_empty),
      .help = "A session without images counts as complete, not as failed."},
     {"allow-mixed", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(allow_mixed),
@@ -334,7 +337,7 @@ const struct np_option np_options[] = {
      FIELD(format), .argument = "FORMAT", .choices = format_words,
      .help = "table is for people, tsv has one row per session, nipoppy is the subcohort file for "
              "'nipoppy process --use-subcohort'. With 'status', nipoppy lists the sessions to run "
-             "again; with a run, --dry-run has table and json."},
+             "again; with a run, --dry-run and --plan-only have table and json."},
 
     /* replay */
     {"all", NULL, 0, NP_OPT_FLAG, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_all),

@@ -646,7 +646,7 @@ static int find_and_decide(const struct np_config *config, struct np_plan *plan,
 static int fill(const struct np_config *config, struct np_plan *plan, struct np_error *err)
 {
     NP_TRY(find_and_decide(config, plan, err));
-    if (config->plan_only)
+    if (config->plan_only && config->format != NP_FORMAT_JSON)
         return 0;
     share_out(config, plan);
     count_threads(config, plan);

@@ -28,7 +28,8 @@ struct np_plan {
 };
 
 /*
- * Find, decide, estimate, check; with config->plan_only nothing is estimated and no image opened.
+ * Find, decide, estimate, check; with config->plan_only nothing is estimated and no image opened,
+ * unless the plan is to be printed as JSON, which holds the estimates.
  * Returns 0, or what np_dataset_open returns; NP_ESELECT (nothing
  * selected); NP_EUSAGE (two inputs would write the same file: both named); NP_ECONFIG
  * (OUTPUT_DIR holds another configuration or another dataset; sessions made otherwise); NP_ECREATE

@@ -104,21 +104,84 @@ task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
     run -64 submit --task-exit always
 }
 
-@test "submit opens each image once, and needs of each session are what estimate says" {
-    printf '#!/bin/sh\necho "$*" >>%q\nexec neuro-preprocess "$@"\n' "$PWD/calls" >np && chmod +x np
+# Stands for the program: each call is a line of `calls`, each opening of a file or folder a line of `trace`.
+watch_calls()
+{
+    cat >np <<'END'
+#!/bin/sh
+echo "$*" >>calls
+exec strace -f -qq -e trace=openat -o '|cat >>trace' neuro-preprocess "$@"
+END
+    chmod +x np
+    : >calls && : >trace
+}
+
+# How often the dataset's folder and the folder of a session were listed: "1 1".
+listings() { for folder in bids bids/sub-03/anat; do grep -c "\"\($PWD/\)\?$folder/\?\", [^)]*O_DIRECTORY" trace; done | xargs; }
+
+@test "submit reads the dataset once, keeps its plan, and needs of each session are what estimate says" {
+    watch_calls
     mkdir -p bids/sub-01/anat && cp bids/sub-01/anat/sub-01_T1w.nii.gz bids/sub-01/anat/sub-01_T2w.nii.gz
     run -0 "$NP_SLURM" submit bids out --program ./np
-    equal "$(grep -v -- --plan-only calls | grep -c "^$PWD/bids\|estimate")" 1 "$(<calls)"
-    strace -f -e trace=open,openat,openat2 -o opened neuro-preprocess bids out-2 participant --plan-only
-    contains "$(<opened)" '"bids/sub-01'
-    lacks "$(<opened)" T1w.nii
+    equal "$(grep -c "^$PWD/bids\|^estimate\|--dataset" calls)" 1 "$(<calls)"
+    equal "$(listings)" '1 1'
     equal "$(<out/logs/slurm/0001/sessions.tsv)" "$(neuro-preprocess estimate bids --omp-nthreads 1 --format tsv | tail -n +2)"
+    equal "$(neuro-preprocess status out --format json | jq -c '[.n_wanted, .states["not-started"]]')" '[6,6]'
     # what is in the queue is left out: by labels, also of a session without one
     printf '#!/bin/sh\necho 1 RUNNING\n' >stub/squeue
     mkdir -p bids/sub-07/anat && cp bids/sub-03/anat/sub-03_T1w.nii.gz bids/sub-07/anat/sub-07_T1w.nii.gz
+    : >calls
     run -0 "$NP_SLURM" submit bids out --program ./np
     contains "$output" '6 sessions already in the queue: left out'
+    equal "$(grep -c "^$PWD/bids" calls)" 1 "$(<calls)"
     equal "$(cut -f 1,2 out/logs/slurm/0002/sessions.tsv)" $'sub-07\tn/a'
+}
+
+@test "--plan-only opens no image; with --format json it prints what --dry-run does, and keeps the plan" {
+    strace -f -e trace=open,openat,openat2 -o opened neuro-preprocess bids out participant --plan-only
+    contains "$(<opened)" '"bids/sub-01'
+    lacks "$(<opened)" T1w.nii
+    neuro-preprocess bids out-2 participant "${QUICK[@]}" --dry-run --format json >dry.json
+    [[ ! -e out-2 ]] || fail '--dry-run wrote'
+    neuro-preprocess bids out-2 participant "${QUICK[@]}" --plan-only --format json >kept.json
+    equal "$(jq -c '[.sessions, .disk_need_bytes, .configuration, .plan]' kept.json)" "$(jq -c '[.sessions, .disk_need_bytes, .configuration, .plan]' dry.json)"
+    equal "$(jq '[.plan[] | select(.time_s > 0)] | length' kept.json)" 6
+    equal "$(jq -c '.sessions | length' out-2/logs/plans/*.json)" 6
+    run -64 neuro-preprocess bids out-2 participant --plan-only --format tsv
+    contains "$output" '--plan-only have the formats table and json'
+}
+
+@test "a plan is kept when something is to do: none of complete sessions, none by --dry-run, none of sessions without images" {
+    run -0 submit --dry-run
+    contains "$output" '6 sessions in 1 task'
+    [[ ! -e out/logs ]] || fail '--dry-run wrote'
+    run -0 submit --chunk 6
+    run -0 task 0
+    before=$(find out | LC_ALL=C sort)
+    run -0 submit
+    contains "$output" 'nothing to do'
+    run -0 neuro-preprocess bids out participant "${QUICK[@]}" --plan-only
+    contains "$output" 'no plan was kept, because there is nothing to process'
+    equal "$(find out | LC_ALL=C sort)" "$before"
+    mkdir -p bids/sub-08/func
+    run -0 submit
+    equal "$(find out | LC_ALL=C sort)" "$before"
+    run -0 "$NP_SLURM" submit bids out -- "${QUICK[@]}" --allow-empty
+    contains "$output" '1 session in 1 task'
+    equal "$(neuro-preprocess status out --format json | jq -c '.states["not-started"]')" 1
+}
+
+@test "sbatch fails after the plan: it is said that nothing was submitted; the sessions are not-started until a submit or a withdrawal" {
+    cp stub/sbatch sbatch && printf '#!/bin/sh\necho "sbatch: error: invalid account" >&2\nexit 3\n' >stub/sbatch
+    run -3 submit --chunk 6
+    contains "$output" 'nothing was submitted; the plan is kept'
+    contains "$output" "status $OUT --withdraw SESSION"
+    equal "$(ls out/logs/slurm)" ''
+    equal "$(neuro-preprocess status out --format json | jq -c '.states')" '{"not-started":6}'
+    cp sbatch stub/sbatch
+    run -0 submit --chunk 6
+    contains "$output" '6 sessions in 1 task'
+    equal "$(neuro-preprocess status out --format json | jq -c '[.n_wanted, .states["not-started"]]')" '[6,6]'
 }
 
 @test "wrong words are named; version, man page and completions are there" {
