@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/str.h"
+#include "catalog/warning.h"
 
 enum { SIGNAL_BASE = 128, LAST_SIGNAL = 64 };
 
@@ -57,6 +58,13 @@ static void print_signal(FILE *out, int number)
     print_outcome(out, NP_OUTCOME_INTERRUPTED);
 }
 
+static void print_warning(FILE *out, const struct np_warning_row *warning)
+{
+    fprintf(out, "%s: a warning, the session is a success\n", warning->key);
+    fprintf(out, "  meaning:    %s\n", warning->meaning);
+    fprintf(out, "  what to do: %s\n", warning->remedy);
+}
+
 static int unknown_code(const char *code, struct np_error *err)
 {
     struct np_str names = {0};
@@ -67,6 +75,8 @@ static int unknown_code(const char *code, struct np_error *err)
         np_str_addf(&names, "%s%d %s", i ? ", " : "",
                     np_outcome_info((enum np_outcome)i)->exit_status,
                     np_outcome_info((enum np_outcome)i)->name);
+    for (int i = 0; i < NP_N_WARNINGS; i++)
+        np_str_addf(&names, ", %s", np_warning_rows[i].key);
     int result = np_error_set(err, NP_EUSAGE, "--explain: expected one of %s, found '%s'",
                               np_str_text(&names), clean);
     np_str_done(&names);
@@ -75,8 +85,13 @@ static int unknown_code(const char *code, struct np_error *err)
 
 int np_cli_explain(FILE *out, const char *code, struct np_error *err)
 {
+    const struct np_warning_row *warning = np_warning_find(code);
     enum np_outcome outcome;
 
+    if (warning) {
+        print_warning(out, warning);
+        return 0;
+    }
     if (np_outcome_find(code, &outcome)) {
         print_outcome(out, outcome);
         return 0;

@@ -225,7 +225,7 @@ static int choose_datatype(struct publication *p, struct np_error *err)
         return 0;
     p->is_int16 = np_nifti_int16_slope(work->flat, &p->slope);
     if (!p->is_int16) {
-        np_work_warn(work,
+        np_work_warn(work, NP_WARNING_DATATYPE_FLOAT32,
                      "'%s': written as float32: int16 cannot hold values that are not finite, or "
                      "all of them as small as these",
                      work->path);
@@ -233,7 +233,7 @@ static int choose_datatype(struct publication *p, struct np_error *err)
     }
     NP_TRY(np_steps_are_fine(work, p->slope, p->exec, &range, &p->is_int16, err));
     if (!p->is_int16)
-        np_work_warn(work,
+        np_work_warn(work, NP_WARNING_DATATYPE_FLOAT32,
                      "'%s': written as float32: the largest values would make the steps of int16 "
                      "%.3g, coarse for a brain whose intensities span %.3g",
                      work->path, p->slope, range);

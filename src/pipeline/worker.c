@@ -83,11 +83,11 @@ static void log_line(struct file_run *run, const struct np_span *span, enum np_s
 
 static void log_warnings(struct file_run *run, const struct np_span *span, const char *stage)
 {
-    for (; run->n_warned < run->work.warnings.n; run->n_warned++) {
-        const char *warning = run->work.warnings.item[run->n_warned];
-        log_line(run, span, NP_WARN, stage, warning);
-        NP_AUTO(np_freep) char *clean = np_utf8_clean(warning);
-        np_strings_add(&run->record.warnings, clean);
+    for (; run->n_warned < run->work.n_warnings; run->n_warned++) {
+        const struct np_warning *warning = &run->work.warning[run->n_warned];
+        const char *key = np_warning_rows[warning->ident].key;
+        log_line(run, span, NP_WARN, stage, warning->sentence);
+        np_file_record_warn(&run->record, key, warning->sentence);
     }
 }
 
@@ -323,8 +323,10 @@ static void check_sidecar(struct file_run *run)
 {
     if (!run->file->scan)
         return;
-    np_derivative_check_source(run->task->plan->dataset->root, run->file->scan,
-                               &run->work.warnings);
+    NP_AUTO(np_strings_done) struct np_strings sentences = {0};
+    np_derivative_check_source(run->task->plan->dataset->root, run->file->scan, &sentences);
+    for (size_t i = 0; i < sentences.n; i++)
+        np_work_warn(&run->work, NP_WARNING_SIDECAR_UNUSABLE, "%s", sentences.item[i]);
 }
 
 static void close_file(struct file_run *run, int code, const struct np_error *err)

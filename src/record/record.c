@@ -129,7 +129,7 @@ void np_file_record_done(struct np_file_record *file)
     free(file->stage);
     free(file->measure);
     texts_done(file->fact, file->n_facts);
-    np_strings_done(&file->warnings);
+    texts_done(file->warning, file->n_warnings);
     np_strings_done(&file->kept);
     np_failure_done(&file->failure);
     free(file->path);
@@ -215,6 +215,39 @@ void np_file_record_text(struct np_file_record *file, const char *key, const cha
     file->fact = np_xrealloc(file->fact, (file->n_facts + 1) * sizeof(*file->fact));
     file->fact[file->n_facts++] =
         (struct np_text_record){.key = np_xstrdup(key), .text = np_utf8_clean(text)};
+}
+
+void np_file_record_warn(struct np_file_record *file, const char *key, const char *sentence)
+{
+    file->warning = np_xrealloc(file->warning, (file->n_warnings + 1) * sizeof(*file->warning));
+    file->warning[file->n_warnings++] =
+        (struct np_text_record){.key = np_utf8_clean(key), .text = np_utf8_clean(sentence)};
+}
+
+void np_file_record_warning_keys(const struct np_file_record *file, struct np_strings *keys)
+{
+    for (size_t i = 0; i < file->n_warnings; i++)
+        if (!np_strings_have(keys, file->warning[i].key))
+            np_strings_add(keys, file->warning[i].key);
+}
+
+void np_record_warning_keys(const struct np_session_record *record, struct np_strings *keys)
+{
+    for (size_t i = 0; i < record->n_files; i++)
+        np_file_record_warning_keys(&record->file[i], keys);
+}
+
+char *np_warning_cell(const struct np_strings *keys)
+{
+    return np_strings_join(keys, ";", SIZE_MAX);
+}
+
+bool np_record_is_warned(const struct np_session_record *record)
+{
+    for (size_t i = 0; i < record->n_files && record->state == NP_STATE_SUCCESS; i++)
+        if (record->file[i].n_warnings)
+            return true;
+    return false;
 }
 
 double np_file_record_value(const struct np_file_record *file, const char *key, double fallback)

@@ -97,7 +97,8 @@ struct np_file_record {
     size_t n_facts;
     struct np_output_record *output;
     size_t n_outputs;
-    struct np_strings warnings;
+    struct np_text_record *warning; /* key of catalog/warning.h, sentence */
+    size_t n_warnings;
     struct np_failure failure;
     /* After a failure: outputs of an earlier success that still exist, and hashes of their input
      * and options. */
@@ -181,8 +182,21 @@ void np_file_record_drop_outputs(struct np_file_record *file);
 void np_file_record_number(struct np_file_record *file, const char *key, double value,
                            const char *unit);
 void np_file_record_text(struct np_file_record *file, const char *key, const char *text);
+/* Append a warning; the same key may come again. */
+void np_file_record_warn(struct np_file_record *file, const char *key, const char *sentence);
 double np_file_record_value(const struct np_file_record *file, const char *key, double fallback);
 const char *np_file_record_fact(const struct np_file_record *file, const char *key);
+
+/* Add the keys of warnings to `keys`, each once. */
+void np_file_record_warning_keys(const struct np_file_record *file, struct np_strings *keys);
+void np_record_warning_keys(const struct np_session_record *record, struct np_strings *keys);
+
+/* "mask-unsure;header-mismatch", "" without warnings: a cell of a table, a value in telemetry. The
+ * caller frees. */
+char *np_warning_cell(const struct np_strings *keys);
+
+/* True when a session ended well, and its result should be looked at. */
+bool np_record_is_warned(const struct np_session_record *record);
 
 /* The stage that is running, or NULL. */
 const struct np_stage_record *np_record_open_stage(const struct np_session_record *record);

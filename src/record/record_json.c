@@ -6,11 +6,18 @@
 
 #include "base/clock.h"
 #include "catalog/measure.h"
+#include "catalog/warning.h"
 #include "record/json.h"
 #include "record/record.h"
 
 /* Beyond any session; a list that is longer was not written by us, and is not made room for. */
-enum { MOST_FILES = 4096, MOST_STAGES = 64, MOST_OUTPUTS = 64, MOST_ATTEMPTS = 64 };
+enum {
+    MOST_FILES = 4096,
+    MOST_STAGES = 64,
+    MOST_OUTPUTS = 64,
+    MOST_WARNINGS = 4096,
+    MOST_ATTEMPTS = 64
+};
 
 static json_t *failure_json(const struct np_failure *failure)
 {
@@ -91,6 +98,19 @@ static json_t *texts_json(const struct np_text_record *text, size_t n)
     return object;
 }
 
+static json_t *warnings_json(const struct np_file_record *file)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < file->n_warnings; i++) {
+        json_t *json = json_object();
+        np_json_text(json, "key", file->warning[i].key);
+        np_json_text(json, "sentence", file->warning[i].text);
+        json_array_append_new(array, json);
+    }
+    return array;
+}
+
 static json_t *kept_json(const struct np_file_record *file)
 {
     json_t *json = json_object();
@@ -130,7 +150,7 @@ static json_t *file_json(const struct np_file_record *file)
     json_object_set_new(json, "measures", measures_json(file));
     json_object_set_new(json, "facts", texts_json(file->fact, file->n_facts));
     json_object_set_new(json, "outputs", outputs_json(file));
-    json_object_set_new(json, "warnings", np_json_strings(&file->warnings));
+    json_object_set_new(json, "warnings", warnings_json(file));
     json_object_set_new(json, "failure", failure_json(&file->failure));
     if (file->kept.n > 0)
         json_object_set_new(json, "kept", kept_json(file));
@@ -330,6 +350,22 @@ static void get_mask(const json_t *json, struct np_mask_record *mask)
     mask->mtime_ns = np_json_get_integer(json, "mtime_ns");
 }
 
+/* Earlier versions wrote the sentences alone. */
+static void get_warnings(const json_t *array, struct np_file_record *file)
+{
+    size_t i;
+    json_t *json;
+
+    json_array_foreach(array, i, json)
+    {
+        NP_AUTO(np_freep) char *key = np_json_get_text(json, "key");
+        NP_AUTO(np_freep) char *sentence = np_json_get_text(json, "sentence");
+        const char *text = json_is_string(json) ? json_string_value(json) : sentence;
+        if (text)
+            np_file_record_warn(file, key ? key : np_warning_rows[NP_WARNING_UNNAMED].key, text);
+    }
+}
+
 static void get_file(const json_t *json, struct np_file_record *file)
 {
     const json_t *input = json_object_get(json, "input");
@@ -349,7 +385,7 @@ static void get_file(const json_t *json, struct np_file_record *file)
     get_texts(json_object_get(json, "facts"), &file->fact, &file->n_facts);
     rename_measures(file);
     get_outputs(json_object_get(json, "outputs"), file);
-    np_json_get_strings(json_object_get(json, "warnings"), &file->warnings);
+    get_warnings(json_object_get(json, "warnings"), file);
     get_failure(json_object_get(json, "failure"), &file->failure);
     const json_t *kept = json_object_get(json, "kept");
     np_json_get_hex(kept, "input_sha256", file->kept_input_sha256, sizeof(file->sha256));
@@ -377,11 +413,13 @@ static void get_attempts(const json_t *array, struct np_session_record *record)
 static int check_file_size(const json_t *file, const char *path, struct np_error *err)
 {
     if (json_array_size(json_object_get(file, "stages")) <= MOST_STAGES &&
-        json_array_size(json_object_get(file, "outputs")) <= MOST_OUTPUTS)
+        json_array_size(json_object_get(file, "outputs")) <= MOST_OUTPUTS &&
+        json_array_size(json_object_get(file, "warnings")) <= MOST_WARNINGS)
         return 0;
     return np_error_set(err, NP_ECONFIG,
-                        "'%s': expected at most %d stages and %d outputs of a file, found more",
-                        path, MOST_STAGES, MOST_OUTPUTS);
+                        "'%s': expected at most %d stages, %d outputs and %d warnings of a file, "
+                        "found more",
+                        path, MOST_STAGES, MOST_OUTPUTS, MOST_WARNINGS);
 }
 
 static int check_record_size(const json_t *json, const char *path, struct np_error *err)

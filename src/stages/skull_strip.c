@@ -22,7 +22,7 @@ static int keep_support(struct np_work *work, const struct np_exec *exec, struct
     NP_TRY(np_support_mask(work->flat, exec, &mask, err));
     work->already_stripped = stripped != NULL;
     if (!stripped)
-        np_work_warn(work,
+        np_work_warn(work, NP_WARNING_SUPPORT_NOT_BRAIN,
                      "'%s': brain extraction was skipped as requested, but the image does not look "
                      "stripped: its mask is the image's support, not the brain",
                      work->path);

@@ -70,7 +70,7 @@ static void check_header(struct np_work *work)
 
     np_nifti_doubts(&work->info, &sentences);
     for (size_t i = 0; i < sentences.n; i++)
-        np_work_warn(work, "%s", sentences.item[i]);
+        np_work_warn(work, NP_WARNING_HEADER_MISMATCH, "%s", sentences.item[i]);
 }
 
 static int refuse_values(const struct np_work *work, int64_t n_bad, const char *what,
@@ -84,10 +84,12 @@ static int refuse_values(const struct np_work *work, int64_t n_bad, const char *
                         work->path, 100 * share, what, 100 * MOST_NONFINITE);
 }
 
-static void warn_of_values(struct np_work *work, const char *what, int64_t n_bad)
+static void warn_of_values(struct np_work *work, enum np_warning_ident ident, const char *what,
+                           int64_t n_bad)
 {
     if (n_bad > 0)
-        np_work_warn(work, "%s and taken as 0: %" PRId64 " voxel%s", what, n_bad, np_plural(n_bad));
+        np_work_warn(work, ident, "%s and taken as 0: %" PRId64 " voxel%s", what, n_bad,
+                     np_plural(n_bad));
 }
 
 static int check_finite(struct np_work *work, struct np_error *err)
@@ -102,8 +104,8 @@ static int check_finite(struct np_work *work, struct np_error *err)
                              : large == 0 ? "NaN or infinite"
                                           : "NaN, infinite or too large for 32-bit floats",
                              err);
-    warn_of_values(work, "NaN or infinite", bad - large);
-    warn_of_values(work, too_large, large);
+    warn_of_values(work, NP_WARNING_VALUES_NONFINITE, "NaN or infinite", bad - large);
+    warn_of_values(work, NP_WARNING_VALUES_TOO_LARGE, too_large, large);
     return 0;
 }
 
@@ -132,7 +134,7 @@ static int check_values(struct np_work *work, const struct np_exec *exec, struct
     double negative = (double)range.n_negative / (double)np_grid_voxels(&work->raw->grid);
     np_work_measure(work, NP_MEASURE_VALIDATE_DATA_NEGATIVE_SHARE, negative);
     if (negative > FEW_NEGATIVE)
-        np_work_warn(work,
+        np_work_warn(work, NP_WARNING_VALUES_NEGATIVE,
                      "%.1f %% of the voxels are negative (a scaled or filtered image?): they take "
                      "no part in bias correction",
                      100 * negative);

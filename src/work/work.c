@@ -19,7 +19,9 @@ void np_work_done(struct np_work *work)
         free(work->fact[i].text);
     free(work->measure);
     free(work->fact);
-    np_strings_done(&work->warnings);
+    for (size_t i = 0; i < work->n_warnings; i++)
+        free(work->warning[i].sentence);
+    free(work->warning);
     *work = (struct np_work){0};
 }
 
@@ -113,7 +115,7 @@ void np_work_fact(struct np_work *work, enum np_measure_ident ident, const char 
     work->fact[work->n_facts++] = (struct np_fact){ident, np_xstrdup(text)};
 }
 
-void np_work_warn(struct np_work *work, const char *format, ...)
+void np_work_warn(struct np_work *work, enum np_warning_ident ident, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -122,7 +124,8 @@ void np_work_warn(struct np_work *work, const char *format, ...)
     va_end(args);
     if (length < 0)
         abort();
-    np_strings_give(&work->warnings, text);
+    work->warning = np_xrealloc(work->warning, (work->n_warnings + 1) * sizeof(*work->warning));
+    work->warning[work->n_warnings++] = (struct np_warning){ident, text};
 }
 
 double np_work_value(const struct np_work *work, enum np_measure_ident ident, double fallback)

@@ -11,6 +11,7 @@
 #include "bids/dataset.h"
 #include "catalog/measure.h"
 #include "catalog/modality.h"
+#include "catalog/warning.h"
 #include "image/image.h"
 #include "image/nifti.h"
 #include "ops/bspline.h"
@@ -36,6 +37,12 @@ struct np_fact {
     char *text;
 };
 
+/* Something about the result that a person should look at. */
+struct np_warning {
+    enum np_warning_ident ident;
+    char *sentence;
+};
+
 struct np_work {
     const struct np_scan *scan;         /* borrowed; NULL for `process` */
     const char *path;                   /* of the input; borrowed */
@@ -57,7 +64,8 @@ struct np_work {
     size_t n_measures;
     struct np_fact *fact;
     size_t n_facts;
-    struct np_strings warnings;
+    struct np_warning *warning; /* in the order in which they came */
+    size_t n_warnings;
 };
 
 void np_work_init(struct np_work *work, const char *path, const struct np_modality *modality);
@@ -77,7 +85,12 @@ struct np_mask **np_work_mask(struct np_work *work, enum np_slot slot);
  * an earlier one. */
 void np_work_measure(struct np_work *work, enum np_measure_ident ident, double value);
 void np_work_fact(struct np_work *work, enum np_measure_ident ident, const char *text);
-void np_work_warn(struct np_work *work, const char *format, ...) NP_PRINTF(2, 3);
+
+/* Warn about the result: the file's success becomes a success with warning. The sentence names what
+ * was found, and the image where the reader needs its name. A kind of warning is a row of
+ * catalog/warning.h. */
+void np_work_warn(struct np_work *work, enum np_warning_ident ident, const char *format, ...)
+    NP_PRINTF(3, 4);
 
 /* The value of a measure, or `fallback`. */
 double np_work_value(const struct np_work *work, enum np_measure_ident ident, double fallback);

@@ -95,12 +95,12 @@ bad()
 @test "a link to content that was not fetched" { bad annex 66 fetch; }
 
 @test "a few voxels that are not finite become 0, are counted and warned of" {
-    record "$BAD/out" fewnan . | jq -e '[.files[0].warnings[] | select(test("finite"))] | length == 1' >/dev/null ||
+    record "$BAD/out" fewnan . | jq -e '[.files[0].warnings[] | select(.key == "values-nonfinite" and (.sentence | test("finite")))] | length == 1' >/dev/null ||
         fail "$(record "$BAD/out" fewnan '.files[0].warnings')"
 }
 
 @test "a few voxels too large for float32 are said to be that" {
-    equal "$(record "$BAD/out" fewlarge '.files[0].warnings[]')" \
+    equal "$(record "$BAD/out" fewlarge '.files[0].warnings[].sentence')" \
         "too large for 32-bit floats (beyond 3.4e38, scaled) and taken as 0: $(record "$BAD/out" fewlarge '.files[0].measures["validate_data.nonfinite"].value') voxels"
 }
 
@@ -109,8 +109,9 @@ contradicts()
 {
     local label=$1 said word json
     shift
-    said=$(record "$BAD/out" "$label" '.files[0].warnings[]')
+    said=$(record "$BAD/out" "$label" '.files[0].warnings[].sentence')
     equal "$(wc -l <<<"$said")" 1 "$said"
+    equal "$(record "$BAD/out" "$label" '.files[0].warnings[].key')" header-mismatch
     for word; do contains "$said" "$word"; done
     for json in "$BAD/out/sub-$label/anat/"*_desc-{preproc_T1w,brain_mask}.json; do
         equal "$(jq -r '.HeaderWarnings[]' "$json")" "$said"
@@ -145,7 +146,7 @@ contradicts()
 }
 
 @test "a broken sidecar is warned of by name" {
-    contains "$(record "$BAD/out" brokenjson '.files[0].warnings | join("\n")')" sub-brokenjson_T1w.json
+    contains "$(record "$BAD/out" brokenjson '.files[0].warnings[] | "\(.key) \(.sentence)"')" "sidecar-unusable 'sub-brokenjson/anat/sub-brokenjson_T1w.json'"
 }
 
 @test "a missing dataset, a folder that is none, and a missing file are 66 and named" {

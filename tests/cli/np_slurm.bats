@@ -190,6 +190,8 @@ listings() { for folder in bids bids/sub-03/anat; do grep -c "\"\($PWD/\)\?$fold
     run -0 submit --chunk 6
     run -64 "$NP_SLURM" resubmit out --reason no-memory,no-memry
     contains "$output" "'no-memry' is no failure"
+    run -64 "$NP_SLURM" resubmit out --reason mask-unsure
+    contains "$output" "'mask-unsure' is no failure"
     run -0 "$NP_SLURM" --version
     equal "$output" "np-slurm $(neuro-preprocess --version | awk 'NR == 1 { print $2 }')"
     run -0 "$NP_SLURM" --man

@@ -147,6 +147,8 @@ plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run --format json "$@
 @test "--explain explains exit codes and error types; an unknown one is 64" {
     run -0 neuro-preprocess --explain 65
     contains "$output" bad-data
+    run -0 neuro-preprocess --explain mask-unsure
+    contains "$output" 'look at the mask'
     run -0 neuro-preprocess --explain no-memory
     contains "$output" 69
     run -64 neuro-preprocess --explain 200

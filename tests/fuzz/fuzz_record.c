@@ -15,15 +15,15 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 static const char *const keys[] = {
-    "schema",      "run",     "trace_id",  "participant", "session",       "state",
-    "start",       "end",     "heartbeat", "wall_s",      "cpu_s",         "peak_rss_bytes",
-    "process",     "host",    "boot_id",   "pid",         "pid_start",     "scheduler",
-    "software",    "version", "codec",     "text",        "configuration", "sha256",
-    "files",       "input",   "path",      "bytes",       "mtime_ns",      "modality",
-    "method",      "stages",  "name",      "measures",    "value",         "unit",
-    "facts",       "outputs", "warnings",  "failure",     "error",         "stage",
-    "sentence",    "hint",    "signal",    "attempts",    "reason",        "injected",
-    "voxel_sha256"};
+    "schema",   "run",         "trace_id",  "participant", "session",       "state",
+    "start",    "end",         "heartbeat", "wall_s",      "cpu_s",         "peak_rss_bytes",
+    "process",  "host",        "boot_id",   "pid",         "pid_start",     "scheduler",
+    "software", "version",     "codec",     "text",        "configuration", "sha256",
+    "files",    "input",       "path",      "bytes",       "mtime_ns",      "modality",
+    "method",   "stages",      "name",      "measures",    "value",         "unit",
+    "facts",    "outputs",     "warnings",  "failure",     "error",         "stage",
+    "key",      "sentence",    "hint",      "signal",      "attempts",      "reason",
+    "injected", "voxel_sha256"};
 
 static const char *const values[] = {"1",
                                      "0",

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "base/path.h"
+#include "catalog/warning.h"
 #include "cli/complete.h"
 #include "cli/explain.h"
 #include "cli/manpage.h"
@@ -280,6 +281,15 @@ TEST(every_exit_status_name_and_error_is_explained)
     }
 }
 
+TEST(every_warning_is_explained_by_its_key)
+{
+    for (int i = 0; i < NP_N_WARNINGS; i++) {
+        NP_AUTO(np_freep) char *text = explanation(np_warning_rows[i].key);
+        ok_contains(text, np_warning_rows[i].meaning);
+        ok_contains(text, np_warning_rows[i].remedy);
+    }
+}
+
 TEST(signals_are_explained_and_unknown_codes_are_a_usage_error)
 {
     struct np_error err = {0};
@@ -338,6 +348,18 @@ TEST(the_exit_code_document_agrees_with_the_table)
         char *row =
             np_xasprintf("\n| `%s` | %s | %s |", np_error_ident(code), np_error_summary(code),
                          np_outcome_info(np_error_outcome(code))->name);
+        ok_contains(text, row);
+    }
+}
+
+TEST(the_document_of_outputs_has_every_kind_of_warning)
+{
+    NP_AUTO(np_freep) char *text = document("docs/outputs.md");
+
+    for (int i = 0; i < NP_N_WARNINGS; i++) {
+        const struct np_warning_row *info = &np_warning_rows[i];
+        NP_AUTO(np_freep)
+        char *row = np_xasprintf("\n| `%s` | %s | %s |\n", info->key, info->meaning, info->remedy);
         ok_contains(text, row);
     }
 }

@@ -184,7 +184,7 @@ TEST(int16_is_for_images_in_the_units_of_the_source_alone)
     ok_datatype(&s, "scan_desc-brain.nii.gz", "INT16");
     ok_datatype(&s, "scan_desc-norm.nii.gz", "FLOAT32");
     ok_datatype(&s, "scan_desc-brain_mask.nii.gz", "UINT8");
-    ok_int((int64_t)s.work.warnings.n, 0);
+    ok_int((int64_t)s.work.n_warnings, 0);
 }
 
 TEST(a_head_that_int16_would_make_coarse_stays_float32_with_a_warning)
@@ -197,8 +197,8 @@ TEST(a_head_that_int16_would_make_coarse_stays_float32_with_a_warning)
     ok_near(change_by_int16(&s), 0, 0, "nothing is lost");
     ok_datatype(&s, "scan_desc-preproc.nii.gz", "FLOAT32");
     ok_datatype(&s, "scan_desc-brain.nii.gz", "FLOAT32");
-    ok_int((int64_t)s.work.warnings.n, 1);
-    ok_contains(s.work.warnings.item[0], "scan.nii.gz': written as float32: the largest values");
+    ok_int((int64_t)s.work.n_warnings, 1);
+    ok_contains(s.work.warning[0].sentence, "scan.nii.gz': written as float32: the largest values");
 }
 
 TEST(values_that_are_not_finite_stay_float32_too)
@@ -211,7 +211,7 @@ TEST(values_that_are_not_finite_stay_float32_too)
     s.work.flat->voxel[1] = INFINITY;
     ok_as_listed(&s, 3);
     ok_datatype(&s, "scan_desc-preproc.nii.gz", "FLOAT32");
-    ok_contains(s.work.warnings.n ? s.work.warnings.item[0] : "", "not finite");
+    ok_contains(s.work.n_warnings ? s.work.warning[0].sentence : "", "not finite");
 }
 
 TEST(what_came_of_the_brain_names_the_whole_head_and_the_mask_as_sources)

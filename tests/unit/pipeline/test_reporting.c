@@ -146,7 +146,7 @@ static void check_harmless(struct scene *scene, const char *warning)
 
     ok_int(record.state, NP_STATE_SUCCESS);
     ok_int(record.failure.code, 0);
-    ok_int((int64_t)record.file[0].warnings.n, 0);
+    ok_int((int64_t)record.file[0].n_warnings, 0);
     ok(np_path_exists(scene->plan->job[0].place.complete));
     ok_int(scene->run.exit_status, 0);
     const struct np_log_record *log = log_with(scene, "no report: ");

@@ -59,7 +59,7 @@ static void fill(struct np_session_record *record)
     np_file_record_number(file, "bias.iterations", 200, "1");
     np_file_record_text(file, "normalization.method", "zscore");
     strcpy(np_file_record_output(file, "sub-01/anat/x.nii.gz")->sha256, "11");
-    np_strings_add(&file->warnings, "a warning");
+    np_file_record_warn(file, "mask-unsure", "a warning");
     np_error_set(&why, NP_ETRUNCATED, "'x': expected 10 bytes, found 5");
     np_failure_set(&file->failure, &why, "load_file");
     np_failure_copy(&file->failure, &record->failure);
@@ -85,6 +85,58 @@ TEST(a_record_comes_back_as_it_was_written)
     ok_str(copy.failure.stage, "load_file");
     ok_near(np_file_record_value(&copy.file[0], "bias.iterations", 0), 200, 0, "measure");
     ok_str(np_file_record_fact(&copy.file[0], "normalization.method"), "zscore");
+    ok_int((int64_t)copy.file[0].n_warnings, 1);
+    ok_str(copy.file[0].warning[0].key, "mask-unsure");
+    ok_str(copy.file[0].warning[0].text, "a warning");
+}
+
+/* The keys of a file's warnings when its record has this as "warnings". */
+static char *keys_of(const char *warnings)
+{
+    NP_AUTO(np_record_done) struct np_session_record record;
+    NP_AUTO(np_strings_done) struct np_strings keys = {0};
+    NP_AUTO(np_freep)
+    char *text =
+        np_xasprintf("{\"schema\": 1, \"state\": \"success\", \"files\": [{%s}]}", warnings);
+    struct np_error err = {0};
+
+    ok_int(np_record_parse(text, "x", &record, &err), 0);
+    np_record_warning_keys(&record, &keys);
+    ok_int(np_record_is_warned(&record), keys.n > 0);
+    return np_warning_cell(&keys);
+}
+
+TEST(warnings_have_keys_and_each_key_counts_once)
+{
+    static const char *const cases[][2] = {
+        {"\"warnings\": [{\"key\": \"mask-unsure\", \"sentence\": \"a\"}]", "mask-unsure"},
+        {"\"warnings\": [{\"key\": \"b\", \"sentence\": \"1\"}, {\"key\": \"a\", \"sentence\": "
+         "\"2\"}, {\"key\": \"b\", \"sentence\": \"3\"}]",
+         "b;a"},
+        {"\"warnings\": []", ""},
+        {"\"state\": \"success\"", ""}, /* a record without the field */
+        {"\"warnings\": [\"a sentence of 0.1.0\"]", "unnamed"},
+        {"\"warnings\": [1, null, {}, {\"key\": \"x\"}]", ""},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(cases); i++) {
+        NP_AUTO(np_freep) char *keys = keys_of(cases[i][0]);
+        ok_str(keys, cases[i][1]);
+    }
+}
+
+TEST(only_a_success_is_a_success_with_warning)
+{
+    static const enum np_state others[] = {NP_STATE_FAILED, NP_STATE_RUNNING, NP_STATE_INTERRUPTED};
+    NP_AUTO(np_record_done) struct np_session_record record;
+
+    fill(&record);
+    for (size_t i = 0; i < NP_COUNT(others); i++) {
+        record.state = others[i];
+        ok(!np_record_is_warned(&record));
+    }
+    record.state = NP_STATE_SUCCESS;
+    ok(np_record_is_warned(&record));
 }
 
 TEST(a_record_of_a_newer_schema_is_refused_with_a_remedy)

@@ -32,7 +32,7 @@ TEST(a_plain_image_passes_without_a_warning)
 
     fill(&work, 40, 40, 20, 4);
     ok_int(validate(&work, &err), 0);
-    ok_int((int64_t)work.warnings.n, 0);
+    ok_int((int64_t)work.n_warnings, 0);
     ok_near(np_work_value(&work, NP_MEASURE_VALIDATE_DATA_MAXIMUM, -1), 100, 0, "maximum");
     ok_near(np_work_value(&work, NP_MEASURE_VALIDATE_DATA_NONFINITE, -1), 0, 0,
             "non-finite voxels");
@@ -45,8 +45,8 @@ TEST(a_few_voxels_that_are_not_finite_are_a_warning_with_their_number)
     fill(&work, 40, 40, 40, 4);
     work.content.n_nonfinite = 17;
     ok_int(validate(&work, NULL), 0);
-    ok_int((int64_t)work.warnings.n, 1);
-    ok_contains(work.warnings.item[0], "17 voxels");
+    ok_int((int64_t)work.n_warnings, 1);
+    ok_contains(work.warning[0].sentence, "17 voxels");
 }
 
 TEST(voxels_too_large_for_float32_are_said_to_be_that)
@@ -65,10 +65,10 @@ TEST(voxels_too_large_for_float32_are_said_to_be_that)
     mixed.content.n_nonfinite = 6400;
     mixed.content.n_too_large = 10;
     ok_int(validate(&few, NULL), 0);
-    ok_int((int64_t)few.warnings.n, 2);
-    ok_contains(few.warnings.item[0], "NaN or infinite and taken as 0: 17 voxels");
-    ok_contains(few.warnings.item[1], "too large for 32-bit floats (beyond 3.4e38, scaled)");
-    ok_contains(few.warnings.item[1], ": 1 voxel");
+    ok_int((int64_t)few.n_warnings, 2);
+    ok_contains(few.warning[0].sentence, "NaN or infinite and taken as 0: 17 voxels");
+    ok_contains(few.warning[1].sentence, "too large for 32-bit floats (beyond 3.4e38, scaled)");
+    ok_contains(few.warning[1].sentence, ": 1 voxel");
     ok_int(validate(&many, &err), NP_EVALUE);
     ok_contains(err.text, "10.0 % of the voxels are too large for 32-bit floats");
     ok(!strstr(err.text, "NaN"));
@@ -86,8 +86,8 @@ TEST(a_header_that_contradicts_itself_is_a_warning)
     for (int i = 0; i < 3; i++)
         work.info.pixdim_mm[i] = 1;
     ok_int(validate(&work, NULL), 0);
-    ok_int((int64_t)work.warnings.n, 1);
-    ok_contains(work.warnings.item[0], "4 x 4 x 4 mm by the sform");
+    ok_int((int64_t)work.n_warnings, 1);
+    ok_contains(work.warning[0].sentence, "4 x 4 x 4 mm by the sform");
 }
 
 TEST(more_than_five_per_cent_of_them_are_refused)
@@ -136,8 +136,8 @@ TEST(an_image_with_nothing_above_zero_is_refused_and_some_below_is_a_warning)
     ok_int(validate(&dark, &err), NP_EVALUE);
     ok_contains(err.text, "scl_slope");
     ok_int(validate(&some, NULL), 0);
-    ok_int((int64_t)some.warnings.n, 1);
-    ok_contains(some.warnings.item[0], "10.0 %");
+    ok_int((int64_t)some.n_warnings, 1);
+    ok_contains(some.warning[0].sentence, "10.0 %");
 }
 
 TEST(sizes_that_can_hold_no_head_are_refused)

@@ -67,11 +67,13 @@ TEST(warnings_are_kept_in_order_as_text)
     NP_AUTO(np_work_done) struct np_work work;
 
     np_work_init(&work, "x.nii", &np_modalities[NP_MODALITY_T1W]);
-    np_work_warn(&work, "'%s': %d %% odd", work.path, 5);
-    np_work_warn(&work, "second");
-    ok_int((int64_t)work.warnings.n, 2);
-    ok_str(work.warnings.item[0], "'x.nii': 5 % odd");
-    ok_str(work.warnings.item[1], "second");
+    np_work_warn(&work, NP_WARNING_MASK_UNSURE, "'%s': %d %% odd", work.path, 5);
+    np_work_warn(&work, NP_WARNING_HEADER_MISMATCH, "second");
+    ok_int((int64_t)work.n_warnings, 2);
+    ok_str(work.warning[0].sentence, "'x.nii': 5 % odd");
+    ok_str(work.warning[1].sentence, "second");
+    ok_str(np_warning_rows[work.warning[0].ident].key, "mask-unsure");
+    ok_str(np_warning_rows[work.warning[1].ident].key, "header-mismatch");
 }
 
 TAP_MAIN
