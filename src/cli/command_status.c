@@ -24,7 +24,7 @@ static char *formatted(const struct np_survey *survey, enum np_format format,
     case NP_FORMAT_JSON:
         return np_survey_json(survey, rows);
     case NP_FORMAT_NIPOPPY:
-        return np_survey_nipoppy(survey);
+        return np_survey_nipoppy(survey, rows);
     case NP_FORMAT_TABLE:
         break;
     }
@@ -60,10 +60,17 @@ static void print_table(const struct np_config *config, const struct np_survey *
         fprintf(out, "%s\n", pending);
 }
 
+static enum np_survey_rows wanted_rows(const struct np_config *config)
+{
+    return config->status_failed     ? NP_SURVEY_TO_RERUN
+           : config->status_warnings ? NP_SURVEY_WARNED
+                                     : NP_SURVEY_ALL;
+}
+
 /* Returns the exit status. */
 static int print(const struct np_config *config, const struct np_survey *survey, FILE *out)
 {
-    enum np_survey_rows rows = config->status_failed ? NP_SURVEY_TO_RERUN : NP_SURVEY_ALL;
+    enum np_survey_rows rows = wanted_rows(config);
     NP_AUTO(np_freep) char *text = formatted(survey, config->format, rows);
 
     if (text)
@@ -130,7 +137,11 @@ int np_command_status(const struct np_config *config, const struct np_cancel *ca
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
     struct np_error err = {0};
 
-    if (change(config, &err) < 0)
+    if (config->status_failed && config->status_warnings)
+        np_error_set(&err, NP_EUSAGE,
+                     "--failed lists sessions to run again and --warnings complete ones: expected "
+                     "one of them");
+    if (err.code < 0 || change(config, &err) < 0)
         return np_command_fail(&err);
     if (config->watch)
         return watch(config, cancel);

@@ -118,7 +118,7 @@ struct np_config {
     uint64_t random_seed;
 
     /* status */
-    bool status_failed;
+    bool status_failed, status_warnings;
     enum np_format format;
     bool verify, verify_hash, watch;
     struct np_strings withdraw, restore; /* sessions as users write them */

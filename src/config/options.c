@@ -311,6 +311,9 @@ const struct np_option np_options[] = {
      .help =
          "Only sessions to run again: failed, interrupted, lost, incomplete or not started; the "
          "exit status is 1 if there are any."},
+    {"warnings", NULL, 0, NP_OPT_FLAG, NP_GROUP_STATUS, BIT(STATUS), 0, FIELD(status_warnings),
+     .help = "Only sessions that are complete, with a warning about a result: each with its "
+             "sentence."},
     {"dataset", NULL, 0, NP_OPT_STRING, NP_GROUP_STATUS, BIT(STATUS), NP_OPT_DIRECTORY,
      FIELD(bids_dir), .argument = "BIDS_DIR",
      .help = "Count against this dataset: all its sessions are wanted, sessions that it does not "
@@ -337,7 +340,8 @@ const struct np_option np_options[] = {
      FIELD(format), .argument = "FORMAT", .choices = format_words,
      .help = "table is for people, tsv has one row per session, nipoppy is the subcohort file for "
              "'nipoppy process --use-subcohort'. With 'status', nipoppy lists the sessions to run "
-             "again; with a run, --dry-run and --plan-only have table and json."},
+             "again, or with --warnings those; with a run, --dry-run and --plan-only have table "
+             "and json."},
 
     /* replay */
     {"all", NULL, 0, NP_OPT_FLAG, NP_GROUP_REPLAY, BIT(REPLAY), 0, FIELD(replay_all),
@@ -462,7 +466,7 @@ const struct np_command_info np_commands[] = {
     {NP_COMMAND_BATCH, "batch", "batch DIR -o DIR [options]",
      "Preprocess every NIfTI file below a folder.", NULL, 1, 1},
     {NP_COMMAND_STATUS, "status",
-     "status OUTPUT_DIR [--failed] [--watch] [--dataset BIDS_DIR] [--format FORMAT]",
+     "status OUTPUT_DIR [--failed|--warnings] [--watch] [--dataset DIR] [--format F]",
      "Show which sessions are complete, failed, running or not started; reads only (but for "
      "--withdraw and --restore), also while jobs run.",
      NULL, 1, 1},

@@ -263,7 +263,7 @@ bool np_folder_accepts_record(const struct np_folder *folder,
 
 char *np_folder_difference(const struct np_folder *folder, const struct np_session_record *record)
 {
-    NP_AUTO(np_making_done) struct np_making made;
+    NP_AUTO(np_making_done) struct np_making made = {0};
 
     if (folder->n_makings == 0 || !making_of_record(record, &made))
         return np_xstrdup("unknown options there");

@@ -9,9 +9,12 @@
 #include "base/path.h"
 #include "catalog/measure.h"
 #include "catalog/modality.h"
+#include "catalog/warning.h"
 #include "record/json.h"
 
 enum { MOST_METRICS_BYTES = 1 << 20 };
+
+#define WARNINGS "warnings"
 
 static const struct {
     const char *name, *description;
@@ -26,6 +29,8 @@ static const struct {
     {"method", "The stages that made the results, and their versions."},
     {"configuration", "Options that change results and differ from the defaults. Measures of "
                       "different methods or configurations are not comparable."},
+    {WARNINGS, "What a person should look at in the results of this image: the keys of its "
+               "warnings, with semicolons between them; n/a where there is none."},
 };
 
 /* A sentence; a record may hold keys that this version's table does not know. */
@@ -146,6 +151,15 @@ static void add_all_metrics(struct np_idps *idps, const char *output_dir,
     }
 }
 
+/* The caller frees. */
+static char *warning_keys(const struct np_file_record *file)
+{
+    NP_AUTO(np_strings_done) struct np_strings keys = {0};
+
+    np_file_record_warning_keys(file, &keys);
+    return np_warning_cell(&keys);
+}
+
 static void add_image(struct np_idps *idps, const char *output_dir,
                       const struct np_session_record *record, const struct np_file_record *file)
 {
@@ -155,7 +169,8 @@ static void add_image(struct np_idps *idps, const char *output_dir,
                              .source = file->path,
                              .version = record->software_version,
                              .method = file->method,
-                             .configuration = np_folder_record_words(record)};
+                             .configuration = np_folder_record_words(record),
+                             .warnings = warning_keys(file)};
 
     add_measures(idps, file, &row);
     add_all_metrics(idps, output_dir, file, &row);
@@ -187,6 +202,7 @@ void np_idps_done(struct np_idps *idps)
     for (size_t r = 0; r < idps->n_rows; r++) {
         free(idps->row[r].value);
         free(idps->row[r].configuration);
+        free(idps->row[r].warnings);
     }
     free(idps->column);
     free(idps->row);
@@ -217,6 +233,7 @@ static char *row_text(const struct np_idps *idps, const struct np_idp_row *row)
     add_label(&line, "", row->version);
     add_label(&line, "", row->method);
     add_label(&line, "", row->configuration);
+    add_label(&line, "", row->warnings);
     for (size_t c = 0; c < idps->n_columns; c++) {
         bool known = c < row->n_values && isfinite(row->value[c]);
         np_str_add_char(&line, '\t');
@@ -244,6 +261,16 @@ char *np_idps_tsv(const struct np_idps *idps)
     return np_str_take(&out);
 }
 
+/* {"mask-unsure": "The brain mask …"} */
+static json_t *warning_levels(void)
+{
+    json_t *levels = json_object();
+
+    for (int i = 0; i < NP_N_WARNINGS; i++)
+        np_json_text(levels, np_warning_rows[i].key, np_warning_rows[i].meaning);
+    return levels;
+}
+
 char *np_idps_json(const struct np_idps *idps)
 {
     json_t *dictionary = json_object();
@@ -251,6 +278,7 @@ char *np_idps_json(const struct np_idps *idps)
     for (size_t i = 0; i < NP_COUNT(label_columns); i++)
         json_object_set_new(dictionary, label_columns[i].name,
                             json_pack("{s:s}", "Description", label_columns[i].description));
+    json_object_set_new(json_object_get(dictionary, WARNINGS), "Levels", warning_levels());
     for (size_t c = 0; c < idps->n_columns; c++) {
         json_t *entry = json_object();
         np_json_text(entry, "Description", idps->column[c].description);

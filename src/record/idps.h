@@ -18,6 +18,7 @@ struct np_idp_row {
     /* borrowed from the survey; NULL where there is none */
     const char *participant, *session, *modality, *source, *version, *method;
     char *configuration; /* in words; NULL = unknown */
+    char *warnings;      /* keys, as np_warning_cell gives them */
     double *value;       /* one per column of the table at that time; NaN = not measured */
     size_t n_values;
 };

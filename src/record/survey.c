@@ -14,6 +14,7 @@
 #include "record/json.h"
 #include "record/place.h"
 #include "record/progress.h"
+#include "record/warned.h"
 
 static const int64_t NS_PER_S = 1000000000;
 enum { DEEPEST = 64 };
@@ -146,6 +147,19 @@ static int by_path(const void *a, const void *b)
     const struct np_survey_row *x = a, *y = b;
 
     return strcmp(x->path, y->path);
+}
+
+bool np_survey_shows(const struct np_survey_row *row, enum np_survey_rows rows)
+{
+    switch (rows) {
+    case NP_SURVEY_TO_RERUN:
+        return np_survey_needs_rerun(row);
+    case NP_SURVEY_WARNED:
+        return np_survey_is_warned(row);
+    case NP_SURVEY_ALL:
+        break;
+    }
+    return true;
 }
 
 void np_survey_sort(struct np_survey *survey)
@@ -337,7 +351,17 @@ static void add_origin(struct np_str *out, const struct np_session_record *recor
 
     add_cell(out, text_or_empty(record->software_version), '\t');
     add_cell(out, text_or_empty(method), '\t');
-    add_cell(out, text_or_empty(words), '\n');
+    add_cell(out, text_or_empty(words), '\t');
+}
+
+/* The last cell of a row. */
+static void add_warnings(struct np_str *out, const struct np_session_record *record)
+{
+    NP_AUTO(np_strings_done) struct np_strings keys = {0};
+
+    np_record_warning_keys(record, &keys);
+    NP_AUTO(np_freep) char *cell = np_warning_cell(&keys);
+    add_cell(out, cell, '\n');
 }
 
 char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows)
@@ -346,12 +370,12 @@ char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows)
 
     np_str_add(&out, "participant_id\tsession_id\tstate\terror_type\tstage\tinjected\tstart\t"
                      "wall_s\tpeak_rss_mib\tn_files\tattempts\treason\thint\tversion\tmethod\t"
-                     "configuration\n");
+                     "configuration\twarnings\n");
     for (size_t i = 0; i < survey->n_rows; i++) {
         const struct np_survey_row *row = &survey->row[i];
         const struct np_session_record *record = &row->record;
         char start[NP_CLOCK_TEXT], numbers[64];
-        if (rows == NP_SURVEY_TO_RERUN && !np_survey_needs_rerun(row))
+        if (!np_survey_shows(row, rows))
             continue;
         NP_AUTO(np_freep)
         char *participant =
@@ -372,8 +396,24 @@ char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows)
         add_cell(&out, np_survey_sentence(row), '\t');
         add_cell(&out, np_survey_hint(row), '\t');
         add_origin(&out, record);
+        add_warnings(&out, record);
     }
     return np_str_take(&out);
+}
+
+static json_t *row_warnings_json(const struct np_session_record *record)
+{
+    json_t *array = json_array();
+
+    for (size_t f = 0; f < record->n_files; f++)
+        for (size_t i = 0; i < record->file[f].n_warnings; i++) {
+            json_t *json = json_object();
+            np_json_text(json, "file", record->file[f].path);
+            np_json_text(json, "key", record->file[f].warning[i].key);
+            np_json_text(json, "sentence", record->file[f].warning[i].text);
+            json_array_append_new(array, json);
+        }
+    return array;
 }
 
 static json_t *row_json(const struct np_survey_row *row)
@@ -397,6 +437,7 @@ static json_t *row_json(const struct np_survey_row *row)
     np_json_text(json, "version", row->record.software_version);
     np_json_text(json, "method", method);
     np_json_text(json, "configuration", words);
+    json_object_set_new(json, "warnings", row_warnings_json(&row->record));
     return json;
 }
 
@@ -419,6 +460,19 @@ static json_t *configurations_json(const struct np_survey *survey)
         json_array_append_new(array, json);
     }
     return array;
+}
+
+/* {"mask-unsure": 3}: sessions with warnings of each key. */
+static void add_warned(json_t *json, const struct np_survey *survey)
+{
+    NP_AUTO(np_warned_done) struct np_warned warned;
+    json_t *counts = json_object();
+
+    np_warned_find(survey, &warned);
+    for (size_t i = 0; i < warned.keys.n; i++)
+        set_count(counts, warned.keys.item[i], warned.n_of[i]);
+    set_count(json, "n_with_warnings", warned.n_sessions);
+    json_object_set_new(json, "warnings", counts);
 }
 
 static void add_progress(json_t *json, const struct np_survey *survey)
@@ -450,7 +504,7 @@ char *np_survey_json(const struct np_survey *survey, enum np_survey_rows rows)
 
     for (size_t i = 0; i < survey->n_rows; i++) {
         count[survey->row[i].state]++;
-        if (rows == NP_SURVEY_ALL || np_survey_needs_rerun(&survey->row[i]))
+        if (np_survey_shows(&survey->row[i], rows))
             json_array_append_new(sessions, row_json(&survey->row[i]));
     }
     for (int s = 0; s < NP_N_STATES; s++)
@@ -459,20 +513,22 @@ char *np_survey_json(const struct np_survey *survey, enum np_survey_rows rows)
     json_object_set_new(json, "n_sessions", json_integer((json_int_t)survey->n_rows));
     add_progress(json, survey);
     json_object_set_new(json, "states", counts);
+    add_warned(json, survey);
     json_object_set_new(json, "configurations", configurations_json(survey));
     json_object_set_new(json, "sessions", sessions);
     json_object_set_new(json, "unreadable", np_json_strings(&survey->unreadable));
     return np_json_take_text(json);
 }
 
-char *np_survey_nipoppy(const struct np_survey *survey)
+char *np_survey_nipoppy(const struct np_survey *survey, enum np_survey_rows rows)
 {
+    enum np_survey_rows listed = rows == NP_SURVEY_ALL ? NP_SURVEY_TO_RERUN : rows;
     struct np_str out = {0};
 
     for (size_t i = 0; i < survey->n_rows; i++) {
         const struct np_session_record *record = &survey->row[i].record;
         const char *session = record->session ? record->session : "unnamed";
-        if (record->participant && np_survey_needs_rerun(&survey->row[i]) &&
+        if (record->participant && np_survey_shows(&survey->row[i], listed) &&
             np_label_is_valid(record->participant) && np_label_is_valid(session))
             np_str_addf(&out, "%s\t%s\n", record->participant, session);
     }

@@ -12,8 +12,8 @@
  * lost. */
 enum { NP_HEARTBEAT_LOST_S = 600 };
 
-/* The sessions to show. */
-enum np_survey_rows { NP_SURVEY_ALL, NP_SURVEY_TO_RERUN };
+/* The sessions to show: all, those that a rerun would do, those that are a success with warning. */
+enum np_survey_rows { NP_SURVEY_ALL, NP_SURVEY_TO_RERUN, NP_SURVEY_WARNED };
 
 struct np_survey_row {
     char *path;          /* of the status record */
@@ -63,6 +63,9 @@ bool np_survey_needs_rerun(const struct np_survey_row *row);
 /* True for sessions that are still asked for: neither withdrawn nor gone from their dataset. */
 bool np_survey_is_wanted(const struct np_survey_row *row);
 
+/* True for the sessions that are asked for. */
+bool np_survey_shows(const struct np_survey_row *row, enum np_survey_rows rows);
+
 /* Sort by the path of the record. */
 void np_survey_sort(struct np_survey *survey);
 
@@ -92,8 +95,9 @@ char *np_survey_mixture(const struct np_survey *survey);
 char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows);
 char *np_survey_json(const struct np_survey *survey, enum np_survey_rows rows);
 
-/* "01<TAB>1" per session to run again, without header, for `nipoppy process --use-subcohort`.
- * Records without valid labels are left out. */
-char *np_survey_nipoppy(const struct np_survey *survey);
+/* "01<TAB>1" per session, without header, for `nipoppy process --use-subcohort`: of those that a
+ * rerun would do, which NP_SURVEY_ALL means here too, or of those with warnings. Records without
+ * valid labels are left out. */
+char *np_survey_nipoppy(const struct np_survey *survey, enum np_survey_rows rows);
 
 #endif

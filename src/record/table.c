@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/warning.h"
 #include "record/progress.h"
+#include "record/warned.h"
 
 /* Of each kind of failure, unless all are asked for. */
 enum { MOST_EXAMPLES = 5 };
@@ -24,7 +26,7 @@ static void print_line(FILE *out, const char *format, ...)
     fprintf(out, "%s\n", clean);
 }
 
-static void print_counts(const struct np_survey *survey, FILE *out)
+static void print_counts(const struct np_survey *survey, const struct np_warned *warned, FILE *out)
 {
     NP_AUTO(np_str_done) struct np_str line = {0};
     size_t count[NP_N_STATES] = {0};
@@ -37,6 +39,8 @@ static void print_counts(const struct np_survey *survey, FILE *out)
         if (count[s]) {
             np_str_addf(&line, "%s%zu %s", separator, count[s], np_state_name((enum np_state)s));
             separator = ", ";
+            if (s == NP_STATE_SUCCESS && warned->n_sessions)
+                np_str_addf(&line, " (%zu with warnings)", warned->n_sessions);
         }
     print_line(out, "%s", np_str_text(&line));
 }
@@ -116,6 +120,52 @@ static void print_groups(const struct np_survey *survey, enum np_survey_rows row
             print_group(survey, i, most, is_printed, out);
 }
 
+/* "sub-01: its sentence", of one image; the others are counted. */
+static void print_warned_session(const struct np_survey_row *row, const char *key, FILE *out)
+{
+    size_t n_images, first = np_warned_image(&row->record, key, &n_images);
+    const struct np_file_record *file = &row->record.file[first];
+    const char *sentence = np_warned_sentence(file, key);
+
+    if (n_images == 1)
+        print_line(out, "  %s: %s", row->label, sentence);
+    else
+        print_line(out, "  %s: %s (and %zu more image%s of this session)", row->label, sentence,
+                   n_images - 1, np_plural((int64_t)n_images - 1));
+}
+
+/* Sessions with a warning of this key. */
+static void print_warning(const struct np_survey *survey, const char *key, size_t n, size_t most,
+                          FILE *out)
+{
+    const struct np_warning_row *info = np_warning_find(key);
+    size_t n_images, n_shown = 0;
+
+    fputc('\n', out);
+    print_line(out, "success with warning, %s: %zu", key, n);
+    for (size_t i = 0; i < survey->n_rows && n_shown < most; i++) {
+        const struct np_survey_row *row = &survey->row[i];
+        if (!np_survey_is_warned(row) ||
+            np_warned_image(&row->record, key, &n_images) == row->record.n_files)
+            continue;
+        print_warned_session(row, key, out);
+        n_shown++;
+    }
+    if (n > n_shown)
+        print_line(out, "  … and %zu more (all: --warnings, --format tsv)", n - n_shown);
+    if (info)
+        print_line(out, "  what to do: %s", info->remedy);
+}
+
+static void print_warnings(const struct np_survey *survey, const struct np_warned *warned,
+                           enum np_survey_rows rows, FILE *out)
+{
+    size_t most = rows == NP_SURVEY_ALL ? MOST_EXAMPLES : SIZE_MAX;
+
+    for (size_t i = 0; i < warned->keys.n; i++)
+        print_warning(survey, warned->keys.item[i], warned->n_of[i], most, out);
+}
+
 static void print_rerun(const struct np_progress *progress, FILE *out)
 {
     if (progress->n_rerun == 0)
@@ -152,13 +202,18 @@ void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows r
     np_progress_find(survey, &progress);
     NP_AUTO(np_freep) char *text = np_progress_text(&progress);
     NP_AUTO(np_freep) char *mixture = np_survey_mixture(survey);
-    print_counts(survey, out);
+    NP_AUTO(np_warned_done) struct np_warned warned;
+    np_warned_find(survey, &warned);
+    print_counts(survey, &warned, out);
     print_line(out, "%s", text);
     if (mixture)
         print_line(out, "%s", mixture);
     if (rows == NP_SURVEY_ALL)
         print_running(survey, out);
-    print_groups(survey, rows, out);
+    if (rows != NP_SURVEY_WARNED)
+        print_groups(survey, rows, out);
+    if (rows != NP_SURVEY_TO_RERUN)
+        print_warnings(survey, &warned, rows, out);
     for (size_t i = 0; i < survey->unreadable.n; i++)
         print_line(out, "unreadable record: %s", survey->unreadable.item[i]);
     print_rerun(&progress, out);

@@ -79,7 +79,7 @@ forget() { rm "$OUT/logs/folder.json"; }
     run -0 preprocess --participant-label 01 --rerun outdated
     equal "$(words)" 'bias-correction=none skull-strip=skip'
     run -0 neuro-preprocess status "$OUT"
-    contains "$output" '1 success, 2 outdated'
+    contains "$output" '1 success (1 with warnings), 2 outdated'
     contains "$output" 'save-bias-field: true there, false here'
     run -0 neuro-preprocess status "$OUT" --format nipoppy
     equal "$output" $'02\tunnamed\n03\tunnamed'

@@ -50,6 +50,71 @@ setup() { OUT=$MIXED/out; }
     equal "$output" $'03\tunnamed'
 }
 
+# warned DIR: four sessions; 02 has a sidecar that is no JSON, 03 the same and a header whose sizes contradict each other, 04 is cut.
+warned()
+{
+    local head=$1/bids/sub-03/anat/sub-03_T1w.nii
+    make_dataset "$1/bids" 01 02 03 04
+    echo '{"EchoTime": ' | tee "$1/bids/sub-02/anat/sub-02_T1w.json" >"$1/bids/sub-03/anat/sub-03_T1w.json"
+    gunzip "$head.gz"
+    printf '\0\0\x40\x40' | dd of="$head" bs=1 seek=80 conv=notrunc status=none
+    printf '\0\0\x80\x40' | dd of="$head" bs=1 seek=84 conv=notrunc status=none
+    gzip -n "$head"
+    truncate -s 20000 "$1/bids/sub-04/anat/sub-04_T1w.nii.gz"
+    neuro-preprocess "$1/bids" "$1/out" participant >"$1/printed" 2>&1 || (($? == 1))
+}
+
+@test "a success with warning is counted and listed with its sentence; for an exit code and for Nipoppy it is a success" {
+    OUT=$(make_once warned warned)/out
+    run -0 neuro-preprocess status "$OUT"
+    contains "${lines[0]}" '4 sessions: 3 success (2 with warnings), 1 failed'
+    contains "$output" $'success with warning, sidecar-unusable: 2\n  sub-02: '
+    contains "$output" $'success with warning, header-mismatch: 1\n  sub-03: '
+    contains "$output" "sub-03/anat/sub-03_T1w.json"
+    contains "$output" 'mm by pixdim'
+    contains "$output" 'to rerun: 1.'
+    run -0 neuro-preprocess status "$OUT" --warnings
+    contains "$output" 'success with warning, header-mismatch: 1'
+    lacks "$output" sub-04
+    lacks "$output" 'to run again'
+    equal "$(neuro-preprocess status "$OUT" --format tsv | awk -F'\t' '{ print $1, $NF }')" \
+        $'participant_id warnings\nsub-01 n/a\nsub-02 sidecar-unusable\nsub-03 sidecar-unusable;header-mismatch\nsub-04 n/a'
+    equal "$(neuro-preprocess status "$OUT" --format json | jq -c '[.n_with_warnings, .warnings, .states.success, .n_complete]')" \
+        '[2,{"sidecar-unusable":2,"header-mismatch":1},3,3]'
+    equal "$(neuro-preprocess status "$OUT" --format json --warnings | jq -c '[.sessions[] | [.participant, (.warnings | map(.key))]]')" \
+        '[["02",["sidecar-unusable"]],["03",["sidecar-unusable","header-mismatch"]]]'
+    equal "$(neuro-preprocess status "$OUT" --format nipoppy)" $'04\tunnamed'
+    equal "$(neuro-preprocess status "$OUT" --format nipoppy --warnings)" $'02\tunnamed\n03\tunnamed'
+    run -64 neuro-preprocess status "$OUT" --warnings --failed
+    contains "$output" 'expected one of them'
+}
+
+@test "a warning stays when a later run leaves the session as it is; group's table and idps have its key, with a dictionary" {
+    cp -r "$(make_once warned warned)/." "$BATS_TEST_TMPDIR"
+    out=$BATS_TEST_TMPDIR/out before=$(neuro-preprocess status "$BATS_TEST_TMPDIR/out" --warnings)
+    rm "$BATS_TEST_TMPDIR"/bids/sub-04/anat/*
+    neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$out" participant --participant-label 01 02 03
+    equal "$(neuro-preprocess status "$out" --warnings)" "$before"
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$out" group
+    contains "$output" '3 success (2 with warnings)'
+    equal "$(awk -F'\t' '$1 == "sub-03" { print $NF }' "$out/logs/status.tsv")" 'sidecar-unusable;header-mismatch'
+    run -0 neuro-preprocess idps "$out" -o "$BATS_TEST_TMPDIR/tables"
+    column=$(head -n 1 "$BATS_TEST_TMPDIR/tables/neuro-preprocess_idps.tsv" | tr '\t' '\n' | grep -n '^warnings$' | cut -d : -f 1)
+    equal "$(cut -f "1,$column" "$BATS_TEST_TMPDIR/tables/neuro-preprocess_idps.tsv" | tr '\t' ' ')" \
+        $'participant_id warnings\n01 n/a\n02 sidecar-unusable\n03 sidecar-unusable;header-mismatch'
+    contains "$(jq -r '.warnings.Levels["mask-unsure"]' "$BATS_TEST_TMPDIR/tables/neuro-preprocess_idps.json")" 'brain mask'
+}
+
+@test "a record of a version whose warnings had no keys is read; one without the field has none" {
+    cp -r "$(make_once warned warned)/out" "$BATS_TEST_TMPDIR"
+    out=$BATS_TEST_TMPDIR/out record=$(status_path "$BATS_TEST_TMPDIR/out" 02)
+    jq '.files[0].warnings |= map(.sentence)' "$record" >"$BATS_TEST_TMPDIR/old" && cp "$BATS_TEST_TMPDIR/old" "$record"
+    equal "$(neuro-preprocess status "$out" --format tsv | awk -F'\t' '$1 == "sub-02" { print $3, $NF }')" 'success unnamed'
+    contains "$(neuro-preprocess status "$out")" $'success with warning, unnamed: 1\n  sub-02: '
+    jq 'del(.files[0].warnings)' "$BATS_TEST_TMPDIR/old" >"$record"
+    equal "$(neuro-preprocess status "$out" --format tsv | awk -F'\t' '$1 == "sub-02" { print $3, $NF }')" 'success n/a'
+}
+
 @test "status changes nothing, also for a reader without write permission" {
     before=$(find "$OUT" -printf '%p %T@ %C@\n' | LC_ALL=C sort)
     neuro-preprocess status "$OUT" >/dev/null

@@ -31,6 +31,10 @@ static void put(const char *output, const char *participant, const char *session
     record.config = np_xstrdup(session ? "{\"normalize\":\"none\"}" : "{}");
     file->state = state;
     np_file_record_number(file, "skull_strip.volume", volume_mm3, "mm3");
+    for (int i = 0; session && i < 2; i++) {
+        np_file_record_warn(file, "mask-unsure", "of an image with a session");
+        np_file_record_warn(file, "header-mismatch", "of an image with a session");
+    }
     np_file_record_stage(file, "load_file")->wall_s = 0.5;
     np_file_record_stage(file, "skull_strip")->wall_s = 1.5;
     ok_int(np_directory_make(place.directory, NULL), 0);
@@ -74,14 +78,17 @@ TEST(a_row_for_each_complete_image_and_none_for_others)
     ok_int((int64_t)idps.n_rows, 2);
     ok_int((int64_t)idps.n_sessions, 2);
     NP_AUTO(np_freep) char *text = np_idps_tsv(&idps);
-    ok_str(text, "participant_id\tbids_participant_id\tsession_id\tbids_session_id\tmodality\t"
-                 "source_file\tversion\tmethod\tconfiguration\tskull_strip_volume\tduration_load_"
-                 "file\tduration_skull_strip\t"
-                 "duration\n"
-                 "01\tsub-01\tunnamed\tn/a\tT1w\tsub-01/anat/x_T1w.nii\t0.1.0\t"
-                 "load_file:1 skull_strip:2\tdefaults\t1250000\t0.5\t1.5\t2\n"
-                 "02\tsub-02\tpre\tses-pre\tT1w\tsub-02/anat/x_T1w.nii\t0.1.0\t"
-                 "load_file:1 skull_strip:2\tnormalize=none\t1500000\t0.5\t1.5\t2\n");
+    ok_str(
+        text,
+        "participant_id\tbids_participant_id\tsession_id\tbids_session_id\tmodality\t"
+        "source_file\tversion\tmethod\tconfiguration\twarnings\tskull_strip_volume\tduration_load_"
+        "file\tduration_skull_strip\t"
+        "duration\n"
+        "01\tsub-01\tunnamed\tn/a\tT1w\tsub-01/anat/x_T1w.nii\t0.1.0\t"
+        "load_file:1 skull_strip:2\tdefaults\tn/a\t1250000\t0.5\t1.5\t2\n"
+        "02\tsub-02\tpre\tses-pre\tT1w\tsub-02/anat/x_T1w.nii\t0.1.0\t"
+        "load_file:1 "
+        "skull_strip:2\tnormalize=none\tmask-unsure;header-mismatch\t1500000\t0.5\t1.5\t2\n");
 }
 
 TEST(quality_metrics_are_joined_and_missing_ones_are_na)
@@ -147,12 +154,15 @@ TEST(the_dictionary_describes_every_column_with_its_unit)
     np_idps_collect(output, &survey, &idps);
     NP_AUTO(np_freep) char *text = np_idps_json(&idps);
     json_t *json = json_loads(text, 0, NULL);
-    ok_int((int64_t)json_object_size(json), 13);
+    ok_int((int64_t)json_object_size(json), 14);
     const json_t *volume = json_object_get(json, "skull_strip_volume");
     ok_str(json_string_value(json_object_get(volume, "Units")), "mm3");
     ok_str(json_string_value(json_object_get(volume, "Description")),
            "Volume of the brain mask (voxels of the mask x volume of a voxel).");
     ok(json_object_get(json, "participant_id") != NULL);
+    const json_t *levels = json_object_get(json_object_get(json, "warnings"), "Levels");
+    ok_str(json_string_value(json_object_get(levels, "mask-unsure")),
+           "The brain mask was kept, and may be wrong");
     json_decref(json);
 }
 

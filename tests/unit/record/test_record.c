@@ -267,7 +267,7 @@ TEST(a_survey_counts_states_and_lists_sessions_to_rerun)
     put("sub-01_ses-b", NP_STATE_SUCCESS);
     ok_int(np_survey_read(tap_directory(), &survey, NULL), 0);
     ok_int((int64_t)survey.n_rows, 2);
-    NP_AUTO(np_freep) char *nipoppy = np_survey_nipoppy(&survey);
+    NP_AUTO(np_freep) char *nipoppy = np_survey_nipoppy(&survey, NP_SURVEY_ALL);
     ok_str(nipoppy, "01\ta\n");
     NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL);
     ok_contains(tsv, "sub-01\tses-a\tfailed\tbad-data\tload_file\t");
@@ -306,6 +306,19 @@ TEST(a_survey_follows_no_links_and_waits_for_no_pipe)
     ok_int((int64_t)survey.unreadable.n, 1);
 }
 
+TEST(a_success_that_says_nothing_of_its_options_is_outdated)
+{
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
+    NP_AUTO(np_freep)
+    char *output = output_with("bare", "{\"schema\": 1, \"state\": \"success\", \"participant\": "
+                                       "\"1\", \"files\": [{\"state\": \"success\"}]}");
+
+    ok_int(np_survey_read(output, &survey, NULL), 0);
+    ok_int((int64_t)survey.n_rows, 1);
+    ok_int(survey.row[0].state, NP_STATE_OUTDATED);
+    ok_contains(survey.row[0].note, "unknown options");
+}
+
 TEST(texts_of_a_record_cannot_forge_lines_or_cells)
 {
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
@@ -324,7 +337,7 @@ TEST(texts_of_a_record_cannot_forge_lines_or_cells)
     ok(!strchr(printed, '\x1b') && !strchr(printed, '\t'));
     NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL);
     ok_contains(tsv, "\nsub-1 [2J 2 x\tn/a\tfailed\tio\t");
-    NP_AUTO(np_freep) char *nipoppy = np_survey_nipoppy(&survey);
+    NP_AUTO(np_freep) char *nipoppy = np_survey_nipoppy(&survey, NP_SURVEY_ALL);
     ok_str(nipoppy, "");
 }
 
