@@ -68,6 +68,8 @@ static void settle_span(struct np_active *active)
     const struct np_failure *failure = &active->record.failure;
     struct np_error why = {0};
 
+    if (active->span)
+        np_observe_warnings(&active->record, &active->span->attrs);
     if (failure->code)
         np_error_set(&why, failure->code, "%s", failure->sentence ? failure->sentence : "");
     np_active_settle_span(active, &why);
@@ -84,8 +86,9 @@ static void print_outcome(struct np_active *active)
             np_str_addf(&text, "%s: ", np_state_name(record->state));
         np_str_add(&text, failure);
     } else {
-        np_str_addf(&text, "%s after %.1f s, %.0f MiB", np_state_name(record->state),
-                    record->wall_s, (double)record->peak_rss_bytes / (1 << 20));
+        np_str_addf(&text, "%s%s after %.1f s, %.0f MiB", np_state_name(record->state),
+                    np_record_is_warned(record) ? " with warning" : "", record->wall_s,
+                    (double)record->peak_rss_bytes / (1 << 20));
     }
     np_console_print(active->run->console, 0, "%s: %s", active->job->label, np_str_text(&text));
 }

@@ -54,6 +54,18 @@ static double measure_stages(const struct np_active *active, const struct np_fil
     return wall_s;
 }
 
+/* An image counts once for each key. */
+static void count_warnings(const struct np_active *active, const struct np_file_record *file)
+{
+    NP_AUTO(np_strings_done) struct np_strings keys = {0};
+
+    np_file_record_warning_keys(file, &keys);
+    for (size_t i = 0; i < keys.n; i++)
+        observe(
+            active, &np_metric_warnings, 1,
+            (pairs){{NP_KEY_NEURO_WARNING, keys.item[i]}, {NP_KEY_BIDS_SUFFIX, file->modality}});
+}
+
 static void measure_file(const struct np_active *active, const struct np_file_record *file)
 {
     const char *error = error_type(&file->failure);
@@ -70,6 +82,7 @@ static void measure_file(const struct np_active *active, const struct np_file_re
         if (file->output[i].voxel_sha256[0])
             observe(active, &np_metric_output_size, (double)file->output[i].n_bytes,
                     (pairs){{NP_KEY_NEURO_FORMAT, format_of(file->output[i].path)}});
+    count_warnings(active, file);
     if (error)
         observe(active, &np_metric_errors, 1,
                 (pairs){{NP_KEY_NEURO_STAGE, file->failure.stage}, {NP_KEY_ERROR_TYPE, error}});
@@ -141,6 +154,29 @@ static void add_measures(const struct np_file_record *file, struct np_attrs *att
     }
 }
 
+static void add_warning_keys(const struct np_strings *keys, struct np_attrs *attrs)
+{
+    NP_AUTO(np_freep) char *cell = np_warning_cell(keys);
+
+    np_attrs_string(attrs, NP_KEY_NEURO_WARNINGS, *cell ? cell : NULL);
+}
+
+void np_observe_warnings(const struct np_session_record *record, struct np_attrs *attrs)
+{
+    NP_AUTO(np_strings_done) struct np_strings keys = {0};
+
+    np_record_warning_keys(record, &keys);
+    add_warning_keys(&keys, attrs);
+}
+
+void np_observe_file_warnings(const struct np_file_record *file, struct np_attrs *attrs)
+{
+    NP_AUTO(np_strings_done) struct np_strings keys = {0};
+
+    np_file_record_warning_keys(file, &keys);
+    add_warning_keys(&keys, attrs);
+}
+
 /* Write everything about a file into one log record, for dashboards that are used long after the
  * run. */
 static void log_file_summary(const struct np_active *active, const struct np_attrs *identity,
@@ -159,6 +195,7 @@ static void log_file_summary(const struct np_active *active, const struct np_att
                     np_outcome_info(np_error_outcome(file->failure.code))->name);
     if (file->failure.code)
         np_attrs_string(&attrs, NP_KEY_NEURO_STAGE, file->failure.stage);
+    np_observe_file_warnings(file, &attrs);
     add_measures(file, &attrs);
     np_trace_log(active->run->trace, context(active), NP_INFO, &attrs, "'%s': %s", file->path,
                  np_state_name(file->state));
@@ -182,6 +219,7 @@ static void log_summary(const struct np_active *active, const struct np_attrs *i
     np_attrs_double(&attrs, NP_KEY_NEURO_SESSION_CPU_TIME, record->cpu_s);
     np_attrs_int(&attrs, NP_KEY_NEURO_SESSION_PEAK_MEMORY, record->peak_rss_bytes);
     np_attrs_int(&attrs, NP_KEY_NEURO_SESSION_FILES, (int64_t)record->n_files);
+    np_observe_warnings(record, &attrs);
     if (record->injected)
         np_attrs_bool(&attrs, NP_KEY_NEURO_INJECTED, true);
     np_trace_log(active->run->trace, context(active), NP_INFO, &attrs, "%s: %s after %.1f s", label,

@@ -8,4 +8,8 @@
  * neuro.session.summary. */
 void np_observe_session(const struct np_active *active);
 
+/* neuro.warnings of a session, of a file; none without warnings. */
+void np_observe_warnings(const struct np_session_record *record, struct np_attrs *attrs);
+void np_observe_file_warnings(const struct np_file_record *file, struct np_attrs *attrs);
+
 #endif

@@ -164,6 +164,11 @@ static void print_where(const struct np_run *run)
 {
     const char *output_dir = run->config->output_dir;
 
+    if (run->results.n_warned)
+        np_console_print(run->console, 0,
+                         "the warnings, and what to do: neuro-preprocess status '%s' "
+                         "--warnings",
+                         output_dir);
     if (run->results.n_success + run->results.n_skipped == 0)
         return;
     np_console_print(
@@ -177,9 +182,12 @@ static void print_summary(const struct np_run *run)
     const struct np_results *results = &run->results;
     double elapsed_s = (double)(np_clock_mono_ns() - run->console->start_ns) * 1e-9;
     NP_AUTO(np_freep) char *counts = describe_results(results);
+    NP_AUTO(np_freep)
+    char *warned =
+        results->n_warned ? np_xasprintf("; %zu with warnings", results->n_warned) : np_xstrdup("");
 
     print_where(run);
-    np_console_print(run->console, 0, "%s; %.1f s", counts, elapsed_s);
+    np_console_print(run->console, 0, "%s%s; %.1f s", counts, warned, elapsed_s);
     print_elsewhere(run);
     if (results->reasons.n)
         print_failures(run);

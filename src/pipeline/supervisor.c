@@ -119,6 +119,7 @@ static void commit(struct np_supervisor *s, struct np_active *active)
     np_active_commit(active);
     np_metric_add(s->run->trace, &np_metric_sessions_active, -1, NULL, NULL);
     count(s, active->job->label, active->record.state, failure_of(&active->record));
+    s->run->results.n_warned += np_record_is_warned(&active->record);
     stop_on_full_disk(s, failure_of(&active->record));
     s->begins_no_more = s->begins_no_more || (active->record.state == NP_STATE_FAILED &&
                                               s->run->config->stop_on_first_crash);

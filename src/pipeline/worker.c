@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "pipeline/fault.h"
+#include "pipeline/observe.h"
 #include "pipeline/publish.h"
 #include "pipeline/wire.h"
 #include "record/derivative_json.h"
@@ -69,13 +70,15 @@ static void add_identity(const struct file_run *run, struct np_attrs *attrs)
     np_attrs_string(attrs, NP_KEY_BIDS_SUFFIX, run->file->modality);
 }
 
+/* `warning`: its key; NULL for a line that is none. */
 static void log_line(struct file_run *run, const struct np_span *span, enum np_severity severity,
-                     const char *stage, const char *text)
+                     const char *stage, const char *warning, const char *text)
 {
     struct np_attrs attrs = {0};
 
     add_identity(run, &attrs);
     np_attrs_string(&attrs, NP_KEY_NEURO_STAGE, stage);
+    np_attrs_string(&attrs, NP_KEY_NEURO_WARNING, warning);
     np_attrs_string(&attrs, NP_KEY_FILE_PATH, run->file->recorded);
     np_trace_log(run->trace, span, severity, &attrs, "%s", text);
     np_attrs_done(&attrs);
@@ -86,7 +89,7 @@ static void log_warnings(struct file_run *run, const struct np_span *span, const
     for (; run->n_warned < run->work.n_warnings; run->n_warned++) {
         const struct np_warning *warning = &run->work.warning[run->n_warned];
         const char *key = np_warning_rows[warning->ident].key;
-        log_line(run, span, NP_WARN, stage, warning->sentence);
+        log_line(run, span, NP_WARN, stage, key, warning->sentence);
         np_file_record_warn(&run->record, key, warning->sentence);
     }
 }
@@ -130,7 +133,7 @@ static void note_failure(struct file_run *run, struct np_span *span, const char 
     np_span_fail(span, err);
     if (run->record.failure.injected)
         np_attrs_bool(&span->attrs, NP_KEY_NEURO_INJECTED, true);
-    log_line(run, span, NP_ERROR_LEVEL, stage, err->text);
+    log_line(run, span, NP_ERROR_LEVEL, stage, NULL, err->text);
 }
 
 typedef int stage_body(struct file_run *run, const struct np_stage *stage, struct np_span *span,
@@ -173,7 +176,7 @@ static int run_stage(struct file_run *run, const char *name, const struct np_sta
         NP_AUTO(np_freep)
         char *text =
             np_xasprintf("%s %s: done in %.2f s", run->file->modality, name, record->wall_s);
-        log_line(run, span, NP_INFO, name, text);
+        log_line(run, span, NP_INFO, name, NULL, text);
     }
     np_span_end(run->trace, &span);
     return code;
@@ -339,6 +342,7 @@ static void close_file(struct file_run *run, int code, const struct np_error *er
             record_measures(run);
         np_span_fail(run->span, err);
     }
+    np_observe_file_warnings(&run->record, &run->span->attrs);
     np_span_end(run->trace, &run->span);
     send_record(run);
     np_work_done(&run->work);

@@ -21,72 +21,77 @@
 
 /* X(ident, key, type, example, meaning); NP_KEY_<ident> is the key. Of spans, events, log records
  * and metrics. */
-#define NP_SIGNAL_ATTRIBUTES(X)                                                                \
-    X(BIDS_PARTICIPANT, "bids.participant", STRING, "01", "participant label without sub-")    \
-    X(BIDS_SESSION, "bids.session", STRING, "BL",                                              \
-      "session label without ses-; absent without sessions")                                   \
-    X(BIDS_SUFFIX, "bids.suffix", STRING, "T1w", NP_ANATOMICAL_SUFFIXES)                       \
-    X(BIDS_ACQUISITION, "bids.acquisition", STRING, "highres", "label of acq-")                \
-    X(BIDS_TASK, "bids.task", STRING, "rest", "label of task-")                                \
-    X(BIDS_RUN, "bids.run", STRING, "1", "index of run-, as written")                          \
-    X(BIDS_ECHO, "bids.echo", STRING, "2", "index of echo-, as written")                       \
-    X(FILE_NAME, "file.name", STRING, "sub-01_T1w.nii.gz", "name of the file without folders") \
-    X(FILE_PATH, "file.path", STRING, "sub-01/anat/sub-01_T1w.nii.gz", "path of the file")     \
-    X(FILE_SIZE, "file.size", INT, "9437184", "bytes on disk")                                 \
-    X(ERROR_TYPE, "error.type", STRING, "bad-data",                                            \
-      "name of the outcome: bad-data, no-memory, killed, ...")                                 \
-    X(EXCEPTION_TYPE, "exception.type", STRING, "NP_EFORMAT",                                  \
-      "the program's error code, as NP_EFORMAT")                                               \
-    X(EXCEPTION_MESSAGE, "exception.message", STRING, "'x.nii': expected a NIfTI image",       \
-      "the sentence of the failure")                                                           \
-    X(EVENT_NAME, "event.name", STRING, "neuro.session.summary",                               \
-      "of a log record: written as the record's eventName")                                    \
-    X(PROCESS_EXIT_CODE, "process.exit.code", INT, "1", "exit status of the run")              \
-    X(CPU_MODE, "cpu.mode", STRING, "user", "user or system")                                  \
-    X(DISK_IO_DIRECTION, "disk.io.direction", STRING, "read", "read or write")                 \
-    X(OTEL_COMPONENT_TYPE, "otel.component.type", STRING, "otlp_http_exporter",                \
-      "what sends: otlp_http_exporter, otlp_http_json_exporter, otlp_grpc_exporter, or the "   \
-      "record that it sends from")                                                             \
-    X(OTEL_COMPONENT_NAME, "otel.component.name", STRING, "otlp_http_exporter/0",              \
-      "its type and a number")                                                                 \
-    X(NEURO_RUN_ID, "neuro.run.id", STRING, "0192f1f0-5a4f-4c05-9d7c-7f2a3a1a9c55",            \
-      "UUID of one call of the program")                                                       \
-    X(NEURO_OUTCOME, "neuro.outcome", STRING, "ok",                                            \
-      "how a session or a file ended: ok, or an error.type")                                   \
-    X(NEURO_STAGE, "neuro.stage", STRING, "skull_strip",                                       \
-      "stage of a recipe; also the name of its span")                                          \
-    X(NEURO_STATUS, "neuro.status", STRING, "success", "success or failed")                    \
-    X(NEURO_ERROR_CODE, "neuro.error.code", STRING, "NP_EFORMAT",                              \
-      "the program's error code, as NP_EFORMAT")                                               \
-    X(NEURO_INJECTED, "neuro.injected", BOOL, "true",                                          \
-      "true: the fault was asked for by an option")                                            \
-    X(NEURO_FORMAT, "neuro.format", STRING, "nii.gz", "nii or nii.gz")                         \
-    X(NEURO_SITE, "neuro.site", STRING, "MNI", "site of the participant in participants.tsv")  \
-    X(NEURO_SAMPLED, "neuro.sampled", BOOL, "true",                                            \
-      "of neuro.sampling: whether the trace is to be sent")                                    \
-    X(NEURO_OUTPUT_PATH, "neuro.output.path", STRING,                                          \
-      "sub-01/anat/sub-01_desc-preproc_T1w.nii.gz", "path of an output")                       \
-    X(NEURO_OUTPUT_FORMAT, "neuro.output.format", STRING, "nii.gz", "nii or nii.gz")           \
-    X(NEURO_OUTPUT_SIZE, "neuro.output.size", INT, "15728640", "bytes on disk")                \
-    X(NEURO_OUTPUT_COMPRESSED, "neuro.output.compressed", BOOL, "true", "true for nii.gz")     \
-    X(NEURO_SESSION_DURATION, "neuro.session.duration", DOUBLE, "61.5",                        \
-      "of neuro.session.summary: wall time, s")                                                \
-    X(NEURO_SESSION_CPU_TIME, "neuro.session.cpu_time", DOUBLE, "118.2",                       \
-      "of neuro.session.summary: CPU time, s")                                                 \
-    X(NEURO_SESSION_PEAK_MEMORY, "neuro.session.peak_memory", INT, "734003200",                \
-      "of neuro.session.summary: largest resident memory, bytes")                              \
-    X(NEURO_SESSION_FILES, "neuro.session.files", INT, "1",                                    \
-      "of neuro.session.summary: number of files")                                             \
-    X(NEURO_TELEMETRY_INCOMPLETE, "neuro.telemetry.incomplete", BOOL, "true",                  \
-      "true: the record lacks the span's end, though the run or the session ended")            \
-    X(NEURO_SPAN_NAME, "neuro.span.name", STRING, "skull_strip",                               \
-      "in a span start: the span's name")                                                      \
-    X(NEURO_SPAN_PARENT_ID, "neuro.span.parent_id", STRING, "b7ad6b7169203331",                \
-      "in a span start: parent, hex")                                                          \
-    X(NEURO_SPAN_TRACE_STATE, "neuro.span.trace_state", STRING, "vendor=1",                    \
-      "in a span start: W3C tracestate")                                                       \
-    X(NEURO_SPAN_LINKS, "neuro.span.links", STRING,                                            \
-      "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",                                     \
+#define NP_SIGNAL_ATTRIBUTES(X)                                                                    \
+    X(BIDS_PARTICIPANT, "bids.participant", STRING, "01", "participant label without sub-")        \
+    X(BIDS_SESSION, "bids.session", STRING, "BL",                                                  \
+      "session label without ses-; absent without sessions")                                       \
+    X(BIDS_SUFFIX, "bids.suffix", STRING, "T1w", NP_ANATOMICAL_SUFFIXES)                           \
+    X(BIDS_ACQUISITION, "bids.acquisition", STRING, "highres", "label of acq-")                    \
+    X(BIDS_TASK, "bids.task", STRING, "rest", "label of task-")                                    \
+    X(BIDS_RUN, "bids.run", STRING, "1", "index of run-, as written")                              \
+    X(BIDS_ECHO, "bids.echo", STRING, "2", "index of echo-, as written")                           \
+    X(FILE_NAME, "file.name", STRING, "sub-01_T1w.nii.gz", "name of the file without folders")     \
+    X(FILE_PATH, "file.path", STRING, "sub-01/anat/sub-01_T1w.nii.gz", "path of the file")         \
+    X(FILE_SIZE, "file.size", INT, "9437184", "bytes on disk")                                     \
+    X(ERROR_TYPE, "error.type", STRING, "bad-data",                                                \
+      "name of the outcome: bad-data, no-memory, killed, ...")                                     \
+    X(EXCEPTION_TYPE, "exception.type", STRING, "NP_EFORMAT",                                      \
+      "the program's error code, as NP_EFORMAT")                                                   \
+    X(EXCEPTION_MESSAGE, "exception.message", STRING, "'x.nii': expected a NIfTI image",           \
+      "the sentence of the failure")                                                               \
+    X(EVENT_NAME, "event.name", STRING, "neuro.session.summary",                                   \
+      "of a log record: written as the record's eventName")                                        \
+    X(PROCESS_EXIT_CODE, "process.exit.code", INT, "1", "exit status of the run")                  \
+    X(CPU_MODE, "cpu.mode", STRING, "user", "user or system")                                      \
+    X(DISK_IO_DIRECTION, "disk.io.direction", STRING, "read", "read or write")                     \
+    X(OTEL_COMPONENT_TYPE, "otel.component.type", STRING, "otlp_http_exporter",                    \
+      "what sends: otlp_http_exporter, otlp_http_json_exporter, otlp_grpc_exporter, or the "       \
+      "record that it sends from")                                                                 \
+    X(OTEL_COMPONENT_NAME, "otel.component.name", STRING, "otlp_http_exporter/0",                  \
+      "its type and a number")                                                                     \
+    X(NEURO_RUN_ID, "neuro.run.id", STRING, "0192f1f0-5a4f-4c05-9d7c-7f2a3a1a9c55",                \
+      "UUID of one call of the program")                                                           \
+    X(NEURO_OUTCOME, "neuro.outcome", STRING, "ok",                                                \
+      "how a session or a file ended: ok, or an error.type")                                       \
+    X(NEURO_STAGE, "neuro.stage", STRING, "skull_strip",                                           \
+      "stage of a recipe; also the name of its span")                                              \
+    X(NEURO_STATUS, "neuro.status", STRING, "success", "success or failed")                        \
+    X(NEURO_WARNINGS, "neuro.warnings", STRING, "mask-unsure;header-mismatch",                     \
+      "keys of the warnings about a session's or a file's results, with semicolons between them; " \
+      "absent without any")                                                                        \
+    X(NEURO_WARNING, "neuro.warning", STRING, "mask-unsure",                                       \
+      "of a log record and of neuro.warnings.raised: the key of one warning")                      \
+    X(NEURO_ERROR_CODE, "neuro.error.code", STRING, "NP_EFORMAT",                                  \
+      "the program's error code, as NP_EFORMAT")                                                   \
+    X(NEURO_INJECTED, "neuro.injected", BOOL, "true",                                              \
+      "true: the fault was asked for by an option")                                                \
+    X(NEURO_FORMAT, "neuro.format", STRING, "nii.gz", "nii or nii.gz")                             \
+    X(NEURO_SITE, "neuro.site", STRING, "MNI", "site of the participant in participants.tsv")      \
+    X(NEURO_SAMPLED, "neuro.sampled", BOOL, "true",                                                \
+      "of neuro.sampling: whether the trace is to be sent")                                        \
+    X(NEURO_OUTPUT_PATH, "neuro.output.path", STRING,                                              \
+      "sub-01/anat/sub-01_desc-preproc_T1w.nii.gz", "path of an output")                           \
+    X(NEURO_OUTPUT_FORMAT, "neuro.output.format", STRING, "nii.gz", "nii or nii.gz")               \
+    X(NEURO_OUTPUT_SIZE, "neuro.output.size", INT, "15728640", "bytes on disk")                    \
+    X(NEURO_OUTPUT_COMPRESSED, "neuro.output.compressed", BOOL, "true", "true for nii.gz")         \
+    X(NEURO_SESSION_DURATION, "neuro.session.duration", DOUBLE, "61.5",                            \
+      "of neuro.session.summary: wall time, s")                                                    \
+    X(NEURO_SESSION_CPU_TIME, "neuro.session.cpu_time", DOUBLE, "118.2",                           \
+      "of neuro.session.summary: CPU time, s")                                                     \
+    X(NEURO_SESSION_PEAK_MEMORY, "neuro.session.peak_memory", INT, "734003200",                    \
+      "of neuro.session.summary: largest resident memory, bytes")                                  \
+    X(NEURO_SESSION_FILES, "neuro.session.files", INT, "1",                                        \
+      "of neuro.session.summary: number of files")                                                 \
+    X(NEURO_TELEMETRY_INCOMPLETE, "neuro.telemetry.incomplete", BOOL, "true",                      \
+      "true: the record lacks the span's end, though the run or the session ended")                \
+    X(NEURO_SPAN_NAME, "neuro.span.name", STRING, "skull_strip",                                   \
+      "in a span start: the span's name")                                                          \
+    X(NEURO_SPAN_PARENT_ID, "neuro.span.parent_id", STRING, "b7ad6b7169203331",                    \
+      "in a span start: parent, hex")                                                              \
+    X(NEURO_SPAN_TRACE_STATE, "neuro.span.trace_state", STRING, "vendor=1",                        \
+      "in a span start: W3C tracestate")                                                           \
+    X(NEURO_SPAN_LINKS, "neuro.span.links", STRING,                                                \
+      "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",                                         \
       "in a span start: traceid-spanid, by commas")
 
 /* Of the resource: they stand once in each line and describe the run. */
@@ -181,6 +186,8 @@ bool np_attr_is_registered(const char *key);
       "neuro.status", "Sessions that ended, by how")                                               \
     X(errors, "neuro.errors", COUNTER, "{error}", INT, none, "neuro.stage? error.type",            \
       "Failures, by stage and type")                                                               \
+    X(warnings, "neuro.warnings.raised", COUNTER, "{file}", INT, none,                             \
+      "neuro.warning bids.suffix", "Files with a warning about a result, by its key")              \
     X(process_duration, "neuro.process.duration", HISTOGRAM, "s", DOUBLE, seconds,                 \
       "bids.suffix error.type?", "Wall time of one file, start to end")                            \
     X(stage_duration, "neuro.stage.duration", HISTOGRAM, "s", DOUBLE, seconds,                     \

@@ -105,6 +105,40 @@ warned()
     contains "$(jq -r '.warnings.Levels["mask-unsure"]' "$BATS_TEST_TMPDIR/tables/neuro-preprocess_idps.json")" 'brain mask'
 }
 
+# with_key KEY: the values of an attribute in what jq reads: one a line, "-" where there is none.
+with_key() { jq -r "(.attributes[]? | select(.key == \"$1\") | .value.stringValue) // \"-\"" | xargs; }
+
+@test "telemetry has the keys of the warnings: on spans of session and file, in the log, in the summaries, and as a counter by key" {
+    local record
+    record=$(find "$(make_once warned warned)/out/logs/telemetry" -name '*.otlp.jsonl')
+    spans() { jq -c ".resourceSpans[]?.scopeSpans[].spans[] | select(.name == \"$1\")" "$record" | sort_by_participant; }
+    logs() { jq -c ".resourceLogs[]?.scopeLogs[].logRecords[] | select($1)" "$record" | sort_by_participant; }
+    sort_by_participant() { jq -cs 'sort_by([.attributes[] | select(.key == "bids.participant").value.stringValue]) | .[]'; }
+    for name in preprocess_session preprocess_file; do
+        equal "$(spans $name | with_key bids.participant)" '01 02 03 04' $name
+        equal "$(spans $name | with_key neuro.warnings)" '- sidecar-unusable sidecar-unusable;header-mismatch -' $name
+    done
+    for event in session file; do
+        equal "$(logs ".eventName == \"neuro.$event.summary\"" | with_key neuro.warnings)" '- sidecar-unusable sidecar-unusable;header-mismatch -'
+    done
+    equal "$(logs '.severityText == "WARN"' | with_key neuro.warning)" 'sidecar-unusable sidecar-unusable header-mismatch'
+    equal "$(jq -r '.resourceMetrics[]?.scopeMetrics[].metrics[] | select(.name == "neuro.warnings.raised").sum.dataPoints[] |
+        (.attributes | map(.value.stringValue) | sort | join(" ")) + " " + (.asInt | tostring)' "$record" | sort -nk 3 | awk '{ last[$2] = $0 } END { for (k in last) print last[k] }' | LC_ALL=C sort)" \
+        $'T1w header-mismatch 1\nT1w sidecar-unusable 2'
+}
+
+@test "a run names each session with warning, and its last lines say how many there are and where to read them" {
+    local printed
+    printed=$(<"$(make_once warned warned)/printed")
+    grep -q 'sub-01: success after' <<<"$printed" || fail "$printed"
+    grep -q 'sub-03: success with warning after' <<<"$printed" || fail "$printed"
+    contains "$printed" '3 complete, 1 failed; 2 with warnings; '
+    grep -q "the warnings, and what to do: neuro-preprocess status '.*/out' --warnings" <<<"$printed" || fail "$printed"
+    cp -r "$(make_once warned warned)/." "$BATS_TEST_TMPDIR"
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant --participant-label 01
+    lacks "$output" 'with warning'
+}
+
 @test "a record of a version whose warnings had no keys is read; one without the field has none" {
     cp -r "$(make_once warned warned)/out" "$BATS_TEST_TMPDIR"
     out=$BATS_TEST_TMPDIR/out record=$(status_path "$BATS_TEST_TMPDIR/out" 02)

@@ -134,6 +134,42 @@ TEST(a_good_session_counts_its_session_its_files_and_their_sizes)
     session_done(&scene, &active);
 }
 
+TEST(an_image_counts_once_for_each_key_of_its_warnings)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs of_session = {0}, of_good = {0};
+    struct scene scene;
+    struct np_active active;
+
+    begin(&scene, &active, "01", "warned");
+    add_file(&active.record, "T1w", 0);
+    add_file(&active.record, "FLAIR", 0);
+    add_file(&active.record, "T2w", 0);
+    for (int i = 0; i < 2; i++)
+        np_file_record_warn(&active.record.file[0], "mask-unsure", "twice");
+    np_file_record_warn(&active.record.file[0], "header-mismatch", "of the T1w");
+    np_file_record_warn(&active.record.file[1], "mask-unsure", "of the FLAIR");
+    np_observe_session(&active);
+    ok_near(SERIES(&scene, np_metric_warnings, "neuro.warning", "mask-unsure", "bids.suffix", "T1w")
+                .value,
+            1, 0, "T1w");
+    ok_near(
+        SERIES(&scene, np_metric_warnings, "neuro.warning", "mask-unsure", "bids.suffix", "FLAIR")
+            .value,
+        1, 0, "FLAIR");
+    ok_near(
+        SERIES(&scene, np_metric_warnings, "neuro.warning", "header-mismatch", "bids.suffix", "T1w")
+            .value,
+        1, 0, "header");
+    ok_int(SERIES(&scene, np_metric_warnings, NULL).n_found, 3);
+    ok_near(SERIES(&scene, np_metric_sessions_processed, "neuro.status", "success").value, 1, 0,
+            "a success");
+    np_observe_warnings(&active.record, &of_session);
+    ok_str(text_of(&of_session, "neuro.warnings"), "mask-unsure;header-mismatch");
+    np_observe_file_warnings(&active.record.file[2], &of_good);
+    ok_int((int64_t)of_good.n, 0);
+    session_done(&scene, &active);
+}
+
 TEST(stages_that_began_are_timed_with_the_session_s_trace_as_exemplar)
 {
     struct scene scene;
