@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck disable=SC2034 # each list is used by its name
 {
     build=(gcc make libc6-dev zlib1g-dev libnifti-dev libjansson-dev libdeflate-dev libisal-dev
-        libcurl4-openssl-dev libprotobuf-c-dev protobuf-c-compiler)
+        libcurl4-openssl-dev libevent-dev libprotobuf-c-dev protobuf-c-compiler)
     check=("${build[@]}" bats clang clang-format curl git gzip jq libclang-rt-dev openssl procps
         python3 python3-nibabel python3-numpy python3-venv strace util-linux)
     lint=("${build[@]}" bats clang-tidy cppcheck shellcheck)

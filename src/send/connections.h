@@ -9,7 +9,7 @@ struct np_send_transport; /* send/transport.h */
 struct np_send_hangup;
 
 /* {.cancel_fd = fd, .probe_cancel_fd = fd} has no open transport. The first request of a signal
- * opens its transport, and loads libcurl. */
+ * opens its transport, and loads its library. */
 struct np_send_connections {
     /* As of np_send_transport_send; both may change between requests. A probe carries nothing, so
      * that it can be broken off where a batch had better be answered. */

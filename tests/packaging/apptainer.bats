@@ -192,7 +192,7 @@ tree_of()
 }
 
 @test "libraries that the program opens by name are in the image, with what they need" {
-    named=$(grep -rhoE '"lib[a-z0-9+-]+\.so\.[0-9]+"' "$TOP/src" | tr -d '"' | LC_ALL=C sort -u)
+    named=$(grep -rhoE '"lib[a-z0-9+._-]+\.so\.[0-9]+"' "$TOP/src" | tr -d '"' | LC_ALL=C sort -u)
     listed=$(grep -v '^#' "$TOP/scripts/late-libraries.txt")
     equal "$(tr ' ' '\n' <<<"$listed" | LC_ALL=C sort -u)" "$named" 'libraries listed in scripts/late-libraries.txt'
     while read -r name others; do

@@ -1,4 +1,5 @@
-/* Transports against a scripted HTTP server, gRPC's Python server, and a port without a server. */
+/* Transports against a scripted HTTP server, gRPC's Python server, and a port without a server. What
+ * both libraries can do is tested with both. */
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 #include "otlp/requests.h"
 #include "outcome.h"
 #include "send/destination.h"
+#include "send/http_libevent.h"
 #include "send/transport.h"
 #include "server.h"
 
@@ -46,6 +48,9 @@ static int64_t in_seconds(double seconds)
     return np_clock_mono_ns() + (int64_t)(seconds * 1e9);
 }
 
+/* The library of the transports that open_to opens. */
+static enum np_send_library library;
+
 static struct np_send_transport *open_to(int port, const char *path, enum np_otlp_protocol protocol)
 {
     NP_AUTO(np_freep) char *url = np_xasprintf("http://127.0.0.1:%d%s", port, path);
@@ -56,7 +61,7 @@ static struct np_send_transport *open_to(int port, const char *path, enum np_otl
 
     ok_int(np_send_headers_parse("x-key=value,authorization=Bearer%20t", &to.headers), 0);
     ok_int(np_send_destination_resolve(url, NP_SEND_ENDPOINT_SIGNAL, protocol, true, &to, &err), 0);
-    ok_int(np_send_transport_open(&to, &transport, &err), 0);
+    ok_int(np_send_transport_open_with(library, &to, &transport, &err), 0);
     ok_str(err.text, "");
     return transport;
 }
@@ -80,6 +85,22 @@ static struct np_send_reply request(int port, const char *path, double seconds)
 
     return send_text(transport, "body", seconds);
 }
+
+/* A claim that is tested with libcurl and, under the same words, with libevent. */
+#define TEST_BOTH(words)             \
+    static void check_##words(void); \
+    TEST(words)                      \
+    {                                \
+        library = NP_SEND_LIBCURL;   \
+        check_##words();             \
+    }                                \
+    TEST(words##_with_libevent)      \
+    {                                \
+        library = NP_SEND_LIBEVENT;  \
+        check_##words();             \
+        library = NP_SEND_LIBCURL;   \
+    }                                \
+    static void check_##words(void)
 
 /* A body that is a gzip member in two chunks. */
 static void make_compressed_chunks(void)
@@ -110,7 +131,7 @@ static void make_compressed_chunks(void)
     ROUTES[2].n = (size_t)(out - compressed_chunks);
 }
 
-TEST(each_http_answer_has_its_outcome)
+TEST_BOTH(each_http_answer_has_its_outcome)
 {
     static const struct {
         const char *path;
@@ -151,7 +172,7 @@ static void ok_header(struct server *server, const char *header)
               server->head);
 }
 
-TEST(a_request_has_the_headers_and_the_body_of_the_protocol)
+TEST_BOTH(a_request_has_the_headers_and_the_body_of_the_protocol)
 {
     struct server server;
     uint8_t plain[16];
@@ -204,7 +225,7 @@ TEST(json_without_compression_is_sent_unchanged)
     server_stop(&server);
 }
 
-TEST(a_compressed_answer_in_chunks_is_read)
+TEST_BOTH(a_compressed_answer_in_chunks_is_read)
 {
     struct server server;
 
@@ -216,7 +237,7 @@ TEST(a_compressed_answer_in_chunks_is_read)
     server_stop(&server);
 }
 
-TEST(all_transports_share_a_kept_connection)
+TEST_BOTH(all_transports_share_a_kept_connection)
 {
     struct server server;
 
@@ -234,7 +255,7 @@ TEST(all_transports_share_a_kept_connection)
     server_stop(&server);
 }
 
-TEST(a_kept_connection_that_was_closed_is_made_anew)
+TEST_BOTH(a_kept_connection_that_was_closed_is_made_anew)
 {
     struct server server;
 
@@ -248,7 +269,7 @@ TEST(a_kept_connection_that_was_closed_is_made_anew)
 }
 
 /* On a kept connection libcurl may send a request twice by itself before it finds no server. */
-TEST(a_server_that_is_gone_may_have_a_request_on_a_kept_connection)
+TEST_BOTH(a_server_that_is_gone_may_have_a_request_on_a_kept_connection)
 {
     struct server server;
 
@@ -264,7 +285,7 @@ TEST(a_server_that_is_gone_may_have_a_request_on_a_kept_connection)
     np_send_transport_freep(&transport);
 }
 
-TEST(an_answer_without_end_is_cut_and_its_status_counts)
+TEST_BOTH(an_answer_without_end_is_cut_and_its_status_counts)
 {
     struct server server;
     int64_t start_ns = np_clock_mono_ns();
@@ -277,7 +298,7 @@ TEST(an_answer_without_end_is_cut_and_its_status_counts)
     server_stop(&server);
 }
 
-TEST(a_port_without_a_server_is_unreachable_at_once)
+TEST_BOTH(a_port_without_a_server_is_unreachable_at_once)
 {
     struct server server;
     int64_t start_ns = np_clock_mono_ns();
@@ -291,7 +312,7 @@ TEST(a_port_without_a_server_is_unreachable_at_once)
     ok_below((double)(np_clock_mono_ns() - start_ns) / 1e9, 1, "seconds, of 5 that were allowed");
 }
 
-TEST(the_deadline_and_the_timeout_hold)
+TEST_BOTH(the_deadline_and_the_timeout_hold)
 {
     struct server server;
 
@@ -313,7 +334,7 @@ static void *close_later(void *fd)
     return NULL;
 }
 
-TEST(a_pipe_that_hangs_up_cancels)
+TEST_BOTH(a_pipe_that_hangs_up_cancels)
 {
     struct server server;
     struct np_send_reply reply;
@@ -360,6 +381,37 @@ TEST(the_proxy_is_that_of_the_destination_and_of_no_variable)
     server_stop(&server);
 }
 
+TEST(libevent_speaks_to_plain_http_at_an_address_and_libcurl_to_all_else)
+{
+    static const struct {
+        const char *url, *proxy;
+        int protocol;
+        bool is_libevent;
+    } table[] = {
+        {"http://127.0.0.1:4318/v1/traces", NULL, NP_OTLP_HTTP_PROTOBUF, true},
+        {"http://127.0.0.1:4318/v1/traces?key=1", NULL, NP_OTLP_HTTP_JSON, true},
+        {"http://localhost:4318", NULL, NP_OTLP_HTTP_JSON, true},
+        {"http://[::1]:4318/v1/logs", NULL, NP_OTLP_HTTP_PROTOBUF, true},
+        {"http://10.1.2.3/otlp", NULL, NP_OTLP_HTTP_PROTOBUF, true},
+        {"http://collector:4318", NULL, NP_OTLP_HTTP_PROTOBUF, false}, /* a name to look up */
+        {"http://127.0.0.1:4317", NULL, NP_OTLP_GRPC, false},
+        {"https://127.0.0.1:4318", NULL, NP_OTLP_HTTP_PROTOBUF, false},
+        {"http://me:word@127.0.0.1:4318", NULL, NP_OTLP_HTTP_PROTOBUF, false},
+        {"http://127.0.0.1:4318/a/../b", NULL, NP_OTLP_HTTP_PROTOBUF, false},
+        {"http://10.1.2.3:4318", "http://proxy:3128", NP_OTLP_HTTP_PROTOBUF, false},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_send_destination_done) struct np_send_destination to = {0};
+        ok_int(np_send_destination_resolve(table[i].url, NP_SEND_ENDPOINT_SIGNAL, table[i].protocol,
+                                           false, &to, NULL),
+               0);
+        to.proxy = table[i].proxy ? np_xstrdup(table[i].proxy) : NULL;
+        tap_check(np_send_http_libevent_can(&to) == table[i].is_libevent, __FILE__, __LINE__,
+                  "%s by %s", table[i].url, table[i].is_libevent ? "libevent" : "libcurl");
+    }
+}
+
 TEST(a_missing_certificate_file_is_an_error_before_any_request)
 {
     char missing[] = "/nonexistent/ca.pem";
@@ -373,7 +425,7 @@ TEST(a_missing_certificate_file_is_an_error_before_any_request)
     ok(!transport);
 }
 
-TEST(each_failed_allocation_is_a_reply_or_an_error_until_it_works)
+TEST_BOTH(each_failed_allocation_is_a_reply_or_an_error_until_it_works)
 {
     struct server server;
     enum np_send_outcome outcome = NP_SEND_RETRY;
@@ -387,7 +439,7 @@ TEST(each_failed_allocation_is_a_reply_or_an_error_until_it_works)
     while (outcome != NP_SEND_PARTIAL && nth < 100) {
         struct np_send_transport *transport = NULL;
         np_alloc_fail_at(++nth);
-        int code = np_send_transport_open(&to, &transport, NULL);
+        int code = np_send_transport_open_with(library, &to, &transport, NULL);
         ok(code == 0 || code == NP_ENOMEM);
         outcome = code == 0 ? send_text(transport, "body", 2).outcome : NP_SEND_RETRY;
         np_alloc_fail_at(0);
@@ -398,12 +450,14 @@ TEST(each_failed_allocation_is_a_reply_or_an_error_until_it_works)
     server_stop(&server);
 }
 
-/* In a child, empty files take the place of libcurl, so it cannot be loaded. */
-TEST(without_libcurl_opening_is_an_error)
+/* In a child, empty files take the place of the libraries, so they cannot be loaded. */
+TEST(without_libevent_and_libcurl_opening_is_an_error)
 {
     const char *folder = tap_directory();
     NP_AUTO(np_freep) char *one = np_xasprintf("%s/libcurl.so.4", folder);
     NP_AUTO(np_freep) char *other = np_xasprintf("%s/libcurl-gnutls.so.4", folder);
+    NP_AUTO(np_freep) char *libevent = np_xasprintf("%s/libevent-2.1.so.7", folder);
+    NP_AUTO(np_freep) char *extra = np_xasprintf("%s/libevent_extra-2.1.so.7", folder);
     const char *launcher = getenv("NP_TEST_LAUNCHER"); /* an emulator and its options */
     char self[4096] = "";
     ok(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
@@ -414,6 +468,8 @@ TEST(without_libcurl_opening_is_an_error)
 
     write_file(one, "", 0);
     write_file(other, "", 0);
+    write_file(libevent, "", 0);
+    write_file(extra, "", 0);
     FILE *pipe = popen(command, "r");
     size_t n = fread(answer, 1, sizeof(answer) - 1, pipe);
     answer[n] = '\0';
@@ -428,10 +484,11 @@ static int run_without_libcurl(void)
     const struct np_send_destination to = {.url = url};
     struct np_send_transport *transport = NULL;
     struct np_error err = {0};
+    bool has_libevent = np_send_transport_open_with(NP_SEND_LIBEVENT, &to, &transport, NULL) == 0;
     int code = np_send_transport_open(&to, &transport, &err);
 
     puts(err.text);
-    return code == NP_ENOINPUT && !transport ? 0 : 1;
+    return code == NP_ENOINPUT && !transport && !has_libevent ? 0 : 1;
 }
 
 /* Other implementations of servers. */
@@ -597,7 +654,7 @@ TEST(a_request_over_the_limit_of_a_grpc_server_is_too_large)
     peer_stop(&peer);
 }
 
-TEST(a_server_of_the_other_protocol_loses_nothing)
+TEST_BOTH(a_server_of_the_other_protocol_loses_nothing)
 {
     struct server server;
     struct peer peer;
