@@ -114,6 +114,9 @@ $(OUT)/commit: force
 $(OUT)/src/cli/version.o: $(OUT)/commit
 $(OUT)/src/cli/version.o: private NP_CPPFLAGS += -DNP_COMMIT='"$(COMMIT)"' -DNP_BUILD_FLAGS=$(call quote,"$(BUILD_FLAGS)")
 
+# The weights are a part of their object file.
+$(OUT)/src/ops/brain_net.o: src/ops/brain_net.q8
+
 # Test programs; `tests/run` asks for them.
 .PHONY: unit fuzzers
 unit: $(UNIT_BINS)
@@ -257,7 +260,7 @@ install: all $(MADE_BY_PROGRAM) ## program, man page, completions and licence be
 	chmod 644 $(AT)/share/man/man1/np-slurm.1 $(AT)/share/bash-completion/completions/np-slurm \
 		$(AT)/share/zsh/site-functions/_np-slurm $(AT)/share/fish/vendor_completions.d/np-slurm.fish
 	install -d $(AT)/share/doc/neuro-preprocess
-	install -m 644 README.md CHANGELOG.md CITATION.cff LICENSE $(AT)/share/doc/neuro-preprocess/
+	install -m 644 README.md CHANGELOG.md CITATION.cff LICENSE src/ops/brain_net.md $(AT)/share/doc/neuro-preprocess/
 	install -d $(addprefix $(AT)/share/neuro-preprocess/,boutiques $(BUNDLES))
 	install -m 644 boutiques/*.json $(AT)/share/neuro-preprocess/boutiques/
 	for bundle in $(BUNDLES); do install -m 644 $$bundle/*.json $(AT)/share/neuro-preprocess/$$bundle/ || exit; done

@@ -48,6 +48,9 @@ enum np_shown_in {
       "Smallest intensity of the image")                                                           \
     X(VALIDATE_DATA_MAXIMUM, "validate_data.maximum", NUMBER, "1", NP_IN_IDPS, "",                 \
       "Largest intensity of the image")                                                            \
+    X(VALIDATE_DATA_BACKGROUND, "validate_data.background", NUMBER, "1",                           \
+      NP_IN_IDPS | NP_IN_PREPROC, "",                                                              \
+      "Value of the background, where it was one value other than 0: it was subtracted")           \
     X(VALIDATE_DATA_NEGATIVE_SHARE, "validate_data.negative_share", NUMBER, "1", NP_IN_IDPS, "",   \
       "Share of the voxels with a negative intensity")                                             \
     X(BIAS_METHOD, "bias.method", WORD, "", NP_IN_BIAS_SIDECARS, "n4, none",                       \
@@ -80,7 +83,8 @@ enum np_shown_in {
        "95 % less 5 % quantile of the bias field in the brain", qc_bias_field_range,               \
        "neuro.qc.bias_field_range")                                                                \
     X(SKULL_STRIP_METHOD, "skull_strip.method", WORD, "", NP_IN_BRAIN_SIDECARS,                    \
-      "adaptive-surface, already-stripped, skip, given", "How the brain was found")                \
+      "network-and-surface, adaptive-surface, already-stripped, skip, given",                      \
+      "How the brain was found")                                                                   \
     XG(SKULL_STRIP_VOLUME, "skull_strip.volume", NUMBER, "mm3", NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, \
        "voxels of the mask x volume of a voxel", "Volume of the brain mask", qc_brain_volume,      \
        "neuro.qc.brain_volume")                                                                    \
@@ -93,6 +97,14 @@ enum np_shown_in {
     X(SKULL_STRIP_RIM, "skull_strip.rim", NUMBER, "1", NP_IN_BRAIN_SIDECARS | NP_IN_IDPS,          \
       "darkest layer within 10 mm outside / intensity inside",                                     \
       "How dark the brain's surroundings are, beside the brain")                                   \
+    X(SKULL_STRIP_AGREEMENT, "skull_strip.agreement", NUMBER, "1",                                 \
+      NP_IN_BRAIN_SIDECARS | NP_IN_IDPS,                                                           \
+      "Dice coefficient of the mask and the network's, at 2 mm",                                   \
+      "How well the brain mask and the network's coarse mask agree")                               \
+    X(SKULL_STRIP_FAR_SHARE, "skull_strip.far_share", NUMBER, "1",                                 \
+      NP_IN_BRAIN_SIDECARS | NP_IN_IDPS,                                                           \
+      "voxels above the background more than 6 mm outside the network's mask / all above it",      \
+      "Share of the image far outside the brain; near 0 without a skull")                          \
     XG(SKULL_STRIP_BORDER_CONTACT, "skull_strip.border_contact", NUMBER, "1",                      \
        NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, "outermost voxels in the mask / outermost voxels",       \
        "Share of the image's border that the brain mask covers", qc_border_contact,                \

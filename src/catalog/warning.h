@@ -27,8 +27,7 @@
       "nothing, unless the file must be small: int16 would make this image coarse")            \
     X(SIDECAR_UNUSABLE, "sidecar-unusable",                                                    \
       "A JSON file that belongs to the image cannot be used as it is",                         \
-      "correct it (the BIDS validator names the place), then process the session again with "  \
-      "--rerun all")                                                                           \
+      "correct it, the BIDS validator names the place; then process the session again")        \
     X(UNNAMED, "unnamed", "A warning in a record of a version that gave warnings no key",      \
       "read its sentence")
 

@@ -33,7 +33,12 @@ enum np_command {
     NP_COMMAND_IDPS, /* idps OUTPUT_DIR -o DIR; inputs[0] is OUTPUT_DIR, output_dir is DIR */
 };
 
-enum np_skull_strip { NP_SKULL_STRIP_AUTO, NP_SKULL_STRIP_FORCE, NP_SKULL_STRIP_SKIP };
+enum np_skull_strip {
+    NP_SKULL_STRIP_AUTO,
+    NP_SKULL_STRIP_FORCE,
+    NP_SKULL_STRIP_SKIP,
+    NP_SKULL_STRIP_CLASSIC
+};
 enum np_normalize {
     NP_NORMALIZE_ZSCORE,
     NP_NORMALIZE_WHITESTRIPE,

@@ -27,6 +27,7 @@ static const struct np_choice skull_strip_words[] = {
     {"auto", NP_SKULL_STRIP_AUTO},
     {"force", NP_SKULL_STRIP_FORCE},
     {"skip", NP_SKULL_STRIP_SKIP},
+    {"classic", NP_SKULL_STRIP_CLASSIC},
     {NULL, 0},
 };
 static const struct np_choice normalize_words[] = {
@@ -159,7 +160,8 @@ const struct np_option np_options[] = {
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(skull_strip), .shown = EVERY_SIDECAR,
      .argument = "HOW", .choices = skull_strip_words,
      .help = "Brain extraction; auto recognises an image whose skull was removed already and keeps "
-             "it."},
+             "it; force makes a mask of any image; skip takes all that is not background; classic "
+             "does without the learned network."},
     {"normalize", NULL, 0, NP_OPT_CHOICE, NP_GROUP_METHODS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(normalize), .shown = NP_IN_NORM,
      .argument = "METHOD", .choices = normalize_words,

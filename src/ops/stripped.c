@@ -19,6 +19,9 @@ static const double LEAST_MM3 = 300e3, MOST_MM3 = 2200e3;
 static const double MOST_OUTSIDE = 0.02, MOST_BORDER = 0.5;
 /* Measured: heads 0.43 … 0.79, brains 0.84 … 1 (docs/methods/brain.md). */
 static const double LEAST_DIP = 0.82;
+/* Measured: stripped brains at most 0.03, parts of heads at least 0.16, heads 0.28 and more. */
+static const double SURE_FAR = 0.05, MOST_FAR = 0.10;
+static const double CLEAN_OUTSIDE = 0.001, CLEAN_ZEROS = 0.2, LEAST_WITH_PRIOR_MM3 = 50e3;
 
 /* Layers of 1 mm: the skull is searched between these depths, the brain down to the last layer. */
 enum { SKULL_FROM_MM = 3, SKULL_TO_MM = 16, N_LAYERS = 28 };
@@ -78,6 +81,19 @@ int np_support_mask(const struct np_image *image, const struct np_exec *exec,
     return find_support(image, limit, support, &outside, err);
 }
 
+/* What the layers' intensities are measured from: 0, or, in a support with negative values (a z-scored
+ * image), where 0 was about: a quarter of its range below its dark end. */
+static int find_floor(const struct np_image *image, const struct np_mask *support,
+                      const struct np_exec *exec, double *floor_value, struct np_error *err)
+{
+    static const double ends[2] = {0.02, 0.98}, BELOW = 0.25;
+    double q[2];
+
+    NP_TRY(np_image_quantiles(image, support, ends, 2, exec, q, err));
+    *floor_value = q[0] < 0 ? q[0] - BELOW * (q[1] - q[0]) : 0;
+    return 0;
+}
+
 /* Mean intensity by depth below the surface, in the upper half of the support, where scalp and
  * skull have even thickness. NAN for layers without voxels. */
 static int layer_means(const struct np_image *image, const struct np_mask *support,
@@ -87,10 +103,12 @@ static int layer_means(const struct np_image *image, const struct np_mask *suppo
     size_t n = np_grid_voxels(&image->grid);
     double sum[N_LAYERS] = {0}, centre_voxel[3] = {0};
     int64_t count[N_LAYERS] = {0};
+    double floor_value;
 
     if (!depth_mm2)
         return np_error_set(err, NP_ENOMEM, "layers: no memory for %zu MiB",
                             np_grid_mib(&image->grid));
+    NP_TRY(find_floor(image, support, exec, &floor_value, err));
     NP_TRY(np_distance_mm2(support, NP_DISTANCE_TO_ZERO, exec, depth_mm2, err));
     np_mask_centroid(support, centre_voxel);
     size_t upper = (size_t)centre_voxel[2] * (size_t)(image->grid.n[0] * image->grid.n[1]);
@@ -102,7 +120,7 @@ static int layer_means(const struct np_image *image, const struct np_mask *suppo
         }
     }
     for (int d = 0; d < N_LAYERS; d++)
-        mean[d] = count[d] ? sum[d] / (double)count[d] : NAN;
+        mean[d] = count[d] ? sum[d] / (double)count[d] - floor_value : NAN;
     return 0;
 }
 
@@ -128,9 +146,9 @@ static double find_dip(const double mean[N_LAYERS])
     return dip;
 }
 
-/* Run the tests in order and fill `report`; stop at the first that fails. */
-static int run_tests(const struct np_image *image, const struct np_exec *exec, bool *stripped,
-                     struct np_stripped_report *report, struct np_error *err)
+/* Fill `report`; stop at the first test that fails. */
+static int measure(const struct np_image *image, const struct np_exec *exec, double least_mm3,
+                   double most_border, struct np_stripped_report *report, struct np_error *err)
 {
     struct np_grid grid = np_grid_isotropic(&image->grid, COARSE_MM);
     NP_AUTO(np_image_freep) struct np_image *coarse = NULL;
@@ -143,31 +161,51 @@ static int run_tests(const struct np_image *image, const struct np_exec *exec, b
     NP_TRY(find_support(coarse, limit, &support, &outside, err));
     double n_support = (double)np_mask_count(support);
     report->support_mm3 = n_support * np_grid_voxel_mm3(&grid);
-    if (report->support_mm3 < LEAST_MM3 || report->support_mm3 > MOST_MM3)
+    if (report->support_mm3 < least_mm3 || report->support_mm3 > MOST_MM3)
         return 0;
     report->outside_share = (double)outside / n_support;
     report->border_share = np_mask_border_share(support);
-    if (report->outside_share > MOST_OUTSIDE || report->border_share > MOST_BORDER)
+    if (report->outside_share > MOST_OUTSIDE || report->border_share > most_border)
         return 0;
     NP_TRY(layer_means(coarse, support, exec, mean, err));
     report->scalp_dip = find_dip(mean);
-    *stripped = report->scalp_dip >= LEAST_DIP;
     return 0;
 }
 
-int np_stripped_detect(const struct np_image *image, const struct np_exec *exec,
-                       struct np_mask **brain, struct np_stripped_report *report,
-                       struct np_error *err)
+/*
+ * With a prior two signs decide. Hardly anything far outside the brain is the first. The second is
+ * that no dark layer lies under a bright one, or that the background is nothing but zeros (in a
+ * z-scored image the layers mean little). A clear first sign suffices without the second, with a
+ * doubt.
+ */
+static bool decide(const struct np_prior *prior, struct np_stripped_report *report)
 {
-    struct np_stripped_report seen = {NAN, NAN, NAN, NAN};
+    bool no_skull = report->scalp_dip >= LEAST_DIP; /* false for NAN */
+
+    if (!prior)
+        return no_skull;
+    if (isnan(report->outside_share) || report->outside_share > MOST_OUTSIDE)
+        return false;
+    bool clean = report->outside_share <= CLEAN_OUTSIDE && prior->zero_share >= CLEAN_ZEROS;
+    bool second = no_skull || (clean && prior->far_share <= SURE_FAR);
+    report->unsure = !second || prior->far_share > SURE_FAR;
+    return prior->far_share <= (second ? MOST_FAR : SURE_FAR);
+}
+
+int np_stripped_detect(const struct np_image *image, const struct np_prior *prior,
+                       const struct np_exec *exec, struct np_mask **brain,
+                       struct np_stripped_report *report, struct np_error *err)
+{
+    struct np_stripped_report seen = {NAN, NAN, NAN, NAN, NAN, false};
     NP_AUTO(np_mask_freep) struct np_mask *support = NULL;
     struct np_error own = {0};
-    bool stripped = false;
 
-    int code = run_tests(image, exec, &stripped, &seen, &own);
+    int code = measure(image, exec, prior ? LEAST_WITH_PRIOR_MM3 : LEAST_MM3,
+                       prior ? 1 : MOST_BORDER, &seen, &own);
     if (code < 0 && code != NP_EMETHOD) /* no signal: not a stripped brain */
         return np_error_set(err, code, "%s", own.text);
-    if (stripped)
+    seen.far_share = prior ? prior->far_share : NAN;
+    if (decide(prior, &seen))
         NP_TRY(np_support_mask(image, exec, &support, err));
     *brain = support;
     support = NULL;

@@ -4,6 +4,7 @@
 
 #include "base/exec.h"
 #include "image/image.h"
+#include "ops/prior.h"
 
 /* The findings, in the order of the tests; those after the test that decided are NAN. */
 struct np_stripped_report {
@@ -12,6 +13,8 @@ struct np_stripped_report {
     double border_share;  /* share of the grid's border that it covers */
     double scalp_dip;     /* darkest layer below the surface over the brighter ones on both sides:
                              small with a skull between scalp and brain, about 1 without */
+    double far_share;     /* of the prior; NAN without one */
+    bool unsure;          /* the signs do not all say the same */
 };
 
 /*
@@ -19,14 +22,17 @@ struct np_stripped_report {
  * of a brain's volume, and no dark layer below a bright one (the skull under the scalp).
  * A defaced head does not match.
  *   image   any units; the background is about 0
+ *   prior   where the brain is; NULL = not known. With it, the share of the support far outside the
+ *           brain is the first sign, and the layers are the second. Without it, volume, border and
+ *           layers decide, so a part of a head may be taken for a stripped brain
  *   brain   out: the filled support on the image's grid, owned by the caller; NULL when the image
  *           still shows a skull
  *   report  out; may be NULL
  * Returns 0, NP_ENOMEM, NP_ECANCELED; on failure the outputs are untouched.
  */
-int np_stripped_detect(const struct np_image *image, const struct np_exec *exec,
-                       struct np_mask **brain, struct np_stripped_report *report,
-                       struct np_error *err) NP_MUST_USE;
+int np_stripped_detect(const struct np_image *image, const struct np_prior *prior,
+                       const struct np_exec *exec, struct np_mask **brain,
+                       struct np_stripped_report *report, struct np_error *err) NP_MUST_USE;
 
 /*
  * The support: the largest connected part of the voxels above the background, holes filled, of any

@@ -114,6 +114,24 @@ static double image_force(const struct evolution *e, const struct probe *probe)
     return range > 0 ? 2 * (lowest - f->dark - f->share * range) / range : 0;
 }
 
+/*
+ * The force of the prior, for a vertex at `at_mm` on which the image acts with `force`. Beyond the
+ * bounds it grows by the share PER_MM for each millimetre, so that no bound is a step.
+ */
+static double bounded_force(const struct np_surface_forces *f, const double at_mm[3], double force)
+{
+    static const double PER_MM = 0.5, FOLLOW_PER_MM = 0.25;
+    double outside_mm = np_prior_at(f->prior, at_mm);
+
+    if (f->follow_prior)
+        return fmin(fmax(-FOLLOW_PER_MM * (outside_mm + f->inner_mm), -1), 1);
+    if (outside_mm > f->outer_mm)
+        return force - PER_MM * (outside_mm - f->outer_mm);
+    if (outside_mm < -f->inner_mm)
+        return force + PER_MM * (-f->inner_mm - outside_mm);
+    return force;
+}
+
 static void move_vertex(const struct evolution *e, int v, const struct probe *probe)
 {
     const double *p = e->mesh->position_mm[v], *normal = probe->normal;
@@ -127,7 +145,10 @@ static void move_vertex(const struct evolution *e, int v, const struct probe *pr
     /* (1 + tanh(x)) / 2 = 1 / (1 + exp(-2 x)); single precision suffices for a weight. */
     float x = (float)(e->curve_slope * (curvature - e->curve_middle));
     double f2 = 1 / (1 + (double)np_expf(-2 * x));
-    double push = f2 * along + 0.05 * e->edge_mm * image_force(e, probe);
+    double force = e->forces->follow_prior ? 0 : image_force(e, probe);
+    if (e->forces->prior)
+        force = bounded_force(e->forces, p, force);
+    double push = f2 * along + 0.05 * e->edge_mm * force;
     for (int i = 0; i < 3; i++)
         e->next[v][i] = p[i] + 0.5 * (s[i] - along * normal[i]) + push * normal[i];
 }

@@ -6,9 +6,12 @@
 #ifndef NP_OPS_SURFACE_H
 #define NP_OPS_SURFACE_H
 
+#include <stdbool.h>
+
 #include "base/exec.h"
 #include "image/image.h"
 #include "ops/mesh.h"
+#include "ops/prior.h"
 
 /* Parameters of the forces; intensities in the image's units. */
 struct np_surface_forces {
@@ -21,6 +24,10 @@ struct np_surface_forces {
     double reach_max_mm; /* d2: the local maximum is sought so far inwards; at most d1 */
     double curve_min_mm; /* radii of curvature between which smoothing increases */
     double curve_max_mm;
+    const struct np_prior *prior; /* bounds the surface; NULL = none */
+    double outer_mm;              /* further outside the prior's surface a vertex is drawn back */
+    double inner_mm;              /* further inside it a vertex is pushed out */
+    bool follow_prior;            /* the image is not looked at: the surface goes to the prior's */
 };
 
 /*

@@ -74,7 +74,7 @@ static const double FIT_BYTES = 4 * 1048576.0;
 static const double FINE_BYTES_PER_MM3 = 4, COARSE_BYTES_PER_MM3 = 0.85;
 static const double SURFACE_BYTES = 13 * 1048576.0;
 /* Where the image itself has voxels of 1 mm, half of the surface's arrays take the place of others. */
-static const double FINE_SURFACE_BYTES = 6 * 1048576.0;
+static const double FINE_SURFACE_BYTES = 12 * 1048576.0;
 /* Without brain extraction, whether the head is stripped is seen at 2 mm. */
 static const double SEEN_BYTES_PER_MM3 = 0.2;
 /* The packer's blocks, of a body that is in memory whole. */

@@ -106,16 +106,11 @@ char *np_json_take_line(json_t *json)
     return take(json, JSON_COMPACT);
 }
 
-char *np_json_text_of(const json_t *value)
-{
-    const char *text = json_string_value(value);
-
-    return text ? unescape_bytes(text) : NULL;
-}
-
 char *np_json_get_text(const json_t *object, const char *key)
 {
-    return np_json_text_of(json_object_get(object, key));
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? unescape_bytes(text) : NULL;
 }
 
 int64_t np_json_get_integer(const json_t *object, const char *key)

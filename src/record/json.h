@@ -28,7 +28,6 @@ char *np_json_take_line(json_t *json);
 
 /* Readers give NULL, 0 or "" when the key is absent or has another type. Texts are new. */
 char *np_json_get_text(const json_t *object, const char *key);
-char *np_json_text_of(const json_t *value); /* of a value itself; NULL when it is no text */
 int64_t np_json_get_integer(const json_t *object, const char *key);
 double np_json_get_number(const json_t *object, const char *key);
 

@@ -359,12 +359,10 @@ static void get_warnings(const json_t *array, struct np_file_record *file)
     json_array_foreach(array, i, json)
     {
         NP_AUTO(np_freep) char *key = np_json_get_text(json, "key");
-        NP_AUTO(np_freep)
-        char *sentence =
-            json_is_string(json) ? np_json_text_of(json) : np_json_get_text(json, "sentence");
-        if (sentence)
-            np_file_record_warn(file, key ? key : np_warning_rows[NP_WARNING_UNNAMED].key,
-                                sentence);
+        NP_AUTO(np_freep) char *sentence = np_json_get_text(json, "sentence");
+        const char *text = json_is_string(json) ? json_string_value(json) : sentence;
+        if (text)
+            np_file_record_warn(file, key ? key : np_warning_rows[NP_WARNING_UNNAMED].key, text);
     }
 }
 

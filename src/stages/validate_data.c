@@ -109,23 +109,69 @@ static int check_finite(struct np_work *work, struct np_error *err)
     return 0;
 }
 
-static int check_values(struct np_work *work, const struct np_exec *exec, struct np_error *err)
+/* The value that more than half of the voxels on the grid's border have, if there is one; else some
+ * value of theirs (the vote of Boyer and Moore 1991, doi:10.1007/978-94-011-3488-0_5). */
+static float border_value(const struct np_image *image)
 {
-    struct np_range range;
+    const int64_t *n = image->grid.n;
+    float value = 0;
+    int64_t lead = 0;
 
-    NP_TRY(np_image_range(work->raw, exec, &range, err));
-    np_work_measure(work, NP_MEASURE_VALIDATE_DATA_MINIMUM, range.minimum);
-    np_work_measure(work, NP_MEASURE_VALIDATE_DATA_MAXIMUM, range.maximum);
-    if (range.minimum == 0 && range.maximum == 0)
+    for (int64_t z = 0; z < n[2]; z++)
+        for (int64_t y = 0; y < n[1]; y++) {
+            bool whole_row = z == 0 || y == 0 || z == n[2] - 1 || y == n[1] - 1;
+            const float *row = image->voxel + (z * n[1] + y) * n[0];
+            for (int64_t x = 0; x < n[0]; x += whole_row ? 1 : n[0] - 1) {
+                if (lead == 0)
+                    value = row[x];
+                lead += row[x] == value ? 1 : -1;
+            }
+        }
+    return value;
+}
+
+/*
+ * A background that was removed may have any value: -1, a constant that was added, or what the
+ * z-score of 0 is. The methods take 0 for background, so this value is subtracted. What is as bright
+ * as the brightest voxel is no background.
+ */
+static void zero_background(struct np_work *work, double maximum)
+{
+    static const double REMOVED_SHARE = 0.08;
+    struct np_image *raw = work->raw;
+    size_t n = np_grid_voxels(&raw->grid), n_same = 0;
+    float value = border_value(raw);
+
+    for (size_t i = 0; value != 0 && i < n; i++)
+        n_same += raw->voxel[i] == value;
+    if (value == 0 || (double)value >= maximum || (double)n_same < REMOVED_SHARE * (double)n)
+        return;
+    for (size_t i = 0; i < n; i++)
+        raw->voxel[i] -= value;
+    np_work_measure(work, NP_MEASURE_VALIDATE_DATA_BACKGROUND, (double)value);
+}
+
+static int check_range(const struct np_work *work, const struct np_range *range,
+                       struct np_error *err)
+{
+    if (range->minimum == 0 && range->maximum == 0)
         return np_error_set(err, NP_EVALUE,
                             "'%s': all voxels are 0, expected an image of a head; convert or fetch "
                             "the image again",
                             work->path);
-    if (!(range.maximum > range.minimum))
+    if (!(range->maximum > range->minimum))
         return np_error_set(err, NP_EVALUE,
                             "'%s': all voxels are %g, expected an image of a head; convert or "
                             "fetch the image again",
-                            work->path, range.minimum);
+                            work->path, range->minimum);
+    return 0;
+}
+
+static int check_positive(struct np_work *work, const struct np_exec *exec, struct np_error *err)
+{
+    struct np_range range;
+
+    NP_TRY(np_image_range(work->raw, exec, &range, err));
     if (range.maximum <= 0)
         return np_error_set(err, NP_EVALUE,
                             "'%s': the largest value is %g, expected positive intensities; check "
@@ -141,6 +187,18 @@ static int check_values(struct np_work *work, const struct np_exec *exec, struct
     return 0;
 }
 
+static int check_values(struct np_work *work, const struct np_exec *exec, struct np_error *err)
+{
+    struct np_range range;
+
+    NP_TRY(np_image_range(work->raw, exec, &range, err));
+    np_work_measure(work, NP_MEASURE_VALIDATE_DATA_MINIMUM, range.minimum);
+    np_work_measure(work, NP_MEASURE_VALIDATE_DATA_MAXIMUM, range.maximum);
+    NP_TRY(check_range(work, &range, err));
+    zero_background(work, range.maximum);
+    return check_positive(work, exec, err);
+}
+
 static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
                struct np_error *err)
 {
@@ -153,7 +211,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 
 const struct np_stage np_stage_validate_data = {
     .name = NP_STAGE_VALIDATE_DATA,
-    .version = 1,
+    .version = 2,
     .needs = NP_SLOT_RAW,
     .traits = NP_STAGE_VALIDATES_INPUT,
     .run = run,

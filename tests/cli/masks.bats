@@ -44,7 +44,7 @@ END
     contains "$output" "brain masks from '$MASKS': of 1 image"
     lacks "$output" warning
     same_mask "$(mask_of 01)" "$(given 01)"
-    equal "$(method 01) $(method 02)" 'given adaptive-surface'
+    equal "$(method 01) $(method 02)" 'given network-and-surface'
     hash=$(sha256sum <"$(given 01)" | cut -d' ' -f1)
     equal "$(record "$OUT" 01 .files[0].mask.sha256)" "$hash"
     equal "$(record "$OUT" 02 .files[0].mask)" null
@@ -100,7 +100,7 @@ END
     # the way back: without its copy the brain is found again
     rm "$(mask_of 01)"
     run -0 preprocess --normalize percentile
-    equal "$(method 01)" adaptive-surface
+    equal "$(method 01)" network-and-surface
     equal "$(record "$OUT" 01 .files[0].mask)" null
 }
 

@@ -84,7 +84,7 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     # what was asked for, where it matters; what came of it are parameters
     equal "$(jq -c .Settings "$OUT/sub-01/anat/sub-01_desc-brain_mask.json")" '{"skull-strip":"auto","bias-correction":"n4"}'
     equal "$(jq -c .Settings "$OUT/sub-01/anat/sub-01_desc-norm_T1w.json")" '{"skull-strip":"auto","normalize":"zscore","bias-correction":"n4"}'
-    equal "$(jq -r '.Parameters["skull_strip.method"]' "$OUT/sub-01/anat/sub-01_desc-brain_mask.json")" adaptive-surface
+    equal "$(jq -r '.Parameters["skull_strip.method"]' "$OUT/sub-01/anat/sub-01_desc-brain_mask.json")" network-and-surface
     # metadata of the source that stay true are kept
     jq -e '.MagneticFieldStrength == 3' "$OUT/sub-01/anat/sub-01_desc-preproc_T1w.json"
 }

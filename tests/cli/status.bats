@@ -139,19 +139,6 @@ with_key() { jq -r "(.attributes[]? | select(.key == \"$1\") | .value.stringValu
     lacks "$output" 'with warning'
 }
 
-@test "the sessions with warnings, and no others, are processed again by their list, and what was mended is warned of no more" {
-    cp -r "$(make_once warned warned)/." "$BATS_TEST_TMPDIR"
-    cd "$BATS_TEST_TMPDIR"
-    rm bids/sub-02/anat/sub-02_T1w.json
-    neuro-preprocess status out --warnings --format nipoppy >again.tsv
-    before=$(jq -r .run "$(status_path out 01)")
-    run -0 neuro-preprocess bids out participant --session-list again.tsv --rerun all
-    contains "$output" '2 complete; 1 with warnings; '
-    equal "$(jq -r .run "$(status_path out 01)")" "$before"
-    equal "$(neuro-preprocess status out --format tsv | awk -F'\t' 'NR > 1 { print $1, $NF }')" \
-        $'sub-01 n/a\nsub-02 n/a\nsub-03 sidecar-unusable;header-mismatch\nsub-04 n/a'
-}
-
 @test "a record of a version whose warnings had no keys is read; one without the field has none" {
     cp -r "$(make_once warned warned)/out" "$BATS_TEST_TMPDIR"
     out=$BATS_TEST_TMPDIR/out record=$(status_path "$BATS_TEST_TMPDIR/out" 02)

@@ -98,7 +98,7 @@ TEST(types_follow_the_table)
     ok_str(member(input(root, "metrics_textfile"), "type"), "String");
     ok_str(member(input(root, "work_dir"), "type"), "String");
     ok_int((int64_t)json_array_size(json_object_get(input(root, "skull_strip"), "value-choices")),
-           3);
+           4);
     ok_contains(member(input(root, "skull_strip"), "description"), "Default: auto.");
     ok(json_object_get(input(root, "skull_strip"), "default-value") == NULL);
     json_decref(root);

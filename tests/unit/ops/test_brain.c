@@ -108,7 +108,7 @@ static double dice(const struct np_mask *a, const struct np_mask *b)
 static double dice_of(const struct head *head, enum np_contrast contrast, double effort,
                       struct np_brain_report *report)
 {
-    struct np_brain_options options = np_brain_defaults(contrast);
+    struct np_brain_options options = np_brain_defaults(contrast, NULL);
     NP_AUTO(np_mask_freep) struct np_mask *mask = NULL;
     struct np_error err = {0};
     NP_AUTO(np_team_freep) struct np_team *team = np_team_new(2);
@@ -170,7 +170,7 @@ TEST(flair)
 TEST(any_number_of_threads_gives_the_same_mask_and_report)
 {
     NP_AUTO(head_done) struct head head = draw_head(&T1W, 60, 72, 60, 3, 3, 3, 15);
-    struct np_brain_options options = np_brain_defaults(NP_CONTRAST_T1W);
+    struct np_brain_options options = np_brain_defaults(NP_CONTRAST_T1W, NULL);
     NP_AUTO(np_team_freep) struct np_team *team = np_team_new(3);
     const struct np_exec exec = {.team = team};
     NP_AUTO(np_mask_freep) struct np_mask *one = NULL;
@@ -188,7 +188,7 @@ TEST(any_number_of_threads_gives_the_same_mask_and_report)
 
 static int extract_code(const struct np_image *image, struct np_error *err)
 {
-    struct np_brain_options options = np_brain_defaults(NP_CONTRAST_T1W);
+    struct np_brain_options options = np_brain_defaults(NP_CONTRAST_T1W, NULL);
     NP_AUTO(np_mask_freep) struct np_mask *mask = NULL;
 
     options.effort = 0.3; /* no brain in less time */
@@ -255,7 +255,7 @@ TEST(a_small_ball_is_no_brain_and_the_sentence_has_the_numbers)
 TEST(a_signal_stops_it)
 {
     NP_AUTO(head_done) struct head head = draw_head(&T1W, 45, 54, 45, 4, 4, 4, 15);
-    struct np_brain_options options = np_brain_defaults(NP_CONTRAST_T1W);
+    struct np_brain_options options = np_brain_defaults(NP_CONTRAST_T1W, NULL);
     const struct np_cancel cancel = {.signal = 15};
     const struct np_exec exec = {.cancel = &cancel};
     struct np_mask *mask = NULL;
@@ -269,7 +269,7 @@ TEST(each_allocation_that_fails_is_reported_and_leaves_the_outputs_alone)
     /* A small ball, hardly any iterations: no brain in the end, and that is fine here. */
     struct np_grid grid = np_grid_make(20, 20, 20, 3, 3, 3);
     NP_AUTO(np_image_freep) struct np_image *image = np_image_new(&grid);
-    struct np_brain_options options = np_brain_defaults(NP_CONTRAST_T1W);
+    struct np_brain_options options = np_brain_defaults(NP_CONTRAST_T1W, NULL);
     int code = NP_ENOMEM, n = 0;
 
     for (int64_t i = 0; i < 8000; i++) {

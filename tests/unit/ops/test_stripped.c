@@ -56,7 +56,7 @@ static bool is_stripped(enum kind kind, double sx, double sy, double sz,
     NP_AUTO(np_image_freep) struct np_image *image = draw(kind, sx, sy, sz);
     NP_AUTO(np_mask_freep) struct np_mask *mask = NULL;
 
-    ok_int(np_stripped_detect(image, NULL, &mask, report, NULL), 0);
+    ok_int(np_stripped_detect(image, NULL, NULL, &mask, report, NULL), 0);
     return mask != NULL;
 }
 
@@ -91,7 +91,7 @@ TEST(a_childs_head_is_recognised_by_its_skull_although_its_volume_could_be_a_bra
         image->grid.spacing_mm[w] *= 0.8;
         image->grid.world_from_voxel.m[w][w] *= 0.8;
     }
-    ok_int(np_stripped_detect(image, NULL, &mask, &report, NULL), 0);
+    ok_int(np_stripped_detect(image, NULL, NULL, &mask, &report, NULL), 0);
     ok(mask == NULL);
     ok_below(report.support_mm3, 2.2e6, "volume, mm3");
     ok_below(report.scalp_dip, 0.7, "dip");
@@ -109,7 +109,7 @@ TEST(the_mask_of_a_brain_alone_is_its_support_without_holes)
         expected += fabsf(image->voxel[i]) > 1.1f;
     for (int64_t d = -3; d <= 3; d++)
         image->voxel[middle + d] = 0; /* a hole */
-    ok_int(np_stripped_detect(image, NULL, &mask, NULL, NULL), 0);
+    ok_int(np_stripped_detect(image, NULL, NULL, &mask, NULL, NULL), 0);
     ok(mask != NULL);
     if (!mask)
         return;
@@ -125,7 +125,7 @@ TEST(nothing_is_neither_stripped_nor_a_failure_but_has_no_support)
     struct np_mask *mask = NULL;
     struct np_error err = {0};
 
-    ok_int(np_stripped_detect(image, NULL, &mask, NULL, &err), 0);
+    ok_int(np_stripped_detect(image, NULL, NULL, &mask, NULL, &err), 0);
     ok(mask == NULL && err.code == 0);
     ok_int(np_support_mask(image, NULL, &mask, &err), NP_EMETHOD);
     ok_contains(err.text, "all voxels are 0");
@@ -140,7 +140,7 @@ TEST(each_allocation_that_fails_is_reported_as_such)
         NP_AUTO(np_mask_freep) struct np_mask *mask = NULL;
         struct np_error err = {0};
         np_alloc_fail_at(++n);
-        code = np_stripped_detect(image, NULL, &mask, NULL, &err);
+        code = np_stripped_detect(image, NULL, NULL, &mask, NULL, &err);
         np_alloc_fail_at(0);
         ok((mask != NULL) == (code == 0));
         if (code)

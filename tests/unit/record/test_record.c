@@ -125,22 +125,6 @@ TEST(warnings_have_keys_and_each_key_counts_once)
     }
 }
 
-TEST(a_sentence_with_bytes_that_are_no_utf8_is_the_same_after_each_reading)
-{
-    NP_AUTO(np_record_done) struct np_session_record record, copy;
-    struct np_error err = {0};
-
-    /* the byte e9, as records keep it */
-    ok_int(np_record_parse("{\"schema\": 1, \"files\": [{\"warnings\": [\"caf\xef\x9f\xa9\"]}]}",
-                           "x", &record, &err),
-           0);
-    ok_str(record.file[0].warning[0].text, "caf\xef\xbf\xbd");
-    NP_AUTO(np_freep) char *once = np_record_format(&record);
-    ok_int(np_record_parse(once, "x", &copy, &err), 0);
-    NP_AUTO(np_freep) char *twice = np_record_format(&copy);
-    ok_str(twice, once);
-}
-
 TEST(only_a_success_is_a_success_with_warning)
 {
     static const enum np_state others[] = {NP_STATE_FAILED, NP_STATE_RUNNING, NP_STATE_INTERRUPTED};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "stages/stage.h"
+#include "synth/heads.h"
 #include "tap.h"
 
 /* A brain of 66 × 84 × 60 mm semi-axes: alone, or in fluid, skull and scalp. */
@@ -52,18 +53,44 @@ static const char *method(const struct np_work *work)
 
 static const double BRAIN_MM3 = 1393.4e3;
 
-TEST(a_head_is_stripped_by_default)
+TEST(a_head_is_stripped_by_default_with_the_network)
+{
+    struct np_synth_options options = np_synth_case_find("Child")->options;
+    NP_AUTO(np_synth_head_done) struct np_synth_head head = {0};
+    NP_AUTO(np_work_done) struct np_work work;
+
+    for (int i = 0; i < 3; i++) {
+        options.shape[i] = (int64_t)((double)options.shape[i] * options.spacing_mm[i] / 2);
+        options.spacing_mm[i] = 2;
+    }
+    ok_int(np_synth_head(&options, NULL, &head, NULL), 0);
+    np_work_init(&work, "/data/sub-01_T1w.nii.gz", &np_modalities[NP_MODALITY_T1W]);
+    work.flat = head.image;
+    head.image = NULL;
+    ok_int(strip(&work, NP_SKULL_STRIP_AUTO, NULL), 0);
+    ok_str(method(&work), "network-and-surface");
+    ok(!work.already_stripped);
+    ok(work.brain && np_work_slots(&work) & NP_SLOT_BRAIN);
+    double truth_mm3 = (double)np_mask_count(head.brain) * np_grid_voxel_mm3(&head.brain->grid);
+    ok_near(np_work_value(&work, NP_MEASURE_SKULL_STRIP_VOLUME, 0) / truth_mm3, 1, 0.05,
+            "volume, relative");
+    ok_below(np_work_value(&work, NP_MEASURE_SKULL_STRIP_RIM, 1), 0.5, "rim");
+    ok_above(np_work_value(&work, NP_MEASURE_SKULL_STRIP_AGREEMENT, 0), 0.9, "agreement");
+    ok_above(np_work_value(&work, NP_MEASURE_SKULL_STRIP_FAR_SHARE, 0), 0.2, "share far outside");
+    ok_int((int64_t)work.n_warnings, 0);
+}
+
+TEST(classic_does_without_the_network)
 {
     NP_AUTO(np_work_done) struct np_work work;
 
     fill(&work, 1);
-    ok_int(strip(&work, NP_SKULL_STRIP_AUTO, NULL), 0);
+    ok_int(strip(&work, NP_SKULL_STRIP_CLASSIC, NULL), 0);
     ok_str(method(&work), "adaptive-surface");
-    ok(!work.already_stripped);
-    ok(work.brain && np_work_slots(&work) & NP_SLOT_BRAIN);
     ok_near(np_work_value(&work, NP_MEASURE_SKULL_STRIP_VOLUME, 0) / BRAIN_MM3, 1, 0.08,
             "volume, relative");
     ok_below(np_work_value(&work, NP_MEASURE_SKULL_STRIP_RIM, 1), 0.5, "rim");
+    ok(isnan(np_work_value(&work, NP_MEASURE_SKULL_STRIP_AGREEMENT, NAN)));
 }
 
 TEST(a_brain_alone_keeps_its_support_by_default)
@@ -84,7 +111,7 @@ TEST(force_strips_any_image)
 
     fill(&work, 0);
     ok_int(strip(&work, NP_SKULL_STRIP_FORCE, NULL), 0);
-    ok_str(method(&work), "adaptive-surface");
+    ok_str(method(&work), "network-and-surface");
     ok(!work.already_stripped);
 }
 
