@@ -44,6 +44,7 @@ struct np_job {
     struct np_record_place place;
     enum np_decision decision;
     char *why;               /* reason of the decision; may be NULL */
+    bool is_warned;          /* of a complete one: a success with warnings */
     struct np_error refused; /* of a job to run: set when it will fail before any work */
     struct np_need need;     /* with its records */
 };

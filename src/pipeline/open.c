@@ -233,7 +233,8 @@ static int look_again(const struct np_active *active, struct np_error *err)
     NP_TRY(np_admission_still_holds(run->config, err));
     if (run->config->rerun == NP_RERUN_ALL)
         return 0;
-    enum np_completeness found = np_plan_completeness(run->plan, run->config, active->job, NULL);
+    enum np_completeness found =
+        np_plan_completeness(run->plan, run->config, active->job, NULL, NULL);
     if ((found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD || found == NP_OTHER_MASK) &&
         run->config->rerun != NP_RERUN_OUTDATED)
         return np_error_set(err, NP_ECONFIG,

@@ -277,7 +277,7 @@ static void expect(const struct np_job_file *file, const struct np_config *confi
 
 enum np_completeness np_plan_completeness(const struct np_plan *plan,
                                           const struct np_config *config, const struct np_job *job,
-                                          char **why)
+                                          char **why, bool *is_warned)
 {
     NP_AUTO(np_freep)
     struct np_complete_input *input = np_xcalloc(job->n_files, sizeof(*input));
@@ -294,7 +294,8 @@ enum np_completeness np_plan_completeness(const struct np_plan *plan,
 
     for (size_t i = 0; i < job->n_files; i++)
         expect(&job->file[i], config, &expected[i], &input[i]);
-    enum np_completeness found = np_complete_check(&job->place, config->output_dir, &key, why);
+    enum np_completeness found =
+        np_complete_check(&job->place, config->output_dir, &key, why, is_warned);
     for (size_t i = 0; i < job->n_files; i++) {
         free(expected[i].data_path);
         np_strings_done(&expected[i].outputs);
@@ -312,7 +313,8 @@ static enum np_decision decide_other(const struct np_config *config, enum np_com
 
 static void decide(const struct np_config *config, struct np_plan *plan, struct np_job *job)
 {
-    enum np_completeness found = np_plan_completeness(plan, config, job, &job->why);
+    enum np_completeness found =
+        np_plan_completeness(plan, config, job, &job->why, &job->is_warned);
     bool differs = found == NP_OTHER_CONFIG || found == NP_OTHER_METHOD || found == NP_OTHER_MASK ||
                    (found == NP_INPUT_CHANGED && !job->session);
     if (config->rerun == NP_RERUN_ALL || (config->rerun == NP_RERUN_OUTDATED && found))

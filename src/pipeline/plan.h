@@ -42,9 +42,9 @@ int np_plan_make(const struct np_config *config, struct np_plan **plan,
                  struct np_error *err) NP_MUST_USE;
 void np_plan_freep(struct np_plan **plan);
 
-/* How complete a job is now, as np_complete_check. */
+/* How complete a job is now, as np_complete_check; `why` and `is_warned` may be NULL. */
 enum np_completeness np_plan_completeness(const struct np_plan *plan,
                                           const struct np_config *config, const struct np_job *job,
-                                          char **why);
+                                          char **why, bool *is_warned);
 
 #endif

@@ -10,7 +10,7 @@
 /* {0} is a run without results so far. */
 struct np_results {
     size_t n_success, n_failed, n_interrupted, n_skipped, n_nothing, n_not_started, n_elsewhere;
-    size_t n_warned;             /* of n_success: with a warning about a result */
+    size_t n_warned;             /* of n_success and n_skipped: with a warning about a result */
     struct np_reasons reasons;   /* of the sessions that failed or were interrupted */
     struct np_reasons elsewhere; /* of those that another run is working on */
 };

@@ -253,6 +253,7 @@ static void count_skipped(struct np_run *run)
         if (job->decision != NP_DECIDE_SKIP)
             continue;
         np_results_add(&run->results, job->label, NP_STATE_SKIPPED, NULL);
+        run->results.n_warned += job->is_warned;
         np_console_print(run->console, 1, "%s: already complete, kept", job->label);
     }
 }

@@ -160,12 +160,15 @@ static enum np_completeness never_completed(const struct np_record_place *place,
 }
 
 enum np_completeness np_complete_check(const struct np_record_place *place, const char *output_dir,
-                                       const struct np_complete_key *key, char **difference)
+                                       const struct np_complete_key *key, char **difference,
+                                       bool *is_warned)
 {
     NP_AUTO(np_record_done) struct np_session_record record = {0};
 
     if (difference)
         *difference = NULL;
+    if (is_warned)
+        *is_warned = false;
     NP_AUTO(np_record_done) struct np_session_record status = {0};
     /* Without a readable status record, runs would count the session as complete, but `status`
      * would not show it. */
@@ -176,5 +179,7 @@ enum np_completeness np_complete_check(const struct np_record_place *place, cons
                    np_xstrdup("its status record is missing or cannot be read"));
     if (record.state != NP_STATE_SUCCESS && record.state != NP_STATE_NOTHING_TO_DO)
         return NP_INCOMPLETE;
+    if (is_warned)
+        *is_warned = np_record_is_warned(&record);
     return compare(&record, output_dir, key, difference);
 }

@@ -38,11 +38,13 @@ enum np_completeness {
 /*
  * Compare with the record. The inputs may be a part of the recorded ones. An input with the
  * recorded size and mtime is unchanged; with another mtime the hash decides. `difference` gets a
- * few words on what differs (owned by the caller, may be NULL). Never fails: a file that cannot be
- * read makes the session incomplete.
+ * few words on what differs (owned by the caller, may be NULL); `is_warned` whether the recorded
+ * success is one with warnings (may be NULL). Never fails: a file that cannot be read makes the
+ * session incomplete.
  */
 enum np_completeness np_complete_check(const struct np_record_place *place, const char *output_dir,
-                                       const struct np_complete_key *key, char **difference);
+                                       const struct np_complete_key *key, char **difference,
+                                       bool *is_warned);
 
 /* Is the file at `path` the recorded input? By size and mtime, with another mtime by hash. */
 bool np_complete_input_same(const struct np_file_record *file, const char *path, bool may_be_away);

@@ -93,7 +93,8 @@ warned()
     cp -r "$(make_once warned warned)/." "$BATS_TEST_TMPDIR"
     out=$BATS_TEST_TMPDIR/out before=$(neuro-preprocess status "$BATS_TEST_TMPDIR/out" --warnings)
     rm "$BATS_TEST_TMPDIR"/bids/sub-04/anat/*
-    neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$out" participant --participant-label 01 02 03
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$out" participant --participant-label 01 02 03
+    contains "$output" '3 already complete; 2 with warnings; '
     equal "$(neuro-preprocess status "$out" --warnings)" "$before"
     run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$out" group
     contains "$output" '3 success (2 with warnings)'

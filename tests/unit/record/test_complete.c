@@ -20,6 +20,7 @@ struct setting {
     struct np_complete_input in;
     struct np_complete_key key;
     char *difference;
+    bool is_warned;
 };
 
 static void put(const char *path, const char *text)
@@ -72,7 +73,7 @@ static void set_up(struct setting *s)
 static enum np_completeness check(struct setting *s)
 {
     np_freep(&s->difference);
-    return np_complete_check(&s->place, s->folder, &s->key, &s->difference);
+    return np_complete_check(&s->place, s->folder, &s->key, &s->difference, &s->is_warned);
 }
 
 static void set_old_mtime(const char *path)
@@ -273,13 +274,29 @@ TEST(a_mask_that_was_given_then_is_as_good_when_none_is_given_now)
     ok_int(check(&s), NP_COMPLETE);
 }
 
+TEST(a_complete_session_is_warned_when_its_record_has_a_warning)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s);
+    ok_int(check(&s), NP_COMPLETE);
+    ok(!s.is_warned);
+    np_file_record_warn(&s.record.file[0], "mask-unsure", "look at it");
+    ok_int(np_record_write(s.place.complete, &s.record, NULL), 0);
+    ok_int(check(&s), NP_COMPLETE);
+    ok(s.is_warned);
+    ok_int(unlink(s.place.complete), 0);
+    ok_int(check(&s), NP_INCOMPLETE);
+    ok(!s.is_warned);
+}
+
 TEST(the_difference_may_be_left_out)
 {
     NP_AUTO(setting_done) struct setting s;
 
     set_up(&s);
     s.in.method = "bias:2";
-    ok_int(np_complete_check(&s.place, s.folder, &s.key, NULL), NP_OTHER_METHOD);
+    ok_int(np_complete_check(&s.place, s.folder, &s.key, NULL, NULL), NP_OTHER_METHOD);
 }
 
 TAP_MAIN
