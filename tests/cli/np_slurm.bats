@@ -9,6 +9,7 @@ setup()
 {
     cd "$BATS_TEST_TMPDIR" || return
     mkdir stub
+    # shellcheck disable=SC2016 # the stub's own words
     printf '#!/bin/sh\necho $(( $(cat n 2>/dev/null || echo 0) + 1 )) >n\ncat n\n' >stub/sbatch
     printf '#!/bin/sh\necho "slurm_load_jobs error: Invalid job id specified" >&2\nexit 1\n' >stub/squeue
     printf '#!/bin/sh\nexit 1\n' >stub/scontrol
