@@ -30,6 +30,7 @@ enum np_circumstance {
     NP_WITHOUT_BIAS_CORRECTION,
     NP_WITHOUT_BRAIN,   /* --skull-strip skip of a head: the mask is the image's support */
     NP_WITH_GIVEN_MASK, /* --mask-dir */
+    NP_OF_STRIPPED,     /* the source had no skull */
     NP_N_CIRCUMSTANCES
 };
 

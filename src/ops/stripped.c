@@ -200,11 +200,17 @@ int np_stripped_detect(const struct np_image *image, const struct np_prior *prio
     NP_AUTO(np_mask_freep) struct np_mask *support = NULL;
     struct np_error own = {0};
 
+    seen.far_share = prior ? prior->far_share : NAN;
+    if (prior && prior->far_share > MOST_FAR) { /* the first sign decides */
+        *brain = NULL;
+        if (report)
+            *report = seen;
+        return 0;
+    }
     int code = measure(image, exec, prior ? LEAST_WITH_PRIOR_MM3 : LEAST_MM3,
                        prior ? 1 : MOST_BORDER, &seen, &own);
     if (code < 0 && code != NP_EMETHOD) /* no signal: not a stripped brain */
         return np_error_set(err, code, "%s", own.text);
-    seen.far_share = prior ? prior->far_share : NAN;
     if (decide(prior, &seen))
         NP_TRY(np_support_mask(image, exec, &support, err));
     *brain = support;

@@ -147,6 +147,8 @@ static bool is_stripped(const struct np_derivative_facts *facts)
 static const char *text_for(const struct np_derivative_facts *facts,
                             const char *const text[NP_N_CIRCUMSTANCES])
 {
+    if (text[NP_OF_STRIPPED] && facts->skull_stripped_input)
+        return text[NP_OF_STRIPPED];
     if (text[NP_WITHOUT_BIAS_CORRECTION] && fact_is(facts, NP_MEASURE_BIAS_METHOD, "none"))
         return text[NP_WITHOUT_BIAS_CORRECTION];
     if (text[NP_WITH_GIVEN_MASK] && facts->file->mask.sha256[0])

@@ -54,19 +54,25 @@ static const struct np_output anatomical_outputs[] = {
                     .header_text = "bias field",
                     .is_wanted = wants_bias_field,
                     .prepare = make_factor},
-    [PREPROC] = {.file = {.desc = "preproc",
-                          .extension = ".nii.gz",
-                          .description = {"Whole head divided by the estimated bias field; same "
-                                          "grid and units as the source, not clipped",
-                                          [NP_WITHOUT_BIAS_CORRECTION] =
-                                              "Whole head as in the source: no bias correction was "
-                                              "asked for; same grid and units"},
-                          .skull = NP_SKULL_AS_IN_SOURCE,
-                          .keeps_acquisition = true,
-                          .shows = NP_IN_PREPROC},
-                 .slot = NP_SLOT_FLAT,
-                 .format = NP_OUTPUT_INTENSITIES,
-                 .header_text = "bias-corrected"},
+    [PREPROC] =
+        {.file = {.desc = "preproc",
+                  .extension = ".nii.gz",
+                  .description = {"Whole head divided by the estimated bias field; same "
+                                  "grid and units as the source, not clipped",
+                                  [NP_WITHOUT_BIAS_CORRECTION] =
+                                      "Whole head as in the source: no bias correction was "
+                                      "asked for; same grid and units",
+                                  [NP_OF_STRIPPED] =
+                                      "Image whose skull was removed before, divided by the "
+                                      "estimated bias field where that was asked for; same "
+                                      "grid and units as the source, what little lies "
+                                      "outside the brain mask is not cleared"},
+                  .skull = NP_SKULL_AS_IN_SOURCE,
+                  .keeps_acquisition = true,
+                  .shows = NP_IN_PREPROC},
+         .slot = NP_SLOT_FLAT,
+         .format = NP_OUTPUT_INTENSITIES,
+         .header_text = "bias-corrected"},
     [BRAIN] =
         {.file = {.desc = "brain",
                   .extension = ".nii.gz",

@@ -97,6 +97,43 @@ TEST(a_childs_head_is_recognised_by_its_skull_although_its_volume_could_be_a_bra
     ok_below(report.scalp_dip, 0.7, "dip");
 }
 
+/* What is said of a drawing when the prior finds this share of it far outside the brain. */
+static bool with_prior(enum kind kind, double far_share, struct np_stripped_report *report)
+{
+    const struct np_prior prior = {.far_share = far_share, .zero_share = 0.5};
+    NP_AUTO(np_image_freep) struct np_image *image = draw(kind, 3, 3, 3);
+    NP_AUTO(np_mask_freep) struct np_mask *mask = NULL;
+
+    ok_int(np_stripped_detect(image, &prior, NULL, &mask, report, NULL), 0);
+    return mask != NULL;
+}
+
+TEST(with_a_prior_two_signs_decide)
+{
+    struct np_stripped_report report;
+
+    ok(with_prior(BRAIN, 0.02, &report) && !report.unsure);
+    ok(with_prior(BRAIN, 0.07, &report) && report.unsure);
+    ok(!with_prior(BRAIN, 0.16, &report)); /* the top of a head has layers like a brain's */
+    ok(!with_prior(HEAD_BLANK, 0.30, &report));
+    ok(!with_prior(HEAD_BLANK, 0.08, &report)); /* a head's volume */
+    ok(!with_prior(HEAD, 0.02, &report));       /* noise fills the air */
+}
+
+TEST(a_z_scored_brain_is_recognised_by_what_lies_outside_it)
+{
+    const struct np_prior prior = {.far_share = 0.01, .zero_share = 0.5};
+    NP_AUTO(np_image_freep) struct np_image *image = draw(BRAIN, 3, 3, 3);
+    NP_AUTO(np_mask_freep) struct np_mask *mask = NULL;
+    struct np_stripped_report report;
+
+    for (size_t i = 0; i < np_grid_voxels(&image->grid); i++)
+        if (image->voxel[i] != 0)
+            image->voxel[i] = (image->voxel[i] - 80) / 20;
+    ok_int(np_stripped_detect(image, &prior, NULL, &mask, &report, NULL), 0);
+    ok(mask != NULL && !report.unsure);
+}
+
 TEST(the_mask_of_a_brain_alone_is_its_support_without_holes)
 {
     NP_AUTO(np_image_freep) struct np_image *image = draw(BRAIN, 2, 2, 2);

@@ -172,4 +172,38 @@ TEST(eight_thick_slices_are_enough_whichever_the_axis)
     }
 }
 
+TEST(a_background_of_one_value_becomes_0_whatever_the_value)
+{
+    static const float backgrounds[] = {-1, 50, -0.25F};
+
+    for (size_t b = 0; b < NP_COUNT(backgrounds); b++) {
+        NP_AUTO(np_work_done) struct np_work work;
+        fill(&work, 40, 40, 20, 4);
+        for (size_t i = 0; i < np_grid_voxels(&work.raw->grid); i++)
+            work.raw->voxel[i] += backgrounds[b];
+        ok_int(validate(&work, NULL), 0);
+        ok_near((double)work.raw->voxel[0], 0, 0, "the background");
+        ok_near((double)work.raw->voxel[(10 * 40 + 20) * 40 + 20], 100, 0, "the ball");
+        ok_near(np_work_value(&work, NP_MEASURE_VALIDATE_DATA_BACKGROUND, 0),
+                (double)backgrounds[b], 0, "what was subtracted");
+        ok_int((int64_t)work.n_warnings, 0);
+    }
+}
+
+TEST(air_with_noise_and_a_background_of_0_are_left_alone)
+{
+    NP_AUTO(np_work_done) struct np_work plain, noisy;
+
+    fill(&plain, 40, 40, 20, 4);
+    fill(&noisy, 40, 40, 20, 4);
+    for (size_t i = 0; i < np_grid_voxels(&noisy.raw->grid); i++)
+        noisy.raw->voxel[i] += 1 + (float)(i % 5);
+    float before = noisy.raw->voxel[3];
+    ok_int(validate(&plain, NULL), 0);
+    ok_int(validate(&noisy, NULL), 0);
+    ok(isnan(np_work_value(&plain, NP_MEASURE_VALIDATE_DATA_BACKGROUND, NAN)));
+    ok(isnan(np_work_value(&noisy, NP_MEASURE_VALIDATE_DATA_BACKGROUND, NAN)));
+    ok_near((double)noisy.raw->voxel[3], (double)before, 0, "air");
+}
+
 TAP_MAIN
