@@ -36,6 +36,8 @@ static struct route ROUTES[] = {
     {"/half", HEAD("200 OK", "content-length: 100\r\n") "half", 0, true},
     {"/bad-gzip", HEAD("200 OK", "content-encoding: gzip\r\ncontent-length: 4\r\n") "nogz", 0,
      true},
+    {"/half-chunk", HEAD("200 OK", "transfer-encoding: chunked\r\n") "a\r\nhalf", 0, true},
+    {"/bad-chunk", HEAD("200 OK", "transfer-encoding: chunked\r\n") "x\r\n", 0, true},
     {"/nonsense", "nonsense\r\n\r\n", 0, true},
     {"/nothing", SERVE_NOTHING, 0, true},
     {"/close", SERVE_CLOSE, 0, true},
@@ -146,7 +148,8 @@ TEST_BOTH(each_http_answer_has_its_outcome)
         {"/continue", NP_SEND_RETRY, 503, 0, -1},     {"/none", NP_SEND_UNREACHABLE, 404, 0, -1},
         {"/half", NP_SEND_RETRY, 0, 0, -1},           {"/bad-gzip", NP_SEND_ACCEPTED, 200, 0, -1},
         {"/nonsense", NP_SEND_UNREACHABLE, 0, 0, -1}, {"/close", NP_SEND_RETRY, 0, 0, -1},
-        {"/nothing", NP_SEND_RETRY, 0, 0, -1},
+        {"/nothing", NP_SEND_RETRY, 0, 0, -1},        {"/bad-chunk", NP_SEND_RETRY, 0, 0, -1},
+        {"/half-chunk", NP_SEND_RETRY, 0, 0, -1},
     };
     struct server server;
 
@@ -296,6 +299,64 @@ TEST_BOTH(an_answer_without_end_is_cut_and_its_status_counts)
     ok_int(reply.http_status, 503);
     ok_below((double)(np_clock_mono_ns() - start_ns) / 1e9, 5, "seconds: 4 MiB, not the deadline");
     server_stop(&server);
+}
+
+TEST_BOTH(an_answer_that_breaks_off_does_not_wait_for_the_deadline)
+{
+    static const char *const paths[] = {"/half", "/half-chunk", "/bad-chunk", "/close"};
+    struct server server;
+    int64_t start_ns = np_clock_mono_ns();
+
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    for (size_t i = 0; i < NP_COUNT(paths); i++) {
+        struct np_send_reply reply = request(server.port, paths[i], 20);
+        tap_check(reply.outcome == NP_SEND_RETRY && !reply.is_stale, __FILE__, __LINE__, "%s: %s",
+                  paths[i], reply.text);
+    }
+    ok_below((double)(np_clock_mono_ns() - start_ns) / 1e9, 5, "seconds, of 4 times 20");
+    server_stop(&server);
+}
+
+/* Refuse a request when its head has come, and read no more of it. */
+static void *refuse_early(void *listener)
+{
+    static const char answer[] =
+        "HTTP/1.1 413 Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    int fd = accept(*(int *)listener, NULL, NULL);
+    char head[64];
+
+    if (recv(fd, head, sizeof(head), 0) > 0)
+        server_send(fd, answer, sizeof(answer) - 1);
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    close(fd);
+    return NULL;
+}
+
+TEST_BOTH(a_large_request_that_is_refused_before_it_is_read_has_its_answer)
+{
+    enum { LARGE = 16 << 20 };
+    NP_AUTO(np_send_destination_done)
+    struct np_send_destination to = {.compression = NP_SEND_PLAIN};
+    NP_AUTO(np_send_transport_freep) struct np_send_transport *transport = NULL;
+    NP_AUTO(np_freep) char *body = np_xcalloc(1, LARGE);
+    struct np_send_reply reply;
+    pthread_t thread;
+
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    ok(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0);
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    pthread_create(&thread, NULL, refuse_early, &listener);
+    NP_AUTO(np_freep)
+    char *url = np_xasprintf("http://127.0.0.1:%d/", ntohs(address.sin_port));
+    ok_int(np_send_destination_resolve(url, NP_SEND_ENDPOINT_SIGNAL, -1, true, &to, NULL), 0);
+    ok_int(np_send_transport_open_with(library, &to, &transport, NULL), 0);
+    np_send_transport_send(transport, body, LARGE, NULL, in_seconds(10), -1, &reply);
+    pthread_join(thread, NULL);
+    tap_check(reply.outcome == NP_SEND_TOO_LARGE, __FILE__, __LINE__, "%s: %s",
+              outcome_name(reply.outcome), reply.text);
+    close(listener);
 }
 
 TEST_BOTH(a_port_without_a_server_is_unreachable_at_once)
