@@ -48,8 +48,9 @@ struct np_send_exchange {
     struct np_send_answer_headers headers_in;
     struct np_otlp_buffer body_in;
     bool was_connected;
-    bool had_kept; /* the request before it had left a connection that could be used */
-    bool is_stale; /* BROKEN, because the server had closed the kept connection */
+    bool had_kept;      /* the request before it had left a connection that could be used */
+    bool is_stale;      /* BROKEN, because the server had closed the kept connection */
+    bool is_unreadable; /* BROKEN, because this client does not understand the answer */
     enum np_send_outcome outcome;
     char trouble[512];
 };

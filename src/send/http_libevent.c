@@ -47,7 +47,8 @@ struct client {
     struct connection *at;
     struct evhttp_request *request; /* NULL = it is over */
     bool is_gzip;                   /* the answer's body */
-    bool is_whole, is_unreadable, is_too_long;
+    bool is_whole, is_too_long;
+    bool is_nonsense; /* a head or a chunk that evhttp does not understand */
 };
 
 static struct {
@@ -229,8 +230,10 @@ static int on_headers(struct evhttp_request *request, void *self)
         client->lib->evhttp_clear_headers(headers);
         return 0;
     }
-    if (status < 200 || status > 999)
+    if (status < 200 || status > 999) {
+        client->now->is_unreadable = true;
         return -1;
+    }
     client->now->http_status = status;
     client->at->is_open = true; /* on_close comes before on_end */
     for (const struct evkeyval *one = headers->tqh_first; one; one = one->next.tqe_next)
@@ -255,7 +258,8 @@ static void on_error(enum evhttp_request_error error, void *self)
     struct client *client = self;
 
     client->request = NULL;
-    client->is_unreadable = error == EVREQ_HTTP_INVALID_HEADER || error == EVREQ_HTTP_DATA_TOO_LONG;
+    client->is_nonsense = error == EVREQ_HTTP_INVALID_HEADER || error == EVREQ_HTTP_DATA_TOO_LONG;
+    client->now->is_unreadable = client->now->is_unreadable || client->is_nonsense;
 }
 
 /* The end, by whatever. `request` is NULL after an error, and without a status when no connection
@@ -323,7 +327,7 @@ static bool begin(struct client *client, struct connection *connection)
     /* Longer than all that is waited for: the event loop ends before. */
     const struct timeval long_s = {.tv_sec = 2 + np_send_left_ms(client->now) / 1000};
 
-    client->is_whole = client->is_unreadable = client->is_too_long = client->is_gzip = false;
+    client->is_whole = client->is_nonsense = client->is_too_long = client->is_gzip = false;
     client->now->http_status = 0;
     client->at = connection;
     connection->was_connected = connection->is_open;
@@ -440,15 +444,15 @@ static enum np_send_end unpack(const struct client *client)
 static void set_broken(struct client *client, const struct connection *connection, bool was_open)
 {
     struct np_send_exchange *now = client->now;
-    const char *what = client->is_unreadable   ? "the answer is not one of HTTP/1.1"
+    const char *what = now->is_unreadable      ? "the answer is not one of HTTP/1.1"
                        : now->http_status != 0 ? "the connection ended before the answer did"
                                                : "the connection ended without an answer";
 
     now->end = NP_SEND_END_BROKEN;
-    now->is_stale = was_open && now->http_status == 0 && !client->is_unreadable;
-    now->outcome = !connection->was_connected                       ? NP_SEND_UNREACHABLE
-                   : client->is_unreadable && now->http_status == 0 ? NP_SEND_UNREACHABLE
-                                                                    : NP_SEND_RETRY;
+    now->is_stale = was_open && now->http_status == 0 && !now->is_unreadable;
+    now->outcome = !connection->was_connected                     ? NP_SEND_UNREACHABLE
+                   : client->is_nonsense && now->http_status == 0 ? NP_SEND_UNREACHABLE
+                                                                  : NP_SEND_RETRY;
     if (connection->was_connected)
         snprintf(now->trouble, sizeof(now->trouble), "%s", what);
     else
@@ -470,11 +474,11 @@ static void attempt(struct client *client, struct connection *connection, int64_
         client->lib->evhttp_cancel_request(client->request);
     client->request = NULL;
     now->was_connected = connection->was_connected;
-    if (client->is_too_long)
-        now->end = now->http_status ? NP_SEND_END_STATUS : NP_SEND_END_BROKEN;
+    if (client->is_too_long && now->http_status)
+        now->end = NP_SEND_END_STATUS;
     else if (now->end == NP_SEND_END_WHOLE && client->is_whole)
         now->end = unpack(client);
-    else if (now->end == NP_SEND_END_WHOLE)
+    else if (now->end == NP_SEND_END_WHOLE || client->is_too_long)
         set_broken(client, connection, was_open);
     connection->is_open = client->is_whole && connection->is_open;
 }

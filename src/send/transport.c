@@ -25,6 +25,8 @@ enum { GRPC_PREFIX = 5 };
 
 struct np_send_transport {
     struct np_send_http_client *client;
+    char *url; /* as long as libevent is used: libcurl may have to take its place */
+    double connect_timeout_s;
     enum np_otlp_protocol protocol;
     enum np_send_compression compression;
     double timeout_s; /* of one request; 0 = none */
@@ -48,11 +50,14 @@ int np_send_transport_open_with(enum np_send_library library, const struct np_se
     NP_TRY(library == NP_SEND_LIBEVENT ? np_send_http_libevent_open(to, &client, err)
                                        : np_send_http_libcurl_open(to, &client, err));
     struct np_send_transport *transport = np_xcalloc(1, sizeof(*transport));
-    *transport = (struct np_send_transport){.client = client,
-                                            .protocol = to->protocol,
-                                            .compression = to->compression,
-                                            .timeout_s = to->timeout_s,
-                                            .answer.most = NP_SEND_MOST_ANSWER};
+    *transport =
+        (struct np_send_transport){.client = client,
+                                   .url = library == NP_SEND_LIBEVENT ? np_xstrdup(to->url) : NULL,
+                                   .connect_timeout_s = to->connect_timeout_s,
+                                   .protocol = to->protocol,
+                                   .compression = to->compression,
+                                   .timeout_s = to->timeout_s,
+                                   .answer.most = NP_SEND_MOST_ANSWER};
     for (size_t i = 0; i < to->headers.n; i++)
         np_strings_add(&transport->destination_headers, to->headers.item[i]);
     *out = transport;
@@ -80,6 +85,7 @@ void np_send_transport_freep(struct np_send_transport **address)
     if (!transport)
         return;
     transport->client->close(transport->client);
+    free(transport->url);
     np_strings_done(&transport->destination_headers);
     np_otlp_buffer_done(&transport->packed);
     np_otlp_buffer_done(&transport->answer);
@@ -213,6 +219,22 @@ static void set_reply(const struct np_send_transport *transport,
     reply->may_be_stored = exchange->had_kept;
 }
 
+/* libevent does not understand this server, which may use more of HTTP (interim answers, extensions of
+ * chunks): libcurl speaks to it from now on, where it is installed. */
+static void change_to_libcurl(struct np_send_transport *transport)
+{
+    const struct np_send_destination to = {.url = transport->url,
+                                           .protocol = transport->protocol,
+                                           .connect_timeout_s = transport->connect_timeout_s};
+    struct np_send_http_client *client = NULL;
+
+    if (np_send_http_libcurl_open(&to, &client, NULL) < 0)
+        return;
+    transport->client->close(transport->client);
+    transport->client = client;
+    np_freep(&transport->url);
+}
+
 void np_send_transport_send(struct np_send_transport *transport, const void *body, size_t n_bytes,
                             const char *batch_id, int64_t deadline_ns, int cancel_fd,
                             struct np_send_reply *reply)
@@ -249,4 +271,6 @@ void np_send_transport_send(struct np_send_transport *transport, const void *bod
     transport->client->exchange(transport->client, &exchange);
     transport->answer = exchange.body_in;
     set_reply(transport, &exchange, reply);
+    if (exchange.is_unreadable && transport->url)
+        change_to_libcurl(transport);
 }

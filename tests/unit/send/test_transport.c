@@ -38,6 +38,9 @@ static struct route ROUTES[] = {
      true},
     {"/half-chunk", HEAD("200 OK", "transfer-encoding: chunked\r\n") "a\r\nhalf", 0, true},
     {"/bad-chunk", HEAD("200 OK", "transfer-encoding: chunked\r\n") "x\r\n", 0, true},
+    {"/hints", "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" HEAD("200 OK", EMPTY), 0, false},
+    {"/extension",
+     HEAD("200 OK", "transfer-encoding: chunked\r\n") "2;name=value\r\n{}\r\n0\r\n\r\n", 0, false},
     {"/nonsense", "nonsense\r\n\r\n", 0, true},
     {"/nothing", SERVE_NOTHING, 0, true},
     {"/close", SERVE_CLOSE, 0, true},
@@ -357,6 +360,25 @@ TEST_BOTH(a_large_request_that_is_refused_before_it_is_read_has_its_answer)
     tap_check(reply.outcome == NP_SEND_TOO_LARGE, __FILE__, __LINE__, "%s: %s",
               outcome_name(reply.outcome), reply.text);
     close(listener);
+}
+
+TEST(where_libevent_does_not_understand_an_answer_libcurl_takes_its_place)
+{
+    static const char *const paths[] = {"/hints", "/extension"};
+    struct server server;
+
+    library = NP_SEND_LIBEVENT;
+    server_start(&server, ROUTES, NP_COUNT(ROUTES));
+    for (size_t i = 0; i < NP_COUNT(paths); i++) {
+        NP_AUTO(np_send_transport_freep)
+        struct np_send_transport *transport = open_to(server.port, paths[i], NP_OTLP_HTTP_PROTOBUF);
+        struct np_send_reply first = send_text(transport, "a", 5);
+        tap_check(first.outcome == NP_SEND_RETRY, __FILE__, __LINE__, "%s: %s", paths[i],
+                  first.text);
+        ok_int(send_text(transport, "a", 5).outcome, NP_SEND_ACCEPTED);
+    }
+    library = NP_SEND_LIBCURL;
+    server_stop(&server);
 }
 
 TEST_BOTH(a_port_without_a_server_is_unreachable_at_once)
