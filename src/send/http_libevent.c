@@ -9,7 +9,7 @@
  */
 #include "send/http_libevent.h"
 
-#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -495,11 +495,10 @@ static int64_t connect_until_ns(const struct client *client, int n_left)
     return np_clock_mono_ns() + left_ns / n_left;
 }
 
-static void exchange(struct np_send_http_client *base, struct np_send_exchange *now)
+static void try_connections(struct client *client)
 {
-    struct client *client = (void *)base;
+    struct np_send_exchange *now = client->now;
 
-    client->now = now;
     for (int i = 0; i < client->n_connections; i++)
         now->had_kept = now->had_kept || client->connection[i]->is_open;
     /* Connections that the server has closed are noticed in the loop. */
@@ -511,6 +510,26 @@ static void exchange(struct np_send_http_client *base, struct np_send_exchange *
         if (now->was_connected || now->end == NP_SEND_END_CANCELED || np_send_left_ms(now) <= 0)
             return;
     }
+}
+
+/* libevent writes in a way that raises SIGPIPE when the server has closed the connection: block it,
+ * and take it away if it came. */
+static void exchange(struct np_send_http_client *base, struct np_send_exchange *now)
+{
+    struct client *client = (void *)base;
+    const struct timespec no_time = {0};
+    sigset_t pipe_only, before, pending;
+
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    sigpending(&pending);
+    bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    client->now = now;
+    try_connections(client);
+    if (!was_pending)
+        sigtimedwait(&pipe_only, NULL, &no_time);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 int np_send_http_libevent_open(const struct np_send_destination *to,
