@@ -2,7 +2,7 @@
 
 usage: bench.py --build DIR [--data DIR] [--peers LIST] [--only PART...] [--repeat N] [--threads N] [--seeds N] [--keep] [--write]
 
-Parts: speed, series (4-D in and out), masks, normalization, n4 (one fit on equal terms), telemetry, memory (what `estimate` says), bias (simulated fields; slow, so only when asked for).
+Parts: speed, series (4-D in and out), masks, normalization, n4 (one fit on equal terms), telemetry, memory (what `estimate` says), bias (simulated fields), drawn (heads of many kinds from label maps); the last two are slow, so only when asked for.
 --write puts the tables into docs/benchmarks.md and the ratios into tests/bench/history.tsv. The exit status is 1 when something got
 worse by 1.3 against the median of the history.
 """
@@ -19,6 +19,7 @@ import sys
 import agreement
 import bias
 import colin
+import drawn_heads
 import history
 import itk
 import masks
@@ -109,6 +110,15 @@ def part_memory(options, work):
     return memory.table(rows), memory.ratios(rows)
 
 
+def part_drawn(options, work):
+    labels = pathlib.Path(options.data, "labels") if options.data else None
+    if not drawn_heads.have_maps(labels):
+        return drawn_heads.ABSENT, {}
+    scores = list(drawn_heads.measured(pathlib.Path(options.build, "neuro-preprocess"), labels, work))
+    return drawn_heads.table(scores), {}
+
+
+SLOW_PARTS = ("bias", "drawn")
 PARTS = {
     "speed": part_speed,
     "series": part_series,
@@ -118,6 +128,7 @@ PARTS = {
     "telemetry": part_telemetry,
     "memory": part_memory,
     "bias": part_bias,
+    "drawn": part_drawn,
 }
 
 
@@ -137,7 +148,7 @@ def arguments():
     parser.add_argument("--build", default="build", help="folder of the program")
     parser.add_argument("--data", default=os.environ.get("NP_DATA", ""), help="folder of real heads (NP_DATA)")
     parser.add_argument("--peers", default="none", help=f"none, all, or of {', '.join(p.name for p in peers.PEERS)}")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=[part for part in PARTS if part != "bias"])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=[part for part in PARTS if part not in SLOW_PARTS])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))
     parser.add_argument("--seeds", type=int, default=2, help="of the simulated fields")

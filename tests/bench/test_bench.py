@@ -3,12 +3,15 @@
 import math
 import unittest
 
+import drawn_heads
 import history
 import masks
 import measure
 import numpy
 import repeat
 import sink
+import still_heads
+import truth
 
 
 def ball(radius, n=40, middle=20):
@@ -72,6 +75,53 @@ class Spans(unittest.TestCase):
         request = part(1, part(1, part(2, b"resource")) + part(2, scope) + part(2, part(2, span)) + part(3, b"url"))
         self.assertEqual(sink.spans_in(request + request), 6)
         self.assertEqual(sink.spans_in(b""), 0)
+
+
+class DrawnHeads(unittest.TestCase):
+    def test_averaging_keeps_the_mean_and_the_extent(self):
+        line = numpy.arange(12, dtype=numpy.float32)
+        thick = drawn_heads.averaging(12, 1, 3) @ line
+        self.assertEqual(thick.tolist(), [1, 4, 7, 10])
+        self.assertEqual(len(drawn_heads.averaging(12, 0.6, 1)), 7)
+
+    def test_the_brain_closes_narrow_sulci_and_leaves_wide_fluid(self):
+        labels = numpy.zeros((60, 60, 60), numpy.int16)
+        labels[4:56, 4:56, 4:56] = truth.FLUID
+        labels[15:45, 15:45, 15:45] = 3
+        labels[28:32, 15:45, 30:45] = truth.FLUID
+        labels[20:40, 20:40, 15:20] = 8
+        brain = truth.brains(labels)[8]
+        self.assertTrue(brain[30, 30, 38])
+        self.assertFalse(brain[30, 30, 50])
+        self.assertFalse(brain[:, :, :15].any())
+
+    def test_kinds_have_names_of_their_own_and_use_the_maps_for_judging(self):
+        names = [kind.name for kind in drawn_heads.KINDS]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertEqual({kind.map for kind in drawn_heads.KINDS}, {4, 17})
+        self.assertLessEqual(set(drawn_heads.BEFORE), set(names))
+
+
+class StillHeads(unittest.TestCase):
+    def test_what_is_moved_takes_its_mask_along(self):
+        mask = ball(10, middle=14)
+        for change in ("turned 10° about z", "shifted half a voxel", "size 0.9", "30 mm of zeros"):
+            image, carried = still_heads.CHANGES[change](mask.astype(numpy.float32), mask, (1, 1, 2))
+            self.assertGreater(measure.dice(image >= 0.5, carried), 0.999)
+        self.assertLess(measure.dice(still_heads.CHANGES["turned 10° about z"](mask * 1.0, mask, (1, 1, 1))[1], mask), 0.95)
+
+    def test_a_turn_is_a_turn_in_millimetres(self):
+        for spacing_mm in ((1, 1, 1), (0.8, 0.8, 6)):
+            matrix = still_heads.turned(10, 0)(spacing_mm)
+            in_mm = numpy.diag(spacing_mm) @ matrix @ numpy.linalg.inv(numpy.diag(spacing_mm))
+            self.assertTrue(numpy.allclose(in_mm @ in_mm.T, numpy.eye(3)))
+
+    def test_volume_and_overlap_must_both_hold(self):
+        still = still_heads.Still("head", "change", False, 0.99, 1.0, "success")
+        self.assertTrue(still_heads.held(still))
+        self.assertFalse(still_heads.held(still._replace(volume_change=-3)))
+        self.assertFalse(still_heads.held(still._replace(dice=0.98)))
+        self.assertTrue(still_heads.held(still._replace(dice=0.98, thick=True)))
 
 
 class History(unittest.TestCase):
