@@ -40,8 +40,8 @@ enum {
 };
 
 static const double SHELL_FROM_MM = 7, SHELL_TO_MM = 20;
-/* The prior's border lies a little inside the brain's. */
-static const double OUTER_MM = 2, INNER_MM = 6, START_MM = 8;
+/* How deep inside the prior's surface the search starts. */
+static const double START_MM = 8;
 static const double LEAST_LEVEL = 0.40, MOST_LEVEL = 0.87;
 /* No image of a head was seen with a brighter rim: real ones reach 0.76, blurred noise 0.93. */
 static const double SOME_RIM = 0.85;
@@ -54,15 +54,17 @@ static const struct {
     double per_mm;     /* added to it for each mm above 1.2 */
     double too_bright; /* times the shell's median; brighter samples count as dark */
     bool coarse;       /* refine on the 2 mm image where the voxels are finer than that */
+    double outer_mm;   /* with a prior: how far outside its surface, and inside, a vertex may lie */
+    double inner_mm;
 } CONTRAST[] = {
     /* Fat and vessels are bright but not brain. */
-    [NP_CONTRAST_T1W] = {0.6, 0, 1.6, false},
+    [NP_CONTRAST_T1W] = {0.6, 0, 1.6, false, 2, 6},
     /* White matter is darker than the cortex around it and must not stop the start. Bright fluid
      * ends the brain as dark fluid does; the fluid in the sulci is bridged only in a blurred
      * image. In large voxels fluid and skull mix to intensities like those of brain; only a
-     * tight start stops there. */
-    [NP_CONTRAST_T2W] = {0.4, 0.25, 1.7, true},
-    [NP_CONTRAST_FLAIR] = {0.6, 0, INFINITY, false},
+     * tight start stops there. In the fluid over the convexity the image decides little. */
+    [NP_CONTRAST_T2W] = {0.4, 0.25, 1.7, true, 0, 2.5},
+    [NP_CONTRAST_FLAIR] = {0.6, 0, INFINITY, false, 1, 3},
 };
 
 /* Constant parameters of the forces. Smith 2002 uses longer reaches inwards, 20 and 10 mm; those
@@ -153,8 +155,8 @@ static double radius_mm(const struct np_prior *prior, const double direction[3])
 {
     static const double FROM_MM = 140, STEP_MM = 2, LEAST_MM = 4;
 
-    for (double mm = FROM_MM; mm > LEAST_MM; mm -= STEP_MM) {
-        double at_mm[3];
+    for (int step = 0; FROM_MM - step * STEP_MM > LEAST_MM; step++) {
+        double at_mm[3], mm = FROM_MM - step * STEP_MM;
         for (int i = 0; i < 3; i++)
             at_mm[i] = prior->centre_mm[i] + mm * direction[i];
         if (np_prior_at(prior, at_mm) < 0)
@@ -336,8 +338,8 @@ static int evolve_with_shell(struct search *s, int n_iterations, struct np_error
     if (!s->options->prior)
         protect_cortex(s, forces.dark);
     forces.prior = s->options->prior;
-    forces.outer_mm = OUTER_MM;
-    forces.inner_mm = INNER_MM;
+    forces.outer_mm = CONTRAST[s->options->contrast].outer_mm;
+    forces.inner_mm = CONTRAST[s->options->contrast].inner_mm;
     /* Brain must be at least as bright as the darkest tenth of the shell. With a lower limit the
      * surface would pass through a uniform grey layer of fluid and marrow. */
     forces.head = fmax(s->head.threshold,
