@@ -117,7 +117,7 @@ static void use(struct np_session_record *record)
         n_lines += *c == '\n';
         n_tabs += *c == '\t';
     }
-    if (n_lines != 2 || n_tabs != 2 * 15 || json[0] != '{' || strlen(failure) < 4)
+    if (n_lines != 2 || n_tabs != 2 * 16 || json[0] != '{' || strlen(failure) < 4)
         abort();
     fclose(nowhere);
     np_record_close_lost(record, np_clock_unix_ns());
