@@ -73,8 +73,10 @@ static const double FIT_BYTES = 4 * 1048576.0;
  * its surface needs arrays of its own. */
 static const double FINE_BYTES_PER_MM3 = 4, COARSE_BYTES_PER_MM3 = 0.85;
 static const double SURFACE_BYTES = 13 * 1048576.0;
+/* The network's layers, of which the surface's arrays take the place. */
+static const double NETWORK_BYTES = 24 * 1048576.0;
 /* Where the image itself has voxels of 1 mm, half of the surface's arrays take the place of others. */
-static const double FINE_SURFACE_BYTES = 12 * 1048576.0;
+static const double FINE_SURFACE_BYTES = 6 * 1048576.0;
 /* Without brain extraction, whether the head is stripped is seen at 2 mm. */
 static const double SEEN_BYTES_PER_MM3 = 0.2;
 /* The packer's blocks, of a body that is in memory whole. */
@@ -151,8 +153,8 @@ static double left_bytes(const struct np_config *config, const struct np_stage *
     if (stage->gives & NP_SLOT_HEAD_FIELD)
         return config->bias_correction == NP_BIAS_NONE ? 0 : FIT_BYTES;
     if (finds_brain(config, stage))
-        return (fine_bytes(grid) > 0 ? SURFACE_BYTES : FINE_SURFACE_BYTES) +
-               COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid);
+        return fmax(NETWORK_BYTES, (fine_bytes(grid) > 0 ? SURFACE_BYTES : FINE_SURFACE_BYTES) +
+                                       COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid));
     return stage->gives & NP_SLOT_BRAIN ? SEEN_BYTES_PER_MM3 * field_of_view_mm3(grid) : 0;
 }
 
