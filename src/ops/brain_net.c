@@ -54,12 +54,12 @@ static int take_layers(struct network *net, struct np_error *err)
         net->up[l][1] = take_layer(&at, CHANNELS[l], CHANNELS[l], TAPS);
     }
     net->answer = take_layer(&at, CHANNELS[0], 1, 1);
-    if (at != np_brain_net_end)
+    size_t n_bytes = (size_t)((uintptr_t)np_brain_net_end - (uintptr_t)np_brain_net_begin);
+    size_t n_taken = (size_t)(at - np_brain_net_begin);
+    if (n_taken != n_bytes)
         return np_error_set(err, NP_EINTERNAL,
-                            "brain network: the weights have %zu bytes, "
-                            "expected %zu",
-                            (size_t)(np_brain_net_end - np_brain_net_begin),
-                            (size_t)(at - np_brain_net_begin));
+                            "brain network: the weights have %zu bytes, expected %zu", n_bytes,
+                            n_taken);
     return 0;
 }
 

@@ -60,10 +60,11 @@ static void count_warnings(const struct np_active *active, const struct np_file_
     NP_AUTO(np_strings_done) struct np_strings keys = {0};
 
     np_file_record_warning_keys(file, &keys);
-    for (size_t i = 0; i < keys.n; i++)
-        observe(
-            active, &np_metric_warnings, 1,
-            (pairs){{NP_KEY_NEURO_WARNING, keys.item[i]}, {NP_KEY_BIDS_SUFFIX, file->modality}});
+    for (size_t i = 0; i < keys.n; i++) {
+        const char *key = keys.item[i];
+        observe(active, &np_metric_warnings, 1,
+                (pairs){{NP_KEY_NEURO_WARNING, key}, {NP_KEY_BIDS_SUFFIX, file->modality}});
+    }
 }
 
 static void measure_file(const struct np_active *active, const struct np_file_record *file)
