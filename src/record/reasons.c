@@ -23,13 +23,24 @@ static struct np_reason *find_or_add(struct np_reasons *reasons, const struct np
     return reason;
 }
 
+/* The label takes its place in the order of labels; what is past the last place is only counted. */
+static void add_example(struct np_strings *examples, const char *label)
+{
+    np_strings_add(examples, label);
+    np_strings_sort(examples);
+    if (examples->n > NP_REASON_EXAMPLES)
+        free(examples->item[--examples->n]);
+}
+
 void np_reasons_add(struct np_reasons *reasons, const char *label, const struct np_failure *failure)
 {
     struct np_reason *reason = find_or_add(reasons, failure);
 
-    reason->n++;
-    if (reason->examples.n < NP_REASON_EXAMPLES)
-        np_strings_add(&reason->examples, label);
+    if (reason->n++ > 0 && strcmp(label, reason->examples.item[0]) < 0) {
+        np_failure_done(&reason->first);
+        np_failure_copy(failure, &reason->first);
+    }
+    add_example(&reason->examples, label);
 }
 
 void np_reasons_done(struct np_reasons *reasons)

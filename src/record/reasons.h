@@ -11,12 +11,15 @@
 enum { NP_REASON_EXAMPLES = 3 };
 
 struct np_reason {
-    struct np_failure first;    /* of the first session that failed so */
-    struct np_strings examples; /* labels, at most NP_REASON_EXAMPLES */
+    struct np_failure first;    /* of examples.item[0] */
+    struct np_strings examples; /* the first labels in their order, at most NP_REASON_EXAMPLES */
     size_t n;                   /* number of sessions */
 };
 
-/* {0} is empty. In order of first appearance. */
+/*
+ * {0} is empty. In order of first appearance. Sessions end in any order: what is said of a reason
+ * is the same for each of them.
+ */
 struct np_reasons {
     struct np_reason *reason;
     size_t n;
