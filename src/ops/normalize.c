@@ -12,6 +12,9 @@ static const double PEAK_SD_BINS = 3; /* smoothing of the histogram */
 static const double LEAST_PEAK = 0.2; /* of the largest; lower peaks belong to the right tail */
 static const double STRIPE_QUANTILE = 0.05; /* on each side of the peak */
 static const double PERCENTILE_FWHM_MM = 4;
+enum { N_TISSUE_BINS = 512 };                /* about 30 between the quartiles */
+static const double MARGIN_QUARTILES = 8;    /* of that histogram, on each side */
+static const double LEAST_TISSUE_PEAK = 0.5; /* of the largest; lower peaks are fluid or lesions */
 static const double LEAST_SPREAD = 1e-5; /* share of the larger end; a smaller spread is rounding */
 
 static int check_scale(const struct np_normalization *found, const char *method,
@@ -87,30 +90,6 @@ static int smooth_inside(const struct np_image *image, const struct np_mask *mas
     return 0;
 }
 
-int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
-                            const struct np_exec *exec, struct np_normalization *found,
-                            struct np_error *err)
-{
-    static const double p[] = {0.01, 0.99};
-    double range[NP_COUNT(p)];
-    NP_AUTO(np_image_freep) struct np_image *smooth = NULL;
-
-    if (memcmp(image->grid.n, mask->grid.n, sizeof(image->grid.n)) != 0)
-        return np_error_set(err, NP_EGEOMETRY, "percentiles: image and mask differ in size");
-    NP_TRY(smooth_inside(image, mask, PERCENTILE_FWHM_MM, exec, &smooth, err));
-    NP_TRY(np_image_quantiles(smooth, mask, p, (int)NP_COUNT(p), exec, range, err));
-    struct np_normalization made = {.offset = range[0],
-                                    .scale = range[1] - range[0],
-                                    .low = range[0],
-                                    .high = range[1],
-                                    .n_voxels = np_mask_count(mask)};
-    if (made.scale < LEAST_SPREAD * fmax(fabs(made.low), fabs(made.high)))
-        made.scale = 0;
-    NP_TRY(check_scale(&made, "percentiles", err));
-    *found = made;
-    return 0;
-}
-
 struct select_job {
     const struct np_image *image;
     const struct np_mask *mask;
@@ -137,6 +116,87 @@ static void select_range(const struct np_image *image, const struct np_mask *mas
     struct select_job job = {image, mask, (float)low, (float)high, out};
 
     np_exec_run(exec, image->grid.n[2], select_plane, &job);
+}
+
+/* The position at which `density` has fallen to `level` beyond bin `peak`; the last bin when it has
+ * not. */
+static double falls_to(const double *density, int n, int peak, double level)
+{
+    int bin = peak;
+
+    while (bin + 1 < n && density[bin + 1] >= level)
+        bin++;
+    if (bin + 1 == n)
+        return bin;
+    return bin + (density[bin] - level) / (density[bin] - density[bin + 1]);
+}
+
+/* The middle of the upper flank of the tissue's peak: the mean of three positions. */
+static double upper_flank(const double *density, int n)
+{
+    static const double share[] = {0.6, 0.4, 0.25};
+    int peak = np_density_last_mode(density, n, LEAST_TISSUE_PEAK);
+    double sum = 0;
+
+    for (size_t i = 0; i < NP_COUNT(share); i++)
+        sum += falls_to(density, n, peak, share[i] * density[peak]);
+    return sum / (double)NP_COUNT(share);
+}
+
+/*
+ * Find the upper end of the tissue's intensities: few voxels, however bright, cannot move it. The
+ * quartiles determine the histogram's bins, because lesions do not move them much either. In T2w
+ * fluid is brighter than most lesions and belongs to the range: the end is the largest value. It
+ * also is where the quartiles are equal, since there is no flank.
+ */
+static int find_tissue_end(const struct np_image *smooth, const struct np_mask *mask,
+                           enum np_contrast contrast, const struct np_exec *exec, double *end,
+                           struct np_error *err)
+{
+    static const double p[] = {0.25, 0.75, 1};
+    double at[NP_COUNT(p)], density[N_TISSUE_BINS];
+    NP_AUTO(np_histogram_done) struct np_histogram histogram = {0};
+
+    NP_TRY(np_image_quantiles(smooth, mask, p, (int)NP_COUNT(p), exec, at, err));
+    double margin = MARGIN_QUARTILES * (at[1] - at[0]);
+    *end = at[2];
+    if (contrast == NP_CONTRAST_T2W || margin < LEAST_SPREAD * fmax(fabs(at[0]), fabs(at[1])))
+        return 0;
+    NP_TRY(np_histogram_make(smooth, mask, at[0] - margin, at[1] + margin, N_TISSUE_BINS, exec,
+                             &histogram, err));
+    np_histogram_smooth(&histogram, PEAK_SD_BINS, density);
+    *end = np_histogram_value(&histogram, upper_flank(density, N_TISSUE_BINS));
+    return 0;
+}
+
+int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
+                            enum np_contrast contrast, const struct np_exec *exec,
+                            struct np_normalization *found, struct np_error *err)
+{
+    static const double low = 0.01, high = 0.99;
+    struct np_normalization made = {0};
+    double end;
+    NP_AUTO(np_image_freep) struct np_image *smooth = NULL;
+
+    if (memcmp(image->grid.n, mask->grid.n, sizeof(image->grid.n)) != 0)
+        return np_error_set(err, NP_EGEOMETRY, "percentiles: image and mask differ in size");
+    NP_TRY(smooth_inside(image, mask, PERCENTILE_FWHM_MM, exec, &smooth, err));
+    NP_AUTO(np_mask_freep) struct np_mask *tissue = np_mask_new(&mask->grid);
+    if (!tissue)
+        return np_error_set(err, NP_ENOMEM, "percentiles: no memory for a mask of %zu MiB",
+                            np_grid_mib(&mask->grid) / 4 + 1);
+    NP_TRY(find_tissue_end(smooth, mask, contrast, exec, &end, err));
+    select_range(smooth, mask, -INFINITY, end, exec, tissue);
+    NP_TRY(np_image_quantiles(smooth, mask, &low, 1, exec, &made.low, err));
+    NP_TRY(np_image_quantiles(smooth, tissue, &high, 1, exec, &made.high, err));
+    made.offset = made.low;
+    made.scale = made.high - made.low;
+    made.n_voxels = np_mask_count(mask);
+    if (made.scale < LEAST_SPREAD * fmax(fabs(made.low), fabs(made.high)))
+        made.scale = 0;
+    NP_TRY(check_scale(&made, "percentiles", err));
+    *found = made;
+    return 0;
 }
 
 /* Find the histogram's peak: its intensity, and the share of the voxels below it. */

@@ -13,7 +13,7 @@
 
 struct np_normalization {
     double offset, scale; /* in the image's units; scale > 0 */
-    double low, high;     /* percentile: p1 and p99; white stripe: the stripe's ends */
+    double low, high;     /* percentile: what becomes 0 and 1; white stripe: the stripe's ends */
     double mode;          /* white stripe: intensity of the peak */
     int64_t n_voxels;     /* number of voxels that offset and scale were computed from */
 };
@@ -29,13 +29,15 @@ int np_normalize_zscore(const struct np_image *image, const struct np_mask *mask
                         struct np_error *err) NP_MUST_USE;
 
 /*
- * The 1 % quantile becomes 0, the 99 % quantile 1. Both are quantiles of the brain after smoothing
- * by a Gaussian of 4 mm (full width at half maximum) over the mask's voxels alone. Without
- * smoothing, noise and voxel size would determine the tails.
+ * The 1 % quantile of the brain becomes 0, and the 99 % quantile of its tissue 1. Both are quantiles
+ * after smoothing by a Gaussian of 4 mm (full width at half maximum) over the mask's voxels alone.
+ * Without smoothing, noise and voxel size would determine the tails. Tissue are the voxels up to the
+ * middle of the upper flank of the histogram's last large peak, so that bright lesions and vessels
+ * do not move the scale; in T2w, where fluid is brighter than most lesions, all of the brain.
  */
 int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
-                            const struct np_exec *exec, struct np_normalization *found,
-                            struct np_error *err) NP_MUST_USE;
+                            enum np_contrast contrast, const struct np_exec *exec,
+                            struct np_normalization *found, struct np_error *err) NP_MUST_USE;
 
 /*
  * White stripe: mean and standard deviation of the voxels within 5 percentiles of the peak.

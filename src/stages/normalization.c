@@ -13,7 +13,8 @@ static int find(const struct np_work *work, enum np_normalize method, const stru
         return np_normalize_whitestripe(work->flat, work->brain, work->modality->white_peak, exec,
                                         found, err);
     case NP_NORMALIZE_PERCENTILE:
-        return np_normalize_percentile(work->flat, work->brain, exec, found, err);
+        return np_normalize_percentile(work->flat, work->brain, work->modality->contrast, exec,
+                                       found, err);
     case NP_NORMALIZE_NONE:
         break;
     }
@@ -80,7 +81,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 
 const struct np_stage np_stage_normalization = {
     .name = NP_STAGE_NORMALIZATION,
-    .version = 2,
+    .version = 3,
     .needs = NP_SLOT_FLAT | NP_SLOT_BRAIN,
     .gives = NP_SLOT_NORM,
     .run = run,

@@ -22,6 +22,7 @@ import colin
 import drawn_heads
 import history
 import itk
+import lesions
 import masks
 import memory
 import peers
@@ -72,8 +73,11 @@ def part_masks(options, work):
 
 
 def part_normalization(options, work):
-    rows = repeat.measured(options, work) if options.data else []
-    return repeat.table(rows) if rows else "No two sessions of one person here: name a folder with `--data` or in `NP_DATA`.", {}
+    sessions = repeat.measured(options, work) if options.data else []
+    shifts = lesions.measured(options, work) if options.data else []
+    tables = [repeat.table(sessions)] if sessions else ["No two sessions of one person here: name a folder with `--data` or in `NP_DATA`."]
+    tables += [lesions.table(shifts)] if shifts else []
+    return "\n\n".join(tables), {}
 
 
 def some_heads(options, work):

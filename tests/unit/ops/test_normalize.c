@@ -5,6 +5,7 @@
 #include "ops/histogram.h"
 #include "ops/normalize.h"
 #include "ops/smooth.h"
+#include "synth/head.h"
 #include "tap.h"
 
 /* A T1w-like brain: CSF 30, grey matter 70, white matter 100 (30, 40 and 30 %), noise 3, and a
@@ -58,8 +59,22 @@ static int largest_peak(const struct np_image *image, const struct np_mask *mask
     return np_normalize_whitestripe(image, mask, NP_WHITE_LARGEST, exec, found, err);
 }
 
-static method_fn *const methods[] = {np_normalize_zscore, np_normalize_percentile, last_peak,
-                                     largest_peak};
+static int percentile_flair(const struct np_image *image, const struct np_mask *mask,
+                            const struct np_exec *exec, struct np_normalization *found,
+                            struct np_error *err)
+{
+    return np_normalize_percentile(image, mask, NP_CONTRAST_FLAIR, exec, found, err);
+}
+
+static int percentile_t2w(const struct np_image *image, const struct np_mask *mask,
+                          const struct np_exec *exec, struct np_normalization *found,
+                          struct np_error *err)
+{
+    return np_normalize_percentile(image, mask, NP_CONTRAST_T2W, exec, found, err);
+}
+
+static method_fn *const methods[] = {np_normalize_zscore, percentile_flair, percentile_t2w,
+                                     last_peak, largest_peak};
 
 TEST(zscore_has_mean_0_and_sd_1_in_the_mask_and_is_0_outside)
 {
@@ -122,23 +137,135 @@ static struct np_image *seen_at_4_mm(const struct scene *scene)
     return value;
 }
 
-TEST(percentiles_1_and_99_of_the_brain_at_4_mm_become_0_and_1)
+/* The brain seen at 4 mm, in the units of its percentile normalization, at three quantiles. */
+static void seen_quantiles(const struct scene *scene, enum np_contrast contrast, const double p[3],
+                           double at[3])
+{
+    struct np_normalization found;
+    NP_AUTO(np_image_freep) struct np_image *smooth = seen_at_4_mm(scene);
+
+    ok_int(np_normalize_percentile(scene->image, scene->mask, contrast, NULL, &found, NULL), 0);
+    np_normalize_apply(smooth, scene->mask, &found, NULL, smooth);
+    ok_int(np_image_quantiles(smooth, scene->mask, p, 3, NULL, at, NULL), 0);
+}
+
+TEST(percentile_1_of_the_brain_at_4_mm_becomes_0_and_the_upper_end_of_its_tissue_1)
 {
     NP_AUTO(scene_done) struct scene scene;
-    static const double p[] = {0.01, 0.99, 1};
+    static const double p[] = {0.01, 0.85, 0.97};
     struct np_normalization found;
-    double range[3];
+    struct np_moments moments;
+    double at[3];
 
     scene_init(&scene);
-    NP_AUTO(np_image_freep) struct np_image *smooth = seen_at_4_mm(&scene);
-    ok_int(np_normalize_percentile(scene.image, scene.mask, NULL, &found, NULL), 0);
-    np_normalize_apply(smooth, scene.mask, &found, NULL, smooth);
-    ok_int(np_image_quantiles(smooth, scene.mask, p, 3, NULL, range, NULL), 0);
-    ok_near(range[0], 0, 1e-6, "p1");
-    ok_near(range[1], 1, 1e-6, "p99");
+    seen_quantiles(&scene, NP_CONTRAST_FLAIR, p, at);
+    ok_near(at[0], 0, 1e-6, "p1");
+    ok_below(at[1], 1, "p85 lies below the middle of the peak's flank");
+    ok_above(at[2], 1, "p97 lies above it");
+    ok_int(np_normalize_percentile(scene.image, scene.mask, NP_CONTRAST_FLAIR, NULL, &found, NULL),
+           0);
+    ok(found.low == found.offset && found.high > found.low);
     np_normalize_apply(scene.image, scene.mask, &found, NULL, scene.image);
-    ok_int(np_image_quantiles(scene.image, scene.mask, p, 3, NULL, range, NULL), 0);
-    ok_above(range[2], 1.2, "nothing is clipped: the maximum");
+    ok_int(np_image_moments(scene.image, scene.mask, NULL, &moments, NULL), 0);
+    ok_above(moments.maximum, 1.2, "nothing is clipped: the maximum");
+}
+
+TEST(in_t2w_where_fluid_is_brighter_than_lesions_percentile_99_of_the_brain_becomes_1)
+{
+    NP_AUTO(scene_done) struct scene scene;
+    static const double p[] = {0.01, 0.5, 0.99};
+    double at[3];
+
+    scene_init(&scene);
+    seen_quantiles(&scene, NP_CONTRAST_T2W, p, at);
+    ok_near(at[0], 0, 1e-6, "p1");
+    ok_near(at[2], 1, 1e-6, "p99");
+}
+
+/* The distance of two voxels. */
+static double apart_mm(const struct np_grid *grid, int64_t a, int64_t b)
+{
+    double sum = 0;
+
+    for (int axis = 0; axis < 3; axis++) {
+        double mm = (double)(a % grid->n[axis] - b % grid->n[axis]) * grid->spacing_mm[axis];
+        a /= grid->n[axis];
+        b /= grid->n[axis];
+        sum += mm * mm;
+    }
+    return sqrt(sum);
+}
+
+/* Mark `ml` of white matter, in balls of 8 mm around voxels of it. */
+static struct np_mask *place_lesions(const struct np_synth_head *head, double ml)
+{
+    const struct np_grid *grid = &head->image->grid;
+    struct np_mask *lesion = np_mask_new(grid);
+    int64_t n = (int64_t)np_grid_voxels(grid),
+            left = (int64_t)(ml * 1000 / np_grid_voxel_mm3(grid));
+    struct np_random random;
+
+    np_random_seed(&random, 4, 0);
+    while (left > 0) {
+        int64_t centre = (int64_t)(np_random_uniform(&random) * (double)n);
+        if (head->label[centre] != NP_SYNTH_WHITE)
+            continue;
+        for (int64_t i = 0; i < n && left > 0; i++)
+            if (head->label[i] == NP_SYNTH_WHITE && !lesion->voxel[i] &&
+                apart_mm(grid, i, centre) < 8) {
+                lesion->voxel[i] = 1;
+                left--;
+            }
+    }
+    return lesion;
+}
+
+/* Where the intensity `tissue` lies on the scale, in percent of the range, when lesions have a
+ * level. */
+static double tissue_on_the_scale(const struct np_synth_head *head, const struct np_mask *lesion,
+                                  enum np_contrast contrast, double level, double tissue)
+{
+    NP_AUTO(np_image_freep) struct np_image *image = np_image_copy(head->image);
+    struct np_normalization found;
+
+    for (size_t i = 0; i < np_grid_voxels(&image->grid); i++)
+        if (lesion->voxel[i])
+            image->voxel[i] = (float)level;
+    ok_int(np_normalize_percentile(image, head->brain, contrast, NULL, &found, NULL), 0);
+    return 100 * (tissue - found.offset) / found.scale;
+}
+
+/* Lesions of 1.4 to 2.4 times white matter; the tissue is the median of the brain. */
+static void lesions_of_any_volume_leave_the_scale(enum np_synth_contrast synth,
+                                                  enum np_contrast contrast)
+{
+    static const double ml[] = {0, 5, 20, 40}, times_white[] = {1.4, 1.8, 2.4};
+    NP_AUTO(np_synth_head_done) struct np_synth_head head = {0};
+    struct np_synth_options options;
+    double white = np_synth_white(synth), half = 0.5, tissue, without = 0;
+
+    np_synth_options_init(&options);
+    options.contrast = synth;
+    options.bias_percent = 0;
+    for (int a = 0; a < 3; a++)
+        options.spacing_mm[a] = 2.5;
+    ok_int(np_synth_head(&options, NULL, &head, NULL), 0);
+    ok_int(np_image_quantiles(head.image, head.brain, &half, 1, NULL, &tissue, NULL), 0);
+    for (size_t v = 0; v < NP_COUNT(ml); v++) {
+        NP_AUTO(np_mask_freep) struct np_mask *lesion = place_lesions(&head, ml[v]);
+        for (size_t t = 0; t < NP_COUNT(times_white); t++) {
+            double on_scale =
+                tissue_on_the_scale(&head, lesion, contrast, times_white[t] * white, tissue);
+            without = ml[v] > 0 ? without : on_scale;
+            ok_near(on_scale, without, 2, "tissue, percent of the range");
+        }
+    }
+}
+
+TEST(bright_lesions_do_not_move_percentiles_by_more_than_2_percent_of_the_range)
+{
+    lesions_of_any_volume_leave_the_scale(NP_SYNTH_T2W, NP_CONTRAST_T2W);
+    lesions_of_any_volume_leave_the_scale(NP_SYNTH_FLAIR, NP_CONTRAST_FLAIR);
 }
 
 TEST(percentiles_are_the_tissues_and_not_the_noises_or_the_voxels)
@@ -149,9 +276,9 @@ TEST(percentiles_are_the_tissues_and_not_the_noises_or_the_voxels)
     ball_init(&still, 1, 0);
     ball_init(&noisy, 1, 15);
     ball_init(&coarse, 2, 5);
-    ok_int(np_normalize_percentile(still.image, still.mask, NULL, &found[0], NULL), 0);
-    ok_int(np_normalize_percentile(noisy.image, noisy.mask, NULL, &found[1], NULL), 0);
-    ok_int(np_normalize_percentile(coarse.image, coarse.mask, NULL, &found[2], NULL), 0);
+    ok_int(percentile_flair(still.image, still.mask, NULL, &found[0], NULL), 0);
+    ok_int(percentile_flair(noisy.image, noisy.mask, NULL, &found[1], NULL), 0);
+    ok_int(percentile_flair(coarse.image, coarse.mask, NULL, &found[2], NULL), 0);
     for (int i = 1; i < 3; i++) {
         ok_near(found[i].offset, found[0].offset, 0.02 * found[0].scale, "offset");
         ok_near(found[i].scale, found[0].scale, 0.04 * found[0].scale, "scale");
