@@ -155,7 +155,9 @@ static double left_bytes(const struct np_config *config, const struct np_stage *
     if (finds_brain(config, stage))
         return fmax(NETWORK_BYTES, (fine_bytes(grid) > 0 ? SURFACE_BYTES : FINE_SURFACE_BYTES) +
                                        COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid));
-    return stage->gives & NP_SLOT_BRAIN ? SEEN_BYTES_PER_MM3 * field_of_view_mm3(grid) : 0;
+    if (stage->gives & NP_SLOT_BRAIN)
+        return fmax(NETWORK_BYTES, SEEN_BYTES_PER_MM3 * field_of_view_mm3(grid));
+    return 0;
 }
 
 /* Volumes that a stage works with beside the slots. */

@@ -12,16 +12,31 @@ static void take(struct np_work *work, struct np_mask **mask, const char *method
     np_work_fact(work, NP_MEASURE_SKULL_STRIP_METHOD, method);
 }
 
+/* Whether the skull was removed, for a mask that is not ours. Where the network finds no brain, the
+ * image alone decides. */
+static int see_whether_stripped(struct np_work *work, const struct np_exec *exec,
+                                struct np_error *err)
+{
+    NP_AUTO(np_mask_freep) struct np_mask *stripped = NULL;
+    NP_AUTO(np_prior_done) struct np_prior prior = {0};
+    struct np_error own = {0};
+    int code = np_prior_make(work->flat, exec, &prior, &own);
+
+    if (code < 0 && code != NP_EMETHOD)
+        return np_error_set(err, code, "%s", own.text);
+    NP_TRY(np_stripped_detect(work->flat, code < 0 ? NULL : &prior, exec, &stripped, NULL, err));
+    work->already_stripped = stripped != NULL;
+    return 0;
+}
+
 /* --skull-strip skip: the user says that everything above the background is brain. */
 static int keep_support(struct np_work *work, const struct np_exec *exec, struct np_error *err)
 {
     struct np_mask *mask = NULL;
 
-    NP_AUTO(np_mask_freep) struct np_mask *stripped = NULL;
-    NP_TRY(np_stripped_detect(work->flat, NULL, exec, &stripped, NULL, err));
+    NP_TRY(see_whether_stripped(work, exec, err));
     NP_TRY(np_support_mask(work->flat, exec, &mask, err));
-    work->already_stripped = stripped != NULL;
-    if (!stripped)
+    if (!work->already_stripped)
         np_work_warn(work, NP_WARNING_SUPPORT_NOT_BRAIN,
                      "'%s': brain extraction was skipped as requested, but the image does not look "
                      "stripped: its mask is the image's support, not the brain",
@@ -57,11 +72,9 @@ static int keep_stripped(struct np_work *work, const struct np_prior *prior,
 /* The mask of --mask-dir stays as it is. */
 static int keep_given(struct np_work *work, const struct np_exec *exec, struct np_error *err)
 {
-    NP_AUTO(np_mask_freep) struct np_mask *stripped = NULL;
     struct np_mask *given = work->brain;
 
-    NP_TRY(np_stripped_detect(work->flat, NULL, exec, &stripped, NULL, err));
-    work->already_stripped = stripped != NULL;
+    NP_TRY(see_whether_stripped(work, exec, err));
     take(work, &given, "given");
     return 0;
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/stripped.h"
 #include "stages/stage.h"
 #include "synth/heads.h"
 #include "tap.h"
@@ -53,20 +54,36 @@ static const char *method(const struct np_work *work)
 
 static const double BRAIN_MM3 = 1393.4e3;
 
-TEST(a_head_is_stripped_by_default_with_the_network)
+/* A child's head at 2 mm, or its brain alone, of a newborn's size; the image is the work's. */
+static void draw_child(struct np_work *work, struct np_synth_head *head, bool small_brain)
 {
     struct np_synth_options options = np_synth_case_find("Child")->options;
-    NP_AUTO(np_synth_head_done) struct np_synth_head head = {0};
-    NP_AUTO(np_work_done) struct np_work work;
 
     for (int i = 0; i < 3; i++) {
         options.shape[i] = (int64_t)((double)options.shape[i] * options.spacing_mm[i] / 2);
         options.spacing_mm[i] = 2;
     }
-    ok_int(np_synth_head(&options, NULL, &head, NULL), 0);
-    np_work_init(&work, "/data/sub-01_T1w.nii.gz", &np_modalities[NP_MODALITY_T1W]);
-    work.flat = head.image;
-    head.image = NULL;
+    if (small_brain)
+        options.extent = NP_SYNTH_STRIPPED;
+    ok_int(np_synth_head(&options, NULL, head, NULL), 0);
+    np_work_init(work, "/data/sub-01_T1w.nii.gz", &np_modalities[NP_MODALITY_T1W]);
+    work->flat = head->image;
+    head->image = NULL;
+    for (int i = 0; small_brain && i < 3; i++) {
+        work->flat->grid.spacing_mm[i] *= 0.58;
+        for (int k = 0; k < 3; k++)
+            work->flat->grid.world_from_voxel.m[k][i] *= 0.58;
+    }
+    if (small_brain)
+        head->brain->grid = work->flat->grid;
+}
+
+TEST(a_head_is_stripped_by_default_with_the_network)
+{
+    NP_AUTO(np_synth_head_done) struct np_synth_head head = {0};
+    NP_AUTO(np_work_done) struct np_work work;
+
+    draw_child(&work, &head, false);
     ok_int(strip(&work, NP_SKULL_STRIP_AUTO, NULL), 0);
     ok_str(method(&work), "network-and-surface");
     ok(!work.already_stripped);
@@ -125,6 +142,27 @@ TEST(skip_takes_the_support_of_any_image)
     ok(!work.already_stripped);
     ok_above(np_work_value(&work, NP_MEASURE_SKULL_STRIP_VOLUME, 0) / BRAIN_MM3, 1.7,
              "with the scalp");
+}
+
+TEST(two_signs_say_of_a_mask_that_is_not_ours_whether_the_image_is_stripped)
+{
+    NP_AUTO(np_synth_head_done) struct np_synth_head head = {0};
+    NP_AUTO(np_mask_freep) struct np_mask *seen = NULL;
+    NP_AUTO(np_work_done) struct np_work work;
+
+    draw_child(&work, &head, true);
+    ok_int(np_stripped_detect(work.flat, NULL, NULL, &seen, NULL, NULL), 0);
+    ok(!seen); /* the image alone: no brain has less than 300 ml */
+    ok_int(strip(&work, NP_SKULL_STRIP_SKIP, NULL), 0);
+    ok(work.already_stripped);
+    ok_int((int64_t)work.n_warnings, 0);
+    np_mask_freep(&work.brain);
+    work.mask_path = np_xstrdup("/masks/sub-01_mask.nii.gz");
+    work.brain = head.brain;
+    head.brain = NULL;
+    ok_int(strip(&work, NP_SKULL_STRIP_AUTO, NULL), 0);
+    ok_str(method(&work), "given");
+    ok(work.already_stripped);
 }
 
 TEST(no_brain_is_a_failure_that_names_the_file_and_fills_no_slot)
