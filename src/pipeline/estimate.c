@@ -73,8 +73,9 @@ static const double FIT_BYTES = 4 * 1048576.0;
  * its surface needs arrays of its own. */
 static const double FINE_BYTES_PER_MM3 = 4, COARSE_BYTES_PER_MM3 = 0.85;
 static const double SURFACE_BYTES = 13 * 1048576.0;
-/* The network's layers, of which the surface's arrays take the place. */
-static const double NETWORK_BYTES = 24 * 1048576.0;
+/* The network's layers and its window, then the head at 2 mm. They are given back before the
+ * surface's arrays are needed. */
+static const double NETWORK_BYTES = 32 * 1048576.0, WINDOW_BYTES_PER_MM3 = 1;
 /* Where the image itself has voxels of 1 mm, half of the surface's arrays take the place of others. */
 static const double FINE_SURFACE_BYTES = 6 * 1048576.0;
 /* Without brain extraction, whether the head is stripped is seen at 2 mm. */
@@ -103,6 +104,12 @@ static void hold(struct residence *r, double n_volumes, double other_bytes)
     }
     r->kept_bytes = fmax(r->kept_bytes, other_bytes);
     r->peak_bytes = fmax(r->peak_bytes, r->n_volumes * r->volume_bytes + r->kept_bytes);
+}
+
+/* Beside the volumes, and given back at once. */
+static void hold_briefly(struct residence *r, double other_bytes)
+{
+    r->peak_bytes = fmax(r->peak_bytes, r->n_volumes * r->volume_bytes + other_bytes);
 }
 
 static double volumes_of(unsigned slots)
@@ -153,11 +160,20 @@ static double left_bytes(const struct np_config *config, const struct np_stage *
     if (stage->gives & NP_SLOT_HEAD_FIELD)
         return config->bias_correction == NP_BIAS_NONE ? 0 : FIT_BYTES;
     if (finds_brain(config, stage))
-        return fmax(NETWORK_BYTES, (fine_bytes(grid) > 0 ? SURFACE_BYTES : FINE_SURFACE_BYTES) +
-                                       COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid));
-    if (stage->gives & NP_SLOT_BRAIN)
-        return fmax(NETWORK_BYTES, SEEN_BYTES_PER_MM3 * field_of_view_mm3(grid));
-    return 0;
+        return (fine_bytes(grid) > 0 ? SURFACE_BYTES : FINE_SURFACE_BYTES) +
+               COARSE_BYTES_PER_MM3 * field_of_view_mm3(grid);
+    return stage->gives & NP_SLOT_BRAIN ? SEEN_BYTES_PER_MM3 * field_of_view_mm3(grid) : 0;
+}
+
+/* What the network takes beyond the arrays that come after it. */
+static double network_bytes(const struct np_config *config, const struct np_stage *stage,
+                            const struct np_grid *grid)
+{
+    double n_bytes = NETWORK_BYTES + WINDOW_BYTES_PER_MM3 * field_of_view_mm3(grid);
+
+    if (!(stage->gives & NP_SLOT_BRAIN) || config->skull_strip == NP_SKULL_STRIP_CLASSIC)
+        return 0;
+    return fmax(0, n_bytes - left_bytes(config, stage, grid));
 }
 
 /* Volumes that a stage works with beside the slots. */
@@ -196,6 +212,7 @@ static void hold_recipe(struct residence *r, const struct np_config *config,
         hold(r,
              fmax(volumes_of(slots), volumes_of(after)) + scratch_volumes(config, *stage, turned),
              finds_brain(config, *stage) ? fine_bytes(grid) : 0);
+        hold_briefly(r, network_bytes(config, *stage, grid));
         r->fixed_bytes += left_bytes(config, *stage, grid);
         slots = after & needed_later(config, recipe, stage + 1);
     }

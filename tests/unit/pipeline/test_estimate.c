@@ -64,6 +64,7 @@ TEST(what_is_held_longer_or_turned_or_threaded_needs_more_memory)
     const double volume = 4.0 * 200 * 200 * 200, PAGES = 0.02; /* whole pages are a little more */
 
     np_config_init(&config);
+    config.skull_strip = NP_SKULL_STRIP_CLASSIC; /* the network takes more than one volume, early */
     turned.world_from_voxel.m[0][0] = -1;
     int64_t usual = memory(&config, grid, 1);
     ok_near((double)(memory(&config, turned, 1) - usual) / volume, 1, PAGES, "volumes");
@@ -90,8 +91,8 @@ TEST(stages_that_are_switched_off_need_no_memory)
     int64_t unfitted = memory(&config, grid, 1);
     ok(unfitted < usual);
     config.skull_strip = NP_SKULL_STRIP_SKIP;
-    config.save_bias_field = true; /* as it was measured: 24 to 30 MiB */
-    ok(memory(&config, grid, 1) > 30 * MIB && memory(&config, grid, 1) < 36 * MIB);
+    config.save_bias_field = true; /* as it was measured: 65 MiB, of which the network takes 40 */
+    ok(memory(&config, grid, 1) > 65 * MIB && memory(&config, grid, 1) < 78 * MIB);
 }
 
 TEST(outputs_that_are_not_written_need_no_disk)
