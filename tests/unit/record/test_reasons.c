@@ -20,7 +20,7 @@ static void add(struct np_reasons *reasons, const char *label, int bytes)
     np_reasons_add(reasons, label, &failure);
 }
 
-TEST(one_session_is_told_whole)
+TEST(one_session_has_the_whole_sentence)
 {
     NP_AUTO(np_reasons_done) struct np_reasons reasons = {0};
 
