@@ -63,7 +63,7 @@ static const struct {
      * ends the brain as dark fluid does; the fluid in the sulci is bridged only in a blurred
      * image. In large voxels fluid and skull mix to intensities like those of brain; only a
      * tight start stops there. In the fluid over the convexity the image decides little. */
-    [NP_CONTRAST_T2W] = {0.4, 0.25, 1.7, true, 0, 2.5},
+    [NP_CONTRAST_T2W] = {0.4, 0.25, 1.7, true, -0.4, 2.5},
     [NP_CONTRAST_FLAIR] = {0.6, 0, INFINITY, false, 1, 3},
 };
 
