@@ -26,8 +26,8 @@ def cost(command, **keywords):
 
 
 def process(program, image, out, threads, *options, check=True):
-    """One run of `neuro-preprocess process`; stage seconds from its own record, images by what they are."""
-    command = [program, "process", image, "-o", out, "--omp-nthreads", threads, "--rerun", "all", "--quiet", *options]
+    """One run of `neuro-preprocess process`; stage seconds from its own record, images by what they are. `out` may hold results of other methods."""
+    command = [program, "process", image, "-o", out, "--omp-nthreads", threads, "--rerun", "all", "--allow-mixed", "--quiet", *options]
     wall_s, cpu_s, peak_mib, status = cost(command, stderr=None if check else subprocess.DEVNULL)
     if check and status:
         raise SystemExit(f"bench: {' '.join(map(str, command))} ended with {status}")
