@@ -9,6 +9,7 @@ import masks
 import measure
 import numpy
 import repeat
+import sheet
 import sink
 import still_heads
 import truth
@@ -122,6 +123,32 @@ class StillHeads(unittest.TestCase):
         self.assertFalse(still_heads.held(still._replace(volume_change=-3)))
         self.assertFalse(still_heads.held(still._replace(dice=0.98)))
         self.assertTrue(still_heads.held(still._replace(dice=0.98, thick=True)))
+
+
+class Sheet(unittest.TestCase):
+    """An image of a voxel of 1 × 1 × 2 mm; the reference is one voxel larger on one side, in the slice x = 20."""
+
+    def tile(self, axis):
+        mask = ball(10)
+        reference = mask.copy()
+        reference[20, 31, 18:23] = True
+        return sheet.tile(numpy.zeros(mask.shape, numpy.float32), mask, reference, numpy.array([1, 1, 2.0]), axis)
+
+    def test_the_slice_is_the_one_that_differs_most_and_both_outlines_are_there(self):
+        made = self.tile(0)
+        self.assertEqual(made.shape, (sheet.TILE, sheet.TILE))
+        for what in sheet.OUTLINES.values():
+            self.assertGreater(int((made == what).sum()), 1)
+
+    def test_millimetres_are_as_long_in_both_directions(self):
+        rows, columns = numpy.nonzero(self.tile(0) == sheet.OUTLINES["both"])
+        per_mm = sheet.TILE / 80  # 40 voxels of 2 mm are the longer side
+        self.assertAlmostEqual((rows.max() - rows.min()) / per_mm, 42, delta=4)
+        self.assertAlmostEqual((columns.max() - columns.min()) / per_mm, 20, delta=3)
+
+    def test_a_plane_in_which_nothing_differs_has_white_outlines_alone(self):
+        made = sheet.tile(numpy.zeros((40, 40, 40), numpy.float32), ball(10), ball(10), numpy.ones(3), 1)
+        self.assertEqual(int((made == sheet.OUTLINES["mask"]).sum() + (made == sheet.OUTLINES["reference"]).sum()), 0)
 
 
 class History(unittest.TestCase):
