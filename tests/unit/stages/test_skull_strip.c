@@ -144,7 +144,7 @@ TEST(skip_takes_the_support_of_any_image)
              "with the scalp");
 }
 
-TEST(two_signs_say_of_a_mask_that_is_not_ours_whether_the_image_is_stripped)
+TEST(two_signs_decide_whether_an_image_with_a_given_mask_is_stripped)
 {
     NP_AUTO(np_synth_head_done) struct np_synth_head head = {0};
     NP_AUTO(np_mask_freep) struct np_mask *seen = NULL;
