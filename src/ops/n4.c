@@ -7,7 +7,7 @@
  *     b. histogram of u, each value shared between its two nearest bins;
  *     c. sharpen: deconvolve the histogram by a Gaussian (Wiener filter), clip at 0; the expected
  *        sharp value of each bin is E(u) = ((x U) * F)(u) / (U * F)(u);
- *     d. fit a B-spline to the residual u - E(u); add its lattice to the field's.
+ *     d. fit a B-spline to the residual u - E(u); add its lattice, times the relaxation, to the field's.
  *     The next level starts with the same field on spans of half the length.
  *  3. Keep the control points; np_n4_estimate evaluates them at every voxel.
  * Steps 2a, 2b and 2d run over slabs of planes; sums are combined in the slabs' order.
@@ -34,6 +34,8 @@ struct np_n4_options np_n4_options_default(void)
         .n_levels = 4,
         .n_iterations = 50,
         .stop = 0,
+        .last_stop = 0,
+        .relaxation = 1,
         .shrink_mm = 4,
         .fwhm_log = 0.15,
         .wiener = 0.01,
@@ -298,13 +300,14 @@ static void weigh_slab(void *context, int64_t task)
         np_bspline_plane_denominator(fit->axis, &fit->points, z, fit->planes + size * (size_t)z);
 }
 
-/* Add the fitted lattice to the field's. Control points without voxels are unchanged. */
+/* Add the fitted lattice, times the relaxation, to the field's. Control points without voxels are
+ * unchanged. */
 static void add_fit(struct fit *fit)
 {
     size_t size = np_bspline_plane_size(fit->axis);
     int stride = np_bspline_plane_stride(fit->axis);
     const int *n = fit->field->n;
-    double *value = fit->field->value;
+    double *value = fit->field->value, relaxation = fit->options->relaxation;
 
     for (int k = 0; k < n[2]; k++) {
         np_bspline_collect_numerator(fit->axis, fit->planes, k, fit->collected);
@@ -312,8 +315,8 @@ static void add_fit(struct fit *fit)
         for (int j = 0; j < n[1]; j++)
             for (int i = 0; i < n[0]; i++, value++)
                 if (below[j * stride + i] > 0)
-                    *value +=
-                        (double)fit->collected[j * stride + i] / (double)below[j * stride + i];
+                    *value += relaxation * (double)fit->collected[j * stride + i] /
+                              (double)below[j * stride + i];
     }
 }
 
@@ -367,9 +370,18 @@ static void iterate(struct fit *fit, const struct np_exec *exec)
     add_fit(fit);
 }
 
+/* The least change that a level goes on for. */
+static double least_change(const struct np_n4_options *options, int level)
+{
+    bool is_last = level == options->n_levels - 1 && options->last_stop > 0;
+
+    return options->relaxation * (is_last ? options->last_stop : options->stop);
+}
+
 static int run_level(struct fit *fit, int level, const struct np_exec *exec,
                      struct np_n4_report *report, struct np_error *err)
 {
+    double least = least_change(fit->options, level);
     bool settled = false;
 
     update(fit, exec);
@@ -379,7 +391,7 @@ static int run_level(struct fit *fit, int level, const struct np_exec *exec,
         report->change = update(fit, exec);
         report->iterations[level]++;
         report->n_iterations++;
-        settled = report->change <= fit->options->stop;
+        settled = report->change <= least;
     }
     report->converged = report->converged && (settled || fit->step <= 0);
     return 0;

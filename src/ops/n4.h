@@ -13,18 +13,21 @@
 enum { NP_N4_MOST_LEVELS = 8, NP_N4_LEAST_POINTS = 100 };
 
 struct np_n4_options {
-    double mesh_mm;   /* length of a spline span at level 1; halved at each further level */
-    int n_levels;     /* 1 to NP_N4_MOST_LEVELS */
-    int n_iterations; /* at most, per level */
-    double stop;      /* ends a level: least change of its field, as a coefficient of
-                         variation over the points; 0 = never early */
-    double shrink_mm; /* the fit uses voxels about this far apart; 0 = all voxels */
-    double fwhm_log;  /* width of the Gaussian that is deconvolved from the log histogram */
-    double wiener;    /* noise term of that deconvolution */
-    int n_bins;       /* of the histogram */
+    double mesh_mm;    /* length of a spline span at level 1; halved at each further level */
+    int n_levels;      /* 1 to NP_N4_MOST_LEVELS */
+    int n_iterations;  /* at most, per level */
+    double stop;       /* ends a level: least change of its field, as a coefficient of
+                         variation over the points, divided by `relaxation`; 0 = never early */
+    double last_stop;  /* the same for the last level; 0 = as `stop` */
+    double relaxation; /* each fit counts so many times: 1 as published; 2 (over-relaxation) needs
+ about half the iterations */
+    double shrink_mm;  /* the fit uses voxels about this far apart; 0 = all voxels */
+    double fwhm_log;   /* width of the Gaussian that is deconvolved from the log histogram */
+    double wiener;     /* noise term of that deconvolution */
+    int n_bins;        /* of the histogram */
 };
 
-/* 200 mm, 4 levels of 50 iterations, stop 0, 4 mm, 0.15, 0.01, 200. */
+/* 200 mm, 4 levels of 50 iterations, stop 0, relaxation 1, 4 mm, 0.15, 0.01, 200. */
 struct np_n4_options np_n4_options_default(void);
 
 struct np_n4_report {

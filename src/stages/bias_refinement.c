@@ -12,9 +12,14 @@
 /* A spline is usable up to about one span of its finest level (25 mm) from the voxels that it
  * was fitted to. */
 static const double PASSAGE_MM = 20;
-/* More iterations, finer spans or fewer samples would fit anatomy instead of the field
+/* The long spans take the field as far as they can; more iterations of the shortest ones, a wider
+ * Gaussian, finer spans or fewer samples would fit anatomy instead of the field
  * (docs/methods/bias.md has the numbers). */
-static const double STOP = 5e-4;
+static const double STOP = 3e-4;
+static const double LAST_STOP = 7e-4;
+static const int MOST_ITERATIONS = 100; /* a level */
+static const double RELAXATION = 2;
+static const double FWHM_LOG = 0.13;
 static const double MESH_MM = 220;
 static const double SAMPLE_MM = 3.6;
 
@@ -51,7 +56,11 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 
     if (config->bias_correction == NP_BIAS_NONE)
         return leave_as_it_is(work, err);
+    options.n_iterations = MOST_ITERATIONS;
     options.stop = STOP;
+    options.last_stop = LAST_STOP;
+    options.relaxation = RELAXATION;
+    options.fwhm_log = FWHM_LOG;
     options.mesh_mm = MESH_MM;
     options.shrink_mm = SAMPLE_MM;
     NP_TRY(np_n4_estimate(work->raw, work->brain, &options, exec, field, &fit, err));
@@ -69,7 +78,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 
 const struct np_stage np_stage_bias_refinement = {
     .name = NP_STAGE_BIAS_REFINEMENT,
-    .version = 3,
+    .version = 4,
     .needs = NP_SLOT_RAW | NP_SLOT_FLAT | NP_SLOT_HEAD_FIELD | NP_SLOT_BRAIN,
     .gives = NP_SLOT_FLAT | NP_SLOT_FIELD,
     .takes = NP_SLOT_RAW,

@@ -110,6 +110,46 @@ TEST(n4_finds_little_where_there_is_no_field)
     ok_below(report.n_iterations, 200, "iterations until the stop rule");
 }
 
+TEST(over_relaxation_finds_the_same_field_in_fewer_iterations)
+{
+    NP_AUTO(phantom_done) struct phantom phantom;
+    struct np_n4_options options = np_n4_options_default();
+    struct np_n4_report report[2] = {0};
+    double error[2];
+
+    phantom_init(&phantom, 0.25);
+    options.stop = 5e-4;
+    for (int i = 0; i < 2; i++) {
+        options.relaxation = 1 + i;
+        ok_int(np_n4_estimate(phantom.image, phantom.mask, &options, NULL, phantom.field,
+                              &report[i], NULL),
+               0);
+        error[i] = error_sd(&phantom);
+    }
+    ok_below(error[1], error[0] + 0.001, "residual field, sd of the logarithm");
+    ok_below(report[1].n_iterations, 0.7 * report[0].n_iterations, "iterations");
+}
+
+TEST(the_last_level_can_end_earlier_than_the_others)
+{
+    NP_AUTO(phantom_done) struct phantom phantom;
+    struct np_n4_options options = np_n4_options_default();
+    struct np_n4_report report[2];
+
+    phantom_init(&phantom, 0.25);
+    options.stop = 5e-4;
+    for (int i = 0; i < 2; i++) {
+        options.last_stop = i * 2e-3;
+        ok_int(np_n4_estimate(phantom.image, phantom.mask, &options, NULL, phantom.field,
+                              &report[i], NULL),
+               0);
+    }
+    for (int level = 0; level < 3; level++)
+        ok_int(report[1].iterations[level], report[0].iterations[level]);
+    ok_below(report[1].iterations[3], report[0].iterations[3], "iterations of the last level");
+    ok_below(report[1].change, 2e-3, "its last change");
+}
+
 TEST(units_of_intensity_do_not_matter)
 {
     NP_AUTO(phantom_done) struct phantom phantom;
