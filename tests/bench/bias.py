@@ -1,6 +1,7 @@
-"""How near bias fields come to known ones: ours (the whole step) beside SimpleITK's N4 in three calls.
+"""How near bias fields come to known ones: ours (the whole step) beside SimpleITK's N4 in four calls.
 
-Simulated fields and noise are laid over clean synthetic heads (another person for each seed) and over real heads of --data that were
+Simulated fields and noise are laid over clean synthetic heads (another person for each seed), over heads drawn from the label maps of
+--data, and over real heads of --data that were
 corrected first, by whom --corrected-by says. Score: standard deviation over the true brain mask of estimated less true log field. Peers'
 scores are kept in WORK/peers.json by the hash of the image, so that a change of ours alone is measured in seconds.
 """
@@ -12,14 +13,17 @@ import statistics
 import subprocess
 import sys
 
+import drawn_heads
 import itk
 import masks
 import measure
 import nibabel
 import numpy
+import truth
 
 NOISE = 0.03
 OURS, BOTH = "ours", "both"
+DRAWN_MAPS = (4, 9, 17)
 
 
 class PeerScores:
@@ -59,6 +63,15 @@ class Bench:
         like = nibabel.load(f"{stem}_T1w.nii.gz")
         return like, measure.voxels(f"{stem}_T1w.nii.gz"), measure.voxels(f"{stem}_brainmask.nii.gz") > 0
 
+    def drawn_head(self, labels, number):
+        """Of 1 mm, T1w, with 10 mm of air around."""
+        path = self.work / f"drawn-{number}.nii"
+        head = truth.head(labels, number, "adult", self.work)
+        if not path.exists():
+            clean = 1000 * drawn_heads.tissues(head, "T1w", numpy.random.default_rng(number))
+            nibabel.save(nibabel.Nifti1Image(numpy.pad(clean, 10), numpy.eye(4)), path)
+        return nibabel.load(path), measure.voxels(path), numpy.pad(head.brains[8], 10)
+
     def real_head(self, image_path, mask_path):
         """Corrected once, by us, by SimpleITK in the brain mask, or by the mean of the two log fields, which favours neither: a later
         version of the program meets the same heads."""
@@ -89,15 +102,18 @@ class Bench:
                 with_own = None if unbiased is None else measure.residual_sd(found - unbiased[name], truth, brain)
                 return [measure.residual_sd(found, truth, brain), with_own]
 
-            plain[name], own[name] = self.peers.field_scores(name, image, brain, spacing_mm, self.options.threads, score)
+            inside = mask if name == itk.OUR_MASK else brain
+            plain[name], own[name] = self.peers.field_scores(name, image, inside, spacing_mm, self.options.threads, score)
         return plain, own, measure.dice(mask, brain)
 
     def unbiased_fields(self, image, like, brain):
-        fields = {OURS: self.our_field(image, like)[0]}
+        field, mask, _ = self.our_field(image, like)
+        fields = {OURS: field}
         for name in itk.CALLS if itk.AVAILABLE else ():
-            path = self.work / f"unbiased-{hashlib.sha256(image.tobytes() + brain.tobytes() + name.encode()).hexdigest()[:16]}.npy"
+            inside = mask if name == itk.OUR_MASK else brain
+            path = self.work / f"unbiased-{hashlib.sha256(image.tobytes() + inside.tobytes() + name.encode()).hexdigest()[:16]}.npy"
             if not path.exists():
-                numpy.save(path, itk.call(name, image, brain, like.header.get_zooms()[:3], self.options.threads)[0])
+                numpy.save(path, itk.call(name, image, inside, like.header.get_zooms()[:3], self.options.threads)[0])
             fields[name] = numpy.load(path)
         return fields
 
@@ -157,10 +173,21 @@ def table(rows):
     return "\n".join(lines)
 
 
+def drawn(bench, options, seeds):
+    """Cases of drawn heads, as far as --data has their maps and --heads names them ("drawn 4")."""
+    labels = pathlib.Path(options.data, "labels") if options.data else None
+    for number in DRAWN_MAPS:
+        name = f"drawn {number}"
+        if labels and truth.map_path(labels, number).exists() and (not options.heads or name in options.heads):
+            head = bench.drawn_head(labels, number)
+            yield from bench.cases(name, lambda seed, head=head: head, seeds, False)
+
+
 def measured(options, work):
     bench = Bench(options, work)
     seeds = range(1, options.seeds + 1)
     rows = list(bench.cases("synthetic", bench.synthetic_head, seeds, False))
+    rows += drawn(bench, options, seeds)
     for name, image, mask in masks.pairs(options.data) if options.data else ():
         if not options.heads or name in options.heads:
             head = bench.real_head(image, mask)

@@ -62,11 +62,16 @@ def smooth_field(shape, knots, sd, random):
     return ndimage.zoom(coarse, numpy.array(shape) / knots, order=1, grid_mode=True, mode="nearest")[: shape[0], : shape[1], : shape[2]] * sd
 
 
-def painted(head, contrast, random):
-    """Tissue's mean, 4 % of texture, one voxel of blur, a smooth field of bias."""
+def tissues(head, contrast, random):
+    """Tissue's mean, 4 % of texture, one voxel of blur."""
     image = numpy.array(CONTRASTS[contrast], numpy.float32)[head.tissue]
     image *= 1 + 0.04 * random.standard_normal(image.shape, dtype=numpy.float32)
-    image = ndimage.gaussian_filter(image, 0.6)
+    return ndimage.gaussian_filter(image, 0.6)
+
+
+def painted(head, contrast, random):
+    """Tissues under a smooth field of bias."""
+    image = tissues(head, contrast, random)
     return image * numpy.exp(smooth_field(image.shape, 4, 0.12, random))
 
 

@@ -11,7 +11,9 @@ try:
 except ImportError:
     AVAILABLE = False
 
-CALLS = ("foreground", "brain", "brain, stop 5e-4")
+OUR_MASK = "our mask, stop 1e-3"
+CALLS = ("foreground", "brain", "brain, stop 5e-4", OUR_MASK)
+STOPS = {"brain, stop 5e-4": 5e-4, OUR_MASK: 1e-3}
 
 
 def version():
@@ -46,5 +48,6 @@ def n4(array, mask, spacing_mm, threads, stop, shrink=None, control_points=None)
 
 
 def call(name, array, brain, spacing_mm, threads):
+    """`brain` is the true one, or the program's for OUR_MASK."""
     mask = None if name == "foreground" else brain
-    return n4(array, mask, spacing_mm, threads, 5e-4 if "stop" in name else 0.0)
+    return n4(array, mask, spacing_mm, threads, STOPS.get(name, 0.0))
