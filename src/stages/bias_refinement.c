@@ -16,7 +16,7 @@ static const double PASSAGE_MM = 20;
  * Gaussian, finer spans or fewer samples would fit anatomy instead of the field
  * (docs/methods/bias.md has the numbers). */
 static const double STOP = 3e-4;
-static const double LAST_STOP = 7e-4;
+static const double LAST_STOP = 6e-4;
 static const int MOST_ITERATIONS = 100; /* a level */
 static const double RELAXATION = 2;
 static const double FWHM_LOG = 0.13;
