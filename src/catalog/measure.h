@@ -130,7 +130,7 @@ enum np_shown_in {
     X(NORMALIZATION_LOW, "normalization.low", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS, "percentile",  \
       "1 % quantile of the smoothed brain's intensity")                                            \
     X(NORMALIZATION_HIGH, "normalization.high", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS,              \
-      "percentile", "99 % quantile of the smoothed brain's tissue; in T2w of the brain")           \
+      "percentile", "99 % quantile of the smoothed brain; in FLAIR of its tissue")                 \
     X(NORMALIZATION_STRIPE_VOXELS, "normalization.stripe_voxels", NUMBER, "1",                     \
       NP_IN_NORM | NP_IN_IDPS, "whitestripe", "Voxels of the white stripe")                        \
     X(NORMALIZATION_STRIPE_MEAN, "normalization.stripe_mean", NUMBER, "1",                         \

@@ -146,8 +146,8 @@ static double upper_flank(const double *density, int n)
 /*
  * Find the upper end of the tissue's intensities: few voxels, however bright, cannot move it. The
  * quartiles determine the histogram's bins, because lesions do not move them much either. In T2w
- * fluid is brighter than most lesions and belongs to the range: the end is the largest value. It
- * also is where the quartiles are equal, since there is no flank.
+ * fluid is brighter than most lesions, and in T1w lesions are dark: the end is the largest value.
+ * It also is where the quartiles are equal, since there is no flank.
  */
 static int find_tissue_end(const struct np_image *smooth, const struct np_mask *mask,
                            enum np_contrast contrast, const struct np_exec *exec, double *end,
@@ -160,7 +160,7 @@ static int find_tissue_end(const struct np_image *smooth, const struct np_mask *
     NP_TRY(np_image_quantiles(smooth, mask, p, (int)NP_COUNT(p), exec, at, err));
     double margin = MARGIN_QUARTILES * (at[1] - at[0]);
     *end = at[2];
-    if (contrast == NP_CONTRAST_T2W || margin < LEAST_SPREAD * fmax(fabs(at[0]), fabs(at[1])))
+    if (contrast != NP_CONTRAST_FLAIR || margin < LEAST_SPREAD * fmax(fabs(at[0]), fabs(at[1])))
         return 0;
     NP_TRY(np_histogram_make(smooth, mask, at[0] - margin, at[1] + margin, N_TISSUE_BINS, exec,
                              &histogram, err));

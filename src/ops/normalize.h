@@ -29,11 +29,11 @@ int np_normalize_zscore(const struct np_image *image, const struct np_mask *mask
                         struct np_error *err) NP_MUST_USE;
 
 /*
- * The 1 % quantile of the brain becomes 0, and the 99 % quantile of its tissue 1. Both are quantiles
- * after smoothing by a Gaussian of 4 mm (full width at half maximum) over the mask's voxels alone.
+ * The 1 % quantile of the brain becomes 0, and the 99 % quantile 1, in FLAIR that of its tissue. Both
+ * are quantiles after smoothing by a Gaussian of 4 mm (full width at half maximum) over the mask's voxels alone.
  * Without smoothing, noise and voxel size would determine the tails. Tissue are the voxels up to the
- * middle of the upper flank of the histogram's last large peak, so that bright lesions and vessels
- * do not move the scale; in T2w, where fluid is brighter than most lesions, all of the brain.
+ * middle of the upper flank of the histogram's last large peak, so that bright lesions do not move
+ * the scale. In T2w fluid is brighter than most lesions, and in T1w lesions are dark.
  */
 int np_normalize_percentile(const struct np_image *image, const struct np_mask *mask,
                             enum np_contrast contrast, const struct np_exec *exec,

@@ -56,8 +56,8 @@ static const struct sentence sentences[] = {
     {"normalize", "whitestripe", "Intensities inside the mask were normalized by WhiteStripe%s.",
      WHITESTRIPE},
     {"normalize", "percentile",
-     "Intensities inside the mask were scaled linearly so that the 1st percentile of the "
-     "smoothed brain and the 99th percentile of its tissue (in T2w of the brain) became 0 and 1.",
+     "Intensities inside the mask were scaled linearly so that the 1st and the 99th percentile of "
+     "the smoothed brain (in FLAIR the 99th of its tissue) became 0 and 1.",
      NO_REFERENCE},
     {"normalize", "none", "Intensities were not normalized.", NO_REFERENCE},
     {"level", "minimal", "Normalized images were not written.", NO_REFERENCE},
