@@ -2,7 +2,7 @@
 
 usage: still_heads.py --program FILE --out DIR [--data DIR] [--labels DIR] [--heads NAME…] [--changes NAME…] [--quick]
 
-Heads are the images of --data that have a brain mask beside them, and the kinds of drawn_heads.py. Turns, shifts, and sizes are resampled once
+Heads are the T1w, T2w and FLAIR images of --data, and the kinds of drawn_heads.py. Turns, shifts, and sizes are resampled once
 on the image's own grid, the own mask alike, at 0.5.
 """
 
@@ -152,11 +152,10 @@ def table(stills):
 
 
 def real_heads(data):
-    for path in sorted(pathlib.Path(data).glob("*_brainmask*.nii.gz")) if data else ():
-        name = path.name.split("_brainmask")[0]
-        for image in sorted(path.parent.glob(f"{name}_*.nii.gz")):
-            if image.name.removesuffix(".nii.gz").endswith(("_T1w", "_T2w", "_FLAIR")):
-                yield image.name.removesuffix(".nii.gz"), image
+    for image in sorted(pathlib.Path(data).glob("*.nii.gz")) if data else ():
+        name = image.name.removesuffix(".nii.gz")
+        if name.endswith(("_T1w", "_T2w", "_FLAIR")):
+            yield name, image
 
 
 def heads(options):
