@@ -136,11 +136,12 @@ static double upper_flank(const double *density, int n)
 {
     static const double share[] = {0.6, 0.4, 0.25};
     int peak = np_density_last_mode(density, n, LEAST_TISSUE_PEAK);
+    const int n_shares = NP_COUNT(share);
     double sum = 0;
 
-    for (size_t i = 0; i < NP_COUNT(share); i++)
+    for (int i = 0; i < n_shares; i++)
         sum += falls_to(density, n, peak, share[i] * density[peak]);
-    return sum / (double)NP_COUNT(share);
+    return sum / n_shares;
 }
 
 /*
