@@ -129,7 +129,26 @@ at()
 
 # still POINT: what is left is what it was.
 still() { left_json "$OUT" | cmp left - || fail "$1: something else is left"; }
-states_have() { contains "$(neuro-preprocess status "$OUT" | head -n 1)" "$1"; }
+
+end_lost() { scancel --name=np-summary && scancel --state=PENDING "$(last_job)" && kill_all; }
+end_interrupted() { scancel "$(last_job)"; }
+
+# ended_at_work STATE PERCENT…: the submitted tasks end when so many sessions are complete, and leave one in STATE. All may be between
+# two sessions just then: what is left is submitted again, and ends at the next PERCENT.
+ended_at_work()
+{
+    local state=$1 percent
+    shift
+    for percent in "$@"; do
+        release
+        wait_for $((N * percent / 100))
+        "end_$state"
+        finish
+        [[ $(neuro-preprocess status "$OUT" | head -n 1) != *" $state"* ]] || return 0
+        run -0 resubmit
+    done
+    fail "no session is $state"
+}
 
 # What np-slurm says of the same: after its summary, all is as before.
 and_np_slurm()
@@ -160,22 +179,12 @@ rerun_of_a_copy()
     #    run -78 np_slurm submit "$OTHER" "$OUT" --program "$PROGRAM" -- "${QUICK[@]}"
     still 'another dataset before the first session'
 
-    release
-    wait_for $((N / 5))
-    scancel --name=np-summary
-    scancel --state=PENDING "$(last_job)"
-    kill_all
-    finish
-    states_have ' lost'
+    ended_at_work lost 20 25 30
     at 'killed without a word'
     and_np_slurm 'killed without a word'
 
     run -0 resubmit
-    release
-    wait_for $((N * 2 / 5))
-    scancel "$(last_job)"
-    finish
-    states_have ' interrupted'
+    ended_at_work interrupted 40 45 50
     at 'ended by scancel'
     and_np_slurm 'ended by scancel'
 

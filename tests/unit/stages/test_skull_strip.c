@@ -157,7 +157,7 @@ TEST(two_signs_decide_whether_an_image_with_a_given_mask_is_stripped)
     ok(work.already_stripped);
     ok_int((int64_t)work.n_warnings, 0);
     np_mask_freep(&work.brain);
-    work.mask_path = np_xstrdup("/masks/sub-01_mask.nii.gz");
+    work.mask_path = "/masks/sub-01_mask.nii.gz";
     work.brain = head.brain;
     head.brain = NULL;
     ok_int(strip(&work, NP_SKULL_STRIP_AUTO, NULL), 0);
