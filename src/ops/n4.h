@@ -17,10 +17,10 @@ struct np_n4_options {
     int n_levels;      /* 1 to NP_N4_MOST_LEVELS */
     int n_iterations;  /* at most, per level */
     double stop;       /* ends a level: least change of its field, as a coefficient of
-                         variation over the points, divided by `relaxation`; 0 = never early */
+                          variation over the points, divided by `relaxation`; 0 = never early */
     double last_stop;  /* the same for the last level; 0 = as `stop` */
     double relaxation; /* each fit counts so many times: 1 as published; 2 (over-relaxation) needs
- about half the iterations */
+                          about half the iterations */
     double shrink_mm;  /* the fit uses voxels about this far apart; 0 = all voxels */
     double fwhm_log;   /* width of the Gaussian that is deconvolved from the log histogram */
     double wiener;     /* noise term of that deconvolution */

@@ -170,16 +170,19 @@ TEST(percentile_1_of_the_brain_at_4_mm_becomes_0_and_the_upper_end_of_its_tissue
     ok_above(moments.maximum, 1.2, "nothing is clipped: the maximum");
 }
 
-TEST(in_t2w_where_fluid_is_brighter_than_lesions_percentile_99_of_the_brain_becomes_1)
+TEST(in_t1w_and_t2w_percentile_99_of_the_brain_becomes_1)
 {
     NP_AUTO(scene_done) struct scene scene;
+    static const enum np_contrast contrast[] = {NP_CONTRAST_T1W, NP_CONTRAST_T2W};
     static const double p[] = {0.01, 0.5, 0.99};
     double at[3];
 
     scene_init(&scene);
-    seen_quantiles(&scene, NP_CONTRAST_T2W, p, at);
-    ok_near(at[0], 0, 1e-6, "p1");
-    ok_near(at[2], 1, 1e-6, "p99");
+    for (size_t i = 0; i < NP_COUNT(contrast); i++) {
+        seen_quantiles(&scene, contrast[i], p, at);
+        ok_near(at[0], 0, 1e-6, "p1");
+        ok_near(at[2], 1, 1e-6, "p99");
+    }
 }
 
 /* The distance of two voxels. */
