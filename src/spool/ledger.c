@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,36 +9,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "codec/sha256.h"
 #include "spool/append.h"
-#include "spool/lines.h"
 
-/* Our ledgers have a few destinations and one growing range for each signal. Entries beyond
- * these limits were not written by us: they are ignored, and their ranges count as not sent. */
-enum { MOST_ACCOUNTS = 256, MOST_RANGES = 4096 };
-
-/* Ascending, apart from each other by at least one byte. */
-struct ranges {
-    struct np_spool_range *item;
-    size_t n, capacity;
+/* What a set may grow to. */
+struct limits {
+    size_t accounts, ranges;
 };
+
+/* Our ledgers have a few destinations and one growing range for each signal. Lines of a file beyond
+ * these limits were not written by us: they are ignored, and their ranges count as not sent. */
+static const struct limits of_a_file = {256, 4096};
+
+/* What this process notes itself is remembered, whatever the file holds: else the same batch would
+ * be sent for ever. */
+static const struct limits of_our_own = {SIZE_MAX, SIZE_MAX};
 
 /* One signal at one destination. */
 struct account {
     char *destination; /* its id; of a line of an earlier version, the place */
     bool is_place;     /* of an earlier version: whatever the query and the tenant */
     enum np_otlp_signal signal;
-    struct ranges accepted, dropped;
+    struct np_spool_ranges accepted, dropped;
     struct np_spool_range pending; /* to 0 = none */
     int64_t n_accepted, n_rejected;
 };
 
 struct np_spool_ledger {
     char *path;
-    char *record_name;
+    char *record_path;
     int fd; /* -1: to look at only */
     bool is_torn;
     int64_t largest_to; /* the furthest end of any range noted */
@@ -47,101 +46,11 @@ struct np_spool_ledger {
     size_t n_accounts;
 };
 
-static const char *const mark_names[NP_SPOOL_N_MARKS] = {
-    [NP_SPOOL_MARK_SENDING] = "sending", [NP_SPOOL_MARK_ACCEPTED] = "accepted",
-    [NP_SPOOL_MARK_PARTIAL] = "partial", [NP_SPOOL_MARK_DROPPED] = "dropped",
-    [NP_SPOOL_MARK_SPLIT] = "split",     [NP_SPOOL_MARK_VOID] = "void",
-};
-
-/* Insert `added` and join it with the ranges that it touches. Returns 0, NP_ENOMEM. */
-static int ranges_add(struct ranges *ranges, struct np_spool_range added)
-{
-    size_t first = ranges->n; /* search from the end: nearly always it continues the last range */
-
-    while (first > 0 && ranges->item[first - 1].to >= added.from)
-        first--;
-    size_t last = first;
-    for (; last < ranges->n && ranges->item[last].from <= added.to; last++) {
-        if (ranges->item[last].from < added.from)
-            added.from = ranges->item[last].from;
-        if (ranges->item[last].to > added.to)
-            added.to = ranges->item[last].to;
-    }
-    if (last > first) { /* [first, last) become one */
-        ranges->item[first] = added;
-        memmove(&ranges->item[first + 1], &ranges->item[last],
-                (ranges->n - last) * sizeof(*ranges->item));
-        ranges->n -= last - first - 1;
-        return 0;
-    }
-    if (ranges->n == MOST_RANGES)
-        return 0;
-    if (ranges->n == ranges->capacity) {
-        size_t capacity = ranges->capacity ? ranges->capacity * 2 : 4;
-        struct np_spool_range *item = np_try_realloc(ranges->item, capacity, sizeof(*item));
-        if (!item)
-            return NP_ENOMEM;
-        ranges->item = item;
-        ranges->capacity = capacity;
-    }
-    memmove(&ranges->item[first + 1], &ranges->item[first],
-            (ranges->n - first) * sizeof(*ranges->item));
-    ranges->item[first] = added;
-    ranges->n++;
-    return 0;
-}
-
-/* Take `removed` out of the ranges. Returns 0, NP_ENOMEM. */
-static int ranges_remove(struct ranges *ranges, struct np_spool_range removed)
-{
-    for (size_t i = ranges->n; i-- > 0;) {
-        struct np_spool_range *item = &ranges->item[i], rest = {removed.to, item->to};
-        if (item->to <= removed.from || item->from >= removed.to)
-            continue;
-        if (item->from < removed.from) {
-            item->to = removed.from;
-        } else {
-            memmove(item, item + 1, (ranges->n - i - 1) * sizeof(*item));
-            ranges->n--;
-        }
-        if (rest.from < rest.to)
-            NP_TRY(ranges_add(ranges, rest));
-    }
-    return 0;
-}
-
-/* The end of the range around `at`, or `at` when no range holds it; `*next` is lowered to the
- * next range's start. */
-static int64_t ranges_skip(const struct ranges *ranges, int64_t at, int64_t *next)
-{
-    for (size_t i = 0; i < ranges->n; i++) {
-        if (ranges->item[i].to <= at)
-            continue;
-        if (ranges->item[i].from <= at)
-            at = ranges->item[i].to;
-        else {
-            if (ranges->item[i].from < *next)
-                *next = ranges->item[i].from;
-            break;
-        }
-    }
-    return at;
-}
-
-/* Where the host begins in a URL, which may stand behind other words; NULL when there is none. */
-static const char *host_of(const char *destination)
-{
-    const char *scheme = strstr(destination, "://");
-
-    return scheme ? scheme + 3 : NULL;
-}
-
 char *np_spool_place(const char *url)
 {
     static const char *const names[] = {"localhost:", "[::1]:"};
-    const char *host = host_of(url);
+    const char *scheme = strstr(url, "://"), *host = scheme ? scheme + 3 : url;
 
-    host = host ? host : url;
     for (size_t i = 0; i < NP_COUNT(names); i++)
         if (np_starts_with(host, names[i]))
             return np_xasprintf("127.0.0.1:%s", host + strlen(names[i]));
@@ -167,16 +76,28 @@ static struct account *find_account(const struct np_spool_ledger *ledger, const 
     return NULL;
 }
 
-/* NULL when memory is missing or there are too many. */
-static struct account *make_account(struct np_spool_ledger *ledger, const char *noted,
-                                    enum np_otlp_signal signal)
+/* The URL in a destination of an earlier version, "<protocol> <URL>"; NULL in an id. Its path may
+ * hold a URL, too, but no space. */
+static const char *earlier_url(const char *noted)
 {
-    bool is_place = host_of(noted) != NULL;
-    NP_AUTO(np_freep) char *place = is_place ? np_spool_place(noted) : NULL;
+    const char *space = strchr(noted, ' ');
+
+    return space && (np_starts_with(space, " http://") || np_starts_with(space, " https://"))
+               ? space + 1
+               : NULL;
+}
+
+/* NULL when memory is missing or there are `most`. */
+static struct account *make_account(struct np_spool_ledger *ledger, const char *noted,
+                                    enum np_otlp_signal signal, size_t most)
+{
+    const char *url = earlier_url(noted);
+    NP_AUTO(np_freep) char *place = url ? np_spool_place(url) : NULL;
     const char *destination = place ? place : noted;
+    bool is_place = place != NULL;
     struct account *found = find_account(ledger, destination, is_place, signal);
 
-    if (found || ledger->n_accounts == MOST_ACCOUNTS)
+    if (found || ledger->n_accounts >= most)
         return found;
     size_t n = strlen(destination) + 1;
     char *copy = np_try_malloc(n, 1);
@@ -193,36 +114,35 @@ static struct account *make_account(struct np_spool_ledger *ledger, const char *
     return &account[ledger->n_accounts++];
 }
 
-static bool is_same(const struct np_spool_range *a, const struct np_spool_range *b)
-{
-    return a->from == b->from && a->to == b->to;
-}
-
 /* A batch that was split is not in flight to any destination any more. */
 static void forget_pending(const struct np_spool_ledger *ledger, const struct np_spool_entry *entry)
 {
     for (size_t i = 0; i < ledger->n_accounts; i++) {
         struct account *account = &ledger->account[i];
-        if (account->signal == entry->signal && is_same(&account->pending, &entry->range))
+        if (account->signal == entry->signal &&
+            np_spool_range_is_same(&account->pending, &entry->range))
             account->pending = (struct np_spool_range){0, 0};
     }
 }
 
 static int forget(struct account *account, const struct np_spool_entry *entry)
 {
-    if (is_same(&account->pending, &entry->range))
+    if (np_spool_range_is_same(&account->pending, &entry->range))
         account->pending = (struct np_spool_range){0, 0};
-    account->n_accepted -= entry->n_items - entry->n_rejected;
-    NP_TRY(ranges_remove(&account->accepted, entry->range));
-    return ranges_remove(&account->dropped, entry->range);
+    int64_t n_void = entry->n_items - entry->n_rejected;
+    account->n_accepted -= n_void < account->n_accepted ? n_void : account->n_accepted;
+    NP_TRY(np_spool_ranges_remove(&account->accepted, entry->range));
+    return np_spool_ranges_remove(&account->dropped, entry->range);
 }
 
-static int remember(struct np_spool_ledger *ledger, const struct np_spool_entry *entry)
+static int remember(struct np_spool_ledger *ledger, const struct np_spool_entry *entry,
+                    const struct limits *limits)
 {
-    struct account *account = make_account(ledger, entry->destination, entry->signal);
+    struct account *account =
+        make_account(ledger, entry->destination, entry->signal, limits->accounts);
 
     if (!account)
-        return ledger->n_accounts == MOST_ACCOUNTS ? 0 : NP_ENOMEM;
+        return ledger->n_accounts >= limits->accounts ? 0 : NP_ENOMEM;
     if (entry->range.to > ledger->largest_to)
         ledger->largest_to = entry->range.to;
     if (entry->mark == NP_SPOOL_MARK_VOID)
@@ -233,101 +153,29 @@ static int remember(struct np_spool_ledger *ledger, const struct np_spool_entry 
     }
     if (entry->mark == NP_SPOOL_MARK_SPLIT)
         forget_pending(ledger, entry);
-    else if (is_same(&account->pending, &entry->range))
+    else if (np_spool_range_is_same(&account->pending, &entry->range))
         account->pending = (struct np_spool_range){0, 0};
     switch (entry->mark) {
     case NP_SPOOL_MARK_ACCEPTED:
     case NP_SPOOL_MARK_PARTIAL:
         account->n_accepted += entry->n_items - entry->n_rejected;
         account->n_rejected += entry->n_rejected;
-        return ranges_add(&account->accepted, entry->range);
+        return np_spool_ranges_add(&account->accepted, entry->range, limits->ranges);
     case NP_SPOOL_MARK_DROPPED:
-        return ranges_add(&account->dropped, entry->range);
+        return np_spool_ranges_add(&account->dropped, entry->range, limits->ranges);
     default:
         return 0;
     }
 }
 
-/* Reading. */
-
-static bool signal_of(const char *name, enum np_otlp_signal *signal)
-{
-    for (int i = 0; name && i < NP_OTLP_N_SIGNALS; i++)
-        if (strcmp(name, np_otlp_signal_name((enum np_otlp_signal)i)) == 0) {
-            *signal = (enum np_otlp_signal)i;
-            return true;
-        }
-    return false;
-}
-
-static bool mark_of(const char *name, enum np_spool_mark *mark)
-{
-    for (int i = 0; name && i < NP_SPOOL_N_MARKS; i++)
-        if (strcmp(name, mark_names[i]) == 0) {
-            *mark = (enum np_spool_mark)i;
-            return true;
-        }
-    return false;
-}
-
-static int64_t count_at(const json_t *object, const char *key)
-{
-    enum { MOST = 1 << 30 };
-    json_int_t n = json_integer_value(json_object_get(object, key));
-
-    return n < 0 ? 0 : n > MOST ? MOST : n;
-}
-
-/* Read an entry, which borrows from `object`. Returns false when it is none. */
-static bool entry_of(const json_t *object, struct np_spool_entry *entry)
-{
-    const json_t *from = json_object_get(object, "from"), *to = json_object_get(object, "to");
-
-    *entry = (struct np_spool_entry){
-        .destination = json_string_value(json_object_get(object, "destination")),
-        .range = {json_integer_value(from), json_integer_value(to)},
-        .n_items = count_at(object, "items"),
-        .n_rejected = count_at(object, "rejected"),
-    };
-    if (entry->n_rejected > entry->n_items)
-        entry->n_rejected = entry->n_items;
-    return entry->destination && json_is_integer(from) && json_is_integer(to) &&
-           entry->range.from >= 0 && entry->range.from < entry->range.to &&
-           entry->range.to < INT64_MAX &&
-           signal_of(json_string_value(json_object_get(object, "signal")), &entry->signal) &&
-           mark_of(json_string_value(json_object_get(object, "outcome")), &entry->mark);
-}
-
-/* Call `use` with each entry of the file. It returns 0 or an error code. */
-static int for_each_entry(const struct np_spool_ledger *ledger, int fd,
-                          int (*use)(void *self, const struct np_spool_entry *entry), void *self,
-                          struct np_error *err)
-{
-    NP_AUTO(np_spool_lines_done) struct np_spool_lines lines = {.fd = -1};
-    const char *line;
-    size_t length;
-    int more;
-
-    NP_TRY(np_spool_lines_open(&lines, fd, err));
-    while ((more = np_spool_lines_next(&lines, &line, &length, err)) > 0) {
-        struct np_spool_entry entry;
-        json_t *object = json_loadb(line, length, 0, NULL);
-        int code = object && entry_of(object, &entry) ? use(self, &entry) : 0;
-        json_decref(object);
-        if (code < 0)
-            return np_error_set(err, code, "'%s': no memory for the ledger", ledger->path);
-    }
-    return more;
-}
-
 static int remember_entry(void *self, const struct np_spool_entry *entry)
 {
-    return remember(self, entry);
+    return remember(self, entry, &of_a_file);
 }
 
 static int read_lines(struct np_spool_ledger *ledger, int fd, struct np_error *err)
 {
-    return for_each_entry(ledger, fd, remember_entry, ledger, err);
+    return np_spool_entries_read(fd, ledger->path, remember_entry, ledger, err);
 }
 
 static struct np_spool_ledger *empty_ledger(const char *record_path)
@@ -335,7 +183,7 @@ static struct np_spool_ledger *empty_ledger(const char *record_path)
     struct np_spool_ledger *ledger = np_xcalloc(1, sizeof(*ledger));
 
     ledger->path = np_xasprintf("%s.ledger", record_path);
-    ledger->record_name = np_xstrdup(np_path_name(record_path));
+    ledger->record_path = np_xstrdup(record_path);
     ledger->fd = -1;
     return ledger;
 }
@@ -362,7 +210,7 @@ void np_spool_ledger_freep(struct np_spool_ledger **address)
     }
     free(ledger->account);
     free(ledger->path);
-    free(ledger->record_name);
+    free(ledger->record_path);
     np_freep(address);
 }
 
@@ -456,32 +304,10 @@ int np_spool_ledger_read(const char *record_path, struct np_spool_ledger **out,
     return 0;
 }
 
-/* Writing. */
-
-static json_t *entry_json(const struct np_spool_ledger *ledger, const struct np_spool_entry *entry)
-{
-    char id[NP_SPOOL_BATCH_ID], time[NP_CLOCK_TEXT];
-
-    np_spool_batch_id(ledger->record_name, entry->signal, &entry->range, 0, 0, id);
-    json_t *object = json_pack(
-        "{ss ss ss ss sI sI ss sI}", "time", np_clock_iso8601(np_clock_unix_ns(), time),
-        "destination", entry->destination, "signal", np_otlp_signal_name(entry->signal), "batch",
-        id, "from", (json_int_t)entry->range.from, "to", (json_int_t)entry->range.to, "outcome",
-        mark_names[entry->mark], "items", (json_int_t)entry->n_items);
-    if (object && entry->n_rejected)
-        json_object_set_new(object, "rejected", json_integer(entry->n_rejected));
-    if (object && entry->text && *entry->text)
-        json_object_set_new(object, "said", json_string(entry->text));
-    return object;
-}
-
 static int append(struct np_spool_ledger *ledger, const struct np_spool_entry *entry,
                   struct np_error *err)
 {
-    json_t *object = entry_json(ledger, entry);
-    NP_AUTO(np_freep) char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-
-    json_decref(object);
+    NP_AUTO(np_freep) char *text = np_spool_entry_text(entry, ledger->record_path);
     size_t n = text ? strlen(text) : 0;
     NP_AUTO(np_freep) char *line = text ? np_try_malloc(n + 3, 1) : NULL;
     if (!line)
@@ -501,7 +327,7 @@ int np_spool_ledger_note(struct np_spool_ledger *ledger, const struct np_spool_e
 
     if (is_intent && ledger->fd >= 0)
         NP_TRY(append(ledger, entry, err));
-    if (remember(ledger, entry) < 0)
+    if (remember(ledger, entry, &of_our_own) < 0)
         return np_error_set(err, NP_ENOMEM, "'%s': no memory for the ledger", ledger->path);
     return is_intent || ledger->fd < 0 ? 0 : append(ledger, entry, err);
 }
@@ -536,7 +362,7 @@ static size_t find_claim(const struct claims *claims, const struct np_spool_entr
     size_t i = 0;
 
     while (i < claims->n && !(claims->item[i].signal == entry->signal &&
-                              is_same(&claims->item[i].range, &entry->range) &&
+                              np_spool_range_is_same(&claims->item[i].range, &entry->range) &&
                               strcmp(claims->item[i].destination, entry->destination) == 0))
         i++;
     return i;
@@ -585,8 +411,9 @@ static int note_claim(void *self, const struct np_spool_entry *entry)
         drop_claim(claims, i);
         return 0;
     }
-    if (i == claims->n && (claims->n == MOST_RANGES || add_claim(claims, entry) < 0))
-        return claims->n == MOST_RANGES ? 0 : NP_ENOMEM;
+    bool is_full = claims->n >= of_a_file.ranges;
+    if (i == claims->n && (is_full || add_claim(claims, entry) < 0))
+        return is_full ? 0 : NP_ENOMEM;
     if (is_accepted)
         claims->item[i].n_accepted += entry->n_items - entry->n_rejected;
     return 0;
@@ -600,7 +427,7 @@ static int find_claims(const struct np_spool_ledger *ledger, struct claims *clai
     if (fd < 0)
         return np_error_errno(err, errno, NP_EIO, "'%s': cannot read the telemetry ledger",
                               ledger->path);
-    int code = for_each_entry(ledger, fd, note_claim, claims, err);
+    int code = np_spool_entries_read(fd, ledger->path, note_claim, claims, err);
     close(fd);
     return code;
 }
@@ -654,9 +481,9 @@ struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,
             bool here = is_here(account, destination);
             if (account->signal != signal || (!here && scope != NP_SPOOL_NOT_ANYWHERE))
                 continue;
-            at = ranges_skip(&account->accepted, at, &next);
+            at = np_spool_ranges_skip(&account->accepted, at, &next);
             if (here && scope == NP_SPOOL_NOT_ANYWHERE)
-                at = ranges_skip(&account->dropped, at, &next);
+                at = np_spool_ranges_skip(&account->dropped, at, &next);
         }
     } while (at != start); /* another account may continue where this one ends */
     return (struct np_spool_range){at, next};
@@ -706,19 +533,4 @@ int64_t np_spool_ledger_rejected(const struct np_spool_ledger *ledger, const cha
         if (ledger->account[i].signal == signal && is_here(&ledger->account[i], destination))
             n_rejected += ledger->account[i].n_rejected;
     return n_rejected;
-}
-
-void np_spool_batch_id(const char *record_path, enum np_otlp_signal signal,
-                       const struct np_spool_range *range, size_t first, size_t n,
-                       char id[NP_SPOOL_BATCH_ID])
-{
-    char hex[NP_SHA256_HEX];
-    NP_AUTO(np_freep)
-    char *text = np_xasprintf("%s\n%s\n%lld-%lld\n%zu+%zu", np_path_name(record_path),
-                              np_otlp_signal_name(signal), (long long)range->from,
-                              (long long)range->to, first, n);
-
-    np_sha256_of(text, strlen(text), hex);
-    memcpy(id, hex, NP_SPOOL_BATCH_ID - 1);
-    id[NP_SPOOL_BATCH_ID - 1] = '\0';
 }

@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
-static const char DESTINATION[] = "grpc http://a:4317/";
+static const char DESTINATION[] = "a:4317/";
 
 /* Walk the gaps; each is followed by something that is done, and they come in order. */
 static void walk(const struct np_spool_ledger *ledger, enum np_otlp_signal signal,

@@ -124,7 +124,10 @@ TEST(what_an_earlier_version_noted_keeps_its_meaning)
         {"http/protobuf http://b:4318/v1/traces", "b:4319/v1/traces", false},
         {"http/protobuf http://b:4318/v1/traces", "b:4318/v1/traces/x", false},
         {"http/protobuf http://localhost.x:4318/v1/traces", "127.0.0.1:4318/v1/traces", false},
+        {"http/json http://b:4318/to/http://c:4318/", "b:4318/to/http://c:4318/", true},
         /* of this version */
+        {"b:4318/to/http://c:4318/", "b:4318/to/http://c:4318/", true},
+        {"b:4318/to/http://c:4318/", "c:4318/", false},
         {"b:4318/v1/traces", "b:4318/v1/traces #0123456789abcdef", false},
         {"b:4318/v1/traces #0123456789abcdef", "b:4318/v1/traces", false},
         {"b:4318/v1/traces #0123456789abcdef", "b:4318/v1/traces #0123456789abcdef", true},
@@ -223,6 +226,43 @@ TEST(a_torn_line_and_foreign_lines_are_passed_over)
     np_spool_ledger_freep(&ledger);
     ledger = opened(record);
     ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, 0, 200, INT64_MAX);
+    np_spool_ledger_freep(&ledger);
+}
+
+TEST(what_this_process_notes_is_remembered_however_full_the_file_is)
+{
+    enum { N_DESTINATIONS = 300, N_RANGES = 5000 };
+    NP_AUTO(np_freep) char *record = fresh_record("full");
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", record);
+    FILE *file = fopen(path, "we");
+    struct np_spool_range pending;
+
+    for (int i = 0; file && i < N_RANGES + N_DESTINATIONS; i++)
+        fprintf(file,
+                "{\"destination\":\"host%d:4318/\",\"signal\":\"traces\",\"from\":%d,\"to\":%d,"
+                "\"outcome\":\"accepted\",\"items\":1}\n",
+                i < N_RANGES ? 0 : i, 10 * i, 10 * i + 5);
+    ok(file && fclose(file) == 0);
+    struct np_spool_ledger *ledger = opened(record);
+    const int64_t end = 10 * (N_RANGES + N_DESTINATIONS);
+    note(ledger, HERE, end, end + 8, NP_SPOOL_MARK_SENDING);
+    ok(np_spool_ledger_in_flight(ledger, HERE, NP_OTLP_TRACES, NP_SPOOL_NOT_HERE, &pending));
+    note(ledger, HERE, end, end + 8, NP_SPOOL_MARK_ACCEPTED);
+    ok_gap(ledger, HERE, NP_SPOOL_NOT_ANYWHERE, end, end + 8, INT64_MAX);
+    note(ledger, "host0:4318/", end + 9, end + 10, NP_SPOOL_MARK_ACCEPTED);
+    ok_gap(ledger, "host0:4318/", NP_SPOOL_NOT_HERE, end + 9, end + 10, INT64_MAX);
+    np_spool_ledger_freep(&ledger);
+}
+
+TEST(a_line_that_takes_back_what_was_never_accepted_owes_nothing)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("owes");
+    struct np_spool_ledger *ledger = opened(record);
+
+    note(ledger, HERE, 0, 100, NP_SPOOL_MARK_VOID);
+    ok_int(np_spool_ledger_accepted(ledger, HERE, NP_OTLP_TRACES), 0);
+    note(ledger, HERE, 0, 100, NP_SPOOL_MARK_ACCEPTED);
+    ok_int(np_spool_ledger_accepted(ledger, HERE, NP_OTLP_TRACES), 10);
     np_spool_ledger_freep(&ledger);
 }
 
