@@ -114,6 +114,12 @@ $(OUT)/commit: force
 $(OUT)/src/cli/version.o: $(OUT)/commit
 $(OUT)/src/cli/version.o: private NP_CPPFLAGS += -DNP_COMMIT='"$(COMMIT)"' -DNP_BUILD_FLAGS=$(call quote,"$(BUILD_FLAGS)")
 
+# The thread sanitizer watches no access of the network's convolutions: each would take minutes. Their threads share no output
+# (test_conv compares the bytes of one thread and of many).
+ifeq ($(VARIANT),tsan)
+$(OUT)/src/ops/conv.o: private NP_CFLAGS += -fno-sanitize=thread
+endif
+
 # The weights are a part of their object file.
 $(OUT)/src/ops/brain_net.o: src/ops/brain_net.q8
 

@@ -146,10 +146,14 @@ static double find_dip(const double mean[N_LAYERS])
     return dip;
 }
 
+static const struct np_stripped_report nothing_seen = {NAN, NAN, NAN, NAN, NAN, false};
+
 /* Fill `report`; stop at the first test that fails. */
-static int measure(const struct np_image *image, const struct np_exec *exec, double least_mm3,
-                   double most_border, struct np_stripped_report *report, struct np_error *err)
+static int measure_support(const struct np_image *image, const struct np_exec *exec, bool has_prior,
+                           struct np_stripped_report *report, struct np_error *err)
 {
+    double least_mm3 = has_prior ? LEAST_WITH_PRIOR_MM3 : LEAST_MM3;
+    double most_border = has_prior ? 1 : MOST_BORDER;
     struct np_grid grid = np_grid_isotropic(&image->grid, COARSE_MM);
     NP_AUTO(np_image_freep) struct np_image *coarse = NULL;
     NP_AUTO(np_mask_freep) struct np_mask *support = NULL;
@@ -172,6 +176,31 @@ static int measure(const struct np_image *image, const struct np_exec *exec, dou
     return 0;
 }
 
+/* The same for an image without signal, which is no stripped brain. */
+static int measure(const struct np_image *image, const struct np_exec *exec, bool has_prior,
+                   struct np_stripped_report *report, struct np_error *err)
+{
+    struct np_error own = {0};
+    int code = measure_support(image, exec, has_prior, report, &own);
+
+    return code < 0 && code != NP_EMETHOD ? np_error_set(err, code, "%s", own.text) : 0;
+}
+
+static bool is_alone(const struct np_stripped_report *report)
+{
+    return report->outside_share <= MOST_OUTSIDE; /* false for NAN */
+}
+
+int np_stripped_is_possible(const struct np_image *image, const struct np_exec *exec,
+                            bool *is_possible, struct np_error *err)
+{
+    struct np_stripped_report seen = nothing_seen;
+
+    NP_TRY(measure(image, exec, true, &seen, err));
+    *is_possible = is_alone(&seen);
+    return 0;
+}
+
 /*
  * With a prior two signs decide. Hardly anything far outside the brain is the first. The second is
  * that no dark layer lies under a bright one, or that the background is nothing but zeros (in a
@@ -184,7 +213,7 @@ static bool decide(const struct np_prior *prior, struct np_stripped_report *repo
 
     if (!prior)
         return no_skull;
-    if (isnan(report->outside_share) || report->outside_share > MOST_OUTSIDE)
+    if (!is_alone(report))
         return false;
     bool clean = report->outside_share <= CLEAN_OUTSIDE && prior->zero_share >= CLEAN_ZEROS;
     bool second = no_skull || (clean && prior->far_share <= SURE_FAR);
@@ -196,9 +225,8 @@ int np_stripped_detect(const struct np_image *image, const struct np_prior *prio
                        const struct np_exec *exec, struct np_mask **brain,
                        struct np_stripped_report *report, struct np_error *err)
 {
-    struct np_stripped_report seen = {NAN, NAN, NAN, NAN, NAN, false};
+    struct np_stripped_report seen = nothing_seen;
     NP_AUTO(np_mask_freep) struct np_mask *support = NULL;
-    struct np_error own = {0};
 
     seen.far_share = prior ? prior->far_share : NAN;
     if (prior && prior->far_share > MOST_FAR) { /* the first sign decides */
@@ -207,10 +235,7 @@ int np_stripped_detect(const struct np_image *image, const struct np_prior *prio
             *report = seen;
         return 0;
     }
-    int code = measure(image, exec, prior ? LEAST_WITH_PRIOR_MM3 : LEAST_MM3,
-                       prior ? 1 : MOST_BORDER, &seen, &own);
-    if (code < 0 && code != NP_EMETHOD) /* no signal: not a stripped brain */
-        return np_error_set(err, code, "%s", own.text);
+    NP_TRY(measure(image, exec, prior != NULL, &seen, err));
     if (decide(prior, &seen))
         NP_TRY(np_support_mask(image, exec, &support, err));
     *brain = support;

@@ -35,6 +35,14 @@ int np_stripped_detect(const struct np_image *image, const struct np_prior *prio
                        struct np_stripped_report *report, struct np_error *err) NP_MUST_USE;
 
 /*
+ * Whether the skull may have been removed, whatever the prior says: false for the most heads, whose
+ * support is larger than any brain or whose air is not empty. Much cheaper than a prior.
+ * Returns 0, NP_ENOMEM, NP_ECANCELED; on failure `*is_possible` is untouched.
+ */
+int np_stripped_is_possible(const struct np_image *image, const struct np_exec *exec,
+                            bool *is_possible, struct np_error *err) NP_MUST_USE;
+
+/*
  * The support: the largest connected part of the voxels above the background, holes filled, of any
  * shape. Returns 0, NP_EMETHOD (nothing but background), NP_ENOMEM, NP_ECANCELED.
  */

@@ -12,16 +12,21 @@ static void take(struct np_work *work, struct np_mask **mask, const char *method
     np_work_fact(work, NP_MEASURE_SKULL_STRIP_METHOD, method);
 }
 
-/* Whether the skull was removed, for a mask that is not ours. Where the network finds no brain, the
- * image alone decides. */
+/* Whether the skull was removed, for a mask that is not ours. The network is asked only where it
+ * can matter; where it finds no brain, the image alone decides. */
 static int see_whether_stripped(struct np_work *work, const struct np_exec *exec,
                                 struct np_error *err)
 {
     NP_AUTO(np_mask_freep) struct np_mask *stripped = NULL;
     NP_AUTO(np_prior_done) struct np_prior prior = {0};
     struct np_error own = {0};
-    int code = np_prior_make(work->flat, exec, &prior, &own);
+    bool is_possible;
 
+    work->already_stripped = false;
+    NP_TRY(np_stripped_is_possible(work->flat, exec, &is_possible, err));
+    if (!is_possible)
+        return 0;
+    int code = np_prior_make(work->flat, exec, &prior, &own);
     if (code < 0 && code != NP_EMETHOD)
         return np_error_set(err, code, "%s", own.text);
     NP_TRY(np_stripped_detect(work->flat, code < 0 ? NULL : &prior, exec, &stripped, NULL, err));

@@ -18,7 +18,7 @@ setup_file()
 {
     [[ -z $(why_not) ]] || return 0
     "$TOP/scripts/install-deps.sh" slurm
-    export NP_CLUSTER=$BATS_FILE_TMPDIR/slurm
+    export NP_CLUSTER=$BATS_FILE_TMPDIR/slurm BATS_TEST_TIMEOUT=$((60 + 2 * N)) # the one test is a cohort's whole life
     chmod a+rx "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR"
     "$TOP/tests/packaging/start-slurm.sh" start "$NP_CLUSTER" 3>&- 4>&-
 }

@@ -8,16 +8,22 @@
 #include "synth/heads.h"
 #include "tap.h"
 
-/* A synthetic head of 2.5 mm with its brain. */
-static void draw(const char *name, struct np_synth_head *head)
+/* A synthetic head with its brain, in voxels of so many mm; `share` of its field of view. */
+static void draw_part(const char *name, double mm, double share, struct np_synth_head *head)
 {
     struct np_synth_options options = np_synth_case_find(name)->options;
 
     for (int i = 0; i < 3; i++) {
-        options.shape[i] = (int64_t)((double)options.shape[i] * options.spacing_mm[i] / 2.5);
-        options.spacing_mm[i] = 2.5;
+        double extent_mm = (double)options.shape[i] * options.spacing_mm[i];
+        options.shape[i] = (int64_t)(share * extent_mm / mm);
+        options.spacing_mm[i] = mm;
     }
     ok_int(np_synth_head(&options, NULL, head, NULL), 0);
+}
+
+static void draw(const char *name, struct np_synth_head *head)
+{
+    draw_part(name, 2.5, 1, head);
 }
 
 /* Dice coefficient of the brain and the places with a distance below 1 mm. */
@@ -139,7 +145,7 @@ TEST(each_allocation_that_fails_is_reported_as_such)
     NP_AUTO(np_team_freep) struct np_team *team = np_team_new(2);
     const struct np_exec exec = {.team = team};
 
-    draw("Child", &head);
+    draw_part("Child", 5, 0.5, &head); /* as many allocations as of a whole head */
     while (code == NP_ENOMEM && n < 200) {
         NP_AUTO(np_prior_done) struct np_prior prior = {0};
         struct np_error err = {0};

@@ -120,6 +120,21 @@ TEST(with_a_prior_two_signs_decide)
     ok(!with_prior(HEAD, 0.02, &report));       /* noise fills the air */
 }
 
+TEST(most_heads_are_ruled_out_before_a_prior_is_made_and_no_brain_is)
+{
+    static const struct {
+        enum kind what;
+        bool is_possible;
+    } table[] = {{HEAD, false}, {HEAD_BLANK, false}, {BRAIN, true}};
+
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        NP_AUTO(np_image_freep) struct np_image *image = draw(table[i].what, 2, 2, 2);
+        bool is_possible = !table[i].is_possible;
+        ok_int(np_stripped_is_possible(image, NULL, &is_possible, NULL), 0);
+        ok_int(is_possible, table[i].is_possible);
+    }
+}
+
 TEST(a_z_scored_brain_is_recognised_by_what_lies_outside_it)
 {
     const struct np_prior prior = {.far_share = 0.01, .zero_share = 0.5};
