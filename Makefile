@@ -172,6 +172,13 @@ check-telemetry: ## telemetry alone, against a real OpenTelemetry Collector and 
 collector: ## build that Collector and receiver into the user's cache and say where: minutes, the first time
 	@scripts/collector.sh
 
+.PHONY: check-stack stack-native
+check-stack: ## the telemetry stack with its real servers (docs/stack.md); builds them first, when needed
+	+@tests/run build stack
+
+stack-native: ## build these servers into the user's cache and say where: a quarter of an hour and more, the first time (needs a recent Go)
+	@scripts/stack/build.sh
+
 check-layers: ## who may include whom (scripts/layers.txt)
 	@scripts/check-layers.sh
 

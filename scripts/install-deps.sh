@@ -10,7 +10,7 @@ set -euo pipefail
         libcurl4-openssl-dev libevent-dev libprotobuf-c-dev protobuf-c-compiler)
     check=("${build[@]}" bats clang clang-format curl git gzip jq libclang-rt-dev openssl procps
         python3 python3-nibabel python3-numpy python3-venv strace util-linux)
-    lint=("${build[@]}" bats clang-tidy cppcheck shellcheck)
+    lint=("${build[@]}" bats clang-tidy cppcheck shellcheck yamllint)
     container=("${build[@]}" ca-certificates)
     cross=(gcc-aarch64-linux-gnu make protobuf-c-compiler qemu-user)
     slurm=(slurmctld slurmd slurm-client munge)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Static analysis: clang-tidy and cppcheck on the C sources, shellcheck on scripts and bats files; each header alone; words
-# that are withdrawn; functions that the program does not need. Prints only findings.
+# that are withdrawn; functions that the program does not need; the stack's configurations. Prints only findings.
 # usage: scripts/lint.sh [FILE.c…]
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -46,10 +46,13 @@ cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability
     --suppress=missingIncludeSystem --suppress=uninitvar -D__GNUC__=12 -D_GNU_SOURCE -DNP_VERSION='"0"' -DNP_COMMIT='"0"' -DNP_BUILD_FLAGS='""' \
     --library=scripts/cppcheck.cfg -Isrc src || status=1
 
+echo "configurations of the stack"
+scripts/stack/check-configs.sh || status=1
+
 echo "shellcheck"
 mapfile -t shells < <(grep -rlE '^#!(/usr/bin/env bash|/bin/sh)' scripts tests .ci | LC_ALL=C sort)
-shellcheck "${shells[@]}" || status=1
+shellcheck --external-sources "${shells[@]}" || status=1
 # In bats files: `run` sets variables and is a subshell by design; our own words contain no spaces.
-shellcheck --shell=bats --exclude=SC2012,SC2013,SC2016,SC2030,SC2031,SC2034,SC2044,SC2046,SC2119,SC2120,SC2154 \
-    tests/cli/*.bats tests/packaging/*.bats tests/telemetry/*.bats tests/*/*.bash || status=1
+shellcheck --external-sources --shell=bats --exclude=SC2012,SC2013,SC2016,SC2030,SC2031,SC2034,SC2044,SC2046,SC2119,SC2120,SC2154 \
+    tests/cli/*.bats tests/packaging/*.bats tests/telemetry/*.bats tests/stack/*.bats tests/*/*.bash || status=1
 exit $status

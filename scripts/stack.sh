@@ -1,0 +1,493 @@
+#!/usr/bin/env bash
+# The telemetry stack on one machine: an OpenTelemetry Collector and the servers that keep metrics, logs and traces. docs/stack.md.
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/stack/lib.sh
+. "$top/scripts/stack/lib.sh"
+# shellcheck source=scripts/stack/servers.sh
+. "$top/scripts/stack/servers.sh"
+# shellcheck source=scripts/stack/questions.sh
+. "$top/scripts/stack/questions.sh"
+# shellcheck source=scripts/stack/archive.sh
+. "$top/scripts/stack/archive.sh"
+
+usage()
+{
+    cat <<'END'
+usage: scripts/stack.sh COMMAND [OPTION…]
+  start            start it, or what of it does not run, and wait until each server answers
+      --traces tempo|jaeger        where traces go (default tempo)
+      --logs loki|victorialogs     where logs go (default loki)
+      --no-grafana                 no dashboards; the servers' own pages are printed
+      --runtime native|apptainer   programs (default) or images
+      --bin DIR                    where programs lie, before the cache of `make stack-native` and PATH
+      --images DIR                 where the images of scripts/build_all.sh lie (default build/images of the clone)
+      --ports free|known           free ports (default), or those that tutorials name: 4317 4318 9090 3000 …
+      --port-range LOW-HIGH        free ports are chosen from these (default 20000-32000)
+      --deadline SECONDS           how long a server may take until it answers (default 60)
+      --from ARCHIVE               with the data of an archive, which is copied
+      --debug                      everything that arrives is also printed to the Collector's log
+      --print-env                  start nothing; print the variables for senders: eval "$(scripts/start_stack.sh --print-env)"
+  stop             end it: the Collector first, then the servers, and move their data to an archive
+      --save DIR                   where archives lie (default DATA/archives)
+      --max-size SIZE              of an archive (default 5G); above it only what the Collector received is archived
+      --keep                       no archive: the data stay where they are, and the next start goes on with them
+  status           what runs, and where; status 0 when all of it does, 1 when a part does, 3 when nothing does
+  logs SERVER [-f] the log of one server
+  restart SERVER   end it and start it again at the same address
+  test [OUTPUT_DIR]
+                   ask each server for the sessions of the last run into OUTPUT_DIR; without it, two synthetic sessions are made first
+  clean [--yes]    delete the data of a stack that does not run
+All: --data DIR      where data, logs and configurations lie (default data/telemetry; a running stack's lease knows its own)
+     --lease FILE    where senders find the stack (default $NEURO_STACK_LEASE, else $XDG_RUNTIME_DIR/neuro-preprocess/lease,
+                     else /tmp/neuro-preprocess-UID/lease)
+END
+}
+
+# --- options ------------------------------------------------------------------------------------------------------------
+one_of() # OPTION VALUE WORD…
+{
+    local word
+    for word in "${@:3}"; do [[ $word != "$2" ]] || return 0; done
+    die 64 "$1: expected one of ${*:3}, found '$2'"
+}
+
+read_options()
+{
+    while (($#)); do
+        case $1 in
+        --data | --lease | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
+            (($# > 1)) || die 64 "$1 needs a value"
+            ;;&
+        --data) asked_data=$(realpath -m "$2") && shift ;;
+        --lease) lease=$(realpath -m "$2") && shift ;;
+        --traces) one_of "$1" "$2" tempo jaeger && STACK_TRACES=$2 && shift ;;
+        --logs) one_of "$1" "$2" loki victorialogs && STACK_LOGS=$2 && shift ;;
+        --runtime) one_of "$1" "$2" native apptainer && STACK_RUNTIME=$2 && shift ;;
+        --bin) STACK_BIN=$(realpath -m "$2") && shift ;;
+        --images) STACK_IMAGES=$(realpath -m "$2") && shift ;;
+        --ports) one_of "$1" "$2" free known && STACK_PORTS=$2 && shift ;;
+        --port-range)
+            [[ $2 =~ ^[0-9]+-[0-9]+$ ]] || die 64 "$1: expected LOW-HIGH as 20000-20100, found '$2'"
+            port_range=$2 && shift
+            ;;
+        --deadline)
+            [[ $2 =~ ^[0-9]+$ ]] || die 64 "$1: expected seconds, found '$2'"
+            STACK_DEADLINE=$2 && shift
+            ;;
+        --from) from=$(realpath -m "$2") && shift ;;
+        --save) save=$(realpath -m "$2") && shift ;;
+        --max-size)
+            max_bytes=$(bytes_of "$2") || die 64 "$1: expected a size as 5G or 500M, found '$2'"
+            shift
+            ;;
+        --keep) keep=1 ;;
+        --no-grafana) STACK_GRAFANA=no ;;
+        --debug) STACK_DEBUG=yes ;;
+        --print-env) print_env_only=1 ;;
+        --yes) yes=1 ;;
+        -f) follow=-f ;;
+        --help | -h) usage && exit 0 ;;
+        -*) die 64 "unknown option '$1'; --help lists them" ;;
+        *) words+=("$1") ;;
+        esac
+        shift
+    done
+}
+
+defaults()
+{
+    export STACK_TRACES=tempo STACK_LOGS=loki STACK_GRAFANA=yes STACK_RUNTIME=native STACK_BIN='' STACK_IMAGES=$top/build/images STACK_PORTS=free STACK_DEADLINE=60 STACK_DEBUG=no
+    export STACK_HOST STACK_JOB=${SLURM_JOB_ID:-}
+    STACK_HOST=$(hostname)
+    asked_data='' lease=$(default_lease) port_range=20000-32000 print_env_only='' yes='' follow='' words=() servers=()
+    from='' save='' max_bytes=$((5 << 30)) keep=''
+}
+
+# find_data: the stack that is meant: --data, else the one of the lease, else the usual folder.
+find_data()
+{
+    data=$asked_data
+    [[ -n $data ]] || data=$(value_in "$lease" STACK_DATA) || data=$PWD/data/telemetry
+}
+
+same_host()
+{
+    local host
+    host=$(value_in "$data/run/state" STACK_HOST) || return 0
+    [[ $host == "$(hostname)" ]] ||
+        die 75 "the stack with data in '$data' was started on $host: do this there, or give this one its own --data. If that machine or job is gone, remove '$data/run/state'"
+}
+
+# load_running: the state of a stack of this machine; ends with 3 when there is none.
+load_running()
+{
+    find_data
+    same_host
+    load_state || die 3 "no stack has its data in '$data'"
+}
+
+# --- start --------------------------------------------------------------------------------------------------------------
+# find_program SERVER: its path.
+find_program()
+{
+    local folder name=${program[$1]}
+    if [[ -n $STACK_BIN && -x $STACK_BIN/$name ]]; then
+        echo "$STACK_BIN/$name"
+    elif folder=$("$top/scripts/stack/build.sh" --find "$1" 2>/dev/null); then
+        echo "$folder/$name"
+    else
+        command -v "$name"
+    fi
+}
+
+find_image()
+{
+    local path=$STACK_IMAGES/${image[$1]}.sif
+    [[ -f $path ]] && echo "$path"
+}
+
+# what_to_do SERVER: when its program or image is not there.
+what_to_do()
+{
+    local instead=
+    case $1 in
+    tempo) instead='; --traces jaeger does without it' ;;
+    loki) instead='; --logs victorialogs does without it' ;;
+    grafana) instead='; --no-grafana does without it' ;;
+    esac
+    if [[ $STACK_RUNTIME == apptainer ]]; then
+        echo "'scripts/build_all.sh ${image[$1]}' makes it, --images DIR names its folder$instead"
+    elif [[ -n $instead ]]; then
+        echo "--bin DIR names its folder$instead"
+    else
+        echo "'make stack-native' builds it, --bin DIR names its folder"
+    fi
+}
+
+check_programs()
+{
+    local server
+    command -v curl >/dev/null || die 69 "'curl' is needed to ask the servers whether they are ready"
+    [[ $STACK_RUNTIME == native ]] || command -v apptainer >/dev/null || die 69 "'apptainer' is not installed; --runtime native does without it"
+    for server in "${servers[@]}"; do
+        if [[ $STACK_RUNTIME == apptainer ]]; then
+            find_image "$server" >/dev/null || die 69 "there is no image '$STACK_IMAGES/${image[$server]}.sif': $(what_to_do "$server")"
+        else
+            find_program "$server" >/dev/null || die 69 "there is no program '${program[$server]}': $(what_to_do "$server")"
+        fi
+    done
+}
+
+# runner_of SERVER: sets `runner`, what stands before the arguments. An image sees the data and nothing else of ours.
+runner_of()
+{
+    if [[ $STACK_RUNTIME == native ]]; then
+        runner=("$(find_program "$1")")
+        return
+    fi
+    runner=(apptainer --silent exec --no-home --no-mount cwd --no-mount tmp --bind "$data" --pwd "$data")
+    ((EUID != 0)) || runner+=(--userns)
+    runner+=("$(find_image "$1")" "/usr/local/bin/${program[$1]}")
+}
+
+# launch SERVER: start it, without waiting. It is the first that the kernel ends when memory is short.
+launch()
+{
+    local command runner pid log=$data/run/$1.log
+    command_of "$1"
+    [[ $1 != grafana ]] || grafana_settings
+    runner_of "$1"
+    [[ ! -f $log ]] || mv -f "$log" "$log.1"
+    (
+        cd "$data"
+        umask 077
+        echo 800 >/proc/self/oom_score_adj
+        export GOMEMLIMIT=${memory_mib[$1]}MiB
+        ulimit -S -d $((memory_mib[$1] * 2 * 1024)) # beyond that it ends, rather than the work
+        exec setsid "${runner[@]}" "${command[@]}"
+    ) >"$log" 2>&1 </dev/null 3>&- 9>&- &
+    pid=$!
+    disown "$pid"
+    echo "$pid $(start_time "$pid")" | write_private "$data/run/$1.pid"
+}
+
+port_taken() { grep -qiE 'address already in use' "$data/run/$1.log"; }
+
+# await SERVER: until it answers, itself. Status 75 when its port was taken, 1 when it ended or took too long; both are explained.
+await()
+{
+    local pid page deadline=$((SECONDS + STACK_DEADLINE)) why=
+    page=$(ready_at "$1")
+    while [[ -z $why ]]; do
+        if ! pid=$(process_of "$1"); then
+            ! port_taken "$1" || return 75
+            why='it ended'
+        elif listens "$pid" "$(sed -E 's/^[^:]*:([0-9]+).*/\1/' <<<"$page")" && http_ok "$page"; then
+            return 0
+        elif ((SECONDS >= deadline)); then
+            why="no answer from http://$page within $STACK_DEADLINE s"
+        fi
+        sleep 0.1
+    done
+    warn "$1 is not ready: $why. The last lines of its log, '$data/run/$1.log':"
+    tail -n 8 "$data/run/$1.log" | sed 's/^/    /' >&2
+    return 1
+}
+
+# bring_up: start what does not run, all at once, and wait for each.
+bring_up()
+{
+    local server status=0
+    for server in "${servers[@]}"; do process_of "$server" >/dev/null || { end_server "$server" && launch "$server"; }; done
+    for server in "${servers[@]}"; do await "$server" || return; done
+}
+
+take_down()
+{
+    local server others=()
+    end_server collector
+    for server in "${servers[@]}"; do
+        [[ $server == collector ]] || { end_server "$server" & others+=($!); }
+    done
+    ((${#others[@]} == 0)) || wait "${others[@]}"
+}
+
+# Ports can be taken between their choice and their use.
+start_anew()
+{
+    local try status
+    export STACK_STARTED
+    STACK_STARTED=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    for try in 1 2 3 4 5; do
+        choose_addresses
+        prepare_files
+        export STACK_SERVERS="${servers[*]}" STACK_LEASE=$lease
+        save_state
+        status=0
+        bring_up || status=$?
+        ((status != 0)) || return 0
+        take_down
+        rm -f "$data/run/state"
+        ((status == 75)) || die 70 "the stack was not started; nothing of it runs now"
+        warn "a port was taken by somebody else (attempt $try of 5)"
+        [[ $STACK_PORTS == free ]] || die 75 'a known port is taken: --ports free chooses others'
+    done
+    die 75 'the stack was not started: its ports were taken each time; --port-range LOW-HIGH takes others'
+}
+
+# runs_in DATA: whether a part of that stack runs.
+runs_in()
+{
+    local status=0
+    "$top/scripts/stack.sh" status --data "$1" >/dev/null 2>&1 || status=$?
+    ((status < 2))
+}
+
+# refuse_second: one lease leads to one stack.
+refuse_second()
+{
+    local other host
+    other=$(value_in "$lease" STACK_DATA) || return 0
+    host=$(value_in "$lease" STACK_HOST) || true
+    [[ $other != "$data" && $host == "$(hostname)" ]] || return 0
+    runs_in "$other" || return 0
+    die 75 "a stack with data in '$other' runs already (lease '$lease'): use it, stop it, or give this one a --lease of its own"
+}
+
+lock_data()
+{
+    (umask 077 && mkdir -p "$data/run") || die 73 "cannot make '$data'; --data DIR names another place"
+    exec 9>"$data/run/lock"
+    flock -w 120 9 || die 75 "another call works on the stack in '$data' since two minutes"
+}
+
+start()
+{
+    data=${asked_data:-$PWD/data/telemetry}
+    [[ -n $asked_data ]] || find_data
+    make_lease_folder
+    refuse_second
+    lock_data
+    same_host
+    if any_runs && load_state; then
+        [[ -z $from ]] || die 75 "a stack runs in '$data' already: --data DIR names another folder for '$from'"
+        bring_up || die 70 'a part of the stack does not run: see above; stop_stack.sh ends the rest'
+    else
+        [[ -z $from ]] || open_archive
+        choose_servers
+        check_programs
+        start_anew
+    fi
+    [[ ${STACK_LEASE:-$lease} == "$lease" ]] || drop_lease # the former one
+    export STACK_LEASE=$lease
+    save_state
+    write_lease
+    describe
+}
+
+any_runs()
+{
+    local file
+    for file in "$data"/run/*.pid; do [[ -z $(members_of "$(basename "$file" .pid)") ]] || return 0; done
+    return 1
+}
+
+describe()
+{
+    local server page ports=()
+    say "The stack runs on $STACK_HOST; its data are in $data"
+    say "  send to   http://$STACK_OTLP_HTTP (http/protobuf, http/json), $STACK_OTLP_GRPC (grpc)"
+    say "            neuro-preprocess … --otel-endpoint auto, or: eval \"\$(scripts/start_stack.sh --print-env)\""
+    for server in "${servers[@]}"; do
+        page=$(page_of "$server")
+        [[ -n $page ]] || continue
+        printf '  %-9s http://%s\n' "$server" "$page"
+        page=${page%%/*}
+        ports+=("-L ${page##*:}:$page")
+    done
+    say "  from your own machine: ssh ${ports[*]} $(id -un)@$STACK_HOST"
+    [[ $STACK_GRAFANA == no ]] || say "  grafana's user is admin, its password is in $data/run/grafana.password"
+}
+
+print_env()
+{
+    local name endpoint protocol
+    endpoint=$(value_in "$lease" OTEL_EXPORTER_OTLP_ENDPOINT) || die 3 "no stack: there is no lease '$lease'"
+    protocol=$(value_in "$lease" OTEL_EXPORTER_OTLP_PROTOCOL)
+    for name in '' APPTAINERENV_; do
+        printf 'export %sOTEL_EXPORTER_OTLP_ENDPOINT=%q\n' "$name" "$endpoint"
+        printf 'export %sOTEL_EXPORTER_OTLP_PROTOCOL=%q\n' "$name" "$protocol"
+    done
+    printf 'export NEURO_STACK_LEASE=%q\n' "$lease"
+}
+
+# --- the other commands -------------------------------------------------------------------------------------------------
+# drain: wait until the Collector's queues are empty, at most 10 s; what a back end does not take stays in them, on disk.
+drain()
+{
+    local deadline=$((SECONDS + 10))
+    process_of collector >/dev/null || return 0
+    while ((SECONDS < deadline)); do
+        curl --silent --noproxy '*' --max-time 2 "http://$(metrics_of collector)/metrics" |
+            awk '/^otelcol_exporter_(queue_size|in_flight_requests)/ { n += $NF } END { exit n > 0 }' && return
+        sleep 0.5
+    done
+    warn "the Collector's queue is not empty: what is left stays in '$data/collector/queue' and goes out after the next start"
+}
+
+stop()
+{
+    find_data
+    if [[ ! -f $data/run/state ]]; then
+        say "No stack runs with data in $data"
+        return
+    fi
+    lock_data
+    load_running
+    drain
+    take_down
+    drop_lease
+    if [[ -n $keep ]]; then
+        say "The stack is stopped; its data are in $data"
+    else
+        save=${save:-$data/archives}
+        save_archive
+    fi
+    rm -f "$data/run/state"
+}
+
+status()
+{
+    local server pid page mib state n_up=0
+    load_running
+    say "Stack on $STACK_HOST, data in $data"
+    printf '  %-13s %-9s %9s %8s %10s  %s\n' server state process 'MiB' 'disk MiB' page
+    for server in "${servers[@]}"; do
+        pid=$(process_of "$server") || pid=
+        state=down mib='' page=$(page_of "$server")
+        if [[ -n $pid ]]; then
+            state=unready mib=$(resident_mib "$pid")
+            ! http_ok "$(ready_at "$server")" || { state=up && n_up=$((n_up + 1)); }
+        fi
+        printf '  %-13s %-9s %9s %8s %10s  %s\n' "$server" $state "${pid:--}" "${mib:--}" \
+            "$(du -sm "$data/$server" | cut -f 1)" "${page:+http://$page}"
+    done
+    ((n_up < ${#servers[@]})) || return 0
+    ((n_up > 0)) && return 1
+    return 3
+}
+
+known_server()
+{
+    [[ " ${servers[*]} " == *" ${1:-} "* ]] || die 64 "expected one of ${servers[*]}, found '${1:-}'"
+}
+
+logs()
+{
+    load_running
+    known_server "${words[0]:-}"
+    exec tail -n 200 ${follow:+"$follow"} "$data/run/${words[0]}.log"
+}
+
+restart()
+{
+    load_running
+    known_server "${words[0]:-}"
+    lock_data
+    end_server "${words[0]}"
+    launch "${words[0]}"
+    await "${words[0]}" || die 70 "${words[0]} was not started again"
+    say "${words[0]} runs again"
+}
+
+# test_stack: status 0 when every server answers about every session.
+test_stack()
+{
+    local sessions trace instance participant out=${words[0]:-} folder n_missing=0
+    load_running
+    command -v jq >/dev/null || die 69 "'jq' is needed to read the answers"
+    if [[ -z $out ]]; then
+        folder=$(mktemp -d)
+        # shellcheck disable=SC2064 # the folder of now
+        trap "rm -rf '$folder'" EXIT
+        make_sessions "$folder" || { tail -n 5 "$folder/log" >&2 && die 70 'the two sessions could not be made'; }
+        out=$folder/out
+    fi
+    sessions=$(sessions_of "$out")
+    [[ -n $sessions ]] || die 66 "the last run into '$out' has no session"
+    while IFS=$'\t' read -r trace _ instance participant; do
+        check_session "$trace" "$instance" "$participant" || n_missing=$((n_missing + $?))
+    done <<<"$sessions"
+    check_exemplars "$sessions" || n_missing=$((n_missing + 1))
+    ((n_missing == 0))
+}
+
+clean()
+{
+    local answer server
+    find_data
+    [[ -d $data/run ]] || die 3 "no stack has its data in '$data'"
+    lock_data
+    if any_runs; then die 75 "the stack in '$data' runs: stop it first"; fi
+    if [[ -z $yes ]]; then
+        read -r -p "Delete the metrics, logs and traces in '$data' ($(du -sh "$data" | cut -f 1))? Type yes: " answer || true
+        [[ $answer == yes ]] || die 1 'nothing was deleted'
+    fi
+    for server in "${!program[@]}" run; do rm -rf "${data:?}/$server"; done
+    rmdir "$data" 2>/dev/null || true
+}
+
+defaults
+command=${1:-}
+(($# == 0)) || shift
+case $command in
+start | stop | status | test | logs | restart | clean) read_options "$@" ;;
+--help | -h | '') usage && exit $((${#command} ? 0 : 64)) ;;
+*) die 64 "unknown command '$command'; --help lists them" ;;
+esac
+case $command in
+start) if [[ -n $print_env_only ]]; then print_env; else start; fi ;;
+test) test_stack ;;
+*) "$command" ;;
+esac

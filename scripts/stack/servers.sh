@@ -1,0 +1,149 @@
+# shellcheck shell=bash
+# For scripts/stack.sh: what each server of the stack is called, needs, listens to, and is started with. A new one is a row in each
+# table. Addresses and folders are variables STACK_…, with which configs/ is written.
+
+# name of the program, name of the image, and MiB of memory that Go is to keep to (GOMEMLIMIT)
+declare -A program=([collector]=otelcol [prometheus]=prometheus [victorialogs]=victoria-logs [jaeger]=jaeger [loki]=loki [tempo]=tempo [grafana]=grafana)
+declare -A image=([collector]=otel-collector [prometheus]=prometheus [victorialogs]=victorialogs [jaeger]=jaeger [loki]=loki [tempo]=tempo [grafana]=grafana)
+declare -A memory_mib=([collector]=512 [prometheus]=512 [victorialogs]=384 [jaeger]=384 [loki]=512 [tempo]=512 [grafana]=384)
+
+# addresses: variable=port that tutorials name. A variable that ends in _PORT gets a number, any other an address.
+declare -A addresses=(
+    [collector]='STACK_OTLP_GRPC=4317 STACK_OTLP_HTTP=4318 STACK_COLLECTOR_HEALTH=13133 STACK_COLLECTOR_METRICS_PORT=8888'
+    [prometheus]='STACK_PROMETHEUS=9090'
+    [victorialogs]='STACK_VICTORIALOGS=9428'
+    [jaeger]='STACK_JAEGER=16686 STACK_JAEGER_GRPC=16685 STACK_TRACES_OTLP=4327 STACK_JAEGER_HEALTH=13134 STACK_JAEGER_METRICS_PORT=8889'
+    [loki]='STACK_LOKI_PORT=3100 STACK_LOKI_GRPC_PORT=9095'
+    [tempo]='STACK_TEMPO_PORT=3200 STACK_TEMPO_GRPC_PORT=9096 STACK_TRACES_OTLP=4327 STACK_TEMPO_GOSSIP_PORT=7946'
+    [grafana]='STACK_GRAFANA_PORT=3000'
+)
+
+# ready_at SERVER: the page that answers 200 once it serves.
+ready_at()
+{
+    case $1 in
+    collector) echo "$STACK_COLLECTOR_HEALTH/" ;;
+    prometheus) echo "$STACK_PROMETHEUS/-/ready" ;;
+    victorialogs) echo "$STACK_VICTORIALOGS/health" ;;
+    jaeger) echo "$STACK_JAEGER_HEALTH/status" ;;
+    loki) echo "127.0.0.1:$STACK_LOKI_PORT/ready" ;;
+    tempo) echo "127.0.0.1:$STACK_TEMPO_PORT/ready" ;;
+    grafana) echo "127.0.0.1:$STACK_GRAFANA_PORT/api/health" ;;
+    esac
+}
+
+# page_of SERVER: what a person opens; nothing for the Collector.
+page_of()
+{
+    case $1 in
+    prometheus) echo "$STACK_PROMETHEUS" ;;
+    victorialogs) echo "$STACK_VICTORIALOGS/select/vmui/" ;;
+    jaeger) echo "$STACK_JAEGER" ;;
+    loki) echo "127.0.0.1:$STACK_LOKI_PORT" ;;
+    tempo) echo "127.0.0.1:$STACK_TEMPO_PORT" ;;
+    grafana) echo "127.0.0.1:$STACK_GRAFANA_PORT" ;;
+    esac
+}
+
+# metrics_of SERVER: where Prometheus scrapes it.
+metrics_of()
+{
+    case $1 in
+    collector) echo "127.0.0.1:$STACK_COLLECTOR_METRICS_PORT" ;;
+    jaeger) echo "127.0.0.1:$STACK_JAEGER_METRICS_PORT" ;;
+    *) page_of "$1" | cut -d / -f 1 ;;
+    esac
+}
+
+# choose_servers: which run, the back ends first, in the order in which they start.
+choose_servers()
+{
+    servers=(prometheus "$STACK_LOGS" "$STACK_TRACES" collector)
+    [[ $STACK_GRAFANA == no ]] || servers+=(grafana)
+}
+
+# choose_addresses: a free port for each, or with `--ports known` those that tutorials name.
+choose_addresses()
+{
+    local pairs pair i=0 ports
+    read -ra pairs <<<"$(for server in "${servers[@]}"; do echo "${addresses[$server]}"; done | tr '\n' ' ')"
+    if [[ $STACK_PORTS == known ]]; then
+        mapfile -t ports < <(printf '%s\n' "${pairs[@]#*=}")
+    else
+        mapfile -t ports < <(choose_ports ${#pairs[@]})
+        ((${#ports[@]} == ${#pairs[@]})) || exit 75
+    fi
+    for pair in "${pairs[@]}"; do
+        if [[ ${pair%=*} == *_PORT ]]; then
+            export "${pair%=*}=${ports[i]}"
+        else
+            export "${pair%=*}=127.0.0.1:${ports[i]}"
+        fi
+        i=$((i + 1))
+    done
+    for server in "${servers[@]}"; do export "STACK_${server^^}_DATA=$data/$server"; done
+    case $STACK_LOGS in
+    victorialogs) export STACK_LOGS_URL=http://$STACK_VICTORIALOGS/insert/opentelemetry/v1/logs ;;
+    loki) export STACK_LOGS_URL=http://127.0.0.1:$STACK_LOKI_PORT/otlp/v1/logs ;;
+    esac
+}
+
+# folders and files that the servers find at their start
+prepare_files()
+{
+    local server separator=
+    for server in "${servers[@]}"; do mkdir -p "$data/$server"; done
+    rm -rf "$data/run/configs"
+    cp -r "$top/configs" "$data/run/configs"
+    mkdir -p "$data/run/configs/provisioning/datasources"
+    for server in "${servers[@]}"; do # VictoriaLogs is no data source without a plugin
+        [[ ! -f $data/run/configs/grafana/datasources/$server.yaml ]] ||
+            cp "$data/run/configs/grafana/datasources/$server.yaml" "$data/run/configs/provisioning/datasources/"
+    done
+    rm -f "$data"/run/configs/targets/*
+    {
+        echo '['
+        for server in "${servers[@]}"; do
+            printf '%s  {"labels": {"server": "%s"}, "targets": ["%s"]}' "$separator" "$server" "$(metrics_of "$server")"
+            separator=$',\n'
+        done
+        printf '\n]\n'
+    } >"$data/run/configs/targets/stack.json"
+}
+
+# command_of SERVER: sets `command`, without the program itself.
+command_of()
+{
+    local configs=$data/run/configs
+    case $1 in
+    collector)
+        command=(--config "file:$configs/otel-collector-config.yaml")
+        [[ $STACK_DEBUG == no ]] || command+=(--config "file:$configs/otel-collector-debug.yaml")
+        ;;
+    prometheus)
+        command=(--config.file="$configs/prometheus.yml" --storage.tsdb.path="$data/prometheus" --storage.tsdb.retention.time=10y
+            --web.listen-address="$STACK_PROMETHEUS" --web.enable-otlp-receiver
+            --enable-feature=exemplar-storage,otlp-deltatocumulative)
+        ;;
+    victorialogs)
+        command=(-httpListenAddr="$STACK_VICTORIALOGS" -storageDataPath="$data/victorialogs" -retentionPeriod=100y -futureRetention=7d
+            -inmemoryDataFlushInterval=1s -memory.allowedBytes=256MiB -insert.maxFieldsPerLine=1500 -loggerLevel=WARN)
+        ;;
+    jaeger) command=(--config "file:$configs/jaeger-config.yaml") ;;
+    loki) command=(-config.file="$configs/loki-config.yaml" -config.expand-env=true) ;;
+    tempo) command=(-config.file="$configs/tempo-config.yaml" -config.expand-env=true) ;;
+    grafana) command=(server --homepath "${STACK_GRAFANA_HOME:-/usr/share/grafana}") ;;
+    esac
+}
+
+# Grafana takes its settings from the environment. Its password is made once and kept beside the data, mode 0600.
+grafana_settings()
+{
+    [[ -f $data/run/grafana.password ]] || head -c 24 /dev/urandom | base64 | tr -d '/+=\n' | write_private "$data/run/grafana.password"
+    export GF_SERVER_HTTP_ADDR=127.0.0.1 GF_SERVER_HTTP_PORT=$STACK_GRAFANA_PORT GF_PATHS_DATA=$data/grafana GF_PATHS_LOGS=$data/grafana/log
+    export GF_PATHS_PROVISIONING=$data/run/configs/provisioning
+    export STACK_LOKI=127.0.0.1:${STACK_LOKI_PORT:-} STACK_TEMPO=127.0.0.1:${STACK_TEMPO_PORT:-}
+    export GF_SECURITY_ADMIN_PASSWORD__FILE=$data/run/grafana.password GF_AUTH_ANONYMOUS_ENABLED=false
+    export GF_ANALYTICS_REPORTING_ENABLED=false GF_ANALYTICS_CHECK_FOR_UPDATES=false GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES=false
+    export GF_PLUGINS_PREINSTALL_DISABLED=true GF_NEWS_NEWS_FEED_ENABLED=false
+}

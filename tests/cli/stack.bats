@@ -1,0 +1,68 @@
+# scripts/stack.sh without any server: its words, and how it looks at ports and processes. tests/stack has the rest.
+load helper
+
+setup()
+{
+    STACK=$TOP/scripts/stack.sh
+    export NEURO_STACK_LEASE=$BATS_TEST_TMPDIR/lease
+    # shellcheck source=scripts/stack/lib.sh
+    . "$TOP/scripts/stack/lib.sh"
+}
+teardown() { [[ -z ${SITE:-} ]] || kill "$SITE"; }
+
+@test "a program that is not there is named, with what to do" {
+    run -69 env PATH=/usr/bin:/bin "$STACK" start --data "$BATS_TEST_TMPDIR/data" --no-grafana --logs victorialogs
+    contains "$output" "no program 'tempo'"
+    contains "$output" '--traces jaeger'
+    [[ ! -e $NEURO_STACK_LEASE ]]
+}
+
+@test "wrong words are refused with 64" {
+    run -64 "$STACK" start --traces zipkin
+    contains "$output" 'tempo jaeger'
+    run -64 "$STACK" begin
+    run -64 "$STACK" start --deadline soon
+    run -3 "$STACK" start --print-env
+}
+
+@test "somebody else who answers on a server's port does not count as the server" {
+    local port
+    port=$("$PYTHON" -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+    mkdir -p "$BATS_TEST_TMPDIR/site/-" && echo yes >"$BATS_TEST_TMPDIR/site/-/ready"
+    "$PYTHON" -m http.server "$port" --bind 127.0.0.1 --directory "$BATS_TEST_TMPDIR/site" >/dev/null 2>&1 3>&- &
+    SITE=$!
+    wait_until 10 http_ok "127.0.0.1:$port/-/ready"
+    run -1 listens $$ "$port"
+    run -0 listens "$(ps -o sid= -p $SITE)" "$port"
+}
+
+@test "ports are chosen from the range, none of them in use, none twice" {
+    local port_range=20000-20009 port
+    run -0 choose_ports 5
+    equal "$(sort -u <<<"$output" | grep -cE '^2000[0-9]$')" 5
+    port=$("$PYTHON" -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+    "$PYTHON" -m http.server "$port" --bind 127.0.0.1 --directory "$BATS_TEST_TMPDIR" >/dev/null 2>&1 3>&- &
+    SITE=$!
+    wait_until 10 http_ok "127.0.0.1:$port/"
+    port_range=$port-$port
+    run -75 choose_ports 1
+    contains "$output" "$port-$port"
+}
+
+@test "a process number that another process has now is not the server's" {
+    local data=$BATS_TEST_TMPDIR
+    mkdir -p "$data/run"
+    echo "$$ $(start_time $$)" >"$data/run/jaeger.pid"
+    run -0 process_of jaeger
+    equal "$output" $$
+    echo "$$ 1" >"$data/run/jaeger.pid"
+    run -1 process_of jaeger
+    run -1 process_of tempo
+}
+
+@test "a stack of another machine is left alone" {
+    mkdir -p "$BATS_TEST_TMPDIR/data/run"
+    echo 'STACK_HOST=elsewhere' >"$BATS_TEST_TMPDIR/data/run/state"
+    run -75 "$STACK" status --data "$BATS_TEST_TMPDIR/data"
+    contains "$output" elsewhere
+}

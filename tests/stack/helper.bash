@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# For the tests of the stack: real servers, started by scripts/stack.sh in folders of the test, and questions to them.
+load ../telemetry/helper
+
+STACK=$TOP/scripts/stack.sh
+
+# setup of each file: the servers are built, or its tests are skipped.
+find_servers()
+{
+    local output
+    output=$("$TOP/scripts/stack/build.sh" --find 2>&1) && return
+    [[ ${CI:-} != true ]] || { fail "$output"; return 1; }
+    skip "${output#skipped: }"
+}
+
+# stack_in DIR: the next calls are about a stack whose data and lease lie there.
+stack_in()
+{
+    DATA=$1/data
+    export NEURO_STACK_LEASE=$1/lease
+    mkdir -p "$1"
+}
+start() { "$STACK" start --no-grafana --traces jaeger --logs victorialogs --data "$DATA" "$@"; }
+stop() { "$STACK" stop --data "$DATA" "$@"; }
+end_stack() { [[ ! -d ${DATA:-} ]] || stop --keep >/dev/null 2>&1 || true; }
+
+fact() { sed -n "s/^STACK_$1=//p" "$DATA/run/state"; }
+pid_of() { cut -d ' ' -f 1 "$DATA/run/$1.pid"; }
+pids() { for server in prometheus victorialogs jaeger collector; do pid_of $server; done; }
+
+# ended PID: gone, or a zombie that nobody has asked about.
+ended() { [[ ! -d /proc/$1 || $(awk '/^State/ { print $2 }' "/proc/$1/status") == Z ]]; }
+
+get() # URL [NAME=VALUE…]
+{
+    local words=() word
+    for word in "${@:2}"; do words+=(--data-urlencode "$word"); done
+    curl --silent --show-error --fail --noproxy '*' --get "${words[@]}" "http://$1"
+}
+# metric QUERY: its values, one a line.
+metric() { get "$(fact PROMETHEUS)/api/v1/query" "query=$1" | jq -r '.data.result[].value[1]'; }
+# logs QUERY: the records that VictoriaLogs finds, as JSON lines.
+logs() { get "$(fact VICTORIALOGS)/select/logsql/query" "query=$1"; }
+# spans TRACE: the names of its spans in Jaeger.
+spans() { get "$(fact JAEGER)/api/traces/$1" | jq -r '.data[].spans[].operationName'; }
+
+# is EXPECTED COMMAND…: whether the command prints that.
+is() { [[ $("${@:2}" 2>/dev/null) == "$1" ]]; }
+# soon EXPECTED COMMAND…: what a back end finds a short time after it was sent.
+soon()
+{
+    wait_until 60 is "$@" || fail "expected '$1', found '$("${@:2}" 2>&1 | head -n 3)': ${*:2}"
+}
+
+# sessions OUT: trace and participant of each session of all records, as telemetry says.
+sessions()
+{
+    records "$1" | xargs cat | jq -Rr 'fromjson? | .resourceSpans[]?.scopeSpans[].spans[] | select(.name == "preprocess_session")
+        | "\(.traceId) \(.attributes[] | select(.key == "bids.participant") | .value.stringValue)"'
+}
