@@ -3,17 +3,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/path.h"
+#include "cli/command_trace.h"
 #include "cli/commands.h"
 #include "cli/telemetry.h"
 #include "cli/watch.h"
 #include "cli/withdrawal.h"
+#include "pipeline/cohort_gauges.h"
 #include "pipeline/group.h"
 #include "record/cohort.h"
 #include "record/place.h"
 #include "record/table.h"
 #include "spool/closing.h"
 #include "spool/record.h"
+#include "trace/names.h"
 
 static char *formatted(const struct np_survey *survey, enum np_format format,
                        enum np_survey_rows rows)
@@ -97,8 +101,10 @@ static int change(const struct np_config *config, struct np_error *err)
 /* What --watch shows. */
 struct watched {
     const struct np_config *config;
-    int status;          /* exit status of the last text */
-    struct np_error err; /* code < 0: there is no text */
+    int status;                     /* exit status of the last text */
+    struct np_error err;            /* code < 0: there is no text */
+    struct np_command_trace *trace; /* NULL = nothing is sent */
+    struct np_cohort_gauges gauges;
 };
 
 /* All sessions have ended: nothing runs, and all that is wanted has begun. */
@@ -111,25 +117,56 @@ static bool is_final(const struct np_survey *survey)
     return true;
 }
 
+/* At most once a minute, and at the end. */
+static void observe(struct watched *watched, const struct np_survey *survey, int64_t start_ns)
+{
+    if (!watched->trace || (!is_final(survey) && !np_cohort_gauges_are_due(&watched->gauges)))
+        return;
+    np_cohort_gauges_set(&watched->gauges, watched->trace->run.trace, NULL, survey, start_ns);
+    np_trace_collect(watched->trace->run.trace);
+    np_trace_settle(watched->trace->run.trace);
+}
+
 static bool print_present(void *self, FILE *out)
 {
     struct watched *watched = self;
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
+    int64_t start_ns = np_clock_mono_ns();
 
     if (survey_cohort(watched->config, &survey, &watched->err) < 0)
         return false;
+    observe(watched, &survey, start_ns);
     watched->status = print(watched->config, &survey, out);
     return !is_final(&survey);
 }
 
+static int show_present(struct watched *watched, const struct np_cancel *cancel)
+{
+    int signal = np_watch(&(struct np_watched){print_present, watched}, cancel, stdout);
+
+    if (watched->err.code < 0)
+        return np_command_fail(&watched->err);
+    return signal ? 128 + signal : watched->status;
+}
+
+/* Only reads, unless telemetry is to be sent: what is sent is recorded first. */
 static int watch(const struct np_config *config, const struct np_cancel *cancel)
 {
+    NP_AUTO(np_survey_done) struct np_survey survey = {0};
     struct watched watched = {.config = config};
-    int signal = np_watch(&(struct np_watched){print_present, &watched}, cancel, stdout);
+    struct np_command_trace trace;
+    struct np_error err = {0};
 
-    if (watched.err.code < 0)
-        return np_command_fail(&watched.err);
-    return signal ? 128 + signal : watched.status;
+    if (!np_command_trace_is_sent(config))
+        return show_present(&watched, cancel);
+    if (np_survey_read(config->output_dir, &survey, &err) < 0)
+        return np_command_fail(&err);
+    np_command_trace_open(&trace, config, &survey.folder, true);
+    watched.trace = &trace;
+    int status = show_present(&watched, cancel);
+    np_cohort_gauges_done(&watched.gauges);
+    np_command_trace_close(&trace, status);
+    return status;
 }
 
 int np_command_status(const struct np_config *config, const struct np_cancel *cancel)
@@ -179,18 +216,29 @@ static void close_telemetry(const char *output_dir, const struct np_strings *run
         }
 }
 
+/* The tables come last, so that a full disk does not hide the state. Returns the exit status. */
+static int finish_group(const struct np_config *config, const struct np_survey *survey,
+                        struct np_error *err)
+{
+    np_survey_print_table(survey, NP_SURVEY_ALL, stdout);
+    return np_group_write_table(config->output_dir, survey, err) < 0 ? np_command_fail(err) : 0;
+}
+
 int np_command_group(const struct np_config *config)
 {
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
     NP_AUTO(np_strings_done) struct np_strings closed = {0};
     struct np_error err = {0};
-    struct np_console console;
+    struct np_command_trace trace;
 
     if (np_group_run(config->bids_dir, config->output_dir, &survey, &closed, &err) < 0)
         return np_command_fail(&err);
-    np_console_init(&console, config->verbosity);
-    close_telemetry(config->output_dir, &closed, &console);
-    np_survey_print_table(&survey, NP_SURVEY_ALL, stdout);
-    /* Last, so that a full disk does not hide the state. */
-    return np_group_write_table(config->output_dir, &survey, &err) < 0 ? np_command_fail(&err) : 0;
+    np_command_trace_open(&trace, config, &survey.folder, false);
+    close_telemetry(config->output_dir, &closed, &trace.console);
+    struct np_span *span = np_run_span_begin(&trace.run, NP_SPAN_GROUP);
+    np_group_observe(&survey, &closed, trace.run.trace, span);
+    trace.run.exit_status = finish_group(config, &survey, &err);
+    np_run_span_end(&trace.run, &span, &err);
+    np_command_trace_close(&trace, trace.run.exit_status);
+    return trace.run.exit_status;
 }

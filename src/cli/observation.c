@@ -175,7 +175,7 @@ static void detect_resource(const struct np_config *config, const struct np_run 
         .instance_id = run->id,
         .dataset_name = config->dataset_name ? config->dataset_name
                         : dataset            ? dataset->name
-                                             : NULL,
+                                             : run->plan->folder.source_name,
         .revision = np_cli_commit(),
         .telemetry_id = np_naming_name(config->telemetry_id),
     };

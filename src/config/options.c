@@ -272,20 +272,20 @@ const struct np_option np_options[] = {
              "input when not given."},
 
     /* telemetry */
-    {"otel-endpoint", "endpoint", 0, NP_OPT_STRING, NP_GROUP_TELEMETRY, PLANNED | BIT(REPLAY),
-     NP_OPT_IN_FILE, FIELD(otel_endpoint), .argument = "URL",
+    {"otel-endpoint", "endpoint", 0, NP_OPT_STRING, NP_GROUP_TELEMETRY,
+     PLANNED | BIT(STATUS) | BIT(REPLAY), NP_OPT_IN_FILE, FIELD(otel_endpoint), .argument = "URL",
      .help =
          "Send telemetry to this URL; without it, and without an "
          "OTEL_EXPORTER_OTLP_..._ENDPOINT, nothing leaves the machine. Port 4317 means grpc "
          "when the URL has no scheme. auto: the endpoint in the "
          "file that a telemetry stack on this node writes; without such a file nothing is sent."},
-    {"otel-timeout", NULL, 0, NP_OPT_DOUBLE, NP_GROUP_TELEMETRY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
-     FIELD(otel_timeout_s), .argument = "SECONDS", .least = 0, .most = 86400,
+    {"otel-timeout", NULL, 0, NP_OPT_DOUBLE, NP_GROUP_TELEMETRY, RUN | BIT(STATUS) | BIT(REPLAY),
+     NP_OPT_IN_FILE, FIELD(otel_timeout_s), .argument = "SECONDS", .least = 0, .most = 86400,
      .help = "Longest wait at the end of a run for a server that answers (a server that does not "
              "answer costs 0.2 s at most), and of replay for a server that does not answer; 0 = "
              "the value of OTEL_BSP_EXPORT_TIMEOUT, else 5. Telemetry that was not sent is kept."},
-    {"telemetry-id", NULL, 0, NP_OPT_CHOICE, NP_GROUP_TELEMETRY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
-     FIELD(telemetry_id), .argument = "HOW", .choices = telemetry_id_words,
+    {"telemetry-id", NULL, 0, NP_OPT_CHOICE, NP_GROUP_TELEMETRY, RUN | BIT(STATUS) | BIT(REPLAY),
+     NP_OPT_IN_FILE, FIELD(telemetry_id), .argument = "HOW", .choices = telemetry_id_words,
      .help = "How telemetry that leaves the machine names participants: by label, by a hash with a "
              "key that stays in OUTPUT_DIR, or by nothing that leads to them (none). The same "
              "holds for paths, messages and file names. The files in OUTPUT_DIR keep labels."},
@@ -294,8 +294,8 @@ const struct np_option np_options[] = {
      .help = "Also write the metrics as text for node_exporter's textfile collector, which reads "
              "files that end in .prom; other names are refused. The folder must exist. A file that "
              "an earlier run wrote there is replaced."},
-    {"no-telemetry", NULL, 0, NP_OPT_FLAG, NP_GROUP_TELEMETRY, PLANNED, NP_OPT_IN_FILE,
-     FIELD(no_telemetry), .help = "Record no telemetry at all."},
+    {"no-telemetry", NULL, 0, NP_OPT_FLAG, NP_GROUP_TELEMETRY, PLANNED | BIT(STATUS),
+     NP_OPT_IN_FILE, FIELD(no_telemetry), .help = "Record no telemetry at all."},
 
     /* injected faults */
     {"fail-rate", NULL, 0, NP_OPT_DOUBLE, NP_GROUP_FAULTS, RUN, NP_OPT_IN_FILE, FIELD(fail_rate),

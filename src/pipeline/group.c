@@ -6,6 +6,8 @@
 #include "base/path.h"
 #include "bids/presence.h"
 #include "catalog/output_file.h"
+#include "pipeline/cohort_gauges.h"
+#include "pipeline/observe.h"
 #include "record/cohort.h"
 #include "record/lock.h"
 #include "record/place.h"
@@ -44,6 +46,29 @@ int np_group_run(const char *bids_dir, const char *output_dir, struct np_survey 
         if (survey->row[i].state == NP_STATE_LOST)
             close_one(&survey->row[i], closed);
     return np_cohort_complete(survey, &options, err);
+}
+
+static bool is_in(const struct np_strings *list, const char *text)
+{
+    for (size_t i = 0; text && i < list->n; i++)
+        if (strcmp(list->item[i], text) == 0)
+            return true;
+    return false;
+}
+
+void np_group_observe(const struct np_survey *survey, const struct np_strings *closed,
+                      struct np_trace *trace, const struct np_span *span)
+{
+    struct np_cohort_gauges gauges = {0};
+
+    for (size_t i = 0; i < survey->n_rows; i++) {
+        const struct np_survey_row *row = &survey->row[i];
+        if (row->has_record && row->record.failure.code == NP_EKILLED &&
+            is_in(closed, row->record.run_id))
+            np_observe_lost(trace, span, row->label, &row->record);
+    }
+    np_cohort_gauges_set(&gauges, trace, span, survey, np_clock_mono_ns());
+    np_cohort_gauges_done(&gauges);
 }
 
 int np_group_write_table(const char *output_dir, const struct np_survey *survey,

@@ -1,6 +1,7 @@
 #include "pipeline/observe.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/path.h"
@@ -202,6 +203,38 @@ static void log_file_summary(const struct np_active *active, const struct np_att
                  np_state_name(file->state));
 }
 
+/* The attributes of neuro.session.summary that the record alone tells. */
+static void add_summary(const struct np_session_record *record, struct np_attrs *attrs)
+{
+    np_attrs_string(attrs, NP_KEY_EVENT_NAME, NP_EVENT_SESSION_SUMMARY);
+    np_attrs_string(attrs, NP_KEY_NEURO_STATE, np_state_name(record->state));
+    np_attrs_string(attrs, NP_KEY_NEURO_OUTCOME,
+                    np_outcome_info(np_error_outcome(record->failure.code))->name);
+    if (record->failure.code)
+        np_attrs_string(attrs, NP_KEY_NEURO_STAGE, record->failure.stage);
+    np_attrs_double(attrs, NP_KEY_NEURO_SESSION_DURATION, record->wall_s);
+    np_attrs_double(attrs, NP_KEY_NEURO_SESSION_CPU_TIME, record->cpu_s);
+    np_attrs_int(attrs, NP_KEY_NEURO_SESSION_PEAK_MEMORY, record->peak_rss_bytes);
+    np_attrs_int(attrs, NP_KEY_NEURO_SESSION_FILES, (int64_t)record->n_files);
+    np_observe_warnings(record, attrs);
+    if (record->injected)
+        np_attrs_bool(attrs, NP_KEY_NEURO_INJECTED, true);
+}
+
+/* Where the session ran, and with how much memory. */
+static void add_place(const struct np_active *active, struct np_attrs *attrs)
+{
+    const struct np_plan *plan = active->run->plan;
+    const char *node = getenv("SLURMD_NODENAME");
+    int64_t asked_bytes =
+        plan->resources.slurm_bytes ? plan->resources.slurm_bytes : active->run->config->mem_bytes;
+
+    np_attrs_string(attrs, NP_KEY_NEURO_NODE, node && *node ? node : active->record.host);
+    np_attrs_int(attrs, NP_KEY_NEURO_SESSION_MEMORY_LIMIT, plan->memory_bytes);
+    if (asked_bytes)
+        np_attrs_int(attrs, NP_KEY_NEURO_SESSION_MEMORY_REQUEST, asked_bytes);
+}
+
 /* The same of the session. */
 static void log_summary(const struct np_active *active, const struct np_attrs *identity)
 {
@@ -209,20 +242,10 @@ static void log_summary(const struct np_active *active, const struct np_attrs *i
     NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
     NP_AUTO(np_freep) char *label = quoted_label(active);
 
-    np_attrs_string(&attrs, NP_KEY_EVENT_NAME, NP_EVENT_SESSION_SUMMARY);
     np_attrs_copy(identity, &attrs);
     np_attrs_string(&attrs, NP_KEY_NEURO_RUN_ID, active->run->id);
-    np_attrs_string(&attrs, NP_KEY_NEURO_OUTCOME,
-                    np_outcome_info(np_error_outcome(record->failure.code))->name);
-    if (record->failure.code)
-        np_attrs_string(&attrs, NP_KEY_NEURO_STAGE, record->failure.stage);
-    np_attrs_double(&attrs, NP_KEY_NEURO_SESSION_DURATION, record->wall_s);
-    np_attrs_double(&attrs, NP_KEY_NEURO_SESSION_CPU_TIME, record->cpu_s);
-    np_attrs_int(&attrs, NP_KEY_NEURO_SESSION_PEAK_MEMORY, record->peak_rss_bytes);
-    np_attrs_int(&attrs, NP_KEY_NEURO_SESSION_FILES, (int64_t)record->n_files);
-    np_observe_warnings(record, &attrs);
-    if (record->injected)
-        np_attrs_bool(&attrs, NP_KEY_NEURO_INJECTED, true);
+    add_summary(record, &attrs);
+    add_place(active, &attrs);
     np_trace_log(active->run->trace, context(active), NP_INFO, &attrs, "%s: %s after %.1f s", label,
                  np_state_name(record->state), record->wall_s);
 }
@@ -248,4 +271,18 @@ void np_observe_session(const struct np_active *active)
         log_file_summary(active, &identity, &record->file[f]);
     }
     log_summary(active, &identity);
+}
+
+void np_observe_lost(struct np_trace *trace, const struct np_span *span, const char *label,
+                     const struct np_session_record *record)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+
+    np_attrs_string(&attrs, NP_KEY_BIDS_PARTICIPANT, record->participant);
+    np_attrs_string(&attrs, NP_KEY_BIDS_SESSION, record->session);
+    np_attrs_string(&attrs, NP_KEY_NEURO_RUN_ID, record->run_id);
+    add_summary(record, &attrs);
+    np_attrs_string(&attrs, NP_KEY_NEURO_NODE, record->host);
+    np_trace_log(trace, span, NP_INFO, &attrs, record->participant ? "%s: %s" : "'%s': %s", label,
+                 np_state_name(record->state));
 }

@@ -8,6 +8,10 @@
  * neuro.session.summary. */
 void np_observe_session(const struct np_active *active);
 
+/* neuro.session.summary of a session whose run was killed, once its record is closed. */
+void np_observe_lost(struct np_trace *trace, const struct np_span *span, const char *label,
+                     const struct np_session_record *record);
+
 /* neuro.warnings of a session, of a file; none without warnings. */
 void np_observe_warnings(const struct np_session_record *record, struct np_attrs *attrs);
 void np_observe_file_warnings(const struct np_file_record *file, struct np_attrs *attrs);

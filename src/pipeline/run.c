@@ -11,6 +11,7 @@
 #include "codec/deflate.h"
 #include "pipeline/admission.h"
 #include "pipeline/asked.h"
+#include "pipeline/cohort_gauges.h"
 #include "pipeline/fault.h"
 #include "pipeline/supervisor.h"
 #include "record/description.h"
@@ -90,7 +91,15 @@ struct execution {
     struct np_run *run;
     struct np_supervisor supervisor;
     pid_t *worker; /* as np_supervisor_workers gives them */
+    struct np_cohort_gauges cohort;
 };
+
+/* A run of one session is cheap: ten thousand of them would read each other's records ten thousand
+ * times. Who runs them (np-slurm, group, status --watch) counts the folder. */
+static bool counts_folder(const struct np_run *run)
+{
+    return run->plan->n_run + run->plan->n_nothing > 1;
+}
 
 static void observe(void *self, struct np_trace *trace)
 {
@@ -99,6 +108,8 @@ static void observe(void *self, struct np_trace *trace)
     np_supervisor_workers(&e->supervisor, e->worker);
     np_process_measure(trace, e->worker, e->supervisor.n_slots);
     np_metric_set(trace, &np_metric_memory_limit, (double)e->run->plan->memory_bytes, NULL);
+    if (counts_folder(e->run) && np_cohort_gauges_are_due(&e->cohort))
+        np_cohort_gauges_count(&e->cohort, trace, e->supervisor.span, e->run->config->output_dir);
 }
 
 static void print_reason(const struct np_run *run, const struct np_reason *reason)
@@ -198,9 +209,9 @@ static void print_summary(const struct np_run *run)
                         results->n_nothing, np_plural((int64_t)results->n_nothing));
 }
 
-static struct np_span *open_run_span(struct np_run *run)
+struct np_span *np_run_span_begin(const struct np_run *run, const char *name)
 {
-    struct np_span *span = np_span_new(NP_SPAN_RUN, NULL);
+    struct np_span *span = np_span_new(name, NULL);
 
     if (!run->joins_no_parent)
         np_span_join_environment(span);
@@ -227,23 +238,29 @@ static char *describe_bad(const struct np_results *results)
     return np_str_take(&text);
 }
 
-static void close_run_span(struct np_run *run, struct np_span **span)
+void np_run_span_end(const struct np_run *run, struct np_span **span, const struct np_error *why)
 {
-    const struct np_results *results = &run->results;
-
     np_attrs_int(&(*span)->attrs, NP_KEY_PROCESS_EXIT_CODE, run->exit_status);
-    if (results->reasons.n) {
-        struct np_error why = {0};
-        NP_AUTO(np_freep) char *counts = describe_bad(results);
-        np_error_set(&why, np_results_headline(results)->first.code, "%s", counts);
-        np_span_fail(*span, &why);
-    } else {
+    if (why->code)
+        np_span_fail(*span, why);
+    else
         (*span)->status = NP_STATUS_OK;
-    }
     bool sampled = np_sampler_keeps(&run->sampler, *span);
     np_span_set_sampled(*span, sampled);
     np_trace_log_sampling(run->trace, &(*span)->trace_id, sampled);
     np_span_end(run->trace, span);
+}
+
+static void close_run_span(const struct np_run *run, struct np_span **span)
+{
+    const struct np_results *results = &run->results;
+    struct np_error why = {0};
+
+    if (results->reasons.n) {
+        NP_AUTO(np_freep) char *counts = describe_bad(results);
+        np_error_set(&why, np_results_headline(results)->first.code, "%s", counts);
+    }
+    np_run_span_end(run, span, &why);
 }
 
 static void count_skipped(struct np_run *run)
@@ -284,7 +301,7 @@ void np_run_execute(struct np_run *run)
     struct np_span *span;
 
     run->console->n_total = run->plan->n_run + run->plan->n_nothing;
-    span = open_run_span(run);
+    span = np_run_span_begin(run, NP_SPAN_RUN);
     np_supervisor_init(&e.supervisor, run, span);
     e.worker = np_xcalloc(e.supervisor.n_slots, sizeof(*e.worker));
     begin_metrics(run);
@@ -294,11 +311,14 @@ void np_run_execute(struct np_run *run)
     np_supervise(&e.supervisor);
     run->exit_status =
         np_results_exit_status(&run->results, (int)run->cancel->signal, run->config->allow_empty);
+    if (counts_folder(run))
+        np_cohort_gauges_count(&e.cohort, run->trace, span, run->config->output_dir);
     close_run_span(run, &span);
     np_trace_collect(run->trace);
     np_trace_remove_observer(run->trace, &e);
     np_console_end(run->console);
     print_summary(run);
     np_supervisor_done(&e.supervisor);
+    np_cohort_gauges_done(&e.cohort);
     free(e.worker);
 }

@@ -51,6 +51,13 @@ void np_run_id(char id[40]);
  * NP_ECONFIG. */
 int np_run_prepare(const struct np_run *run, struct np_error *err) NP_MUST_USE;
 
+/* Open a span of the run itself: the child of TRACEPARENT when the environment has it, unless the
+ * run joins no parent. */
+struct np_span *np_run_span_begin(const struct np_run *run, const char *name);
+
+/* End it with the run's exit status, as failed when `why` has a code, and decide whether it is sent. */
+void np_run_span_end(const struct np_run *run, struct np_span **span, const struct np_error *why);
+
 /*
  * Run the plan's jobs; set run->results and run->exit_status. Failures of sessions are in their
  * records; exit_status follows docs/exit-codes.md. The last line of a run that failed names stage,

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "bids/labels.h"
+#include "record/counts.h"
 #include "record/json.h"
 #include "record/place.h"
 #include "record/progress.h"
@@ -497,22 +498,29 @@ static void add_progress(json_t *json, const struct np_survey *survey)
     json_object_set_new(json, "verified", json_string(verified[survey->verified]));
 }
 
+/* {"success": 12}: the states that a session has. */
+static json_t *states_json(const struct np_survey *survey)
+{
+    NP_AUTO(np_counts_done) struct np_counts counts;
+    json_t *json = json_object();
+
+    np_counts_find(survey, &counts);
+    for (int s = 0; s < NP_N_STATES; s++)
+        if (counts.of_state[s])
+            set_count(json, np_state_name((enum np_state)s), counts.of_state[s]);
+    return json;
+}
+
 char *np_survey_json(const struct np_survey *survey, enum np_survey_rows rows)
 {
-    json_t *json = json_object(), *counts = json_object(), *sessions = json_array();
-    json_int_t count[NP_N_STATES] = {0};
+    json_t *json = json_object(), *sessions = json_array();
 
-    for (size_t i = 0; i < survey->n_rows; i++) {
-        count[survey->row[i].state]++;
+    for (size_t i = 0; i < survey->n_rows; i++)
         if (np_survey_shows(&survey->row[i], rows))
             json_array_append_new(sessions, row_json(&survey->row[i]));
-    }
-    for (int s = 0; s < NP_N_STATES; s++)
-        if (count[s])
-            json_object_set_new(counts, np_state_name((enum np_state)s), json_integer(count[s]));
     json_object_set_new(json, "n_sessions", json_integer((json_int_t)survey->n_rows));
     add_progress(json, survey);
-    json_object_set_new(json, "states", counts);
+    json_object_set_new(json, "states", states_json(survey));
     add_warned(json, survey);
     json_object_set_new(json, "configurations", configurations_json(survey));
     json_object_set_new(json, "sessions", sessions);

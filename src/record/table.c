@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "catalog/warning.h"
+#include "record/counts.h"
 #include "record/progress.h"
 #include "record/warned.h"
 
@@ -29,15 +30,15 @@ static void print_line(FILE *out, const char *format, ...)
 static void print_counts(const struct np_survey *survey, const struct np_warned *warned, FILE *out)
 {
     NP_AUTO(np_str_done) struct np_str line = {0};
-    size_t count[NP_N_STATES] = {0};
+    NP_AUTO(np_counts_done) struct np_counts counts;
 
-    for (size_t i = 0; i < survey->n_rows; i++)
-        count[survey->row[i].state]++;
+    np_counts_find(survey, &counts);
     np_str_addf(&line, "%zu session%s", survey->n_rows, np_plural((int64_t)survey->n_rows));
     const char *separator = ": ";
     for (int s = 0; s < NP_N_STATES; s++)
-        if (count[s]) {
-            np_str_addf(&line, "%s%zu %s", separator, count[s], np_state_name((enum np_state)s));
+        if (counts.of_state[s]) {
+            np_str_addf(&line, "%s%zu %s", separator, counts.of_state[s],
+                        np_state_name((enum np_state)s));
             separator = ", ";
             if (s == NP_STATE_SUCCESS && warned->n_sessions)
                 np_str_addf(&line, " (%zu with warnings)", warned->n_sessions);

@@ -82,6 +82,28 @@
       "of neuro.session.summary: largest resident memory, bytes")                                  \
     X(NEURO_SESSION_FILES, "neuro.session.files", INT, "1",                                        \
       "of neuro.session.summary: number of files")                                                 \
+    X(NEURO_SESSION_MEMORY_LIMIT, "neuro.session.memory_limit", INT, "2147483648",                 \
+      "of neuro.session.summary: memory that its run may use, bytes")                              \
+    X(NEURO_SESSION_MEMORY_REQUEST, "neuro.session.memory_request", INT, "2147483648",             \
+      "of neuro.session.summary: memory that was asked for, of Slurm or by --mem, bytes")          \
+    X(NEURO_STATE, "neuro.state", STRING, "not-started",                                           \
+      "state of a session, one of those of status: success, failed, not-started, ...")             \
+    X(NEURO_NODE, "neuro.node", STRING, "node17",                                                  \
+      "of neuro.session.summary: Slurm's name of the node, else the machine's")                    \
+    X(NEURO_COHORT_WANTED, "neuro.cohort.wanted", INT, "13",                                       \
+      "of neuro.cohort.summary: sessions that are wanted, neither withdrawn nor gone")             \
+    X(NEURO_COHORT_COMPLETE, "neuro.cohort.complete", INT, "12",                                   \
+      "of neuro.cohort.summary: of these, complete ones")                                          \
+    X(NEURO_COHORT_WITHOUT_IMAGES, "neuro.cohort.without_images", INT, "0",                        \
+      "of neuro.cohort.summary: of these, sessions with nothing to do")                            \
+    X(NEURO_COHORT_RUNNING, "neuro.cohort.running", INT, "0",                                      \
+      "of neuro.cohort.summary: of these, sessions that are being processed")                      \
+    X(NEURO_COHORT_TO_RERUN, "neuro.cohort.to_rerun", INT, "1",                                    \
+      "of neuro.cohort.summary: of these, sessions that a rerun would do, those not started too")  \
+    X(NEURO_COHORT_NOT_STARTED, "neuro.cohort.not_started", INT, "0",                              \
+      "of neuro.cohort.summary: of these, sessions that never began")                              \
+    X(NEURO_COHORT_FAILED, "neuro.cohort.failed", INT, "1",                                        \
+      "of neuro.cohort.summary: of these, failed sessions")                                        \
     X(NEURO_TELEMETRY_INCOMPLETE, "neuro.telemetry.incomplete", BOOL, "true",                      \
       "true: the record lacks the span's end, though the run or the session ended")                \
     X(NEURO_SPAN_NAME, "neuro.span.name", STRING, "skull_strip",                                   \
@@ -158,6 +180,8 @@ bool np_attr_is_registered(const char *key);
 
 /* Spans that no stage of a recipe names, and events. */
 #define NP_SPAN_RUN "preprocess_run"
+#define NP_SPAN_PLAN "preprocess_plan"   /* --plan-only: what a cohort is asked for */
+#define NP_SPAN_GROUP "preprocess_group" /* group: the state of the cohort */
 #define NP_SPAN_SESSION "preprocess_session"
 #define NP_SPAN_FILE "preprocess_file"
 #define NP_SPAN_PROCESS_IMAGE "process_image"
@@ -165,6 +189,7 @@ bool np_attr_is_registered(const char *key);
 #define NP_EVENT_VALIDATION_PASSED "validation_passed"
 #define NP_EVENT_SESSION_SUMMARY "neuro.session.summary"
 #define NP_EVENT_FILE_SUMMARY "neuro.file.summary"
+#define NP_EVENT_COHORT_SUMMARY "neuro.cohort.summary"
 #define NP_EVENT_SPAN_START "neuro.span.start" /* in the record only */
 #define NP_EVENT_SAMPLING "neuro.sampling"     /* in the record only */
 #define NP_EVENT_RUN_END "neuro.run.end"       /* in the record only */
@@ -200,6 +225,13 @@ bool np_attr_is_registered(const char *key);
       "Sessions that this run is to process")                                                      \
     X(sessions_active, "neuro.sessions.active", UPDOWN, "{session}", INT, none, "",                \
       "Sessions that are being processed now")                                                     \
+    X(cohort_sessions, "neuro.cohort.sessions", GAUGE, "{session}", INT, none,                     \
+      "neuro.state neuro.stage? error.type?",                                                      \
+      "Sessions of the output folder by their latest state, as status counts them")                \
+    X(cohort_warned, "neuro.cohort.warned", GAUGE, "{session}", INT, none, "",                     \
+      "Sessions of the output folder that are a success with warning")                             \
+    X(cohort_time, "neuro.cohort.time", GAUGE, "s", DOUBLE, none, "",                              \
+      "When the output folder was counted, since 1970 UTC")                                        \
     X(queue_depth, "neuro.queue.depth", UPDOWN, "{session}", INT, none, "",                        \
       "Sessions that wait for their turn")                                                         \
     X(memory_limit, "neuro.memory.limit", GAUGE, "By", INT, none, "",                              \

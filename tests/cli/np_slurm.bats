@@ -86,6 +86,25 @@ task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
     equal "$output" 'nothing to resubmit'
 }
 
+@test "the summary counts the cohort in its telemetry, under the rules that the tasks were given" {
+    QUICK+=(--telemetry-id hash --dataset-name=Heads)
+    run -0 submit --chunk 6
+    run -0 task 0
+    before=$(ls out/logs/telemetry/*.otlp.jsonl)
+    run -0 "$NP_SLURM" summary out
+    record=$(comm -13 <(echo "$before") <(ls out/logs/telemetry/*.otlp.jsonl))
+    equal "$(jq -r 'select(.resourceMetrics) | .resourceMetrics[].scopeMetrics[].metrics[] | select(.name == "neuro.cohort.sessions").gauge.dataPoints[]
+        | select(any(.attributes[]; .value.stringValue == "success")) | .asInt' "$record" | tail -n 1)" 6
+    equal "$(jq -rs '[.[] | (.resourceMetrics // .resourceLogs // .resourceSpans)[].resource.attributes[]
+        | select(.key == "neuro.telemetry.id" or .key == "neuro.dataset.name").value.stringValue] | unique | join(" ")' "$record")" 'Heads hash'
+    rm -r out
+    QUICK=("${QUICK[@]:0:6}" --no-telemetry)
+    run -0 submit --chunk 6
+    run -0 task 0
+    run -0 "$NP_SLURM" summary out
+    [[ ! -e out/logs/telemetry ]] || fail "$(ls out/logs/telemetry)"
+}
+
 @test "a task succeeds when each of its sessions has a final record, unless --task-exit sessions" {
     truncate -s 20000 bids/sub-03/anat/sub-03_T1w.nii.gz
     run -0 submit --chunk 6
