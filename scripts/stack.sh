@@ -19,6 +19,10 @@ usage: scripts/stack.sh COMMAND [OPTION…]
       --traces tempo|jaeger        where traces go (default tempo)
       --logs loki|victorialogs     where logs go (default loki)
       --no-grafana                 no dashboards; the servers' own pages are printed
+      --mode job|node|service      job (default): for this machine. node: shared by the tasks of one allocation on this machine, the
+                                   first start starts it and the last stop stops it. service: for senders on other machines, with
+                                   TLS and a token; --lease names a file that they see, too
+      --listen ADDRESS             of a service: the address of this machine that senders reach (default: its first)
       --runtime native|apptainer   programs (default) or images
       --bin DIR                    where programs lie, before the cache of `make stack-native` and PATH
       --images DIR                 where the images of scripts/build_all.sh lie (default build/images of the clone)
@@ -31,6 +35,7 @@ usage: scripts/stack.sh COMMAND [OPTION…]
   stop             end it: the Collector first, then the servers, and move their data to an archive
       --save DIR                   where archives lie (default DATA/archives)
       --max-size SIZE              of an archive (default 5G); above it only what the Collector received is archived
+      --force                      also while other tasks use it (--mode node)
       --keep                       no archive: the data stay where they are, and the next start goes on with them
   status           what runs, and where; status 0 when all of it does, 1 when a part does, 3 when nothing does
   logs SERVER [-f] the log of one server
@@ -56,11 +61,16 @@ read_options()
 {
     while (($#)); do
         case $1 in
-        --data | --lease | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
+        --data | --lease | --mode | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
             (($# > 1)) || die 64 "$1 needs a value"
             ;;&
         --data) asked_data=$(realpath -m "$2") && shift ;;
-        --lease) lease=$(realpath -m "$2") && shift ;;
+        --lease) lease=$(realpath -m "$2") && lease_named=1 && shift ;;
+        --mode) one_of "$1" "$2" job node service && STACK_MODE=$2 && shift ;;
+        --listen)
+            [[ $2 =~ ^[0-9]+(\.[0-9]+){3}$ ]] || die 64 "$1: expected an IPv4 address of this machine, found '$2'"
+            STACK_LISTEN=$2 && shift
+            ;;
         --traces) one_of "$1" "$2" tempo jaeger && STACK_TRACES=$2 && shift ;;
         --logs) one_of "$1" "$2" loki victorialogs && STACK_LOGS=$2 && shift ;;
         --runtime) one_of "$1" "$2" native apptainer && STACK_RUNTIME=$2 && shift ;;
@@ -82,6 +92,7 @@ read_options()
             shift
             ;;
         --keep) keep=1 ;;
+        --force) force=1 ;;
         --no-grafana) STACK_GRAFANA=no ;;
         --debug) STACK_DEBUG=yes ;;
         --print-env) print_env_only=1 ;;
@@ -97,11 +108,12 @@ read_options()
 
 defaults()
 {
+    export STACK_MODE=job STACK_LISTEN='' STACK_SECRETS=''
     export STACK_TRACES=tempo STACK_LOGS=loki STACK_GRAFANA=yes STACK_RUNTIME=native STACK_BIN='' STACK_IMAGES=$top/build/images STACK_PORTS=free STACK_DEADLINE=60 STACK_DEBUG=no
     export STACK_HOST STACK_JOB=${SLURM_JOB_ID:-}
     STACK_HOST=$(hostname)
-    asked_data='' lease=$(default_lease) port_range=20000-32000 print_env_only='' yes='' follow='' words=() servers=()
-    from='' save='' max_bytes=$((5 << 30)) keep=''
+    asked_data='' lease=$(default_lease) lease_named=${NEURO_STACK_LEASE:+1} port_range=20000-32000 print_env_only='' yes='' follow='' words=() servers=()
+    from='' save='' max_bytes=$((5 << 30)) keep='' force=''
 }
 
 # find_data: the stack that is meant: --data, else the one of the lease, else the usual folder.
@@ -206,7 +218,7 @@ launch()
         export GOMEMLIMIT=${memory_mib[$1]}MiB
         ulimit -S -d $((memory_mib[$1] * 2 * 1024)) # beyond that it ends, rather than the work
         exec setsid "${runner[@]}" "${command[@]}"
-    ) >"$log" 2>&1 </dev/null 3>&- 9>&- &
+    ) >"$log" 2>&1 </dev/null 3>&- 8>&- 9>&- &
     pid=$!
     disown "$pid"
     echo "$pid $(start_time "$pid")" | write_private "$data/run/$1.pid"
@@ -262,6 +274,7 @@ start_anew()
     for try in 1 2 3 4 5; do
         choose_addresses
         prepare_files
+        [[ $STACK_MODE != service ]] || make_secrets
         export STACK_SERVERS="${servers[*]}" STACK_LEASE=$lease
         save_state
         status=0
@@ -284,15 +297,32 @@ runs_in()
     ((status < 2))
 }
 
+# answers_there: whether anything answers at the lease's endpoint, which is on another machine.
+answers_there()
+{
+    curl --silent --insecure --noproxy '*' --max-time 5 --output /dev/null "$(value_in "$lease" OTEL_EXPORTER_OTLP_ENDPOINT)"
+}
+
 # refuse_second: one lease leads to one stack.
 refuse_second()
 {
     local other host
     other=$(value_in "$lease" STACK_DATA) || return 0
     host=$(value_in "$lease" STACK_HOST) || true
-    [[ $other != "$data" && $host == "$(hostname)" ]] || return 0
-    runs_in "$other" || return 0
-    die 75 "a stack with data in '$other' runs already (lease '$lease'): use it, stop it, or give this one a --lease of its own"
+    if [[ $host != "$(hostname)" ]]; then
+        answers_there || return 0
+    elif [[ $other == "$data" ]] || ! runs_in "$other"; then
+        return 0
+    fi
+    die 75 "a stack with data in '$other' on $host runs already (lease '$lease'): use it, stop it, or give this one a --lease of its own"
+}
+
+# lock_lease: tasks of a node start at the same moment, in folders of their own.
+lock_lease()
+{
+    [[ -d $(dirname "$lease") ]] || return 0
+    exec 8>"$lease.lock"
+    flock -w 300 8 || die 75 "another call works with the lease '$lease' since five minutes"
 }
 
 lock_data()
@@ -304,9 +334,10 @@ lock_data()
 
 start()
 {
-    data=${asked_data:-$PWD/data/telemetry}
-    [[ -n $asked_data ]] || find_data
+    [[ $STACK_MODE != service || -n $lease_named ]] || die 64 '--mode service needs --lease FILE: a file that the senders, on their machines, see, too'
     make_lease_folder
+    lock_lease
+    find_data
     refuse_second
     lock_data
     same_host
@@ -323,6 +354,7 @@ start()
     export STACK_LEASE=$lease
     save_state
     write_lease
+    [[ $STACK_MODE != node ]] || register
     describe
 }
 
@@ -337,8 +369,12 @@ describe()
 {
     local server page ports=()
     say "The stack runs on $STACK_HOST; its data are in $data"
-    say "  send to   http://$STACK_OTLP_HTTP (http/protobuf, http/json), $STACK_OTLP_GRPC (grpc)"
-    say "            neuro-preprocess … --otel-endpoint auto, or: eval \"\$(scripts/start_stack.sh --print-env)\""
+    say "  send to   $(endpoint) (http/protobuf, http/json), $STACK_OTLP_GRPC (grpc)"
+    if [[ $STACK_MODE != service ]]; then
+        say "            neuro-preprocess … --otel-endpoint auto, or: eval \"\$(scripts/start_stack.sh --print-env)\""
+    else
+        say "            on each machine: eval \"\$(scripts/start_stack.sh --print-env --lease '$lease')\""
+    fi
     for server in "${servers[@]}"; do
         page=$(page_of "$server")
         [[ -n $page ]] || continue
@@ -352,12 +388,12 @@ describe()
 
 print_env()
 {
-    local name endpoint protocol
-    endpoint=$(value_in "$lease" OTEL_EXPORTER_OTLP_ENDPOINT) || die 3 "no stack: there is no lease '$lease'"
-    protocol=$(value_in "$lease" OTEL_EXPORTER_OTLP_PROTOCOL)
-    for name in '' APPTAINERENV_; do
-        printf 'export %sOTEL_EXPORTER_OTLP_ENDPOINT=%q\n' "$name" "$endpoint"
-        printf 'export %sOTEL_EXPORTER_OTLP_PROTOCOL=%q\n' "$name" "$protocol"
+    local line lines prefix
+    lines=$(grep '^OTEL_' "$lease" 2>/dev/null) || die 3 "no stack: there is no lease '$lease'"
+    # Participants are named by words in what leaves the machine.
+    [[ $lines == *//127.0.0.1:* ]] || lines+=$'\nNEURO_PREPROCESS_TELEMETRY_ID=hash'
+    for prefix in '' APPTAINERENV_; do
+        while read -r line; do printf 'export %s%s=%q\n' "$prefix" "${line%%=*}" "${line#*=}"; done <<<"$lines"
     done
     printf 'export NEURO_STACK_LEASE=%q\n' "$lease"
 }
@@ -383,8 +419,13 @@ stop()
         say "No stack runs with data in $data"
         return
     fi
+    lock_lease
     lock_data
     load_running
+    if [[ $STACK_MODE == node && -z $force ]]; then
+        leave
+        ((n_others == 0)) || return 0
+    fi
     drain
     take_down
     drop_lease
@@ -401,7 +442,7 @@ status()
 {
     local server pid page mib state n_up=0
     load_running
-    say "Stack on $STACK_HOST, data in $data"
+    say "Stack on $STACK_HOST, data in $data$([[ $STACK_MODE != node ]] || echo "; tasks that use it: $(users | wc -l)")"
     printf '  %-13s %-9s %9s %8s %10s  %s\n' server state process 'MiB' 'disk MiB' page
     for server in "${servers[@]}"; do
         pid=$(process_of "$server") || pid=

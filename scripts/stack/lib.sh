@@ -68,21 +68,67 @@ make_lease_folder()
     [[ -O $folder ]] || die 73 "'$folder' belongs to another user; --lease FILE names another place for the lease"
 }
 
+endpoint()
+{
+    if [[ $STACK_MODE == service ]]; then echo "https://$STACK_OTLP_HTTP"; else echo "http://$STACK_OTLP_HTTP"; fi
+}
+
+# write_lease: of a service also the token, and beside it the certificate that senders are to trust.
 write_lease()
 {
-    write_private "$lease" <<END
-OTEL_EXPORTER_OTLP_ENDPOINT=http://$STACK_OTLP_HTTP
-OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
-STACK_HOST=$STACK_HOST
-STACK_JOB=$STACK_JOB
-STACK_DATA=$data
-END
+    if [[ $STACK_MODE == service ]]; then
+        cp -f "$STACK_SECRETS/server.pem" "$lease.pem"
+    fi
+    {
+        echo "OTEL_EXPORTER_OTLP_ENDPOINT=$(endpoint)"
+        echo 'OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf'
+        if [[ $STACK_MODE == service ]]; then
+            echo "OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20$(cat "$STACK_SECRETS/token")"
+            echo "OTEL_EXPORTER_OTLP_CERTIFICATE=$lease.pem"
+        fi
+        echo "STACK_HOST=$STACK_HOST"
+        echo "STACK_JOB=$STACK_JOB"
+        echo "STACK_DATA=$data"
+    } | write_private "$lease"
+}
+
+# make_secrets: a token, and a certificate of this address, made anew at each start. The key stays here.
+make_secrets()
+{
+    mkdir -p -m 700 "$STACK_SECRETS"
+    head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' | write_private "$STACK_SECRETS/token"
+    (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj '/CN=neuro-preprocess telemetry stack' \
+        -addext "subjectAltName=DNS:$STACK_HOST,IP:$STACK_LISTEN" -keyout "$STACK_SECRETS/server.key" -out "$STACK_SECRETS/server.pem") 2>"$STACK_SECRETS/log" ||
+        die 69 "openssl cannot make a certificate: $(tail -n 1 "$STACK_SECRETS/log")"
 }
 
 # drop_lease: the one of this state, unless another stack has it now.
 drop_lease()
 {
-    [[ $(value_in "${STACK_LEASE:-$lease}" STACK_DATA) != "$data" ]] || rm -f "${STACK_LEASE:-$lease}"
+    [[ $(value_in "${STACK_LEASE:-$lease}" STACK_DATA) != "$data" ]] || rm -f "${STACK_LEASE:-$lease}" "${STACK_LEASE:-$lease}.pem"
+}
+
+# --- who uses a stack of a node -------------------------------------------------------------------------------------------
+# users: the processes that called start and not yet stop, those that live: number and start time, one a line.
+users()
+{
+    local pid began
+    while read -r pid began; do
+        [[ $(start_time "$pid") != "$began" ]] || echo "$pid $began"
+    done < <(cat "$data/run/users" 2>/dev/null)
+}
+
+# The process that called us is the user.
+register() { { users | grep -v "^$PPID " || true; echo "$PPID $(start_time "$PPID")"; } | write_private "$data/run/users"; }
+
+# leave: sets n_others, the number of users besides our caller.
+leave()
+{
+    local others
+    others=$(users | grep -v "^$PPID ") || true
+    n_others=$(grep -c . <<<"$others") || true
+    write_private "$data/run/users" <<<"$others"
+    ((n_others == 0)) || say "The stack goes on: other tasks use it ($n_others); stop --force ends it for them, too"
 }
 
 # --- ports --------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,9 @@ get() # URL [NAME=VALUE…]
     curl --silent --show-error --fail --noproxy '*' --max-time 20 --get "${words[@]}" "http://$1"
 }
 
+# sender_variables: for a program that is to send to the stack of this state.
+sender_variables() { "$top/scripts/stack.sh" start --print-env --lease "$STACK_LEASE"; }
+
 # sessions_of OUTPUT_DIR: one line for each session of the latest record: trace, span, instance, participant.
 sessions_of()
 {
@@ -79,7 +82,7 @@ make_sessions()
     local preprocess=$top/build/neuro-preprocess
     [[ -x $preprocess ]] || preprocess=$(command -v neuro-preprocess) || die 69 "there is no program 'neuro-preprocess': build it, or put it on PATH"
     "$preprocess" demo-data --participants 2 --sessions 1 --size 3 --random-seed 1 "$1/bids" >"$1/log" 2>&1 || return
-    "$preprocess" "$1/bids" "$1/out" participant --otel-endpoint "http://$STACK_OTLP_HTTP" >>"$1/log" 2>&1 || (($? == 1))
+    (eval "$(sender_variables)" && exec "$preprocess" "$1/bids" "$1/out" participant) >>"$1/log" 2>&1 || (($? == 1))
 }
 
 check_session() # TRACE INSTANCE PARTICIPANT

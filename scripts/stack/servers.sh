@@ -73,8 +73,15 @@ choose_addresses()
         mapfile -t ports < <(choose_ports ${#pairs[@]})
         ((${#ports[@]} == ${#pairs[@]})) || exit 75
     fi
+    if [[ $STACK_MODE == service ]]; then
+        STACK_LISTEN=${STACK_LISTEN:-$(hostname -I | cut -d ' ' -f 1)}
+        [[ -n $STACK_LISTEN ]] || die 69 'this machine has no address besides the loopback one: --listen ADDRESS'
+        STACK_SECRETS=$data/run/secrets
+    fi
     for pair in "${pairs[@]}"; do
-        if [[ ${pair%=*} == *_PORT ]]; then
+        if [[ $STACK_MODE == service && ${pair%=*} == STACK_OTLP_* ]]; then
+            export "${pair%=*}=$STACK_LISTEN:${ports[i]}"
+        elif [[ ${pair%=*} == *_PORT ]]; then
             export "${pair%=*}=${ports[i]}"
         else
             export "${pair%=*}=127.0.0.1:${ports[i]}"
@@ -118,6 +125,7 @@ command_of()
     case $1 in
     collector)
         command=(--config "file:$configs/otel-collector-config.yaml")
+        [[ $STACK_MODE != service ]] || command+=(--config "file:$configs/otel-collector-service.yaml")
         [[ $STACK_DEBUG == no ]] || command+=(--config "file:$configs/otel-collector-debug.yaml")
         ;;
     prometheus)

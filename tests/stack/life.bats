@@ -131,6 +131,20 @@ touch '$BATS_TEST_TMPDIR/tried'; echo 'listen tcp 127.0.0.1:1: bind: address alr
     run -0 "$STACK" status --data "$DATA"
 }
 
+@test "--ports known takes the ports of the tutorials, or none" {
+    local taken
+    taken=$(awk 'FNR > 1 { print substr($2, length($2) - 3) }' /proc/net/tcp /proc/net/tcp6 | grep -xE '10DD|10DE|2382|24D4|413E' || true)
+    [[ -z $taken ]] || skip 'known ports are in use here'
+    run -0 start --ports known
+    equal "$(fact OTLP_HTTP) $(fact OTLP_GRPC) $(fact PROMETHEUS)" '127.0.0.1:4318 127.0.0.1:4317 127.0.0.1:9090'
+    local first=$DATA first_lease=$NEURO_STACK_LEASE
+    stack_in "$BATS_TEST_TMPDIR/other"
+    run -75 start --ports known
+    contains "$output" '--ports free'
+    DATA=$first NEURO_STACK_LEASE=$first_lease
+    run -0 "$STACK" status --data "$DATA"
+}
+
 @test "two stacks on one node do not meet: own data, own lease, own answers" {
     start
     local first=$DATA first_lease=$NEURO_STACK_LEASE
