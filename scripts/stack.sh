@@ -22,6 +22,9 @@ usage: scripts/stack.sh COMMAND [OPTION…]
       --mode job|node|service      job (default): for this machine. node: shared by the tasks of one allocation on this machine, the
                                    first start starts it and the last stop stops it. service: for senders on other machines, with
                                    TLS and a token; --lease names a file that they see, too
+      --preset job|central         job: programs' own metrics are series, one set a process. central (default of a service): they are
+                                   not; rates come from spans, exact numbers from the logs
+      --retention DAYS             how long the servers keep what they have (default 3650, 90 with the preset central)
       --listen ADDRESS             of a service: the address of this machine that senders reach (default: its first)
       --runtime native|apptainer   programs (default) or images
       --bin DIR                    where programs lie, before the cache of `make stack-native` and PATH
@@ -61,12 +64,17 @@ read_options()
 {
     while (($#)); do
         case $1 in
-        --data | --lease | --mode | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
+        --data | --lease | --mode | --preset | --retention | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
             (($# > 1)) || die 64 "$1 needs a value"
             ;;&
         --data) asked_data=$(realpath -m "$2") && shift ;;
         --lease) lease=$(realpath -m "$2") && lease_named=1 && shift ;;
         --mode) one_of "$1" "$2" job node service && STACK_MODE=$2 && shift ;;
+        --preset) one_of "$1" "$2" job central && STACK_PRESET=$2 && shift ;;
+        --retention)
+            [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || die 64 "$1: expected days, found '$2'"
+            STACK_RETENTION_HOURS=$(($2 * 24)) && shift
+            ;;
         --listen)
             [[ $2 =~ ^[0-9]+(\.[0-9]+){3}$ ]] || die 64 "$1: expected an IPv4 address of this machine, found '$2'"
             STACK_LISTEN=$2 && shift
@@ -108,12 +116,21 @@ read_options()
 
 defaults()
 {
-    export STACK_MODE=job STACK_LISTEN='' STACK_SECRETS=''
+    export STACK_MODE=job STACK_PRESET='' STACK_RETENTION_HOURS='' STACK_LISTEN='' STACK_SECRETS=''
     export STACK_TRACES=tempo STACK_LOGS=loki STACK_GRAFANA=yes STACK_RUNTIME=native STACK_BIN='' STACK_IMAGES=$top/build/images STACK_PORTS=free STACK_DEADLINE=60 STACK_DEBUG=no
     export STACK_HOST STACK_JOB=${SLURM_JOB_ID:-}
     STACK_HOST=$(hostname)
     asked_data='' lease=$(default_lease) lease_named=${NEURO_STACK_LEASE:+1} port_range=20000-32000 print_env_only='' yes='' follow='' words=() servers=()
     from='' save='' max_bytes=$((5 << 30)) keep='' force=''
+}
+
+# What depends on other options.
+complete_options()
+{
+    local days=3650
+    [[ -n $STACK_PRESET ]] || { STACK_PRESET=job && [[ $STACK_MODE != service ]] || STACK_PRESET=central; }
+    [[ $STACK_PRESET == job ]] || days=90
+    STACK_RETENTION_HOURS=${STACK_RETENTION_HOURS:-$((days * 24))}
 }
 
 # find_data: the stack that is meant: --data, else the one of the lease, else the usual folder.
@@ -346,6 +363,7 @@ start()
         bring_up || die 70 'a part of the stack does not run: see above; stop_stack.sh ends the rest'
     else
         [[ -z $from ]] || open_archive
+        complete_options
         choose_servers
         check_programs
         start_anew

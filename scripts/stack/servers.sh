@@ -125,16 +125,17 @@ command_of()
     case $1 in
     collector)
         command=(--config "file:$configs/otel-collector-config.yaml")
+        [[ $STACK_PRESET == job ]] || command+=(--config "file:$configs/$STACK_PRESET/otel-collector-config.yaml")
         [[ $STACK_MODE != service ]] || command+=(--config "file:$configs/otel-collector-service.yaml")
         [[ $STACK_DEBUG == no ]] || command+=(--config "file:$configs/otel-collector-debug.yaml")
         ;;
     prometheus)
-        command=(--config.file="$configs/prometheus.yml" --storage.tsdb.path="$data/prometheus" --storage.tsdb.retention.time=10y
+        command=(--config.file="$configs/prometheus.yml" --storage.tsdb.path="$data/prometheus" --storage.tsdb.retention.time="${STACK_RETENTION_HOURS}h"
             --web.listen-address="$STACK_PROMETHEUS" --web.enable-otlp-receiver
             --enable-feature=exemplar-storage,otlp-deltatocumulative)
         ;;
     victorialogs)
-        command=(-httpListenAddr="$STACK_VICTORIALOGS" -storageDataPath="$data/victorialogs" -retentionPeriod=100y -futureRetention=7d
+        command=(-httpListenAddr="$STACK_VICTORIALOGS" -storageDataPath="$data/victorialogs" -retentionPeriod="${STACK_RETENTION_HOURS}h" -futureRetention=7d
             -inmemoryDataFlushInterval=1s -memory.allowedBytes=256MiB -insert.maxFieldsPerLine=1500 -loggerLevel=WARN)
         ;;
     jaeger) command=(--config "file:$configs/jaeger-config.yaml") ;;

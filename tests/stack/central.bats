@@ -1,0 +1,94 @@
+# The preset for many short processes: numbers that are true.
+load helper
+
+setup_file()
+{
+    load helper
+    "$TOP/scripts/stack/build.sh" --find >/dev/null 2>&1 || return 0
+    stack_in "$BATS_FILE_TMPDIR/stack"
+    start --preset central >"$BATS_FILE_TMPDIR/start.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/start.log" >&2 && return 1; }
+    OUT=$BATS_FILE_TMPDIR/out
+    # Ten sessions, each a process of its own; one image is broken, is mended, and its session is run again.
+    cohort "$BATS_FILE_TMPDIR/bids" 9 1
+    for n in 001 002 003 004 005 006 007 008 009 bad1; do
+        preprocess "$BATS_FILE_TMPDIR/bids" "$OUT" --participant-label $n --otel-endpoint auto >>"$BATS_FILE_TMPDIR/log" 2>&1 || true
+    done
+    ln -f "$BATS_FILE_TMPDIR/bids/sub-001/anat/sub-001_T1w.nii.gz" "$BATS_FILE_TMPDIR/bids/sub-bad1/anat/sub-bad1_T1w.nii.gz"
+    preprocess "$BATS_FILE_TMPDIR/bids" "$OUT" --participant-label bad1 --otel-endpoint auto >>"$BATS_FILE_TMPDIR/log" 2>&1
+}
+teardown_file()
+{
+    load helper
+    stack_in "$BATS_FILE_TMPDIR/stack"
+    end_stack
+}
+setup()
+{
+    find_servers
+    stack_in "$BATS_FILE_TMPDIR/stack"
+    OUT=$BATS_FILE_TMPDIR/out
+}
+
+# The latest summary of each session, counted by its outcome.
+by_latest_state()
+{
+    logs 'event_name:=neuro.session.summary | last 1 by (_time) partition by (neuro.dataset.name, bids.participant, bids.session) | stats by (neuro.outcome) count() n' |
+        jq -r '"\(.["neuro.outcome"]) \(.n)"' | sort
+}
+
+@test "after a session was mended and run again, sessions by their latest state are what status says: ten, none failed" {
+    soon 'ok 10' by_latest_state
+    equal "$(neuro-preprocess status "$OUT" --format json | jq -c '[.sessions[].state] | group_by(.) | map([.[0], length])')" '[["success",10]]'
+}
+
+@test "attempts are eleven, in one series for each result, whatever number of processes wrote" {
+    soon '10' metric 'traces_span_metrics_calls_total{span_name="preprocess_session",status_code="STATUS_CODE_OK"}'
+    soon '1' metric 'traces_span_metrics_calls_total{span_name="preprocess_session",status_code="STATUS_CODE_ERROR"}'
+    soon '11' metric 'sum(traces_host_metrics_calls_total)'
+}
+
+@test "no process has a series of its own" {
+    is '' metric 'neuro_sessions_processed_total'
+    is '' metric 'neuro_stage_duration_seconds_count'
+    is '' metric 'target_info{job="neuro-preprocess",instance!=""}'
+    is '' metric '{instance=~"[0-9a-f]{8}-[0-9a-f-]+",job="neuro-preprocess"}'
+}
+
+@test "the number of series does not grow with the number of processes" {
+    local before
+    soon '11' metric 'sum(traces_host_metrics_calls_total)'
+    before=$(metric 'count({job="neuro-preprocess"})')
+    for n in 001 002 003; do preprocess "$BATS_FILE_TMPDIR/bids" "$BATS_TEST_TMPDIR/again" --participant-label $n --otel-endpoint auto >/dev/null 2>&1; done
+    soon '14' metric 'sum(traces_host_metrics_calls_total)'
+    equal "$(metric 'count({job="neuro-preprocess"})')" "$before"
+}
+
+@test "200 nodes with three kinds of results are fewer than 50 000 series" {
+    jq -nc --argjson now "$EPOCHSECONDS" '{resourceSpans: [range(200) as $node | {
+        resource: {attributes: [{key: "service.name", value: {stringValue: "neuro-preprocess"}}, {key: "neuro.dataset.name", value: {stringValue: "Nodes"}},
+            {key: "host.name", value: {stringValue: "node\($node)"}}, {key: "service.instance.id", value: {stringValue: "i\($node)"}}]},
+        scopeSpans: [{spans: [range(3) as $kind | ("preprocess_session", "load_file", "bias_correction", "skull_strip", "bias_refinement", "normalization", "write_output") as $name | {
+            traceId: ("0000000000000000000000000000" + ("\(1000 + $node)" | .[-4:])), spanId: ("00000000000\(10000 + $node)" | .[-16:]), name: $name, kind: 1,
+            startTimeUnixNano: "\($now - 2)000000000", endTimeUnixNano: "\($now)000000000",
+            attributes: ([{key: "neuro.stage", value: {stringValue: $name}}] + (if $kind == 0 then [] else [{key: "error.type", value: {stringValue: "kind\($kind)"}}] end))}]}]}]}' |
+        curl --silent --fail --noproxy '*' --data @- -H 'Content-Type: application/json' "http://$(fact OTLP_HTTP)/v1/traces"
+    soon 600 metric 'count(traces_host_metrics_calls_total{neuro_dataset_name="Nodes"})'
+    local n
+    n=$(metric 'count({neuro_dataset_name="Nodes"})')
+    echo "$n series"
+    ((n > 10000 && n < 50000)) || fail "$n series"
+}
+
+@test "the programs' metrics are in the Collector's file, and their traces and logs in the servers" {
+    grep -q neuro.sessions.processed "$DATA/collector/stack.otlp.jsonl"
+    local trace
+    trace=$(sessions "$OUT" | head -n 1 | cut -d ' ' -f 1)
+    contains "$(spans "$trace")" preprocess_session
+}
+
+@test "the servers keep data for 90 days, or for what --retention says" {
+    contains "$(tr '\0' ' ' <"/proc/$(pid_of prometheus)/cmdline")" 'retention.time=2160h'
+    contains "$(tr '\0' ' ' <"/proc/$(pid_of victorialogs)/cmdline")" 'retentionPeriod=2160h'
+    contains "$(tr '\0' '\n' <"/proc/$(pid_of jaeger)/environ")" 'STACK_RETENTION_HOURS=2160'
+    run -64 "$STACK" start --retention long
+}
