@@ -172,6 +172,28 @@ touch '$BATS_TEST_TMPDIR/tried'; echo 'listen tcp 127.0.0.1:1: bind: address alr
     equal "$(ls "$DATA")" notes
 }
 
+@test "Jaeger killed at once after it took 200 sessions: none is lost" {
+    start
+    local good n=200
+    cohort "$BATS_TEST_TMPDIR/bids" 1 1
+    preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/good" --participant-label 001 >/dev/null 2>&1
+    good=$(records "$BATS_TEST_TMPDIR/good")
+    "$PYTHON" "$TOP/tests/stack/cohort.py" "$good" "$good" $n 0 0.01 3 >"$BATS_TEST_TMPDIR/cohort.otlp.jsonl"
+    neuro-preprocess replay "$BATS_TEST_TMPDIR/cohort.otlp.jsonl" --endpoint "http://$(fact OTLP_HTTP)" >"$BATS_TEST_TMPDIR/log" 2>&1
+    wait_until 60 jaeger_took_all
+    kill -KILL "$(pid_of jaeger)"
+    start
+    equal "$(for trace in $(otlp_traces "$BATS_TEST_TMPDIR/cohort.otlp.jsonl"); do spans "$trace"; done | grep -c '^preprocess_session$')" $n
+}
+otlp_traces() { jq -r '.resourceSpans[]?.scopeSpans[].spans[] | select(.name == "preprocess_session") | .traceId' "$1"; }
+jaeger_took_all() # as many spans as were sent to the Collector
+{
+    local metrics
+    metrics=$(get "127.0.0.1:$(fact COLLECTOR_METRICS_PORT)/metrics")
+    [[ $(awk '/^otelcol_receiver_accepted_spans/ { n += $NF } END { print n }' <<<"$metrics") == \
+        $(awk '/^otelcol_exporter_sent_spans.*traces"/ { n += $NF } END { print n }' <<<"$metrics") ]]
+}
+
 @test "the Collector killed while a back end is away: what it acknowledged arrives once, later" {
     start
     kill -KILL "$(pid_of jaeger)"
