@@ -34,6 +34,7 @@ usage: scripts/stack.sh COMMAND [OPTION…]
       --deadline SECONDS           how long a server may take until it answers (default 60)
       --from ARCHIVE               with the data of an archive, which is copied
       --debug                      everything that arrives is also printed to the Collector's log
+      --wait                       stay until TERM, INT or HUP, then stop; start again what dies meanwhile
       --print-env                  start nothing; print the variables for senders: eval "$(scripts/start_stack.sh --print-env)"
   stop             end it: the Collector first, then the servers, and move their data to an archive
       --save DIR                   where archives lie (default DATA/archives)
@@ -104,6 +105,7 @@ read_options()
         --no-grafana) STACK_GRAFANA=no ;;
         --debug) STACK_DEBUG=yes ;;
         --print-env) print_env_only=1 ;;
+        --wait) wait=1 ;;
         --yes) yes=1 ;;
         -f) follow=-f ;;
         --help | -h) usage && exit 0 ;;
@@ -120,7 +122,7 @@ defaults()
     export STACK_TRACES=tempo STACK_LOGS=loki STACK_GRAFANA=yes STACK_RUNTIME=native STACK_BIN='' STACK_IMAGES=$top/build/images STACK_PORTS=free STACK_DEADLINE=60 STACK_DEBUG=no
     export STACK_HOST STACK_JOB=${SLURM_JOB_ID:-}
     STACK_HOST=$(hostname)
-    asked_data='' lease=$(default_lease) lease_named=${NEURO_STACK_LEASE:+1} port_range=20000-32000 print_env_only='' yes='' follow='' words=() servers=()
+    asked_data='' lease=$(default_lease) lease_named=${NEURO_STACK_LEASE:+1} port_range=20000-32000 print_env_only='' wait='' yes='' follow='' words=() servers=()
     from='' save='' max_bytes=$((5 << 30)) keep='' force=''
 }
 
@@ -376,6 +378,29 @@ start()
     describe
 }
 
+all_run()
+{
+    local server
+    for server in "${servers[@]}"; do process_of "$server" >/dev/null || return; done
+}
+
+# stay: until a signal. A scheduler sends TERM some time before it kills.
+stay()
+{
+    local ended='' pause
+    exec 8>&- 9>&-
+    trap 'ended=yes' TERM INT HUP
+    while [[ -z $ended ]]; do
+        sleep 5 &
+        pause=$!
+        wait $pause || true
+        all_run || "$top/scripts/stack.sh" start --data "$data" --lease "$lease" >/dev/null || true
+    done
+    kill $pause 2>/dev/null || true
+    trap '' TERM INT HUP
+    stop
+}
+
 any_runs()
 {
     local file
@@ -546,7 +571,14 @@ start | stop | status | test | logs | restart | clean) read_options "$@" ;;
 *) die 64 "unknown command '$command'; --help lists them" ;;
 esac
 case $command in
-start) if [[ -n $print_env_only ]]; then print_env; else start; fi ;;
+start)
+    if [[ -n $print_env_only ]]; then
+        print_env
+    else
+        start
+        [[ -z $wait ]] || stay
+    fi
+    ;;
 test) test_stack ;;
 *) "$command" ;;
 esac

@@ -75,6 +75,23 @@ listeners() # addresses on which the stack's processes listen, as hexadecimal nu
     run -0 "$STACK" status --data "$DATA"
 }
 
+@test "--wait stays, starts again what dies, and at TERM stops the stack into an archive" {
+    local waiting status=0
+    "$STACK" start --no-grafana --traces jaeger --logs victorialogs --data "$DATA" --wait --save "$BATS_TEST_TMPDIR/saved" \
+        >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    waiting=$!
+    remember $waiting
+    wait_until 60 test -f "$NEURO_STACK_LEASE"
+    wait_until 30 "$STACK" status --data "$DATA"
+    kill -KILL "$(pid_of prometheus)"
+    wait_until 60 "$STACK" status --data "$DATA"
+    kill -TERM $waiting
+    wait $waiting || status=$?
+    equal $status 0
+    [[ -f $(echo "$BATS_TEST_TMPDIR"/saved/*/manifest.json) ]]
+    [[ ! -e $NEURO_STACK_LEASE ]]
+}
+
 @test "restart, logs: of one server" {
     start
     local before
