@@ -74,6 +74,27 @@ archive() { echo "$DATA"/archives/*/; }
     done
 }
 
+@test "the archives of two nodes are brought together in a third stack, each session once" {
+    local node files=() trace n=0
+    for node in first second; do
+        stack_in "$BATS_TEST_TMPDIR/$node"
+        start
+        cohort "$BATS_TEST_TMPDIR/$node/bids" 2
+        preprocess "$BATS_TEST_TMPDIR/$node/bids" "$BATS_TEST_TMPDIR/$node/out" --otel-endpoint auto >/dev/null 2>&1
+        stop
+        files+=("$(archive)/collector/stack.otlp.jsonl")
+    done
+    stack_in "$BATS_TEST_TMPDIR/centre"
+    start --preset central
+    for node in once again; do run -0 neuro-preprocess replay "${files[@]}" --endpoint "http://$(fact OTLP_HTTP)"; done
+    for trace in $(for node in first second; do sessions "$BATS_TEST_TMPDIR/$node/out"; done | cut -d ' ' -f 1); do
+        soon 1 eval "spans $trace | grep -c '^preprocess_session\$'"
+        soon 1 eval "logs 'trace_id:=$trace event_name:=neuro.session.summary' | wc -l"
+        n=$((n + 1))
+    done
+    equal $n 4
+}
+
 @test "--keep leaves the data, and the next start goes on with them" {
     start
     run_sessions 1

@@ -110,6 +110,7 @@ wrapped()
     mkdir -p "$BATS_TEST_TMPDIR/bin"
     component=$program
     [[ $program != victoria-logs ]] || component=victorialogs
+    [[ $program != otelcol ]] || component=collector
     printf '#!/usr/bin/env bash\nREAL=%q\n%s\n' "$("$TOP/scripts/stack/build.sh" --find "$component")/$program" "$2" >"$BATS_TEST_TMPDIR/bin/$program"
     chmod +x "$BATS_TEST_TMPDIR/bin/$program"
 }
@@ -209,6 +210,25 @@ jaeger_took_all() # as many spans as were sent to the Collector
     metrics=$(get "127.0.0.1:$(fact COLLECTOR_METRICS_PORT)/metrics")
     [[ $(awk '/^otelcol_receiver_accepted_spans/ { n += $NF } END { print n }' <<<"$metrics") == \
         $(awk '/^otelcol_exporter_sent_spans.*traces"/ { n += $NF } END { print n }' <<<"$metrics") ]]
+}
+
+@test "the Collector's disk is full: it accepts no more, the work goes on, and what was refused is sent once there is room" {
+    unshare --map-root-user --mount true 2>/dev/null || skip 'no namespaces here'
+    wrapped otelcol "[[ -e '$BATS_TEST_TMPDIR/freed' ]] && exec \"\$REAL\" \"\$@\"
+exec unshare --map-root-user --mount bash -c 'mount -t tmpfs -o size=2m none \"\$0\" && exec \"\$@\"' '$DATA/collector' \"\$REAL\" \"\$@\""
+    start --bin "$BATS_TEST_TMPDIR/bin"
+    cohort "$BATS_TEST_TMPDIR/bids" 40
+    run -0 preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" --otel-endpoint auto --otel-timeout 2
+    local n
+    for n in 1 2 3; do # 3 MB of telemetry
+        run -0 preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" --otel-endpoint auto --otel-timeout 2 --rerun all
+    done
+    contains "$output" 'wait for the next run'
+    equal "$(grep -c 'HTTP 503.*no space left' <<<"$output")" 1
+    touch "$BATS_TEST_TMPDIR/freed"
+    "$STACK" restart collector --data "$DATA"
+    run -0 neuro-preprocess replay "$BATS_TEST_TMPDIR/out" --endpoint "http://$(fact OTLP_HTTP)"
+    for trace in $(sessions "$BATS_TEST_TMPDIR/out" | cut -d ' ' -f 1); do soon 1 eval "spans $trace | grep -c '^preprocess_session\$'"; done
 }
 
 @test "the Collector killed while a back end is away: what it acknowledged arrives once, later" {
