@@ -160,6 +160,9 @@ static const struct {
     {NP_ECLASH, "give the images different names, or leave out all but one with a filter"},
     {NP_ETAKEN, "nothing was overwritten; run the same command again when the file is out of the "
                 "way"},
+    {NP_ECANARY,
+     "leave this node out (np-slurm resubmit does), run the same command on another one, "
+     "and tell its administrator: its memory or processor may be broken"},
     {NP_ENAME, "shorten the name in the dataset, then run the same command again"},
 };
 

@@ -84,6 +84,7 @@
     X(NP_ESPACE, IO, "no space left")                                  \
     X(NP_EBUSY, TEMPORARY, "in use by another process")                \
     X(NP_ELOCKED, TEMPORARY, "another run is working on it")           \
+    X(NP_ECANARY, TEMPORARY, "this machine computes wrongly")          \
     X(NP_EDOMAIN, METHOD_FAILED, "input outside the method's domain")  \
     X(NP_EMETHOD, METHOD_FAILED, "no plausible result")                \
     X(NP_ECONFIG, CONFIG, "invalid configuration")                     \

@@ -5,10 +5,12 @@
 
 #include "cli/commands.h"
 #include "cli/observation.h"
+#include "pipeline/canary.h"
 #include "pipeline/plan_json.h"
 #include "pipeline/plan_text.h"
 #include "pipeline/run.h"
 #include "show/textfile.h"
+#include "trace/names.h"
 
 enum { MOST_LABELS = 6 };
 
@@ -98,6 +100,53 @@ void np_command_warn(const char *text, struct np_console *console)
         np_console_print(console, 0, "warning: %.*s", (int)strcspn(text, "\n"), text);
 }
 
+/* A session without images gets a record of that only with --allow-empty. */
+static bool has_work(const struct np_config *config, const struct np_plan *plan)
+{
+    return plan->n_run > 0 || (config->allow_empty && plan->n_nothing > 0);
+}
+
+/* The file is for np-slurm; without it the run is as good. */
+static void keep_canary(const struct np_run *run, const struct np_canary *canary)
+{
+    struct np_error err = {0};
+
+    np_canary_observe(canary, run->trace);
+    if (np_canary_keep(canary, run->config->output_dir, run->id, &err) < 0)
+        np_console_print(run->console, 0, "warning: canary: %s", err.text);
+}
+
+/* --canary. Returns 0, also when it could not be let through, which says nothing of the machine; NP_ECANARY. */
+static int pass_canary(const struct np_run *run, struct np_error *err)
+{
+    struct np_canary canary;
+    struct np_error why = {0};
+
+    if (!run->config->canary || !has_work(run->config, run->plan))
+        return 0;
+    if (np_canary_run(run->config->wrong_canary, run->cancel, &canary, &why) < 0) {
+        np_console_print(run->console, 0, "warning: no canary: %s", why.text);
+        return 0;
+    }
+    keep_canary(run, &canary);
+    NP_AUTO(np_freep) char *text = np_canary_text(&canary);
+    if (canary.verdict == NP_CANARY_WRONG)
+        return np_error_set(err, NP_ECANARY, "canary: %s; no session was begun", text);
+    np_console_print(run->console, 0, "canary: %s after %.2f s",
+                     np_canary_verdict_name(canary.verdict), canary.wall_s);
+    return 0;
+}
+
+/* The run ends before its first session. */
+static void refuse(struct np_run *run, const struct np_error *why)
+{
+    struct np_span *span = np_run_span_begin(run, NP_SPAN_RUN);
+
+    run->exit_status = np_command_fail(why);
+    np_run_span_end(run, &span, why);
+    np_trace_collect(run->trace);
+}
+
 static int run_plan(const struct np_config *config, const struct np_plan *plan,
                     const struct np_cancel *cancel, struct np_console *console)
 {
@@ -115,7 +164,10 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     print_task(&run);
     np_observation_open(&observation, config, &run);
     log_plan(&run);
-    np_run_execute(&run);
+    if (pass_canary(&run, &err) < 0)
+        refuse(&run, &err);
+    else
+        np_run_execute(&run);
     np_observation_close(&observation, &run);
     np_results_done(&run.results);
     return run.exit_status;
@@ -127,12 +179,6 @@ static void print_plan(const struct np_config *config, const struct np_plan *pla
     char *text = config->format == NP_FORMAT_JSON ? np_plan_json(plan) : np_plan_text(plan);
 
     fputs(text, stdout);
-}
-
-/* A session without images gets a record of that only with --allow-empty. */
-static bool has_work(const struct np_config *config, const struct np_plan *plan)
-{
-    return plan->n_run > 0 || (config->allow_empty && plan->n_nothing > 0);
 }
 
 /* --plan-only: all that a run does before its first session, unless no session is to be processed.

@@ -18,6 +18,7 @@
 #include "cli/observation.h"
 #include "cli/telemetry.h"
 #include "pipeline/admission.h"
+#include "pipeline/canary.h"
 #include "pipeline/estimate_cohort.h"
 #include "pipeline/masks.h"
 #include "pipeline/resources.h"
@@ -85,6 +86,27 @@ static void check_program(struct visit *visit)
         ""
 #endif
     );
+}
+
+/* A known head, before any is trusted that nobody knows. */
+static void check_canary(struct visit *visit)
+{
+    struct np_canary canary;
+    struct np_error err = {0};
+
+    if (np_canary_run(visit->config->wrong_canary, NULL, &canary, &err) < 0) {
+        say(visit, "warn", "see the reason; set TMPDIR to a folder with some MB of space",
+            "not let through: %s", err.text);
+        return;
+    }
+    NP_AUTO(np_freep) char *text = np_canary_text(&canary);
+    if (canary.verdict == NP_CANARY_WRONG) {
+        say(visit, "FAIL", np_error_remedy(NP_ECANARY), "canary: %s", text);
+        failed(visit, NP_ECANARY);
+    } else {
+        say(visit, "ok", NULL, "canary: a head of known result is %s after %.2f s (%s)",
+            np_canary_verdict_name(canary.verdict), canary.wall_s, np_canary_processor());
+    }
 }
 
 static void check_container(struct visit *visit)
@@ -169,10 +191,11 @@ static void check_surroundings(struct visit *visit)
     const char *charset = locale ? nl_langinfo_l(CODESET, locale) : "unknown";
 
     if (folder && access(folder, W_OK) != 0)
-        say(visit, "warn", "other tools of the job may need it; this program does not",
+        say(visit, "warn", "the canary and other tools of the job need it; sessions do not",
             "TMPDIR=%s is not writable", folder);
     else
-        say(visit, "ok", NULL, "TMPDIR%s%s; unused here: temporaries lie beside their targets",
+        say(visit, "ok", NULL,
+            "TMPDIR%s%s; only the canary uses it: other temporaries lie beside their targets",
             folder ? "=" : " not set", folder ? folder : "");
     if (strcmp(charset, "UTF-8") == 0)
         say(visit, "ok", NULL, "locale: UTF-8");
@@ -522,6 +545,7 @@ int np_doctor(const struct np_config *config, FILE *out)
 
     np_resources_detect(&visit.resources);
     check_program(&visit);
+    check_canary(&visit);
     check_container(&visit);
     check_cpus(&visit);
     check_memory(&visit);

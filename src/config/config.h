@@ -94,6 +94,7 @@ struct np_config {
 
     /* policy */
     bool stop_on_first_crash;
+    bool canary; /* let the canary through before the first session */
     enum np_rerun rerun;
     bool dry_run;
     bool plan_only;
@@ -120,6 +121,7 @@ struct np_config {
     double fail_rate;
     char *slow_stage;    /* stage name */
     double slow_stage_s; /* seconds added to it */
+    bool wrong_canary;
     uint64_t random_seed;
 
     /* status */

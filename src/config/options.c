@@ -237,6 +237,10 @@ const struct np_option np_options[] = {
              "configuration becomes that of OUTPUT_DIR."},
     {"stop-on-first-crash", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE,
      FIELD(stop_on_first_crash), .help = "Start no further session after the first failed one."},
+    {"canary", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(canary),
+     .help = "Before the first session, process one drawn head whose result is known (about a "
+             "second). When this machine gives another result, no session is processed, and the "
+             "exit status is 75. np-slurm passes it to each task."},
     {"dry-run", NULL, 0, NP_OPT_FLAG, NP_GROUP_POLICY, RUN | BIT(REPLAY), NP_OPT_IN_FILE,
      FIELD(dry_run),
      .help = "Print what would be done and why, one line a session, and do nothing; with --format "
@@ -304,6 +308,10 @@ const struct np_option np_options[] = {
     {"slow-stage", NULL, 0, NP_OPT_STAGE, NP_GROUP_FAULTS, RUN, NP_OPT_IN_FILE, FIELD(slow_stage),
      .argument = "STAGE[:SECONDS]", .choices = stage_words,
      .help = "Delay one stage (by 6 seconds when not given); the delay is marked as injected."},
+    {"wrong-canary", NULL, 0, NP_OPT_FLAG, NP_GROUP_FAULTS, RUN | BIT(DOCTOR), NP_OPT_IN_FILE,
+     FIELD(wrong_canary),
+     .help = "Change one bit in the canary's image, so that its result is wrong; it is marked as "
+             "injected. For a run with --canary, and for doctor."},
     {"random-seed", NULL, 0, NP_OPT_SEED, NP_GROUP_FAULTS, RUN | BIT(DEMO_DATA), NP_OPT_IN_FILE,
      FIELD(random_seed), .argument = "N",
      .help = "Seed of injected faults and of synthetic data; the methods use no random numbers."},

@@ -1,7 +1,6 @@
 #include "pipeline/observe.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/path.h"
@@ -225,11 +224,10 @@ static void add_summary(const struct np_session_record *record, struct np_attrs 
 static void add_place(const struct np_active *active, struct np_attrs *attrs)
 {
     const struct np_plan *plan = active->run->plan;
-    const char *node = getenv("SLURMD_NODENAME");
     int64_t asked_bytes =
         plan->resources.slurm_bytes ? plan->resources.slurm_bytes : active->run->config->mem_bytes;
 
-    np_attrs_string(attrs, NP_KEY_NEURO_NODE, node && *node ? node : active->record.host);
+    np_attrs_string(attrs, NP_KEY_NEURO_NODE, np_resources_node());
     np_attrs_int(attrs, NP_KEY_NEURO_SESSION_MEMORY_LIMIT, plan->memory_bytes);
     if (asked_bytes)
         np_attrs_int(attrs, NP_KEY_NEURO_SESSION_MEMORY_REQUEST, asked_bytes);

@@ -170,3 +170,10 @@ void np_resources_detect(struct np_resources *resources)
         resources->memory_source = "cgroup";
     }
 }
+
+const char *np_resources_node(void)
+{
+    const char *node = getenv("SLURMD_NODENAME");
+
+    return node && *node ? node : np_host_name();
+}

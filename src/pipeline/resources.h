@@ -19,6 +19,9 @@ struct np_resources {
 
 void np_resources_detect(struct np_resources *resources);
 
+/* The name by which the scheduler knows this machine: SLURMD_NODENAME, else the host's. Borrowed. */
+const char *np_resources_node(void);
+
 /* The number of descriptors that this process may have, after raising its own limit as far as
  * possible. */
 int np_resources_descriptors(void);

@@ -42,6 +42,7 @@ char *np_record_complete_of(const char *status_path);
 
 /* Where telemetry is recorded, below OUTPUT_DIR. */
 #define NP_TELEMETRY_FOLDER "logs/telemetry"
+#define NP_CANARY_FOLDER "logs/canary"
 
 void np_record_place_done(struct np_record_place *place);
 

@@ -89,7 +89,17 @@
     X(NEURO_STATE, "neuro.state", STRING, "not-started",                                           \
       "state of a session, one of those of status: success, failed, not-started, ...")             \
     X(NEURO_NODE, "neuro.node", STRING, "node17",                                                  \
-      "of neuro.session.summary: Slurm's name of the node, else the machine's")                    \
+      "of summaries and neuro.canary: Slurm's name of the node, else the machine's")               \
+    X(NEURO_CANARY_VERDICT, "neuro.canary.verdict", STRING, "right",                               \
+      "of neuro.canary: right, wrong, or not-known on this kind of processor")                     \
+    X(NEURO_CANARY_DURATION, "neuro.canary.duration", DOUBLE, "1.1",                               \
+      "of neuro.canary: wall time, s")                                                             \
+    X(NEURO_CANARY_EXPECTED, "neuro.canary.expected", STRING, "9f86d081884c7d65...",               \
+      "of neuro.canary: SHA-256 of the known result's voxels")                                     \
+    X(NEURO_CANARY_FOUND, "neuro.canary.found", STRING, "9f86d081884c7d65...",                     \
+      "of neuro.canary: SHA-256 of the voxels of this machine's result")                           \
+    X(NEURO_CANARY_PROCESSOR, "neuro.canary.processor", STRING,                                    \
+      "Intel(R) Xeon(R) Gold 6226 CPU @ 2.70GHz", "of neuro.canary: model of the processor")       \
     X(NEURO_COHORT_WANTED, "neuro.cohort.wanted", INT, "13",                                       \
       "of neuro.cohort.summary: sessions that are wanted, neither withdrawn nor gone")             \
     X(NEURO_COHORT_COMPLETE, "neuro.cohort.complete", INT, "12",                                   \
@@ -190,6 +200,7 @@ bool np_attr_is_registered(const char *key);
 #define NP_EVENT_SESSION_SUMMARY "neuro.session.summary"
 #define NP_EVENT_FILE_SUMMARY "neuro.file.summary"
 #define NP_EVENT_COHORT_SUMMARY "neuro.cohort.summary"
+#define NP_EVENT_CANARY "neuro.canary"
 #define NP_EVENT_SPAN_START "neuro.span.start" /* in the record only */
 #define NP_EVENT_SAMPLING "neuro.sampling"     /* in the record only */
 #define NP_EVENT_RUN_END "neuro.run.end"       /* in the record only */
@@ -232,6 +243,10 @@ bool np_attr_is_registered(const char *key);
       "Sessions of the output folder that are a success with warning")                             \
     X(cohort_time, "neuro.cohort.time", GAUGE, "s", DOUBLE, none, "",                              \
       "When the output folder was counted, since 1970 UTC")                                        \
+    X(canary_wrong, "neuro.canary.wrong", GAUGE, "1", INT, none, "",                               \
+      "1: the canary's result was not the known one on this machine, 0: it was, or is not known")  \
+    X(canary_duration, "neuro.canary.duration", GAUGE, "s", DOUBLE, none, "",                      \
+      "Wall time of the canary")                                                                   \
     X(queue_depth, "neuro.queue.depth", UPDOWN, "{session}", INT, none, "",                        \
       "Sessions that wait for their turn")                                                         \
     X(memory_limit, "neuro.memory.limit", GAUGE, "By", INT, none, "",                              \

@@ -19,7 +19,7 @@ setup()
     OUT=$BATS_TEST_TMPDIR/out
 }
 
-submit() { "$NP_SLURM" submit bids out "$@" -- "${QUICK[@]}"; }
+submit() { "$NP_SLURM" submit bids out --no-canary "$@" -- "${QUICK[@]}"; }
 task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
 
 @test "what was submitted is wanted before a task has begun: status, the list and the summary agree" {
@@ -103,6 +103,70 @@ task() { SLURM_ARRAY_TASK_ID=$1 "$NP_SLURM" task "$OUT/logs/slurm/0001"; }
     run -0 task 0
     run -0 "$NP_SLURM" summary out
     [[ ! -e out/logs/telemetry ]] || fail "$(ls out/logs/telemetry)"
+}
+
+# As on nodes of which node1 has memory that fails; sbatch keeps its words.
+node_program()
+{
+    cat >np <<'END'
+#!/bin/sh
+[ "$SLURMD_NODENAME" != node1 ] || wrong=--wrong-canary
+case " $* " in *" --canary "*) ;; *) wrong= ;; esac
+exec neuro-preprocess "$@" $wrong
+END
+    chmod +x np
+    printf '#!/bin/sh\necho "$*" >>words\necho 7\n' >stub/sbatch
+}
+
+@test "a node whose canary is wrong does no session and ends with 75; the summary names it, resubmit leaves it out" {
+    node_program
+    run -0 "$NP_SLURM" submit bids out --chunk 3 --program ./np -- "${QUICK[@]}"
+    SLURMD_NODENAME=node1 run -75 task 0
+    contains "$output" 'canary: expected voxels with the SHA-256'
+    contains "$output" 'on node1 ('
+    SLURMD_NODENAME=node2 run -0 task 1
+    contains "$output" 'canary: right after'
+    equal "$(neuro-preprocess status out --format json | jq -c .states)" '{"success":3,"not-started":3}'
+    equal "$(cut -f 2,3 out/logs/canary/*.tsv | grep -v verdict | LC_ALL=C sort)" $'node1\twrong\nnode2\tright'
+    lacks "$(<words)" --exclude
+    run -1 "$NP_SLURM" summary out
+    contains "$output" 'canary wrong on node node1 ('
+    lacks "$output" node2
+    : >words
+    run -0 "$NP_SLURM" resubmit out
+    contains "$output" 'left out, because their canary was wrong: node1'
+    equal "$(grep -c -- '--exclude=node1 ' words)" 2 "$(<words)"
+    # with an --exclude of the user's own, both
+    : >words
+    run -0 "$NP_SLURM" resubmit out --sbatch=--exclude=node9
+    equal "$(grep -c -- '--exclude=node9,node1 ' words)" 2 "$(<words)"
+    # sessions that have failed records of earlier attempts: still no success of the task
+    SLURMD_NODENAME=node2 run -0 task 0
+    truncate -s 20000 bids/sub-01/anat/sub-01_T1w.nii.gz
+    rm out/logs/sub-0[123]/*_complete.json
+    SLURMD_NODENAME=node1 run -75 task 0
+}
+
+@test "a node whose canary takes more than three times the others' median is a warning in the summary" {
+    run -0 submit --chunk 6
+    mkdir -p out/logs/canary
+    for one in a:1.0 a:9.0 a:1.1 b:1.2 c:3.5 d:3.9; do
+        printf 'time\tnode\tverdict\tseconds\tfound\tprocessor\nnow\t%s\tright\t%s\tx\tCPU\n' "${one%:*}" "${one#*:}" >"out/logs/canary/${one/:/_}.tsv"
+    done
+    run -1 "$NP_SLURM" summary out
+    contains "$output" 'warning: canary slow on node d: 3.9 s, 1.2 s on the others'
+    equal "$(grep -c 'canary slow' <<<"$output")" 1 "$output"
+    lacks "$output" 'canary wrong'
+}
+
+@test "no canary where a task is one session, nor with --no-canary" {
+    run -0 "$NP_SLURM" submit bids out --chunk 1 -- "${QUICK[@]}"
+    run -0 task 0
+    lacks "$output" canary
+    run -0 submit --chunk 2
+    SLURM_ARRAY_TASK_ID=0 run -0 "$NP_SLURM" task "$OUT/logs/slurm/0002"
+    lacks "$output" canary
+    [[ ! -e out/logs/canary ]] || fail 'a canary was kept'
 }
 
 @test "a task succeeds when each of its sessions has a final record, unless --task-exit sessions" {
