@@ -25,6 +25,7 @@ usage: scripts/stack.sh COMMAND [OPTION…]
       --preset job|central         job: programs' own metrics are series, one set a process. central (default of a service): they are
                                    not; rates come from spans, exact numbers from the logs
       --retention DAYS             how long the servers keep what they have (default 3650, 90 with the preset central)
+      --sample PERCENT             of the traces that succeeded only this share goes to the traces back end; failed ones all do
       --listen ADDRESS             of a service: the address of this machine that senders reach (default: its first)
       --runtime native|apptainer   programs (default) or images
       --bin DIR                    where programs lie, before the cache of `make stack-native` and PATH
@@ -65,13 +66,17 @@ read_options()
 {
     while (($#)); do
         case $1 in
-        --data | --lease | --mode | --preset | --retention | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
+        --data | --lease | --mode | --preset | --retention | --sample | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
             (($# > 1)) || die 64 "$1 needs a value"
             ;;&
         --data) asked_data=$(realpath -m "$2") && shift ;;
         --lease) lease=$(realpath -m "$2") && lease_named=1 && shift ;;
         --mode) one_of "$1" "$2" job node service && STACK_MODE=$2 && shift ;;
         --preset) one_of "$1" "$2" job central && STACK_PRESET=$2 && shift ;;
+        --sample)
+            [[ $2 =~ ^([0-9]|[1-9][0-9]|100)(\.[0-9]+)?$ ]] || die 64 "$1: expected a percentage from 0 to 100, found '$2'"
+            STACK_SAMPLE=$2 && shift
+            ;;
         --retention)
             [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || die 64 "$1: expected days, found '$2'"
             STACK_RETENTION_HOURS=$(($2 * 24)) && shift
@@ -118,7 +123,7 @@ read_options()
 
 defaults()
 {
-    export STACK_MODE=job STACK_PRESET='' STACK_RETENTION_HOURS='' STACK_LISTEN='' STACK_SECRETS=''
+    export STACK_MODE=job STACK_PRESET='' STACK_SAMPLE='' STACK_RETENTION_HOURS='' STACK_LISTEN='' STACK_SECRETS=''
     export STACK_TRACES=tempo STACK_LOGS=loki STACK_GRAFANA=yes STACK_RUNTIME=native STACK_BIN='' STACK_IMAGES=$top/build/images STACK_PORTS=free STACK_DEADLINE=60 STACK_DEBUG=no
     export STACK_HOST STACK_JOB=${SLURM_JOB_ID:-}
     STACK_HOST=$(hostname)

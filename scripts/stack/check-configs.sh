@@ -19,6 +19,7 @@ with collector otelcol validate --config file:configs/otel-collector-config.yaml
 with collector otelcol validate --config file:configs/otel-collector-config.yaml --config file:configs/otel-collector-debug.yaml
 with collector otelcol validate --config file:configs/otel-collector-config.yaml --config file:configs/otel-collector-service.yaml
 with collector otelcol validate --config file:configs/otel-collector-config.yaml --config file:configs/central/otel-collector-config.yaml
+with collector otelcol validate --config file:configs/otel-collector-config.yaml --config file:configs/otel-collector-sampling.yaml
 with jaeger jaeger validate --config file:configs/jaeger-config.yaml
 with prometheus promtool check config configs/prometheus.yml
 if command -v yamllint >/dev/null; then

@@ -127,6 +127,7 @@ command_of()
         command=(--config "file:$configs/otel-collector-config.yaml")
         [[ $STACK_PRESET == job ]] || command+=(--config "file:$configs/$STACK_PRESET/otel-collector-config.yaml")
         [[ $STACK_MODE != service ]] || command+=(--config "file:$configs/otel-collector-service.yaml")
+        [[ -z $STACK_SAMPLE ]] || command+=(--config "file:$configs/otel-collector-sampling.yaml")
         [[ $STACK_DEBUG == no ]] || command+=(--config "file:$configs/otel-collector-debug.yaml")
         ;;
     prometheus)

@@ -86,6 +86,31 @@ by_latest_state()
     contains "$(spans "$trace")" preprocess_session
 }
 
+@test "--sample: all failed traces and a share of the others go to Jaeger; logs and rates have all" {
+    stack_in "$BATS_TEST_TMPDIR/sampling"
+    start --sample 20
+    local good failed n_sessions=200
+    preprocess "$BATS_FILE_TMPDIR/bids" "$BATS_TEST_TMPDIR/good" --participant-label 001 >/dev/null 2>&1
+    mkdir -p "$BATS_TEST_TMPDIR/bids" && cp -r "$BATS_FILE_TMPDIR/bids/." "$BATS_TEST_TMPDIR/bids" && rm "$BATS_TEST_TMPDIR"/bids/sub-bad1/anat/* &&
+        echo 'no image' >"$BATS_TEST_TMPDIR/bids/sub-bad1/anat/sub-bad1_T1w.nii.gz"
+    preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/failed" --participant-label bad1 >/dev/null 2>&1 || true
+    good=$(records "$BATS_TEST_TMPDIR/good") failed=$(records "$BATS_TEST_TMPDIR/failed")
+    "$PYTHON" "$TOP/tests/stack/cohort.py" "$good" "$failed" $n_sessions 10 0.005 3 >"$BATS_TEST_TMPDIR/cohort.otlp.jsonl"
+    run -0 neuro-preprocess replay "$BATS_TEST_TMPDIR/cohort.otlp.jsonl" --endpoint "http://$(fact OTLP_HTTP)"
+    soon "bad-data 20
+ok 180" by_latest_state
+    soon 20 n_traces ERROR # sampled ten seconds after they came
+    local n
+    n=$(n_traces OK)
+    ((n > 10 && n < 70)) || fail "$n of 180 with a share of 20 %"
+    end_stack
+}
+n_traces() # STATUS: how many sessions of this status Jaeger has
+{
+    get "$(fact JAEGER)/api/traces" service=neuro-preprocess operation=preprocess_session limit=1000 "start=$(((EPOCHSECONDS - 86400) * 1000000))" \
+        "end=$(((EPOCHSECONDS + 3600) * 1000000))" "tags={\"otel.status_code\":\"$1\"}" | jq '.data | length'
+}
+
 @test "the servers keep data for 90 days, or for what --retention says" {
     contains "$(tr '\0' ' ' <"/proc/$(pid_of prometheus)/cmdline")" 'retention.time=2160h'
     contains "$(tr '\0' ' ' <"/proc/$(pid_of victorialogs)/cmdline")" 'retentionPeriod=2160h'
