@@ -22,6 +22,9 @@ with collector otelcol validate --config file:configs/otel-collector-config.yaml
 with collector otelcol validate --config file:configs/otel-collector-config.yaml --config file:configs/otel-collector-sampling.yaml
 with jaeger jaeger validate --config file:configs/jaeger-config.yaml
 with prometheus promtool check config configs/prometheus.yml
+with prometheus promtool test rules tests/stack/alerts.yaml
+scripts/stack/dashboards.py --check || status=1
+scripts/stack/alerts.py --check || status=1
 if command -v yamllint >/dev/null; then
     yamllint -d '{extends: default, rules: {line-length: {max: 170}, document-start: disable, braces: disable, comments: disable, truthy: disable}}' configs compose.yaml || status=1
 else

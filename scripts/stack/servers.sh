@@ -102,11 +102,7 @@ prepare_files()
     for server in "${servers[@]}"; do mkdir -p "$data/$server"; done
     rm -rf "$data/run/configs"
     cp -r "$top/configs" "$data/run/configs"
-    mkdir -p "$data/run/configs/provisioning/datasources"
-    for server in "${servers[@]}"; do # VictoriaLogs is no data source without a plugin
-        [[ ! -f $data/run/configs/grafana/datasources/$server.yaml ]] ||
-            cp "$data/run/configs/grafana/datasources/$server.yaml" "$data/run/configs/provisioning/datasources/"
-    done
+    prepare_grafana "$data/run/configs/grafana" "$data/run/configs/provisioning"
     rm -f "$data"/run/configs/targets/*
     {
         echo '['
@@ -116,6 +112,31 @@ prepare_files()
         done
         printf '\n]\n'
     } >"$data/run/configs/targets/stack.json"
+}
+
+# prepare_grafana FROM TO: what Grafana finds at its start: the data sources of the servers that run, dashboards, alerts. VictoriaLogs is no
+# data source without a plugin. Panels without a data source are left out; links lead to those servers' own pages.
+prepare_grafana()
+{
+    local server file lacks=() links='[]'
+    mkdir -p "$2"/{datasources,dashboards,alerting} "$2/../dashboards"
+    for server in "${servers[@]}"; do
+        [[ ! -f $1/datasources/$server.yaml ]] || cp "$1/datasources/$server.yaml" "$2/datasources/"
+    done
+    [[ $STACK_LOGS == loki ]] || lacks+=(loki)
+    [[ $STACK_TRACES == tempo ]] || lacks+=(tempo)
+    for server in "$STACK_LOGS" "$STACK_TRACES"; do
+        [[ $server == loki || $server == tempo ]] ||
+            links=$(jq --arg name "$server" --arg url "http://$(page_of "$server")" '. + [{type: "link", title: $name, url: $url, targetBlank: true, icon: "external link"}]' <<<"$links")
+    done
+    for file in "$1"/dashboards/*.json; do
+        jq --argjson links "$links" '
+            def is_there: ((.datasource.type // .query) as $of | $ARGS.positional | index($of)) == null;
+            .links += $links | .panels |= map(select(is_there)) | .annotations.list |= map(select(is_there)) | .templating.list |= map(select(is_there))' \
+            "$file" --args "${lacks[@]}" >"$2/../dashboards/${file##*/}"
+    done
+    cp "$1/dashboards.yaml" "$2/dashboards/"
+    cp "$1/alerting/rules.yaml" "$2/alerting/"
 }
 
 # command_of SERVER: sets `command`, without the program itself.
@@ -133,7 +154,7 @@ command_of()
     prometheus)
         command=(--config.file="$configs/prometheus.yml" --storage.tsdb.path="$data/prometheus" --storage.tsdb.retention.time="${STACK_RETENTION_HOURS}h"
             --web.listen-address="$STACK_PROMETHEUS" --web.enable-otlp-receiver
-            --enable-feature=exemplar-storage,otlp-deltatocumulative)
+            --enable-feature=exemplar-storage,otlp-deltatocumulative,created-timestamp-zero-ingestion)
         ;;
     victorialogs)
         command=(-httpListenAddr="$STACK_VICTORIALOGS" -storageDataPath="$data/victorialogs" -retentionPeriod="${STACK_RETENTION_HOURS}h" -futureRetention=7d
@@ -151,7 +172,7 @@ grafana_settings()
 {
     [[ -f $data/run/grafana.password ]] || head -c 24 /dev/urandom | base64 | tr -d '/+=\n' | write_private "$data/run/grafana.password"
     export GF_SERVER_HTTP_ADDR=127.0.0.1 GF_SERVER_HTTP_PORT=$STACK_GRAFANA_PORT GF_PATHS_DATA=$data/grafana GF_PATHS_LOGS=$data/grafana/log
-    export GF_PATHS_PROVISIONING=$data/run/configs/provisioning
+    export GF_PATHS_PROVISIONING=$data/run/configs/provisioning STACK_DASHBOARDS=$data/run/configs/dashboards
     export STACK_LOKI=127.0.0.1:${STACK_LOKI_PORT:-} STACK_TEMPO=127.0.0.1:${STACK_TEMPO_PORT:-}
     export GF_SECURITY_ADMIN_PASSWORD__FILE=$data/run/grafana.password GF_AUTH_ANONYMOUS_ENABLED=false
     export GF_ANALYTICS_REPORTING_ENABLED=false GF_ANALYTICS_CHECK_FOR_UPDATES=false GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES=false

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Write the alerts twice: as Prometheus' rules (configs/prometheus-rules.yml) and as Grafana's (configs/grafana/alerting/rules.yaml).
+
+usage: alerts.py [--check]     --check: write nothing; end with 1 when a file is not what this script writes
+
+Each row: name, severity, for how long it must hold, what is asked, the sentence, what it means and what to do. An expression has no
+value where all is well, so that an alert resolves by itself. Windows of time keep data that were replayed from an older day out.
+"""
+
+import json
+import os
+import sys
+
+TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+RULES = os.path.join(TOP, "configs", "prometheus-rules.yml")
+GRAFANA = os.path.join(TOP, "configs", "grafana", "alerting", "rules.yaml")
+RUNBOOK = "docs/alerts.md#"
+
+OF_COHORT = "neuro_dataset_name"
+OF_SESSION = 'span_name="preprocess_session"'
+ENDED = "success|failed"
+NOT_WANTED = "gone|withdrawn|nothing-to-do|outdated"
+COUNTED = "last_over_time(neuro_cohort_time_seconds[6h])"
+
+
+def latest(states):
+    """Sessions by their latest state, as the process says that has counted the output folder last."""
+    return (f"sum by ({OF_COHORT}) (last_over_time(neuro_cohort_sessions{{{states}}}[6h]) and on ({OF_COHORT}, instance) "
+            f"({COUNTED} == on ({OF_COHORT}) group_left () max by ({OF_COHORT}) ({COUNTED})))")
+
+
+LEFT = latest(f'neuro_state!~"{ENDED}|{NOT_WANTED}"')
+DONE, N_FAILED = latest('neuro_state="success"'), latest('neuro_state="failed"')
+P95 = f"histogram_quantile(0.95, sum by ({OF_COHORT}, le) (increase(traces_span_metrics_duration_seconds_bucket{{{OF_SESSION}}}[6h])))"
+
+
+def some_end(window):
+    return f"sum by ({OF_COHORT}) (increase(traces_span_metrics_calls_total{{{OF_SESSION}}}[{window}])) > 0.5"
+
+
+ON_NODE = "sum by (neuro_dataset_name, host_name, error_type) (increase(traces_host_metrics_calls_total{status_code=\"STATUS_CODE_ERROR\"}[30m]))"
+ALL_ON_NODE = "sum by (neuro_dataset_name, host_name) (increase(traces_host_metrics_calls_total[30m]))"
+STAGE_95 = 'histogram_quantile(0.95, sum by (neuro_dataset_name, neuro_stage, le) (increase(traces_span_metrics_duration_seconds_bucket{neuro_stage!=""}[15m])))'
+STAGE_MEDIAN = 'histogram_quantile(0.5, sum by (neuro_dataset_name, neuro_stage, le) (increase(traces_span_metrics_duration_seconds_bucket{neuro_stage!=""}[1d])))'
+STAGE_COUNT = 'sum by (neuro_dataset_name, neuro_stage) (increase(traces_span_metrics_duration_seconds_count{neuro_stage!=""}[15m]))'
+DISK = ('max by (host_name, mountpoint) (system_filesystem_usage_bytes{state="used"}) / '
+        'sum by (host_name, mountpoint) (max by (host_name, mountpoint, state) (system_filesystem_usage_bytes))')
+NOT_TAKEN = '{__name__=~"otelcol_(receiver_refused|exporter_enqueue_failed)_(spans|log_records|metric_points)(_total)?",server!="jaeger"}'
+QUEUE = '{__name__="otelcol_exporter_queue_size",server!="jaeger"}'
+
+ALERTS = [
+    ("CohortStalled", "critical", "10m", # nothing ends in any two minutes of these ten; where sessions are long, in an hour, in six
+     f"{LEFT} > 0 unless on ({OF_COHORT}) {some_end('2m')} unless on ({OF_COHORT}) ({P95} > 120 and {some_end('1h')}) unless on ({OF_COHORT}) ({P95} > 720 and {some_end('6h')})",
+     "{{ $labels.neuro_dataset_name }}: {{ $value }} sessions are left, and none has ended for ten minutes",
+     "Sessions wait that no run has tried to the end, and nothing has ended for ten minutes, or for much longer than a session takes. "
+     "A scheduler may have ended all tasks: see squeue, then np-slurm summary OUT and np-slurm resubmit OUT."),
+    ("ManySessionsFail", "critical", "1m",
+     f"{N_FAILED} >= 5 and {N_FAILED} / ({DONE} + {N_FAILED}) > 0.05",
+     "{{ $labels.neuro_dataset_name }}: {{ $value }} sessions have failed, more than 5 % of those that ended",
+     "Look at the reasons (neuro-preprocess status OUT --failed). Mend the cause, then run again: only what failed is done anew."),
+    ("OneReasonOnOneNode", "warning", "0s",
+     f"({ON_NODE} >= 4.5) / on (neuro_dataset_name, host_name) group_left () {ALL_ON_NODE} > 0.5",
+     "{{ $labels.host_name }}: more than half of its sessions fail with {{ $labels.error_type }}",
+     "At least five sessions failed for one reason on one node within half an hour. Leave the node out (np-slurm resubmit OUT -- --exclude NODE) and tell its administrator."),
+    ("SlowStage", "warning", "2m",
+     f"{STAGE_95} > 3 * {STAGE_MEDIAN} and {STAGE_COUNT} >= 20 and {STAGE_95} > 1",
+     "{{ $labels.neuro_dataset_name }}: 5 % of {{ $labels.neuro_stage }} take more than {{ $value | humanizeDuration }}, three times the cohort's median",
+     "Larger images, a busy or throttled node, or a slow disk. The dashboard's rows by node tell which."),
+    ("MemoryNearRequest", "warning", "0s",
+     "max by (neuro_dataset_name, host_name) (max by (instance, neuro_dataset_name, host_name) (last_over_time(neuro_session_peak_memory_bytes[15m])) / "
+     "on (instance, neuro_dataset_name, host_name) last_over_time(neuro_memory_limit_bytes[15m])) > 0.9",
+     "{{ $labels.host_name }}: a session took {{ $value | humanizePercentage }} of the memory that the run may use",
+     "The next larger image is killed. Request more (neuro-preprocess estimate says how much), or fewer sessions at once."),
+    ("TelemetryWaits", "warning", "10m",
+     f"sum by (exporter) ({QUEUE}) > 1000",
+     "{{ $value }} requests wait in the Collector for {{ $labels.exporter }}",
+     "A server of the stack is away or slow; nothing is lost. scripts/status_stack.sh says which."),
+    ("TelemetryRefused", "warning", "0s",
+     f"sum(increase({NOT_TAKEN}[15m])) > 0",
+     "the Collector has refused {{ $value }} items",
+     "Its memory or its disk is full. Programs keep their records: make room, then neuro-preprocess replay OUT."),
+    ("StackDiskFull", "warning", "1m",
+     f"{DISK} > 0.8",
+     "{{ $labels.host_name }} {{ $labels.mountpoint }}: {{ $value | humanizePercentage }} of the disk is in use",
+     "When it is full the Collector refuses, and programs keep their records. Move archives away, or make room."),
+]
+
+
+def quoted(value):
+    """As YAML takes it: JSON."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def prometheus():
+    out = ["# Written by scripts/stack/alerts.py. What each means and what to do: docs/alerts.md.", "groups:", "  - name: neuro-preprocess", "    interval: 30s", "    rules:"]
+    for name, severity, held, expr, summary, description in ALERTS:
+        out += [f"      - alert: {name}", f"        expr: {quoted(expr)}", f"        for: {held}", "        labels:", f"          severity: {severity}", "        annotations:",
+                f"          summary: {quoted(summary)}", f"          description: {quoted(description)}", f"          runbook_url: {quoted(RUNBOOK + name.lower())}"]
+    return "\n".join(out) + "\n"
+
+
+def grafana():
+    out = ["# Written by scripts/stack/alerts.py: the rules of ../../prometheus-rules.yml for Grafana's own alerting.", "apiVersion: 1", "groups:", "  - orgId: 1",
+           "    name: neuro-preprocess", "    folder: Brain MRI preprocessing", "    interval: 30s", "    rules:"]
+    for name, severity, held, expr, summary, description in ALERTS:
+        model = {"refId": "A", "expr": expr, "instant": True, "range": False, "intervalMs": 15000, "maxDataPoints": 43200}
+        test = {"refId": "C", "type": "threshold", "expression": "A", "datasource": {"type": "__expr__", "uid": "__expr__"},
+                "conditions": [{"evaluator": {"type": "gt", "params": [0]}}]}
+        # In a provisioning file a dollar begins a variable of the environment; two are one.
+        out += [f"      - uid: neuro-{name.lower()}", f"        title: {name}", "        condition: C", f"        for: {held}", "        noDataState: OK", "        execErrState: Error",
+                "        labels:", f"          severity: {severity}", "        annotations:"]
+        out += [f"          {key}: {quoted(words.replace('$', '$$'))}" for key, words in (("summary", summary.replace("$value", "$values.A.Value")), ("description", description), ("runbook_url", RUNBOOK + name.lower()))]
+        out += ["        data:", f"          - {{refId: A, datasourceUid: prometheus, relativeTimeRange: {{from: 21600, to: 0}}, model: {quoted(model).replace('$', '$$')}}}",
+                f"          - {{refId: C, datasourceUid: __expr__, relativeTimeRange: {{from: 21600, to: 0}}, model: {quoted(test)}}}"]
+    return "\n".join(out) + "\n"
+
+
+def main(words):
+    if words not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 64
+    stale = 0
+    for path, wanted in ((RULES, prometheus()), (GRAFANA, grafana())):
+        found = open(path, encoding="utf-8").read() if os.path.exists(path) else ""
+        if found != wanted and words:
+            print(f"'{path}' is not what alerts.py writes: run it", file=sys.stderr)
+            stale = 1
+        elif found != wanted:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(wanted)
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,387 @@
+#!/usr/bin/env python3
+"""Write Grafana's dashboards (configs/grafana/dashboards/*.json, the classic JSON model of Grafana 12) from the rows below.
+
+usage: dashboards.py [--check | --queries]
+  --check    write nothing; end with 1 when a file is not what this script writes
+  --queries  print each query as one JSON object a line: dashboard, panel, datasource, query
+
+A panel's title is the question that it answers. Its description says where the numbers come from, their unit, and what is bad.
+"""
+
+import json
+import os
+import sys
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "configs", "grafana", "dashboards")
+
+PROMETHEUS = {"type": "prometheus", "uid": "${prometheus}"}
+LOKI = {"type": "loki", "uid": "${logs}"}
+TEMPO = {"type": "tempo", "uid": "${traces}"}
+
+# What every query is about. Labels that a series may lack match `.*`.
+OF_COHORT = 'neuro_dataset_name=~"$dataset"'
+OF_PROCESS = OF_COHORT + ',service_version=~"$version",host_name=~"$node"'
+OF_SESSION = OF_PROCESS + ',neuro_site=~"$site"'
+OF_STAGE = OF_COHORT + ',neuro_stage=~"$stage",neuro_stage!=""'
+OF_NODE = OF_COHORT + ',host_name=~"$node"'
+
+# The Collector's own counters have the ending _total or not, as its version and the way of scraping will have it; Jaeger's are of the same names.
+def collectors(what):
+    return '{__name__=~"otelcol_' + what + '(_total)?",server!="jaeger"}'
+
+
+SUMMARIES = '{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"} | neuro_session_files!=""'
+
+# A session's state, as `neuro-preprocess status` names it (docs/outputs.md).
+FAILED = "failed|interrupted|lost|incomplete"
+NOT_WANTED = "gone|withdrawn|nothing-to-do"
+
+GREEN, ORANGE, RED, BLUE = "green", "orange", "red", "blue"
+
+
+# ---- parts of a panel -------------------------------------------------------------------------------------------------
+
+
+def steps(*pairs):
+    """Thresholds: a colour, then from each value on another."""
+    first, *rest = pairs
+    return {"mode": "absolute", "steps": [{"color": first, "value": None}] + [{"color": c, "value": v} for v, c in rest]}
+
+
+PLAIN = steps(BLUE)
+ANY_IS_BAD = steps(GREEN, (1, RED))
+
+
+def prom(expr, legend="", instant=False, exemplar=False, form="time_series"):
+    return {"datasource": PROMETHEUS, "expr": expr, "legendFormat": legend or "__auto", "instant": instant, "range": not instant,
+            "exemplar": exemplar, "format": form}
+
+
+def loki(expr, limit=100):
+    return {"datasource": LOKI, "expr": expr, "queryType": "range", "maxLines": limit}
+
+
+def panel(kind, title, description, targets, unit="none", thresholds=PLAIN, empty="no data in this time range yet", options=None,
+          overrides=(), transformations=(), custom=None, **defaults):
+    for letter, target in zip("ABCDEFGH", targets):
+        target["refId"] = letter
+    config = {"unit": unit, "thresholds": thresholds, "noValue": empty, "color": {"mode": "thresholds"}, **defaults}
+    if custom:
+        config["custom"] = custom
+    return {"type": kind, "title": title, "description": description, "datasource": targets[0]["datasource"] if targets else PROMETHEUS,
+            "targets": targets, "fieldConfig": {"defaults": config, "overrides": list(overrides)},
+            "options": options or {}, "transformations": list(transformations)}
+
+
+def stat(title, description, expr, unit="none", thresholds=PLAIN, empty="not known", decimals=None):
+    options = {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "colorMode": "value", "graphMode": "none",
+               "textMode": "auto", "justifyMode": "auto", "orientation": "auto"}
+    more = {} if decimals is None else {"decimals": decimals}
+    return panel("stat", title, description, [prom(expr, instant=True)], unit, thresholds, empty, options, **more)
+
+
+def lines(title, description, targets, unit="s", thresholds=PLAIN, **more):
+    custom = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 5, "showPoints": "auto", "spanNulls": 600000, "thresholdsStyle": {"mode": "off"}}
+    options = {"legend": {"displayMode": "table", "placement": "right", "calcs": ["lastNotNull", "max"], "showLegend": True},
+               "tooltip": {"mode": "multi", "sort": "desc"}}
+    out = panel("timeseries", title, description, targets, unit, thresholds, options=options, custom=custom, **more)
+    out["fieldConfig"]["defaults"]["color"] = {"mode": "palette-classic"}
+    return out
+
+
+def bars(title, description, targets, unit="none", thresholds=PLAIN, **more):
+    out = lines(title, description, targets, unit, thresholds, **more)
+    out["fieldConfig"]["defaults"]["custom"].update({"drawStyle": "bars", "fillOpacity": 60, "stacking": {"mode": "normal", "group": "A"}})
+    return out
+
+
+def ranking(title, description, expr, legend, unit="none", thresholds=PLAIN, empty="nothing"):
+    options = {"displayMode": "gradient", "orientation": "horizontal", "showUnfilled": True,
+               "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}
+    return panel("bargauge", title, description, [prom(expr, legend, instant=True)], unit, thresholds, empty, options, min=0)
+
+
+def link(title, url):
+    return {"title": title, "url": url, "targetBlank": False}
+
+
+def column(name, **properties):
+    return {"matcher": {"id": "byName", "options": name}, "properties": [{"id": k, "value": v} for k, v in properties.items()]}
+
+
+def organize(hidden=(), names=(), order=()):
+    return {"id": "organize", "options": {"excludeByName": {name: True for name in hidden}, "renameByName": dict(names),
+                                          "indexByName": {name: i for i, name in enumerate(order)}}}
+
+
+TO_SESSION = ("/d/neuro-session?var-participant=${__data.fields.participant}&var-session=${__data.fields.session}"
+              "&var-trace=${__data.fields.trace}&${dataset:queryparam}&${__url_time_range}")
+
+
+def summaries(title, description, more, order, names, limit=100, empty="none: nothing to show in this time range", sort=None):
+    """A table of the records `neuro.session.summary`, whose fields are structured metadata."""
+    names = {"bids_participant": "participant", "bids_session": "session", "trace_id": "trace", **names}
+    changes = [{"id": "extractFields", "options": {"source": "labels", "format": "json", "replace": False, "keepTime": True}},
+               {"id": "filterFieldsByName", "options": {"include": {"names": ["Time", "bids_participant", "bids_session", "trace_id", *order]}}},
+               organize(names=names, order=["Time", "bids_participant", "bids_session", *order, "trace_id"])]
+    if sort:
+        changes.insert(1, {"id": "convertFieldType", "options": {"conversions": [{"targetField": sort, "destinationType": "number"}]}})
+        changes.append({"id": "sortBy", "options": {"sort": [{"field": names.get(sort, sort), "desc": True}]}})
+    overrides = [column("participant", links=[link("this session", TO_SESSION)]), column("trace", links=[link("its trace", TO_SESSION)])]
+    return panel("table", title, description, [loki(SUMMARIES + more, limit)], empty=empty,
+                 options={"showHeader": True, "cellHeight": "sm"}, overrides=overrides, transformations=changes)
+
+
+def text(title, words):
+    return {"type": "text", "title": title, "description": "", "datasource": PROMETHEUS, "targets": [],
+            "options": {"mode": "markdown", "content": words}, "fieldConfig": {"defaults": {}, "overrides": []}}
+
+
+# ---- cohort -------------------------------------------------------------------------------------------------------------
+
+
+def newest(metric, selector="", window="$__range"):
+    """The last values of a gauge of the cohort, of the process that has counted the output folder last: what it counts no more is gone."""
+    when = f"last_over_time(neuro_cohort_time_seconds{{{OF_COHORT}}}[{window}])"
+    return (f"(last_over_time({metric}{{{OF_COHORT}{selector}}}[{window}]) and on (neuro_dataset_name, instance) "
+            f"({when} == on (neuro_dataset_name) group_left () max by (neuro_dataset_name) ({when})))")
+
+
+def sessions(states=None, without=None, by=""):
+    """Sessions by their latest state, of all cohorts that are chosen."""
+    chosen = f',neuro_state=~"{states}"' if states else ""
+    left_out = f',neuro_state!~"{without}"' if without else ""
+    return f"sum{by} ({newest('neuro_cohort_sessions', chosen + left_out)})"
+
+
+BY_STATE = "From `neuro.cohort.sessions`: each session counts once, by its latest state, as `neuro-preprocess status` says. "
+
+
+def cohort():
+    done, wanted, failed = sessions("success"), sessions(without=NOT_WANTED), sessions(FAILED)
+    left = f"({wanted} - {done})"
+    quantile = "histogram_quantile({q}, sum by (le, neuro_stage) (rate(traces_span_metrics_duration_seconds_bucket{{" + OF_STAGE + "}}[$__rate_interval]))) >= 0"
+    mean = ("sum by (neuro_stage) (rate(traces_span_metrics_duration_seconds_sum{" + OF_STAGE + "}[$__rate_interval])) / "
+            "(sum by (neuro_stage) (rate(traces_span_metrics_duration_seconds_count{" + OF_STAGE + "}[$__rate_interval])) > 0)")
+    by_host = "traces_host_metrics_{what}{{" + OF_NODE + ',span_name="preprocess_session"{more}}}[$__range]'
+    calls = "sum by (host_name) (increase(" + by_host.format(what="calls_total", more="") + "))"
+    errors = "sum by (host_name) (increase(" + by_host.format(what="calls_total", more=',status_code="STATUS_CODE_ERROR"') + "))"
+    seconds = ("sum by (host_name) (increase(" + by_host.format(what="duration_seconds_sum", more="") + ")) / "
+               "sum by (host_name) (increase(" + by_host.format(what="duration_seconds_count", more="") + "))")
+    rerun = "What to type: the same command again, or `np-slurm resubmit OUT`; it does what is left."
+    return [
+        ("Is my cohort fine?", [
+            (4, stat("How many sessions are done?", BY_STATE + "Unit: sessions. Bad: it does not grow.", done)),
+            (4, stat("Of how many?", BY_STATE + "All that were asked for, without those that are gone, withdrawn or have no image. Unit: sessions.", wanted)),
+            (4, stat("How many failed?", BY_STATE + "Failed, interrupted, lost or incomplete. Unit: sessions. Bad: any. " + rerun, failed, thresholds=ANY_IS_BAD)),
+            (4, stat("How many are left to run?", BY_STATE + "All that a rerun would process. Unit: sessions.", left, thresholds=steps(GREEN, (1, ORANGE)))),
+            (4, stat("What share succeeded?", BY_STATE + "Successes of those that ended. Bad: below 95 %.", f"{done} / ({done} + {failed})", "percentunit",
+                     steps(RED, (0.9, ORANGE), (0.95, GREEN)), "no session has ended", 1)),
+            (4, stat("When will it be done?", "Sessions that are left over the rate of the last half hour, once 20 have ended; `status` gives a range. Unit: time from now.",
+                     f"{left} / (sum(rate(traces_span_metrics_calls_total{{{OF_COHORT},span_name=\"preprocess_session\"}}[30m])) > 0) and {done} >= 20", "s",
+                     empty="not known before 20 sessions have ended")),
+        ]),
+        ("What failed, and what do I rerun?", [
+            (8, ranking("Why did sessions fail?", "From `neuro.cohort.sessions`: failed sessions by the reason of their latest attempt (error.type). Unit: sessions. Bad: any.",
+                        sessions("failed", by=" by (error_type)") + " > 0", "{{error_type}}", thresholds=ANY_IS_BAD,
+                        empty="no session has failed")),
+            (8, ranking("In which stage did they fail?", "From `neuro.cohort.sessions`: failed sessions by the stage in which their latest attempt failed. Unit: sessions. Bad: any.",
+                        sessions("failed", by=" by (neuro_stage)") + " > 0", "{{neuro_stage}}", thresholds=ANY_IS_BAD,
+                        empty="no session has failed")),
+            (8, ranking("In which state are all sessions?", BY_STATE + "Unit: sessions.", sessions(by=" by (neuro_state)") + " > 0",
+                        "{{neuro_state}}")),
+            (24, summaries("Which attempts failed?",
+                           "Attempts that did not succeed, from the log records `neuro.session.summary`, newest first. A session that was mended since is here too: look at its page. "
+                           "The participant leads to the session's page, with its trace and its log. To run what is left: the same command again, or `np-slurm resubmit OUT`.",
+                           ' | neuro_outcome!="ok"', ["neuro_stage", "neuro_outcome", "Line", "neuro_node"],
+                           {"neuro_stage": "stage", "neuro_outcome": "reason", "Line": "sentence", "neuro_node": "node"},
+                           empty="no attempt failed in this time range")),
+        ]),
+        ("How fast is it?", [
+            (12, bars("How many sessions end in a minute?", "Attempts, from `span_metrics` over spans `preprocess_session`. Unit: sessions a minute. Bad: 0 while sessions are left.",
+                      [prom("60 * sum by (status_code) (rate(traces_span_metrics_calls_total{" + OF_COHORT + ',span_name="preprocess_session"}[$__rate_interval]))', "{{status_code}}")])),
+            (12, lines("How long does a stage take, mean?", "From `span_metrics`. Unit: seconds. Bad: one stage grows while the images stay the same.", [prom(mean, "{{neuro_stage}}")])),
+            (12, lines("How long does a stage take, 95 of 100 times?", "95 % quantile, from `span_metrics`; points are exemplars and lead to a trace. Unit: seconds. Bad: three times the usual.",
+                       [prom(quantile.format(q="0.95"), "{{neuro_stage}}", exemplar=True)])),
+            (12, panel("heatmap", "How do the times of sessions spread?", "Sessions by their duration, from `span_metrics`. Unit: seconds. Bad: two bands where one is expected.",
+                       [dict(prom("sum by (le) (increase(traces_span_metrics_duration_seconds_bucket{" + OF_COHORT + ',span_name="preprocess_session"}[$__rate_interval]))', "{{le}}"), format="heatmap")],
+                       "s", options={"calculate": False, "yAxis": {"unit": "s"}, "color": {"mode": "scheme", "scheme": "Spectral", "steps": 32}, "tooltip": {"mode": "single"}})),
+            (24, summaries("Which sessions were the slowest?", "From the log records `neuro.session.summary`. Unit: seconds. Bad: far from all others.", "",
+                           ["neuro_session_duration", "neuro_session_peak_memory", "neuro_node", "neuro_site", "neuro_outcome"],
+                           {"neuro_session_duration": "seconds", "neuro_session_peak_memory": "peak bytes", "neuro_node": "node", "neuro_site": "site", "neuro_outcome": "outcome"},
+                           limit=1000, sort="neuro_session_duration")),
+        ]),
+        ("Where does it go wrong?", [
+            (8, ranking("Which nodes fail?", "Share of a node's attempts that failed, from `span_metrics` over spans `preprocess_session`. Bad: one node far above the others.",
+                        f"{errors} / {calls} > 0", "{{host_name}}", "percentunit", steps(GREEN, (0.05, ORANGE), (0.2, RED)), "no node has a failure")),
+            (8, ranking("Which nodes crawl?", "Mean duration of a session by node, from `span_metrics`. Unit: seconds. Bad: three times the others.",
+                        f"sort_desc({seconds} > 0)", "{{host_name}}", "s", empty="no session has ended on a node in this time range")),
+            (8, lines("How near is memory to what was requested?", "Largest resident memory of a session over the run's limit, from `neuro.session.peak_memory` and `neuro.memory.limit` "
+                      "(the preset `job` keeps them). Bad: above 90 %: the next larger image is killed.",
+                      [prom("max by (host_name) (max by (instance, host_name) (last_over_time(neuro_session_peak_memory_bytes{" + OF_SESSION + "}[5m])) / "
+                            "on (instance, host_name) last_over_time(neuro_memory_limit_bytes{" + OF_PROCESS + "}[5m]))", "{{host_name}}")],
+                      "percentunit", steps(GREEN, (0.8, ORANGE), (0.9, RED)))),
+            (12, lines("How large are the brains?", "Volume of the brain mask by suffix, median of the sessions that ended, from `neuro.qc.brain_volume` (the preset `job`). Unit: mm3. "
+                       "Bad: below 900 000 or above 1 900 000 in adults.",
+                       [prom("quantile by (bids_suffix) (0.5, last_over_time(neuro_qc_brain_volume_mm3{" + OF_SESSION + "}[5m]))", "{{bids_suffix}}")], "none")),
+            (12, bars("Which warnings were raised?", "Files with a warning about their result, by its key, from `neuro.warnings.raised` (attempts; the preset `job`). Unit: files. "
+                      "Which sessions: `neuro-preprocess status OUT --warnings`.",
+                      [prom("sum by (neuro_warning) (last_over_time(neuro_warnings_raised_total{" + OF_PROCESS + "}[$__interval]))", "{{neuro_warning}}")])),
+            (24, text("Attempts and sessions", "The first two rows count **sessions**, each once, by its latest state. The rates and times below count **attempts**: a session that "
+                      "failed and was run again is two attempts. Data that were replayed are in the tables, at their own time, and in no rate.")),
+        ]),
+    ]
+
+
+# ---- one session --------------------------------------------------------------------------------------------------------
+
+
+def session():
+    me = '{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"} | bids_participant="$participant" | bids_session=~"$session"'
+    return [
+        ("What happened to this session?", [
+            (24, summaries("Which attempts were there?", "All log records `neuro.session.summary` of this session, newest first. The first row is its latest state.",
+                           ' | bids_participant="$participant" | bids_session=~"$session"',
+                           ["neuro_state", "neuro_outcome", "neuro_stage", "Line", "neuro_session_duration", "neuro_session_peak_memory", "neuro_session_memory_limit",
+                            "neuro_session_memory_request", "neuro_node", "neuro_warnings"],
+                           {"neuro_state": "state", "neuro_outcome": "outcome", "neuro_stage": "stage", "Line": "sentence", "neuro_session_duration": "seconds",
+                            "neuro_session_peak_memory": "peak bytes", "neuro_session_memory_limit": "limit, bytes", "neuro_session_memory_request": "request, bytes",
+                            "neuro_node": "node", "neuro_warnings": "warnings"},
+                           empty="no attempt of this session in this time range: choose participant and session above, or a longer range")),
+            (24, {**panel("traces", "Where did the time go?", "The trace of the attempt whose id is in the variable `trace`; a row of the table above sets it.", [
+                {"datasource": TEMPO, "queryType": "traceql", "query": "$trace", "limit": 20, "tableType": "traces"}], empty="no trace is chosen"), "height": 14}),
+            (24, {**panel("logs", "What did it say?", "The session's log records at any severity, newest last.", [loki(me, 1000)],
+                          options={"showTime": True, "sortOrder": "Ascending", "enableLogDetails": True, "wrapLogMessage": True, "dedupStrategy": "none"},
+                          empty="no log record of this session in this time range"), "height": 12}),
+        ]),
+        ("How does it compare?", [
+            (12, lines("How long do this dataset's sessions take?", "Median and 95 % quantile, from `span_metrics`. Unit: seconds.", [
+                prom("histogram_quantile(" + q + ", sum by (le) (increase(traces_span_metrics_duration_seconds_bucket{" + OF_COHORT + ',span_name="preprocess_session"}[$__range]))) >= 0', words)
+                for q, words in (("0.5", "median"), ("0.95", "95 %"))])),
+            (12, lines("What did this session measure?", "Gauges of its end, from `neuro.qc.*` (the preset `job`). Units differ: the legend names them.", [
+                prom('{__name__=~"neuro_qc_.*",' + OF_COHORT + ',bids_participant="$participant",bids_session=~"$session"}', "{{__name__}} {{bids_suffix}}")], "none")),
+        ]),
+    ]
+
+
+# ---- telemetry itself ---------------------------------------------------------------------------------------------------
+
+
+def health():
+    return [
+        ("Does telemetry arrive?", [
+            (6, stat("How many servers of the stack are up?", "From Prometheus' scrapes of the stack itself. Bad: fewer than were started.", 'sum(up{job="stack"})', thresholds=steps(RED, (1, ORANGE), (4, GREEN)))),
+            (6, stat("How much waits in the Collector?", "Requests in its queues on disk, which a server has not taken yet. Bad: it grows.", f"sum({collectors('exporter_queue_size')})", thresholds=steps(GREEN, (1000, ORANGE), (50000, RED)),
+                     empty="the Collector is not scraped")),
+            (6, stat("How much did the Collector refuse?", "Spans, log records and points that it did not take since it started: its memory or its disk was full. Nothing is lost: the senders keep their records. Bad: any.",
+                     f"sum({collectors('receiver_refused_(spans|log_records|metric_points)')})", thresholds=ANY_IS_BAD, empty="0")),
+            (6, stat("How much was dropped for good?", "Items that a server refused as bad, since the Collector and the runs of this time range started. Bad: any.",
+                     f"(sum({collectors('exporter_(enqueue|send)_failed_(spans|log_records|metric_points)')}) or vector(0)) + " "(sum(last_over_time(otel_sdk_exporter_span_exported_total{" + OF_COHORT + ',error_type!=""}[$__range])) or vector(0))',
+                     thresholds=ANY_IS_BAD)),
+            (12, lines("How much do runs have unsent?", "From `neuro.telemetry.unsent`. Unit: bytes. Bad: it stays above 0 after a run's end; `neuro-preprocess replay OUT` sends it.",
+                       [prom("sum by (host_name) (neuro_telemetry_unsent_bytes{" + OF_PROCESS + "})", "{{host_name}}")], "bytes")),
+            (12, lines("How fast does it arrive?", "From the Collector's own counters. Unit: items a second.", [
+                prom(f"sum(rate({collectors('receiver_accepted_' + what)}[$__rate_interval]))", words)
+                for what, words in (("spans", "spans"), ("log_records", "log records"), ("metric_points", "points"))], "none")),
+        ]),
+        ("Is the stack fine?", [
+            (12, lines("How much memory does each server take?", "Resident memory, from Prometheus' scrapes. Unit: bytes. Bad: twice its limit, where it ends.",
+                       [prom('process_resident_memory_bytes{job="stack"} or otelcol_process_memory_rss_bytes', "{{instance}}")], "bytes")),
+            (12, lines("How full are the disks?", "From the Collector's host metrics. Bad: above 80 %.", [
+                prom('max by (host_name, mountpoint) (system_filesystem_usage_bytes{state="used"}) / '
+                     'sum by (host_name, mountpoint) (max by (host_name, mountpoint, state) (system_filesystem_usage_bytes))', "{{host_name}} {{mountpoint}}")],
+                "percentunit", steps(GREEN, (0.8, ORANGE), (0.9, RED)))),
+            (12, lines("How busy is each node?", "Load of one minute over the processors, from the Collector's host metrics. Bad: well above 1.", [
+                prom("max by (host_name) (system_cpu_load_average_1m) / max by (host_name) (system_cpu_logical_count)", "{{host_name}}")], "none", steps(GREEN, (1.5, ORANGE), (3, RED)))),
+            (12, lines("How many series does Prometheus hold?", "Active series. Bad: above 50 000.", [prom("prometheus_tsdb_head_series", "series")], "none", steps(GREEN, (50000, RED)))),
+        ]),
+    ]
+
+
+# ---- dashboards ---------------------------------------------------------------------------------------------------------
+
+
+def choice(name, label, metric, of):
+    query = f"label_values({metric}, {of})"
+    return {"name": name, "label": label, "type": "query", "datasource": PROMETHEUS, "query": {"query": query, "refId": name}, "definition": query, "refresh": 2, "sort": 1,
+            "includeAll": True, "allValue": ".*", "multi": True, "current": {"text": ["All"], "value": ["$__all"]}}
+
+
+def source(name, label, kind):
+    return {"name": name, "label": label, "type": "datasource", "query": kind, "current": {}, "refresh": 1, "includeAll": False, "multi": False}
+
+
+def typed(name, label):
+    return {"name": name, "label": label, "type": "textbox", "query": "", "current": {"text": "", "value": ""}}
+
+
+SOURCES = [source("prometheus", "metrics", "prometheus"), source("logs", "logs", "loki"), source("traces", "traces", "tempo")]
+CHOICES = [choice("dataset", "dataset", "neuro_cohort_sessions", "neuro_dataset_name"), choice("stage", "stage", "traces_span_metrics_calls_total", "neuro_stage"),
+           choice("site", "site", "neuro_session_duration_seconds", "neuro_site"), choice("version", "version", "neuro_sessions_planned", "service_version"),
+           choice("node", "node", "traces_host_metrics_calls_total", "host_name")]
+DASHBOARDS = {
+    "preprocessing-dashboard": ("neuro-cohort", "Brain MRI preprocessing: the cohort", cohort, CHOICES, "now-6h"),
+    "session-dashboard": ("neuro-session", "Brain MRI preprocessing: one session", session,
+                          [CHOICES[0], typed("participant", "participant"), {**typed("session", "session"), "query": ".*", "current": {"text": ".*", "value": ".*"}}, typed("trace", "trace")], "now-7d"),
+    "telemetry-dashboard": ("neuro-telemetry", "Brain MRI preprocessing: telemetry and its servers", health, [CHOICES[0], *CHOICES[3:]], "now-1h"),
+}
+
+
+def laid_out(rows):
+    """Panels with places on the grid of 24 columns, below a heading each row."""
+    panels, y = [], 0
+    for heading, row in rows:
+        panels.append({"type": "row", "title": heading, "collapsed": False, "gridPos": {"x": 0, "y": y, "w": 24, "h": 1}, "panels": []})
+        y, x, height = y + 1, 0, 0
+        for width, one in row:
+            one = dict(one)
+            own = one.pop("height", 4 if one["type"] in ("stat", "text") else 8)
+            if x + width > 24:
+                x, y, height = 0, y + height, 0
+            one["gridPos"] = {"x": x, "y": y, "w": width, "h": own}
+            x, height = x + width, max(height, own)
+            panels.append(one)
+        y += height
+    for number, one in enumerate(panels, 1):
+        one["id"] = number
+    return panels
+
+
+def dashboard(name):
+    uid, title, rows, variables, since = DASHBOARDS[name]
+    links = [{"type": "dashboards", "title": "see also", "tags": ["neuro-preprocess"], "asDropdown": True, "includeVars": True, "keepTime": True, "targetBlank": False}]
+    return {"uid": uid, "title": title, "tags": ["neuro-preprocess"], "schemaVersion": 39, "version": 1, "editable": True, "graphTooltip": 1, "refresh": "30s", "timezone": "browser",
+            "time": {"from": since, "to": "now"}, "annotations": {"list": []}, "links": links, "templating": {"list": SOURCES + variables}, "panels": laid_out(rows())}
+
+
+def queries():
+    for name in DASHBOARDS:
+        for one in dashboard(name)["panels"]:
+            for target in one.get("targets", []):
+                yield {"dashboard": name, "panel": one["title"], "datasource": target["datasource"]["type"], "query": target.get("expr") or target["query"]}
+
+
+def main(words):
+    if words == ["--queries"]:
+        for one in queries():
+            print(json.dumps(one))
+        return 0
+    if words not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 64
+    stale = 0
+    for name in DASHBOARDS:
+        path = os.path.normpath(os.path.join(FOLDER, name + ".json"))
+        wanted = json.dumps(dashboard(name), indent=1, ensure_ascii=False) + "\n"
+        found = open(path, encoding="utf-8").read() if os.path.exists(path) else ""
+        if found != wanted and words:
+            print(f"'{path}' is not what {os.path.basename(__file__)} writes: run it", file=sys.stderr)
+            stale = 1
+        elif found != wanted:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(wanted)
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
