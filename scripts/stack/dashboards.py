@@ -303,12 +303,12 @@ def health():
 
 def choice(name, label, metric, of):
     query = f"label_values({metric}, {of})"
-    return {"name": name, "label": label, "type": "query", "datasource": PROMETHEUS, "query": {"query": query, "refId": name}, "definition": query, "refresh": 2, "sort": 1,
+    return {"name": name, "label": label, "type": "query", "datasource": PROMETHEUS, "query": {"query": query, "refId": name}, "refresh": 2, "sort": 1,
             "includeAll": True, "allValue": ".*", "multi": True, "current": {"text": ["All"], "value": ["$__all"]}}
 
 
 def source(name, label, kind):
-    return {"name": name, "label": label, "type": "datasource", "query": kind, "current": {}, "refresh": 1, "includeAll": False, "multi": False}
+    return {"name": name, "label": label, "type": "datasource", "query": kind, "refresh": 1, "includeAll": False, "multi": False}
 
 
 def typed(name, label):
@@ -349,7 +349,7 @@ def laid_out(rows):
 
 def dashboard(name):
     uid, title, rows, variables, since = DASHBOARDS[name]
-    links = [{"type": "dashboards", "title": "see also", "tags": ["neuro-preprocess"], "asDropdown": True, "includeVars": True, "keepTime": True, "targetBlank": False}]
+    links = [{"type": "dashboards", "title": "see also", "icon": "external link", "tooltip": "", "tags": ["neuro-preprocess"], "asDropdown": True, "includeVars": True, "keepTime": True, "targetBlank": False}]
     return {"uid": uid, "title": title, "tags": ["neuro-preprocess"], "schemaVersion": 39, "version": 1, "editable": True, "graphTooltip": 1, "refresh": "30s", "timezone": "browser",
             "time": {"from": since, "to": "now"}, "annotations": {"list": []}, "links": links, "templating": {"list": SOURCES + variables}, "panels": laid_out(rows())}
 

@@ -127,7 +127,7 @@ prepare_grafana()
     [[ $STACK_TRACES == tempo ]] || lacks+=(tempo)
     for server in "$STACK_LOGS" "$STACK_TRACES"; do
         [[ $server == loki || $server == tempo ]] ||
-            links=$(jq --arg name "$server" --arg url "http://$(page_of "$server")" '. + [{type: "link", title: $name, url: $url, targetBlank: true, icon: "external link"}]' <<<"$links")
+            links=$(jq --arg name "$server" --arg url "http://$(page_of "$server")" '. + [{type: "link", title: $name, url: $url, targetBlank: true, icon: "external link", tooltip: "", tags: [], asDropdown: false, includeVars: false, keepTime: false}]' <<<"$links")
     done
     for file in "$1"/dashboards/*.json; do
         jq --argjson links "$links" '
