@@ -5,7 +5,7 @@
 # name of the program, name of the image, and MiB of memory that Go is to keep to (GOMEMLIMIT)
 declare -A program=([collector]=otelcol [prometheus]=prometheus [victorialogs]=victoria-logs [jaeger]=jaeger [loki]=loki [tempo]=tempo [grafana]=grafana)
 declare -A image=([collector]=otel-collector [prometheus]=prometheus [victorialogs]=victorialogs [jaeger]=jaeger [loki]=loki [tempo]=tempo [grafana]=grafana)
-declare -A memory_mib=([collector]=512 [prometheus]=512 [victorialogs]=384 [jaeger]=384 [loki]=512 [tempo]=512 [grafana]=384)
+declare -A memory_mib=([collector]=512 [prometheus]=512 [victorialogs]=384 [jaeger]=768 [loki]=512 [tempo]=512 [grafana]=384)
 
 # addresses: variable=port that tutorials name. A variable that ends in _PORT gets a number, any other an address.
 declare -A addresses=(

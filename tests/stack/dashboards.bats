@@ -16,15 +16,6 @@ setup_file()
 setup() { cd "$BATS_FILE_TMPDIR" && stack_in "$BATS_FILE_TMPDIR"; }
 teardown_file() { end_stack; }
 
-# queries: "dashboard <tab> panel <tab> query" of all that Prometheus is asked, with what the page puts in place of its variables.
-queries()
-{
-    "$TOP/scripts/stack/dashboards.py" --queries | jq -r 'select(.datasource == "prometheus")
-        | [.dashboard, .panel, (.query | gsub("\\$__(range|rate_interval|interval)"; "10m") | gsub("\\$participant"; "01") | gsub("\\$[a-z]+"; ".*"))] | @tsv'
-}
-answer() { get "$(fact PROMETHEUS)/api/v1/query" "query=$1"; }
-has_values() { answer "$1" | jq -e '[.data.result[] | select(.value[1] != "NaN")] | length > 0' >/dev/null; }
-
 # The one panel that has no number before twenty sessions have ended.
 MAY_BE_EMPTY='When will it be done?'
 
@@ -38,9 +29,6 @@ MAY_BE_EMPTY='When will it be done?'
     done < <(queries)
     ((n > 30)) || fail "only $n queries"
 }
-
-# number DASHBOARD PANEL: the one number that the panel shows.
-number() { answer "$(queries | awk -F '\t' -v of="$1" -v panel="$2" '$1 == of && $2 == panel { print $3; exit }')" | jq -r '.data.result[0].value[1]'; }
 
 @test "the first row says what status says: after failures, and after a rerun of what was mended" {
     local cohort=preprocessing-dashboard state

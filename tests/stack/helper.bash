@@ -58,3 +58,16 @@ sessions()
     records "$1" | xargs cat | jq -Rr 'fromjson? | .resourceSpans[]?.scopeSpans[].spans[] | select(.name == "preprocess_session")
         | "\(.traceId) \(.attributes[] | select(.key == "bids.participant") | .value.stringValue)"'
 }
+
+# --- what the dashboards ask -----------------------------------------------------------------------------------------------
+# queries: "dashboard <tab> panel <tab> query" of all that Prometheus is asked, with what the page puts in place of its variables.
+queries()
+{
+    "$TOP/scripts/stack/dashboards.py" --queries | jq -r 'select(.datasource == "prometheus")
+        | [.dashboard, .panel, (.query | gsub("\\$__(range|rate_interval|interval)"; "10m") | gsub("\\$participant"; "01") | gsub("\\$[a-z]+"; ".*"))] | @tsv'
+}
+answer() { get "$(fact PROMETHEUS)/api/v1/query" "query=$1"; }
+has_values() { answer "$1" | jq -e '[.data.result[] | select(.value[1] != "NaN")] | length > 0' >/dev/null; }
+
+# number DASHBOARD PANEL: the one number that the panel shows.
+number() { answer "$(queries | awk -F '\t' -v of="$1" -v panel="$2" '$1 == of && $2 == panel { print $3; exit }')" | jq -r '.data.result[0].value[1]'; }
