@@ -94,11 +94,11 @@ struct execution {
     struct np_cohort_gauges cohort;
 };
 
-/* A run of one session is cheap: ten thousand of them would read each other's records ten thousand
- * times. Who runs them (np-slurm, group, status --watch) counts the folder. */
+/* A run that was asked for one session is cheap: ten thousand of them would read each other's records
+ * ten thousand times. Who runs them (np-slurm, group, status --watch) counts the folder. */
 static bool counts_folder(const struct np_run *run)
 {
-    return run->plan->n_run + run->plan->n_nothing > 1;
+    return run->plan->n_jobs > 1;
 }
 
 static void observe(void *self, struct np_trace *trace)
