@@ -117,3 +117,10 @@ n_traces() # STATUS: how many sessions of this status Jaeger has
     contains "$(tr '\0' '\n' <"/proc/$(pid_of jaeger)/environ")" 'STACK_RETENTION_HOURS=2160'
     run -64 "$STACK" start --retention long
 }
+
+@test "the gauges of a cohort arrive from who sees the whole folder, and the first row of the dashboard is what status says" {
+    neuro-preprocess "$BATS_FILE_TMPDIR/bids" "$OUT" group --otel-endpoint auto >/dev/null
+    soon 10 number preprocessing-dashboard 'How many sessions are done?'
+    soon 0 number preprocessing-dashboard 'How many failed?'
+    soon 0 number preprocessing-dashboard 'How many are left to run?'
+}
