@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/observation.h"
 #include "pipeline/canary.h"
+#include "pipeline/cohort_gauges.h"
 #include "pipeline/plan_json.h"
 #include "pipeline/plan_text.h"
 #include "pipeline/run.h"
@@ -173,12 +174,35 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     return run.exit_status;
 }
 
-static void print_plan(const struct np_config *config, const struct np_plan *plan)
+static void print_plan(const struct np_config *config, const struct np_plan *plan,
+                       const char *traceparent)
 {
     NP_AUTO(np_freep)
-    char *text = config->format == NP_FORMAT_JSON ? np_plan_json(plan) : np_plan_text(plan);
+    char *text =
+        config->format == NP_FORMAT_JSON ? np_plan_json(plan, traceparent) : np_plan_text(plan);
 
     fputs(text, stdout);
+}
+
+/* The span under which jobs work that come later: they get it as TRACEPARENT. What is asked for counts
+ * in the cohort from now on. */
+static void observe_plan(struct np_run *run, char traceparent[NP_TRACEPARENT_TEXT])
+{
+    const struct np_plan *plan = run->plan;
+    struct np_cohort_gauges gauges = {0};
+    struct np_observation observation;
+
+    np_observation_open(&observation, run->config, run);
+    struct np_span *span = np_run_span_begin(run, NP_SPAN_PLAN);
+    if (plan->n_run + plan->n_nothing > 1)
+        np_cohort_gauges_count(&gauges, run->trace, span, run->config->output_dir);
+    np_cohort_gauges_done(&gauges);
+    np_span_set_sampled(span, np_sampler_keeps(&run->sampler, span));
+    if (!run->config->no_telemetry)
+        np_traceparent_format(span, traceparent);
+    np_run_span_end(run, &span, &(struct np_error){0});
+    np_trace_collect(run->trace);
+    np_observation_close(&observation, run);
 }
 
 /* --plan-only: all that a run does before its first session, unless no session is to be processed.
@@ -190,14 +214,17 @@ static int keep_plan(const struct np_config *config, const struct np_plan *plan,
     struct np_run run = {.config = config, .plan = plan, .console = console, .version = NP_VERSION};
     NP_AUTO(np_freep) char *jobs = np_plan_counts(plan);
     bool keeps = has_work(config, plan), json = config->format == NP_FORMAT_JSON;
+    char traceparent[NP_TRACEPARENT_TEXT] = "";
 
     if (json)
         console->out = stderr;
     np_run_id(run.id);
     if (keeps && np_run_prepare(&run, &err) < 0)
         return np_command_fail(&err);
+    if (keeps)
+        observe_plan(&run, traceparent);
     if (json) {
-        print_plan(config, plan);
+        print_plan(config, plan, *traceparent ? traceparent : NULL);
         return 0;
     }
     print_task(&run);
@@ -245,7 +272,7 @@ int np_command_run(const struct np_config *config, const struct np_cancel *cance
         np_plan_make(config, &plan, &err) < 0)
         return np_command_fail(&err);
     if (config->dry_run) {
-        print_plan(config, plan);
+        print_plan(config, plan, NULL);
         return 0;
     }
     if (config->plan_only)

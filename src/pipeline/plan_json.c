@@ -65,7 +65,7 @@ static void add_job(struct np_str *out, const struct np_job *job)
     np_str_add(out, job->n_files ? "\n    ]}" : "]}");
 }
 
-char *np_plan_json(const struct np_plan *plan)
+char *np_plan_json(const struct np_plan *plan, const char *traceparent)
 {
     struct np_str out = {0};
 
@@ -73,6 +73,8 @@ char *np_plan_json(const struct np_plan *plan)
                 "{\n  \"sessions\": %zu, \"run\": %zu, \"skip\": %zu, \"nothing_to_do\": %zu, "
                 "\"leave\": %zu,\n",
                 plan->n_jobs, plan->n_run, plan->n_skip, plan->n_nothing, plan->n_leave);
+    if (traceparent)
+        np_str_addf(&out, "  \"traceparent\": \"%s\",\n", traceparent);
     np_str_addf(&out, "  \"parallel\": %d, \"threads\": %d,\n", plan->n_parallel, plan->n_threads);
     np_str_addf(&out,
                 "  \"memory_bytes\": %lld, \"memory_source\": \"%s\", \"disk_need_bytes\": %lld, "

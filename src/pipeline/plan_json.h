@@ -4,7 +4,8 @@
 
 #include "pipeline/plan.h"
 
-/* The plan as JSON; the caller frees. */
-char *np_plan_json(const struct np_plan *plan);
+/* The plan as JSON; `traceparent` (NULL = none) is that of the span of --plan-only, for those who
+ * submit. The caller frees. */
+char *np_plan_json(const struct np_plan *plan, const char *traceparent);
 
 #endif

@@ -8,7 +8,6 @@ setup()
 {
     cd "$BATS_TEST_TMPDIR" || return
     make_dataset bids 01 02/1 03 04
-    OUT=$BATS_TEST_TMPDIR/out
 }
 
 preprocess() { neuro-preprocess bids out participant "${QUICK[@]}" "$@"; }

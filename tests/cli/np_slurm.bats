@@ -169,6 +169,46 @@ END
     [[ ! -e out/logs/canary ]] || fail 'a canary was kept'
 }
 
+# Of all records: "name trace parent span", the parent - where there is none.
+spans() { cat out/logs/telemetry/*.otlp.jsonl | jq -Rr 'fromjson? | .resourceSpans[]?.scopeSpans[].spans[] | "\(.name) \(.traceId) \(.parentSpanId // "-" | if . == "" then "-" else . end) \(.spanId)"'; }
+links() { cat out/logs/telemetry/*.otlp.jsonl | jq -Rr 'fromjson? | .resourceSpans[]?.scopeSpans[].spans[] | select(.name == "preprocess_session").links[].traceId' | sort -u; }
+
+@test "a submit, its tasks and its summary are one trace, in the program's own records; each session leads there" {
+    run -0 submit --chunk 3
+    root=$(spans)
+    [[ $root =~ ^preprocess_plan\ ([0-9a-f]{32})\ -\ ([0-9a-f]{16})$ ]] || fail "$root"
+    trace=${BASH_REMATCH[1]} parent=${BASH_REMATCH[2]}
+    contains "$output" "its trace: $trace"
+    equal "$(<out/logs/slurm/0001/traceparent)" "00-$trace-$parent-01"
+    # of the environment of a task, the submit's counts
+    TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 run -0 task 0
+    run -0 task 1
+    run -0 "$NP_SLURM" summary-task "$OUT/logs/slurm/0001"
+    run -0 "$NP_SLURM" summary out
+    equal "$(spans | grep " $trace " | cut -d ' ' -f 1,3 | LC_ALL=C sort)" "preprocess_group $parent
+preprocess_group $parent
+preprocess_plan -
+preprocess_run $parent
+preprocess_run $parent"
+    equal "$(links)" "$trace"
+    # without telemetry there is no trace to hand on
+    rm -r out
+    QUICK+=(--no-telemetry)
+    run -0 submit --chunk 6
+    lacks "$output" 'its trace'
+    equal "$(<out/logs/slurm/0001/traceparent)" ''
+}
+
+@test "one call a session, as Nipoppy makes them: the plan's traceparent brings them into one trace" {
+    export TRACEPARENT
+    TRACEPARENT=$(neuro-preprocess bids out participant "${QUICK[@]}" --plan-only --format json | jq -r '.traceparent // empty')
+    for participant in 01 03; do neuro-preprocess bids out participant "${QUICK[@]}" --participant-label $participant; done
+    neuro-preprocess bids out group
+    trace=$(cut -d - -f 2 <<<"$TRACEPARENT")
+    equal "$(spans | grep " $trace " | cut -d ' ' -f 1 | LC_ALL=C sort | xargs)" 'preprocess_group preprocess_plan preprocess_run preprocess_run'
+    equal "$(links)" "$trace"
+}
+
 @test "a task succeeds when each of its sessions has a final record, unless --task-exit sessions" {
     truncate -s 20000 bids/sub-03/anat/sub-03_T1w.nii.gz
     run -0 submit --chunk 6

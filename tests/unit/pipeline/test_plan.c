@@ -110,7 +110,7 @@ TEST(a_session_with_images_is_run_and_one_without_has_nothing_to_do)
            np_estimate_memory(&config, plan->job[0].file[0].recipe, &plan->job[0].file[0].grid,
                               plan->n_threads));
     ok(!np_path_exists(config.output_dir));
-    NP_AUTO(np_freep) char *json = np_plan_json(plan);
+    NP_AUTO(np_freep) char *json = np_plan_json(plan, NULL);
     ok_contains(json, "\"decision\": \"run\"");
     ok_contains(json, "sub-01/anat/sub-01_desc-preproc_T1w.nii.gz");
 }
