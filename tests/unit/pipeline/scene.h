@@ -158,6 +158,8 @@ static inline void scene_configure(struct scene *scene, const char *participants
     config->output_dir = np_path_join(tap_directory(), output);
     config->mem_bytes = INT64_C(1) << 30;
     config->bias_correction = NP_BIAS_NONE;
+    config->skull_strip =
+        NP_SKULL_STRIP_CLASSIC; /* sees without the network that there is no skull */
     config->verbosity = -1;
     config->parallel = 1;
     for (char *rest = labels, *label; (label = strtok_r(rest, " ", &rest));)
