@@ -26,6 +26,8 @@ usage: scripts/stack.sh COMMAND [OPTION…]
                                    not; rates come from spans, exact numbers from the logs
       --retention DAYS             how long the servers keep what they have (default 3650, 90 with the preset central)
       --sample PERCENT             of the traces that succeeded only this share goes to the traces back end; failed ones all do
+      --forward URL                all that arrives also goes to this OTLP/HTTP back end; labels of participants only with --forward-labels
+      --forward-token-file FILE    with the bearer token that it asks for (a file that only you can read)
       --listen ADDRESS             of a service: the address of this machine that senders reach (default: its first)
       --runtime native|apptainer   programs (default) or images
       --bin DIR                    where programs lie, before the cache of `make stack-native` and PATH
@@ -62,11 +64,18 @@ one_of() # OPTION VALUE WORD…
     die 64 "$1: expected one of ${*:3}, found '$2'"
 }
 
+# private_file OPTION FILE: it is there, and nobody else can read it.
+private_file()
+{
+    [[ -f $2 && -r $2 ]] || die 66 "$1: expected a file with a token, found none at '$2'"
+    [[ $(stat -L -c %a "$2") =~ 00$ ]] || die 77 "$1: others can read '$2': chmod 600 it"
+}
+
 read_options()
 {
     while (($#)); do
         case $1 in
-        --data | --lease | --mode | --preset | --retention | --sample | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
+        --data | --lease | --mode | --preset | --retention | --sample | --forward | --forward-token-file | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
             (($# > 1)) || die 64 "$1 needs a value"
             ;;&
         --data) asked_data=$(realpath -m "$2") && shift ;;
@@ -77,6 +86,14 @@ read_options()
             [[ $2 =~ ^([0-9]|[1-9][0-9]|100)(\.[0-9]+)?$ ]] || die 64 "$1: expected a percentage from 0 to 100, found '$2'"
             STACK_SAMPLE=$2 && shift
             ;;
+        --forward)
+            [[ $2 =~ ^https?://[^[:space:]]+$ ]] || die 64 "$1: expected a URL as https://host:4318, found '$2'"
+            STACK_FORWARD_URL=${2%/} && shift
+            ;;
+        --forward-token-file)
+            private_file "$1" "$2" && STACK_FORWARD_TOKEN_FILE=$(realpath "$2") && shift
+            ;;
+        --forward-labels) STACK_FORWARD_ALSO=label ;;
         --retention)
             [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || die 64 "$1: expected days, found '$2'"
             STACK_RETENTION_HOURS=$(($2 * 24)) && shift
@@ -123,7 +140,7 @@ read_options()
 
 defaults()
 {
-    export STACK_MODE=job STACK_PRESET='' STACK_SAMPLE='' STACK_RETENTION_HOURS='' STACK_LISTEN='' STACK_SECRETS=''
+    export STACK_MODE=job STACK_PRESET='' STACK_SAMPLE='' STACK_FORWARD_URL='' STACK_FORWARD_TOKEN_FILE='' STACK_FORWARD_ALSO=none STACK_RETENTION_HOURS='' STACK_LISTEN='' STACK_SECRETS=''
     export STACK_TRACES=tempo STACK_LOGS=loki STACK_GRAFANA=yes STACK_RUNTIME=native STACK_BIN='' STACK_IMAGES=$top/build/images STACK_PORTS=free STACK_DEADLINE=60 STACK_DEBUG=no
     export STACK_HOST STACK_JOB=${SLURM_JOB_ID:-}
     STACK_HOST=$(hostname)

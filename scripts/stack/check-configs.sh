@@ -20,6 +20,7 @@ with collector otelcol validate --config file:configs/otel-collector-config.yaml
 with collector otelcol validate --config file:configs/otel-collector-config.yaml --config file:configs/otel-collector-service.yaml
 with collector otelcol validate --config file:configs/otel-collector-config.yaml --config file:configs/central/otel-collector-config.yaml
 with collector otelcol validate --config file:configs/otel-collector-config.yaml --config file:configs/otel-collector-sampling.yaml
+with collector otelcol validate --config file:configs/otel-collector-config.yaml --config file:configs/central/forward.yaml
 with jaeger jaeger validate --config file:configs/jaeger-config.yaml
 with prometheus promtool check config configs/prometheus.yml
 with prometheus promtool test rules tests/stack/alerts.yaml

@@ -150,6 +150,7 @@ command_of()
         [[ $STACK_MODE != service ]] || command+=(--config "file:$configs/otel-collector-service.yaml")
         [[ -z $STACK_SAMPLE ]] || command+=(--config "file:$configs/otel-collector-sampling.yaml")
         [[ $STACK_DEBUG == no ]] || command+=(--config "file:$configs/otel-collector-debug.yaml")
+        [[ -z $STACK_FORWARD_URL ]] || forward_settings
         ;;
     prometheus)
         command=(--config.file="$configs/prometheus.yml" --storage.tsdb.path="$data/prometheus" --storage.tsdb.retention.time="${STACK_RETENTION_HOURS}h"
@@ -165,6 +166,14 @@ command_of()
     tempo) command=(-config.file="$configs/tempo-config.yaml" -config.expand-env=true) ;;
     grafana) command=(server --homepath "${STACK_GRAFANA_HOME:-/usr/share/grafana}") ;;
     esac
+}
+
+# The token of the back end beyond is read at each start and kept in the Collector's environment alone.
+forward_settings()
+{
+    command+=(--config "file:$configs/central/forward.yaml")
+    export FORWARD_AUTHORIZATION=''
+    [[ -z $STACK_FORWARD_TOKEN_FILE ]] || FORWARD_AUTHORIZATION="Bearer $(<"$STACK_FORWARD_TOKEN_FILE")"
 }
 
 # Grafana takes its settings from the environment. Its password is made once and kept beside the data, mode 0600.
