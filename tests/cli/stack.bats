@@ -33,7 +33,7 @@ teardown() { [[ -z ${SITE:-} ]] || kill "$SITE"; }
     SITE=$!
     wait_until 10 http_ok "127.0.0.1:$port/-/ready"
     run -1 listens $$ "$port"
-    run -0 listens "$(ps -o sid= -p $SITE)" "$port"
+    run -0 listens "$(ps -o sid= -p $SITE | tr -d " ")" "$port"
 }
 
 @test "ports are chosen from the range, none of them in use, none twice" {
