@@ -26,8 +26,9 @@ with prometheus promtool check config configs/prometheus.yml
 with prometheus promtool test rules tests/stack/alerts.yaml
 scripts/stack/dashboards.py --check || status=1
 scripts/stack/alerts.py --check || status=1
+# Lines of the rules that alerts.py writes are as long as their expressions.
 if command -v yamllint >/dev/null; then
-    yamllint -d '{extends: default, rules: {line-length: {max: 170}, document-start: disable, braces: disable, comments: disable, truthy: disable}}' configs compose.yaml || status=1
+    yamllint -d '{extends: default, rules: {line-length: {max: 170, ignore: [prometheus-rules.yml, rules.yaml]}, document-start: disable, braces: disable, comments: disable, truthy: disable}}' configs compose.yaml || status=1
 else
     echo 'not checked, there is no yamllint: configs, compose.yaml'
 fi
