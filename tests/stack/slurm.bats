@@ -75,7 +75,7 @@ n_complete() { neuro-preprocess status "$OUT" --format json | jq .n_complete; }
     finish 240
     equal "$(n_complete)" 6
     contains "$(cat "$OUT"/logs/slurm/0001/task-0.log)" 'no telemetry stack'
-    equal "$(records "$OUT" | wc -l)" 4 # three tasks, and the summary
+    equal "$(records "$OUT" | wc -l)" 5 # the submit, three tasks, the summary
 }
 
 @test "an unknown kind of stack is refused" {
