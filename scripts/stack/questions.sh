@@ -43,16 +43,19 @@ logs_are_there()
     esac >/dev/null
 }
 
+# With the preset central no process has series of its own: the rates are asked, which hold them all.
 metric_is_there()
 {
-    get "$STACK_PROMETHEUS/api/v1/query" "query=sum(last_over_time(neuro_sessions_processed_total{instance=\"$2\"}[1h]))" |
-        jq -e '.data.result[0].value[1] | tonumber > 0' >/dev/null
+    local of="neuro_sessions_processed_total{instance=\"$2\"}"
+    [[ $STACK_PRESET != central ]] || of='traces_span_metrics_calls_total{span_name="preprocess_session"}'
+    get "$STACK_PROMETHEUS/api/v1/query" "query=sum(last_over_time($of[1h]))" | jq -e '.data.result[0].value[1] | tonumber > 0' >/dev/null
 }
 
 exemplar_is_there() # of any stage, with this trace
 {
-    local now=$EPOCHSECONDS
-    get "$STACK_PROMETHEUS/api/v1/query_exemplars" "query=neuro_stage_duration_seconds_bucket{instance=\"$2\"}" "start=$((now - 3600))" "end=$((now + 60))" |
+    local now=$EPOCHSECONDS of="neuro_stage_duration_seconds_bucket{instance=\"$2\"}"
+    [[ $STACK_PRESET != central ]] || of='traces_span_metrics_duration_seconds_bucket'
+    get "$STACK_PROMETHEUS/api/v1/query_exemplars" "query=$of" "start=$((now - 3600))" "end=$((now + 60))" |
         jq -e --arg trace "$1" 'any(.data[].exemplars[].labels.trace_id; . == $trace)' >/dev/null
 }
 
