@@ -98,9 +98,9 @@ equals_status()
 }
 
 @test "group writes the summary of a session whose run was killed: its last record has its state" {
-    "$TOP/build/neuro-preprocess" bids out participant "${QUICK[@]}" --slow-stage load_file:60 --participant-label 02 >log 2>&1 &
+    "$PROGRAM" bids out participant "${QUICK[@]}" --slow-stage load_file:60 --participant-label 02 >log 2>&1 &
     pid=$!
-    until grep -qs '"load_file"' out/logs/sub-02/*_status.json; do sleep 0.05; done
+    wait_until 60 grep -qs '"load_file"' out/logs/sub-02/sub-02_ses-1_status.json
     kill -KILL $pid
     wait $pid || true
     run -0 neuro-preprocess bids out group
