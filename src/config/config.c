@@ -27,6 +27,7 @@ void np_config_done(struct np_config *config)
         config->work_dir,   config->dataset_name,     config->otel_endpoint,
         config->slow_stage, config->metrics_textfile, config->config_file,
         config->argument,   config->session_list,     config->replay_since,
+        config->mask_dir,
     };
     struct np_strings *lists[] = {
         &config->inputs,       &config->participants, &config->sessions,   &config->tasks,
