@@ -4,9 +4,8 @@ load helper
 setup_file()
 {
     load helper
-    "$TOP/scripts/stack/build.sh" --find >/dev/null 2>&1 || return 0
-    stack_in "$BATS_FILE_TMPDIR/stack"
-    start --preset central >"$BATS_FILE_TMPDIR/start.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/start.log" >&2 && return 1; }
+    servers_are_built || return 0
+    start_for_file --preset central || return
     OUT=$BATS_FILE_TMPDIR/out
     # Ten sessions, each a process of its own; one image is broken, is mended, and its session is run again.
     cohort "$BATS_FILE_TMPDIR/bids" 9 1
@@ -19,8 +18,7 @@ setup_file()
 teardown_file()
 {
     load helper
-    stack_in "$BATS_FILE_TMPDIR/stack"
-    end_stack
+    end_for_file
 }
 setup()
 {

@@ -5,10 +5,9 @@ load helper
 setup_file()
 {
     load helper
-    "$TOP/scripts/stack/build.sh" --find >/dev/null 2>&1 || return 0
+    servers_are_built || return 0
     export N=${NP_TEST_SESSIONS:-1000}
-    stack_in "$BATS_FILE_TMPDIR/stack"
-    start --preset central >"$BATS_FILE_TMPDIR/start.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/start.log" >&2 && return 1; }
+    start_for_file --preset central || return
     cohort "$BATS_FILE_TMPDIR/bids" 1 1
     preprocess "$BATS_FILE_TMPDIR/bids" "$BATS_FILE_TMPDIR/good" --participant-label 001 >/dev/null 2>&1
     preprocess "$BATS_FILE_TMPDIR/bids" "$BATS_FILE_TMPDIR/failed" --participant-label bad1 >/dev/null 2>&1 || true
@@ -18,8 +17,7 @@ setup_file()
 teardown_file()
 {
     load helper
-    stack_in "$BATS_FILE_TMPDIR/stack"
-    end_stack
+    end_for_file
 }
 setup()
 {

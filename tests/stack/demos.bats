@@ -4,15 +4,13 @@ load helper
 setup_file()
 {
     load helper
-    "$TOP/scripts/stack/build.sh" --find >/dev/null 2>&1 || return 0
-    stack_in "$BATS_FILE_TMPDIR/stack"
-    start >"$BATS_FILE_TMPDIR/start.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/start.log" >&2 && return 1; }
+    servers_are_built || return 0
+    start_for_file || return
 }
 teardown_file()
 {
     load helper
-    stack_in "$BATS_FILE_TMPDIR/stack"
-    end_stack
+    end_for_file
 }
 setup()
 {

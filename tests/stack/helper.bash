@@ -13,6 +13,19 @@ find_servers()
     skip "${output#skipped: }"
 }
 
+# start_for_file [OPTION…], end_for_file: in setup_file and teardown_file, one stack for all tests of a file; none where nothing is built.
+start_for_file()
+{
+    stack_in "$BATS_FILE_TMPDIR/stack"
+    start "$@" >"$BATS_FILE_TMPDIR/start.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/start.log" >&2 && return 1; }
+}
+servers_are_built() { "$TOP/scripts/stack/build.sh" --find >/dev/null 2>&1; }
+end_for_file()
+{
+    stack_in "$BATS_FILE_TMPDIR/stack"
+    end_stack
+}
+
 # stack_in DIR: the next calls are about a stack whose data and lease lie there.
 stack_in()
 {

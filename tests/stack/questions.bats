@@ -4,17 +4,15 @@ load helper
 setup_file()
 {
     load helper
-    "$TOP/scripts/stack/build.sh" --find >/dev/null 2>&1 || return 0
-    stack_in "$BATS_FILE_TMPDIR/stack"
-    start >"$BATS_FILE_TMPDIR/start.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/start.log" >&2 && return 1; }
+    servers_are_built || return 0
+    start_for_file || return
     neuro-preprocess demo-data --participants 2 --sessions 1 --size 3 --random-seed 1 "$BATS_FILE_TMPDIR/bids" >/dev/null
     neuro-preprocess "$BATS_FILE_TMPDIR/bids" "$BATS_FILE_TMPDIR/out" participant --otel-endpoint auto >"$BATS_FILE_TMPDIR/run.log" 2>&1 || true
 }
 teardown_file()
 {
     load helper
-    stack_in "$BATS_FILE_TMPDIR/stack"
-    end_stack
+    end_for_file
 }
 setup()
 {
