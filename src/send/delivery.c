@@ -8,7 +8,6 @@
 #include "send/delivery.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,41 +16,14 @@
 
 #include "base/path.h"
 #include "base/str.h"
+#include "send/cursor.h"
 #include "send/delivery_growing.h"
 #include "send/exporter.h"
-#include "spool/lines.h"
 #include "spool/pending.h"
 #include "spool/sampling.h"
 
 /* The limit of a request is halved after "too large", but not below this. */
 enum { LEAST_MOST_BYTES = 64 << 10 };
-
-/* A range that the ledger notes as being sent was one request, perhaps in a protocol that needs
- * fewer bytes. A range larger than this was not written by us; skip it. */
-enum { MOST_BYTES_PENDING = 2 * NP_SEND_MOST_BYTES_HTTP };
-
-/* A record that is read line by line for one signal. */
-struct tail {
-    int fd;
-    struct np_spool_lines lines;
-    int64_t base; /* the place in the file of the lines' offset 0 */
-};
-
-/* How far one signal of the record has been sent. */
-struct cursor {
-    struct tail tail;
-    struct np_otlp_batch *batch;
-    struct np_otlp_buffer body;
-    struct np_spool_range range; /* of the lines in the batch; to 0 = no batch is loaded */
-    bool is_resent;              /* an earlier sender sent the batch: gaps may lie before it */
-    bool may_be_stored;          /* the last request with these items had no clear answer */
-    size_t n_items, n_lines;     /* in the range */
-    size_t at, n;                /* the next request holds the items [at, at + n) */
-    size_t n_points, n_lost;     /* in the range: spans, log records or data points */
-    size_t most_lines;           /* in a request, after a split; 0 = any number */
-    int64_t done_to;             /* all of the record before this place is settled */
-    int64_t due_ns;              /* the next read of a growing record */
-};
 
 struct np_send_delivery {
     char *path;
@@ -62,147 +34,32 @@ struct np_send_delivery {
     struct np_otlp_redactor *redactor[NP_NAME_NONE + 1]; /* by the way of naming, once needed */
     enum np_naming silent_naming; /* of lines that do not say: as the first line does */
     struct np_spool_sampling sampling;
-    struct cursor cursor[NP_OTLP_N_SIGNALS];
+    struct np_send_cursor cursor[NP_OTLP_N_SIGNALS];
 };
 
 /* Reading. */
 
-static int64_t tail_at(const struct tail *tail)
-{
-    return tail->base + tail->lines.next_offset;
-}
-
-static int tail_seek(struct tail *tail, int64_t at, struct np_error *err)
-{
-    if (tail->lines.buffer && tail_at(tail) == at) {
-        np_spool_lines_continue(&tail->lines);
-        return 0;
-    }
-    if (tail->lines.buffer)
-        np_spool_lines_done(&tail->lines);
-    if (lseek(tail->fd, at, SEEK_SET) < 0)
-        return np_error_errno(err, errno, NP_EIO, "cannot read telemetry lines");
-    tail->base = at;
-    return np_spool_lines_open(&tail->lines, tail->fd, err);
-}
-
-static void tail_done(struct tail *tail)
-{
-    if (tail->lines.buffer)
-        np_spool_lines_done(&tail->lines);
-    if (tail->fd >= 0)
-        close(tail->fd);
-}
-
-static bool cursor_is_full(const struct np_send_exporter *exporter, const struct cursor *cursor)
-{
-    return np_otlp_batch_count(cursor->batch) > exporter->most_items ||
-           np_otlp_batch_bytes(cursor->batch) > exporter->most_bytes ||
-           (cursor->most_lines && cursor->n_lines >= cursor->most_lines);
-}
-
-/* Why reading a range ended: the range or the record ended, the batch is full, or a span waits for
- * its sampling decision. */
-enum end { END_OF_RANGE, END_OF_RECORD, END_FULL, END_WAITS };
-
-/* Add one line to the batch. When the line must stay out of it, put it back and set `*end`. */
-static int load_line(struct np_send_delivery *delivery, enum np_otlp_signal signal, bool is_exact,
-                     const char *line, size_t length, enum end *end)
-{
-    const struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
-    struct cursor *cursor = &delivery->cursor[signal];
-    size_t before = np_otlp_batch_count(cursor->batch);
-    enum np_otlp_line what = NP_OTLP_LINE_NOTHING;
-    enum np_otlp_signal of;
-
-    if (np_otlp_line_signal(line, length, &of) && of != signal)
-        return 0;
-    int code = np_otlp_batch_add_line(cursor->batch, line, length, &what);
-    if (code < 0)
-        return code;
-    if (what == NP_OTLP_LINE_WAITS)
-        *end = END_WAITS;
-    else if (is_exact ? np_otlp_batch_bytes(cursor->batch) > MOST_BYTES_PENDING
-                      : np_otlp_batch_count(cursor->batch) > before && before > 0 &&
-                            cursor_is_full(exporter, cursor))
-        *end = END_FULL;
-    if (*end == END_WAITS || *end == END_FULL) {
-        np_spool_lines_put_back(&cursor->tail.lines);
-        return 0;
-    }
-    cursor->n_lines += np_otlp_batch_count(cursor->batch) > before;
-    cursor->n_items = np_otlp_batch_count(cursor->batch);
-    return 0;
-}
-
-static int read_range(struct np_send_delivery *delivery, enum np_otlp_signal signal,
-                      struct np_spool_range range, bool is_exact, enum end *end,
-                      struct np_error *err)
-{
-    struct cursor *cursor = &delivery->cursor[signal];
-    struct np_spool_lines *lines = &cursor->tail.lines;
-    const char *line;
-    size_t length;
-    int more;
-
-    NP_TRY(tail_seek(&cursor->tail, range.from, err));
-    *end = END_OF_RECORD;
-    while ((more = np_spool_lines_next(lines, &line, &length, err)) > 0) {
-        bool is_half = !lines->ends_in_newline && delivery->options.state == NP_SPOOL_GROWING;
-        if (is_half || cursor->tail.base + lines->offset >= range.to) {
-            np_spool_lines_put_back(lines);
-            *end = is_half ? END_OF_RECORD : END_OF_RANGE;
-            break;
-        }
-        int code = load_line(delivery, signal, is_exact, line, length, end);
-        if (code < 0)
-            return np_error_set(err, code, "no memory for a batch of telemetry");
-        if (!is_exact &&
-            np_otlp_batch_count(cursor->batch) == delivery->exporters->exporter[signal].most_items)
-            *end = END_FULL; /* the next line cannot fit */
-        if (*end != END_OF_RECORD)
-            break;
-    }
-    return more < 0 ? more : 0;
-}
-
 /* Read the sampling decisions through the cursor's descriptor, and restore its position. */
 static int read_decisions(struct np_send_delivery *delivery, struct np_error *err)
 {
-    struct tail *tail = &delivery->cursor[NP_OTLP_TRACES].tail;
-    off_t at = lseek(tail->fd, 0, SEEK_CUR);
+    int fd = delivery->cursor[NP_OTLP_TRACES].fd;
+    off_t at = lseek(fd, 0, SEEK_CUR);
 
-    NP_TRY(np_spool_sampling_read(&delivery->sampling, tail->fd, err));
-    if (at < 0 || lseek(tail->fd, at, SEEK_SET) < 0)
+    NP_TRY(np_spool_sampling_read(&delivery->sampling, fd, err));
+    if (at < 0 || lseek(fd, at, SEEK_SET) < 0)
         return np_error_errno(err, errno, NP_EIO, "cannot read telemetry lines");
     return 0;
 }
 
-/* Forget the batch that is loaded. */
-static void unload(struct cursor *cursor)
-{
-    cursor->range = (struct np_spool_range){0, 0};
-}
-
-/* Fill the cursor's batch from `range`: with all of it when `is_exact`, else with as many lines as
- * one request takes. */
+/* Load a batch from `range`, by the sampling decisions that the record holds by now. */
 static int load(struct np_send_delivery *delivery, enum np_otlp_signal signal,
-                struct np_spool_range range, bool is_exact, enum end *end, struct np_error *err)
+                struct np_spool_range range, bool is_exact, enum np_send_end *end,
+                struct np_error *err)
 {
-    struct cursor *cursor = &delivery->cursor[signal];
-
-    np_otlp_batch_clear(cursor->batch);
-    cursor->n_items = cursor->n_points = cursor->n_lines = cursor->n_lost = cursor->at = 0;
-    cursor->may_be_stored = false;
-    unload(cursor);
     if (signal == NP_OTLP_TRACES && delivery->options.decisions != NP_SEND_IGNORE_DECISIONS)
         NP_TRY(read_decisions(delivery, err));
-    NP_TRY(read_range(delivery, signal, range, is_exact, end, err));
-    int64_t to = tail_at(&cursor->tail);
-    cursor->range = (struct np_spool_range){range.from, is_exact ? range.to : to};
-    cursor->n = cursor->n_items;
-    cursor->n_points = np_otlp_batch_points(cursor->batch, 0, cursor->n_items);
-    return 0;
+    return np_send_cursor_load(&delivery->cursor[signal], range, is_exact, delivery->options.state,
+                               end, err);
 }
 
 /* Sending. */
@@ -211,7 +68,7 @@ static int note(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                 enum np_spool_mark mark, const char *text)
 {
     struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
-    const struct cursor *cursor = &delivery->cursor[signal];
+    const struct np_send_cursor *cursor = &delivery->cursor[signal];
     const struct np_spool_entry entry = {
         .destination = exporter->to->id,
         .signal = signal,
@@ -248,7 +105,7 @@ static enum np_send_step back_off(struct np_send_delivery *delivery, enum np_otl
 static enum np_send_step advance(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                                  const char *text)
 {
-    struct cursor *cursor = &delivery->cursor[signal];
+    struct np_send_cursor *cursor = &delivery->cursor[signal];
 
     cursor->at += cursor->n;
     cursor->n = cursor->n_items - cursor->at;
@@ -261,7 +118,7 @@ static enum np_send_step advance(struct np_send_delivery *delivery, enum np_otlp
          text);
     if (!cursor->is_resent)
         cursor->done_to = cursor->range.to;
-    unload(cursor);
+    np_send_cursor_unload(cursor);
     cursor->most_lines = 0;
     return NP_SEND_STEP_ON;
 }
@@ -270,7 +127,7 @@ static enum np_send_step accepted(struct np_send_delivery *delivery, enum np_otl
                                   const struct np_send_reply *reply)
 {
     struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
-    struct cursor *cursor = &delivery->cursor[signal];
+    struct np_send_cursor *cursor = &delivery->cursor[signal];
     int64_t n_rejected = reply->outcome == NP_SEND_PARTIAL ? reply->n_rejected : 0;
     int64_t n_points = (int64_t)np_otlp_batch_points(cursor->batch, cursor->at, cursor->n);
 
@@ -292,7 +149,7 @@ static enum np_send_step dropped(struct np_send_delivery *delivery, enum np_otlp
                                  const struct np_send_reply *reply)
 {
     struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
-    struct cursor *cursor = &delivery->cursor[signal];
+    struct np_send_cursor *cursor = &delivery->cursor[signal];
 
     np_send_retry_reset(&exporter->retry);
     exporter->tally.n_failed++;
@@ -308,7 +165,7 @@ static enum np_send_step too_large(struct np_send_delivery *delivery, enum np_ot
                                    const struct np_send_reply *reply)
 {
     struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
-    struct cursor *cursor = &delivery->cursor[signal];
+    struct np_send_cursor *cursor = &delivery->cursor[signal];
 
     if (cursor->n_lines > 1) {
         size_t half = np_otlp_batch_bytes(cursor->batch) / 2;
@@ -316,7 +173,7 @@ static enum np_send_step too_large(struct np_send_delivery *delivery, enum np_ot
             exporter->most_bytes = half > LEAST_MOST_BYTES ? half : LEAST_MOST_BYTES;
         cursor->most_lines = cursor->n_lines / 2;
         note(delivery, signal, NP_SPOOL_MARK_SPLIT, reply->text);
-        unload(cursor);
+        np_send_cursor_unload(cursor);
         return NP_SEND_STEP_ON;
     }
     if (cursor->n > 1) {
@@ -414,7 +271,7 @@ static enum np_send_step send_items(struct np_send_delivery *delivery, enum np_o
 {
     struct np_send_exporters *exporters = delivery->exporters;
     struct np_send_exporter *exporter = &exporters->exporter[signal];
-    struct cursor *cursor = &delivery->cursor[signal];
+    struct np_send_cursor *cursor = &delivery->cursor[signal];
     struct np_send_reply reply = {.grpc_status = -1, .retry_after_s = -1};
     bool is_whole = cursor->n == cursor->n_items;
     char id[NP_SPOOL_BATCH_ID];
@@ -484,10 +341,10 @@ static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal
                    enum np_send_step *step)
 {
     struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
-    struct cursor *cursor = &delivery->cursor[signal];
+    struct np_send_cursor *cursor = &delivery->cursor[signal];
     struct np_spool_range range;
     struct np_error err = {0};
-    enum end end;
+    enum np_send_end end = NP_SEND_END_RECORD;
     bool is_resent = np_spool_ledger_in_flight(delivery->ledger, exporter->to->id, signal,
                                                delivery->options.scope, &range);
 
@@ -500,18 +357,19 @@ static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal
         return 0;
     }
     cursor->is_resent = is_resent;
-    if (is_resent && end == END_WAITS) { /* send the same batch, so wait until all of it may go */
-        unload(cursor);
+    /* The same batch is sent again, so all of it waits for its sampling decisions. */
+    if (is_resent && end == NP_SEND_END_WAITS) {
+        np_send_cursor_unload(cursor);
         *when_ns = cursor->due_ns = next_read_ns(delivery, signal);
         *step = NP_SEND_STEP_DONE;
         return 0;
     }
     /* The range was no batch of this record: the ledger belongs to another one. */
-    bool is_foreign = is_resent && (end == END_FULL || cursor->n_items == 0);
+    bool is_foreign = is_resent && (end == NP_SEND_END_FULL || cursor->n_items == 0);
     if (cursor->n_items > 0 && !is_foreign) {
         if (note(delivery, signal, NP_SPOOL_MARK_SENDING, NULL) == 0)
             return 1;
-        unload(cursor);
+        np_send_cursor_unload(cursor);
         *step = back_off(delivery, signal, -1, when_ns);
         return 0;
     }
@@ -519,8 +377,8 @@ static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal
         note(delivery, signal, NP_SPOOL_MARK_SPLIT, "no batch");
     else if (cursor->range.to > cursor->done_to)
         cursor->done_to = cursor->range.to;
-    unload(cursor);
-    bool is_end = !is_resent && (end == END_OF_RECORD || end == END_WAITS);
+    np_send_cursor_unload(cursor);
+    bool is_end = !is_resent && (end == NP_SEND_END_RECORD || end == NP_SEND_END_WAITS);
     *step = is_end ? NP_SEND_STEP_DONE : NP_SEND_STEP_ON;
     if (*step == NP_SEND_STEP_DONE) {
         cursor->due_ns = next_read_ns(delivery, signal);
@@ -534,7 +392,7 @@ enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
 {
     struct np_send_exporters *exporters = delivery->exporters;
     const struct np_send_exporter *exporter = &exporters->exporter[signal];
-    struct cursor *cursor = &delivery->cursor[signal];
+    struct np_send_cursor *cursor = &delivery->cursor[signal];
     enum np_send_step step = NP_SEND_STEP_ON;
 
     *when_ns = INT64_MAX;
@@ -550,7 +408,7 @@ enum np_send_step np_send_delivery_step(struct np_send_delivery *delivery,
     }
     if (exporters->probes && np_send_exporter_is_unprobed(exporters, signal))
         return probe(delivery, signal, when_ns);
-    bool is_loaded = cursor->range.to != 0;
+    bool is_loaded = np_send_cursor_is_loaded(cursor);
     if (!is_loaded && now_ns < cursor->due_ns && delivery->options.state == NP_SPOOL_GROWING) {
         *when_ns = cursor->due_ns;
         return NP_SEND_STEP_LATER;
@@ -623,7 +481,6 @@ static const struct np_otlp_redactor *redactor_of(void *context, enum np_naming 
 static int open_cursor(struct np_send_delivery *delivery, enum np_otlp_signal signal,
                        struct np_error *err)
 {
-    struct cursor *cursor = &delivery->cursor[signal];
     const struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
     const struct np_otlp_batch_options options = {
         .signal = signal,
@@ -634,18 +491,8 @@ static int open_cursor(struct np_send_delivery *delivery, enum np_otlp_signal si
         .select = select_span,
         .context = delivery,
     };
-    struct stat status;
 
-    cursor->tail.fd = open(delivery->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (cursor->tail.fd < 0 || fstat(cursor->tail.fd, &status) != 0)
-        return np_error_errno(err, errno, NP_ENOINPUT, "'%s': cannot open the telemetry record",
-                              delivery->path);
-    if (!S_ISREG(status.st_mode))
-        return np_error_set(err, NP_ENOINPUT,
-                            "'%s': expected a telemetry record, found no regular file",
-                            delivery->path);
-    cursor->batch = np_otlp_batch_new(&options);
-    return 0;
+    return np_send_cursor_open(&delivery->cursor[signal], delivery->path, exporter, &options, err);
 }
 
 void np_send_delivery_freep(struct np_send_delivery **address)
@@ -654,11 +501,8 @@ void np_send_delivery_freep(struct np_send_delivery **address)
 
     if (!delivery)
         return;
-    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++) {
-        tail_done(&delivery->cursor[i].tail);
-        np_otlp_batch_freep(&delivery->cursor[i].batch);
-        np_otlp_buffer_done(&delivery->cursor[i].body);
-    }
+    for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
+        np_send_cursor_done(&delivery->cursor[i]);
     np_spool_sampling_done(&delivery->sampling);
     for (size_t i = 0; i < NP_COUNT(delivery->redactor); i++)
         np_otlp_redactor_freep(&delivery->redactor[i]);
@@ -713,7 +557,7 @@ int np_send_delivery_open(const char *record_path, struct np_send_exporters *exp
     struct np_send_delivery *delivery = np_xcalloc(1, sizeof(*delivery));
 
     for (int i = 0; i < NP_OTLP_N_SIGNALS; i++)
-        delivery->cursor[i].tail.fd = -1;
+        delivery->cursor[i].fd = -1;
     delivery->path = np_xstrdup(record_path);
     delivery->exporters = exporters;
     delivery->options = *options;
