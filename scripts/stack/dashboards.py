@@ -3,7 +3,8 @@
 
 usage: dashboards.py [--check | --queries]
   --check    write nothing; end with 1 when a file is not what this script writes
-  --queries  print each query as one JSON object a line: dashboard, panel, datasource, query
+  --queries  print each query as one JSON object a line: dashboard, panel, datasource, query, and of logs `logsql`: the same in
+             the language of VictoriaLogs, which Grafana does not read
 
 A panel's title is the question that it answers. Its description says where the numbers come from, their unit, and what is bad.
 """
@@ -30,7 +31,19 @@ def collectors(what):
     return '{__name__=~"otelcol_' + what + '(_total)?",server!="jaeger"}'
 
 
-SUMMARIES = '{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"} | neuro_session_files!=""'
+# One log record of each attempt, in the languages of Loki and of VictoriaLogs.
+SUMMARIES = ('{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"} | neuro_session_duration!=""'
+             ' | host_name=~"$node" | service_version=~"$version" | neuro_site=~"$site"')
+SUMMARIES_TWIN = ('event_name:="neuro.session.summary" neuro.dataset.name:~"${dataset:regex}"'
+                  ' host.name:~"${node:regex}" service.version:~"${version:regex}" neuro.site:~"${site:regex}"')
+# Of sessions that were sent under a hash the command is not: only the record on the machine has it. It is found by the trace.
+FROM_RECORD = ("""eval "$(cat {out}/logs/telemetry/*.otlp.jsonl | jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | """
+               """select(.traceId == "{trace}") | .attributes[]? | select(.key == "neuro.session.rerun").value.stringValue')\"""")
+WAY_BACK = (" | label_format folder=`{{ if .neuro_session_folder }}{{ .neuro_session_folder }}{{ else }}not sent{{ end }}`, "
+            "rerun=`{{ if .neuro_session_rerun }}{{ .neuro_session_rerun }}{{ else }}" + FROM_RECORD.format(out="$out", trace="{{ .trace_id }}") + "{{ end }}`")
+WAY_BACK_TWIN = (' | format if (neuro.session.folder:*) "<neuro.session.folder>" as folder | format if (neuro.session.folder:"") "not sent" as folder'
+                 ' | format if (neuro.session.rerun:*) "<neuro.session.rerun>" as rerun | format if (neuro.session.rerun:"") '
+                 + json.dumps(FROM_RECORD.format(out="${out}", trace="<trace_id>")) + " as rerun")
 
 # A session's state, as `neuro-preprocess status` names it (docs/outputs.md).
 FAILED = "failed|interrupted|lost|incomplete"
@@ -57,8 +70,8 @@ def prom(expr, legend="", instant=False, exemplar=False, form="time_series"):
             "exemplar": exemplar, "format": form}
 
 
-def loki(expr, limit=100):
-    return {"datasource": LOKI, "expr": expr, "queryType": "range", "maxLines": limit}
+def loki(expr, logsql, limit=100):
+    return {"datasource": LOKI, "expr": expr, "queryType": "range", "maxLines": limit, "logsql": logsql}
 
 
 def panel(kind, title, description, targets, unit="none", thresholds=PLAIN, empty="no data in this time range yet", options=None,
@@ -114,21 +127,38 @@ def organize(hidden=(), names=(), order=()):
                                           "indexByName": {name: i for i, name in enumerate(order)}}}
 
 
+# scripts/stack/servers.sh takes the link of the folder away where there is no base URL.
+ROW = (" A row leads to the session's page with its trace and its log, to its folder (of its results; of its records where it has none), and to the "
+       "command that does this session again: the eye in its cell shows it whole, to copy. Afterwards `neuro-preprocess BIDS_DIR OUTPUT_DIR group` counts the "
+       "folder anew. Sessions that were sent under `--telemetry-id hash` have neither folder "
+       "nor command in what was sent: the command then reads it from the record in the output folder, whose path is the variable `out`.")
 TO_SESSION = ("/d/neuro-session?var-participant=${__data.fields.participant}&var-session=${__data.fields.session}"
               "&var-trace=${__data.fields.trace}&${dataset:queryparam}&${__url_time_range}")
 
 
-def summaries(title, description, more, order, names, limit=100, empty="none: nothing to show in this time range", sort=None):
-    """A table of the records `neuro.session.summary`, whose fields are structured metadata."""
-    names = {"bids_participant": "participant", "bids_session": "session", "trace_id": "trace", **names}
+# Shown in each table of attempts: the label in Loki, its name in VictoriaLogs, the heading.
+WHO = (("bids_participant", "bids.participant", "participant"), ("bids_session", "bids.session", "session"))
+TRACE = (("trace_id", "trace_id", "trace"),)
+BACK = (("folder", "folder", "folder"), ("rerun", "rerun", "to run it again"))
+
+
+def summaries(title, description, columns, more=("", ""), limit=100, empty="none: nothing to show in this time range", sort=None):
+    """A table of the records `neuro.session.summary`, whose fields are structured metadata. `more` are conditions in both languages;
+    `sort` is a label and its name, else the newest come first."""
+    shown = (*WHO, *columns, *TRACE, *BACK)
     changes = [{"id": "extractFields", "options": {"source": "labels", "format": "json", "replace": False, "keepTime": True}},
-               {"id": "filterFieldsByName", "options": {"include": {"names": ["Time", "bids_participant", "bids_session", "trace_id", *order]}}},
-               organize(names=names, order=["Time", "bids_participant", "bids_session", *order, "trace_id"])]
+               {"id": "filterFieldsByName", "options": {"include": {"names": ["Time", *(label for label, _, _ in shown)]}}},
+               organize(names={label: heading for label, _, heading in shown if label != heading}, order=["Time", *(label for label, _, _ in shown)])]
     if sort:
-        changes.insert(1, {"id": "convertFieldType", "options": {"conversions": [{"targetField": sort, "destinationType": "number"}]}})
-        changes.append({"id": "sortBy", "options": {"sort": [{"field": names.get(sort, sort), "desc": True}]}})
-    overrides = [column("participant", links=[link("this session", TO_SESSION)]), column("trace", links=[link("its trace", TO_SESSION)])]
-    return panel("table", title, description, [loki(SUMMARIES + more, limit)], empty=empty,
+        changes.insert(1, {"id": "convertFieldType", "options": {"conversions": [{"targetField": sort[0], "destinationType": "number"}]}})
+        changes.append({"id": "sortBy", "options": {"sort": [{"field": next(heading for label, _, heading in shown if label == sort[0]), "desc": True}]}})
+    twin = (SUMMARIES_TWIN + more[1] + f" | sort by ({sort[1] if sort else '_time'}) desc limit {100 if sort else limit}" + WAY_BACK_TWIN
+            + " | fields _time, " + ", ".join("_msg" if label == "Line" else name for label, name, _ in shown))
+    overrides = [column("participant", links=[link("this session: its trace, its log", TO_SESSION)]), column("trace", links=[link("its trace, its log", TO_SESSION)]),
+                 column("folder", links=[link("open the folder", "${files}${__data.fields.folder}")], **{"custom.inspect": True}),
+                 column("to run it again", **{"custom.inspect": True, "custom.width": 320}),
+                 column("seconds", unit="s"), *(column(of + " memory", unit="bytes") for of in ("largest", "allowed", "requested"))]
+    return panel("table", title, description + ROW, [loki(SUMMARIES + more[0] + WAY_BACK, twin, limit)], empty=empty,
                  options={"showHeader": True, "cellHeight": "sm"}, overrides=overrides, transformations=changes)
 
 
@@ -191,10 +221,11 @@ def cohort():
             (8, ranking("In which state are all sessions?", BY_STATE + "Unit: sessions.", sessions(by=" by (neuro_state)") + " > 0",
                         "{{neuro_state}}")),
             (24, summaries("Which attempts failed?",
-                           "Attempts that did not succeed, from the log records `neuro.session.summary`, newest first. A session that was mended since is here too: look at its page. "
-                           "The participant leads to the session's page, with its trace and its log. To run what is left: the same command again, or `np-slurm resubmit OUT`.",
-                           ' | neuro_outcome!="ok"', ["neuro_stage", "neuro_outcome", "Line", "neuro_node"],
-                           {"neuro_stage": "stage", "neuro_outcome": "reason", "Line": "sentence", "neuro_node": "node"},
+                           "Attempts that did not succeed, from the log records `neuro.session.summary`, newest first. Bad: any. A session that was mended since is here too: look at "
+                           "its page; its command does nothing then. To run all that is left: the same command again, or `np-slurm resubmit OUT`.",
+                           (("neuro_stage", "neuro.stage", "stage"), ("neuro_outcome", "neuro.outcome", "reason"), ("Line", "_msg", "sentence"), NODE,
+                            ("neuro_injected", "neuro.injected", "injected")),
+                           (' | neuro_outcome!="ok" | neuro_stage=~"$stage"', ' neuro.outcome:!="ok" neuro.stage:~"${stage:regex}"'),
                            empty="no attempt failed in this time range")),
         ]),
         ("How fast is it?", [
@@ -206,10 +237,9 @@ def cohort():
             (12, panel("heatmap", "How do the times of sessions spread?", "Sessions by their duration, from `span_metrics`. Unit: seconds. Bad: two bands where one is expected.",
                        [dict(prom("sum by (le) (increase(traces_span_metrics_duration_seconds_bucket{" + OF_COHORT + ',span_name="preprocess_session"}[$__rate_interval]))', "{{le}}"), format="heatmap")],
                        "s", options={"calculate": False, "yAxis": {"unit": "s"}, "color": {"mode": "scheme", "scheme": "Spectral", "steps": 32}, "tooltip": {"mode": "single"}})),
-            (24, summaries("Which sessions were the slowest?", "From the log records `neuro.session.summary`. Unit: seconds. Bad: far from all others.", "",
-                           ["neuro_session_duration", "neuro_session_peak_memory", "neuro_node", "neuro_site", "neuro_outcome"],
-                           {"neuro_session_duration": "seconds", "neuro_session_peak_memory": "peak bytes", "neuro_node": "node", "neuro_site": "site", "neuro_outcome": "outcome"},
-                           limit=1000, sort="neuro_session_duration")),
+            (24, summaries("Which sessions were the slowest?", "The newest 5000 attempts of this time range by their wall time, from the log records `neuro.session.summary`. Unit: seconds. "
+                           "Bad: far from all others.", (DURATION, PEAK, NODE, ("neuro_site", "neuro.site", "site"), ("neuro_outcome", "neuro.outcome", "outcome")),
+                           limit=5000, empty="no session has ended in this time range", sort=DURATION)),
         ]),
         ("Where does it go wrong?", [
             (8, ranking("Which nodes fail?", "Share of a node's attempts that failed, from `span_metrics` over spans `preprocess_session`. Bad: one node far above the others.",
@@ -233,24 +263,28 @@ def cohort():
     ]
 
 
+NODE, DURATION = ("neuro_node", "neuro.node", "node"), ("neuro_session_duration", "neuro.session.duration", "seconds")
+PEAK = ("neuro_session_peak_memory", "neuro.session.peak_memory", "largest memory")
+MINE = ' | bids_participant="$participant" | bids_session=~"$session"'
+MINE_TWIN = ' bids.participant:="${participant}" bids.session:~"${session:regex}"'
+
+
 # ---- one session --------------------------------------------------------------------------------------------------------
 
 
 def session():
-    me = '{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"} | bids_participant="$participant" | bids_session=~"$session"'
     return [
         ("What happened to this session?", [
-            (24, summaries("Which attempts were there?", "All log records `neuro.session.summary` of this session, newest first. The first row is its latest state.",
-                           ' | bids_participant="$participant" | bids_session=~"$session"',
-                           ["neuro_state", "neuro_outcome", "neuro_stage", "Line", "neuro_session_duration", "neuro_session_peak_memory", "neuro_session_memory_limit",
-                            "neuro_session_memory_request", "neuro_node", "neuro_warnings"],
-                           {"neuro_state": "state", "neuro_outcome": "outcome", "neuro_stage": "stage", "Line": "sentence", "neuro_session_duration": "seconds",
-                            "neuro_session_peak_memory": "peak bytes", "neuro_session_memory_limit": "limit, bytes", "neuro_session_memory_request": "request, bytes",
-                            "neuro_node": "node", "neuro_warnings": "warnings"},
+            (24, summaries("Which attempts were there?", "All log records `neuro.session.summary` of this session, newest first. The first row is its latest state. Bad: it is not `success`.",
+                           (("neuro_state", "neuro.state", "state"), ("neuro_outcome", "neuro.outcome", "outcome"), ("neuro_stage", "neuro.stage", "stage"), ("Line", "_msg", "sentence"),
+                            DURATION, PEAK, ("neuro_session_memory_limit", "neuro.session.memory_limit", "allowed memory"),
+                            ("neuro_session_memory_request", "neuro.session.memory_request", "requested memory"), NODE, ("neuro_warnings", "neuro.warnings", "warnings")),
+                           (MINE, MINE_TWIN),
                            empty="no attempt of this session in this time range: choose participant and session above, or a longer range")),
             (24, {**panel("traces", "Where did the time go?", "The trace of the attempt whose id is in the variable `trace`; a row of the table above sets it.", [
                 {"datasource": TEMPO, "queryType": "traceql", "query": "$trace", "limit": 20, "tableType": "traces"}], empty="no trace is chosen"), "height": 14}),
-            (24, {**panel("logs", "What did it say?", "The session's log records at any severity, newest last.", [loki(me, 1000)],
+            (24, {**panel("logs", "What did it say?", "The session's log records at any severity, newest last.", [
+                loki('{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"}' + MINE, 'neuro.dataset.name:~"${dataset:regex}"' + MINE_TWIN + " | sort by (_time) limit 1000", 1000)],
                           options={"showTime": True, "sortOrder": "Ascending", "enableLogDetails": True, "wrapLogMessage": True, "dedupStrategy": "none"},
                           empty="no log record of this session in this time range"), "height": 12}),
         ]),
@@ -315,14 +349,16 @@ def typed(name, label):
     return {"name": name, "label": label, "type": "textbox", "query": "", "current": {"text": "", "value": ""}}
 
 
+# Where no page knows the paths of the cluster: {files} stands before a folder in its link, {out} is the output folder in commands.
+PATHS = [typed("files", "base URL of folders"), {**typed("out", "output folder, for commands"), "query": "OUTPUT_DIR", "current": {"text": "OUTPUT_DIR", "value": "OUTPUT_DIR"}}]
 SOURCES = [source("prometheus", "metrics", "prometheus"), source("logs", "logs", "loki"), source("traces", "traces", "tempo")]
 CHOICES = [choice("dataset", "dataset", "neuro_cohort_sessions", "neuro_dataset_name"), choice("stage", "stage", "traces_span_metrics_calls_total", "neuro_stage"),
            choice("site", "site", "neuro_session_duration_seconds", "neuro_site"), choice("version", "version", "neuro_sessions_planned", "service_version"),
            choice("node", "node", "traces_host_metrics_calls_total", "host_name")]
 DASHBOARDS = {
-    "preprocessing-dashboard": ("neuro-cohort", "Brain MRI preprocessing: the cohort", cohort, CHOICES, "now-6h"),
+    "preprocessing-dashboard": ("neuro-cohort", "Brain MRI preprocessing: the cohort", cohort, CHOICES + PATHS, "now-6h"),
     "session-dashboard": ("neuro-session", "Brain MRI preprocessing: one session", session,
-                          [CHOICES[0], typed("participant", "participant"), {**typed("session", "session"), "query": ".*", "current": {"text": ".*", "value": ".*"}}, typed("trace", "trace")], "now-7d"),
+                          [CHOICES[0], typed("participant", "participant"), {**typed("session", "session"), "query": ".*", "current": {"text": ".*", "value": ".*"}}, typed("trace", "trace"), *CHOICES[2:], *PATHS], "now-7d"),
     "telemetry-dashboard": ("neuro-telemetry", "Brain MRI preprocessing: telemetry and its servers", health, [CHOICES[0], *CHOICES[3:]], "now-1h"),
 }
 
@@ -358,7 +394,8 @@ def queries():
     for name in DASHBOARDS:
         for one in dashboard(name)["panels"]:
             for target in one.get("targets", []):
-                yield {"dashboard": name, "panel": one["title"], "datasource": target["datasource"]["type"], "query": target.get("expr") or target["query"]}
+                yield {"dashboard": name, "panel": one["title"], "datasource": target["datasource"]["type"], "query": target.get("expr") or target["query"],
+                       **{key: target[key] for key in ("logsql",) if key in target}}
 
 
 def main(words):

@@ -115,24 +115,33 @@ prepare_files()
 }
 
 # prepare_grafana FROM TO: what Grafana finds at its start: the data sources of the servers that run, dashboards, alerts. VictoriaLogs is no
-# data source without a plugin. Panels without a data source are left out; links lead to those servers' own pages.
+# data source without a plugin. Panels without a data source are left out; links lead to those servers' own pages, with the panels' questions
+# in VictoriaLogs' language. A folder is a link where --files-url says where folders are.
 prepare_grafana()
 {
-    local server file lacks=() links='[]'
+    local server file lacks=() links='[]' asks=''
     mkdir -p "$2"/{datasources,dashboards,alerting} "$2/../dashboards"
     for server in "${servers[@]}"; do
         [[ ! -f $1/datasources/$server.yaml ]] || cp "$1/datasources/$server.yaml" "$2/datasources/"
     done
     [[ $STACK_LOGS == loki ]] || lacks+=(loki)
     [[ $STACK_TRACES == tempo ]] || lacks+=(tempo)
+    [[ $STACK_LOGS != victorialogs ]] || asks="http://$(page_of victorialogs)#/?g0.range_input=7d&query="
     for server in "$STACK_LOGS" "$STACK_TRACES"; do
         [[ $server == loki || $server == tempo ]] ||
             links=$(jq --arg name "$server" --arg url "http://$(page_of "$server")" '. + [{type: "link", title: $name, url: $url, targetBlank: true, icon: "external link", tooltip: "", tags: [], asDropdown: false, includeVars: false, keepTime: false}]' <<<"$links")
     done
     for file in "$1"/dashboards/*.json; do
-        jq --argjson links "$links" '
+        jq --argjson links "$links" --arg asks "$asks" --arg files "$STACK_FILES_URL" '
             def is_there: ((.datasource.type // .query) as $of | $ARGS.positional | index($of)) == null;
-            .links += $links | .panels |= map(select(is_there)) | .annotations.list |= map(select(is_there)) | .templating.list |= map(select(is_there))' \
+            # with the variables of the page, which keep their form in an address
+            def address: @uri | gsub("%24%7B(?<name>[a-z]+)(?<form>%3Aregex)?%7D"; "${\(.name)\(if .form then ":regex" else "" end)}");
+            def question: .title as $title | .targets[]?.logsql | values
+                | $links[0] + {title: $title, url: ($asks + address)};
+            .links += $links + (if $asks == "" then [] else [.panels[] | question] end)
+            | (.panels[].fieldConfig | select(.) | .overrides[].properties[] | select(.id == "links") | .value) |= map(select($files != "" or (.url | startswith("${files}") | not)))
+            | .templating.list |= map(select(.name != "files" or $files != "") | if .name == "files" then . + {query: $files, current: {text: $files, value: $files}} else . end)
+            | .panels |= map(select(is_there)) | .annotations.list |= map(select(is_there)) | .templating.list |= map(select(is_there))' \
             "$file" --args "${lacks[@]}" >"$2/../dashboards/${file##*/}"
     done
     cp "$1/dashboards.yaml" "$2/dashboards/"

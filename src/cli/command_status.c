@@ -236,7 +236,7 @@ int np_command_group(const struct np_config *config)
     np_command_trace_open(&trace, config, &survey.folder, false);
     close_telemetry(config->output_dir, &closed, &trace.console);
     struct np_span *span = np_run_span_begin(&trace.run, NP_SPAN_GROUP);
-    np_group_observe(&survey, &closed, trace.run.trace, span);
+    np_group_observe(config, &survey, &closed, trace.run.trace, span);
     trace.run.exit_status = finish_group(config, &survey, &err);
     np_run_span_end(&trace.run, &span, &err);
     np_command_trace_close(&trace, trace.run.exit_status);

@@ -379,7 +379,7 @@ static void add_text(const struct np_otlp_redactor *redactor, struct text text,
 }
 
 /* How the value of an attribute is read. Attributes that are not listed are text. */
-enum reading { READ_LABEL, READ_PATH, READ_PLAIN };
+enum reading { READ_LABEL, READ_PATH, READ_PLAIN, READ_NEVER /* left out */ };
 
 static const struct {
     const char *key; /* a final dot matches all keys that begin so */
@@ -393,6 +393,8 @@ static const struct {
     {NP_KEY_FILE_NAME, READ_PATH, 0},
     {NP_KEY_FILE_PATH, READ_PATH, 0},
     {NP_KEY_NEURO_OUTPUT_PATH, READ_PATH, 0},
+    {NP_KEY_NEURO_SESSION_FOLDER, READ_NEVER, 0},
+    {NP_KEY_NEURO_SESSION_RERUN, READ_NEVER, 0},
     /* the program and the machine */
     {"service.", READ_PLAIN, 0},
     {"host.", READ_PLAIN, 0},
@@ -413,10 +415,13 @@ static bool key_matches(const char *row, const char *key)
 
 bool np_otlp_redact_leaves_out(const struct np_otlp_redactor *redactor, const char *key)
 {
-    for (size_t i = 0; redactor && redactor->is_none && i < NP_COUNT(readings); i++)
-        if (readings[i].reading == READ_LABEL && is_left_out(redactor, readings[i].kind) &&
-            strcmp(readings[i].key, key) == 0)
+    for (size_t i = 0; redactor && i < NP_COUNT(readings); i++) {
+        bool is_out =
+            readings[i].reading == READ_NEVER ||
+            (readings[i].reading == READ_LABEL && is_left_out(redactor, readings[i].kind));
+        if (is_out && strcmp(readings[i].key, key) == 0)
             return true;
+    }
     return false;
 }
 
@@ -438,6 +443,8 @@ void np_otlp_redact(const struct np_otlp_redactor *redactor, const char *key, co
             return;
         case READ_PLAIN:
             add_labels_replaced(redactor, text, out);
+            return;
+        case READ_NEVER:
             return;
         }
     }

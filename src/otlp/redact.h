@@ -10,6 +10,7 @@
  *   bids.participant, bids.session    the value
  *   bids.acquisition, neuro.site      the value; `none` leaves the attribute out
  *   file.name, file.path, …           each part of the path (below)
+ *   neuro.session.folder, .rerun      left out: a path or a command with words in it leads nowhere
  *   any other string                  every "sub-X", "ses-X" and "acq-X" in it, whatever X looks
  *                                     like (`none` leaves "acq-X" out); paths, file names and parts in single
  *                                     quotes, piece by piece

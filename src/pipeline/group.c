@@ -56,8 +56,9 @@ static bool is_in(const struct np_strings *list, const char *text)
     return false;
 }
 
-void np_group_observe(const struct np_survey *survey, const struct np_strings *closed,
-                      struct np_trace *trace, const struct np_span *span)
+void np_group_observe(const struct np_config *config, const struct np_survey *survey,
+                      const struct np_strings *closed, struct np_trace *trace,
+                      const struct np_span *span)
 {
     struct np_cohort_gauges gauges = {0};
 
@@ -65,7 +66,7 @@ void np_group_observe(const struct np_survey *survey, const struct np_strings *c
         const struct np_survey_row *row = &survey->row[i];
         if (row->has_record && row->record.failure.code == NP_EKILLED &&
             is_in(closed, row->record.run_id))
-            np_observe_lost(trace, span, row->label, &row->record);
+            np_observe_lost(config, trace, span, row);
     }
     np_cohort_gauges_set(&gauges, trace, span, survey, np_clock_mono_ns());
     np_cohort_gauges_done(&gauges);

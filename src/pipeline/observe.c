@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "catalog/measure.h"
+#include "pipeline/rerun.h"
 #include "trace/names.h"
 
 /* "neuro.stage", "skull_strip", …: up to three pairs; NULL values are left out. */
@@ -233,6 +234,17 @@ static void add_place(const struct np_active *active, struct np_attrs *attrs)
         np_attrs_int(attrs, NP_KEY_NEURO_SESSION_MEMORY_REQUEST, asked_bytes);
 }
 
+/* Where its results lie, and how it is done again. */
+static void add_way_back(const struct np_config *config, const struct np_session_record *record,
+                         struct np_attrs *attrs)
+{
+    NP_AUTO(np_freep) char *folder = np_rerun_folder(config->output_dir, record);
+    NP_AUTO(np_freep) char *command = np_rerun_command(config, record);
+
+    np_attrs_string(attrs, NP_KEY_NEURO_SESSION_FOLDER, folder);
+    np_attrs_string(attrs, NP_KEY_NEURO_SESSION_RERUN, command);
+}
+
 /* The same of the session. */
 static void log_summary(const struct np_active *active, const struct np_attrs *identity)
 {
@@ -244,6 +256,7 @@ static void log_summary(const struct np_active *active, const struct np_attrs *i
     np_attrs_string(&attrs, NP_KEY_NEURO_RUN_ID, active->run->id);
     add_summary(record, &attrs);
     add_place(active, &attrs);
+    add_way_back(active->run->config, record, &attrs);
     np_trace_log(active->run->trace, context(active), NP_INFO, &attrs, "%s: %s after %.1f s", label,
                  np_state_name(record->state), record->wall_s);
 }
@@ -271,16 +284,21 @@ void np_observe_session(const struct np_active *active)
     log_summary(active, &identity);
 }
 
-void np_observe_lost(struct np_trace *trace, const struct np_span *span, const char *label,
-                     const struct np_session_record *record)
+void np_observe_lost(const struct np_config *config, struct np_trace *trace,
+                     const struct np_span *span, const struct np_survey_row *row)
 {
+    const struct np_session_record *record = &row->record;
     NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+    struct np_span of_session = {.flags = NP_FLAG_SAMPLED};
+    bool is_known = np_trace_id_parse(record->trace_id, &of_session.trace_id);
 
     np_attrs_string(&attrs, NP_KEY_BIDS_PARTICIPANT, record->participant);
     np_attrs_string(&attrs, NP_KEY_BIDS_SESSION, record->session);
     np_attrs_string(&attrs, NP_KEY_NEURO_RUN_ID, record->run_id);
     add_summary(record, &attrs);
     np_attrs_string(&attrs, NP_KEY_NEURO_NODE, record->host);
-    np_trace_log(trace, span, NP_INFO, &attrs, record->participant ? "%s: %s" : "'%s': %s", label,
+    add_way_back(config, record, &attrs);
+    np_trace_log(trace, is_known ? &of_session : span, NP_INFO, &attrs,
+                 record->participant ? "%s: %s" : "'%s': %s", row->label,
                  np_state_name(record->state));
 }

@@ -86,6 +86,14 @@
       "of neuro.session.summary: memory that its run may use, bytes")                              \
     X(NEURO_SESSION_MEMORY_REQUEST, "neuro.session.memory_request", INT, "2147483648",             \
       "of neuro.session.summary: memory that was asked for, of Slurm or by --mem, bytes")          \
+    X(NEURO_SESSION_FOLDER, "neuro.session.folder", STRING, "/data/out/sub-01/ses-BL",             \
+      "of neuro.session.summary: folder of the session's results, of its records where it has "    \
+      "none; not sent under a hash or none of --telemetry-id")                                     \
+    X(NEURO_SESSION_RERUN, "neuro.session.rerun", STRING,                                          \
+      "neuro-preprocess /data/bids /data/out participant --participant-label 01 --session-label "  \
+      "BL",                                                                                        \
+      "of neuro.session.summary: the command that does this session again; not sent under a hash " \
+      "or none of --telemetry-id")                                                                 \
     X(NEURO_STATE, "neuro.state", STRING, "not-started",                                           \
       "state of a session, one of those of status: success, failed, not-started, ...")             \
     X(NEURO_NODE, "neuro.node", STRING, "node17",                                                  \

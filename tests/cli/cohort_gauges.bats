@@ -105,9 +105,13 @@ equals_status()
     wait $pid || true
     run -0 neuro-preprocess bids out group
     last=$(jq -Rc 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | select(.eventName == "neuro.session.summary")
-        | .attributes | map({(.key): .value.stringValue}) | add | [.["bids.participant"], .["neuro.state"], .["neuro.outcome"], .["neuro.stage"], .["neuro.node"]]' "$(last_record)")
-    equal "$last" "[\"02\",\"failed\",\"killed\",\"load_file\",\"$(uname -n)\"]"
+        | (.traceId as $trace | .attributes | map({(.key): .value.stringValue}) | add | [.["bids.participant"], .["neuro.state"], .["neuro.outcome"], .["neuro.stage"], .["neuro.node"], $trace])' "$(last_record)")
+    equal "$last" "[\"02\",\"failed\",\"killed\",\"load_file\",\"$(uname -n)\",\"$(jq -r .trace_id out/logs/sub-02/sub-02_ses-1_status.json)\"]"
     equal "$(by_state)" '{"failed":1}'
+    command=$(jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | select(.eventName == "neuro.session.summary")
+        | .attributes[] | select(.key == "neuro.session.rerun") | .value.stringValue' "$(last_record)")
+    (cd / && eval "$command") # complete: it says the folder's options, and works anywhere
+    equal "$(neuro-preprocess status out --format json | jq -r .states.success)" 1
 }
 
 @test "the summary of a session has its state, node, memory limit and request" {

@@ -30,19 +30,56 @@ MAY_BE_EMPTY='When will it be done?'
     ((n > 30)) || fail "only $n queries"
 }
 
+# mend: the image that is broken on purpose.
+mend() { cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/anat/sub-03_ses-02_T1w.nii.gz; }
+
+@test "each question to Loki has a twin for VictoriaLogs, with the right rows" {
+    local cohort=preprocessing-dashboard me=(session-dashboard 'Which attempts were there?' participant=03 session=02)
+    equal "$("$TOP/scripts/stack/dashboards.py" --queries | jq -s 'map(select(.datasource == "loki" and (.logsql | not))) | length')" 0
+    soon 6 n_rows $cohort 'Which sessions were the slowest?'
+    equal "$(logs "$(twin $cohort 'Which sessions were the slowest?')" | jq -s 'map(.["neuro.session.duration"] | tonumber) | . == (sort | reverse)')" true
+    equal "$(logs "$(twin $cohort 'Which attempts failed?')" | jq -r '[.["bids.participant"], .["bids.session"], .["neuro.outcome"], .["neuro.stage"]] | join(" ")')" '03 02 bad-data load_file'
+    equal "$(n_rows $cohort 'Which attempts failed?' stage=skull_strip)" 0
+    equal "$(n_rows $cohort 'Which attempts failed?' dataset=other)" 0
+    equal "$(n_rows "${me[@]}")" 1
+    equal "$(n_rows session-dashboard 'What did it say?' participant=03 session=02)" \
+        "$(jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | select(any(.attributes[]?; .key == "bids.participant" and .value.stringValue == "03") and any(.attributes[]; .key == "bids.session" and .value.stringValue == "02")) | select(.eventName as $event | ["neuro.span.start", "neuro.sampling"] | index($event) | not) | .eventName' out/logs/telemetry/*.otlp.jsonl | wc -l)"
+}
+
 @test "the first row says what status says: after failures, and after a rerun of what was mended" {
-    local cohort=preprocessing-dashboard state
+    local cohort=preprocessing-dashboard row again
     neuro-preprocess status out --format json >status.json
     soon "$(jq -r '.states.success' status.json)" number $cohort 'How many sessions are done?'
     soon "$(jq -r '.n_wanted' status.json)" number $cohort 'Of how many?'
     soon "$(jq -r '.states.failed' status.json)" number $cohort 'How many failed?'
     soon "$(jq -r '.n_to_rerun' status.json)" number $cohort 'How many are left to run?'
-    cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/anat/sub-03_ses-02_T1w.nii.gz
-    neuro-preprocess bids out participant --bias-correction none --skull-strip skip --normalize zscore --otel-endpoint auto
+    soon 1 n_rows $cohort 'Which attempts failed?'
+    mend
+    row=$(logs "$(twin $cohort 'Which attempts failed?')")
+    [[ -d $(jq -r .folder <<<"$row") ]] || fail "there is no folder '$(jq -r .folder <<<"$row")'"
+    again=$(jq -r .rerun <<<"$row")
+    lacks "$again" sub-01
+    (cd / && eval "$again")
+    neuro-preprocess bids out group --otel-endpoint auto # a run of one session does not count the folder
     soon 6 number $cohort 'How many sessions are done?'
     soon 0 number $cohort 'How many failed?'
     soon 0 number $cohort 'How many are left to run?'
     soon 1 number $cohort 'What share succeeded?'
+}
+
+@test "a session that was sent under a hash: neither label nor path is in its row, and its command does it again" {
+    local cohort=preprocessing-dashboard row again
+    truncate -s 1000 bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz
+    run -1 neuro-preprocess bids hashed participant --participant-label 01 --bias-correction none --skull-strip skip --normalize none --dataset-name Hashed \
+        --telemetry-id hash --otel-endpoint auto
+    soon 1 n_rows $cohort 'Which attempts failed?' dataset=Hashed
+    row=$(logs "$(twin $cohort 'Which attempts failed?' dataset=Hashed out="$PWD/hashed")")
+    equal "$(jq -r .folder <<<"$row")" 'not sent'
+    lacks "$(jq -r 'del(.rerun) | tostring' <<<"$row")" "$BATS_FILE_TMPDIR"
+    cp bids/sub-01/ses-02/anat/sub-01_ses-02_T1w.nii.gz bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz
+    again=$(jq -r .rerun <<<"$row")
+    (cd / && eval "$again")
+    equal "$(neuro-preprocess status hashed --format json | jq -c '[.n_complete, .n_to_rerun]')" '[2,0]'
 }
 
 @test "without Loki and Tempo the dashboards have no panel for them, and links to the servers that run" {
@@ -50,8 +87,11 @@ MAY_BE_EMPTY='When will it be done?'
     for file in "$DATA"/run/configs/dashboards/*.json; do
         of=$(jq -r '[.panels[].datasource.type, .templating.list[].query] | map(select(. == "loki" or . == "tempo")) | length' "$file")
         equal "$of" 0 "$file"
+        jq -e 'any(.templating.list[]; .name == "files") or any(.. | .url? // empty; startswith("${files}")) | not' "$file" >/dev/null || fail "$file: a link to folders"
         jq -e --arg url "http://$(fact VICTORIALOGS)" 'any(.links[].url; . and startswith($url))' "$file" >/dev/null || fail "$file: no link"
     done
+    jq -r '.links[] | select(.title == "Which attempts failed?") | .url' "$DATA/run/configs/dashboards/preprocessing-dashboard.json" >address
+    contains "$(<address)" 'query=event_name%3A%3D%22neuro.session.summary%22%20neuro.dataset.name%3A~%22${dataset:regex}%22'
     jq -e '[.panels[] | select(.type == "stat")] | length >= 6' "$DATA/run/configs/dashboards/preprocessing-dashboard.json" >/dev/null
 }
 

@@ -84,3 +84,16 @@ has_values() { answer "$1" | jq -e '[.data.result[] | select(.value[1] != "NaN")
 
 # number DASHBOARD PANEL: the one number that the panel shows.
 number() { answer "$(queries | awk -F '\t' -v of="$1" -v panel="$2" '$1 == of && $2 == panel { print $3; exit }')" | jq -r '.data.result[0].value[1]'; }
+
+# twin DASHBOARD PANEL [VARIABLE=VALUE…]: what the panel asks Loki, in VictoriaLogs' language; a variable without a value is `.*`.
+twin()
+{
+    local query word
+    query=$("$TOP/scripts/stack/dashboards.py" --queries | jq -r --arg of "$1" --arg panel "$2" 'select(.dashboard == $of and .panel == $panel) | .logsql')
+    for word in "${@:3}"; do
+        query=${query//"\${${word%%=*}}"/"${word#*=}"}
+        query=${query//"\${${word%%=*}:regex}"/"${word#*=}"}
+    done
+    sed -E 's/\$\{[a-z]+(:regex)?\}/.*/g' <<<"$query"
+}
+n_rows() { logs "$(twin "$@")" | wc -l; }

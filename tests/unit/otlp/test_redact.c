@@ -220,6 +220,22 @@ TEST(a_site_and_an_acquisition_are_hashed_and_none_leaves_them_out)
     ok(!np_otlp_redact_leaves_out(NULL, NP_KEY_NEURO_SITE));
 }
 
+TEST(a_session_s_folder_and_its_command_do_not_leave_under_hash_or_none)
+{
+    NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *hash = redactor_of(NP_NAME_HASH);
+    NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *none = redactor_of(NP_NAME_NONE);
+    static const char *const keys[] = {"neuro.session.folder", "neuro.session.rerun"};
+
+    for (size_t i = 0; i < NP_COUNT(keys); i++) {
+        ok(np_otlp_redact_leaves_out(hash, keys[i]));
+        ok(np_otlp_redact_leaves_out(none, keys[i]));
+        ok(!np_otlp_redact_leaves_out(NULL, keys[i]));
+        NP_AUTO(np_freep)
+        char *anyway = redacted(hash, keys[i], "/home/doe/out --session-label 01");
+        ok_str(anyway, "");
+    }
+}
+
 /* A run's observations of one session, as the record holds them. */
 struct sample {
     const char *label, *session, *path;
@@ -302,6 +318,31 @@ TEST(no_label_is_left_in_a_whole_request)
             ok(strstr(plain, samples[i].session) != NULL); /* it was there to be found */
         }
     }
+}
+
+TEST(what_hash_leaves_out_is_in_no_list_of_attributes)
+{
+    NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *hash = redactor_of(NP_NAME_HASH);
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer line = {0}, body = {0};
+    const struct np_otlp_batch_options options = {.signal = NP_OTLP_TRACES,
+                                                  .protocol = NP_OTLP_HTTP_JSON,
+                                                  .redactor_of = same_redactor,
+                                                  .context = hash};
+    NP_AUTO(np_otlp_batch_freep) struct np_otlp_batch *batch = np_otlp_batch_new(&options);
+    NP_AUTO(np_span_freep) struct np_span *span = np_span_new("load_file", NULL);
+    const struct np_span *one = span;
+    const struct np_otlp_source source = {0};
+    enum np_otlp_line result;
+
+    np_attrs_string(&span->attrs, NP_KEY_NEURO_SESSION_FOLDER, "/home/doe/out/sub-01");
+    np_attrs_string(&span->attrs, NP_KEY_BIDS_SUFFIX, "T1w");
+    np_attrs_string(&span->attrs, NP_KEY_NEURO_SESSION_RERUN, "neuro-preprocess /home/doe/bids");
+    ok_int(np_otlp_encode_spans(&np_otlp_json, &source, &one, 1, &line), 0);
+    ok_int(np_otlp_batch_add_line(batch, line.bytes, line.length, &result), 0);
+    ok_int(np_otlp_batch_encode(batch, 0, 1, &body), 0);
+    np_otlp_buffer_add(&body, "", 1);
+    ok_contains(body.bytes, "\"attributes\":[{\"key\":\"bids.suffix\",\"value\":"
+                            "{\"stringValue\":\"T1w\"}}]");
 }
 
 TEST(what_none_leaves_out_is_in_no_list_of_attributes)

@@ -285,4 +285,39 @@ TEST(each_file_has_a_summary_with_its_measures_and_the_session_has_one)
     session_done(&scene, &active);
 }
 
+TEST(a_summary_leads_to_the_session_s_folder_and_to_the_command_that_does_it_again)
+{
+    struct scene scene;
+    struct np_active active;
+
+    begin(&scene, &active, "01", "it's again");
+    active.record.participant = np_xstrdup("01");
+    add_file(&active.record, "T1w", 0);
+    NP_AUTO(np_freep) char *bids = np_path_resolve(scene.config.bids_dir);
+    NP_AUTO(np_freep) char *out = np_path_resolve(scene.config.output_dir);
+    NP_AUTO(np_freep) char *folder = np_xasprintf("%s/sub-01", out);
+    active.record.state = NP_STATE_SUCCESS;
+    np_observe_session(&active);
+    const struct np_log_record *good = log_with(&scene, "sub-01: success");
+    ok(good != NULL);
+    if (good) {
+        const char *command = text_of(&good->attrs, "neuro.session.rerun");
+        NP_AUTO(np_freep)
+        char *begin_of = np_xasprintf("neuro-preprocess %s '%.*s/it'\\''s again' participant ",
+                                      bids, (int)(strlen(out) - strlen("/it's again")), out);
+        ok_str(text_of(&good->attrs, "neuro.session.folder"), folder);
+        ok(command && np_starts_with(command, begin_of));
+        ok_contains(command, " --participant-label 01 --session-label unnamed --rerun all");
+    }
+    active.record.state = NP_STATE_FAILED;
+    np_observe_session(&active);
+    const struct np_log_record *bad = log_with(&scene, "sub-01: failed");
+    ok(bad != NULL);
+    if (bad) {
+        ok_contains(text_of(&bad->attrs, "neuro.session.folder"), "/logs/sub-01");
+        ok(!strstr(text_of(&bad->attrs, "neuro.session.rerun"), "--rerun"));
+    }
+    session_done(&scene, &active);
+}
+
 TAP_MAIN
