@@ -8,8 +8,6 @@
 
 enum { QUAD = 4, BORDER_Z = 4, TAPS = 27, STEP_Z = 2 * NP_LANES };
 
-typedef int32_t lane_bits __attribute__((vector_size(16)));
-
 static const float SLOPE = 0.1F;
 
 int np_tensor_new(int n_channels, const int n[3], struct np_tensor *tensor, struct np_error *err)
@@ -54,111 +52,244 @@ static float rectify(float value)
 
 static np_lanes rectify_lanes(np_lanes value)
 {
-    lane_bits negative = value < np_lanes_all(0);
-    np_lanes scaled = value * np_lanes_all(SLOPE);
-
-    return (np_lanes)(((lane_bits)scaled & negative) | ((lane_bits)value & ~negative));
+    return np_lanes_select(value < np_lanes_all(0), value * np_lanes_all(SLOPE), value);
 }
 
 /* ---- convolution --------------------------------------------------------------------------- */
+
+/*
+ * Winograd's method for 3 × 3 taps in x and y (Lavin & Gray 2016, doi:10.1109/CVPR.2016.435): a tile
+ * of 2 × 2 outputs needs 4 × 4 inputs. With inputs and weights transformed, the taps become 16
+ * products instead of 36. The taps along z are multiplied as they are.
+ *   inputs   B d Bt,  B = 1  0 -1  0    weights  G w Gt,  G =  1   0   0    outputs  A m At,  A = 1 1  1  0
+ *                         0  1  1  0                          1/2  1/2 1/2                         0 1 -1 -1
+ *                         0 -1  1  0                          1/2 -1/2 1/2
+ *                         0  1  0 -1                           0   0   1
+ */
+enum { SIDE = 4, N_PRODUCTS = SIDE * SIDE, TILE = 2, TAPS_Z = 3 };
 
 struct conv_job {
     const struct np_layer *layer;
     const struct np_tensor *in, *add;
     struct np_tensor *out;
-    np_lanes
-        *weight; /* [quad of outputs][input][tap][output in the quad], each repeated in 4 lanes */
+    np_lanes *weight; /* [product][quad of outputs][input][tap along z][output in the quad], each
+                         repeated in 4 lanes */
+    float *scratch;   /* of each task: inputs, then products, of one tile */
+    size_t n_inputs, n_products;
 };
 
-/* Spread the weights so that the inner loop loads them without shuffling. */
-static void spread_weights(const struct np_layer *layer, np_lanes *weight)
+static void transform_weights_of(const float tap[TAPS], int dz, float product[SIDE][SIDE])
 {
-    for (int o = 0; o < layer->n_out; o++) {
-        const int8_t *number = layer->number + (size_t)o * (size_t)layer->n_in * TAPS;
-        float scale = stored_float(layer->scale, o);
-        for (int i = 0; i < layer->n_in; i++)
-            for (int t = 0; t < TAPS; t++) {
-                size_t block = ((size_t)(o / QUAD) * (size_t)layer->n_in + (size_t)i) * TAPS;
-                weight[(block + (size_t)t) * QUAD + (size_t)(o % QUAD)] =
-                    np_lanes_all(scale * (float)number[i * TAPS + t]);
-            }
+    float half[SIDE][3];
+
+    for (int y = 0; y < 3; y++) {
+        float low = tap[3 * y + dz], mid = tap[9 + 3 * y + dz], high = tap[18 + 3 * y + dz];
+        half[0][y] = low;
+        half[1][y] = 0.5F * (low + mid + high);
+        half[2][y] = 0.5F * (low - mid + high);
+        half[3][y] = high;
+    }
+    for (int x = 0; x < SIDE; x++) {
+        product[x][0] = half[x][0];
+        product[x][1] = 0.5F * (half[x][0] + half[x][1] + half[x][2]);
+        product[x][2] = 0.5F * (half[x][0] - half[x][1] + half[x][2]);
+        product[x][3] = half[x][2];
     }
 }
 
-/* Add one input channel's taps to the sums of four outputs at eight positions along z. `corner` is
- * the input at (-1, -1, -1) of the first. */
-static const np_lanes *add_taps(const float *corner, const struct np_tensor *in,
-                                const np_lanes *weight, np_lanes sum[QUAD][2])
+/* The transformed weights from input `i` to output `o`, spread so that the inner loop loads them
+ * without shuffling. */
+static void spread_weights(const struct np_layer *layer, int o, int i, np_lanes *weight)
 {
-    for (int dx = 0; dx < 3; dx++)
-        for (int dy = 0; dy < 3; dy++) {
-            const float *from = corner + (size_t)dx * in->plane + (size_t)dy * in->row;
-            for (int dz = 0; dz < 3; dz++, weight += QUAD) {
-                np_lanes low = np_lanes_load(from + dz), high = np_lanes_load(from + dz + NP_LANES);
-                sum[0][0] += low * weight[0];
-                sum[0][1] += high * weight[0];
-                sum[1][0] += low * weight[1];
-                sum[1][1] += high * weight[1];
-                sum[2][0] += low * weight[2];
-                sum[2][1] += high * weight[2];
-                sum[3][0] += low * weight[3];
-                sum[3][1] += high * weight[3];
-            }
+    const int8_t *number = layer->number + ((size_t)o * (size_t)layer->n_in + (size_t)i) * TAPS;
+    float scale = stored_float(layer->scale, o), tap[TAPS], product[SIDE][SIDE];
+    size_t n_quads = (size_t)layer->n_out / QUAD, quad = (size_t)o / QUAD;
+
+    for (int t = 0; t < TAPS; t++)
+        tap[t] = scale * (float)number[t];
+    for (int dz = 0; dz < TAPS_Z; dz++) {
+        transform_weights_of(tap, dz, product);
+        for (size_t p = 0; p < N_PRODUCTS; p++) {
+            size_t block = (p * n_quads + quad) * (size_t)layer->n_in + (size_t)i;
+            weight[(block * TAPS_Z + (size_t)dz) * QUAD + (size_t)o % QUAD] =
+                np_lanes_all(product[p / SIDE][p % SIDE]);
         }
-    return weight;
-}
-
-static void finish(const struct conv_job *job, int channel, const int at[3], const np_lanes sum[2])
-{
-    float *to = np_tensor_row(job->out, channel, at[0], at[1]) + at[2];
-    np_lanes low = rectify_lanes(sum[0]), high = rectify_lanes(sum[1]);
-
-    if (job->add) {
-        const float *more = np_tensor_row(job->add, channel, at[0], at[1]) + at[2];
-        low += np_lanes_load(more);
-        high += np_lanes_load(more + NP_LANES);
     }
-    np_lanes_store(to, low);
-    np_lanes_store(to + NP_LANES, high);
 }
 
-static void convolve_at(const struct conv_job *job, int quad, const int at[3])
+static void transform_inputs_along(const np_lanes d[SIDE], np_lanes out[SIDE])
 {
-    const struct np_layer *layer = job->layer;
-    const np_lanes *weight = job->weight + (size_t)quad * (size_t)layer->n_in * TAPS * QUAD;
-    np_lanes sum[QUAD][2];
-
-    for (int o = 0; o < QUAD; o++)
-        sum[o][0] = sum[o][1] = np_lanes_all(stored_float(layer->bias, quad * QUAD + o));
-    for (int i = 0; i < layer->n_in; i++)
-        weight = add_taps(np_tensor_row(job->in, i, at[0] - 1, at[1] - 1) + at[2] - 1, job->in,
-                          weight, sum);
-    for (int o = 0; o < QUAD; o++)
-        finish(job, quad * QUAD + o, at, sum[o]);
+    out[0] = d[0] - d[2];
+    out[1] = d[1] + d[2];
+    out[2] = d[2] - d[1];
+    out[3] = d[1] - d[3];
 }
 
-/* One plane of x, four output channels. */
-static void convolve_plane(void *context, int64_t task)
+static void transform_outputs_along(const np_lanes m[SIDE], np_lanes out[TILE])
+{
+    out[0] = m[0] + m[1] + m[2];
+    out[1] = m[1] - m[2] - m[3];
+}
+
+/* The rows of a tile's inputs in one channel, [y][x]. */
+struct tile_rows {
+    const float *at[SIDE][SIDE];
+};
+
+/* Transform four inputs along z of one channel. */
+static void transform_inputs_at(const struct tile_rows *row, size_t z, size_t step, float *inputs)
+{
+    np_lanes along_x[SIDE][SIDE];
+
+    for (int y = 0; y < SIDE; y++) {
+        const np_lanes d[SIDE] = {
+            np_lanes_load(row->at[y][0] + z), np_lanes_load(row->at[y][1] + z),
+            np_lanes_load(row->at[y][2] + z), np_lanes_load(row->at[y][3] + z)};
+        transform_inputs_along(d, along_x[y]);
+    }
+    for (int x = 0; x < SIDE; x++, inputs += SIDE * step) {
+        const np_lanes d[SIDE] = {along_x[0][x], along_x[1][x], along_x[2][x], along_x[3][x]};
+        np_lanes out[SIDE];
+        transform_inputs_along(d, out);
+        for (size_t y = 0; y < SIDE; y++)
+            np_lanes_store(inputs + y * step + z, out[y]);
+    }
+}
+
+/* The inputs of a tile, [product][channel][z with its border]. Beyond the border the tensor counts
+ * as 0. */
+static void transform_inputs(const struct conv_job *job, const int at[2], float *inputs)
+{
+    static const float zeros[NP_TENSOR_MOST_Z + 2 * BORDER_Z];
+    const struct np_tensor *in = job->in;
+    struct tile_rows row;
+
+    for (int c = 0; c < in->n_channels; c++, inputs += in->row) {
+        for (int y = 0; y < SIDE; y++)
+            for (int x = 0; x < SIDE; x++) {
+                bool is_beyond = at[0] + x - 1 > in->n[0] || at[1] + y - 1 > in->n[1];
+                row.at[y][x] = is_beyond
+                                   ? zeros
+                                   : np_tensor_row(in, c, at[0] + x - 1, at[1] + y - 1) - BORDER_Z;
+            }
+        for (size_t z = 0; z < in->row; z += NP_LANES)
+            transform_inputs_at(&row, z, (size_t)in->n_channels * in->row, inputs);
+    }
+}
+
+/* One product of four outputs at eight positions along z. `from` is the first input at z - 1. */
+static void multiply_at(const struct np_tensor *in, const float *from, const np_lanes *weight,
+                        float *to, size_t step)
+{
+    np_lanes sum[QUAD][2] = {0};
+
+    for (int i = 0; i < in->n_channels; i++, from += in->row)
+        for (int dz = 0; dz < TAPS_Z; dz++, weight += QUAD) {
+            np_lanes low = np_lanes_load(from + dz), high = np_lanes_load(from + dz + NP_LANES);
+            sum[0][0] += low * weight[0];
+            sum[0][1] += high * weight[0];
+            sum[1][0] += low * weight[1];
+            sum[1][1] += high * weight[1];
+            sum[2][0] += low * weight[2];
+            sum[2][1] += high * weight[2];
+            sum[3][0] += low * weight[3];
+            sum[3][1] += high * weight[3];
+        }
+    for (size_t o = 0; o < QUAD; o++) {
+        np_lanes_store(to + o * step, sum[o][0]);
+        np_lanes_store(to + o * step + NP_LANES, sum[o][1]);
+    }
+}
+
+/* All products of a tile, [product][output][z]. */
+static void multiply(const struct conv_job *job, const float *inputs, float *products)
+{
+    const struct np_tensor *in = job->in;
+    size_t n_in = (size_t)in->n_channels, n_out = (size_t)job->layer->n_out, nz = (size_t)in->n[2];
+    const np_lanes *weight = job->weight;
+
+    for (size_t p = 0; p < N_PRODUCTS; p++, inputs += n_in * in->row)
+        for (size_t o = 0; o < n_out; o += QUAD, weight += n_in * TAPS_Z * QUAD)
+            for (size_t z = 0; z < nz; z += STEP_Z)
+                multiply_at(in, inputs + BORDER_Z + z - 1, weight,
+                            products + (p * n_out + o) * nz + z, nz);
+}
+
+/* Four values of one output channel at (x, y, z): rectified, and added to what `add` holds there. */
+static void finish(const struct conv_job *job, int channel, const int at[3], np_lanes sum)
+{
+    np_lanes value = rectify_lanes(sum);
+
+    if (at[0] >= job->out->n[0] || at[1] >= job->out->n[1])
+        return;
+    if (job->add)
+        value += np_lanes_load(np_tensor_row(job->add, channel, at[0], at[1]) + at[2]);
+    np_lanes_store(np_tensor_row(job->out, channel, at[0], at[1]) + at[2], value);
+}
+
+/* The 2 × 2 outputs of one channel at four positions along z. */
+static void transform_outputs_at(const struct conv_job *job, int channel, const int at[3],
+                                 const float *products)
+{
+    size_t step = (size_t)job->layer->n_out * (size_t)job->in->n[2];
+    np_lanes bias = np_lanes_all(stored_float(job->layer->bias, channel)), along_y[TILE][SIDE];
+
+    for (int x = 0; x < SIDE; x++, products += SIDE * step) {
+        const np_lanes m[SIDE] = {np_lanes_load(products), np_lanes_load(products + step),
+                                  np_lanes_load(products + 2 * step),
+                                  np_lanes_load(products + 3 * step)};
+        np_lanes out[TILE];
+        transform_outputs_along(m, out);
+        along_y[0][x] = out[0];
+        along_y[1][x] = out[1];
+    }
+    for (int y = 0; y < TILE; y++) {
+        np_lanes out[TILE];
+        transform_outputs_along(along_y[y], out);
+        finish(job, channel, (const int[3]){at[0], at[1] + y, at[2]}, out[0] + bias);
+        finish(job, channel, (const int[3]){at[0] + 1, at[1] + y, at[2]}, out[1] + bias);
+    }
+}
+
+/* The tiles of two planes of x. */
+static void convolve_planes(void *context, int64_t task)
 {
     const struct conv_job *job = context;
-    int n_quads = job->layer->n_out / QUAD, at[3] = {(int)(task / n_quads)};
+    float *inputs = job->scratch + (size_t)task * (job->n_inputs + job->n_products);
+    float *products = inputs + job->n_inputs;
+    int at[3] = {TILE * (int)task};
 
-    for (at[1] = 0; at[1] < job->in->n[1]; at[1]++)
-        for (at[2] = 0; at[2] < job->in->n[2]; at[2] += STEP_Z)
-            convolve_at(job, (int)(task % n_quads), at);
+    for (at[1] = 0; at[1] < job->in->n[1]; at[1] += TILE) {
+        transform_inputs(job, at, inputs);
+        multiply(job, inputs, products);
+        for (int o = 0; o < job->layer->n_out; o++)
+            for (at[2] = 0; at[2] < job->in->n[2]; at[2] += NP_LANES)
+                transform_outputs_at(job, o, at,
+                                     products + (size_t)o * (size_t)job->in->n[2] + at[2]);
+    }
 }
 
 int np_conv3(const struct np_layer *layer, const struct np_tensor *in, const struct np_tensor *add,
              const struct np_exec *exec, struct np_tensor *out, struct np_error *err)
 {
-    size_t n_weights = (size_t)layer->n_in * (size_t)layer->n_out * TAPS;
-    NP_AUTO(np_voxels_freep) np_lanes *weight = np_try_voxels(n_weights, sizeof(*weight));
-    struct conv_job job = {layer, in, add, out, weight};
+    size_t n_in = (size_t)layer->n_in, n_out = (size_t)layer->n_out;
+    size_t n_tasks = ((size_t)in->n[0] + TILE - 1) / TILE;
+    struct conv_job job = {.layer = layer, .in = in, .add = add, .out = out};
 
-    if (!weight)
-        return np_error_set(err, NP_ENOMEM, "brain network: no memory for its weights");
-    spread_weights(layer, weight);
-    np_exec_run(exec, (int64_t)in->n[0] * (layer->n_out / QUAD), convolve_plane, &job);
+    job.n_inputs = N_PRODUCTS * n_in * in->row;
+    job.n_products = N_PRODUCTS * n_out * (size_t)in->n[2];
+    NP_AUTO(np_voxels_freep)
+    np_lanes *weight = np_try_voxels(N_PRODUCTS * TAPS_Z * n_in * n_out, sizeof(*weight));
+    NP_AUTO(np_voxels_freep)
+    float *scratch = np_try_voxels(n_tasks * (job.n_inputs + job.n_products), sizeof(*scratch));
+    if (!weight || !scratch)
+        return np_error_set(err, NP_ENOMEM, "brain network: no memory for a layer");
+    job.weight = weight;
+    job.scratch = scratch;
+    for (int o = 0; o < layer->n_out; o++)
+        for (int i = 0; i < layer->n_in; i++)
+            spread_weights(layer, o, i, weight);
+    np_exec_run(exec, (int64_t)n_tasks, convolve_planes, &job);
     return np_exec_check(exec, err);
 }
 

@@ -45,29 +45,32 @@ struct range_job {
     struct np_range part[N_SLABS];
 };
 
-/* Eight independent minima and maxima, so that no comparison waits for the previous one. */
+static void take_value(struct np_range *range, float value)
+{
+    range->minimum = fmin(range->minimum, (double)value);
+    range->maximum = fmax(range->maximum, (double)value);
+    range->n_negative += value < 0;
+}
+
 static void range_slab(void *context, int64_t task)
 {
-    enum { LANES = 8 };
     struct range_job *job = context;
     struct slab slab = slab_of(job->image, task);
     const float *value = job->image->voxel;
     struct np_range found = {INFINITY, -INFINITY, 0};
-    float low[LANES], high[LANES];
-    int64_t negative[LANES] = {0};
+    np_lanes low = np_lanes_all(INFINITY), high = np_lanes_all(-INFINITY);
+    np_lane_bits negative = {0}; /* at most 2^31 in a lane of a slab: images are smaller */
+    size_t i = slab.begin;
 
-    for (int j = 0; j < LANES; j++) {
-        low[j] = INFINITY;
-        high[j] = -INFINITY;
+    for (; i + NP_LANES <= slab.end; i += NP_LANES) {
+        np_lanes v = np_lanes_load(value + i);
+        low = np_lanes_select(v < low, v, low);
+        high = np_lanes_select(v > high, v, high);
+        negative -= v < np_lanes_all(0);
     }
-    for (size_t i = slab.begin; i < slab.end; i += LANES)
-        for (size_t j = 0; j < LANES && i + j < slab.end; j++) {
-            float v = value[i + j];
-            low[j] = v < low[j] ? v : low[j];
-            high[j] = v > high[j] ? v : high[j];
-            negative[j] += v < 0;
-        }
-    for (int j = 0; j < LANES; j++) {
+    for (; i < slab.end; i++)
+        take_value(&found, value[i]);
+    for (int j = 0; j < NP_LANES; j++) {
         found.minimum = fmin(found.minimum, (double)low[j]);
         found.maximum = fmax(found.maximum, (double)high[j]);
         found.n_negative += negative[j];
@@ -91,6 +94,38 @@ int np_image_range(const struct np_image *image, const struct np_exec *exec, str
     found.minimum += 0.0; /* -0 becomes 0: else the slabs would decide which one is reported */
     found.maximum += 0.0;
     *range = found;
+    return 0;
+}
+
+struct equal_job {
+    const struct np_image *image;
+    float value;
+    int64_t part[N_SLABS];
+};
+
+static void count_equal_slab(void *context, int64_t task)
+{
+    struct equal_job *job = context;
+    struct slab slab = slab_of(job->image, task);
+    const float *value = job->image->voxel;
+    int64_t n = 0;
+
+    for (size_t i = slab.begin; i < slab.end; i++)
+        n += value[i] == job->value;
+    job->part[task] = n;
+}
+
+int np_image_count_equal(const struct np_image *image, float value, const struct np_exec *exec,
+                         int64_t *n, struct np_error *err)
+{
+    struct equal_job job = {.image = image, .value = value};
+    int64_t sum = 0;
+
+    np_exec_run(exec, N_SLABS, count_equal_slab, &job);
+    NP_TRY(np_exec_check(exec, err));
+    for (int i = 0; i < N_SLABS; i++)
+        sum += job.part[i];
+    *n = sum;
     return 0;
 }
 
@@ -216,8 +251,9 @@ struct quantile_job {
     const struct np_mask *mask;
     int pass;
     int n_groups;
-    uint32_t leading[MOST_RANKS]; /* of each group */
-    int64_t *count;               /* [slab][group][digit] */
+    uint32_t leading[MOST_RANKS];               /* of each group */
+    np_lanes low[MOST_RANKS], high[MOST_RANKS]; /* its values' bounds, from the second pass on */
+    int64_t *count;                             /* [slab][group][digit] */
 };
 
 static uint32_t ordered_bits(float value)
@@ -232,6 +268,64 @@ static float from_ordered_bits(uint32_t ordered)
     return np_float_from_bits(ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered);
 }
 
+/* Neighbouring voxels often have the same digit. Two tables, so that a count does not wait for the
+ * one before. */
+static void count_first_digits(const float *value, struct slab slab, int64_t *count)
+{
+    int64_t odd[N_DIGITS] = {0};
+    size_t i = slab.begin;
+
+    for (; i + 1 < slab.end; i += 2) {
+        count[ordered_bits(value[i]) >> digit_shift[0]]++;
+        odd[ordered_bits(value[i + 1]) >> digit_shift[0]]++;
+    }
+    for (; i < slab.end; i++)
+        count[ordered_bits(value[i]) >> digit_shift[0]]++;
+    for (int digit = 0; digit < N_DIGITS; digit++)
+        count[digit] += odd[digit];
+}
+
+/* Count a value in the groups that have its leading digits. */
+static inline void count_next_digit(const struct quantile_job *job, float value, int64_t *count)
+{
+    uint32_t bits = ordered_bits(value), leading = bits >> digit_shift[job->pass - 1];
+    uint32_t digit = bits >> digit_shift[job->pass] & digit_mask[job->pass];
+
+    for (int g = 0; g < job->n_groups; g++)
+        if (leading == job->leading[g])
+            count[(size_t)g * N_DIGITS + digit]++;
+}
+
+/* The values whose leading digits are a group's lie between these two. */
+static void set_bounds(struct quantile_job *job)
+{
+    int shift = job->pass > 0 ? digit_shift[job->pass - 1] : 0;
+
+    for (int g = 0; g < job->n_groups && job->pass > 0; g++) {
+        uint32_t first = job->leading[g] << shift;
+        job->low[g] = np_lanes_all(from_ordered_bits(first));
+        job->high[g] = np_lanes_all(from_ordered_bits(first | ((1u << shift) - 1)));
+    }
+}
+
+/* Most values belong to no group: four of these are passed over in one step. */
+static void count_next_digits(const struct quantile_job *job, struct slab slab, int64_t *count)
+{
+    const float *value = job->image->voxel;
+    size_t i = slab.begin;
+
+    for (; i + NP_LANES <= slab.end; i += NP_LANES) {
+        np_lanes v = np_lanes_load(value + i);
+        np_lane_bits is_in = {0};
+        for (int g = 0; g < job->n_groups; g++)
+            is_in |= (v >= job->low[g]) & (v <= job->high[g]);
+        for (size_t j = 0; np_lanes_any(is_in) && j < NP_LANES; j++)
+            count_next_digit(job, value[i + j], count);
+    }
+    for (; i < slab.end; i++)
+        count_next_digit(job, value[i], count);
+}
+
 static void count_slab(void *context, int64_t task)
 {
     struct quantile_job *job = context;
@@ -239,21 +333,17 @@ static void count_slab(void *context, int64_t task)
     const float *value = job->image->voxel;
     const uint8_t *inside = job->mask ? job->mask->voxel : NULL;
     int64_t *count = job->count + task * job->n_groups * N_DIGITS;
-    int shift = digit_shift[job->pass];
-    uint32_t mask = digit_mask[job->pass];
 
-    if (job->pass == 0) {
+    if (!inside && job->pass == 0)
+        count_first_digits(value, slab, count);
+    else if (!inside)
+        count_next_digits(job, slab, count);
+    else if (job->pass == 0)
         for (size_t i = slab.begin; (i = np_next_inside(inside, i, slab.end)) < slab.end; i++)
-            count[ordered_bits(value[i]) >> shift & mask]++;
-        return;
-    }
-    for (size_t i = slab.begin; (i = np_next_inside(inside, i, slab.end)) < slab.end; i++) {
-        uint32_t bits = ordered_bits(value[i]);
-        uint32_t leading = bits >> digit_shift[job->pass - 1];
-        for (int g = 0; g < job->n_groups; g++)
-            if (leading == job->leading[g])
-                count[(size_t)g * N_DIGITS + (bits >> shift & mask)]++;
-    }
+            count[ordered_bits(value[i]) >> digit_shift[0]]++;
+    else
+        for (size_t i = slab.begin; (i = np_next_inside(inside, i, slab.end)) < slab.end; i++)
+            count_next_digit(job, value[i], count);
 }
 
 /* Add the counts of all slabs into the counts of the first. */
@@ -327,6 +417,7 @@ int np_image_quantiles(const struct np_image *image, const struct np_mask *mask,
     NP_TRY(check_grids(image, mask, err));
     for (job.pass = 0; job.pass < N_PASSES; job.pass++) {
         group_ranks(&job, rank, 2 * n_p);
+        set_bounds(&job);
         NP_TRY(count_digits(&job, exec, &count, err));
         if (job.pass == 0) {
             for (int digit = 0; digit < N_DIGITS; digit++)
@@ -354,8 +445,11 @@ struct histogram_job {
     const struct np_mask *mask;
     double low, high;
     int n_bins;
-    int64_t *count; /* [slab][bin] */
+    int64_t *count; /* [slab][table][bin] */
 };
+
+/* Of a slab: neighbouring voxels, which are often alike, are counted in different ones. */
+enum { N_TABLES = 2 };
 
 static void fill_slab(void *context, int64_t task)
 {
@@ -363,7 +457,7 @@ static void fill_slab(void *context, int64_t task)
     struct slab slab = slab_of(job->image, task);
     const float *value = job->image->voxel;
     const uint8_t *inside = job->mask ? job->mask->voxel : NULL;
-    int64_t *count = job->count + task * job->n_bins;
+    int64_t *count = job->count + task * N_TABLES * job->n_bins;
     double bins_per_unit = job->n_bins / (job->high - job->low);
 
     for (size_t i = slab.begin; (i = np_next_inside(inside, i, slab.end)) < slab.end; i++) {
@@ -372,7 +466,8 @@ static void fill_slab(void *context, int64_t task)
         if (!(x >= job->low && x <= job->high))
             continue;
         int bin = (int)((x - job->low) * bins_per_unit);
-        count[bin < job->n_bins ? bin : job->n_bins - 1]++;
+        bin = bin < job->n_bins ? bin : job->n_bins - 1;
+        count[(i % N_TABLES) * (size_t)job->n_bins + (size_t)bin]++;
     }
 }
 
@@ -382,7 +477,8 @@ int np_histogram_make(const struct np_image *image, const struct np_mask *mask, 
 {
     assert(high > low && n_bins > 0);
     NP_TRY(check_grids(image, mask, err));
-    NP_AUTO(np_freep) int64_t *count = np_try_calloc((size_t)n_bins * N_SLABS, sizeof(*count));
+    NP_AUTO(np_freep)
+    int64_t *count = np_try_calloc((size_t)n_bins * N_SLABS * N_TABLES, sizeof(*count));
     struct histogram_job job = {image, mask, low, high, n_bins, count};
     int64_t n = 0;
 
@@ -390,9 +486,9 @@ int np_histogram_make(const struct np_image *image, const struct np_mask *mask, 
         return np_error_set(err, NP_ENOMEM, "histogram: no memory for %d bins", n_bins);
     np_exec_run(exec, N_SLABS, fill_slab, &job);
     NP_TRY(np_exec_check(exec, err));
-    for (int slab = 1; slab < N_SLABS; slab++)
-        for (int i = 0; i < n_bins; i++)
-            count[i] += count[(size_t)slab * (size_t)n_bins + (size_t)i];
+    for (size_t table = 1; table < (size_t)N_SLABS * N_TABLES; table++)
+        for (size_t i = 0; i < (size_t)n_bins; i++)
+            count[i] += count[table * (size_t)n_bins + i];
     for (int i = 0; i < n_bins; i++)
         n += count[i];
     *histogram = (struct np_histogram){low, high, n_bins, count, n};

@@ -19,6 +19,10 @@ struct np_range {
 int np_image_range(const struct np_image *image, const struct np_exec *exec, struct np_range *range,
                    struct np_error *err) NP_MUST_USE;
 
+/* How many voxels have this value. Returns 0 or NP_ECANCELED; `n` is then untouched. */
+int np_image_count_equal(const struct np_image *image, float value, const struct np_exec *exec,
+                         int64_t *n, struct np_error *err) NP_MUST_USE;
+
 struct np_moments {
     int64_t n;
     double mean;

@@ -6,11 +6,13 @@
 #ifndef NP_OPS_LANES_H
 #define NP_OPS_LANES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 typedef float np_lanes __attribute__((vector_size(16)));
+typedef int32_t np_lane_bits __attribute__((vector_size(16))); /* of a comparison: 0 or -1 */
 enum { NP_LANES = 4 };
 
 /* Load four floats; the memory need not be aligned. */
@@ -30,6 +32,20 @@ static inline void np_lanes_store(float *to, np_lanes value)
 static inline np_lanes np_lanes_all(float value)
 {
     return (np_lanes){value, value, value, value};
+}
+
+/* `yes` where the comparison holds, else `no`. */
+static inline np_lanes np_lanes_select(np_lane_bits holds, np_lanes yes, np_lanes no)
+{
+    return (np_lanes)(((np_lane_bits)yes & holds) | ((np_lane_bits)no & ~holds));
+}
+
+static inline bool np_lanes_any(np_lane_bits holds)
+{
+    uint64_t half[2];
+
+    memcpy(half, &holds, sizeof(half));
+    return half[0] | half[1];
 }
 
 /*

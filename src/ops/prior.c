@@ -28,6 +28,8 @@ struct making {
     const struct np_exec *exec;
     struct np_image *image;    /* at 2 mm */
     double zero_share, bright; /* of that image; bright is its 99.5 % quantile */
+    float fill;                /* the window's value beyond the image */
+    double dark, factor;       /* the window's scale */
     int64_t from[3];           /* the window's first voxel in that image; may be negative */
     int n[3];                  /* its size */
     float *window;             /* x slowest, z fastest */
@@ -138,18 +140,6 @@ static void place_window(struct making *m, const int64_t low[3], const int64_t h
     m->from[2] = high[2] + 1 + (int64_t)(ABOVE_MM / IN_MM) - m->n[2];
 }
 
-/* The value of a voxel of the window; `fill` beyond the image. */
-static float window_value(const struct making *m, int x, int y, int z, float fill)
-{
-    const int64_t *n = m->image->grid.n;
-    int64_t at[3] = {m->from[0] + x, m->from[1] + y, m->from[2] + z};
-
-    for (int a = 0; a < 3; a++)
-        if (at[a] < 0 || at[a] >= n[a])
-            return fill;
-    return m->image->voxel[(at[2] * n[1] + at[1]) * n[0] + at[0]];
-}
-
 /* Beyond the field of view lies what is dark: 0 when the background was removed and hardly
  * anything is darker, else the least value. */
 static int fill_value(const struct making *m, float *fill, struct np_error *err)
@@ -165,20 +155,47 @@ static int fill_value(const struct making *m, float *fill, struct np_error *err)
     return 0;
 }
 
+enum { COLUMNS = NP_BRAIN_NET_MULTIPLE }; /* of x: a line of the cache */
+
+/* The window's values at (y, z) for COLUMNS voxels of x from `x` on. */
+static void read_columns(const struct making *m, int x, int y, int z, float value[COLUMNS])
+{
+    const int64_t *n = m->image->grid.n;
+    int64_t first = m->from[0] + x, iy = m->from[1] + y, iz = m->from[2] + z;
+    bool is_beyond = iy < 0 || iy >= n[1] || iz < 0 || iz >= n[2];
+
+    for (int64_t c = 0; c < COLUMNS; c++)
+        value[c] = is_beyond || first + c < 0 || first + c >= n[0]
+                       ? m->fill
+                       : m->image->voxel[(iz * n[1] + iy) * n[0] + first + c];
+}
+
+static void cut_columns(void *context, int64_t task)
+{
+    const struct making *m = context;
+    size_t plane = (size_t)m->n[1] * (size_t)m->n[2];
+    float value[COLUMNS];
+    int x = (int)task * COLUMNS;
+
+    for (int y = 0; y < m->n[1]; y++)
+        for (int z = 0; z < m->n[2]; z++) {
+            float *to = m->window + ((size_t)x * (size_t)m->n[1] + (size_t)y) * (size_t)m->n[2] + z;
+            read_columns(m, x, y, z, value);
+            for (size_t c = 0; c < COLUMNS; c++)
+                to[c * plane] = value[c];
+        }
+}
+
 static int cut_window(struct making *m, struct np_error *err)
 {
-    size_t n = (size_t)m->n[0] * (size_t)m->n[1] * (size_t)m->n[2], i = 0;
-    float fill;
+    size_t n = (size_t)m->n[0] * (size_t)m->n[1] * (size_t)m->n[2];
 
-    NP_TRY(fill_value(m, &fill, err));
+    NP_TRY(fill_value(m, &m->fill, err));
     m->window = np_try_voxels(n, sizeof(*m->window));
     if (!m->window)
         return np_error_set(err, NP_ENOMEM, "brain network: no memory for %zu MiB", (n >> 18) + 1);
-    for (int x = 0; x < m->n[0]; x++)
-        for (int y = 0; y < m->n[1]; y++)
-            for (int z = 0; z < m->n[2]; z++)
-                m->window[i++] = window_value(m, x, y, z, fill);
-    return 0;
+    np_exec_run(m->exec, m->n[0] / COLUMNS, cut_columns, m);
+    return np_exec_check(m->exec, err);
 }
 
 /* ---- the scale ----------------------------------------------------------------------------- */
@@ -237,16 +254,27 @@ static int find_scale(const struct making *m, double *dark, double *middle, stru
     return quantile_above(few, limit, 0.5, m->exec, above, middle, err);
 }
 
+static void scale_plane(void *context, int64_t x)
+{
+    const struct making *m = context;
+    size_t plane = (size_t)m->n[1] * (size_t)m->n[2];
+    float *value = m->window + (size_t)x * plane;
+
+    for (size_t i = 0; i < plane; i++) {
+        double scaled = ((double)value[i] - m->dark) * m->factor;
+        scaled = scaled > 0 ? scaled : 0;
+        value[i] = (float)(scaled < 2 ? scaled : 2);
+    }
+}
+
 static int scale_window(struct making *m, struct np_error *err)
 {
-    size_t n = (size_t)m->n[0] * (size_t)m->n[1] * (size_t)m->n[2];
-    double dark, middle;
+    double middle;
 
-    NP_TRY(find_scale(m, &dark, &middle, err));
-    double factor = 0.5 / (middle - dark);
-    for (size_t i = 0; i < n; i++)
-        m->window[i] = (float)fmin(fmax(((double)m->window[i] - dark) * factor, 0), 2);
-    return 0;
+    NP_TRY(find_scale(m, &m->dark, &middle, err));
+    m->factor = 0.5 / (middle - m->dark);
+    np_exec_run(m->exec, m->n[0], scale_plane, m);
+    return np_exec_check(m->exec, err);
 }
 
 /* ---- the network and its answer ------------------------------------------------------------ */
@@ -365,7 +393,9 @@ double np_prior_at(const struct np_prior *prior, const double at_mm[3])
 
     for (int a = 0; a < 3; a++) {
         double x = (at_mm[a] - prior->corner_mm[a]) / OUT_MM - 0.5;
-        x = fmin(fmax(x, 0), (double)(n[a] - 1) - 1e-9);
+        double last = (double)(n[a] - 1) - 1e-9;
+        x = x > 0 ? x : 0;
+        x = x < last ? x : last;
         i[a] = (int64_t)x;
         f[a] = x - (double)i[a];
     }

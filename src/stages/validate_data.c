@@ -135,20 +135,24 @@ static float border_value(const struct np_image *image)
  * z-score of 0 is. The methods take 0 for background, so this value is subtracted. What is as bright
  * as the brightest voxel is no background.
  */
-static void zero_background(struct np_work *work, double maximum)
+static int zero_background(struct np_work *work, const struct np_exec *exec, struct np_range *range,
+                           struct np_error *err)
 {
     static const double REMOVED_SHARE = 0.08;
     struct np_image *raw = work->raw;
-    size_t n = np_grid_voxels(&raw->grid), n_same = 0;
+    size_t n = np_grid_voxels(&raw->grid);
     float value = border_value(raw);
+    int64_t n_same = 0;
 
-    for (size_t i = 0; value != 0 && i < n; i++)
-        n_same += raw->voxel[i] == value;
-    if (value == 0 || (double)value >= maximum || (double)n_same < REMOVED_SHARE * (double)n)
-        return;
+    if (value == 0 || (double)value >= range->maximum)
+        return 0;
+    NP_TRY(np_image_count_equal(raw, value, exec, &n_same, err));
+    if ((double)n_same < REMOVED_SHARE * (double)n)
+        return 0;
     for (size_t i = 0; i < n; i++)
         raw->voxel[i] -= value;
     np_work_measure(work, NP_MEASURE_VALIDATE_DATA_BACKGROUND, (double)value);
+    return np_image_range(raw, exec, range, err);
 }
 
 static int check_range(const struct np_work *work, const struct np_range *range,
@@ -167,17 +171,14 @@ static int check_range(const struct np_work *work, const struct np_range *range,
     return 0;
 }
 
-static int check_positive(struct np_work *work, const struct np_exec *exec, struct np_error *err)
+static int check_positive(struct np_work *work, const struct np_range *range, struct np_error *err)
 {
-    struct np_range range;
-
-    NP_TRY(np_image_range(work->raw, exec, &range, err));
-    if (range.maximum <= 0)
+    if (range->maximum <= 0)
         return np_error_set(err, NP_EVALUE,
                             "'%s': the largest value is %g, expected positive intensities; check "
                             "the header's scl_slope and scl_inter",
-                            work->path, range.maximum);
-    double negative = (double)range.n_negative / (double)np_grid_voxels(&work->raw->grid);
+                            work->path, range->maximum);
+    double negative = (double)range->n_negative / (double)np_grid_voxels(&work->raw->grid);
     np_work_measure(work, NP_MEASURE_VALIDATE_DATA_NEGATIVE_SHARE, negative);
     if (negative > FEW_NEGATIVE)
         np_work_warn(work, NP_WARNING_VALUES_NEGATIVE,
@@ -195,8 +196,8 @@ static int check_values(struct np_work *work, const struct np_exec *exec, struct
     np_work_measure(work, NP_MEASURE_VALIDATE_DATA_MINIMUM, range.minimum);
     np_work_measure(work, NP_MEASURE_VALIDATE_DATA_MAXIMUM, range.maximum);
     NP_TRY(check_range(work, &range, err));
-    zero_background(work, range.maximum);
-    return check_positive(work, exec, err);
+    NP_TRY(zero_background(work, exec, &range, err));
+    return check_positive(work, &range, err);
 }
 
 static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,

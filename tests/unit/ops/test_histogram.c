@@ -1,3 +1,4 @@
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,34 @@ TEST(the_range_is_that_of_every_voxel)
         ok(range.minimum == minimum && range.maximum == maximum);
         ok_int(range.n_negative, n_negative);
     }
+}
+
+TEST(equal_values_are_counted)
+{
+    NP_AUTO(np_image_freep) struct np_image *image = draw_image(9, 4);
+    int64_t n = -1;
+
+    image->voxel[0] = image->voxel[77] = image->voxel[9 * 9 * 9 - 1] = -3;
+    ok_int(np_image_count_equal(image, -3, NULL, &n, NULL), 0);
+    ok_int((int)n, 3);
+    ok_int(np_image_count_equal(image, 3, NULL, &n, NULL), 0);
+    ok_int((int)n, 0);
+}
+
+TEST(quantiles_reach_to_the_ends_of_what_a_float_can_hold)
+{
+    struct np_grid grid = np_grid_make(5, 1, 1, 1, 1, 1);
+    NP_AUTO(np_image_freep) struct np_image *image = np_image_new(&grid);
+    const float value[5] = {FLT_MAX, -0.0F, -FLT_MAX, FLT_MIN, 0};
+    const double p[4] = {0, 0.25, 0.75, 1};
+    double q[4];
+
+    memcpy(image->voxel, value, sizeof(value));
+    ok_int(np_image_quantiles(image, NULL, p, 4, NULL, q, NULL), 0);
+    ok_near(q[0], -(double)FLT_MAX, 0, "least");
+    ok_near(q[1], 0, 0, "a quarter");
+    ok_near(q[2], (double)FLT_MIN, 0, "three quarters");
+    ok_near(q[3], (double)FLT_MAX, 0, "largest");
 }
 
 TEST(an_empty_mask_and_another_grid_are_errors)
