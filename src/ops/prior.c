@@ -155,35 +155,43 @@ static int fill_value(const struct making *m, float *fill, struct np_error *err)
     return 0;
 }
 
-enum { COLUMNS = NP_BRAIN_NET_MULTIPLE }; /* of x: a line of the cache */
+/* The window is cut in blocks of this many voxels along x and z: both are read and written in lines of
+ * the cache. */
+enum { BLOCK = NP_BRAIN_NET_MULTIPLE };
 
-/* The window's values at (y, z) for COLUMNS voxels of x from `x` on. */
-static void read_columns(const struct making *m, int x, int y, int z, float value[COLUMNS])
+/* The window's values at (y, z) for BLOCK voxels of x from `x` on. */
+static void read_columns(const struct making *m, int x, int y, int z, float value[BLOCK])
 {
     const int64_t *n = m->image->grid.n;
     int64_t first = m->from[0] + x, iy = m->from[1] + y, iz = m->from[2] + z;
     bool is_beyond = iy < 0 || iy >= n[1] || iz < 0 || iz >= n[2];
 
-    for (int64_t c = 0; c < COLUMNS; c++)
+    for (int64_t c = 0; c < BLOCK; c++)
         value[c] = is_beyond || first + c < 0 || first + c >= n[0]
                        ? m->fill
                        : m->image->voxel[(iz * n[1] + iy) * n[0] + first + c];
 }
 
+static void cut_block(const struct making *m, int x, int y, int z)
+{
+    float value[BLOCK][BLOCK];
+    size_t row = (size_t)m->n[2], plane = (size_t)m->n[1] * row;
+    float *corner = m->window + (size_t)x * plane + (size_t)y * row + (size_t)z;
+
+    for (int k = 0; k < BLOCK; k++)
+        read_columns(m, x, y, z + k, value[k]);
+    for (size_t c = 0; c < BLOCK; c++)
+        for (size_t k = 0; k < BLOCK; k++)
+            corner[c * plane + k] = value[k][c];
+}
+
 static void cut_columns(void *context, int64_t task)
 {
     const struct making *m = context;
-    size_t plane = (size_t)m->n[1] * (size_t)m->n[2];
-    float value[COLUMNS];
-    int x = (int)task * COLUMNS;
 
     for (int y = 0; y < m->n[1]; y++)
-        for (int z = 0; z < m->n[2]; z++) {
-            float *to = m->window + ((size_t)x * (size_t)m->n[1] + (size_t)y) * (size_t)m->n[2] + z;
-            read_columns(m, x, y, z, value);
-            for (size_t c = 0; c < COLUMNS; c++)
-                to[c * plane] = value[c];
-        }
+        for (int z = 0; z < m->n[2]; z += BLOCK)
+            cut_block(m, (int)task * BLOCK, y, z);
 }
 
 static int cut_window(struct making *m, struct np_error *err)
@@ -194,7 +202,7 @@ static int cut_window(struct making *m, struct np_error *err)
     m->window = np_try_voxels(n, sizeof(*m->window));
     if (!m->window)
         return np_error_set(err, NP_ENOMEM, "brain network: no memory for %zu MiB", (n >> 18) + 1);
-    np_exec_run(m->exec, m->n[0] / COLUMNS, cut_columns, m);
+    np_exec_run(m->exec, m->n[0] / BLOCK, cut_columns, m);
     return np_exec_check(m->exec, err);
 }
 

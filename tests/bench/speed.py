@@ -12,8 +12,13 @@ import measure
 import nibabel
 
 N_SESSIONS = 6
-# What is wanted of each, seconds unless said: two threads of a portable binary, files in memory.
-WANTED = {"whole chain": 1.0, "whole chain, zlib alone": 1.5, "bias_correction + bias_refinement": 0.3, "skull_strip": 0.5, "peak MiB": 572}
+# What is wanted of each: two threads of a portable binary, files in memory. Seconds of a machine on which SimpleITK's N4 takes YARDSTICK_S; on
+# others they are that much longer or shorter.
+WANTED = {"whole chain": 0.9, "whole chain, zlib alone": 1.5, "bias_correction + bias_refinement": 0.3, "skull_strip": 0.45}
+WANTED_MIB = 250
+YARDSTICK_S = 6.5
+MEMORY = pathlib.Path("/dev/shm")
+MEMORY_NEEDED = 2 << 30
 
 Speed = collections.namedtuple("Speed", "runs zlib_runs peers batch_s size_mib")
 
@@ -66,8 +71,19 @@ def batch_seconds(program, head, work, processors):
     return wall_s
 
 
+def folder_in_memory(work):
+    """A temporary folder: in memory where there is room, else below `work`."""
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
+    return tempfile.TemporaryDirectory(dir=MEMORY if has_room else work)
+
+
 def measured(options, work):
     work.mkdir(parents=True, exist_ok=True)
+    with folder_in_memory(work) as folder:
+        return measured_in(options, pathlib.Path(folder))
+
+
+def measured_in(options, work):
     program = pathlib.Path(options.build, "neuro-preprocess")
     zlib_program = pathlib.Path(options.build, "zlib", "neuro-preprocess")
     head = make_head(options.build, work)
@@ -116,11 +132,12 @@ def compared(speed):
 def table(speed, repeat):
     found = fastest(speed)
     peak_mib = max(run.peak_mib for run in speed.runs)
+    factor = speed.peers["SimpleITK"] / YARDSTICK_S if speed.peers["SimpleITK"] else 1
     lines = [f"Fastest of {repeat} runs after one to warm up; a synthetic head of {speed.size_mib:.0f} MiB uncompressed.", ""]
     lines += ["| what | s | wanted |", "|---|---|---|"]
     for name, seconds in found.items():
-        lines.append(f"| {name} | {seconds:.3f} | {verdict(seconds, WANTED.get(name))} |")
-    lines.append(f"| peak MiB | {peak_mib:.0f} | {verdict(peak_mib, WANTED['peak MiB'])} |")
+        lines.append(f"| {name} | {seconds:.3f} | {verdict(seconds, factor * WANTED[name]) if name in WANTED else ''} |")
+    lines.append(f"| peak MiB | {peak_mib:.0f} | {verdict(peak_mib, WANTED_MIB)} |")
     share = efficiency(speed)
     many = f"{N_SESSIONS} sessions: {speed.batch_s[1]:.2f} s on one processor, {speed.batch_s[2]:.2f} s on two"
     lines.append(f"| {many}: share of twice the throughput | {share:.2f} | ≥ 0.9 {'held' if share >= 0.9 else '**missed**'} |")
@@ -132,14 +149,12 @@ def table(speed, repeat):
 
 
 def verdict(value, wanted):
-    if wanted is None:
-        return ""
-    return f"≤ {wanted:g} {'held' if value <= wanted else '**missed**'}"
+    return f"≤ {wanted:.3g} {'held' if value <= wanted else '**missed**'}"
 
 
 def ratios(speed):
     """For the history: larger is better, none of them in seconds."""
     found = {f"{what} / {peer}": theirs / ours for what, ours, peer, theirs in compared(speed) if theirs}
-    found["memory: 572 MiB / peak"] = WANTED["peak MiB"] / max(run.peak_mib for run in speed.runs)
+    found["memory: 572 MiB / peak"] = 572 / max(run.peak_mib for run in speed.runs)
     found["throughput: two processors / twice one"] = efficiency(speed)
     return found
