@@ -67,7 +67,7 @@ def surrounded(mm, noisy=False):
 
 def cut_below(mm):
     def change(image, mask, spacing_mm):
-        first = int(numpy.flatnonzero(mask.any((0, 1)))[0] + mm / spacing_mm[2])
+        first = max(0, int(numpy.flatnonzero(mask.any((0, 1)))[0] + mm / spacing_mm[2]))
         return image[:, :, first:], mask[:, :, first:]
 
     return change
