@@ -45,11 +45,10 @@ struct range_job {
     struct np_range part[N_SLABS];
 };
 
-static void take_value(struct np_range *range, float value)
+static void widen(struct np_range *range, double low, double high)
 {
-    range->minimum = fmin(range->minimum, (double)value);
-    range->maximum = fmax(range->maximum, (double)value);
-    range->n_negative += value < 0;
+    range->minimum = low < range->minimum ? low : range->minimum;
+    range->maximum = high > range->maximum ? high : range->maximum;
 }
 
 static void range_slab(void *context, int64_t task)
@@ -68,11 +67,12 @@ static void range_slab(void *context, int64_t task)
         high = np_lanes_select(v > high, v, high);
         negative -= v < np_lanes_all(0);
     }
-    for (; i < slab.end; i++)
-        take_value(&found, value[i]);
+    for (; i < slab.end; i++) {
+        widen(&found, (double)value[i], (double)value[i]);
+        found.n_negative += value[i] < 0;
+    }
     for (int j = 0; j < NP_LANES; j++) {
-        found.minimum = fmin(found.minimum, (double)low[j]);
-        found.maximum = fmax(found.maximum, (double)high[j]);
+        widen(&found, (double)low[j], (double)high[j]);
         found.n_negative += negative[j];
     }
     job->part[task] = found;
@@ -86,8 +86,7 @@ int np_image_range(const struct np_image *image, const struct np_exec *exec, str
 
     np_exec_run(exec, N_SLABS, range_slab, &job);
     for (int i = 0; i < N_SLABS; i++) {
-        found.minimum = fmin(found.minimum, job.part[i].minimum);
-        found.maximum = fmax(found.maximum, job.part[i].maximum);
+        widen(&found, job.part[i].minimum, job.part[i].maximum);
         found.n_negative += job.part[i].n_negative;
     }
     NP_TRY(np_exec_check(exec, err));
