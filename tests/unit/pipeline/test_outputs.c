@@ -158,8 +158,10 @@ static double change_by_int16(struct setting *s)
     ok_is_head_inside_mask(s);
     NP_AUTO(np_image_freep) struct np_image *head = read_output(s, "scan_desc-preproc.nii.gz");
     double most = 0;
-    for (size_t i = 0; i < 24; i++)
-        most = fmax(most, fabs((double)(head->voxel[i] - before->voxel[i])));
+    for (size_t i = 0; i < 24; i++) {
+        double change = fabs((double)(head->voxel[i] - before->voxel[i]));
+        most = change > most ? change : most; /* with fmax, gcc 12 for arm64 ends with an error */
+    }
     return most;
 }
 
