@@ -31,6 +31,7 @@ static const struct {
     const char *sha256;
 } EXPECTED[] = {
     {"x86_64", "30dcfca6a456f27986c9b2fad1bc1bf62bcbe992140c212de8c9699eb0fc70f9"},
+    {"aarch64", "30dcfca6a456f27986c9b2fad1bc1bf62bcbe992140c212de8c9699eb0fc70f9"},
 };
 
 static const int64_t MOST_NS = INT64_C(600) * 1000000000;
