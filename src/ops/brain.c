@@ -45,6 +45,8 @@ static const double START_MM = 8;
 static const double LEAST_LEVEL = 0.40, MOST_LEVEL = 0.87;
 /* No image of a head was seen with a brighter rim: real ones reach 0.76, blurred noise 0.93. */
 static const double SOME_RIM = 0.85;
+/* A larger mask is refused also where the network agrees. Brains with widened ventricles reach 2.5 l. */
+static const double HUGE_MM3 = 3500e3;
 /* Of the border level, where the surface settles. */
 static const double SHARE_WITH_PRIOR = 0.735, SHARE_ALONE = 0.74;
 
@@ -417,11 +419,13 @@ static int check_size(const struct search *s, struct np_error *err)
     const struct np_brain_report *r = &s->report;
     const struct np_brain_options *o = s->options;
 
-    if (r->volume_mm3 < o->least_mm3 || r->volume_mm3 > o->most_mm3)
+    double most_mm3 = o->prior && r->agreement >= o->least_agreement ? HUGE_MM3 : o->most_mm3;
+
+    if (r->volume_mm3 < o->least_mm3 || r->volume_mm3 > most_mm3)
         return np_error_set(err, NP_EMETHOD,
                             "the mask has %.0f ml, expected %.0f to %.0f ml; look at the image "
                             "(orientation, contrast, field of view), or leave it out",
-                            r->volume_mm3 / 1e3, o->least_mm3 / 1e3, o->most_mm3 / 1e3);
+                            r->volume_mm3 / 1e3, o->least_mm3 / 1e3, most_mm3 / 1e3);
     if (r->border_share > o->most_border_share)
         return np_error_set(err, NP_EMETHOD,
                             "the mask covers %.0f %% of the image's border, expected at most %.0f "
@@ -454,6 +458,9 @@ static int check_signs(struct search *s, struct np_error *err)
                        "network and surface agree by a Dice coefficient of %.2f, expected at least "
                        "%.2f (the darkest layer around has %.0f %% of the brain's intensity)",
                        r->agreement, least, 100 * r->rim);
+    else if (r->volume_mm3 > o->most_mm3)
+        (void)snprintf(r->doubt, sizeof(r->doubt), "the mask has %.0f ml, expected at most %.0f ml",
+                       r->volume_mm3 / 1e3, o->most_mm3 / 1e3);
     return 0;
 }
 

@@ -20,10 +20,10 @@ struct np_brain_options {
                                      decides (the classic method) */
     double fraction;   /* tightness of the start, 0 … 1; 0.6; T2w 0.4, more above 1.2 mm voxels */
     int most_restarts; /* most coarse rounds that search the centre; 4 */
-    double restart_shift_mm;  /* no further round when the centre moves less than this; 1 */
-    double head_height_mm;    /* voxels deeper than this below the top of the head are neck; 165 */
-    double least_mm3;         /* a smaller mask is refused; 300 000, with a prior 60 000 */
-    double most_mm3;          /* a larger mask is refused; 2 500 000 */
+    double restart_shift_mm; /* no further round when the centre moves less than this; 1 */
+    double head_height_mm;   /* voxels deeper than this below the top of the head are neck; 165 */
+    double least_mm3;        /* a smaller mask is refused; 300 000, with a prior 60 000 */
+    double most_mm3; /* a larger mask is refused, or doubted where the prior agrees; 2 500 000 */
     double most_border_share; /* share of the grid's border that the mask may cover; 0.5 */
     double most_rim;          /* most intensity of the dark layer around, over the inside; 0.65 */
     double least_agreement;   /* with a prior: a mask that agrees less is in doubt; 0.90 */

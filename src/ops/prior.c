@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "ops/brain_net.h"
+#include "ops/elementary.h"
 #include "ops/histogram.h"
 #include "ops/morphology.h"
 #include "ops/resample.h"
@@ -20,12 +21,17 @@ static const double HEAD_FWHM_MM = 6.8;   /* as wide as the mean of a cube of 10
 static const double ABOVE_MM = 10;        /* air above the top of the head */
 static const double REMOVED_SHARE = 0.08; /* of exact zeros: the background was removed */
 static const double LOST_MM = 2;          /* distance given to parts that are not the largest */
+/* The largest brain that the network was shown has 2000 ml, of which it finds about this much. A
+ * larger head is looked at again, made as small as that. */
+static const double LARGEST_MM3 = 1900e3;
+static const double MOST_SCALE = 1.5;
 
 /* Voxels of 2 mm: the usual window, the air at its sides, and the largest window. */
 enum { WIDTH = 96, DEPTH = 128, HEIGHT = 128, AIR = 4, MOST_WIDTH = 160, N_BINS = 128 };
 
 struct making {
     const struct np_exec *exec;
+    double scale;              /* what is called 2 and 4 mm below is that much larger */
     struct np_image *image;    /* at 2 mm */
     double zero_share, bright; /* of that image; bright is its 99.5 % quantile */
     float fill;                /* the window's value beyond the image */
@@ -137,7 +143,7 @@ static void place_window(struct making *m, const int64_t low[3], const int64_t h
             m->n[a] += NP_BRAIN_NET_MULTIPLE;
         m->from[a] = (low[a] + high[a] + 1 - m->n[a]) / 2;
     }
-    m->from[2] = high[2] + 1 + (int64_t)(ABOVE_MM / IN_MM) - m->n[2];
+    m->from[2] = high[2] + 1 + (int64_t)(ABOVE_MM / (m->scale * IN_MM)) - m->n[2];
 }
 
 /* Beyond the field of view lies what is dark: 0 when the background was removed and hardly
@@ -290,7 +296,7 @@ static int scale_window(struct making *m, struct np_error *err)
 /* The grid of the answer: voxels of 4 mm that fill the window. */
 static struct np_grid answer_grid(const struct making *m)
 {
-    struct np_grid grid = np_grid_isotropic(&m->image->grid, OUT_MM);
+    struct np_grid grid = np_grid_isotropic(&m->image->grid, m->scale * OUT_MM);
     double first_voxel[3], first_mm[3];
 
     for (int a = 0; a < 3; a++) {
@@ -317,7 +323,8 @@ static int answer(struct making *m, struct np_error *err)
     for (int64_t x = 0, i = 0; x < grid.n[0]; x++)
         for (int64_t y = 0; y < grid.n[1]; y++)
             for (int64_t z = 0; z < grid.n[2]; z++)
-                image->voxel[(z * grid.n[1] + y) * grid.n[0] + x] = distance_mm[i++];
+                image->voxel[(z * grid.n[1] + y) * grid.n[0] + x] =
+                    (float)m->scale * distance_mm[i++];
     for (int a = 0; a < 3; a++)
         m->prior.corner_mm[a] = (double)m->from[a] * m->image->grid.spacing_mm[a];
     return 0;
@@ -345,7 +352,7 @@ static int keep_brain(struct making *m, struct np_error *err)
                             "image, it may be noise or another organ");
     m->prior.brain_mm3 = (double)np_mask_count(brain) * np_grid_voxel_mm3(&brain->grid);
     for (int a = 0; a < 3; a++)
-        m->prior.centre_mm[a] = m->prior.corner_mm[a] + (centre_voxel[a] + 0.5) * OUT_MM;
+        m->prior.centre_mm[a] = m->prior.corner_mm[a] + (centre_voxel[a] + 0.5) * m->scale * OUT_MM;
     return 0;
 }
 
@@ -371,11 +378,11 @@ static int measure_far(struct making *m, struct np_error *err)
     return 0;
 }
 
-int np_prior_make(const struct np_image *image, const struct np_exec *exec, struct np_prior *prior,
-                  struct np_error *err)
+static int make_at_scale(const struct np_image *image, double scale, const struct np_exec *exec,
+                         struct np_prior *prior, struct np_error *err)
 {
-    NP_AUTO(making_done) struct making m = {.exec = exec};
-    struct np_grid grid = np_grid_isotropic(&image->grid, IN_MM);
+    NP_AUTO(making_done) struct making m = {.exec = exec, .scale = scale};
+    struct np_grid grid = np_grid_isotropic(&image->grid, scale * IN_MM);
     int64_t low[3], high[3];
 
     NP_TRY(np_resample(image, &grid, exec, &m.image, err));
@@ -392,6 +399,21 @@ int np_prior_make(const struct np_image *image, const struct np_exec *exec, stru
     return 0;
 }
 
+int np_prior_make(const struct np_image *image, const struct np_exec *exec, struct np_prior *prior,
+                  struct np_error *err)
+{
+    NP_AUTO(np_prior_done) struct np_prior first = {0};
+
+    NP_TRY(make_at_scale(image, 1, exec, &first, err));
+    if (first.brain_mm3 > LARGEST_MM3) {
+        double scale = fmin(np_cbrt(first.brain_mm3 / LARGEST_MM3), MOST_SCALE);
+        return make_at_scale(image, scale, exec, prior, err);
+    }
+    *prior = first;
+    first = (struct np_prior){0};
+    return 0;
+}
+
 double np_prior_at(const struct np_prior *prior, const double at_mm[3])
 {
     const struct np_image *image = prior->distance_mm;
@@ -400,7 +422,7 @@ double np_prior_at(const struct np_prior *prior, const double at_mm[3])
     double f[3], sum = 0;
 
     for (int a = 0; a < 3; a++) {
-        double x = (at_mm[a] - prior->corner_mm[a]) / OUT_MM - 0.5;
+        double x = (at_mm[a] - prior->corner_mm[a]) / image->grid.spacing_mm[a] - 0.5;
         double last = (double)(n[a] - 1) - 1e-9;
         x = x > 0 ? x : 0;
         x = x < last ? x : last;

@@ -11,7 +11,8 @@
 
 struct np_prior {
     struct np_image *distance_mm; /* signed distance to the brain's surface, below 0 inside; voxels
-                                     of 4 mm along the image's axes, around the head */
+                                     of 4 mm (larger where the head is huge) along the image's
+                                     axes, around the head */
     double corner_mm[3];          /* its first outer corner, along the axes from the image's */
     double centre_mm[3];          /* centre of the brain, measured from the same corner */
     double brain_mm3;             /* volume with a distance below 0 */

@@ -46,7 +46,8 @@ def moved(matrix_of, shift=0.0):
         matrix = matrix_of(spacing_mm)
         middle = (numpy.array(image.shape) - 1) / 2
         offset = middle - matrix @ middle + shift
-        carried = ndimage.affine_transform(mask.astype(numpy.float32), matrix, offset, order=1) >= 0.5
+        # By half a voxel, every voxel of the border would be at 0.5 exactly: the mask would grow by half a voxel on all sides.
+        carried = ndimage.affine_transform(mask.astype(numpy.float32), matrix, offset + 1e-3, order=1) >= 0.5
         return ndimage.affine_transform(image, matrix, offset, order=1, cval=float(image.min())), carried
 
     return change

@@ -65,6 +65,33 @@ TEST(heads_of_many_kinds_are_found_within_a_few_millimetres)
     }
 }
 
+static void enlarge(struct np_grid *grid, double factor)
+{
+    for (int a = 0; a < 3; a++) {
+        grid->spacing_mm[a] *= factor;
+        for (int b = 0; b < 4; b++)
+            grid->world_from_voxel.m[a][b] *= factor;
+    }
+}
+
+TEST(a_head_larger_than_those_that_were_learned_is_found_too)
+{
+    static const double factor = 1.35; /* 2.7 l of brain */
+    NP_AUTO(np_synth_head_done) struct np_synth_head head = {0};
+    NP_AUTO(np_prior_done) struct np_prior usual = {0};
+    NP_AUTO(np_prior_done) struct np_prior huge = {0};
+
+    draw("Tilted", &head);
+    ok_int(np_prior_make(head.image, NULL, &usual, NULL), 0);
+    double usual_agreement = agreement(&usual, head.brain, 0);
+    enlarge(&head.image->grid, factor);
+    enlarge(&head.brain->grid, factor);
+    ok_int(np_prior_make(head.image, NULL, &huge, NULL), 0);
+    ok_near(usual.distance_mm->grid.spacing_mm[0], 4, 0, "mm");
+    ok_above(huge.distance_mm->grid.spacing_mm[0], 4, "mm");
+    ok_above(agreement(&huge, head.brain, 0), usual_agreement - 0.015, "Dice");
+}
+
 TEST(a_brain_without_skull_has_next_to_nothing_far_outside)
 {
     NP_AUTO(np_synth_head_done) struct np_synth_head head = {0};
