@@ -4,7 +4,8 @@
 usage: alerts.py [--check]     --check: write nothing; end with 1 when a file is not what this script writes
 
 Each row: name, severity, for how long it must hold, what is asked, the sentence, what it means and what to do. An expression has no
-value where all is well, so that an alert resolves by itself. Windows of time keep data that were replayed from an older day out.
+value where all is well, so that an alert resolves by itself. Windows of time keep data that were replayed from an older day out. Where
+faults that an option asked for are (part of) the cause, the label `cause` says so, and with it the sentence.
 """
 
 import json
@@ -23,14 +24,20 @@ NOT_WANTED = "gone|withdrawn|nothing-to-do|outdated"
 COUNTED = "last_over_time(neuro_cohort_time_seconds[6h])"
 
 
-def latest(states):
+def latest(states, gauge="neuro_cohort_sessions"):
     """Sessions by their latest state, as the process says that has counted the output folder last."""
-    return (f"sum by ({OF_COHORT}) (last_over_time(neuro_cohort_sessions{{{states}}}[6h]) and on ({OF_COHORT}, instance) "
+    return (f"sum by ({OF_COHORT}) (last_over_time({gauge}{{{states}}}[6h]) and on ({OF_COHORT}, instance) "
             f"({COUNTED} == on ({OF_COHORT}) group_left () max by ({OF_COHORT}) ({COUNTED})))")
+
+
+def told(expr, by, injected):
+    """The alert, with the label `cause` where this expression finds injected faults."""
+    return f'label_replace(({expr}) and on ({by}) ({injected}), "cause", "injected fault: ", "", "") or on ({by}) ({expr})'
 
 
 LEFT = latest(f'neuro_state!~"{ENDED}|{NOT_WANTED}"')
 DONE, N_FAILED = latest('neuro_state="success"'), latest('neuro_state="failed"')
+INJECTED = latest("", "neuro_cohort_injected") + " > 0"
 P95 = f"histogram_quantile(0.95, sum by ({OF_COHORT}, le) (increase(traces_span_metrics_duration_seconds_bucket{{{OF_SESSION}}}[6h])))"
 
 
@@ -40,13 +47,19 @@ def some_end(window):
 
 ON_NODE = "sum by (neuro_dataset_name, host_name, error_type) (increase(traces_host_metrics_calls_total{status_code=\"STATUS_CODE_ERROR\"}[30m]))"
 ALL_ON_NODE = "sum by (neuro_dataset_name, host_name) (increase(traces_host_metrics_calls_total[30m]))"
+ON_INJECTED = "sum by (neuro_dataset_name, host_name) (increase(traces_host_metrics_calls_total{neuro_injected=\"true\",status_code=\"STATUS_CODE_ERROR\"}[30m])) > 0"
 STAGE_95 = 'histogram_quantile(0.95, sum by (neuro_dataset_name, neuro_stage, le) (increase(traces_span_metrics_duration_seconds_bucket{neuro_stage!=""}[15m])))'
 STAGE_MEDIAN = 'histogram_quantile(0.5, sum by (neuro_dataset_name, neuro_stage, le) (increase(traces_span_metrics_duration_seconds_bucket{neuro_stage!=""}[1d])))'
 STAGE_COUNT = 'sum by (neuro_dataset_name, neuro_stage) (increase(traces_span_metrics_duration_seconds_count{neuro_stage!=""}[15m]))'
+STAGE_INJECTED = 'sum by (neuro_dataset_name, neuro_stage) (increase(traces_span_metrics_calls_total{neuro_stage!="",neuro_injected="true"}[15m])) > 0'
+CANARY_WRONG = "max by (neuro_dataset_name, host_name, neuro_injected) (last_over_time(neuro_canary_wrong_ratio[30m])) > 0"
+CANARY_S = "max by (neuro_dataset_name, host_name) (last_over_time(neuro_canary_duration_seconds[30m]))"
 DISK = ('max by (host_name, mountpoint) (system_filesystem_usage_bytes{state="used"}) / '
         'sum by (host_name, mountpoint) (max by (host_name, mountpoint, state) (system_filesystem_usage_bytes))')
 NOT_TAKEN = '{__name__=~"otelcol_(receiver_refused|exporter_enqueue_failed)_(spans|log_records|metric_points)(_total)?",server!="jaeger"}'
 QUEUE = '{__name__="otelcol_exporter_queue_size",server!="jaeger"}'
+
+CAUSE = "{{ if $labels.cause }}{{ $labels.cause }}{{ end }}"
 
 ALERTS = [
     ("CohortStalled", "critical", "10m", # nothing ends in any two minutes of these ten; where sessions are long, in an hour, in six
@@ -55,22 +68,31 @@ ALERTS = [
      "Sessions wait that no run has tried to the end, and nothing has ended for ten minutes, or for much longer than a session takes. "
      "A scheduler may have ended all tasks: see squeue, then np-slurm summary OUT and np-slurm resubmit OUT."),
     ("ManySessionsFail", "critical", "1m",
-     f"{N_FAILED} >= 5 and {N_FAILED} / ({DONE} + {N_FAILED}) > 0.05",
-     "{{ $labels.neuro_dataset_name }}: {{ $value }} sessions have failed, more than 5 % of those that ended",
+     told(f"{N_FAILED} >= 5 and {N_FAILED} / ({DONE} + {N_FAILED}) > 0.05", OF_COHORT, INJECTED),
+     CAUSE + "{{ $labels.neuro_dataset_name }}: {{ $value }} sessions have failed, more than 5 % of those that ended",
      "Look at the reasons (neuro-preprocess status OUT --failed). Mend the cause, then run again: only what failed is done anew."),
     ("OneReasonOnOneNode", "warning", "0s",
-     f"({ON_NODE} >= 4.5) / on (neuro_dataset_name, host_name) group_left () {ALL_ON_NODE} > 0.5",
-     "{{ $labels.host_name }}: more than half of its sessions fail with {{ $labels.error_type }}",
+     told(f"({ON_NODE} >= 4.5) / on (neuro_dataset_name, host_name) group_left () {ALL_ON_NODE} > 0.5", "neuro_dataset_name, host_name", ON_INJECTED),
+     CAUSE + "{{ $labels.host_name }}: more than half of its sessions fail with {{ $labels.error_type }}",
      "At least five sessions failed for one reason on one node within half an hour. Leave the node out (np-slurm resubmit OUT -- --exclude NODE) and tell its administrator."),
     ("SlowStage", "warning", "2m",
-     f"{STAGE_95} > 3 * {STAGE_MEDIAN} and {STAGE_COUNT} >= 20 and {STAGE_95} > 1",
-     "{{ $labels.neuro_dataset_name }}: 5 % of {{ $labels.neuro_stage }} take more than {{ $value | humanizeDuration }}, three times the cohort's median",
+     told(f"{STAGE_95} > 3 * {STAGE_MEDIAN} and {STAGE_COUNT} >= 20 and {STAGE_95} > 1", "neuro_dataset_name, neuro_stage", STAGE_INJECTED),
+     CAUSE + "{{ $labels.neuro_dataset_name }}: 5 % of {{ $labels.neuro_stage }} take more than {{ $value | humanizeDuration }}, three times the cohort's median",
      "Larger images, a busy or throttled node, or a slow disk. The dashboard's rows by node tell which."),
     ("MemoryNearRequest", "warning", "0s",
      "max by (neuro_dataset_name, host_name) (max by (instance, neuro_dataset_name, host_name) (last_over_time(neuro_session_peak_memory_bytes[15m])) / "
      "on (instance, neuro_dataset_name, host_name) last_over_time(neuro_memory_limit_bytes[15m])) > 0.9",
      "{{ $labels.host_name }}: a session took {{ $value | humanizePercentage }} of the memory that the run may use",
      "The next larger image is killed. Request more (neuro-preprocess estimate says how much), or fewer sessions at once."),
+    ("CanaryWrong", "critical", "0s",
+     f'label_replace({CANARY_WRONG}, "cause", "injected fault: ", "neuro_injected", "true")',
+     CAUSE + "{{ $labels.host_name }} computes wrongly: its canary's result is not the known one",
+     "Nothing of that task was processed. Leave the node out (np-slurm resubmit does) and tell its administrator; neuro-preprocess doctor on it tries again. "
+     "Sessions that it did before are to be done again."),
+    ("CanarySlow", "warning", "0s",
+     f"{CANARY_S} / on (neuro_dataset_name) group_left () quantile by (neuro_dataset_name) (0.5, {CANARY_S}) > 3",
+     "{{ $labels.host_name }}: its canary took {{ $value | humanize }} times as long as on the cohort's other nodes",
+     "The node is throttled, shared with other work, or its disk is slow. Sessions on it may reach their time limit; leave it out if it stays so."),
     ("TelemetryWaits", "warning", "10m",
      f"sum by (exporter) ({QUEUE}) > 1000",
      "{{ $value }} requests wait in the Collector for {{ $labels.exporter }}",

@@ -333,7 +333,11 @@ void np_canary_observe(const struct np_canary *canary, struct np_trace *trace)
     const char *expected = np_canary_expected();
     bool is_wrong = canary->verdict == NP_CANARY_WRONG;
 
-    np_metric_set(trace, &np_metric_canary_wrong, is_wrong ? 1 : 0, NULL);
+    NP_AUTO(np_attrs_done) struct np_attrs injected = {0};
+
+    if (canary->injected)
+        np_attrs_bool(&injected, NP_KEY_NEURO_INJECTED, true);
+    np_metric_set(trace, &np_metric_canary_wrong, is_wrong ? 1 : 0, &injected);
     np_metric_set(trace, &np_metric_canary_duration, canary->wall_s, NULL);
     np_attrs_string(&attrs, NP_KEY_EVENT_NAME, NP_EVENT_CANARY);
     np_attrs_string(&attrs, NP_KEY_NEURO_CANARY_VERDICT, np_canary_verdict_name(canary->verdict));

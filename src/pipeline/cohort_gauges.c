@@ -75,6 +75,7 @@ void np_cohort_gauges_set(struct np_cohort_gauges *gauges, struct np_trace *trac
     gauges->last = counts;
     set_states(trace, &counts);
     np_metric_set(trace, &np_metric_cohort_warned, (double)counts.n_warned, NULL);
+    np_metric_set(trace, &np_metric_cohort_injected, (double)counts.n_injected, NULL);
     np_metric_set(trace, &np_metric_cohort_time, (double)np_clock_unix_ns() * 1e-9, NULL);
     log_summary(trace, span, survey, &counts);
     keep_due(gauges, start_ns);

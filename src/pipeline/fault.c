@@ -33,12 +33,13 @@ int np_fault_stage(const struct np_config *config, const char *name, int n_stage
     return (int)(np_random_uniform(&random) * n_stages);
 }
 
-void np_fault_delay(const struct np_config *config, const char *stage, const struct np_exec *exec)
+bool np_fault_delay(const struct np_config *config, const char *stage, const struct np_exec *exec)
 {
     if (!config->slow_stage || strcmp(config->slow_stage, stage) != 0)
-        return;
+        return false;
     const struct timespec step = {.tv_nsec = 20 * 1000 * 1000};
     int64_t end = np_clock_mono_ns() + (int64_t)(config->slow_stage_s * 1e9);
     while (np_clock_mono_ns() < end && !np_exec_canceled(exec))
         clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
+    return true;
 }

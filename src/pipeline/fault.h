@@ -15,7 +15,7 @@ bool np_fault_enabled(const struct np_config *config);
  */
 int np_fault_stage(const struct np_config *config, const char *name, int n_stages);
 
-/* Sleep for the delay of --slow-stage, if this is the stage. Ends early when canceled. */
-void np_fault_delay(const struct np_config *config, const char *stage, const struct np_exec *exec);
+/* Sleep for the delay of --slow-stage, if this is the stage: true then. Ends early when canceled. */
+bool np_fault_delay(const struct np_config *config, const char *stage, const struct np_exec *exec);
 
 #endif

@@ -153,7 +153,8 @@ static int run_stage(struct file_run *run, const char *name, const struct np_sta
     np_file_record_stage(&run->record, name)->start_ns = np_clock_unix_ns();
     send_record(run);
     reset_peak_memory();
-    np_fault_delay(run->task->config, name, run->exec);
+    if (np_fault_delay(run->task->config, name, run->exec))
+        np_attrs_bool(&span->attrs, NP_KEY_NEURO_INJECTED, true);
     int code = np_exec_check(run->exec, err);
     if (code == 0 && run->n_started++ == run->fault_at)
         code = np_error_set(err, NP_EMETHOD, "'%s': fault injected on request (--fail-rate)",

@@ -30,6 +30,7 @@ void np_counts_find(const struct np_survey *survey, struct np_counts *counts)
         counts->n_warned += np_survey_is_warned(row);
         if (row->state == NP_STATE_FAILED)
             np_counts_add_failure(counts, np_survey_stage(row), np_survey_reason(row), 1);
+        counts->n_injected += row->state == NP_STATE_FAILED && row->record.failure.injected;
     }
 }
 

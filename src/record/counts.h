@@ -14,6 +14,7 @@ struct np_counted_failure {
 struct np_counts {
     size_t of_state[NP_N_STATES];
     size_t n_warned;                    /* success with warning, among the successes */
+    size_t n_injected;                  /* failed on request (--fail-rate), among the failed */
     struct np_counted_failure *failure; /* in the order in which rows have them first */
     size_t n_failures;                  /* their n add up to of_state[NP_STATE_FAILED] */
 };

@@ -249,9 +249,11 @@ bool np_attr_is_registered(const char *key);
       "Sessions of the output folder by their latest state, as status counts them")                \
     X(cohort_warned, "neuro.cohort.warned", GAUGE, "{session}", INT, none, "",                     \
       "Sessions of the output folder that are a success with warning")                             \
+    X(cohort_injected, "neuro.cohort.injected", GAUGE, "{session}", INT, none, "",                 \
+      "Sessions of the output folder that failed because --fail-rate asked for it")                \
     X(cohort_time, "neuro.cohort.time", GAUGE, "s", DOUBLE, none, "",                              \
       "When the output folder was counted, since 1970 UTC")                                        \
-    X(canary_wrong, "neuro.canary.wrong", GAUGE, "1", INT, none, "",                               \
+    X(canary_wrong, "neuro.canary.wrong", GAUGE, "1", INT, none, "neuro.injected?",                \
       "1: the canary's result was not the known one on this machine, 0: it was, or is not known")  \
     X(canary_duration, "neuro.canary.duration", GAUGE, "s", DOUBLE, none, "",                      \
       "Wall time of the canary")                                                                   \

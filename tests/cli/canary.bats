@@ -47,6 +47,8 @@ gauge() { jq -Rr --arg name "$2" 'fromjson? | .resourceMetrics[]?.scopeMetrics[]
     equal "$(neuro-preprocess status out --format json | jq -c '.states')" '{"not-started":2}'
     equal "$(spans_of out)" preprocess_run
     equal "$(gauge out neuro.canary.wrong)" 1
+    equal "$(jq -Rc 'fromjson? | .resourceMetrics[]?.scopeMetrics[].metrics[] | select(.name == "neuro.canary.wrong") | .gauge.dataPoints[].attributes | tostring' out/logs/telemetry/*.otlp.jsonl | sort -u)" \
+        '"[{\"key\":\"neuro.injected\",\"value\":{\"boolValue\":true}}]"'
     equal "$(logs_of out | jq -c 'select(.eventName == "neuro.canary") | [.severityText, (.attributes[] | select(.key == "neuro.injected").value.boolValue)]')" '["ERROR",true]'
     equal "$(cut -f 2,3 out/logs/canary/*.tsv | tail -n 1)" $'node17\twrong'
     # on another machine the same command goes on

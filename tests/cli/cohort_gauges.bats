@@ -97,6 +97,16 @@ equals_status()
     equals_status
 }
 
+@test "failures that were asked for are counted as such, and their stages and delays are marked" {
+    run -76 preprocess --fail-rate 1 --participant-label 01 03
+    equal "$(gauges neuro.cohort.injected '.[0].value')" 2
+    run -0 preprocess --participant-label 01 03
+    equal "$(gauges neuro.cohort.injected '.[0].value')" 0
+    run -0 neuro-preprocess bids slow participant "${QUICK[@]}" --participant-label 01 --slow-stage normalization:0.01
+    equal "$(jq -Rr 'fromjson? | .resourceSpans[]?.scopeSpans[].spans[] | select(any(.attributes[]; .key == "neuro.injected" and .value.boolValue)) | .name' slow/logs/telemetry/*.otlp.jsonl | LC_ALL=C sort | tr '\n' ' ')" \
+        'normalization preprocess_run preprocess_session '
+}
+
 @test "group writes the summary of a session whose run was killed: its last record has its state" {
     "$PROGRAM" bids out participant "${QUICK[@]}" --slow-stage load_file:60 --participant-label 02 >log 2>&1 &
     pid=$!

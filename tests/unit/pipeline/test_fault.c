@@ -61,8 +61,8 @@ TEST(a_delay_is_for_its_stage_and_ends_when_the_run_is_stopped)
     const struct np_exec exec = {.cancel = &stopped};
     int64_t start_ns = np_clock_mono_ns();
 
-    np_fault_delay(&slow, "normalization", NULL);
-    np_fault_delay(&slow, "skull_strip", &exec);
+    ok(!np_fault_delay(&slow, "normalization", NULL));
+    ok(np_fault_delay(&slow, "skull_strip", &exec));
     ok_below((double)(np_clock_mono_ns() - start_ns) * 1e-9, 10, "s; the whole delay is 60");
 }
 
