@@ -94,7 +94,7 @@ show_failures_in_logs()
         get "$STACK_VICTORIALOGS/select/logsql/query" "query=$query" | jq -r '"      \(.["neuro.outcome"]) at \(.["neuro.stage"]): \(.n)"'
         ;;
     loki) note '  Sessions that failed, by reason and stage' \
-        "    Loki: sum by (neuro_outcome, neuro_stage) (count_over_time({neuro_dataset_name=\"$dataset\"} | event_name=\"neuro.session.summary\" | neuro_outcome!=\"ok\" [1h]))" ;;
+        "    Loki: sum by (neuro_outcome, neuro_stage) (count_over_time({neuro_dataset_name=\"$dataset\"} | neuro_session_duration!=\"\" | neuro_outcome!=\"ok\" [1h]))" ;;
     esac
 }
 
@@ -168,5 +168,8 @@ stress()
     ask_prometheus 'The Collector refused nothing' 'sum({__name__=~"otelcol_receiver_refused_.*"})'
 }
 
+began=$EPOCHSECONDS
 say "Demo '$demo': dataset $dataset, results in $out/results"
 "$demo"
+page=$(look_at $(((began - 60) * 1000)) $(((EPOCHSECONDS + 60) * 1000)) "$dataset")
+note '  All of it' "    ${page:-scripts/status_stack.sh names the pages}"

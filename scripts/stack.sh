@@ -452,8 +452,21 @@ describe()
         page=${page%%/*}
         ports+=("-L ${page##*:}:$page")
     done
+    describe_data
     say "  from your own machine: ssh ${ports[*]} $(id -un)@$STACK_HOST"
     [[ $STACK_GRAFANA == no ]] || say "  grafana's user is admin, its password is in $data/run/grafana.password"
+}
+
+# describe_data: the page whose range covers what is here.
+describe_data()
+{
+    local from to
+    read -r from to < <(data_range 2>/dev/null) || true
+    if [[ -z ${from:-} ]]; then
+        [[ $STACK_GRAFANA == no ]] || say "  no data yet; look at $(look_at now-6h now)"
+    else
+        say "  data from $(date -u -d "@$((from / 1000))" '+%F %T') to $(date -u -d "@$((to / 1000))" '+%F %T') UTC: $(look_at "$from" "$to")"
+    fi
 }
 
 print_env()

@@ -30,7 +30,7 @@ def latest(states, gauge="neuro_cohort_sessions"):
             f"({COUNTED} == on ({OF_COHORT}) group_left () max by ({OF_COHORT}) ({COUNTED})))")
 
 
-def told(expr, by, injected):
+def marked(expr, by, injected):
     """The alert, with the label `cause` where this expression finds injected faults."""
     return f'label_replace(({expr}) and on ({by}) ({injected}), "cause", "injected fault: ", "", "") or on ({by}) ({expr})'
 
@@ -68,15 +68,15 @@ ALERTS = [
      "Sessions wait that no run has tried to the end, and nothing has ended for ten minutes, or for much longer than a session takes. "
      "A scheduler may have ended all tasks: see squeue, then np-slurm summary OUT and np-slurm resubmit OUT."),
     ("ManySessionsFail", "critical", "1m",
-     told(f"{N_FAILED} >= 5 and {N_FAILED} / ({DONE} + {N_FAILED}) > 0.05", OF_COHORT, INJECTED),
+     marked(f"{N_FAILED} >= 5 and {N_FAILED} / ({DONE} + {N_FAILED}) > 0.05", OF_COHORT, INJECTED),
      CAUSE + "{{ $labels.neuro_dataset_name }}: {{ $value }} sessions have failed, more than 5 % of those that ended",
      "Look at the reasons (neuro-preprocess status OUT --failed). Mend the cause, then run again: only what failed is done anew."),
     ("OneReasonOnOneNode", "warning", "0s",
-     told(f"({ON_NODE} >= 4.5) / on (neuro_dataset_name, host_name) group_left () {ALL_ON_NODE} > 0.5", "neuro_dataset_name, host_name", ON_INJECTED),
+     marked(f"({ON_NODE} >= 4.5) / on (neuro_dataset_name, host_name) group_left () {ALL_ON_NODE} > 0.5", "neuro_dataset_name, host_name", ON_INJECTED),
      CAUSE + "{{ $labels.host_name }}: more than half of its sessions fail with {{ $labels.error_type }}",
      "At least five sessions failed for one reason on one node within half an hour. Leave the node out (np-slurm resubmit OUT -- --exclude NODE) and tell its administrator."),
     ("SlowStage", "warning", "2m",
-     told(f"{STAGE_95} > 3 * {STAGE_MEDIAN} and {STAGE_COUNT} >= 20 and {STAGE_95} > 1", "neuro_dataset_name, neuro_stage", STAGE_INJECTED),
+     marked(f"{STAGE_95} > 3 * {STAGE_MEDIAN} and {STAGE_COUNT} >= 20 and {STAGE_95} > 1", "neuro_dataset_name, neuro_stage", STAGE_INJECTED),
      CAUSE + "{{ $labels.neuro_dataset_name }}: 5 % of {{ $labels.neuro_stage }} take more than {{ $value | humanizeDuration }}, three times the cohort's median",
      "Larger images, a busy or throttled node, or a slow disk. The dashboard's rows by node tell which."),
     ("MemoryNearRequest", "warning", "0s",

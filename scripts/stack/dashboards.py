@@ -184,6 +184,23 @@ def sessions(states=None, without=None, by=""):
     return f"sum{by} ({newest('neuro_cohort_sessions', chosen + left_out)})"
 
 
+def outside(uid):
+    """A sentence about the chosen time range, with the time of the data in the labels `from` and `to`, of which its link is made."""
+    time, around = f"neuro_cohort_time_seconds{{{OF_COHORT}}}", "[800d] offset -400d"
+    last = f"max by (neuro_dataset_name) (max_over_time({time}{around}))"
+    first = f"min(min_over_time({time}{around}) and on (neuro_dataset_name) topk(1, {last}))"
+    says = (f'label_replace(1000 * max(max_over_time({time}[$__range])), "says", "yes, last counted at", "", "") or on () '
+            f'label_replace(1000 * max({last}), "says", "No session was counted in this time range; the last time was", "", "")')
+    span = f'count_values("from", round(1000 * {first} - 60000)) * on () group_left (to) count_values("to", round(1000 * max({last}) + 60000))'
+    out = stat("Is there data in this time range?", "When sessions were counted last, from `neuro.cohort.time`. Click on it: the dashboard shows the time in which there is data. Bad: a time outside of "
+               "the chosen range. Unit: a point in time.", f"({says}) * on () group_left (from, to) ({span})", "dateTimeAsIso",
+               empty="no output folder was counted within 400 days of this range; a run of several sessions does, and `neuro-preprocess BIDS_DIR OUTPUT_DIR group`")
+    out["options"].update({"textMode": "value_and_name", "orientation": "horizontal"})
+    out["targets"][0]["legendFormat"] = "{{says}}"
+    out["fieldConfig"]["defaults"]["links"] = [link("show the time in which there is data", f"/d/{uid}?from=${{__field.labels.from}}&to=${{__field.labels.to}}&${{dataset:queryparam}}")]
+    return {**out, "height": 3}
+
+
 BY_STATE = "From `neuro.cohort.sessions`: each session counts once, by its latest state, as `neuro-preprocess status` says. "
 
 
@@ -201,6 +218,7 @@ def cohort():
     rerun = "What to type: the same command again, or `np-slurm resubmit OUT`; it does what is left."
     return [
         ("Is my cohort fine?", [
+            (24, outside("neuro-cohort")),
             (4, stat("How many sessions are done?", BY_STATE + "Unit: sessions. Bad: it does not grow.", done)),
             (4, stat("Of how many?", BY_STATE + "All that were asked for, without those that are gone, withdrawn or have no image. Unit: sessions.", wanted)),
             (4, stat("How many failed?", BY_STATE + "Failed, interrupted, lost or incomplete. Unit: sessions. Bad: any. " + rerun, failed, thresholds=ANY_IS_BAD)),
@@ -275,6 +293,7 @@ MINE_TWIN = ' bids.participant:="${participant}" bids.session:~"${session:regex}
 def session():
     return [
         ("What happened to this session?", [
+            (24, outside("neuro-session")),
             (24, summaries("Which attempts were there?", "All log records `neuro.session.summary` of this session, newest first. The first row is its latest state. Bad: it is not `success`.",
                            (("neuro_state", "neuro.state", "state"), ("neuro_outcome", "neuro.outcome", "outcome"), ("neuro_stage", "neuro.stage", "stage"), ("Line", "_msg", "sentence"),
                             DURATION, PEAK, ("neuro_session_memory_limit", "neuro.session.memory_limit", "allowed memory"),

@@ -8,6 +8,36 @@ get() # URL [NAME=VALUE…]
     curl --silent --show-error --fail --noproxy '*' --max-time 20 --get "${words[@]}" "http://$1"
 }
 
+# --- where to look ------------------------------------------------------------------------------------------------------
+# data_range: "FROM TO", ms, a minute wider than the times of the log records that arrived; nothing when none has.
+data_range()
+{
+    if [[ $STACK_LOGS == victorialogs ]]; then
+        get "$STACK_VICTORIALOGS/select/logsql/query" 'query=service.name:="neuro-preprocess" | stats min(_time) from, max(_time) to' |
+            jq -r 'def s: sub("\\.[0-9]+"; "") | fromdateiso8601; select(.from != "") | "\((.from | s - 60) * 1000) \((.to | s + 60) * 1000)"'
+    else
+        range_of_file "$data"/collector/*.otlp.jsonl
+    fi
+}
+range_of_file() # FILE…: the same, from what the Collector wrote
+{
+    { grep -hF '"resourceLogs"' "$@" || true; } | { LC_ALL=C grep -oE '"timeUnixNano":"[0-9]+"' || true; } | tr -dc '0-9\n' |
+        awk '{ s = substr($0, 1, length($0) - 9) + 0 } NR == 1 || s < from { from = s } s > to { to = s } END { if (NR) printf "%d000 %d000\n", from - 60, to + 60 }'
+}
+
+# look_at FROM TO [DATASET]: the page that shows the data between these times, in ms: the dashboard, else VictoriaLogs' with one line for each attempt.
+look_at()
+{
+    local asked='event_name:="neuro.session.summary"'
+    if [[ $STACK_GRAFANA != no ]]; then
+        echo "http://127.0.0.1:$STACK_GRAFANA_PORT/d/neuro-cohort?from=$1&to=$2${3:+&var-dataset=$(in_address "$3")}"
+    elif [[ $STACK_LOGS == victorialogs ]]; then
+        asked+="${3:+ neuro.dataset.name:=\"$3\"} | fields _time, bids.participant, bids.session, neuro.outcome, neuro.stage, _msg, neuro.session.folder, neuro.session.rerun"
+        echo "http://$STACK_VICTORIALOGS/select/vmui/#/?query=$(in_address "$asked")&g0.range_input=$((($2 - $1) / 1000))s&g0.end_input=$(date -u -d "@$(($2 / 1000))" +%Y-%m-%dT%H:%M:%S)&g0.relative_time=none"
+    fi
+}
+in_address() { jq -rn --arg word "$1" '$word | @uri'; }
+
 # sender_variables: for a program that is to send to the stack of this state.
 sender_variables() { "$top/scripts/stack.sh" start --print-env --lease "$STACK_LEASE"; }
 

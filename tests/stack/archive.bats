@@ -35,6 +35,29 @@ all_there()
 }
 archive() { echo "$DATA"/archives/*/; }
 
+# linked_sessions OUTPUT: how many lines the page shows whose address a command has printed, in that address' own range.
+linked_sessions()
+{
+    local address end seconds
+    address=$(grep -oE 'http://[^ ]*/select/vmui/#/[^ ]*' <<<"$1")
+    seconds=$(sed -E 's/.*range_input=([0-9]+)s.*/\1/' <<<"$address")
+    end=$(date -u -d "$(sed -E 's/.*end_input=([^&]*).*/\1/' <<<"$address")Z" +%s)
+    get "$(fact VICTORIALOGS)/select/logsql/query" "query=$(sed -E 's/.*[?]query=([^&]*)&.*/\1/; s/\+/ /g; s/%/\\x/g' <<<"$address" | xargs -0 printf '%b')" "start=$((end - seconds))" "end=$end" | wc -l
+}
+
+@test "the times of the data: what the logs server says and what the Collector's file says is the same; without data nothing" {
+    start
+    run_sessions 1
+    wait_until 60 all_there
+    load_range() { (set +u; data=$DATA; . "$TOP/scripts/stack/lib.sh"; . "$TOP/scripts/stack/questions.sh"; load_state; "$@"); }
+    soon "$(load_range range_of_file "$DATA"/collector/*.otlp.jsonl)" load_range data_range
+    read -r from to <<<"$(load_range data_range)"
+    ((to / 1000 - EPOCHSECONDS < 120 && EPOCHSECONDS - from / 1000 < 200)) || fail "$from $to at $EPOCHSECONDS"
+    : >"$BATS_TEST_TMPDIR/none"
+    equal "$(load_range range_of_file "$BATS_TEST_TMPDIR/none")" ''
+    contains "$(load_range eval 'STACK_GRAFANA=yes STACK_GRAFANA_PORT=3000; look_at 1000 2000 "a b"')" 'http://127.0.0.1:3000/d/neuro-cohort?from=1000&to=2000&var-dataset=a%20b'
+}
+
 @test "an archive, moved elsewhere and opened with other ports, gives the same answers" {
     start
     run_sessions 3
@@ -50,6 +73,7 @@ archive() { echo "$DATA"/archives/*/; }
     mv "$(archive)" "$BATS_TEST_TMPDIR/moved"
     stack_in "$BATS_TEST_TMPDIR/elsewhere"
     run -0 start --from "$BATS_TEST_TMPDIR/moved"
+    equal "$(linked_sessions "$output")" 4
     answers >"$BATS_TEST_TMPDIR/after"
     run diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
     equal "$output" ''

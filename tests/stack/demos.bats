@@ -25,6 +25,7 @@ n_failed() { neuro-preprocess status "$BATS_TEST_TMPDIR/demo/results" --format j
     demo normal
     contains "$output" 'success 10'
     contains "$output" 'failed 0'
+    contains "$(tail -n 1 <<<"$output")" "http://$(fact VICTORIALOGS)/select/vmui/#/?query="
     equal "$(n_failed)" 0
 }
 
