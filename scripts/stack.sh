@@ -10,6 +10,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$top/scripts/stack/questions.sh"
 # shellcheck source=scripts/stack/archive.sh
 . "$top/scripts/stack/archive.sh"
+# shellcheck source=scripts/stack/withdraw.sh
+. "$top/scripts/stack/withdraw.sh"
 
 usage()
 {
@@ -51,6 +53,11 @@ usage: scripts/stack.sh COMMAND [OPTION…]
   test [OUTPUT_DIR]
                    ask each server for the sessions of the last run into OUTPUT_DIR; without it, two synthetic sessions are made first
   clean [--yes]    delete the data of a stack that does not run
+  withdraw OUTPUT_DIR sub-LABEL [ARCHIVE…]
+                   remove a participant from the output folder, from the servers of this stack, from its archives and those named
+      --yes                        do not ask
+      --dry-run                    print what would be removed
+      --no-stack                   leave the servers alone
 All: --data DIR      where data, logs and configurations lie (default data/telemetry; a running stack's lease knows its own)
      --lease FILE    where senders find the stack (default $NEURO_STACK_LEASE, else $XDG_RUNTIME_DIR/neuro-preprocess/lease,
                      else /tmp/neuro-preprocess-UID/lease)
@@ -134,6 +141,8 @@ read_options()
         --print-env) print_env_only=1 ;;
         --wait) wait=1 ;;
         --yes) yes=1 ;;
+        --dry-run) dry_run=1 ;;
+        --no-stack) no_stack=1 ;;
         -f) follow=-f ;;
         --help | -h) usage && exit 0 ;;
         -*) die 64 "unknown option '$1'; --help lists them" ;;
@@ -150,7 +159,7 @@ defaults()
     export STACK_HOST STACK_JOB=${SLURM_JOB_ID:-}
     STACK_HOST=$(hostname)
     asked_data='' lease=$(default_lease) lease_named=${NEURO_STACK_LEASE:+1} port_range=20000-32000 print_env_only='' wait='' yes='' follow='' words=() servers=()
-    from='' save='' max_bytes=$((5 << 30)) keep='' force=''
+    from='' save='' max_bytes=$((5 << 30)) keep='' force='' dry_run='' no_stack=''
 }
 
 # What depends on other options.
@@ -482,17 +491,23 @@ print_env()
 }
 
 # --- the other commands -------------------------------------------------------------------------------------------------
-# drain: wait until the Collector's queues are empty, at most 10 s; what a back end does not take stays in them, on disk.
-drain()
+# drained: whether the Collector's queues become empty within 10 s.
+drained()
 {
     local deadline=$((SECONDS + 10))
-    process_of collector >/dev/null || return 0
     while ((SECONDS < deadline)); do
         curl --silent --noproxy '*' --max-time 2 "http://$(metrics_of collector)/metrics" |
             awk '/^otelcol_exporter_(queue_size|in_flight_requests)/ { n += $NF } END { exit n > 0 }' && return
         sleep 0.5
     done
-    warn "the Collector's queue is not empty: what is left stays in '$data/collector/queue' and goes out after the next start"
+    return 1
+}
+
+# drain: what a back end does not take in this time stays in the queues, on disk.
+drain()
+{
+    ! process_of collector >/dev/null || drained ||
+        warn "the Collector's queue is not empty: what is left stays in '$data/collector/queue' and goes out after the next start"
 }
 
 stop()
@@ -606,7 +621,7 @@ defaults
 command=${1:-}
 (($# == 0)) || shift
 case $command in
-start | stop | status | test | logs | restart | clean) read_options "$@" ;;
+start | stop | status | test | logs | restart | clean | withdraw) read_options "$@" ;;
 --help | -h | '') usage && exit $((${#command} ? 0 : 64)) ;;
 *) die 64 "unknown command '$command'; --help lists them" ;;
 esac

@@ -109,11 +109,17 @@ ask() # WHAT WHERE QUESTION TRACE INSTANCE
     fi
 }
 
+program_to_run()
+{
+    local path=$top/build/neuro-preprocess
+    if [[ -x $path ]]; then echo "$path"; else command -v neuro-preprocess; fi || die 69 "there is no program 'neuro-preprocess': build it, or put it on PATH"
+}
+
 # Two sessions of synthetic heads, sent to this stack; the image of one is broken on purpose, so the program's status is 1.
 make_sessions()
 {
-    local preprocess=$top/build/neuro-preprocess
-    [[ -x $preprocess ]] || preprocess=$(command -v neuro-preprocess) || die 69 "there is no program 'neuro-preprocess': build it, or put it on PATH"
+    local preprocess
+    preprocess=$(program_to_run) || exit
     "$preprocess" demo-data --participants 2 --sessions 1 --size 3 --random-seed 1 "$1/bids" >"$1/log" 2>&1 || return
     (eval "$(sender_variables)" && exec "$preprocess" "$1/bids" "$1/out" participant) >>"$1/log" 2>&1 || (($? == 1))
 }

@@ -165,10 +165,12 @@ command_of()
         command=(--config.file="$configs/prometheus.yml" --storage.tsdb.path="$data/prometheus" --storage.tsdb.retention.time="${STACK_RETENTION_HOURS}h"
             --web.listen-address="$STACK_PROMETHEUS" --web.enable-otlp-receiver
             --enable-feature=exemplar-storage,otlp-deltatocumulative,created-timestamp-zero-ingestion)
+        [[ -z ${for_deletion:-} ]] || command+=(--web.enable-admin-api)
         ;;
     victorialogs)
         command=(-httpListenAddr="$STACK_VICTORIALOGS" -storageDataPath="$data/victorialogs" -retentionPeriod="${STACK_RETENTION_HOURS}h" -futureRetention=7d
             -inmemoryDataFlushInterval=1s -memory.allowedBytes=256MiB -insert.maxFieldsPerLine=1500 -loggerLevel=WARN)
+        [[ -z ${for_deletion:-} ]] || command+=(-delete.enable)
         ;;
     jaeger) command=(--config "file:$configs/jaeger-config.yaml") ;;
     loki) command=(-config.file="$configs/loki-config.yaml" -config.expand-env=true) ;;
