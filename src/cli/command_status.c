@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/path.h"
@@ -10,6 +11,7 @@
 #include "cli/telemetry.h"
 #include "cli/watch.h"
 #include "cli/withdrawal.h"
+#include "otlp/redact.h"
 #include "pipeline/cohort_gauges.h"
 #include "pipeline/group.h"
 #include "record/cohort.h"
@@ -19,12 +21,43 @@
 #include "spool/record.h"
 #include "trace/names.h"
 
-static char *formatted(const struct np_survey *survey, enum np_format format,
+static char *word(const struct np_otlp_redactor *redactor, const char *key, const char *label)
+{
+    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer out = {0};
+
+    np_otlp_redact(redactor, key, label, strlen(label), &out);
+    return np_xasprintf("%.*s", (int)out.length, (const char *)out.bytes);
+}
+
+static char *participant_word(const void *redactor, const char *label)
+{
+    return word(redactor, NP_KEY_BIDS_PARTICIPANT, label);
+}
+
+static char *session_word(const void *redactor, const char *label)
+{
+    return word(redactor, NP_KEY_BIDS_SESSION, label);
+}
+
+/* With the words of --telemetry-id hash. They stay out of status.tsv, which other people may read:
+ * the key is for its owner alone. */
+static char *table_with_words(const char *output_dir, const struct np_survey *survey,
+                              enum np_survey_rows rows)
+{
+    NP_AUTO(np_freep) char *folder = np_path_join(output_dir, NP_TELEMETRY_FOLDER);
+    NP_AUTO(np_otlp_redactor_freep)
+    struct np_otlp_redactor *redactor = np_otlp_redactor_find(folder);
+    const struct np_survey_words words = {participant_word, session_word, redactor};
+
+    return np_survey_tsv(survey, rows, &words);
+}
+
+static char *formatted(const struct np_config *config, const struct np_survey *survey,
                        enum np_survey_rows rows)
 {
-    switch (format) {
+    switch (config->format) {
     case NP_FORMAT_TSV:
-        return np_survey_tsv(survey, rows);
+        return table_with_words(config->output_dir, survey, rows);
     case NP_FORMAT_JSON:
         return np_survey_json(survey, rows);
     case NP_FORMAT_NIPOPPY:
@@ -75,7 +108,7 @@ static enum np_survey_rows wanted_rows(const struct np_config *config)
 static int print(const struct np_config *config, const struct np_survey *survey, FILE *out)
 {
     enum np_survey_rows rows = wanted_rows(config);
-    NP_AUTO(np_freep) char *text = formatted(survey, config->format, rows);
+    NP_AUTO(np_freep) char *text = formatted(config, survey, rows);
 
     if (text)
         fputs(text, out);

@@ -544,6 +544,19 @@ static int salt(const char *folder, uint8_t key[KEY_BYTES], struct np_error *err
     return read_salt(path, key, &is_there, err);
 }
 
+struct np_otlp_redactor *np_otlp_redactor_find(const char *folder)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(folder, ".salt");
+    struct np_otlp_redactor *redactor = NULL;
+    uint8_t key[KEY_BYTES];
+    bool is_there;
+
+    if (read_salt(path, key, &is_there, NULL) == 0)
+        redactor = np_otlp_redactor_new(key, sizeof(key));
+    explicit_bzero(key, sizeof(key));
+    return redactor;
+}
+
 int np_otlp_redactor_open(enum np_naming naming, const char *folder,
                           struct np_otlp_redactor **redactor, struct np_error *err)
 {

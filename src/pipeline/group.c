@@ -76,7 +76,7 @@ int np_group_write_table(const char *output_dir, const struct np_survey *survey,
                          struct np_error *err)
 {
     NP_AUTO(np_freep) char *path = np_path_join(output_dir, NP_FILE_STATUS_TABLE);
-    NP_AUTO(np_freep) char *text = np_survey_tsv(survey, NP_SURVEY_ALL);
+    NP_AUTO(np_freep) char *text = np_survey_tsv(survey, NP_SURVEY_ALL, NULL);
 
     return np_file_write_atomic(path, text, strlen(text), err);
 }

@@ -355,23 +355,38 @@ static void add_origin(struct np_str *out, const struct np_session_record *recor
     add_cell(out, text_or_empty(words), '\t');
 }
 
-/* The last cell of a row. */
-static void add_warnings(struct np_str *out, const struct np_session_record *record)
+static void add_warnings(struct np_str *out, const struct np_session_record *record, char end)
 {
     NP_AUTO(np_strings_done) struct np_strings keys = {0};
 
     np_record_warning_keys(record, &keys);
     NP_AUTO(np_freep) char *cell = np_warning_cell(&keys);
-    add_cell(out, cell, '\n');
+    add_cell(out, cell, end);
 }
 
-char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows)
+/* The last cells of a row. */
+static void add_words(struct np_str *out, const struct np_session_record *record,
+                      const struct np_survey_words *words)
+{
+    NP_AUTO(np_freep) char *participant = NULL, *session = NULL;
+
+    if (words->self && record->participant)
+        participant = words->participant(words->self, record->participant);
+    if (words->self && record->session)
+        session = words->session(words->self, record->session);
+    add_cell(out, text_or_empty(participant), '\t');
+    add_cell(out, text_or_empty(session), '\n');
+}
+
+char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows,
+                    const struct np_survey_words *words)
 {
     struct np_str out = {0};
 
     np_str_add(&out, "participant_id\tsession_id\tstate\terror_type\tstage\tinjected\tstart\t"
                      "wall_s\tpeak_rss_mib\tn_files\tattempts\treason\thint\tversion\tmethod\t"
-                     "configuration\twarnings\n");
+                     "configuration\twarnings");
+    np_str_add(&out, words ? "\tparticipant_hash\tsession_hash\n" : "\n");
     for (size_t i = 0; i < survey->n_rows; i++) {
         const struct np_survey_row *row = &survey->row[i];
         const struct np_session_record *record = &row->record;
@@ -397,7 +412,9 @@ char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows)
         add_cell(&out, np_survey_sentence(row), '\t');
         add_cell(&out, np_survey_hint(row), '\t');
         add_origin(&out, record);
-        add_warnings(&out, record);
+        add_warnings(&out, record, words ? '\t' : '\n');
+        if (words)
+            add_words(&out, record, words);
     }
     return np_str_take(&out);
 }

@@ -91,8 +91,18 @@ void np_survey_configurations(const struct np_survey *survey, struct np_folder *
  * fewer. The caller frees. */
 char *np_survey_mixture(const struct np_survey *survey);
 
-/* One row per session, with a header; the caller frees. */
-char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows);
+/* How telemetry names a participant or a session: a word for its label. The caller frees what a
+ * function returns. */
+struct np_survey_words {
+    char *(*participant)(const void *self, const char *label);
+    char *(*session)(const void *self, const char *label);
+    const void *self;
+};
+
+/* One row per session, with a header; the caller frees. With `words` (NULL = without) two columns
+ * more, participant_hash and session_hash; words->self NULL = no word is known: n/a. */
+char *np_survey_tsv(const struct np_survey *survey, enum np_survey_rows rows,
+                    const struct np_survey_words *words);
 char *np_survey_json(const struct np_survey *survey, enum np_survey_rows rows);
 
 /* "01<TAB>1" per session, without header, for `nipoppy process --use-subcohort`: of those that a

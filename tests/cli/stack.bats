@@ -25,6 +25,17 @@ teardown() { [[ -z ${SITE:-} ]] || kill "$SITE"; }
     run -3 "$STACK" start --print-env
 }
 
+@test "--print-env hashes labels on the way to another machine, in containers too, and not on the way to this one" {
+    printf 'OTEL_EXPORTER_OTLP_ENDPOINT=%s\n' https://10.1.2.3:4318 >"$NEURO_STACK_LEASE"
+    run -0 "$STACK" start --print-env
+    contains "$output" 'export NEURO_PREPROCESS_TELEMETRY_ID=hash'
+    contains "$output" 'export APPTAINERENV_NEURO_PREPROCESS_TELEMETRY_ID=hash'
+    printf 'OTEL_EXPORTER_OTLP_ENDPOINT=%s\n' http://127.0.0.1:4318 >"$NEURO_STACK_LEASE"
+    run -0 "$STACK" start --print-env
+    contains "$output" 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318'
+    lacks "$output" TELEMETRY_ID
+}
+
 @test "somebody else who answers on a server's port does not count as the server" {
     local port
     port=$("$PYTHON" -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')

@@ -40,6 +40,24 @@ setup() { OUT=$MIXED/out; }
     [[ $columns =~ ^[0-9]+$ ]] || fail "rows of different widths: $columns"
 }
 
+@test "tsv has the words of telemetry beside the labels, those that leave the machine; without a key n/a, and none is made; status.tsv has none" {
+    local bids=$BATS_TEST_TMPDIR/bids out=$BATS_TEST_TMPDIR/out
+    make_dataset "$bids" 01/a 02/b
+    neuro-preprocess "$bids" "$out" participant --level minimal --bias-correction none --skull-strip skip
+    words() { neuro-preprocess status "$out" --format tsv | awk -F'\t' 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next } { print $column["participant_hash"], $column["session_hash"] }'; }
+    equal "$(words)" $'n/a n/a\nn/a n/a'
+    [[ ! -e $out/logs/telemetry/.salt ]]
+    neuro-preprocess "$bids" "$out" participant --level minimal --bias-correction none --skull-strip skip --rerun all --telemetry-id hash --metrics-textfile "$BATS_TEST_TMPDIR/page.prom"
+    words >"$BATS_TEST_TMPDIR/words"
+    equal "$(grep -cE '^[0-9a-f]{16} [0-9a-f]{16}$' "$BATS_TEST_TMPDIR/words")" 2
+    equal "$(sort "$BATS_TEST_TMPDIR/words")" \
+        "$(sed -n 's/^neuro_session_duration_seconds{.*bids_participant="\([^"]*\)".*bids_session="\([^"]*\)".*/\1 \2/p' "$BATS_TEST_TMPDIR/page.prom" | sort)"
+    chmod 000 "$out/logs/telemetry/.salt"
+    [[ -r $out/logs/telemetry/.salt ]] || equal "$(words)" $'n/a n/a\nn/a n/a'
+    neuro-preprocess "$bids" "$out" group
+    lacks "$(cat "$out/logs/status.tsv")" hash
+}
+
 @test "json is an object that jq reads" {
     run -0 --separate-stderr neuro-preprocess status "$OUT" --format json
     equal "$(jq -r '[.sessions[].state] | sort | join(" ")' <<<"$output")" 'failed success success'
@@ -77,7 +95,7 @@ warned()
     contains "$output" 'success with warning, header-mismatch: 1'
     lacks "$output" sub-04
     lacks "$output" 'to run again'
-    equal "$(neuro-preprocess status "$OUT" --format tsv | awk -F'\t' '{ print $1, $NF }')" \
+    equal "$(neuro-preprocess status "$OUT" --format tsv | awk -F'\t' '{ print $1, $17 }')" \
         $'participant_id warnings\nsub-01 n/a\nsub-02 sidecar-unusable\nsub-03 sidecar-unusable;header-mismatch\nsub-04 n/a'
     equal "$(neuro-preprocess status "$OUT" --format json | jq -c '[.n_with_warnings, .warnings, .states.success, .n_complete]')" \
         '[2,{"sidecar-unusable":2,"header-mismatch":1},3,3]'
@@ -144,10 +162,10 @@ with_key() { jq -r "(.attributes[]? | select(.key == \"$1\") | .value.stringValu
     cp -r "$(make_once warned warned)/out" "$BATS_TEST_TMPDIR"
     out=$BATS_TEST_TMPDIR/out record=$(status_path "$BATS_TEST_TMPDIR/out" 02)
     jq '.files[0].warnings |= map(.sentence)' "$record" >"$BATS_TEST_TMPDIR/old" && cp "$BATS_TEST_TMPDIR/old" "$record"
-    equal "$(neuro-preprocess status "$out" --format tsv | awk -F'\t' '$1 == "sub-02" { print $3, $NF }')" 'success unnamed'
+    equal "$(neuro-preprocess status "$out" --format tsv | awk -F'\t' '$1 == "sub-02" { print $3, $17 }')" 'success unnamed'
     contains "$(neuro-preprocess status "$out")" $'success with warning, unnamed: 1\n  sub-02: '
     jq 'del(.files[0].warnings)' "$BATS_TEST_TMPDIR/old" >"$record"
-    equal "$(neuro-preprocess status "$out" --format tsv | awk -F'\t' '$1 == "sub-02" { print $3, $NF }')" 'success n/a'
+    equal "$(neuro-preprocess status "$out" --format tsv | awk -F'\t' '$1 == "sub-02" { print $3, $17 }')" 'success n/a'
 }
 
 @test "status changes nothing, also for a reader without write permission" {

@@ -269,7 +269,7 @@ TEST(a_survey_counts_states_and_lists_sessions_to_rerun)
     ok_int((int64_t)survey.n_rows, 2);
     NP_AUTO(np_freep) char *nipoppy = np_survey_nipoppy(&survey, NP_SURVEY_ALL);
     ok_str(nipoppy, "01\ta\n");
-    NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL);
+    NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL, NULL);
     ok_contains(tsv, "sub-01\tses-a\tfailed\tbad-data\tload_file\t");
     ok_contains(tsv, "\tsuccess\t");
     NP_AUTO(np_freep) char *json = np_survey_json(&survey, NP_SURVEY_TO_RERUN);
@@ -335,7 +335,7 @@ TEST(texts_of_a_record_cannot_forge_lines_or_cells)
     fclose(out);
     ok_contains(printed, "  sub-1 [2J 2 x: a b \n");
     ok(!strchr(printed, '\x1b') && !strchr(printed, '\t'));
-    NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL);
+    NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL, NULL);
     ok_contains(tsv, "\nsub-1 [2J 2 x\tn/a\tfailed\tio\t");
     NP_AUTO(np_freep) char *nipoppy = np_survey_nipoppy(&survey, NP_SURVEY_ALL);
     ok_str(nipoppy, "");

@@ -123,8 +123,8 @@ TEST(the_tsv_has_the_keys_of_each_session_in_its_last_column)
     NP_AUTO(np_survey_done) struct np_survey survey = {0};
 
     survey_cohort(&survey);
-    NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL);
-    NP_AUTO(np_freep) char *warned = np_survey_tsv(&survey, NP_SURVEY_WARNED);
+    NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL, NULL);
+    NP_AUTO(np_freep) char *warned = np_survey_tsv(&survey, NP_SURVEY_WARNED, NULL);
     size_t n_lines = 0, n_unsure = 0;
     char *state = NULL;
     for (char *line = strtok_r(tsv, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
