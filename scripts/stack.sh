@@ -28,6 +28,8 @@ usage: scripts/stack.sh COMMAND [OPTION…]
       --preset job|central         job: programs' own metrics are series, one set a process. central (default of a service): they are
                                    not; rates come from spans, exact numbers from the logs
       --retention DAYS             how long the servers keep what they have (default 3650, 90 with the preset central)
+      --retention-size SIZE        how much each server, and the Collector's file, may keep on disk, as 20G; the oldest goes first (default
+                                   none, 20G with the preset central). Jaeger, Loki and Tempo have no such limit
       --sample PERCENT             of the traces that succeeded only this share goes to the traces back end; failed ones all do
       --forward URL                all that arrives also goes to this OTLP/HTTP back end; labels of participants only with --forward-labels
       --forward-token-file FILE    with the bearer token that it asks for (a file that only you can read)
@@ -83,7 +85,7 @@ read_options()
 {
     while (($#)); do
         case $1 in
-        --data | --lease | --mode | --preset | --retention | --sample | --forward | --forward-token-file | --files-url | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
+        --data | --lease | --mode | --preset | --retention | --retention-size | --sample | --forward | --forward-token-file | --files-url | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
             (($# > 1)) || die 64 "$1 needs a value"
             ;;&
         --data) asked_data=$(realpath -m "$2") && shift ;;
@@ -109,6 +111,11 @@ read_options()
         --retention)
             [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || die 64 "$1: expected days, found '$2'"
             STACK_RETENTION_HOURS=$(($2 * 24)) && shift
+            ;;
+        --retention-size)
+            STACK_RETENTION_BYTES=$(bytes_of "$2") || die 64 "$1: expected a size as 20G, found '$2'"
+            ((STACK_RETENTION_BYTES >= 1 << 20)) || die 64 "$1: expected at least 1M, found '$2'"
+            shift
             ;;
         --listen)
             [[ $2 =~ ^[0-9]+(\.[0-9]+){3}$ ]] || die 64 "$1: expected an IPv4 address of this machine, found '$2'"
@@ -154,7 +161,7 @@ read_options()
 
 defaults()
 {
-    export STACK_MODE=job STACK_PRESET='' STACK_SAMPLE='' STACK_FORWARD_URL='' STACK_FORWARD_TOKEN_FILE='' STACK_FORWARD_ALSO=none STACK_FILES_URL='' STACK_RETENTION_HOURS='' STACK_LISTEN='' STACK_SECRETS=''
+    export STACK_MODE=job STACK_PRESET='' STACK_SAMPLE='' STACK_FORWARD_URL='' STACK_FORWARD_TOKEN_FILE='' STACK_FORWARD_ALSO=none STACK_FILES_URL='' STACK_RETENTION_HOURS='' STACK_RETENTION_BYTES='' STACK_LISTEN='' STACK_SECRETS=''
     export STACK_TRACES=tempo STACK_LOGS=loki STACK_GRAFANA=yes STACK_RUNTIME=native STACK_BIN='' STACK_IMAGES=$top/build/images STACK_PORTS=free STACK_DEADLINE=60 STACK_DEBUG=no
     export STACK_HOST STACK_JOB=${SLURM_JOB_ID:-}
     STACK_HOST=$(hostname)
@@ -165,10 +172,20 @@ defaults()
 # What depends on other options.
 complete_options()
 {
-    local days=3650
+    local days=3650 bytes=''
     [[ -n $STACK_PRESET ]] || { STACK_PRESET=job && [[ $STACK_MODE != service ]] || STACK_PRESET=central; }
-    [[ $STACK_PRESET == job ]] || days=90
+    [[ $STACK_PRESET == job ]] || { days=90 && bytes=$((20 << 30)); }
     STACK_RETENTION_HOURS=${STACK_RETENTION_HOURS:-$((days * 24))}
+    STACK_RETENTION_BYTES=${STACK_RETENTION_BYTES:-$bytes}
+    limit_file
+}
+
+# limit_file: the Collector's file follows the same two settings where it is not the archive of one job: files of a GiB, of which the last ones stay.
+limit_file()
+{
+    export STACK_FILE_DAYS=0 STACK_FILE_BACKUPS=0
+    [[ $STACK_PRESET == job ]] || STACK_FILE_DAYS=$(((STACK_RETENTION_HOURS + 23) / 24))
+    [[ -z $STACK_RETENTION_BYTES ]] || STACK_FILE_BACKUPS=$((STACK_RETENTION_BYTES >> 30 ? STACK_RETENTION_BYTES >> 30 : 1))
 }
 
 # find_data: the stack that is meant: --data, else the one of the lease, else the usual folder.

@@ -165,11 +165,13 @@ command_of()
         command=(--config.file="$configs/prometheus.yml" --storage.tsdb.path="$data/prometheus" --storage.tsdb.retention.time="${STACK_RETENTION_HOURS}h"
             --web.listen-address="$STACK_PROMETHEUS" --web.enable-otlp-receiver
             --enable-feature=exemplar-storage,otlp-deltatocumulative,created-timestamp-zero-ingestion)
+        [[ -z ${STACK_RETENTION_BYTES:-} ]] || command+=(--storage.tsdb.retention.size="${STACK_RETENTION_BYTES}B")
         [[ -z ${for_deletion:-} ]] || command+=(--web.enable-admin-api)
         ;;
     victorialogs)
         command=(-httpListenAddr="$STACK_VICTORIALOGS" -storageDataPath="$data/victorialogs" -retentionPeriod="${STACK_RETENTION_HOURS}h" -futureRetention=7d
             -inmemoryDataFlushInterval=1s -memory.allowedBytes=256MiB -insert.maxFieldsPerLine=1500 -loggerLevel=WARN)
+        [[ -z ${STACK_RETENTION_BYTES:-} ]] || command+=(-retention.maxDiskSpaceUsageBytes="$STACK_RETENTION_BYTES")
         [[ -z ${for_deletion:-} ]] || command+=(-delete.enable)
         ;;
     jaeger) command=(--config "file:$configs/jaeger-config.yaml") ;;

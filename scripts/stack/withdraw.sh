@@ -4,7 +4,8 @@
 #   DATA/run/withdrawal   the facts of a withdrawal that has begun; a later call finishes it
 
 forget() { "$top/scripts/stack/forget.py" "$@"; }
-collector_records() { find "$1" -maxdepth 1 -type f -name '*.otlp.jsonl' 2>/dev/null | LC_ALL=C sort; }
+# The file of today, and those of a GiB that came before it.
+collector_records() { find "$1" -maxdepth 1 -type f -name 'stack.otlp*.jsonl' 2>/dev/null | LC_ALL=C sort; }
 
 # --- archives -----------------------------------------------------------------------------------------------------------
 # archives_of OUTPUT_DIR: those that a task left there, those of the stack, and those that were named.

@@ -116,6 +116,28 @@ n_traces() # STATUS: how many sessions of this status Jaeger has
     run -64 "$STACK" start --retention long
 }
 
+@test "one setting limits what the servers and the Collector's file keep on disk; with the preset central it is 20 GiB, with job there is none" {
+    local limits
+    contains "$(get "$(fact PROMETHEUS)/api/v1/status/runtimeinfo" | jq -r .data.storageRetention)" '20GiB'
+    contains "$(tr '\0' ' ' <"/proc/$(pid_of victorialogs)/cmdline")" "-retention.maxDiskSpaceUsageBytes=$((20 << 30)) "
+    contains "$(tr '\0' '\n' <"/proc/$(pid_of collector)/environ")" $'STACK_FILE_BACKUPS=20\n'
+    stack_in "$BATS_TEST_TMPDIR/small"
+    start --retention-size 3G --retention 7
+    equal "$(get "$(fact PROMETHEUS)/api/v1/status/runtimeinfo" | jq -r .data.storageRetention)" '1w or 3GiB'
+    limits=$(get "$(fact VICTORIALOGS)/metrics" | grep -E '^flag.*retention')
+    contains "$limits" "$((3 << 30))"
+    contains "$limits" 168h
+    contains "$(tr '\0' '\n' <"/proc/$(pid_of collector)/environ")" $'STACK_FILE_BACKUPS=3\n'
+    end_stack
+    stack_in "$BATS_TEST_TMPDIR/job"
+    start
+    lacks "$(tr '\0' ' ' <"/proc/$(pid_of prometheus)/cmdline")$(tr '\0' ' ' <"/proc/$(pid_of victorialogs)/cmdline")" -retention.max
+    lacks "$(tr '\0' ' ' <"/proc/$(pid_of prometheus)/cmdline")" retention.size
+    end_stack
+    run -64 "$STACK" start --retention-size much
+    run -64 "$STACK" start --retention-size 5
+}
+
 @test "the gauges of a cohort arrive from who sees the whole folder, and the first row of the dashboard is what status says" {
     neuro-preprocess "$BATS_FILE_TMPDIR/bids" "$OUT" group --otel-endpoint auto >/dev/null
     soon 10 number preprocessing-dashboard 'How many sessions are done?'
