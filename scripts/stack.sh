@@ -43,6 +43,7 @@ usage: scripts/stack.sh COMMAND [OPTION…]
       --from ARCHIVE               with the data of an archive, which is copied
       --debug                      everything that arrives is also printed to the Collector's log
       --wait                       stay until TERM, INT or HUP, then stop; start again what dies meanwhile
+      --print-scrape               start nothing; print what a Prometheus that only scrapes needs in its configuration
       --print-env                  start nothing; print the variables for senders: eval "$(scripts/start_stack.sh --print-env)"
   stop             end it: the Collector first, then the servers, and move their data to an archive
       --save DIR                   where archives lie (default DATA/archives)
@@ -146,6 +147,7 @@ read_options()
         --no-grafana) STACK_GRAFANA=no ;;
         --debug) STACK_DEBUG=yes ;;
         --print-env) print_env_only=1 ;;
+        --print-scrape) print_scrape_only=1 ;;
         --wait) wait=1 ;;
         --yes) yes=1 ;;
         --dry-run) dry_run=1 ;;
@@ -165,7 +167,7 @@ defaults()
     export STACK_TRACES=tempo STACK_LOGS=loki STACK_GRAFANA=yes STACK_RUNTIME=native STACK_BIN='' STACK_IMAGES=$top/build/images STACK_PORTS=free STACK_DEADLINE=60 STACK_DEBUG=no
     export STACK_HOST STACK_JOB=${SLURM_JOB_ID:-}
     STACK_HOST=$(hostname)
-    asked_data='' lease=$(default_lease) lease_named=${NEURO_STACK_LEASE:+1} port_range=20000-32000 print_env_only='' wait='' yes='' follow='' words=() servers=()
+    asked_data='' lease=$(default_lease) lease_named=${NEURO_STACK_LEASE:+1} port_range=20000-32000 print_env_only='' print_scrape_only='' wait='' yes='' follow='' words=() servers=()
     from='' save='' max_bytes=$((5 << 30)) keep='' force='' dry_run='' no_stack=''
 }
 
@@ -507,6 +509,23 @@ print_env()
     printf 'export NEURO_STACK_LEASE=%q\n' "$lease"
 }
 
+# print_scrape: this Prometheus as a target. Labels that name participants stay here, as with --forward; the others are the ones that series have here.
+print_scrape()
+{
+    load_running
+    cat <<END
+scrape_configs:
+  - job_name: neuro-preprocess
+    metrics_path: /federate
+    honor_labels: true
+    scrape_interval: 15s
+    params:
+      'match[]': ['{job="neuro-preprocess",bids_participant=""}']
+    static_configs:
+      - targets: ['$STACK_PROMETHEUS']
+END
+}
+
 # --- the other commands -------------------------------------------------------------------------------------------------
 # drained: whether the Collector's queues become empty within 10 s.
 drained()
@@ -646,6 +665,8 @@ case $command in
 start)
     if [[ -n $print_env_only ]]; then
         print_env
+    elif [[ -n $print_scrape_only ]]; then
+        print_scrape
     else
         start
         [[ -z $wait ]] || stay
