@@ -150,7 +150,7 @@ export BUILD VARIANT
 .PHONY: check check-unit check-cli check-packaging check-layers check-format check-headers check-unused lint asan tsan fuzz cov bench
 check: ## everything that tests need (Debian packages, named first), then all tests
 	@scripts/install-deps.sh check
-	+@tests/run layers format build unit cli contributing determinism fuzz telemetry packaging
+	+@tests/run layers format build unit cli contributing determinism fuzz telemetry packaging servers
 
 check-unit: ## unit tests alone
 	+@tests/run build unit
