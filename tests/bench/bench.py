@@ -30,6 +30,7 @@ import repeat
 import series
 import speed
 import telemetry
+import tissues
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 # A mask is as good as its error is small: the history keeps how many times smaller than this it is.
@@ -122,7 +123,14 @@ def part_drawn(options, work):
     return drawn_heads.table(scores), {}
 
 
-SLOW_PARTS = ("bias", "drawn")
+def part_tissue(options, work):
+    labels = pathlib.Path(options.data, "labels") if options.data else None
+    if not drawn_heads.have_maps(labels):
+        return drawn_heads.ABSENT, {}
+    return tissues.table(list(tissues.measured(options, labels, work))), {}
+
+
+SLOW_PARTS = ("bias", "drawn", "tissue")
 PARTS = {
     "speed": part_speed,
     "series": part_series,
@@ -133,6 +141,7 @@ PARTS = {
     "memory": part_memory,
     "bias": part_bias,
     "drawn": part_drawn,
+    "tissue": part_tissue,
 }
 
 

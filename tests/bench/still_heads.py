@@ -45,9 +45,9 @@ def moved(matrix_of, shift=0.0):
     def change(image, mask, spacing_mm):
         matrix = matrix_of(spacing_mm)
         middle = (numpy.array(image.shape) - 1) / 2
-        offset = middle - matrix @ middle + shift
-        # By half a voxel, every voxel of the border would be at 0.5 exactly: the mask would grow by half a voxel on all sides.
-        carried = ndimage.affine_transform(mask.astype(numpy.float32), matrix, offset + 1e-3, order=1) >= 0.5
+        # By half a voxel exactly, every voxel of the mask's border would be at 0.5: the mask would grow by half a voxel on all sides.
+        offset = middle - matrix @ middle + shift + 1e-3
+        carried = ndimage.affine_transform(mask.astype(numpy.float32), matrix, offset, order=1) >= 0.5
         return ndimage.affine_transform(image, matrix, offset, order=1, cval=float(image.min())), carried
 
     return change
