@@ -18,6 +18,7 @@ GRAFANA = os.path.join(TOP, "configs", "grafana", "alerting", "rules.yaml")
 RUNBOOK = "docs/alerts.md#"
 
 OF_COHORT = "neuro_dataset_name"
+COHORT = "neuro_dataset_name, neuro_cohort_id" # two output folders of one dataset are two cohorts
 OF_SESSION = 'span_name="preprocess_session"'
 ENDED = "success|failed"
 NOT_WANTED = "gone|withdrawn|nothing-to-do|outdated"
@@ -26,8 +27,8 @@ COUNTED = "last_over_time(neuro_cohort_time_seconds[6h])"
 
 def latest(states, gauge="neuro_cohort_sessions"):
     """Sessions by their latest state, as the process says that has counted the output folder last."""
-    return (f"sum by ({OF_COHORT}) (last_over_time({gauge}{{{states}}}[6h]) and on ({OF_COHORT}, instance) "
-            f"({COUNTED} == on ({OF_COHORT}) group_left () max by ({OF_COHORT}) ({COUNTED})))")
+    return (f"sum by ({COHORT}) (last_over_time({gauge}{{{states}}}[6h]) and on ({COHORT}, instance) "
+            f"({COUNTED} == on ({COHORT}) group_left () max by ({COHORT}) ({COUNTED})))")
 
 
 def marked(expr, by, injected):
@@ -68,7 +69,7 @@ ALERTS = [
      "Sessions wait that no run has tried to the end, and nothing has ended for ten minutes, or for much longer than a session takes. "
      "A scheduler may have ended all tasks: see squeue, then np-slurm summary OUT and np-slurm resubmit OUT."),
     ("ManySessionsFail", "critical", "1m",
-     marked(f"{N_FAILED} >= 5 and {N_FAILED} / ({DONE} + {N_FAILED}) > 0.05", OF_COHORT, INJECTED),
+     marked(f"{N_FAILED} >= 5 and {N_FAILED} / ({DONE} + {N_FAILED}) > 0.05", COHORT, INJECTED),
      CAUSE + "{{ $labels.neuro_dataset_name }}: {{ $value }} sessions have failed, more than 5 % of those that ended",
      "Look at the reasons (neuro-preprocess status OUT --failed). Mend the cause, then run again: only what failed is done anew."),
     ("OneReasonOnOneNode", "warning", "0s",

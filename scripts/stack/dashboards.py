@@ -21,6 +21,7 @@ TEMPO = {"type": "tempo", "uid": "${traces}"}
 
 # What every query is about. Labels that a series may lack match `.*`.
 OF_COHORT = 'neuro_dataset_name=~"$dataset"'
+COHORT = "neuro_dataset_name, neuro_cohort_id" # two output folders of one dataset are two cohorts
 OF_PROCESS = OF_COHORT + ',service_version=~"$version",host_name=~"$node"'
 OF_SESSION = OF_PROCESS + ',neuro_site=~"$site"'
 OF_STAGE = OF_COHORT + ',neuro_stage=~"$stage",neuro_stage!=""'
@@ -172,9 +173,10 @@ def text(title, words):
 
 def newest(metric, selector="", window="$__range"):
     """The last values of a gauge of the cohort, of the process that has counted the output folder last: what it counts no more is gone."""
-    when = f"last_over_time(neuro_cohort_time_seconds{{{OF_COHORT}}}[{window}])"
-    return (f"(last_over_time({metric}{{{OF_COHORT}{selector}}}[{window}]) and on (neuro_dataset_name, instance) "
-            f"({when} == on (neuro_dataset_name) group_left () max by (neuro_dataset_name) ({when})))")
+    chosen = OF_COHORT + ',neuro_cohort_id=~"$folder"'
+    when = f"last_over_time(neuro_cohort_time_seconds{{{chosen}}}[{window}])"
+    return (f"(last_over_time({metric}{{{chosen}{selector}}}[{window}]) and on ({COHORT}, instance) "
+            f"({when} == on ({COHORT}) group_left () max by ({COHORT}) ({when})))")
 
 
 def sessions(states=None, without=None, by=""):
@@ -371,7 +373,8 @@ def typed(name, label):
 # Where no page knows the paths of the cluster: {files} stands before a folder in its link, {out} is the output folder in commands.
 PATHS = [typed("files", "base URL of folders"), {**typed("out", "output folder, for commands"), "query": "OUTPUT_DIR", "current": {"text": "OUTPUT_DIR", "value": "OUTPUT_DIR"}}]
 SOURCES = [source("prometheus", "metrics", "prometheus"), source("logs", "logs", "loki"), source("traces", "traces", "tempo")]
-CHOICES = [choice("dataset", "dataset", "neuro_cohort_sessions", "neuro_dataset_name"), choice("stage", "stage", "traces_span_metrics_calls_total", "neuro_stage"),
+CHOICES = [choice("dataset", "dataset", "neuro_cohort_sessions", "neuro_dataset_name"), choice("folder", "output folder (logs/folder.json, id)", "neuro_cohort_sessions", "neuro_cohort_id"),
+           choice("stage", "stage", "traces_span_metrics_calls_total", "neuro_stage"),
            choice("site", "site", "neuro_session_duration_seconds", "neuro_site"), choice("version", "version", "neuro_sessions_planned", "service_version"),
            choice("node", "node", "traces_host_metrics_calls_total", "host_name")]
 DASHBOARDS = {

@@ -1,5 +1,10 @@
 #include "base/random.h"
 
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
 static uint64_t splitmix(uint64_t *state)
 {
     uint64_t z = (*state += 0x9e3779b97f4a7c15u);
@@ -49,4 +54,15 @@ double np_random_normal(struct np_random *random)
     for (int i = 0; i < 12; i++)
         sum += np_random_uniform(random);
     return sum;
+}
+
+uint64_t np_random_system(void)
+{
+    struct np_random random;
+    uint64_t bits;
+
+    if (getrandom(&bits, sizeof(bits), 0) == (ssize_t)sizeof(bits))
+        return bits;
+    np_random_seed(&random, (uint64_t)np_clock_unix_ns(), (uint64_t)getpid());
+    return np_random_bits(&random);
 }

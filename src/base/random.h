@@ -1,5 +1,5 @@
-/* Seeded random numbers, the same on every machine: for synthetic data and injected faults, never
- * for secrets. */
+/* Seeded random numbers, the same on every machine, for synthetic data and injected faults; and the
+ * system's, for names and identifiers. Neither is for secrets. */
 #ifndef NP_BASE_RANDOM_H
 #define NP_BASE_RANDOM_H
 
@@ -20,5 +20,8 @@ double np_random_uniform(struct np_random *random);
 /* Normal, mean 0, sd 1: twelve uniforms less six (exact arithmetic, so the same bits on every
  * processor). */
 double np_random_normal(struct np_random *random);
+
+/* 64 bits of the system; of the clock and the process's number where it gives none. */
+uint64_t np_random_system(void);
 
 #endif

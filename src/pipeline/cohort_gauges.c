@@ -13,11 +13,19 @@ bool np_cohort_gauges_are_due(const struct np_cohort_gauges *gauges)
     return np_clock_mono_ns() >= gauges->due_ns;
 }
 
-static void set(struct np_trace *trace, enum np_state state, const struct np_counted_failure *why,
-                size_t n)
+/* Which folder: two folders of one dataset are two cohorts. */
+static void add_id(struct np_attrs *attrs, const struct np_survey *survey)
+{
+    if (survey->folder.id)
+        np_attrs_string(attrs, NP_KEY_NEURO_COHORT_ID, survey->folder.id);
+}
+
+static void set(struct np_trace *trace, const struct np_survey *survey, enum np_state state,
+                const struct np_counted_failure *why, size_t n)
 {
     NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
 
+    add_id(&attrs, survey);
     np_attrs_string(&attrs, NP_KEY_NEURO_STATE, np_state_name(state));
     if (why)
         np_attrs_string(&attrs, NP_KEY_NEURO_STAGE, *why->stage ? why->stage : NULL);
@@ -27,12 +35,13 @@ static void set(struct np_trace *trace, enum np_state state, const struct np_cou
 }
 
 /* Failed sessions stand under what failed: all series of the metric add up to the sessions. */
-static void set_states(struct np_trace *trace, const struct np_counts *counts)
+static void set_states(struct np_trace *trace, const struct np_survey *survey,
+                       const struct np_counts *counts)
 {
     for (int s = 0; s < NP_N_STATES; s++)
-        set(trace, (enum np_state)s, NULL, s == NP_STATE_FAILED ? 0 : counts->of_state[s]);
+        set(trace, survey, (enum np_state)s, NULL, s == NP_STATE_FAILED ? 0 : counts->of_state[s]);
     for (size_t i = 0; i < counts->n_failures; i++)
-        set(trace, NP_STATE_FAILED, &counts->failure[i], counts->failure[i].n);
+        set(trace, survey, NP_STATE_FAILED, &counts->failure[i], counts->failure[i].n);
 }
 
 static void log_summary(struct np_trace *trace, const struct np_span *span,
@@ -44,6 +53,7 @@ static void log_summary(struct np_trace *trace, const struct np_span *span,
     np_progress_find(survey, &progress);
     NP_AUTO(np_freep) char *text = np_progress_text(&progress);
     np_attrs_string(&attrs, NP_KEY_EVENT_NAME, NP_EVENT_COHORT_SUMMARY);
+    add_id(&attrs, survey);
     np_attrs_int(&attrs, NP_KEY_NEURO_COHORT_WANTED, (int64_t)progress.n_wanted);
     np_attrs_int(&attrs, NP_KEY_NEURO_COHORT_COMPLETE, (int64_t)progress.n_complete);
     np_attrs_int(&attrs, NP_KEY_NEURO_COHORT_WITHOUT_IMAGES, (int64_t)progress.n_nothing);
@@ -65,6 +75,7 @@ void np_cohort_gauges_set(struct np_cohort_gauges *gauges, struct np_trace *trac
                           const struct np_span *span, const struct np_survey *survey,
                           int64_t start_ns)
 {
+    NP_AUTO(np_attrs_done) struct np_attrs id = {0};
     struct np_counts counts;
 
     np_counts_find(survey, &counts);
@@ -73,10 +84,11 @@ void np_cohort_gauges_set(struct np_cohort_gauges *gauges, struct np_trace *trac
                               gauges->last.failure[i].error_type, 0);
     np_counts_done(&gauges->last);
     gauges->last = counts;
-    set_states(trace, &counts);
-    np_metric_set(trace, &np_metric_cohort_warned, (double)counts.n_warned, NULL);
-    np_metric_set(trace, &np_metric_cohort_injected, (double)counts.n_injected, NULL);
-    np_metric_set(trace, &np_metric_cohort_time, (double)np_clock_unix_ns() * 1e-9, NULL);
+    set_states(trace, survey, &counts);
+    add_id(&id, survey);
+    np_metric_set(trace, &np_metric_cohort_warned, (double)counts.n_warned, &id);
+    np_metric_set(trace, &np_metric_cohort_injected, (double)counts.n_injected, &id);
+    np_metric_set(trace, &np_metric_cohort_time, (double)np_clock_unix_ns() * 1e-9, &id);
     log_summary(trace, span, survey, &counts);
     keep_due(gauges, start_ns);
 }

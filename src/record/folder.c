@@ -1,17 +1,19 @@
 #include "record/folder.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/path.h"
+#include "base/random.h"
 #include "codec/sha256.h"
 #include "config/results.h"
 #include "record/description.h"
 #include "record/json.h"
 
-enum { MOST_FOLDER_BYTES = 1 << 20, MOST_TRIES = 10 };
+enum { MOST_FOLDER_BYTES = 1 << 20, MOST_TRIES = 10, ID_DIGITS = 16 };
 
 static char *memory_path(const char *output_dir)
 {
@@ -126,6 +128,7 @@ void np_folder_done(struct np_folder *folder)
     for (size_t i = 0; i < folder->n_makings; i++)
         np_making_done(&folder->making[i]);
     free(folder->making);
+    free(folder->id);
     free(folder->source_name);
     free(folder->source_doi);
     *folder = (struct np_folder){0};
@@ -314,11 +317,19 @@ static json_t *making_json(const struct np_making *making)
     return json;
 }
 
+static char *new_id(void)
+{
+    return np_xasprintf("%016" PRIx64, np_random_system());
+}
+
+/* A folder without an id gets one. */
 static char *memory_text(const struct np_folder *folder)
 {
     json_t *json = json_object(), *configurations = json_array(), *source = json_object();
+    NP_AUTO(np_freep) char *id = folder->id ? np_xstrdup(folder->id) : new_id();
 
     json_object_set_new(json, "schema", json_integer(NP_FOLDER_SCHEMA));
+    np_json_text(json, "id", id);
     for (size_t i = 0; i < folder->n_makings; i++)
         json_array_append_new(configurations, making_json(&folder->making[i]));
     json_object_set_new(json, "configurations", configurations);
@@ -348,6 +359,16 @@ static bool parse_making(const json_t *json, struct np_making *making)
     return true;
 }
 
+/* It becomes part of telemetry: nothing but an id of ours is taken. */
+static char *id_of(const json_t *json)
+{
+    NP_AUTO(np_freep) char *id = np_json_get_text(json, "id");
+
+    return id && strlen(id) == ID_DIGITS && strspn(id, "0123456789abcdef") == ID_DIGITS
+               ? np_xstrdup(id)
+               : NULL;
+}
+
 static bool parse(const json_t *json, struct np_folder *folder)
 {
     const json_t *configurations = json_object_get(json, "configurations");
@@ -358,6 +379,7 @@ static bool parse(const json_t *json, struct np_folder *folder)
     for (size_t i = 0; i < json_array_size(configurations); i++)
         if (!parse_making(json_array_get(configurations, i), add_making(folder)))
             return false;
+    folder->id = id_of(json);
     folder->has_source = json_is_object(source);
     folder->source_name = np_json_get_text(source, "name");
     folder->source_doi = np_json_get_text(source, "doi");

@@ -30,6 +30,8 @@ enum np_folder_origin {
 
 struct np_folder {
     enum np_folder_origin origin;
+    char *
+        id; /* 16 hex digits, random: which folder it is, wherever it lies; NULL = of an earlier version */
     struct np_making *making; /* the folder's own first */
     size_t n_makings;
     bool has_source; /* the name and the DOI of the dataset are known, NULL = it has none */

@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/path.h"
@@ -400,17 +398,6 @@ const struct np_strings *np_plans_unreadable(const struct np_plans *plans)
 
 /* ---- changes ---- */
 
-static uint64_t random_bits(void)
-{
-    struct np_random random;
-    uint64_t bits;
-
-    if (getrandom(&bits, sizeof(bits), 0) == (ssize_t)sizeof(bits))
-        return bits;
-    np_random_seed(&random, (uint64_t)np_clock_unix_ns(), (uint64_t)getpid());
-    return np_random_bits(&random);
-}
-
 int np_plans_change(const char *output_dir, enum np_plan_change kind,
                     const struct np_asked_list *asked, struct np_error *err)
 {
@@ -430,6 +417,7 @@ int np_plans_change(const char *output_dir, enum np_plan_change kind,
     json_object_set_new(json, "sessions", sessions_json(asked));
     json_object_set_new(json, "files", files_json(asked));
     NP_AUTO(np_freep)
-    char *stem = np_xasprintf("%016llx_%s", (unsigned long long)random_bits(), change_word[kind]);
+    char *stem =
+        np_xasprintf("%016llx_%s", (unsigned long long)np_random_system(), change_word[kind]);
     return write_new(output_dir, stem, json, err);
 }

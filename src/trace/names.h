@@ -108,6 +108,8 @@
       "of neuro.canary: SHA-256 of the voxels of this machine's result")                           \
     X(NEURO_CANARY_PROCESSOR, "neuro.canary.processor", STRING,                                    \
       "Intel(R) Xeon(R) Gold 6226 CPU @ 2.70GHz", "of neuro.canary: model of the processor")       \
+    X(NEURO_COHORT_ID, "neuro.cohort.id", STRING, "3f0c9a41d2b87e65",                              \
+      "of neuro.cohort.*: the output folder that was counted, by a random id of its own")          \
     X(NEURO_COHORT_WANTED, "neuro.cohort.wanted", INT, "13",                                       \
       "of neuro.cohort.summary: sessions that are wanted, neither withdrawn nor gone")             \
     X(NEURO_COHORT_COMPLETE, "neuro.cohort.complete", INT, "12",                                   \
@@ -245,13 +247,13 @@ bool np_attr_is_registered(const char *key);
     X(sessions_active, "neuro.sessions.active", UPDOWN, "{session}", INT, none, "",                \
       "Sessions that are being processed now")                                                     \
     X(cohort_sessions, "neuro.cohort.sessions", GAUGE, "{session}", INT, none,                     \
-      "neuro.state neuro.stage? error.type?",                                                      \
+      "neuro.state neuro.stage? error.type? neuro.cohort.id?",                                     \
       "Sessions of the output folder by their latest state, as status counts them")                \
-    X(cohort_warned, "neuro.cohort.warned", GAUGE, "{session}", INT, none, "",                     \
+    X(cohort_warned, "neuro.cohort.warned", GAUGE, "{session}", INT, none, "neuro.cohort.id?",     \
       "Sessions of the output folder that are a success with warning")                             \
-    X(cohort_injected, "neuro.cohort.injected", GAUGE, "{session}", INT, none, "",                 \
+    X(cohort_injected, "neuro.cohort.injected", GAUGE, "{session}", INT, none, "neuro.cohort.id?", \
       "Sessions of the output folder that failed because --fail-rate asked for it")                \
-    X(cohort_time, "neuro.cohort.time", GAUGE, "s", DOUBLE, none, "",                              \
+    X(cohort_time, "neuro.cohort.time", GAUGE, "s", DOUBLE, none, "neuro.cohort.id?",              \
       "When the output folder was counted, since 1970 UTC")                                        \
     X(canary_wrong, "neuro.canary.wrong", GAUGE, "1", INT, none, "neuro.injected?",                \
       "1: the canary's result was not the known one on this machine, 0: it was, or is not known")  \

@@ -142,3 +142,29 @@ equals_status()
     equal "$(find out/logs/telemetry -maxdepth 1 -name '*.otlp.jsonl' | wc -l)" 2
     equals_status
 }
+
+@test "each output folder has an id of its own, which its gauges and summaries carry and which moves with it; a folder of an earlier version gets one" {
+    run -0 preprocess
+    local id
+    id=$(jq -r .id out/logs/folder.json)
+    [[ $id =~ ^[0-9a-f]{16}$ ]] || fail "found '$id'"
+    equal "$(gauges neuro.cohort.sessions 'map(.["neuro.cohort.id"]) | unique')" "[\"$id\"]"
+    equal "$(gauges neuro.cohort.time 'map(.["neuro.cohort.id"])')" "[\"$id\"]"
+    equal "$(gauges neuro.cohort.warned 'map(.["neuro.cohort.id"])')" "[\"$id\"]"
+    grep -q "\"neuro.cohort.id\",\"value\":{\"stringValue\":\"$id\"}.*neuro.cohort.wanted" "$(last_record)"
+    run -0 neuro-preprocess bids other participant "${QUICK[@]}"
+    [[ $(jq -r .id other/logs/folder.json) != "$id" ]]
+    mv out moved && mv moved out
+    run -0 preprocess
+    run -0 neuro-preprocess bids out participant "${QUICK[@]}" --save-bias-field --rerun outdated --bias-correction n4
+    equal "$(jq -r .id out/logs/folder.json)" "$id"
+    jq 'del(.id)' other/logs/folder.json >folder.json && cp folder.json other/logs/folder.json
+    run -0 neuro-preprocess bids other group
+    run -0 neuro-preprocess status other
+    diff folder.json other/logs/folder.json
+    run -0 neuro-preprocess bids other participant "${QUICK[@]}"
+    [[ $(jq -r .id other/logs/folder.json) =~ ^[0-9a-f]{16}$ ]]
+    jq '.id = "sub-01"' folder.json >other/logs/folder.json
+    run -0 neuro-preprocess bids other group
+    lacks "$(cat other/logs/telemetry/*)" '"sub-01"}'
+}

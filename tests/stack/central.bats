@@ -144,3 +144,14 @@ n_traces() # STATUS: how many sessions of this status Jaeger has
     soon 0 number preprocessing-dashboard 'How many failed?'
     soon 0 number preprocessing-dashboard 'How many are left to run?'
 }
+
+@test "two output folders of one dataset are two cohorts: the panels show both together, or the one that was chosen" {
+    local other=$BATS_TEST_TMPDIR/other query
+    for n in 001 002; do preprocess "$BATS_FILE_TMPDIR/bids" "$other" --participant-label $n bad1 --otel-endpoint auto >/dev/null 2>&1; done
+    neuro-preprocess "$BATS_FILE_TMPDIR/bids" "$other" group --otel-endpoint auto >/dev/null
+    neuro-preprocess "$BATS_FILE_TMPDIR/bids" "$OUT" group --otel-endpoint auto >/dev/null
+    soon 13 number preprocessing-dashboard 'How many sessions are done?'
+    query=$("$TOP/scripts/stack/dashboards.py" --queries | jq -r 'select(.panel == "How many sessions are done?" and .datasource == "prometheus").query' | sed 's/\$__range/10m/g; s/\$dataset/.*/g')
+    equal "$(metric "${query//\$folder/$(jq -r .id "$OUT/logs/folder.json")}")" 10
+    equal "$(metric "${query//\$folder/$(jq -r .id "$other/logs/folder.json")}")" 3
+}
