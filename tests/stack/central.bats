@@ -87,13 +87,7 @@ by_latest_state()
 @test "--sample: all failed traces and a share of the others go to Jaeger; logs and rates have all" {
     stack_in "$BATS_TEST_TMPDIR/sampling"
     start --sample 20
-    local good failed n_sessions=200
-    preprocess "$BATS_FILE_TMPDIR/bids" "$BATS_TEST_TMPDIR/good" --participant-label 001 >/dev/null 2>&1
-    mkdir -p "$BATS_TEST_TMPDIR/bids" && cp -r "$BATS_FILE_TMPDIR/bids/." "$BATS_TEST_TMPDIR/bids" && rm "$BATS_TEST_TMPDIR"/bids/sub-bad1/anat/* &&
-        echo 'no image' >"$BATS_TEST_TMPDIR/bids/sub-bad1/anat/sub-bad1_T1w.nii.gz"
-    preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/failed" --participant-label bad1 >/dev/null 2>&1 || true
-    good=$(records "$BATS_TEST_TMPDIR/good") failed=$(records "$BATS_TEST_TMPDIR/failed")
-    "$PYTHON" "$TOP/tests/stack/cohort.py" "$good" "$failed" $n_sessions 10 0.005 3 >"$BATS_TEST_TMPDIR/cohort.otlp.jsonl"
+    cohort_record 200 20 3 "$EPOCHSECONDS" 300 >"$BATS_TEST_TMPDIR/cohort.otlp.jsonl"
     run -0 neuro-preprocess replay "$BATS_TEST_TMPDIR/cohort.otlp.jsonl" --endpoint "http://$(fact OTLP_HTTP)"
     soon "bad-data 20
 ok 180" by_latest_state

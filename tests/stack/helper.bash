@@ -37,6 +37,18 @@ start() { "$STACK" start --no-grafana --traces jaeger --logs victorialogs --data
 stop() { "$STACK" stop --data "$DATA" "$@"; }
 end_stack() { [[ ! -d ${DATA:-} ]] || stop --keep >/dev/null 2>&1 || true; }
 
+# wrapped SERVER TEXT: a folder of programs in which this one is a script of that text; $REAL is the real one.
+wrapped()
+{
+    local component program=$1
+    mkdir -p "$BATS_TEST_TMPDIR/bin"
+    component=$program
+    [[ $program != victoria-logs ]] || component=victorialogs
+    [[ $program != otelcol ]] || component=collector
+    printf '#!/usr/bin/env bash\nREAL=%q\n%s\n' "$("$TOP/scripts/stack/build.sh" --find "$component")/$program" "$2" >"$BATS_TEST_TMPDIR/bin/$program"
+    chmod +x "$BATS_TEST_TMPDIR/bin/$program"
+}
+
 fact() { sed -n "s/^STACK_$1=//p" "$DATA/run/state"; }
 pid_of() { cut -d ' ' -f 1 "$DATA/run/$1.pid"; }
 pids() { for server in prometheus victorialogs jaeger collector; do pid_of $server; done; }
@@ -70,6 +82,19 @@ sessions()
 {
     records "$1" | xargs cat | jq -Rr 'fromjson? | .resourceSpans[]?.scopeSpans[].spans[] | select(.name == "preprocess_session")
         | "\(.traceId) \(.attributes[] | select(.key == "bids.participant") | .value.stringValue)"'
+}
+
+# cohort_record SESSIONS FAILED NODES END_UNIX_S SECONDS: the record of such a cohort (make-cohort.py), of the pattern of a run of two sessions, one of
+# which fails; the run is made once for a file.
+cohort_record()
+{
+    local pattern=$BATS_FILE_TMPDIR/pattern
+    [[ -d $pattern ]] || (
+        mkdir "$pattern" && cd "$pattern" || exit
+        neuro-preprocess demo-data --participants 4 --sessions 2 --size 6.5 bids # the last session's image is broken on purpose
+        preprocess bids out --participant-label 04
+    ) >"$BATS_FILE_TMPDIR/pattern.log" 2>&1 || true
+    "$PYTHON" "$TOP/tests/stack/make-cohort.py" "$pattern"/out/logs/telemetry/*.otlp.jsonl "$@"
 }
 
 # --- what the dashboards ask -----------------------------------------------------------------------------------------------

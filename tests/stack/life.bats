@@ -103,18 +103,6 @@ listeners() # addresses on which the stack's processes listen, as hexadecimal nu
     run -64 "$STACK" logs nobody --data "$DATA"
 }
 
-# wrapped SERVER TEXT: a folder of programs in which this one is a script of that text; $REAL is the real one.
-wrapped()
-{
-    local component program=$1
-    mkdir -p "$BATS_TEST_TMPDIR/bin"
-    component=$program
-    [[ $program != victoria-logs ]] || component=victorialogs
-    [[ $program != otelcol ]] || component=collector
-    printf '#!/usr/bin/env bash\nREAL=%q\n%s\n' "$("$TOP/scripts/stack/build.sh" --find "$component")/$program" "$2" >"$BATS_TEST_TMPDIR/bin/$program"
-    chmod +x "$BATS_TEST_TMPDIR/bin/$program"
-}
-
 @test "a server that does not come up: the end of its log is shown, and nothing is left running" {
     wrapped jaeger 'echo "disk quota exceeded"; exit 1'
     run -70 start --bin "$BATS_TEST_TMPDIR/bin"
@@ -192,11 +180,8 @@ touch '$BATS_TEST_TMPDIR/tried'; echo 'listen tcp 127.0.0.1:1: bind: address alr
 
 @test "Jaeger killed at once after it took 200 sessions: none is lost" {
     start
-    local good n=200
-    cohort "$BATS_TEST_TMPDIR/bids" 1 1
-    preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/good" --participant-label 001 >/dev/null 2>&1
-    good=$(records "$BATS_TEST_TMPDIR/good")
-    "$PYTHON" "$TOP/tests/stack/cohort.py" "$good" "$good" $n 0 0.01 3 >"$BATS_TEST_TMPDIR/cohort.otlp.jsonl"
+    local n=200
+    cohort_record $n 0 3 "$EPOCHSECONDS" 300 >"$BATS_TEST_TMPDIR/cohort.otlp.jsonl"
     neuro-preprocess replay "$BATS_TEST_TMPDIR/cohort.otlp.jsonl" --endpoint "http://$(fact OTLP_HTTP)" >"$BATS_TEST_TMPDIR/log" 2>&1
     wait_until 60 jaeger_took_all
     kill -KILL "$(pid_of jaeger)"

@@ -85,6 +85,8 @@ def main(words):
         put(new.get("attributes", []), "bids.participant", f"{k // 2:05d}")
         put(new.get("attributes", []), "bids.session", str(k % 2 + 1))
         put(new.get("attributes", []), "neuro.session.duration", pattern.seconds * stretch)
+        if "body" in new:
+            new["body"]["stringValue"] = new["body"]["stringValue"].replace(f"sub-{pattern.participant}", f"sub-{k // 2:05d}").replace(f"ses-{pattern.session}", f"ses-{k % 2 + 1}")
         return new
 
     def gauge(name, run, sessions):

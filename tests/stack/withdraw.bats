@@ -19,27 +19,26 @@ make_data()
         preprocess bids out --otel-endpoint auto
         preprocess bids out --rerun all --telemetry-id hash --otel-endpoint auto
         preprocess other out-other --otel-endpoint auto
-        preprocess bids good --participant-label 002
-        "$PYTHON" "$TOP/tests/stack/cohort.py" "$(records good)" "$(records good)" 3 0 7 3 >old.otlp.jsonl
+        cohort_record 3 0 3 $((EPOCHSECONDS - 7 * 86400)) 60 >old.otlp.jsonl
         neuro-preprocess replay old.otlp.jsonl --endpoint "http://$(fact OTLP_HTTP)"
     } >log 2>&1
     soon 10 n_sessions
     soon 10 metric 'count(last_over_time(neuro_session_duration_seconds[30d]))'
-    soon 10 jaeger_participants_n
+    soon 10 jaeger_n
 }
 n_sessions() { logs 'event_name:=neuro.session.summary | stats count() n' | jq -r .n; }
 log_participants() { logs 'event_name:=neuro.session.summary | uniq by (neuro.dataset.name, bids.participant)' | jq -r '.["neuro.dataset.name"] + " " + .["bids.participant"]' | sort; }
 metric_participants()
 {
-    get "$(fact PROMETHEUS)/api/v1/query" 'query=last_over_time(neuro_session_duration_seconds[30d])' | jq -r '.data.result[].metric | .neuro_dataset_name + " " + .bids_participant' | sort
+    get "$(fact PROMETHEUS)/api/v1/query" 'query=last_over_time(neuro_session_duration_seconds[30d])' | jq -r '.data.result[].metric | .neuro_dataset_name + " " + .bids_participant' | sort -u
 }
 jaeger_participants()
 {
     get "$(fact JAEGER)/api/traces" service=neuro-preprocess operation=preprocess_session limit=1000 "start=$(((EPOCHSECONDS - 30 * 86400) * 1000000))" "end=$(((EPOCHSECONDS + 3600) * 1000000))" |
         jq -r '.data[] | .processes as $of | .spans[] | select(.operationName == "preprocess_session")
-            | ($of[.processID].tags[] | select(.key == "neuro.dataset.name").value) + " " + (.tags[] | select(.key == "bids.participant").value)' | sort
+            | ($of[.processID].tags[] | select(.key == "neuro.dataset.name").value) + " " + (.tags[] | select(.key == "bids.participant").value)' | sort -u
 }
-jaeger_participants_n() { jaeger_participants | wc -l; }
+jaeger_n() { get "$(fact JAEGER)/api/traces" service=neuro-preprocess operation=preprocess_session limit=1000 "start=$(((EPOCHSECONDS - 30 * 86400) * 1000000))" "end=$(((EPOCHSECONDS + 3600) * 1000000))" | jq '.data | length'; }
 word() # LABEL
 {
     "$PYTHON" -c 'import hashlib, hmac, sys
@@ -53,9 +52,8 @@ withdraw() { "$TOP/scripts/withdraw.sh" "$@"; }
     make_data
     local all kept trace
     all="Other heads 001
-Tiny heads 00001
-Tiny heads 00002
-Tiny heads 00003
+Synthetic heads 00000
+Synthetic heads 00001
 Tiny heads 001
 Tiny heads 0011
 Tiny heads 002
