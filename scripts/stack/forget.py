@@ -552,7 +552,8 @@ KEYS = {"traces": "resourceSpans", "logs": "resourceLogs", "metrics": "resourceM
 
 
 def copy(signal, prefix, *records):
-    """What stands for participants stands in these lines already: without the word that asks for it, nothing is replaced again."""
+    """Words stand in these lines already. Those of earlier versions do not say so (neuro.telemetry.named): without the attribute that asks for words
+    nothing is replaced again."""
     for path in records:
         with open_text(path) as file:
             for line in file:
@@ -561,7 +562,8 @@ def copy(signal, prefix, *records):
                 request = parsed(line)
                 for _, resource, items in groups(request or {}):
                     attributes = resource.get("resource", {}).get("attributes", [])
-                    attributes[:] = [one for one in attributes if one.get("key") != "neuro.telemetry.id"]
+                    if not any(one.get("key") == "neuro.telemetry.named" for one in attributes):
+                        attributes[:] = [one for one in attributes if one.get("key") != "neuro.telemetry.id"]
                     if signal == "metrics":
                         items[:] = [item for item in items if item["name"].startswith(prefix)]
                 if request and any(items for _, _, items in groups(request)):

@@ -11,14 +11,16 @@ static bool is_text(struct np_otlp_slice slice, const char *text)
     return slice.n == strlen(text) && memcmp(slice.text, text, slice.n) == 0;
 }
 
-/* A value: what it says when it is a string. */
-static bool read_value(struct np_otlp_reader *text, enum np_naming *naming)
+enum { NOT_KNOWN = -1 };
+
+/* A value: the way of naming that it says, or NOT_KNOWN. */
+static bool read_value(struct np_otlp_reader *text, int *naming)
 {
     struct np_otlp_slice name, string;
     size_t n = 0;
     enum np_otlp_step step;
 
-    *naming = NP_NAME_NONE;
+    *naming = NOT_KNOWN;
     if (!np_otlp_reader_take(text, '{'))
         return false;
     while ((step = np_otlp_reader_member(text, &n, &name)) == NP_OTLP_STEP_NEXT) {
@@ -31,27 +33,36 @@ static bool read_value(struct np_otlp_reader *text, enum np_naming *naming)
             return false;
         for (int i = NP_NAME_LABEL; i <= NP_NAME_NONE; i++)
             if (is_text(string, np_naming_name((enum np_naming)i)))
-                *naming = (enum np_naming)i;
+                *naming = i;
     }
     return step == NP_OTLP_STEP_END;
 }
 
-/* An attribute: `*is_it` when its key is neuro.telemetry.id. */
-static bool read_attribute(struct np_otlp_reader *text, bool *is_it, enum np_naming *naming)
+/* Which of the two attributes it is. */
+enum which { ANOTHER, ASKED, NAMED };
+
+static enum which which_of(struct np_otlp_slice key)
+{
+    return is_text(key, NP_KEY_NEURO_TELEMETRY_ID)      ? ASKED
+           : is_text(key, NP_KEY_NEURO_TELEMETRY_NAMED) ? NAMED
+                                                        : ANOTHER;
+}
+
+static bool read_attribute(struct np_otlp_reader *text, enum which *which, int *naming)
 {
     struct np_otlp_slice name, key;
     size_t n = 0;
     enum np_otlp_step step;
 
-    *is_it = false;
-    *naming = NP_NAME_NONE;
+    *which = ANOTHER;
+    *naming = NOT_KNOWN;
     if (!np_otlp_reader_take(text, '{'))
         return false;
     while ((step = np_otlp_reader_member(text, &n, &name)) == NP_OTLP_STEP_NEXT) {
         bool is_whole = true;
         if (is_text(name, "key") && np_otlp_reader_peek(text) == '"') {
             is_whole = np_otlp_reader_string(text, &key);
-            *is_it = is_whole && is_text(key, NP_KEY_NEURO_TELEMETRY_ID);
+            *which = is_whole ? which_of(key) : ANOTHER;
         } else if (is_text(name, "value") && np_otlp_reader_peek(text) == '{') {
             is_whole = read_value(text, naming);
         } else {
@@ -63,8 +74,24 @@ static bool read_attribute(struct np_otlp_reader *text, bool *is_it, enum np_nam
     return step == NP_OTLP_STEP_END;
 }
 
-/* A list of attributes; `*naming` becomes the strictest, `*is_said` when one says so. */
-static bool read_attributes(struct np_otlp_reader *text, bool *is_said, enum np_naming *naming)
+/* What a resource says; `n_…` is how often. */
+struct said {
+    int asked, named;
+    size_t n_asked, n_named;
+};
+
+/* The strictest that is asked for; unknown ways are the strictest of all. */
+static void note(struct said *said, enum which which, int naming)
+{
+    int asked = naming == NOT_KNOWN ? NP_NAME_NONE : naming;
+
+    if (which == ASKED && (said->n_asked++ == 0 || asked > said->asked))
+        said->asked = asked;
+    if (which == NAMED && said->n_named++ == 0)
+        said->named = naming;
+}
+
+static bool read_attributes(struct np_otlp_reader *text, struct said *said)
 {
     size_t n = 0;
     enum np_otlp_step step;
@@ -72,32 +99,35 @@ static bool read_attributes(struct np_otlp_reader *text, bool *is_said, enum np_
     if (!np_otlp_reader_take(text, '['))
         return false;
     while ((step = np_otlp_reader_element(text, &n)) == NP_OTLP_STEP_NEXT) {
-        enum np_naming one;
-        bool is_it;
-        if (!read_attribute(text, &is_it, &one))
+        enum which which;
+        int naming;
+        if (!read_attribute(text, &which, &naming))
             return false;
-        if (is_it && (!*is_said || one > *naming))
-            *naming = one;
-        *is_said = *is_said || is_it;
+        note(said, which, naming);
     }
     return step == NP_OTLP_STEP_END;
 }
 
-bool np_otlp_asked_naming(const char *from, const char *end, enum np_naming *naming)
+bool np_otlp_asked_naming(const char *from, const char *end, enum np_naming *asked,
+                          enum np_naming *named)
 {
     NP_AUTO(np_otlp_reader_done) struct np_otlp_reader text = {.at = from, .end = end};
     struct np_otlp_slice name;
+    struct said said = {0};
     size_t n = 0;
-    bool is_said = false;
 
     if (!np_otlp_reader_take(&text, '{'))
         return false;
     while (np_otlp_reader_member(&text, &n, &name) == NP_OTLP_STEP_NEXT) {
         bool is_whole = is_text(name, "attributes") && np_otlp_reader_peek(&text) == '['
-                            ? read_attributes(&text, &is_said, naming)
+                            ? read_attributes(&text, &said)
                             : np_otlp_reader_skip(&text);
         if (!is_whole)
             return false;
     }
+    if (said.n_asked > 0)
+        *asked = (enum np_naming)said.asked;
+    *named =
+        said.n_named == 1 && said.named != NOT_KNOWN ? (enum np_naming)said.named : NP_NAME_LABEL;
     return true;
 }

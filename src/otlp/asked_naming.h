@@ -7,10 +7,13 @@
 #include "trace/naming.h"
 
 /*
- * Of the resource, valid OTLP/JSON from `text` to `end`. `*naming` becomes the strictest way that it
- * asks for; NP_NAME_NONE for one that this version does not know; it stays when the resource does
- * not say. False when memory is missing.
+ * Of the resource, valid OTLP/JSON from `text` to `end`. `*asked` becomes the strictest way that it
+ * asks for (neuro.telemetry.id); NP_NAME_NONE for one that this version does not know; it stays when
+ * the resource does not say. `*named` is how its participants are named already
+ * (neuro.telemetry.named, by a Collector that received words); NP_NAME_LABEL when it does not say,
+ * or says it in more than one way. False when memory is missing.
  */
-bool np_otlp_asked_naming(const char *text, const char *end, enum np_naming *naming);
+bool np_otlp_asked_naming(const char *text, const char *end, enum np_naming *asked,
+                          enum np_naming *named);
 
 #endif

@@ -176,11 +176,16 @@ static void note_naming(struct np_otlp_batch *batch, enum np_naming asked)
 /* How the resource that was read from `text` on asks its line to be named. */
 static bool ask_naming(struct np_otlp_batch *batch, struct known *resource, const char *text)
 {
-    resource->naming = batch->options.silent_naming;
-    if (!np_otlp_asked_naming(text, batch->translator.text.at, &resource->naming)) {
+    enum np_naming asked = batch->options.silent_naming, named;
+
+    if (!np_otlp_asked_naming(text, batch->translator.text.at, &asked, &named)) {
         batch->kept.failed = NP_ENOMEM;
         return false;
     }
+    if (batch->options.naming > asked)
+        asked = batch->options.naming;
+    /* a word of a word would be another participant's */
+    resource->naming = named >= asked ? NP_NAME_LABEL : asked;
     note_naming(batch, resource->naming);
     return true;
 }
@@ -347,8 +352,10 @@ static bool read_resource(struct np_otlp_batch *batch)
     if (!read_level(batch, FIELD(RESOURCE), &source.resource, &source.resource_url,
                     batch->shape->scopes, read_scope))
         return false;
-    if (source.resource == 0) /* none at all */
+    if (source.resource == 0) { /* none at all */
+        note_naming(batch, batch->options.naming);
         note_naming(batch, batch->options.silent_naming);
+    }
     for (size_t i = first; i < batch->n_items; i++) {
         batch->item[i].source.resource = source.resource;
         batch->item[i].source.resource_url = source.resource_url;
@@ -416,7 +423,7 @@ static bool read_line(struct np_otlp_batch *batch, const char *line, size_t n)
     batch->translator.text.at = line;
     batch->translator.text.end = line + n;
     batch->waits = false;
-    batch->asked_naming = options->naming;
+    batch->asked_naming = NP_NAME_LABEL;
     return read_request(batch);
 }
 

@@ -25,7 +25,8 @@ struct np_otlp_batch_options {
     enum np_otlp_protocol protocol;
     /*
      * How participants are named: at least as `naming` says, and as the resource of a line asks for
-     * (neuro.telemetry.id) where that is stricter; lines without that attribute as `silent_naming`
+     * (neuro.telemetry.id) where that is stricter, except where they are named so already
+     * (neuro.telemetry.named); lines without that attribute as `silent_naming`
      * says. `redactor_of` gives the redactor of a way of naming; NULL = nothing is ever redacted.
      */
     enum np_naming naming, silent_naming;

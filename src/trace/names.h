@@ -142,6 +142,8 @@
       "name in dataset_description.json, or --dataset-name")                                      \
     X(NEURO_TELEMETRY_ID, "neuro.telemetry.id", STRING, "label",                                  \
       "label, hash or none: how participants may be named on the network")                        \
+    X(NEURO_TELEMETRY_NAMED, "neuro.telemetry.named", STRING, "hash",                             \
+      "of what the stack's Collector passes on: how participants are named there already")        \
     X(SERVICE_NAME, "service.name", STRING, "neuro-preprocess", "neuro-preprocess")               \
     X(SERVICE_VERSION, "service.version", STRING, "0.1.0", "version of the program")              \
     X(SERVICE_INSTANCE_ID, "service.instance.id", STRING, "0192f1f0-5a4f-4c05-9d7c-7f2a3a1a9c55", \

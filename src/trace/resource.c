@@ -231,4 +231,6 @@ void np_resource_detect(const struct np_resource_facts *facts, struct np_attrs *
     /* A later sender follows this value: no environment variable can make it send more than the
      * run allowed. */
     np_attrs_string(out, NP_KEY_NEURO_TELEMETRY_ID, facts->telemetry_id);
+    if (np_attrs_find(out, NP_KEY_NEURO_TELEMETRY_NAMED))
+        np_attrs_string(out, NP_KEY_NEURO_TELEMETRY_NAMED, "");
 }

@@ -184,3 +184,22 @@ linked_sessions()
     run -75 start --from "$(archive)"
     contains "$output" 'has data already'
 }
+
+names() { logs 'event_name:=neuro.session.summary | uniq by (bids.participant)' | jq -r '.["bids.participant"]' | sort; }
+
+@test "words for participants are the same in every server, whatever way they came: live, from an archive, and as status says" {
+    start
+    cohort "$BATS_TEST_TMPDIR/bids" 2
+    preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" --telemetry-id hash --otel-endpoint auto >"$BATS_TEST_TMPDIR/log" 2>&1
+    neuro-preprocess status "$BATS_TEST_TMPDIR/out" --format tsv | awk -F'\t' 'NR > 1 { print $18 }' | sort >"$BATS_TEST_TMPDIR/words"
+    soon 2 eval 'names | wc -l'
+    diff "$BATS_TEST_TMPDIR/words" <(names)
+    stop
+    local file
+    file=$(archive)/collector/stack.otlp.jsonl
+    stack_in "$BATS_TEST_TMPDIR/elsewhere"
+    start
+    run -0 neuro-preprocess replay "$file" --endpoint "http://$(fact OTLP_HTTP)" --telemetry-id hash
+    soon 2 eval 'names | wc -l'
+    diff "$BATS_TEST_TMPDIR/words" <(names)
+}

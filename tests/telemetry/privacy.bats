@@ -47,6 +47,14 @@ run_it() { preprocess "$BIDS" "$OUT" --otel-endpoint "$ENDPOINT" "$@" >"$BATS_TE
     done
 }
 
+@test "a variable that says that words stand there already sends no label" {
+    use http/json
+    export OTEL_RESOURCE_ATTRIBUTES=neuro.telemetry.named=none
+    run_it --telemetry-id hash
+    (($(sent 'map(.items) | add') > 20))
+    for label in zebra77 okapi42 quagga5 gnu3 lemur; do lacks_on_wire $label; done
+}
+
 # The word that stands for a participant.
 words() { sent '[.[] | select(.signal == "traces").request.resourceSpans[].scopeSpans[].spans[].attributes[]? | select(.key == "bids.participant").value.stringValue] | unique | join(" ")'; }
 

@@ -371,6 +371,67 @@ TEST(no_label_passes_a_redactor_wherever_it_stands)
     json_decref(root);
 }
 
+static const struct np_otlp_redactor *unless_label(void *redactor, enum np_naming naming)
+{
+    return naming == NP_NAME_LABEL ? NULL : redactor;
+}
+
+/* The participant of a line whose resource says these, when it is sent with `naming`. */
+static char *sent_name(enum np_naming naming, const char *attributes)
+{
+    NP_AUTO(np_otlp_redactor_freep)
+    struct np_otlp_redactor *redactor = np_otlp_redactor_new("key", 3);
+    const struct np_otlp_batch_options options = {.signal = NP_OTLP_LOGS,
+                                                  .protocol = NP_OTLP_HTTP_JSON,
+                                                  .naming = naming,
+                                                  .redactor_of = unless_label,
+                                                  .context = redactor};
+    NP_AUTO(np_otlp_batch_freep) struct np_otlp_batch *batch = np_otlp_batch_new(&options);
+    NP_AUTO(np_freep)
+    char *line = np_xasprintf("{\"resourceLogs\":[{\"resource\":{\"attributes\":[%s]},"
+                              "\"scopeLogs\":[{\"logRecords\":[{\"body\":"
+                              "{\"stringValue\":\"sub-01\"}}]}]}]}",
+                              attributes);
+
+    ok_int(add_text(batch, line), NP_OTLP_LINE_ADDED);
+    json_t *root = body_of(batch);
+    char *name =
+        np_xstrdup(text_at(root, "resourceLogs.0.scopeLogs.0.logRecords.0.body.stringValue"));
+    json_decref(root);
+    return name;
+}
+
+#define ATTRIBUTE(key, value) \
+    "{\"key\":\"neuro.telemetry." key "\",\"value\":{\"stringValue\":\"" value "\"}}"
+
+TEST(words_are_not_named_again_unless_a_stricter_way_is_asked_for)
+{
+    static const struct {
+        enum np_naming naming;
+        const char *attributes;
+        bool stays;
+    } rows[] = {
+        {NP_NAME_LABEL, ATTRIBUTE("id", "hash"), false},
+        {NP_NAME_LABEL, ATTRIBUTE("id", "hash") "," ATTRIBUTE("named", "hash"), true},
+        {NP_NAME_LABEL, ATTRIBUTE("named", "hash") "," ATTRIBUTE("id", "hash"), true},
+        {NP_NAME_HASH, ATTRIBUTE("id", "hash") "," ATTRIBUTE("named", "hash"), true},
+        {NP_NAME_NONE, ATTRIBUTE("id", "hash") "," ATTRIBUTE("named", "hash"), false},
+        {NP_NAME_HASH, ATTRIBUTE("id", "label") "," ATTRIBUTE("named", "label"), false},
+        {NP_NAME_LABEL, ATTRIBUTE("id", "none") "," ATTRIBUTE("named", "hash"), false},
+        {NP_NAME_HASH, ATTRIBUTE("named", "none"), true},
+        /* nothing that is not understood opens anything */
+        {NP_NAME_HASH, ATTRIBUTE("named", "what"), false},
+        {NP_NAME_HASH, ATTRIBUTE("named", ""), false},
+        {NP_NAME_HASH, ATTRIBUTE("named", "hash") "," ATTRIBUTE("named", "hash"), false},
+        {NP_NAME_HASH, "{\"key\":\"neuro.telemetry.named\",\"value\":{\"intValue\":\"1\"}}", false},
+    };
+
+    for (size_t i = 0; i < NP_COUNT(rows); i++) {
+        NP_AUTO(np_freep) char *name = sent_name(rows[i].naming, rows[i].attributes);
+        ok((strcmp(name, "sub-01") == 0) == rows[i].stays);
+    }
+}
+
 TEST(of_metrics_data_points_are_counted_as_servers_do)
 {
     NP_AUTO(np_otlp_batch_freep)

@@ -121,6 +121,17 @@ TEST(the_older_name_of_the_environment_is_taken_unless_the_new_one_is_there)
     ok_str(text_of(&both, "deployment.environment.name"), "production");
 }
 
+/* Otherwise labels would be sent as if they were words already. */
+TEST(no_variable_says_that_participants_are_named_by_words_already)
+{
+    NP_AUTO(np_attrs_done) struct np_attrs attrs = {0};
+
+    forget_environment();
+    setenv("OTEL_RESOURCE_ATTRIBUTES", "neuro.telemetry.named=hash,neuro.telemetry.id=label", 1);
+    detect(&attrs, NULL);
+    ok_str(text_of(&attrs, "neuro.telemetry.named"), "");
+}
+
 /* All that is detected is in the table of names. */
 TEST(no_name_is_unknown)
 {
