@@ -203,6 +203,8 @@ def outside(uid):
     return {**out, "height": 3}
 
 
+# Of panels whose series the preset `central` does not keep.
+NOT_HERE = "no session has ended in this time range, or the stack has the preset `central`: then only the tables of sessions tell"
 BY_STATE = "From `neuro.cohort.sessions`: each session counts once, by its latest state, as `neuro-preprocess status` says. "
 
 
@@ -222,12 +224,12 @@ def cohort():
         ("Is my cohort fine?", [
             (24, outside("neuro-cohort")),
             (4, stat("How many sessions are done?", BY_STATE + "Unit: sessions. Bad: it does not grow.", done)),
-            (4, stat("Of how many?", BY_STATE + "All that were asked for, without those that are gone, withdrawn or have no image. Unit: sessions.", wanted)),
+            (4, stat("Of how many?", BY_STATE + "All that were asked for, without those that are gone, withdrawn or have no image. Unit: sessions. Bad: fewer than your dataset has.", wanted)),
             (4, stat("How many failed?", BY_STATE + "Failed, interrupted, lost or incomplete. Unit: sessions. Bad: any. " + rerun, failed, thresholds=ANY_IS_BAD)),
-            (4, stat("How many are left to run?", BY_STATE + "All that a rerun would process. Unit: sessions.", left, thresholds=steps(GREEN, (1, ORANGE)))),
-            (4, stat("What share succeeded?", BY_STATE + "Successes of those that ended. Bad: below 95 %.", f"{done} / ({done} + {failed})", "percentunit",
+            (4, stat("How many are left to run?", BY_STATE + "All that a rerun would process, failed ones too. Unit: sessions. Bad: any, once all tasks have ended.", left, thresholds=steps(GREEN, (1, ORANGE)))),
+            (4, stat("What share succeeded?", BY_STATE + "Successes of those that ended. Unit: share. Bad: below 95 %.", f"{done} / ({done} + {failed})", "percentunit",
                      steps(RED, (0.9, ORANGE), (0.95, GREEN)), "no session has ended", 1)),
-            (4, stat("When will it be done?", "Sessions that are left over the rate of the last half hour, once 20 have ended; `status` gives a range. Unit: time from now.",
+            (4, stat("When will it be done?", "Sessions that are left, over the rate of the last half hour from `span_metrics`, once 20 have ended; `status` gives a range. Unit: time from now. Bad: later than you need it.",
                      f"{left} / (sum(rate(traces_span_metrics_calls_total{{{OF_COHORT},span_name=\"preprocess_session\"}}[30m])) > 0) and {done} >= 20", "s",
                      empty="not known before 20 sessions have ended")),
         ]),
@@ -238,15 +240,15 @@ def cohort():
             (8, ranking("In which stage did they fail?", "From `neuro.cohort.sessions`: failed sessions by the stage in which their latest attempt failed. Unit: sessions. Bad: any.",
                         sessions("failed", by=" by (neuro_stage)") + " > 0", "{{neuro_stage}}", thresholds=ANY_IS_BAD,
                         empty="no session has failed")),
-            (8, ranking("In which state are all sessions?", BY_STATE + "Unit: sessions.", sessions(by=" by (neuro_state)") + " > 0",
+            (8, ranking("In which state are all sessions?", BY_STATE + "Unit: sessions. Bad: `lost`, `incomplete`, `interrupted`, and `not-started` once all tasks have ended: a rerun does them.", sessions(by=" by (neuro_state)") + " > 0",
                         "{{neuro_state}}")),
             (24, summaries("Which attempts failed?",
-                           "Attempts that did not succeed, from the log records `neuro.session.summary`, newest first. Bad: any. A session that was mended since is here too: look at "
+                           "Attempts that did not succeed, from the log records `neuro.session.summary`, newest first. Unit: one row is one attempt. Bad: any. A session that was mended since is here too: look at "
                            "its page; its command does nothing then. To run all that is left: the same command again, or `np-slurm resubmit OUT`.",
                            (("neuro_stage", "neuro.stage", "stage"), ("neuro_outcome", "neuro.outcome", "reason"), ("Line", "_msg", "sentence"), NODE,
                             ("neuro_injected", "neuro.injected", "injected")),
                            (' | neuro_outcome!="ok" | neuro_stage=~"$stage"', ' neuro.outcome:!="ok" neuro.stage:~"${stage:regex}"'),
-                           empty="no attempt failed in this time range")),
+                           limit=1000, empty="no attempt failed in this time range")),
         ]),
         ("How fast is it?", [
             (12, bars("How many sessions end in a minute?", "Attempts, from `span_metrics` over spans `preprocess_session`. Unit: sessions a minute. Bad: 0 while sessions are left.",
@@ -262,22 +264,22 @@ def cohort():
                            limit=5000, empty="no session has ended in this time range", sort=DURATION)),
         ]),
         ("Where does it go wrong?", [
-            (8, ranking("Which nodes fail?", "Share of a node's attempts that failed, from `span_metrics` over spans `preprocess_session`. Bad: one node far above the others.",
+            (8, ranking("Which nodes fail?", "Attempts that failed of all of a node, from `span_metrics` over spans `preprocess_session`. Unit: share. Bad: one node far above the others.",
                         f"{errors} / {calls} > 0", "{{host_name}}", "percentunit", steps(GREEN, (0.05, ORANGE), (0.2, RED)), "no node has a failure")),
             (8, ranking("Which nodes crawl?", "Mean duration of a session by node, from `span_metrics`. Unit: seconds. Bad: three times the others.",
                         f"sort_desc({seconds} > 0)", "{{host_name}}", "s", empty="no session has ended on a node in this time range")),
             (8, lines("How near is memory to what was requested?", "Largest resident memory of a session over the run's limit, from `neuro.session.peak_memory` and `neuro.memory.limit` "
-                      "(the preset `job` keeps them). Bad: above 90 %: the next larger image is killed.",
+                      "(the preset `job` keeps them). Unit: share. Bad: above 90 %: the next larger image is killed.",
                       [prom("max by (host_name) (max by (instance, host_name) (last_over_time(neuro_session_peak_memory_bytes{" + OF_SESSION + "}[5m])) / "
                             "on (instance, host_name) last_over_time(neuro_memory_limit_bytes{" + OF_PROCESS + "}[5m]))", "{{host_name}}")],
-                      "percentunit", steps(GREEN, (0.8, ORANGE), (0.9, RED)))),
+                      "percentunit", steps(GREEN, (0.8, ORANGE), (0.9, RED)), empty=NOT_HERE)),
             (12, lines("How large are the brains?", "Volume of the brain mask by suffix, median of the sessions that ended, from `neuro.qc.brain_volume` (the preset `job`). Unit: mm3. "
                        "Bad: below 900 000 or above 1 900 000 in adults.",
-                       [prom("quantile by (bids_suffix) (0.5, last_over_time(neuro_qc_brain_volume_mm3{" + OF_SESSION + "}[5m]))", "{{bids_suffix}}")], "none")),
+                       [prom("quantile by (bids_suffix) (0.5, last_over_time(neuro_qc_brain_volume_mm3{" + OF_SESSION + "}[5m]))", "{{bids_suffix}}")], "none", empty=NOT_HERE)),
             (12, bars("Which warnings were raised?", "Files with a warning about their result, by its key, from `neuro.warnings.raised` (attempts; the preset `job`). Unit: files. "
-                      "Which sessions: `neuro-preprocess status OUT --warnings`.",
-                      [prom("sum by (neuro_warning) (last_over_time(neuro_warnings_raised_total{" + OF_PROCESS + "}[$__interval]))", "{{neuro_warning}}")])),
-            (24, text("Attempts and sessions", "The first two rows count **sessions**, each once, by its latest state. The rates and times below count **attempts**: a session that "
+                      "Bad: one key in more than a tenth of the files. Which sessions: `neuro-preprocess status OUTPUT_DIR --warnings`.",
+                      [prom("sum by (neuro_warning) (last_over_time(neuro_warnings_raised_total{" + OF_PROCESS + "}[$__interval]))", "{{neuro_warning}}")], empty=NOT_HERE)),
+            (24, text("What are attempts, and what are sessions?", "The first two rows count **sessions**, each once, by its latest state. The rates and times below count **attempts**: a session that "
                       "failed and was run again is two attempts. Data that were replayed are in the tables, at their own time, and in no rate.")),
         ]),
     ]
@@ -296,25 +298,25 @@ def session():
     return [
         ("What happened to this session?", [
             (24, outside("neuro-session")),
-            (24, summaries("Which attempts were there?", "All log records `neuro.session.summary` of this session, newest first. The first row is its latest state. Bad: it is not `success`.",
+            (24, summaries("Which attempts were there?", "All log records `neuro.session.summary` of this session, newest first. The first row is its latest state. Unit: one row is one attempt. Bad: it is not `success`.",
                            (("neuro_state", "neuro.state", "state"), ("neuro_outcome", "neuro.outcome", "outcome"), ("neuro_stage", "neuro.stage", "stage"), ("Line", "_msg", "sentence"),
                             DURATION, PEAK, ("neuro_session_memory_limit", "neuro.session.memory_limit", "allowed memory"),
                             ("neuro_session_memory_request", "neuro.session.memory_request", "requested memory"), NODE, ("neuro_warnings", "neuro.warnings", "warnings")),
                            (MINE, MINE_TWIN),
                            empty="no attempt of this session in this time range: choose participant and session above, or a longer range")),
-            (24, {**panel("traces", "Where did the time go?", "The trace of the attempt whose id is in the variable `trace`; a row of the table above sets it.", [
+            (24, {**panel("traces", "Where did the time go?", "Spans, from the trace of the attempt whose id is in the variable `trace`; a row of the table above sets it. Unit: seconds. Bad: red spans, and one far longer than in other sessions.", [
                 {"datasource": TEMPO, "queryType": "traceql", "query": "$trace", "limit": 20, "tableType": "traces"}], empty="no trace is chosen"), "height": 14}),
-            (24, {**panel("logs", "What did it say?", "The session's log records at any severity, newest last.", [
+            (24, {**panel("logs", "What did it say?", "All log records of the session, from the logs back end, newest last. Unit: none. Bad: ERROR and FATAL.", [
                 loki('{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"}' + MINE, 'neuro.dataset.name:~"${dataset:regex}"' + MINE_TWIN + " | sort by (_time) limit 1000", 1000)],
                           options={"showTime": True, "sortOrder": "Ascending", "enableLogDetails": True, "wrapLogMessage": True, "dedupStrategy": "none"},
                           empty="no log record of this session in this time range"), "height": 12}),
         ]),
         ("How does it compare?", [
-            (12, lines("How long do this dataset's sessions take?", "Median and 95 % quantile, from `span_metrics`. Unit: seconds.", [
+            (12, lines("How long do this dataset's sessions take?", "Median and 95 % quantile, from `span_metrics`. Unit: seconds. Bad: this session took far more than the 95 %.", [
                 prom("histogram_quantile(" + q + ", sum by (le) (increase(traces_span_metrics_duration_seconds_bucket{" + OF_COHORT + ',span_name="preprocess_session"}[$__range]))) >= 0', words)
                 for q, words in (("0.5", "median"), ("0.95", "95 %"))])),
-            (12, lines("What did this session measure?", "Gauges of its end, from `neuro.qc.*` (the preset `job`). Units differ: the legend names them.", [
-                prom('{__name__=~"neuro_qc_.*",' + OF_COHORT + ',bids_participant="$participant",bids_session=~"$session"}', "{{__name__}} {{bids_suffix}}")], "none")),
+            (12, lines("What did this session measure?", "Gauges of its end, from `neuro.qc.*` (the preset `job`). Unit: the legend names it. Bad: far from those of the other sessions.", [
+                prom('{__name__=~"neuro_qc_.*",' + OF_COHORT + ',bids_participant="$participant",bids_session=~"$session"}', "{{__name__}} {{bids_suffix}}")], "none", empty=NOT_HERE)),
         ]),
     ]
 
@@ -325,32 +327,43 @@ def session():
 def health():
     return [
         ("Does telemetry arrive?", [
-            (6, stat("How many servers of the stack are up?", "From Prometheus' scrapes of the stack itself. Bad: fewer than were started.", 'sum(up{job="stack"})', thresholds=steps(RED, (1, ORANGE), (4, GREEN)))),
-            (6, stat("How much waits in the Collector?", "Requests in its queues on disk, which a server has not taken yet. Bad: it grows.", f"sum({collectors('exporter_queue_size')})", thresholds=steps(GREEN, (1000, ORANGE), (50000, RED)),
+            (6, stat("How many servers of the stack are up?", "From Prometheus' scrapes of the stack itself. Unit: servers. Bad: fewer than were started.", 'sum(up{job="stack"})', thresholds=steps(RED, (1, ORANGE), (4, GREEN)))),
+            (6, stat("How much waits in the Collector?", "From the Collector's own counters: what lies in its queues on disk, because a server has not taken it yet. Unit: requests. Bad: it grows.", f"sum({collectors('exporter_queue_size')})", thresholds=steps(GREEN, (1000, ORANGE), (50000, RED)),
                      empty="the Collector is not scraped")),
-            (6, stat("How much did the Collector refuse?", "Spans, log records and points that it did not take since it started: its memory or its disk was full. Nothing is lost: the senders keep their records. Bad: any.",
+            (6, stat("How much did the Collector refuse?", "From the Collector's own counters: spans, log records and points that it did not take since it started: its memory or its disk was full. Nothing is lost: the senders keep their records. Unit: items. Bad: any.",
                      f"sum({collectors('receiver_refused_(spans|log_records|metric_points)')})", thresholds=ANY_IS_BAD, empty="0")),
-            (6, stat("How much was dropped for good?", "Items that a server refused as bad, since the Collector and the runs of this time range started. Bad: any.",
+            (6, stat("How much was dropped for good?", "From the counters of the Collector and of the runs of this time range: what a server refused as bad. Unit: items. Bad: any.",
                      f"(sum({collectors('exporter_(enqueue|send)_failed_(spans|log_records|metric_points)')}) or vector(0)) + " "(sum(last_over_time(otel_sdk_exporter_span_exported_total{" + OF_COHORT + ',error_type!=""}[$__range])) or vector(0))',
                      thresholds=ANY_IS_BAD)),
             (12, lines("How much do runs have unsent?", "From `neuro.telemetry.unsent`. Unit: bytes. Bad: it stays above 0 after a run's end; `neuro-preprocess replay OUT` sends it.",
                        [prom("sum by (host_name) (neuro_telemetry_unsent_bytes{" + OF_PROCESS + "})", "{{host_name}}")], "bytes")),
-            (12, lines("How fast does it arrive?", "From the Collector's own counters. Unit: items a second.", [
+            (12, lines("How fast does it arrive?", "From the Collector's own counters. Unit: items a second. Bad: nothing, while runs go on.", [
                 prom(f"sum(rate({collectors('receiver_accepted_' + what)}[$__rate_interval]))", words)
                 for what, words in (("spans", "spans"), ("log_records", "log records"), ("metric_points", "points"))], "none")),
         ]),
         ("Is the stack fine?", [
             (12, lines("How much memory does each server take?", "Resident memory, from Prometheus' scrapes. Unit: bytes. Bad: twice its limit, where it ends.",
                        [prom('process_resident_memory_bytes{job="stack"} or otelcol_process_memory_rss_bytes', "{{instance}}")], "bytes")),
-            (12, lines("How full are the disks?", "From the Collector's host metrics. Bad: above 80 %.", [
+            (12, lines("How full are the disks?", "From the Collector's host metrics. Unit: share in use. Bad: above 80 %.", [
                 prom('max by (host_name, mountpoint) (system_filesystem_usage_bytes{state="used"}) / '
                      'sum by (host_name, mountpoint) (max by (host_name, mountpoint, state) (system_filesystem_usage_bytes))', "{{host_name}} {{mountpoint}}")],
                 "percentunit", steps(GREEN, (0.8, ORANGE), (0.9, RED)))),
-            (12, lines("How busy is each node?", "Load of one minute over the processors, from the Collector's host metrics. Bad: well above 1.", [
+            (12, lines("How busy is each node?", "Load of one minute over the processors, from the Collector's host metrics. Unit: 1 is one process for each processor. Bad: well above 1.", [
                 prom("max by (host_name) (system_cpu_load_average_1m) / max by (host_name) (system_cpu_logical_count)", "{{host_name}}")], "none", steps(GREEN, (1.5, ORANGE), (3, RED)))),
-            (12, lines("How many series does Prometheus hold?", "Active series. Bad: above 50 000.", [prom("prometheus_tsdb_head_series", "series")], "none", steps(GREEN, (50000, RED)))),
+            (12, lines("How many series does Prometheus hold?", "Active series, from Prometheus' scrape of itself. Unit: series. Bad: above 50 000.", [prom("prometheus_tsdb_head_series", "series")], "none", steps(GREEN, (50000, RED)))),
         ]),
     ]
+
+
+# ---- marks on the axis of time ------------------------------------------------------------------------------------------
+
+
+def marks():
+    """What happened to the cohort: log records `neuro.cohort.event`, which np-slurm's plans, runs that get a signal, and `group` write."""
+    for word, colour in (("submit", BLUE), ("resubmit", ORANGE), ("kill", RED)):
+        yield {"name": word, "datasource": LOKI, "enable": True, "hide": False, "iconColor": colour, "titleFormat": word, "textFormat": "",
+               "tagKeys": "neuro_dataset_name", "maxLines": 200, "expr": f'{{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"}} | neuro_cohort_event="{word}"',
+               "logsql": f'neuro.dataset.name:~"${{dataset:regex}}" neuro.cohort.event:="{word}"'}
 
 
 # ---- dashboards ---------------------------------------------------------------------------------------------------------
@@ -409,15 +422,16 @@ def dashboard(name):
     uid, title, rows, variables, since = DASHBOARDS[name]
     links = [{"type": "dashboards", "title": "see also", "icon": "external link", "tooltip": "", "tags": ["neuro-preprocess"], "asDropdown": True, "includeVars": True, "keepTime": True, "targetBlank": False}]
     return {"uid": uid, "title": title, "tags": ["neuro-preprocess"], "schemaVersion": 39, "version": 1, "editable": True, "graphTooltip": 1, "refresh": "30s", "timezone": "browser",
-            "time": {"from": since, "to": "now"}, "annotations": {"list": []}, "links": links, "templating": {"list": SOURCES + variables}, "panels": laid_out(rows())}
+            "time": {"from": since, "to": "now"}, "annotations": {"list": list(marks()) if name == "preprocessing-dashboard" else []}, "links": links, "templating": {"list": SOURCES + variables}, "panels": laid_out(rows())}
 
 
 def queries():
     for name in DASHBOARDS:
-        for one in dashboard(name)["panels"]:
-            for target in one.get("targets", []):
-                yield {"dashboard": name, "panel": one["title"], "datasource": target["datasource"]["type"], "query": target.get("expr") or target["query"],
-                       **{key: target[key] for key in ("logsql",) if key in target}}
+        page = dashboard(name)
+        asked = [(one["title"], target) for one in page["panels"] for target in one.get("targets", [])] + [(mark["name"], mark) for mark in page["annotations"]["list"]]
+        for title, target in asked:
+            yield {"dashboard": name, "panel": title, "datasource": target["datasource"]["type"], "query": target.get("expr") or target["query"],
+                   **{key: target[key] for key in ("logsql",) if key in target}}
 
 
 def main(words):

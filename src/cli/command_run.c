@@ -5,7 +5,9 @@
 
 #include "cli/commands.h"
 #include "cli/observation.h"
+#include "pipeline/asked.h"
 #include "pipeline/canary.h"
+#include "pipeline/cohort_event.h"
 #include "pipeline/cohort_gauges.h"
 #include "pipeline/plan_json.h"
 #include "pipeline/plan_text.h"
@@ -186,7 +188,8 @@ static void print_plan(const struct np_config *config, const struct np_plan *pla
 
 /* The span under which jobs work that come later: they get it as TRACEPARENT. What is asked for counts
  * in the cohort from now on. */
-static void observe_plan(struct np_run *run, char traceparent[NP_TRACEPARENT_TEXT])
+static void observe_plan(struct np_run *run, enum np_cohort_event event,
+                         char traceparent[NP_TRACEPARENT_TEXT])
 {
     const struct np_plan *plan = run->plan;
     struct np_cohort_gauges gauges = {0};
@@ -194,6 +197,7 @@ static void observe_plan(struct np_run *run, char traceparent[NP_TRACEPARENT_TEX
 
     np_observation_open(&observation, run->config, run);
     struct np_span *span = np_run_span_begin(run, NP_SPAN_PLAN);
+    np_cohort_event_log(run->trace, span, event, 0, plan->n_run, "asked for");
     if (plan->n_run + plan->n_nothing > 1)
         np_cohort_gauges_count(&gauges, run->trace, span, run->config->output_dir);
     np_cohort_gauges_done(&gauges);
@@ -219,10 +223,11 @@ static int keep_plan(const struct np_config *config, const struct np_plan *plan,
     if (json)
         console->out = stderr;
     np_run_id(run.id);
+    enum np_cohort_event event = np_run_was_asked(&run) ? NP_COHORT_RESUBMIT : NP_COHORT_SUBMIT;
     if (keeps && np_run_prepare(&run, &err) < 0)
         return np_command_fail(&err);
     if (keeps)
-        observe_plan(&run, traceparent);
+        observe_plan(&run, event, traceparent);
     if (json) {
         print_plan(config, plan, *traceparent ? traceparent : NULL);
         return 0;

@@ -141,3 +141,17 @@ int np_run_keep_plan(const struct np_run *run, struct np_error *err)
     NP_TRY(np_plans_write(run->config->output_dir, &plan, err));
     return dataset ? keep_changes(run, &list, err) : 0;
 }
+
+bool np_run_was_asked(const struct np_run *run)
+{
+    NP_AUTO(np_plans_freep)
+    struct np_plans *plans = np_plans_read(run->config->output_dir, NP_PLANS_ALL);
+
+    for (size_t i = 0; i < run->plan->n_jobs; i++) {
+        const struct np_job *job = &run->plan->job[i];
+        const struct np_asked asked = np_job_asked(job);
+        if (job->decision == NP_DECIDE_RUN && np_plans_marks(plans, &asked) & NP_MARK_WANTED)
+            return true;
+    }
+    return false;
+}

@@ -15,4 +15,7 @@ struct np_asked np_job_asked(const struct np_job *job);
  */
 int np_run_keep_plan(const struct np_run *run, struct np_error *err) NP_MUST_USE;
 
+/* True when an earlier plan of OUTPUT_DIR asked for a session that this run is to process. */
+bool np_run_was_asked(const struct np_run *run);
+
 #endif

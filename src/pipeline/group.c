@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "bids/presence.h"
 #include "catalog/output_file.h"
+#include "pipeline/cohort_event.h"
 #include "pipeline/cohort_gauges.h"
 #include "pipeline/observe.h"
 #include "record/cohort.h"
@@ -61,13 +62,21 @@ void np_group_observe(const struct np_config *config, const struct np_survey *su
                       const struct np_span *span)
 {
     struct np_cohort_gauges gauges = {0};
+    int64_t last_ns = 0;
+    size_t n_lost = 0;
 
     for (size_t i = 0; i < survey->n_rows; i++) {
         const struct np_survey_row *row = &survey->row[i];
-        if (row->has_record && row->record.failure.code == NP_EKILLED &&
-            is_in(closed, row->record.run_id))
-            np_observe_lost(config, trace, span, row);
+        if (!row->has_record || row->record.failure.code != NP_EKILLED ||
+            !is_in(closed, row->record.run_id))
+            continue;
+        np_observe_lost(config, trace, span, row);
+        n_lost++;
+        if (row->record.heartbeat_ns > last_ns)
+            last_ns = row->record.heartbeat_ns;
     }
+    if (n_lost) /* at the last sign of life */
+        np_cohort_event_log(trace, span, NP_COHORT_KILL, last_ns, n_lost, "ended without a word");
     np_cohort_gauges_set(&gauges, trace, span, survey, np_clock_mono_ns());
     np_cohort_gauges_done(&gauges);
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/exec.h"
+#include "pipeline/cohort_event.h"
 #include "pipeline/committed.h"
 #include "pipeline/open.h"
 #include "pipeline/settled.h"
@@ -269,6 +270,8 @@ static void forward_signal(struct np_supervisor *s)
         np_active_stop(&s->active[i], (int)s->run->cancel->signal);
     np_console_print(s->run->console, 0, "signal %d: stopping %zu session%s",
                      (int)s->run->cancel->signal, n_active(s), np_plural((int64_t)n_active(s)));
+    np_cohort_event_log(s->run->trace, s->span, NP_COHORT_KILL, 0, n_active(s),
+                        "stopped by a signal");
 }
 
 /* Kill workers that did not stop in time, because of a hanging file system or a bug. They must

@@ -124,6 +124,9 @@
       "of neuro.cohort.summary: of these, sessions that never began")                              \
     X(NEURO_COHORT_FAILED, "neuro.cohort.failed", INT, "1",                                        \
       "of neuro.cohort.summary: of these, failed sessions")                                        \
+    X(NEURO_COHORT_EVENT, "neuro.cohort.event", STRING, "resubmit",                                \
+      "of neuro.cohort.event: submit (--plan-only), resubmit (of sessions that were asked for "    \
+      "before), kill (a signal to a run, or the end of one that left no word)")                    \
     X(NEURO_TELEMETRY_INCOMPLETE, "neuro.telemetry.incomplete", BOOL, "true",                      \
       "true: the record lacks the span's end, though the run or the session ended")                \
     X(NEURO_SPAN_NAME, "neuro.span.name", STRING, "skull_strip",                                   \
@@ -212,6 +215,7 @@ bool np_attr_is_registered(const char *key);
 #define NP_EVENT_SESSION_SUMMARY "neuro.session.summary"
 #define NP_EVENT_FILE_SUMMARY "neuro.file.summary"
 #define NP_EVENT_COHORT_SUMMARY "neuro.cohort.summary"
+#define NP_EVENT_COHORT_EVENT "neuro.cohort.event"
 #define NP_EVENT_CANARY "neuro.canary"
 #define NP_EVENT_SPAN_START "neuro.span.start" /* in the record only */
 #define NP_EVENT_SAMPLING "neuro.sampling"     /* in the record only */

@@ -120,8 +120,30 @@ equals_status()
     equal "$(by_state)" '{"failed":1}'
     command=$(jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | select(.eventName == "neuro.session.summary")
         | .attributes[] | select(.key == "neuro.session.rerun") | .value.stringValue' "$(last_record)")
+    equal "$(events)" 'kill|kill: 1 session ended without a word'
+    equal "$(jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | select(.eventName == "neuro.cohort.event").timeUnixNano' "$(last_record)" | cut -c 1-10)" \
+        "$(date -d "$(jq -r .heartbeat out/logs/sub-02/sub-02_ses-1_status.json)" +%s)"
     (cd / && eval "$command") # complete: it says the folder's options, and works anywhere
     equal "$(neuro-preprocess status out --format json | jq -r .states.success)" 1
+}
+
+events() { jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | select(.eventName == "neuro.cohort.event")
+    | [(.attributes[] | select(.key == "neuro.cohort.event") | .value.stringValue), .body.stringValue] | join("|")' "$(last_record)"; }
+
+@test "a submit, a resubmit and a kill are log records, each at its time" {
+    run -0 preprocess --plan-only --participant-label 01
+    equal "$(events)" 'submit|submit: 1 session asked for'
+    run -0 preprocess --plan-only --participant-label 01 02 03
+    equal "$(events)" 'resubmit|resubmit: 3 sessions asked for'
+    run -0 preprocess --participant-label 01
+    equal "$(events)" ''
+    "$PROGRAM" bids other participant "${QUICK[@]}" --slow-stage load_file:60 --participant-label 02 >log 2>&1 &
+    pid=$!
+    wait_until 60 grep -qs '"load_file"' other/logs/sub-02/sub-02_ses-1_status.json
+    kill -TERM $pid
+    wait $pid || true
+    rm -r out && mv other out
+    equal "$(events)" 'kill|kill: 1 session stopped by a signal'
 }
 
 @test "the summary of a session has its state, node, memory limit and request" {

@@ -49,7 +49,7 @@ linked_sessions()
     start
     run_sessions 1
     wait_until 60 all_there
-    load_range() { (set +u; data=$DATA; . "$TOP/scripts/stack/lib.sh"; . "$TOP/scripts/stack/questions.sh"; load_state; "$@"); }
+    load_range() { bash -c 'data=$1; . "$2/lib.sh"; . "$2/questions.sh"; load_state; "${@:3}"' - "$DATA" "$TOP/scripts/stack" "$@"; }
     soon "$(load_range range_of_file "$DATA"/collector/*.otlp.jsonl)" load_range data_range
     read -r from to <<<"$(load_range data_range)"
     ((to / 1000 - EPOCHSECONDS < 120 && EPOCHSECONDS - from / 1000 < 200)) || fail "$from $to at $EPOCHSECONDS"

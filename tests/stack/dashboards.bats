@@ -67,6 +67,17 @@ mend() { cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/
     soon 1 number $cohort 'What share succeeded?'
 }
 
+@test "the marks of the axis of time: what np-slurm asks for is a submit, then a resubmit" {
+    local cohort=preprocessing-dashboard
+    for _ in 1 2; do
+        neuro-preprocess bids planned participant --plan-only --participant-label 02 --dataset-name Planned --otel-endpoint auto
+    done
+    soon 1 n_rows $cohort submit dataset=Planned
+    soon 1 n_rows $cohort resubmit dataset=Planned
+    equal "$(n_rows $cohort kill dataset=Planned)" 0
+    equal "$(jq -c '[.annotations.list[].name]' "$TOP/configs/grafana/dashboards/$cohort.json")" '["submit","resubmit","kill"]'
+}
+
 @test "a session that was sent under a hash: neither label nor path is in its row, and its command does it again" {
     local cohort=preprocessing-dashboard row again
     truncate -s 1000 bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz
@@ -118,7 +129,7 @@ says()
 @test "panels say what they answer, what is bad, and what their colours mean" {
     local file
     for file in "$TOP"/configs/grafana/dashboards/*.json; do
-        jq -e '[.panels[] | select(.type != "row" and .type != "text") | select((.title | endswith("?") | not) or (.description | length < 30)
+        jq -e '[.panels[] | select(.type != "row" and .type != "text") | select((.title | endswith("?") | not) or (.description | test("[Ff]rom ") and test("Bad: ") and test("Unit: ") | not)
             or (.fieldConfig.defaults.thresholds == null) or (.fieldConfig.defaults.noValue == null))] | length == 0' "$file" >/dev/null || fail "$file"
     done
 }

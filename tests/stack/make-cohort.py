@@ -40,6 +40,17 @@ def put(attributes, key, value):
             one["value"] = {next(iter(one["value"])): value}
 
 
+def relabel(attributes, pattern, participant, session):
+    """The folder and the command of a summary are those of the new session."""
+    changes = ((f"--participant-label {pattern.participant} --session-label {pattern.session}", f"--participant-label {participant} --session-label {session}"),
+               (f"/sub-{pattern.participant}/ses-{pattern.session}", f"/sub-{participant}/ses-{session}"), (f"/logs/sub-{pattern.participant}", f"/logs/sub-{participant}"))
+    for key in ("neuro.session.folder", "neuro.session.rerun"):
+        text = value_of(attributes, key)
+        for old, new in changes if text else ():
+            text = text.replace(old, new)
+        put(attributes, key, text)
+
+
 def word(*parts, digits):
     return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:digits]
 
@@ -84,6 +95,7 @@ def main(words):
                 new[key] = word("span", k, new[key], digits=16)
         put(new.get("attributes", []), "bids.participant", f"{k // 2:05d}")
         put(new.get("attributes", []), "bids.session", str(k % 2 + 1))
+        relabel(new.get("attributes", []), pattern, f"{k // 2:05d}", k % 2 + 1)
         put(new.get("attributes", []), "neuro.session.duration", pattern.seconds * stretch)
         if "body" in new:
             new["body"]["stringValue"] = new["body"]["stringValue"].replace(f"sub-{pattern.participant}", f"sub-{k // 2:05d}").replace(f"ses-{pattern.session}", f"ses-{k % 2 + 1}")

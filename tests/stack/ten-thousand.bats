@@ -77,6 +77,16 @@ count() { logs "$1 | stats by (neuro.outcome) count() n" | jq -rs 'map(.n | tonu
     trace=$(logs "$of | filter neuro.outcome:!ok | limit 1" | jq -r .trace_id)
     wait_until 300 has_root "$trace" || fail "trace $trace is not found"
 }
+@test "… the tables of failed and of slow sessions have their rows, each with its own command, within ten seconds" {
+    local first=preprocessing-dashboard
+    in_time 10 n_rows $first 'Which attempts failed?' >/dev/null
+    equal "$(n_rows $first 'Which attempts failed?')" "$N_FAILED"
+    logs "$(twin $first 'Which attempts failed?')" >rows
+    equal "$(jq -r '"--participant-label \(.["bids.participant"]) --session-label \(.["bids.session"]) " as $own | .rerun | select(contains($own))' rows | sort -u | wc -l)" "$N_FAILED"
+    in_time 10 n_rows $first 'Which sessions were the slowest?' >/dev/null
+    equal "$(logs "$(twin $first 'Which sessions were the slowest?')" | jq -s 'map(.["neuro.session.duration"] | tonumber) | max')" \
+        "$(logs 'event_name:=neuro.session.summary | stats max(neuro.session.duration) n' | jq '.n | tonumber')"
+}
 has_root() { spans "$1" 2>/dev/null | grep -qx preprocess_session; }
 
 @test "… a second replay sends nothing" {

@@ -22,7 +22,9 @@ for (const line of fs.readFileSync(0, 'utf8').split('\n').filter(Boolean)) {
 if (queries === 0) complaints.push('no query of Loki or Tempo was read');
 
 // The declared enumerations of strings do not take a JSON string: they are read as unions of their values.
+// An annotation has, besides, what its data source asks for.
 const types = fs.readFileSync('node_modules/@grafana/schema/dist/types/raw/dashboard/x/types.gen.d.ts', 'utf8')
+  .replace(/(export interface AnnotationQuery \{)/, '$1 [of: string]: unknown;')
   .replace(/\bMappingType\.\w+/g, 'MappingType')
   .replace(/export declare enum (\w+) \{([^}]*)\}/g, (_, name, body) => `export type ${name} = ${[...body.matchAll(/= ([^,\n]+)/g)].map((m) => m[1]).join(' | ')};`);
 fs.writeFileSync('dashboard-types.ts', types);
