@@ -41,7 +41,7 @@ SUMMARIES_TWIN = ('event_name:="neuro.session.summary" neuro.dataset.name:~"${da
 FROM_RECORD = ("""eval "$(cat {out}/logs/telemetry/*.otlp.jsonl | jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | """
                """select(.traceId == "{trace}") | .attributes[]? | select(.key == "neuro.session.rerun").value.stringValue')\"""")
 WAY_BACK = (" | label_format folder=`{{ if .neuro_session_folder }}{{ .neuro_session_folder }}{{ else }}not sent{{ end }}`, "
-            "rerun=`{{ if .neuro_session_rerun }}{{ .neuro_session_rerun }}{{ else }}" + FROM_RECORD.format(out="$out", trace="{{ .trace_id }}") + "{{ end }}`")
+            "of_session=`{{ if .bids_session }}{{ .bids_session }}{{ else }}(){{ end }}`, rerun=`{{ if .neuro_session_rerun }}{{ .neuro_session_rerun }}{{ else }}" + FROM_RECORD.format(out="$out", trace="{{ .trace_id }}") + "{{ end }}`")
 WAY_BACK_TWIN = (' | format if (neuro.session.folder:*) "<neuro.session.folder>" as folder | format if (neuro.session.folder:"") "not sent" as folder'
                  ' | format if (neuro.session.rerun:*) "<neuro.session.rerun>" as rerun | format if (neuro.session.rerun:"") '
                  + json.dumps(FROM_RECORD.format(out="${out}", trace="<trace_id>")) + " as rerun")
@@ -87,7 +87,7 @@ def panel(kind, title, description, targets, unit="none", thresholds=PLAIN, empt
             "options": options or {}, "transformations": list(transformations)}
 
 
-def stat(title, description, expr, unit="none", thresholds=PLAIN, empty="not known", decimals=None):
+def stat(title, description, expr, unit="none", thresholds=PLAIN, empty="not counted yet", decimals=None):
     options = {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "colorMode": "value", "graphMode": "none",
                "textMode": "auto", "justifyMode": "auto", "orientation": "auto"}
     more = {} if decimals is None else {"decimals": decimals}
@@ -133,10 +133,11 @@ ROW = (" A row leads to the session's page with its trace and its log, to its fo
        "command that does this session again: the eye in its cell shows it whole, to copy. Afterwards `neuro-preprocess BIDS_DIR OUTPUT_DIR group` counts the "
        "folder anew. Sessions that were sent under `--telemetry-id hash` have neither folder "
        "nor command in what was sent: the command then reads it from the record in the output folder, whose path is the variable `out`.")
-TO_SESSION = ("/d/neuro-session?var-participant=${__data.fields.participant}&var-session=${__data.fields.session}"
+TO_SESSION = ("/d/neuro-session?var-participant=${__data.fields.participant}&var-session=${__data.fields.of_session}"
               "&var-trace=${__data.fields.trace}&${dataset:queryparam}&${__url_time_range}")
 
 
+# Of a dataset without sessions a record has no such label: of_session, for links alone, is then an expression that nothing but no label matches.
 # Shown in each table of attempts: the label in Loki, its name in VictoriaLogs, the heading.
 WHO = (("bids_participant", "bids.participant", "participant"), ("bids_session", "bids.session", "session"))
 TRACE = (("trace_id", "trace_id", "trace"),)
@@ -146,18 +147,20 @@ BACK = (("folder", "folder", "folder"), ("rerun", "rerun", "to run it again"))
 def summaries(title, description, columns, more=("", ""), limit=100, empty="none: nothing to show in this time range", sort=None):
     """A table of the records `neuro.session.summary`, whose fields are structured metadata. `more` are conditions in both languages;
     `sort` is a label and its name, else the newest come first."""
-    shown = (*WHO, *columns, *TRACE, *BACK)
+    shown = (*WHO, *columns, *TRACE, *BACK, ("of_session", None, "of_session"))
     changes = [{"id": "extractFields", "options": {"source": "labels", "format": "json", "replace": False, "keepTime": True}},
                {"id": "filterFieldsByName", "options": {"include": {"names": ["Time", *(label for label, _, _ in shown)]}}},
                organize(names={label: heading for label, _, heading in shown if label != heading}, order=["Time", *(label for label, _, _ in shown)])]
+    numbers = [label for label, _, _ in shown if label.startswith(("neuro_session_d", "neuro_session_p", "neuro_session_m"))]
+    if numbers:
+        changes.insert(1, {"id": "convertFieldType", "options": {"conversions": [{"targetField": label, "destinationType": "number"} for label in numbers]}})
     if sort:
-        changes.insert(1, {"id": "convertFieldType", "options": {"conversions": [{"targetField": sort[0], "destinationType": "number"}]}})
         changes.append({"id": "sortBy", "options": {"sort": [{"field": next(heading for label, _, heading in shown if label == sort[0]), "desc": True}]}})
     twin = (SUMMARIES_TWIN + more[1] + f" | sort by ({sort[1] if sort else '_time'}) desc limit {100 if sort else limit}" + WAY_BACK_TWIN
-            + " | fields _time, " + ", ".join("_msg" if label == "Line" else name for label, name, _ in shown))
+            + " | fields _time, " + ", ".join("_msg" if label == "Line" else name for label, name, _ in shown if name))
     overrides = [column("participant", links=[link("this session: its trace, its log", TO_SESSION)]), column("trace", links=[link("its trace, its log", TO_SESSION)]),
                  column("folder", links=[link("open the folder", "${files}${__data.fields.folder}")], **{"custom.inspect": True}),
-                 column("to run it again", **{"custom.inspect": True, "custom.width": 320}),
+                 column("of_session", **{"custom.hidden": True, "custom.hideFrom": {"viz": True, "legend": False, "tooltip": False}}), column("to run it again", **{"custom.inspect": True, "custom.width": 320}),
                  column("seconds", unit="s"), *(column(of + " memory", unit="bytes") for of in ("largest", "allowed", "requested"))]
     return panel("table", title, description + ROW, [loki(SUMMARIES + more[0] + WAY_BACK, twin, limit)], empty=empty,
                  options={"showHeader": True, "cellHeight": "sm"}, overrides=overrides, transformations=changes)
@@ -205,7 +208,7 @@ def outside(uid):
 
 # Of panels whose series the preset `central` does not keep.
 NOT_HERE = "no session has ended in this time range, or the stack has the preset `central`: then only the tables of sessions tell"
-BY_STATE = "From `neuro.cohort.sessions`: each session counts once, by its latest state, as `neuro-preprocess status` says. "
+BY_STATE = "From `neuro.cohort.sessions`: each session counts once, by its latest state, as `neuro-preprocess status` says (a run of one session counts nothing: `neuro-preprocess BIDS_DIR OUTPUT_DIR group` does). "
 
 
 def cohort():
@@ -336,10 +339,11 @@ def health():
                      f"(sum({collectors('exporter_(enqueue|send)_failed_(spans|log_records|metric_points)')}) or vector(0)) + " "(sum(last_over_time(otel_sdk_exporter_span_exported_total{" + OF_COHORT + ',error_type!=""}[$__range])) or vector(0))',
                      thresholds=ANY_IS_BAD)),
             (12, lines("How much do runs have unsent?", "From `neuro.telemetry.unsent`. Unit: bytes. Bad: it stays above 0 after a run's end; `neuro-preprocess replay OUT` sends it.",
-                       [prom("sum by (host_name) (neuro_telemetry_unsent_bytes{" + OF_PROCESS + "})", "{{host_name}}")], "bytes")),
+                       [prom("sum by (host_name) (neuro_telemetry_unsent_bytes{" + OF_PROCESS + "})", "{{host_name}}")], "bytes",
+                       empty="no run tells it in this time range; with the preset `central` none does: `neuro-preprocess status OUTPUT_DIR` says what is pending")),
             (12, lines("How fast does it arrive?", "From the Collector's own counters. Unit: items a second. Bad: nothing, while runs go on.", [
                 prom(f"sum(rate({collectors('receiver_accepted_' + what)}[$__rate_interval]))", words)
-                for what, words in (("spans", "spans"), ("log_records", "log records"), ("metric_points", "points"))], "none")),
+                for what, words in (("spans", "spans"), ("log_records", "log records"), ("metric_points", "points"))], "none", empty="nothing has arrived in this time range, or the Collector was scraped only once")),
         ]),
         ("Is the stack fine?", [
             (12, lines("How much memory does each server take?", "Resident memory, from Prometheus' scrapes. Unit: bytes. Bad: twice its limit, where it ends.",

@@ -132,13 +132,14 @@ prepare_grafana()
             links=$(jq --arg name "$server" --arg url "http://$(page_of "$server")" '. + [{type: "link", title: $name, url: $url, targetBlank: true, icon: "external link", tooltip: "", tags: [], asDropdown: false, includeVars: false, keepTime: false}]' <<<"$links")
     done
     for file in "$1"/dashboards/*.json; do
-        jq --argjson links "$links" --arg asks "$asks" --arg files "$STACK_FILES_URL" '
+        jq --arg uid "$(jq -r .uid "$file")" --argjson links "$links" --arg asks "$asks" --arg files "$STACK_FILES_URL" '
             def is_there: ((.datasource.type // .query) as $of | $ARGS.positional | index($of)) == null;
             # with the variables of the page, which keep their form in an address
             def address: @uri | gsub("%24%7B(?<name>[a-z]+)(?<form>%3Aregex)?%7D"; "${\(.name)\(if .form then ":regex" else "" end)}");
             def question: .title as $title | .targets[]?.logsql | values
                 | $links[0] + {title: $title, url: ($asks + address)};
-            .links += $links + (if $asks == "" then [] else [.panels[] | question] end)
+            def of_trace: if .title == "jaeger" then . + {title: "this trace in Jaeger", url: (.url + "/trace/${trace}")} else . end;
+            .links += ($links | if $uid == "neuro-session" then map(of_trace) else . end) + (if $asks == "" then [] else [.panels[] | question] end)
             | (.panels[].fieldConfig | select(.) | .overrides[].properties[] | select(.id == "links") | .value) |= map(select($files != "" or (.url | startswith("${files}") | not)))
             | .templating.list |= map(select(.name != "files" or $files != "") | if .name == "files" then . + {query: $files, current: {text: $files, value: $files}} else . end)
             | .panels |= map(select(is_there)) | .annotations.list |= map(select(is_there)) | .templating.list |= map(select(is_there))' \

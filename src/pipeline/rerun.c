@@ -1,5 +1,7 @@
 #include "pipeline/rerun.h"
 
+#include <stdlib.h>
+
 #include "base/path.h"
 #include "config/again.h"
 
@@ -15,6 +17,42 @@ char *np_rerun_folder(const char *output_dir, const struct np_session_record *re
     if (!record->session)
         return np_xasprintf("%s/sub-%s", out, record->participant);
     return np_xasprintf("%s/sub-%s/ses-%s", out, record->participant, record->session);
+}
+
+/* The value of the variable under the name of either runtime; NULL = none. */
+static const char *of_container(const char *name, const char **runtime)
+{
+    static const char *const runtimes[][2] = {{"APPTAINER_", "apptainer"},
+                                              {"SINGULARITY_", "singularity"}};
+
+    for (size_t i = 0; i < NP_COUNT(runtimes); i++) {
+        NP_AUTO(np_freep) char *variable = np_xasprintf("%s%s", runtimes[i][0], name);
+        const char *value = getenv(variable);
+        *runtime = runtimes[i][1];
+        if (value && *value)
+            return value;
+    }
+    return NULL;
+}
+
+/* In an image, whose path the runtime tells: the same image with the same folders in it. The runtime
+ * tells their places inside alone; outside they are taken to be the same. */
+static void add_program(struct np_str *out)
+{
+    const char *runtime, *ignored;
+    const char *image = of_container("CONTAINER", &runtime);
+    const char *binds = of_container("BIND", &ignored);
+
+    if (image) {
+        np_str_addf(out, "%s exec", runtime);
+        if (binds)
+            np_str_add(out, " --bind");
+        if (binds)
+            np_add_shell_word(out, binds);
+        np_add_shell_word(out, image);
+        np_str_add_char(out, ' ');
+    }
+    np_str_add(out, "neuro-preprocess");
 }
 
 static void add_path(struct np_str *out, const char *path)
@@ -59,7 +97,7 @@ char *np_rerun_command(const struct np_config *config, const struct np_session_r
     NP_AUTO(np_str_done) struct np_str out = {0};
     enum np_command command = record->participant ? NP_COMMAND_PARTICIPANT : config->command;
 
-    np_str_add(&out, "neuro-preprocess");
+    add_program(&out);
     if (record->participant && config->bids_dir)
         add_session(&out, config, record);
     else if (record->participant || !add_image(&out, config, record))

@@ -121,9 +121,27 @@ says()
         jq -e 'any(.templating.list[]; .name == "files") or any(.. | .url? // empty; startswith("${files}")) | not' "$file" >/dev/null || fail "$file: a link to folders"
         jq -e --arg url "http://$(fact VICTORIALOGS)" 'any(.links[].url; . and startswith($url))' "$file" >/dev/null || fail "$file: no link"
     done
+    jq -e --arg url "http://$(fact JAEGER)/trace/\${trace}" 'any(.links[]; .url == $url)' "$DATA/run/configs/dashboards/session-dashboard.json" >/dev/null || fail 'no link to the trace'
     jq -r '.links[] | select(.title == "Which attempts failed?") | .url' "$DATA/run/configs/dashboards/preprocessing-dashboard.json" >address
     contains "$(<address)" 'query=event_name%3A%3D%22neuro.session.summary%22%20neuro.dataset.name%3A~%22${dataset:regex}%22'
     jq -e '[.panels[] | select(.type == "stat")] | length >= 6' "$DATA/run/configs/dashboards/preprocessing-dashboard.json" >/dev/null
+}
+
+# folder_links URL: where the dashboards of a stack with Loki and Tempo link a session's folder to.
+folder_links()
+{
+    rm -rf prepared && mkdir prepared
+    STACK_LOGS=loki STACK_TRACES=tempo STACK_FILES_URL=$1 bash -c 'set -eu; servers=(loki tempo); . "$1/lib.sh"; . "$1/servers.sh"; prepare_grafana "$2" prepared/provisioning' - "$TOP/scripts/stack" "$TOP/configs/grafana"
+    jq -r '(.templating.list[] | select(.name == "files") | .current.value), (.panels[].fieldConfig.overrides[]? | select(.matcher.options == "folder") | .properties[] | select(.id == "links") | .value[].url)' \
+        prepared/dashboards/preprocessing-dashboard.json | sort -u
+}
+
+@test "a folder is a link where --files-url says where folders are, and a path to copy elsewhere" {
+    equal "$(folder_links https://files.example.org)" '${files}${__data.fields.folder}
+https://files.example.org'
+    equal "$(folder_links '')" ''
+    run -64 start --files-url files.example.org
+    contains "$output" 'expected a URL'
 }
 
 @test "panels say what they answer, what is bad, and what their colours mean" {

@@ -1,5 +1,6 @@
 /* What is measured of a session that has ended: series, their attributes, the summary. */
 #include "pipeline/observe.h"
+#include "pipeline/rerun.h"
 #include "pipeline/scene.h"
 #include "trace/names.h"
 
@@ -318,6 +319,26 @@ TEST(a_summary_leads_to_the_session_s_folder_and_to_the_command_that_does_it_aga
         ok(!strstr(text_of(&bad->attrs, "neuro.session.rerun"), "--rerun"));
     }
     session_done(&scene, &active);
+}
+
+TEST(in_an_image_the_command_starts_the_image_with_its_folders)
+{
+    char participant[] = "01";
+    struct np_session_record record = {.participant = participant, .state = NP_STATE_FAILED};
+    struct np_config config;
+
+    setenv("APPTAINER_CONTAINER", "/images/np 1.sif", 1);
+    setenv("APPTAINER_BIND", "/bids,/out", 1);
+    np_config_init(&config);
+    config.bids_dir = np_xstrdup("/bids");
+    config.output_dir = np_xstrdup("/out");
+    NP_AUTO(np_freep) char *command = np_rerun_command(&config, &record);
+    unsetenv("APPTAINER_CONTAINER");
+    unsetenv("APPTAINER_BIND");
+    ok_str(command, "apptainer exec --bind /bids,/out '/images/np 1.sif' "
+                    "neuro-preprocess /bids /out participant --participant-label 01 "
+                    "--session-label unnamed");
+    np_config_done(&config);
 }
 
 TAP_MAIN
