@@ -245,6 +245,15 @@ static void add_way_back(const struct np_config *config, const struct np_session
     np_attrs_string(attrs, NP_KEY_NEURO_SESSION_RERUN, command);
 }
 
+/* ": 'x.nii.gz': … (bad-data at load_file)", "" for a session that did not fail; the caller frees. */
+static char *reason_of(const struct np_session_record *record)
+{
+    NP_AUTO(np_freep)
+    char *words = record->failure.code ? np_failure_words(&record->failure) : NULL;
+
+    return words ? np_xasprintf(": %s", words) : np_xstrdup("");
+}
+
 /* The same of the session. */
 static void log_summary(const struct np_active *active, const struct np_attrs *identity)
 {
@@ -257,8 +266,9 @@ static void log_summary(const struct np_active *active, const struct np_attrs *i
     add_summary(record, &attrs);
     add_place(active, &attrs);
     add_way_back(active->run->config, record, &attrs);
-    np_trace_log(active->run->trace, context(active), NP_INFO, &attrs, "%s: %s after %.1f s", label,
-                 np_state_name(record->state), record->wall_s);
+    NP_AUTO(np_freep) char *reason = reason_of(record);
+    np_trace_log(active->run->trace, context(active), NP_INFO, &attrs, "%s: %s after %.1f s%s",
+                 label, np_state_name(record->state), record->wall_s, reason);
 }
 
 void np_observe_session(const struct np_active *active)
@@ -298,7 +308,8 @@ void np_observe_lost(const struct np_config *config, struct np_trace *trace,
     add_summary(record, &attrs);
     np_attrs_string(&attrs, NP_KEY_NEURO_NODE, record->host);
     add_way_back(config, record, &attrs);
+    NP_AUTO(np_freep) char *reason = reason_of(record);
     np_trace_log(trace, is_known ? &of_session : span, NP_INFO, &attrs,
-                 record->participant ? "%s: %s" : "'%s': %s", row->label,
-                 np_state_name(record->state));
+                 record->participant ? "%s: %s%s" : "'%s': %s%s", row->label,
+                 np_state_name(record->state), reason);
 }

@@ -39,6 +39,7 @@ mend() { cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/
     soon 6 n_rows $cohort 'Which sessions were the slowest?'
     equal "$(logs "$(twin $cohort 'Which sessions were the slowest?')" | jq -s 'map(.["neuro.session.duration"] | tonumber) | . == (sort | reverse)')" true
     equal "$(logs "$(twin $cohort 'Which attempts failed?')" | jq -r '[.["bids.participant"], .["bids.session"], .["neuro.outcome"], .["neuro.stage"]] | join(" ")')" '03 02 bad-data load_file'
+    contains "$(logs "$(twin $cohort 'Which attempts failed?')" | jq -r ._msg)" 'end of its gzip stream'
     equal "$(n_rows $cohort 'Which attempts failed?' stage=skull_strip)" 0
     equal "$(n_rows $cohort 'Which attempts failed?' dataset=other)" 0
     equal "$(n_rows "${me[@]}")" 1

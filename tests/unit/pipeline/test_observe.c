@@ -222,6 +222,7 @@ TEST(a_session_that_failed_without_a_file_is_one_error)
     np_active_fail(&active, &why);
     np_observe_session(&active);
     ok_near(SERIES(&scene, np_metric_errors, "error.type", "io").value, 1, 0, "errors");
+    ok(log_with(&scene, "failed after ") && log_with(&scene, ": no room (")); /* its summary */
     session_done(&scene, &active);
 }
 
