@@ -23,7 +23,7 @@ enum {
 static const double CUT[2] = {0.001, 0.999}; /* quantiles: the histogram's ends */
 static const double SETTLED = 1e-4;          /* of the range: what no mean moves further than */
 static const double LEAST_SD = 0.004;        /* of the range */
-static const float LEAST_SHARE = 1e-4F;
+static const double LEAST_SHARE = 1e-4;
 static const float NEIGHBOUR = 0.35F; /* what a neighbour at 1 mm adds to the logarithm */
 
 /* The classes from dark to bright. */
@@ -69,7 +69,7 @@ static void parts_in_bin(const struct part part[N_PARTS], int bin, double probab
 
     for (int c = 0; c < N_PARTS; c++) {
         double z = (bin_middle(bin) - part[c].mean) / part[c].sd;
-        probable[c] = part[c].weight / part[c].sd * (double)np_expf((float)(-0.5 * z * z));
+        probable[c] = part[c].weight / part[c].sd * np_exp(-0.5 * z * z);
         sum += probable[c];
     }
     for (int c = 0; c < N_PARTS; c++)
@@ -275,7 +275,7 @@ static void set_table(const struct mixture *mixture, enum np_contrast contrast, 
         for (int k = 0; k < NP_N_TISSUES; k++) {
             int to = tissue_of(contrast, k);
             field->share[i][to] = (float)share[k];
-            field->by_value[i][to] = np_logf(fmaxf((float)share[k], LEAST_SHARE));
+            field->by_value[i][to] = (float)np_log(fmax(share[k], LEAST_SHARE));
         }
     }
     field->low = mixture->low;
@@ -347,10 +347,11 @@ static void update_voxel(const struct field *field, const int64_t at[3], size_t 
         share[k] += by_value[k];
         most = share[k] > most ? share[k] : most;
     }
-    for (int k = 0; k < NP_N_TISSUES; k++) {
-        share[k] = np_expf(share[k] - most);
+    for (int k = 0; k < NP_N_TISSUES; k++)
+        share[k] -= most;
+    np_expf_n(share, share, NP_N_TISSUES);
+    for (int k = 0; k < NP_N_TISSUES; k++)
         sum += share[k];
-    }
     for (int k = 0; k < NP_N_TISSUES; k++)
         share[k] /= sum;
     store(field->tissue, i, share);
