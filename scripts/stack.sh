@@ -22,6 +22,7 @@ usage: scripts/stack.sh COMMAND [OPTION…]
       --logs loki|victorialogs     where logs go (default loki)
       --no-grafana                 no dashboards; the servers' own pages are printed
       --files-url URL              in the dashboards, the folder of a session is a link: this, then its path
+      --output-dir DIR             in the dashboards' commands, where sessions that were sent under a hash have their records
       --mode job|node|service      job (default): for this machine. node: shared by the tasks of one allocation on this machine, the
                                    first start starts it and the last stop stops it. service: for senders on other machines, with
                                    TLS and a token; --lease names a file that they see, too
@@ -86,7 +87,7 @@ read_options()
 {
     while (($#)); do
         case $1 in
-        --data | --lease | --mode | --preset | --retention | --retention-size | --sample | --forward | --forward-token-file | --files-url | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
+        --data | --lease | --mode | --preset | --retention | --retention-size | --sample | --forward | --forward-token-file | --files-url | --output-dir | --listen | --traces | --logs | --runtime | --bin | --images | --ports | --port-range | --deadline | --from | --save | --max-size)
             (($# > 1)) || die 64 "$1 needs a value"
             ;;&
         --data) asked_data=$(realpath -m "$2") && shift ;;
@@ -104,6 +105,7 @@ read_options()
         --forward-token-file)
             private_file "$1" "$2" && STACK_FORWARD_TOKEN_FILE=$(realpath "$2") && shift
             ;;
+        --output-dir) STACK_OUTPUT_DIR=$(realpath -m "$2") && shift ;;
         --files-url)
             [[ $2 =~ ^https?://[^[:space:]]+$ ]] || die 64 "$1: expected a URL as https://files.example.org, found '$2'"
             STACK_FILES_URL=${2%/} && shift
@@ -163,7 +165,7 @@ read_options()
 
 defaults()
 {
-    export STACK_MODE=job STACK_PRESET='' STACK_SAMPLE='' STACK_FORWARD_URL='' STACK_FORWARD_TOKEN_FILE='' STACK_FORWARD_ALSO=none STACK_FILES_URL='' STACK_RETENTION_HOURS='' STACK_RETENTION_BYTES='' STACK_LISTEN='' STACK_SECRETS=''
+    export STACK_MODE=job STACK_PRESET='' STACK_SAMPLE='' STACK_FORWARD_URL='' STACK_FORWARD_TOKEN_FILE='' STACK_FORWARD_ALSO=none STACK_FILES_URL='' STACK_OUTPUT_DIR='' STACK_RETENTION_HOURS='' STACK_RETENTION_BYTES='' STACK_LISTEN='' STACK_SECRETS=''
     export STACK_TRACES=tempo STACK_LOGS=loki STACK_GRAFANA=yes STACK_RUNTIME=native STACK_BIN='' STACK_IMAGES=$top/build/images STACK_PORTS=free STACK_DEADLINE=60 STACK_DEBUG=no
     export STACK_HOST STACK_JOB=${SLURM_JOB_ID:-}
     STACK_HOST=$(hostname)

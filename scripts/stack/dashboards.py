@@ -38,7 +38,7 @@ SUMMARIES = ('{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"} 
 SUMMARIES_TWIN = ('event_name:="neuro.session.summary" neuro.dataset.name:~"${dataset:regex}"'
                   ' host.name:~"${node:regex}" service.version:~"${version:regex}" neuro.site:~"${site:regex}"')
 # Of sessions that were sent under a hash the command is not: only the record on the machine has it. It is found by the trace.
-FROM_RECORD = ("""eval "$(cat {out}/logs/telemetry/*.otlp.jsonl | jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | """
+FROM_RECORD = ("""eval "$(cat "{out}"/logs/telemetry/*.otlp.jsonl | jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | """
                """select(.traceId == "{trace}") | .attributes[]? | select(.key == "neuro.session.rerun").value.stringValue')\"""")
 WAY_BACK = (" | label_format folder=`{{ if .neuro_session_folder }}{{ .neuro_session_folder }}{{ else }}not sent{{ end }}`, "
             "of_session=`{{ if .bids_session }}{{ .bids_session }}{{ else }}(){{ end }}`, rerun=`{{ if .neuro_session_rerun }}{{ .neuro_session_rerun }}{{ else }}" + FROM_RECORD.format(out="$out", trace="{{ .trace_id }}") + "{{ end }}`")

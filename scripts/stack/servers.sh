@@ -116,7 +116,8 @@ prepare_files()
 
 # prepare_grafana FROM TO: what Grafana finds at its start: the data sources of the servers that run, dashboards, alerts. VictoriaLogs is no
 # data source without a plugin. Panels without a data source are left out; links lead to those servers' own pages, with the panels' questions
-# in VictoriaLogs' language. A folder is a link where --files-url says where folders are.
+# in VictoriaLogs' language. A folder is a link where --files-url says where folders are; commands name
+# the output folder of --output-dir.
 prepare_grafana()
 {
     local server file lacks=() links='[]' asks=''
@@ -132,7 +133,7 @@ prepare_grafana()
             links=$(jq --arg name "$server" --arg url "http://$(page_of "$server")" '. + [{type: "link", title: $name, url: $url, targetBlank: true, icon: "external link", tooltip: "", tags: [], asDropdown: false, includeVars: false, keepTime: false}]' <<<"$links")
     done
     for file in "$1"/dashboards/*.json; do
-        jq --arg uid "$(jq -r .uid "$file")" --argjson links "$links" --arg asks "$asks" --arg files "$STACK_FILES_URL" '
+        jq --arg uid "$(jq -r .uid "$file")" --argjson links "$links" --arg asks "$asks" --arg files "$STACK_FILES_URL" --arg out "$STACK_OUTPUT_DIR" '
             def is_there: ((.datasource.type // .query) as $of | $ARGS.positional | index($of)) == null;
             # with the variables of the page, which keep their form in an address
             def address: @uri | gsub("%24%7B(?<name>[a-z]+)(?<form>%3Aregex)?%7D"; "${\(.name)\(if .form then ":regex" else "" end)}");
@@ -141,7 +142,8 @@ prepare_grafana()
             def of_trace: if .title == "jaeger" then . + {title: "this trace in Jaeger", url: (.url + "/trace/${trace}")} else . end;
             .links += ($links | if $uid == "neuro-session" then map(of_trace) else . end) + (if $asks == "" then [] else [.panels[] | question] end)
             | (.panels[].fieldConfig | select(.) | .overrides[].properties[] | select(.id == "links") | .value) |= map(select($files != "" or (.url | startswith("${files}") | not)))
-            | .templating.list |= map(select(.name != "files" or $files != "") | if .name == "files" then . + {query: $files, current: {text: $files, value: $files}} else . end)
+            | .templating.list |= map(({files: $files, out: $out}[.name] // "") as $given | select(.name != "files" or $given != "")
+                | if $given != "" then . + {query: $given, current: {text: $given, value: $given}} else . end)
             | .panels |= map(select(is_there)) | .annotations.list |= map(select(is_there)) | .templating.list |= map(select(is_there))' \
             "$file" --args "${lacks[@]}" >"$2/../dashboards/${file##*/}"
     done

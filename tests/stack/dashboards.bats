@@ -82,16 +82,16 @@ mend() { cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/
 @test "a session that was sent under a hash: neither label nor path is in its row, and its command does it again" {
     local cohort=preprocessing-dashboard row again
     truncate -s 1000 bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz
-    run -1 neuro-preprocess bids hashed participant --participant-label 01 --bias-correction none --skull-strip skip --normalize none --dataset-name Hashed \
+    run -1 neuro-preprocess bids 'hashed out' participant --participant-label 01 --bias-correction none --skull-strip skip --normalize none --dataset-name Hashed \
         --telemetry-id hash --otel-endpoint auto
     soon 1 n_rows $cohort 'Which attempts failed?' dataset=Hashed
-    row=$(logs "$(twin $cohort 'Which attempts failed?' dataset=Hashed out="$PWD/hashed")")
+    row=$(logs "$(twin $cohort 'Which attempts failed?' dataset=Hashed out="$PWD/hashed out")")
     equal "$(jq -r .folder <<<"$row")" 'not sent'
     lacks "$(jq -r 'del(.rerun) | tostring' <<<"$row")" "$BATS_FILE_TMPDIR"
     cp bids/sub-01/ses-02/anat/sub-01_ses-02_T1w.nii.gz bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz
     again=$(jq -r .rerun <<<"$row")
     (cd / && eval "$again")
-    equal "$(neuro-preprocess status hashed --format json | jq -c '[.n_complete, .n_to_rerun]')" '[2,0]'
+    equal "$(neuro-preprocess status 'hashed out' --format json | jq -c '[.n_complete, .n_to_rerun]')" '[2,0]'
 }
 
 # says TIME: what the dashboard says of a range that ends then, and the range that its link leads to, in s.
@@ -128,11 +128,16 @@ says()
     jq -e '[.panels[] | select(.type == "stat")] | length >= 6' "$DATA/run/configs/dashboards/preprocessing-dashboard.json" >/dev/null
 }
 
-# folder_links URL: where the dashboards of a stack with Loki and Tempo link a session's folder to.
-folder_links()
+# prepare URL OUTPUT_DIR: the dashboards of a stack with Loki and Tempo, below prepared.
+prepare()
 {
     rm -rf prepared && mkdir prepared
-    STACK_LOGS=loki STACK_TRACES=tempo STACK_FILES_URL=$1 bash -c 'set -eu; servers=(loki tempo); . "$1/lib.sh"; . "$1/servers.sh"; prepare_grafana "$2" prepared/provisioning' - "$TOP/scripts/stack" "$TOP/configs/grafana"
+    STACK_LOGS=loki STACK_TRACES=tempo STACK_FILES_URL=$1 STACK_OUTPUT_DIR=$2 bash -c 'set -eu; servers=(loki tempo); . "$1/lib.sh"; . "$1/servers.sh"; prepare_grafana "$2" prepared/provisioning' - "$TOP/scripts/stack" "$TOP/configs/grafana"
+}
+# folder_links URL: where a session's folder is linked to.
+folder_links()
+{
+    prepare "$1" ''
     jq -r '(.templating.list[] | select(.name == "files") | .current.value), (.panels[].fieldConfig.overrides[]? | select(.matcher.options == "folder") | .properties[] | select(.id == "links") | .value[].url)' \
         prepared/dashboards/preprocessing-dashboard.json | sort -u
 }
@@ -143,6 +148,14 @@ https://files.example.org'
     equal "$(folder_links '')" ''
     run -64 start --files-url files.example.org
     contains "$output" 'expected a URL'
+}
+
+@test "--output-dir is where commands look for records; without it a person types it" {
+    local out='.templating.list[] | select(.name == "out") | .current.value'
+    prepare '' '/data/my study'
+    equal "$(jq -r "$out" prepared/dashboards/preprocessing-dashboard.json)" '/data/my study'
+    prepare '' ''
+    equal "$(jq -r "$out" prepared/dashboards/session-dashboard.json)" OUTPUT_DIR
 }
 
 @test "panels say what they answer, what is bad, and what their colours mean" {
