@@ -110,7 +110,7 @@ static void use(struct np_session_record *record)
     row.state = np_record_derived_state(record, np_clock_unix_ns());
     row.record = *record;
     np_survey_print_table(&survey, NP_SURVEY_ALL, nowhere);
-    NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL);
+    NP_AUTO(np_freep) char *tsv = np_survey_tsv(&survey, NP_SURVEY_ALL, NULL);
     NP_AUTO(np_freep) char *json = np_survey_json(&survey, NP_SURVEY_ALL);
     size_t n_lines = 0, n_tabs = 0;
     for (const char *c = tsv; *c; c++) {
