@@ -107,7 +107,7 @@ read_options()
             ;;
         --output-dir) STACK_OUTPUT_DIR=$(realpath -m "$2") && shift ;;
         --files-url)
-            [[ $2 =~ ^https?://[^[:space:]]+$ ]] || die 64 "$1: expected a URL as https://files.example.org, found '$2'"
+            [[ $2 =~ ^https?://[^[:space:]]+$ ]] || die 64 "$1: expected a URL as https://lab.example.org, found '$2'"
             STACK_FILES_URL=${2%/} && shift
             ;;
         --forward-labels) STACK_FORWARD_ALSO=label ;;

@@ -5,9 +5,7 @@ load helper
 
 setup_file()
 {
-    find_servers
-    start_for_file --preset central
-    cd "$BATS_FILE_TMPDIR" || return
+    start_in_folder_of_file --preset central
     cohort bids 6
     for injected in '--fail-rate 1' '--canary --wrong-canary'; do
         # shellcheck disable=SC2086 # words

@@ -143,10 +143,10 @@ folder_links()
 }
 
 @test "a folder is a link where --files-url says where folders are, and a path to copy elsewhere" {
-    equal "$(folder_links https://files.example.org)" '${files}${__data.fields.folder}
-https://files.example.org'
+    equal "$(folder_links https://lab.example.org)" '${files}${__data.fields.folder}
+https://lab.example.org'
     equal "$(folder_links '')" ''
-    run -64 start --files-url files.example.org
+    run -64 start --files-url lab.example.org
     contains "$output" 'expected a URL'
 }
 

@@ -2,17 +2,8 @@
 # while Jaeger is away, and the Collector's disk full.
 load helper
 
-setup()
-{
-    find_servers
-    stack_in "$BATS_TEST_TMPDIR/stack"
-    cd "$BATS_TEST_TMPDIR" || return
-}
-teardown()
-{
-    end_processes
-    end_stack
-}
+setup() { own_stack; }
+teardown() { end_own_stack; }
 
 # What the logs say of the sessions by their latest state, and what the records on disk say: outcome, stage, how many.
 SUMMARIES='event_name:=neuro.session.summary | last 1 by (_time) partition by (neuro.dataset.name, bids.participant, bids.session)'

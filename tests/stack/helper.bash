@@ -26,6 +26,26 @@ end_for_file()
     end_stack
 }
 
+# The same for a file's setup: the stack lies in the folder of the file, which becomes the current one.
+start_in_folder_of_file() # [OPTION…]
+{
+    find_servers
+    start_for_file "$@"
+    cd "$BATS_FILE_TMPDIR" || return
+}
+# setup and teardown of tests that each start a stack of their own, in the folder of the test.
+own_stack()
+{
+    find_servers
+    stack_in "$BATS_TEST_TMPDIR/stack"
+    cd "$BATS_TEST_TMPDIR" || return
+}
+end_own_stack()
+{
+    end_processes
+    end_stack
+}
+
 # stack_in DIR: the next calls are about a stack whose data and lease lie there.
 stack_in()
 {

@@ -5,9 +5,7 @@ load helper
 
 setup_file()
 {
-    find_servers
-    start_for_file --preset central
-    cd "$BATS_FILE_TMPDIR" || return
+    start_in_folder_of_file --preset central
     cohort bids 0 1
     preprocess bids out --otel-endpoint auto || true
     preprocess bids out --otel-endpoint auto || true

@@ -1,17 +1,8 @@
 # A site whose Prometheus only scrapes: it gets the numbers of the stack, and no participant.
 load helper
 
-setup()
-{
-    find_servers
-    stack_in "$BATS_TEST_TMPDIR/stack"
-    cd "$BATS_TEST_TMPDIR" || return
-}
-teardown()
-{
-    end_stack
-    end_processes
-}
+setup() { own_stack; }
+teardown() { end_own_stack; }
 
 site() { get "127.0.0.1:$SITE_PORT/api/v1/query" "query=$1" | jq -r '.data.result[].value[1]'; }
 start_site() # with the lines that the stack prints, and nothing else

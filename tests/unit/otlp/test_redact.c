@@ -320,23 +320,25 @@ TEST(no_label_is_left_in_a_whole_request)
     }
 }
 
-TEST(what_hash_leaves_out_is_in_no_list_of_attributes)
+/* Of a span with two attributes and bids.suffix between them, the batch holds bids.suffix alone. */
+static void ok_only_suffix_stays(enum np_naming naming, const char *before, const char *before_text,
+                                 const char *after, const char *after_text)
 {
-    NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *hash = redactor_of(NP_NAME_HASH);
+    NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *redactor = redactor_of(naming);
     NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer line = {0}, body = {0};
     const struct np_otlp_batch_options options = {.signal = NP_OTLP_TRACES,
                                                   .protocol = NP_OTLP_HTTP_JSON,
                                                   .redactor_of = same_redactor,
-                                                  .context = hash};
+                                                  .context = redactor};
     NP_AUTO(np_otlp_batch_freep) struct np_otlp_batch *batch = np_otlp_batch_new(&options);
     NP_AUTO(np_span_freep) struct np_span *span = np_span_new("load_file", NULL);
     const struct np_span *one = span;
     const struct np_otlp_source source = {0};
     enum np_otlp_line result;
 
-    np_attrs_string(&span->attrs, NP_KEY_NEURO_SESSION_FOLDER, "/home/doe/out/sub-01");
+    np_attrs_string(&span->attrs, before, before_text);
     np_attrs_string(&span->attrs, NP_KEY_BIDS_SUFFIX, "T1w");
-    np_attrs_string(&span->attrs, NP_KEY_NEURO_SESSION_RERUN, "neuro-preprocess /home/doe/bids");
+    np_attrs_string(&span->attrs, after, after_text);
     ok_int(np_otlp_encode_spans(&np_otlp_json, &source, &one, 1, &line), 0);
     ok_int(np_otlp_batch_add_line(batch, line.bytes, line.length, &result), 0);
     ok_int(np_otlp_batch_encode(batch, 0, 1, &body), 0);
@@ -345,29 +347,15 @@ TEST(what_hash_leaves_out_is_in_no_list_of_attributes)
                             "{\"stringValue\":\"T1w\"}}]");
 }
 
+TEST(what_hash_leaves_out_is_in_no_list_of_attributes)
+{
+    ok_only_suffix_stays(NP_NAME_HASH, NP_KEY_NEURO_SESSION_FOLDER, "/home/doe/out/sub-01",
+                         NP_KEY_NEURO_SESSION_RERUN, "neuro-preprocess /home/doe/bids");
+}
+
 TEST(what_none_leaves_out_is_in_no_list_of_attributes)
 {
-    NP_AUTO(np_otlp_redactor_freep) struct np_otlp_redactor *none = redactor_of(NP_NAME_NONE);
-    NP_AUTO(np_otlp_buffer_done) struct np_otlp_buffer line = {0}, body = {0};
-    const struct np_otlp_batch_options options = {.signal = NP_OTLP_TRACES,
-                                                  .protocol = NP_OTLP_HTTP_JSON,
-                                                  .redactor_of = same_redactor,
-                                                  .context = none};
-    NP_AUTO(np_otlp_batch_freep) struct np_otlp_batch *batch = np_otlp_batch_new(&options);
-    NP_AUTO(np_span_freep) struct np_span *span = np_span_new("load_file", NULL);
-    const struct np_span *one = span;
-    const struct np_otlp_source source = {0};
-    enum np_otlp_line result;
-
-    np_attrs_string(&span->attrs, NP_KEY_NEURO_SITE, "bonn");
-    np_attrs_string(&span->attrs, NP_KEY_BIDS_SUFFIX, "T1w");
-    np_attrs_string(&span->attrs, NP_KEY_BIDS_ACQUISITION, "bonn");
-    ok_int(np_otlp_encode_spans(&np_otlp_json, &source, &one, 1, &line), 0);
-    ok_int(np_otlp_batch_add_line(batch, line.bytes, line.length, &result), 0);
-    ok_int(np_otlp_batch_encode(batch, 0, 1, &body), 0);
-    np_otlp_buffer_add(&body, "", 1);
-    ok_contains(body.bytes, "\"attributes\":[{\"key\":\"bids.suffix\",\"value\":"
-                            "{\"stringValue\":\"T1w\"}}]");
+    ok_only_suffix_stays(NP_NAME_NONE, NP_KEY_NEURO_SITE, "bonn", NP_KEY_BIDS_ACQUISITION, "bonn");
 }
 
 TEST(the_key_is_kept_private_and_stays_the_same)
