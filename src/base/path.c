@@ -172,6 +172,27 @@ bool np_path_is_taken(const char *path)
     return lstat(path, &status) == 0;
 }
 
+struct np_path_stamp np_path_stamp(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0 && lstat(path, &status) != 0)
+        return (struct np_path_stamp){0};
+    return (struct np_path_stamp){
+        .is_there = true,
+        .n_bytes = status.st_size,
+        .mtime_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec,
+    };
+}
+
+bool np_path_is_newer(const char *path, const struct np_path_stamp *stamp)
+{
+    struct np_path_stamp now = np_path_stamp(path);
+
+    return now.is_there &&
+           (!stamp->is_there || now.n_bytes != stamp->n_bytes || now.mtime_ns != stamp->mtime_ns);
+}
+
 bool np_path_is_directory(const char *path)
 {
     struct stat status;

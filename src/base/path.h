@@ -50,6 +50,17 @@ bool np_path_exists(const char *path);
  * would replace. */
 bool np_path_is_taken(const char *path);
 
+/* What tells whether a file was written since: for a link, of what it leads to where that exists. */
+struct np_path_stamp {
+    bool is_there;
+    int64_t n_bytes, mtime_ns;
+};
+
+struct np_path_stamp np_path_stamp(const char *path);
+
+/* Is there something at `path` that was not there, or not as it is now, when `stamp` was taken? */
+bool np_path_is_newer(const char *path, const struct np_path_stamp *stamp);
+
 bool np_path_is_directory(const char *path);
 
 /* Returns 0 for a folder, else NP_ENOINPUT: "'PATH': expected WHAT, found a file" or "nothing of that

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "codec/sha256.h"
@@ -263,20 +264,58 @@ static int check_targets(const struct batch *batch, struct np_error *err)
     return 0;
 }
 
-int np_publish(const struct np_config *config, const char *root, const struct np_job_file *file,
-               struct np_work *work, const struct np_exec *exec, struct np_file_record *record,
-               struct np_error *err)
+/* Has anybody written there since the work began? That is not ours to overwrite. */
+static int check_seen(const struct np_publish_order *order, const struct batch *batch,
+                      struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings paths = {0};
+
+    if (!order->seen)
+        return 0;
+    for (size_t i = 0; i < batch->n; i++)
+        np_strings_add(&paths, batch->file[i].path);
+    return np_targets_unchanged(order->seen, &paths, err);
+}
+
+/* Rename all files. A mark stays behind where that does not come to its end. */
+static int put_in_place(const struct np_publish_order *order, struct batch *batch,
+                        struct np_error *err)
+{
+    NP_AUTO(np_freep)
+    char *mark = np_record_replacing_of(order->place, order->file->recorded);
+
+    NP_TRY(np_directory_make(order->place->directory, err));
+    NP_TRY(np_file_replace(mark, order->file->recorded, strlen(order->file->recorded), err));
+    for (size_t i = 0; i < batch->n; i++)
+        NP_TRY(np_atomic_commit(&batch->file[i], err));
+    unlink(mark);
+    return 0;
+}
+
+/* All outputs lie beside their targets: the last looks, then the renames. */
+static int commit(const struct np_publish_order *order, struct batch *batch, struct np_error *err)
+{
+    NP_TRY(check_targets(batch, err));
+    /* Sync all files first, so that little time passes between the first rename and the last. */
+    for (size_t i = 0; i < batch->n; i++)
+        NP_TRY(np_atomic_finish(&batch->file[i], err));
+    NP_TRY(check_seen(order, batch, err));
+    return put_in_place(order, batch, err);
+}
+
+int np_publish(const struct np_publish_order *order, struct np_work *work,
+               const struct np_exec *exec, struct np_file_record *record, struct np_error *err)
 {
     NP_AUTO(publication_done)
     struct publication p = {
-        .config = config,
-        .root = root,
-        .file = file,
+        .config = order->config,
+        .root = order->root,
+        .file = order->file,
         .work = work,
         .exec = exec,
         .record = record,
-        .source_prefix = np_description_source_prefix(&config->dataset_links),
-        .options = np_config_results_json(config),
+        .source_prefix = np_description_source_prefix(&order->config->dataset_links),
+        .options = np_config_results_json(order->config),
     };
 
     int code = choose_datatype(&p, err);
@@ -285,12 +324,7 @@ int np_publish(const struct np_config *config, const char *root, const struct np
     if (code == 0)
         code = np_exec_check(exec, err);
     if (code == 0)
-        code = check_targets(&p.batch, err);
-    /* Sync all files first, so that little time passes between the first rename and the last. */
-    for (size_t i = 0; i < p.batch.n && code == 0; i++)
-        code = np_atomic_finish(&p.batch.file[i], err);
-    for (size_t i = 0; i < p.batch.n && code == 0; i++)
-        code = np_atomic_commit(&p.batch.file[i], err);
+        code = commit(order, &p.batch, err);
     if (code < 0)
         np_file_record_drop_outputs(record);
     return code;

@@ -172,6 +172,9 @@ static void fail_at_once(struct np_supervisor *s, struct np_active *slot,
 static void begin(struct np_supervisor *s, const struct np_job *job, struct np_active *slot)
 {
     struct np_error err = {0}, refused = {0};
+    NP_AUTO(np_targets_seen_done) struct np_targets_seen seen = {0};
+
+    np_targets_look(s->run->config, job, &seen); /* first: what comes later is noticed */
     /* by the records as they are before this attempt, and by what is there now */
     bool is_refused = np_targets_check(s->run->config, job, &refused) < 0;
     int opened = np_active_open(slot, s->run, job, s->span, &err);
@@ -197,7 +200,7 @@ static void begin(struct np_supervisor *s, const struct np_job *job, struct np_a
     }
     np_console_print(s->run->console, 1, "%s: started", job->label);
     np_trace_settle(s->run->trace);
-    if (np_active_work(slot, s->span, &err) < 0) {
+    if (np_active_work(slot, s->span, &seen, &err) < 0) {
         np_active_fail(slot, &err);
         finish(s, slot);
         /* the next sessions would fail too, and lose their completion records */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "catalog/stage_name.h"
 #include "codec/sha256.h"
 #include "image/nifti.h"
 #include "record/derivative_json.h"
@@ -22,20 +21,13 @@ static void check_done(struct check *check)
     np_record_done(&check->record);
 }
 
-/* Did the last attempt end while it put the results of this file in place? Then some may lie there
- * that neither the record nor their sidecars name. */
+/* Did an attempt end while it put the results of this file in place? Then some may lie there that
+ * neither the record nor their sidecars name. */
 static bool was_cut_off(const struct check *check, const struct np_job_file *file)
 {
-    for (size_t f = 0; f < check->record.n_files; f++) {
-        const struct np_file_record *record = &check->record.file[f];
-        if (strcmp(record->path, file->recorded) != 0)
-            continue;
-        for (size_t i = 0; i < record->n_stages; i++)
-            if (strcmp(record->stage[i].name, NP_STAGE_WRITE_OUTPUT) == 0)
-                return record->stage[i].state != NP_STATE_NOT_STARTED &&
-                       record->stage[i].state != NP_STATE_SUCCESS;
-    }
-    return false;
+    NP_AUTO(np_freep) char *mark = np_record_replacing_of(&check->job->place, file->recorded);
+
+    return np_path_exists(mark);
 }
 
 static const struct np_output_record *find_recorded(const struct check *check, const char *path)
@@ -47,12 +39,17 @@ static const struct np_output_record *find_recorded(const struct check *check, c
     return NULL;
 }
 
-static bool record_names(const struct check *check, const char *path)
+static bool is_kept(const struct check *check, const char *path)
 {
     for (size_t f = 0; f < check->record.n_files; f++)
         if (np_strings_have(&check->record.file[f].kept, path))
             return true;
-    return find_recorded(check, path) != NULL;
+    return false;
+}
+
+static bool record_names(const struct check *check, const char *path)
+{
+    return is_kept(check, path) || find_recorded(check, path);
 }
 
 /* The wanted outputs of a file, without their sidecars. */
@@ -170,7 +167,9 @@ static bool is_on_grid_of(const struct np_nifti_info *mask, const char *image_pa
            np_grid_same_within(&mask->grid, &image.grid, EDITORS_MOVE_MM);
 }
 
-/* The sidecar tells what was written, whatever became of the record; without it, the record does. */
+/* The sidecar tells what was written, whatever became of the record; without it, the record does.
+ * After a failed attempt the record has names alone: then nothing proves that a mask is unchanged,
+ * and `made` is a hash of nothing. */
 static bool hashes_of(const struct check *check, const char *relative,
                       struct np_derivative_hashes *made)
 {
@@ -180,8 +179,9 @@ static bool hashes_of(const struct check *check, const char *relative,
 
     if (np_derivative_read_hashes(sidecar, made))
         return true;
+    *made = (struct np_derivative_hashes){0};
     if (!recorded)
-        return false;
+        return is_kept(check, relative);
     memcpy(made->sha256, recorded->sha256, sizeof(made->sha256));
     memcpy(made->voxel_sha256, recorded->voxel_sha256, sizeof(made->voxel_sha256));
     return true;
@@ -207,12 +207,12 @@ static bool was_edited(const struct check *check, size_t file, const char *relat
 /* Does the mask of --mask-dir hold what was painted? Then nothing is lost. */
 static bool is_given(const struct np_job_file *file, const char *edited)
 {
-    bool is_kept = file->mask_record.sha256[0]; /* it is the edited file itself */
+    bool is_copy = file->mask_record.sha256[0]; /* it is the edited file itself */
     NP_AUTO(np_image_freep) struct np_image *one = NULL, *other = NULL;
     char hash[65], other_hash[65];
     struct np_nifti_content content;
 
-    return file->mask && !is_kept &&
+    return file->mask && !is_copy &&
            np_nifti_read_volume(edited, NULL, NULL, &content, &one, NULL) == 0 &&
            np_nifti_read_volume(file->mask, NULL, NULL, &content, &other, NULL) == 0 &&
            hash_mask(one, hash) && hash_mask(other, other_hash) && strcmp(hash, other_hash) == 0;
@@ -256,4 +256,65 @@ int np_targets_check(const struct np_config *config, const struct np_job *job, s
     NP_TRY(check_clashes(&check, err));
     NP_TRY(check_foreign(&check, err));
     return check_edited(&check, err);
+}
+
+/* ---- what others write while the session is processed ---- */
+
+static void look_at(const struct np_config *config, const char *relative,
+                    struct np_targets_seen *seen)
+{
+    NP_AUTO(np_freep) char *path = np_path_join(config->output_dir, relative);
+
+    np_strings_add(&seen->path, path);
+    seen->stamp = np_xrealloc(seen->stamp, seen->path.n * sizeof(*seen->stamp));
+    seen->stamp[seen->path.n - 1] = np_path_stamp(path);
+}
+
+void np_targets_look(const struct np_config *config, const struct np_job *job,
+                     struct np_targets_seen *seen)
+{
+    NP_AUTO(np_strings_done) struct np_strings images = {0};
+
+    *seen = (struct np_targets_seen){0};
+    for (size_t f = 0; f < job->n_files; f++)
+        np_job_outputs(&job->file[f], config, &images);
+    for (size_t i = 0; i < images.n; i++) {
+        NP_AUTO(np_freep) char *sidecar = np_derivative_sidecar(images.item[i]);
+        look_at(config, images.item[i], seen);
+        look_at(config, sidecar, seen);
+    }
+}
+
+void np_targets_seen_done(struct np_targets_seen *seen)
+{
+    np_strings_done(&seen->path);
+    free(seen->stamp);
+    *seen = (struct np_targets_seen){0};
+}
+
+/* True for a path that was looked at and was written since. */
+static bool was_written(const struct np_targets_seen *seen, const char *path)
+{
+    for (size_t i = 0; i < seen->path.n; i++)
+        if (strcmp(seen->path.item[i], path) == 0)
+            return np_path_is_newer(path, &seen->stamp[i]);
+    return false;
+}
+
+int np_targets_unchanged(const struct np_targets_seen *seen, const struct np_strings *paths,
+                         struct np_error *err)
+{
+    NP_AUTO(np_strings_done) struct np_strings written = {0};
+
+    for (size_t i = 0; i < paths->n; i++)
+        if (was_written(seen, paths->item[i]))
+            np_strings_add(&written, paths->item[i]);
+    if (written.n == 0)
+        return 0;
+    NP_AUTO(np_freep) char *all = np_strings_join(&written, "', '", written.n);
+    return np_error_set(err, NP_ETAKEN,
+                        "'%s': written by another program while this session was processed, so "
+                        "not overwritten; to use a mask that you painted, copy it to a folder of "
+                        "masks and give that with --mask-dir; --rerun all replaces it",
+                        all);
 }

@@ -232,8 +232,12 @@ static int write_body(struct file_run *run, const struct np_stage *stage, struct
 
     (void)stage;
     record_measures(run);
-    NP_TRY(np_publish(run->task->config, dataset ? dataset->root : NULL, run->file, &run->work,
-                      run->exec, &run->record, err));
+    const struct np_publish_order order = {.config = run->task->config,
+                                           .root = dataset ? dataset->root : NULL,
+                                           .place = &run->task->job->place,
+                                           .file = run->file,
+                                           .seen = run->task->seen};
+    NP_TRY(np_publish(&order, &run->work, run->exec, &run->record, err));
     int64_t n_bytes = 0;
     for (size_t i = 0; i < run->record.n_outputs; i++)
         n_bytes += run->record.output[i].n_bytes;

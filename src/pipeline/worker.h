@@ -7,6 +7,7 @@
 #define NP_PIPELINE_WORKER_H
 
 #include "pipeline/plan.h"
+#include "pipeline/targets.h"
 #include "trace/trace.h"
 
 /* All borrowed. */
@@ -15,8 +16,9 @@ struct np_worker_task {
     const struct np_plan *plan;
     const struct np_job *job;
     const struct np_attrs *resource;
-    const struct np_span *session; /* parent of the files' spans; NULL for `process` */
-    const struct np_span *run;     /* linked from a root file span */
+    const struct np_span *session;      /* parent of the files' spans; NULL for `process` */
+    const struct np_span *run;          /* linked from a root file span */
+    const struct np_targets_seen *seen; /* before the job was checked; NULL: not known */
     const struct np_cancel *cancel;
     int fd;
 };

@@ -29,6 +29,7 @@ void np_working_done(struct np_working *working)
 struct start {
     const struct np_active *active;
     const struct np_span *run_span;
+    const struct np_targets_seen *seen;
 };
 
 /* The worker after the fork. */
@@ -43,6 +44,7 @@ static int be_worker(void *context, int fd)
         .resource = np_trace_resource(active->run->trace),
         .session = active->span,
         .run = start->run_span,
+        .seen = start->seen,
         .cancel = active->run->cancel,
         .fd = fd,
     };
@@ -52,9 +54,10 @@ static int be_worker(void *context, int fd)
     return EXIT_SUCCESS;
 }
 
-int np_active_work(struct np_active *active, const struct np_span *run_span, struct np_error *err)
+int np_active_work(struct np_active *active, const struct np_span *run_span,
+                   const struct np_targets_seen *seen, struct np_error *err)
 {
-    struct start start = {.active = active, .run_span = run_span};
+    struct start start = {.active = active, .run_span = run_span, .seen = seen};
     const struct np_child_options worker = {
         .channel = NP_CHILD_PIPE,
         .signals = NP_CHILD_INHERITS_HANDLERS,

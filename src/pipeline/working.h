@@ -7,6 +7,7 @@
 
 #include "base/child.h"
 #include "base/str.h"
+#include "pipeline/targets.h"
 #include "trace/trace.h"
 
 struct np_active;
@@ -23,9 +24,10 @@ struct np_working {
 void np_working_init(struct np_working *working);
 void np_working_done(struct np_working *working);
 
-/* Start the worker of an open session. Returns 0, NP_EBUSY (no process: the session stays open). */
+/* Start the worker of an open session. `seen`: what was in the places of its outputs when it was
+ * checked; may be NULL. Returns 0, NP_EBUSY (no process: the session stays open). */
 int np_active_work(struct np_active *active, const struct np_span *run_span,
-                   struct np_error *err) NP_MUST_USE;
+                   const struct np_targets_seen *seen, struct np_error *err) NP_MUST_USE;
 
 /* Read the worker's reports; false after it has closed its end. */
 bool np_active_read(struct np_active *active);

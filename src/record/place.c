@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "bids/labels.h"
+#include "codec/sha256.h"
 
 static const char STATUS_ENDING[] = "_status.json";
 
@@ -54,6 +55,15 @@ char *np_record_stem(const char *name)
         if (np_ends_with(name, extensions[i]))
             return np_xstrndup(name, strlen(name) - strlen(extensions[i]));
     return np_xstrdup(name);
+}
+
+char *np_record_replacing_of(const struct np_record_place *place, const char *recorded)
+{
+    char sha256[65];
+
+    /* a hash: a name that holds the image's could be too long for the file system */
+    np_sha256_of(recorded, strlen(recorded), sha256);
+    return np_xasprintf("%s/.%.16s.replacing", place->directory, sha256);
 }
 
 bool np_record_is_status(const char *file_name)

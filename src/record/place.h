@@ -26,6 +26,10 @@ void np_record_place_file(struct np_record_place *place, const char *output_dir,
 /* `relative` of np_record_place_file: the image's name without its extension. The caller frees. */
 char *np_record_stem(const char *name);
 
+/* The file that is there while the results of an image (`recorded`: its path in records) are put in
+ * place: where it was left behind, some of them may be new and others old. The caller frees. */
+char *np_record_replacing_of(const struct np_record_place *place, const char *recorded);
+
 /* Is this the name of a status record? */
 bool np_record_is_status(const char *file_name);
 

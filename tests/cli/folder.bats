@@ -451,6 +451,70 @@ END
     equal "$(sha256sum "$mask")" "$mine"
 }
 
+# A redo of sub-01 that is at this stage for a while; its process id is in `redo`. A slow stage is refused beside results that
+# had none: so those of before had one, too.
+begin_redo() {
+    neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --rerun all --slow-stage "$1:$2" >"$BATS_TEST_TMPDIR/redo" 2>&1 &
+    redo=$!
+    wait_until 20 "[[ \$(running_stage \"\$OUT\" 01) == $1 ]]"
+}
+
+@test "a mask that is painted while its redo is computed is not overwritten, nor is any other file put in place; --rerun all replaces it" {
+    make_dataset "$BIDS" 01
+    run -0 preprocess --slow-stage load_file:0.1
+    mask=$OUT/sub-01/anat/sub-01_desc-brain_mask.nii.gz
+    begin_redo normalization 3
+    paint "$mask"
+    others() { find "$OUT/sub-01" -type f -exec sha256sum {} + | sort; }
+    mine=$(others)
+    status=0
+    wait "$redo" || status=$?
+    equal "$status" 73
+    contains "$(cat "$BATS_TEST_TMPDIR/redo")" "sub-01_desc-brain_mask.nii.gz': written by another program while this session was processed"
+    equal "$(others)" "$mine"
+    # from now on it is a mask that was edited: a run says so at once
+    run -73 preprocess
+    contains "$(refusal 01)" 'was edited'
+    equal "$(others)" "$mine"
+    # without its sidecar nothing proves that it is as it was made
+    rm "${mask%.nii.gz}.json"
+    run -73 preprocess
+    contains "$(refusal 01)" 'was edited'
+    run -0 preprocess --rerun all
+    complete "$OUT" 01
+}
+
+@test "a mask that is painted after a run was killed while it wrote its results is not overwritten" {
+    make_dataset "$BIDS" 01
+    run -0 preprocess --slow-stage load_file:0.1
+    mask=$OUT/sub-01/anat/sub-01_desc-brain_mask.nii.gz
+    begin_redo write_output 20
+    kill -KILL "$redo"
+    wait "$redo" || true
+    paint "$mask"
+    mine=$(sha256sum "$mask")
+    run -73 preprocess
+    contains "$(refusal 01)" 'was edited'
+    equal "$(sha256sum "$mask")" "$mine"
+}
+
+@test "a file of other people that appears while a session is processed is not overwritten" {
+    make_dataset "$BIDS" 01
+    mkdir "$OUT"
+    neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --slow-stage normalization:3 >"$BATS_TEST_TMPDIR/first" 2>&1 &
+    first=$!
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == normalization ]]'
+    mkdir -p "$OUT/sub-01/anat"
+    echo mine >"$OUT/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz"
+    status=0
+    wait "$first" || status=$?
+    equal "$status" 73
+    equal "$(cat "$OUT/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz")" mine
+    equal "$(ls "$OUT/sub-01/anat")" sub-01_desc-preproc_T1w.nii.gz
+    run -73 preprocess
+    contains "$(refusal 01)" 'no record of ours names'
+}
+
 @test "process and batch do not overwrite a mask of ours that was edited, nor files that appeared beside a failed attempt" {
     mkdir "$BIDS"
     cp "$(head_image)" "$BIDS/a.nii.gz"

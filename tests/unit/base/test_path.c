@@ -391,4 +391,24 @@ TEST(a_public_file_is_readable_whatever_the_umask)
     ok_int(status.st_mode & 07777, 0644);
 }
 
+TEST(a_stamp_tells_what_was_written_since_behind_a_link_too)
+{
+    NP_AUTO(np_freep) char *path = at("stamped");
+    NP_AUTO(np_freep) char *link_path = at("stamped-link");
+    const struct np_path_stamp nothing = np_path_stamp(path);
+
+    ok(!nothing.is_there);
+    ok(!np_path_is_newer(path, &nothing));
+    ok_int(symlink("stamped", link_path), 0);
+    ok(np_path_stamp(link_path).is_there); /* a link to nothing is something, too */
+    ok_int(np_file_replace(path, "x", 1, NULL), 0);
+    ok(np_path_is_newer(path, &nothing));
+    const struct np_path_stamp before = np_path_stamp(link_path);
+    ok(!np_path_is_newer(path, &before));
+    ok_int(np_file_replace(path, "xy", 2, NULL), 0);
+    ok(np_path_is_newer(link_path, &before));
+    ok_int(unlink(path), 0);
+    ok(!np_path_is_newer(path, &before)); /* what is gone was not written */
+}
+
 TAP_MAIN

@@ -48,7 +48,11 @@ static int publish(struct setting *s)
 {
     const struct np_exec exec = {0};
 
-    return np_publish(&s->config, NULL, &s->file, &s->work, &exec, &s->record, NULL);
+    NP_AUTO(np_freep) char *logs = np_path_join(tap_directory(), "logs");
+    const struct np_record_place place = {.directory = logs};
+    const struct np_publish_order order = {.config = &s->config, .place = &place, .file = &s->file};
+
+    return np_publish(&order, &s->work, &exec, &s->record, NULL);
 }
 
 /* The outputs that these settings want, their sidecars, and nothing else: on disk and recorded. */

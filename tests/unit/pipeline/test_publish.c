@@ -1,10 +1,26 @@
 /* The results of a file are put in place together or not at all. */
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "codec/sha256.h"
 #include "pipeline/publish.h"
 #include "pipeline/scene.h"
 #include "stages/stage.h"
+
+/* The rename that fails, counted from 1; 0 = none. */
+static int rename_that_fails;
+
+/* Takes the place of the C library's in this program. */
+int rename(const char *from, const char *to)
+{
+    if (rename_that_fails && --rename_that_fails == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
 
 /* A file of a job that went through all its stages: only its results are still to be written. */
 struct made {
@@ -37,10 +53,21 @@ static void made_done(struct made *made)
     scene_done(&made->scene);
 }
 
+static int publish_seen(struct made *made, const struct np_targets_seen *seen,
+                        const struct np_exec *exec, struct np_error *err)
+{
+    const struct np_publish_order order = {.config = &made->scene.config,
+                                           .root = dataset(),
+                                           .place = &made->scene.plan->job[0].place,
+                                           .file = made->file,
+                                           .seen = seen};
+
+    return np_publish(&order, &made->work, exec, &made->record, err);
+}
+
 static int publish(struct made *made, const struct np_exec *exec, struct np_error *err)
 {
-    return np_publish(&made->scene.config, dataset(), made->file, &made->work, exec, &made->record,
-                      err);
+    return publish_seen(made, NULL, exec, err);
 }
 
 static char *output_path(const struct made *made, const char *name)
@@ -205,6 +232,133 @@ TEST(a_failure_leaves_the_earlier_results_as_they_were)
     for (size_t i = 0; i < made.record.n_outputs; i++)
         check_output(&made, &made.record.output[i]);
     check_nothing(&again, 6);
+    made_done(&made);
+}
+
+static void look(const struct made *made, struct np_targets_seen *seen)
+{
+    np_targets_look(&made->scene.config, &made->scene.plan->job[0], seen);
+}
+
+/* Results of an earlier run, and work for the same places after a look at them. */
+static void make_again(struct made *made, struct made *again, const char *output,
+                       struct np_targets_seen *seen)
+{
+    make(made, output, false);
+    ok_int(publish(made, NULL, NULL), 0);
+    make(again, output, false);
+    look(again, seen);
+}
+
+TEST(what_was_written_during_the_work_is_not_overwritten_and_nothing_is_put_in_place)
+{
+    /* one of ours that was there, one that was not, a sidecar */
+    static const char *const names[] = {"sub-01_desc-brain_mask.nii.gz",
+                                        "sub-01_desc-preproc_T1w.nii.gz",
+                                        "sub-01_desc-brain_mask.json"};
+
+    for (size_t i = 0; i < NP_COUNT(names); i++)
+        for (int n_before = 0; n_before <= 6; n_before += 6) {
+            NP_AUTO(np_targets_seen_done) struct np_targets_seen seen = {0};
+            NP_AUTO(np_freep) char *output = np_xasprintf("written-%zu-%d", i, n_before);
+            NP_AUTO(np_str_done) struct np_str kept = {0};
+            struct np_error err = {0};
+            struct made made, again;
+
+            if (n_before) {
+                make_again(&made, &again, output, &seen);
+            } else {
+                make(&again, output, false);
+                look(&again, &seen);
+            }
+            NP_AUTO(np_freep) char *path = output_path(&again, names[i]);
+            put(path, "painted", 7);
+            ok_int(publish_seen(&again, &seen, NULL, &err), NP_ETAKEN);
+            ok_contains(err.text, names[i]);
+            ok_contains(err.text, "--mask-dir");
+            ok_int(np_file_read(path, 100, &kept, NULL), 0);
+            ok_str(kept.text, "painted");
+            check_nothing(&again, n_before ? 6 : 1);
+            if (n_before)
+                made_done(&made);
+        }
+}
+
+TEST(what_was_there_before_the_work_or_went_away_during_it_is_replaced)
+{
+    NP_AUTO(np_targets_seen_done) struct np_targets_seen seen = {0};
+    struct np_error err = {0};
+    struct made made, again;
+
+    make_again(&made, &again, "replaced", &seen);
+    NP_AUTO(np_freep) char *mask = output_path(&again, "sub-01_desc-brain_mask.nii.gz");
+    ok_int(unlink(mask), 0);
+    ok_int(publish_seen(&again, &seen, NULL, &err), 0);
+    ok_str(err.text, "");
+    for (size_t i = 0; i < again.record.n_outputs; i++)
+        check_output(&again, &again.record.output[i]);
+    made_done(&made);
+    made_done(&again);
+}
+
+static bool mark_is_left(const struct made *made)
+{
+    NP_AUTO(np_freep)
+    char *mark = np_record_replacing_of(&made->scene.plan->job[0].place, made->file->recorded);
+
+    return np_path_exists(mark);
+}
+
+static void ok_as_recorded(const struct made *made)
+{
+    ok_int((int64_t)made->record.n_outputs, 6);
+    for (size_t i = 0; i < made->record.n_outputs; i++)
+        check_output(made, &made->record.output[i]);
+}
+
+static int check_targets(const struct made *made, struct np_error *err)
+{
+    return np_targets_check(&made->scene.config, &made->scene.plan->job[0], err);
+}
+
+TEST(results_that_were_half_put_in_place_are_marked_are_their_images_own_and_are_made_again)
+{
+    enum { MARK = 1, N_RENAMES = 1 + 6 };
+
+    for (int nth = 1; nth <= N_RENAMES; nth++) {
+        NP_AUTO(np_freep) char *output = np_xasprintf("half-%d", nth);
+        struct np_error err = {0}, refused = {0};
+        struct made made, again;
+
+        make(&made, output, false);
+        rename_that_fails = nth;
+        ok_int(publish(&made, NULL, &err), NP_EIO);
+        ok(rename_that_fails == 0);
+        ok(mark_is_left(&made) == (nth > MARK));
+        ok_int(check_targets(&made, &refused), 0);
+        ok_str(refused.text, "");
+        check_nothing(&made, nth > MARK ? (size_t)(nth - 1 - MARK) : 0);
+        make(&again, output, false);
+        ok_int(publish(&again, NULL, NULL), 0);
+        ok_as_recorded(&again);
+        ok(!mark_is_left(&again));
+        made_done(&again);
+    }
+}
+
+TEST(an_attempt_that_failed_before_it_put_anything_in_place_makes_no_file_its_own)
+{
+    struct np_error err = {0};
+    struct made made;
+
+    make(&made, "early", false);
+    np_alloc_fail_at(1);
+    ok_int(publish(&made, NULL, NULL), NP_ENOMEM);
+    np_alloc_fail_at(0);
+    NP_AUTO(np_freep) char *mask = output_path(&made, "sub-01_desc-brain_mask.nii.gz");
+    put(mask, "mine", 4);
+    ok_int(check_targets(&made, &err), NP_ETAKEN);
+    ok_contains(err.text, "no record of ours");
     made_done(&made);
 }
 

@@ -112,7 +112,7 @@ TEST(a_session_whose_worker_was_killed_gets_its_report_too)
     scene_begin(&scene, "01", "crashed");
     scene.run.reporter = (struct np_reporter){.write = write_note, .deadline_s = 20};
     ok_int(np_active_open(&active, &scene.run, &scene.plan->job[0], scene.span, &err), 0);
-    ok_int(np_active_work(&active, scene.span, NULL), 0);
+    ok_int(np_active_work(&active, scene.span, NULL, NULL), 0);
     kill(active.working.worker.pid, SIGKILL);
     ok(read_until_worker_ends(&active));
     np_active_settle(&active);
@@ -194,7 +194,7 @@ TEST(TERM_while_a_report_is_written_stops_it_and_the_session_stays_complete)
     scene_begin(&scene, "01", "stopped");
     scene.run.reporter = (struct np_reporter){.write = hang, .deadline_s = 60};
     ok_int(np_active_open(&active, &scene.run, &scene.plan->job[0], scene.span, &err), 0);
-    ok_int(np_active_work(&active, scene.span, NULL), 0);
+    ok_int(np_active_work(&active, scene.span, NULL, NULL), 0);
     ok(read_until_worker_ends(&active));
     np_active_settle(&active);
     ok(np_active_report(&active));

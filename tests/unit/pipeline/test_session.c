@@ -38,7 +38,7 @@ static void begin_session(struct scene *scene, struct np_active *active)
 static void begin_work(struct scene *scene, struct np_active *active)
 {
     begin_session(scene, active);
-    ok_int(np_active_work(active, scene->span, NULL), 0);
+    ok_int(np_active_work(active, scene->span, NULL, NULL), 0);
     ok_int(active->phase, NP_PHASE_WORKING);
 }
 
@@ -98,7 +98,7 @@ TEST(each_phase_leaves_on_disk_what_it_promises)
     begin_session(&scene, &active);
     ok_int(status(&scene), NP_STATE_RUNNING);
     ok(np_path_exists(job_of(&scene)->place.lock));
-    ok_int(np_active_work(&active, scene.span, NULL), 0);
+    ok_int(np_active_work(&active, scene.span, NULL, NULL), 0);
     finish_work(&active);
     ok_int(active.record.state, NP_STATE_SUCCESS);
     ok(active.record.file[0].n_outputs >= 4);
@@ -176,7 +176,7 @@ TEST(open_a_worker_killed_before_its_first_word_fails_the_session)
 
     scene_begin(&scene, "01", "killed-early");
     begin_session(&scene, &active);
-    ok_int(np_active_work(&active, scene.span, NULL), 0);
+    ok_int(np_active_work(&active, scene.span, NULL, NULL), 0);
     kill(active.working.worker.pid, SIGKILL);
     finish_session(&scene, &active);
     ok_int(status(&scene), NP_STATE_FAILED);
@@ -210,7 +210,7 @@ TEST(open_TERM_before_the_work_interrupts_the_session)
     scene_begin(&scene, "01", "term-open");
     begin_session(&scene, &active);
     scene.cancel.signal = SIGTERM; /* the worker inherits the flag */
-    ok_int(np_active_work(&active, scene.span, NULL), 0);
+    ok_int(np_active_work(&active, scene.span, NULL, NULL), 0);
     finish_session(&scene, &active);
     ok_int(status(&scene), NP_STATE_INTERRUPTED);
     ok(!is_complete(&scene));
@@ -354,7 +354,7 @@ TEST(working_a_heartbeat_that_cannot_be_written_fails_nothing)
     begin_session(&scene, &active);
     block(job_of(&scene)->place.status);
     np_active_heartbeat(&active);
-    ok_int(np_active_work(&active, scene.span, NULL), 0);
+    ok_int(np_active_work(&active, scene.span, NULL, NULL), 0);
     finish_work(&active);
     unblock(job_of(&scene)->place.status);
     commit(&scene, &active);

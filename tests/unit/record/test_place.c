@@ -1,4 +1,6 @@
 /* Where records lie. */
+#include <string.h>
+
 #include "record/place.h"
 #include "tap.h"
 
@@ -80,6 +82,21 @@ TEST(the_place_of_a_status_record_tells_its_session)
         ok_str(participant ? participant : "-", cases[i].participant ? cases[i].participant : "-");
         ok_str(session ? session : "-", cases[i].session ? cases[i].session : "-");
     }
+}
+
+TEST(the_mark_of_an_image_lies_beside_its_records_and_has_a_short_name_of_its_own)
+{
+    NP_AUTO(np_record_place_done) struct np_record_place place = {0};
+    char name[240];
+
+    np_record_place_file(&place, "/out", "a/scan");
+    memset(name, 'x', sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    NP_AUTO(np_freep) char *one = np_record_replacing_of(&place, name);
+    NP_AUTO(np_freep) char *other = np_record_replacing_of(&place, "a/scan.nii.gz");
+    ok(np_starts_with(one, "/out/logs/a/."));
+    ok_int((int64_t)strlen(one), (int64_t)strlen("/out/logs/a/.0123456789abcdef.replacing"));
+    ok(strcmp(one, other) != 0);
 }
 
 TAP_MAIN
