@@ -272,6 +272,8 @@ int np_command_run(const struct np_config *config, const struct np_cancel *cance
     struct np_error err = {0};
     struct np_console console;
 
+    if (config->reports_only)
+        return 0; /* a notice says that there are no pages yet */
     np_console_init(&console, config->verbosity);
     if (check_format(config, &err) < 0 || check_textfile(config, &err) < 0 ||
         np_plan_make(config, &plan, &err) < 0)

@@ -227,8 +227,6 @@ static int apply(const struct line *line, struct np_config *config)
             np_option_reset(a->option, config);
         touched[row] = true;
         struct np_origin origin = {a->where, NP_EUSAGE};
-        if (a->option->traits & NP_OPT_REFUSED)
-            return np_error_set(line->err, NP_EUSAGE, "%s: %s", a->where, a->option->later);
         NP_TRY(np_option_set(a->option, a->value, &origin, config, line->err));
     }
     return 0;

@@ -42,7 +42,7 @@ static bool is_of_one_run(const struct np_option *option)
 
 static bool is_repeated(const struct np_option *option, enum np_command command)
 {
-    const unsigned without = NP_OPT_ANOTHER_WAY | NP_OPT_RECORDED | NP_OPT_REFUSED;
+    const unsigned without = NP_OPT_ANOTHER_WAY | NP_OPT_RECORDED;
 
     return option->traits & NP_OPT_IN_FILE && !(option->traits & without) &&
            option->commands & 1u << command && !is_of_one_run(option);

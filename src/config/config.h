@@ -91,6 +91,7 @@ struct np_config {
     enum np_output_datatype output_datatype; /* of images in the source's units */
     enum np_output_layout output_layout;
     enum np_report_viewer report_viewer; /* this version writes no pages */
+    bool reports_only;                   /* process nothing */
 
     /* policy */
     bool stop_on_first_crash;

@@ -323,12 +323,12 @@ static json_t *place_input(const struct place *place)
     return input;
 }
 
-/* Options that a driver may set: not those that print something and end, and not those that are
- * refused. */
+/* Options that a driver may set: not those that print something and end, and not those with
+ * which nothing is done. */
 static bool is_input(const struct np_option *option, const struct application *app)
 {
     return option->commands & app->commands && option->type != NP_OPT_COMMAND &&
-           !(option->traits & NP_OPT_REFUSED);
+           !(option->traits & NP_OPT_DOES_NOTHING);
 }
 
 static json_t *inputs_of(const struct application *app)

@@ -225,9 +225,11 @@ const struct np_option np_options[] = {
      NP_OPT_IN_FILE | NP_OPT_RECORDED, FIELD(report_viewer), .argument = "VIEWER",
      .choices = viewer_words, .later = "no pages are written: they come in a later version",
      .help = "Viewer in the pages of the sessions. Accepted; pages come in a later version."},
-    {"reports-only", NULL, 0, NP_OPT_NOTHING, NP_GROUP_OUTPUTS, RUN, NP_OPT_REFUSED,
-     .later = "not in this version: it writes no pages",
-     .help = "Write the pages again from existing results. Refused: not in this version."},
+    {"reports-only", NULL, 0, NP_OPT_FLAG, NP_GROUP_OUTPUTS, RUN,
+     NP_OPT_RECORDED | NP_OPT_DOES_NOTHING, FIELD(reports_only),
+     .later = "nothing is done: pages come in a later version",
+     .help = "Write the pages again from existing results, and process nothing. Accepted; pages "
+             "come in a later version."},
 
     /* policy */
     {"rerun", NULL, 0, NP_OPT_CHOICE, NP_GROUP_POLICY, RUN, NP_OPT_IN_FILE, FIELD(rerun),

@@ -61,7 +61,7 @@ enum np_option_trait {
     NP_OPT_LABEL = 1 << 4,           /* its values are BIDS labels */
     NP_OPT_ANOTHER_WAY = 1 << 5,     /* shares its field with an earlier row, which represents it */
     NP_OPT_RECORDED = 1 << 6,        /* accepted with a notice: `later` names the missing feature */
-    NP_OPT_REFUSED = 1 << 7,         /* refused: `later` gives the reason */
+    NP_OPT_DOES_NOTHING = 1 << 7,    /* with NP_OPT_RECORDED: the whole call does nothing */
     NP_OPT_ZERO_IS_AUTO = 1 << 8,    /* 0 = determined at run time */
     NP_OPT_WRITTEN = 1 << 9,         /* with NP_OPT_FILE: the file is made, not read */
 };
@@ -85,7 +85,7 @@ struct np_option {
     const char *same_as;     /* NP_OPT_ASSIGN */
     const char *assigns;     /* NP_OPT_ASSIGN: one value, or a list separated by spaces */
     enum np_command command; /* NP_OPT_COMMAND */
-    const char *later;       /* with NP_OPT_RECORDED, NP_OPT_REFUSED: not shown in help and
+    const char *later;       /* with NP_OPT_RECORDED: not shown in help and
                                 completion, because it does nothing yet */
     const char *help;        /* sentences */
 };

@@ -410,3 +410,10 @@ workers() { pgrep -P "$1"; }
     contains "${lines[-2]}" "images: '$OUT'/sub-"
     contains "${lines[-1]}" '2 already complete'
 }
+
+@test "--reports-only is accepted: it says that there are no pages yet, and does nothing" {
+    make_dataset "$BIDS" 01
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant --reports-only
+    contains "$output" '--reports-only: nothing is done'
+    [[ ! -e $OUT ]]
+}

@@ -189,7 +189,6 @@ TEST(errors_of_a_command_line_name_the_error_and_the_correct_form)
         {"B O participant --skull_strip yes", NP_EUSAGE, "--skull_strip: expected one of auto",
          "'yes'"},
         {"B O participant --dataset-link raw", NP_EUSAGE, "NAME=URI", "'raw'"},
-        {"B O participant --reports-only", NP_EUSAGE, "--reports-only: not in this version", ""},
         {"replay D --failed", NP_EUSAGE, "--failed: not an option of", "replay"},
         {"replay --all", NP_EUSAGE, "replay DIR", ""},
         {"--explain", NP_EUSAGE, "--explain: expected CODE", ""},
@@ -287,13 +286,14 @@ TEST(drivers_validation_flags_change_nothing)
 
 TEST(each_option_of_a_later_version_gives_one_notice)
 {
-    struct parsed p = parse("B O participant --redact --report-viewer sprite");
+    struct parsed p = parse("B O participant --redact --report-viewer sprite --reports-only");
 
     ok_int(p.code, 0);
-    ok_int((int64_t)p.notices.n, 2);
+    ok_int((int64_t)p.notices.n, 3);
     NP_AUTO(np_freep) char *text = np_strings_join(&p.notices, "\n", 9);
     ok_contains(text, "--redact: ");
     ok_contains(text, "--report-viewer: ");
+    ok_contains(text, "--reports-only: nothing is done");
     done(&p);
     p = parse("B O participant --report-viewer none");
     ok_int((int64_t)p.notices.n, 0);
