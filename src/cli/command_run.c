@@ -22,6 +22,13 @@ int np_command_fail(const struct np_error *err)
     return np_command_fail_with(err, np_error_remedy(err->code));
 }
 
+/* A sentence that names the call or the word that was meant needs no other hint. */
+static bool has_hint(const struct np_error *err)
+{
+    return err->code == NP_EUSAGE &&
+           (strstr(err->text, "did you mean") || strstr(err->text, "; neuro-preprocess "));
+}
+
 int np_command_fail_with(const struct np_error *err, const char *remedy)
 {
     const struct np_outcome_info *outcome = np_outcome_info(np_error_outcome(err->code));
@@ -30,8 +37,9 @@ int np_command_fail_with(const struct np_error *err, const char *remedy)
     fflush(stdout);
     size_t length = strlen(text);
     const char *stop = length && strchr(".?!", text[length - 1]) ? "" : ".";
-    fprintf(stderr, "neuro-preprocess: %s: %s%s What to do: %s\n", outcome->name, text, stop,
-            remedy);
+    bool is_enough = has_hint(err);
+    fprintf(stderr, "neuro-preprocess: %s: %s%s%s%s\n", outcome->name, text, stop,
+            is_enough ? "" : " What to do: ", is_enough ? "" : remedy);
     return outcome->exit_status;
 }
 

@@ -186,6 +186,7 @@ END
         # shellcheck disable=SC2086 # words
         run -64 --separate-stderr neuro-preprocess $1
         contains "$stderr" "$2" "$1"
+        lacks "$stderr" 'What to do' "$1" # the call is the way on
     }
     expect 'process in.nii.gz out.nii.gz' "process 'in.nii.gz' -o DIR"
     expect 'process in.nii.gz -o x.nii.gz' "process 'in.nii.gz' -o DIR"
@@ -195,7 +196,7 @@ END
     expect 'explain 65' 'neuro-preprocess --explain 65'
     expect 'explain 74' 'neuro-preprocess --explain 74'
     expect 'explain disk' 'neuro-preprocess --explain 65'
-    expect 'stauts x' "did you mean 'status'? What to do"
+    expect 'stauts x' "did you mean 'status'?"
     for words in process status estimate --frobnicate; do
         run -64 --separate-stderr neuro-preprocess "$words"
         lacks "$stderr" 'did you mean' "$words"
