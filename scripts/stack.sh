@@ -178,7 +178,8 @@ complete_options()
 {
     local days=3650 bytes=''
     [[ -n $STACK_PRESET ]] || { STACK_PRESET=job && [[ $STACK_MODE != service ]] || STACK_PRESET=central; }
-    [[ $STACK_PRESET == job ]] || { days=90 && bytes=$((20 << 30)); }
+    export STACK_RATES_SECONDS=2 # between the counts that span_metrics passes on: a stop waits for two
+    [[ $STACK_PRESET == job ]] || { days=90 && bytes=$((20 << 30)) && STACK_RATES_SECONDS=5; }
     STACK_RETENTION_HOURS=${STACK_RETENTION_HOURS:-$((days * 24))}
     STACK_RETENTION_BYTES=${STACK_RETENTION_BYTES:-$bytes}
     limit_file
@@ -541,9 +542,29 @@ drained()
     return 1
 }
 
+# counted: whether nothing has arrived for as long as the Collector takes to count it. span_metrics passes its counts on at intervals, and not at its
+# end; of a new series the first is 0. The exporter takes a second more. Senders that go on are not waited for.
+counted()
+{
+    local wanted=$((2 * ${STACK_RATES_SECONDS:-5} + 2)) last
+    local deadline=$((SECONDS + 2 * wanted))
+    while last=$(stat -c %Y "$data/collector/stack.otlp.jsonl" 2>/dev/null) && (($(date +%s) - last <= wanted)); do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.5
+    done
+}
+
+# settle: before the Collector ends.
+settle()
+{
+    ! process_of collector >/dev/null || counted ||
+        warn 'records still arrive: the rates of the last seconds are lost. Records, logs and traces are not'
+}
+
 # drain: what a back end does not take in this time stays in the queues, on disk.
 drain()
 {
+    settle
     ! process_of collector >/dev/null || drained ||
         warn "the Collector's queue is not empty: what is left stays in '$data/collector/queue' and goes out after the next start"
 }
@@ -612,6 +633,7 @@ restart()
     load_running
     known_server "${words[0]:-}"
     lock_data
+    [[ ${words[0]} != collector ]] || settle
     end_server "${words[0]}"
     launch "${words[0]}"
     await "${words[0]}" || die 70 "${words[0]} was not started again"

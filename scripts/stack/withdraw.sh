@@ -61,6 +61,7 @@ refill()
 # empty_queue: no sender is let in, and the Collector passes on what it has.
 empty_queue()
 {
+    settle
     end_server collector
     STACK_OTLP_HTTP=127.0.0.1:0 STACK_OTLP_GRPC=127.0.0.1:0 STACK_MODE=job launch collector
     await collector || die 70 'the Collector was not started again'

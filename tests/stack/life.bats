@@ -63,6 +63,38 @@ listeners() # addresses on which the stack's processes listen, as hexadecimal nu
     contains "$(logs "trace_id:=$trace" | jq -r ._msg)" 'sub-001'
 }
 
+rates() { metric 'sum(last_over_time(traces_span_metrics_calls_total{span_name="preprocess_session"}[1h]))'; }
+
+@test "the rates of a job that ends just before its stack is stopped are there: each session is counted; a stack that has been quiet stops at once" {
+    cd "$BATS_TEST_TMPDIR" || return
+    start
+    cohort bids 3
+    preprocess bids out --otel-endpoint auto >log 2>&1
+    run -0 stop --keep
+    lacks "$output" 'rates'
+    start
+    soon 3 rates
+    sleep 8
+    local began=$SECONDS
+    stop --keep
+    less $((SECONDS - began)) 6
+}
+
+@test "a Collector that is restarted just after a run has counted it; while somebody goes on sending it does not wait for ever, and says so" {
+    cd "$BATS_TEST_TMPDIR" || return
+    start --preset central
+    cohort bids 2
+    preprocess bids out --otel-endpoint auto >log 2>&1
+    "$STACK" restart collector --data "$DATA"
+    soon 2 rates
+    (for _ in {1..60}; do neuro-preprocess replay out --again --endpoint "http://$(fact OTLP_HTTP)"; sleep 0.5; done >again.log 2>&1 3>&-) &
+    local sender=$! began=$SECONDS
+    run -0 "$STACK" restart collector --data "$DATA"
+    kill $sender
+    contains "$output" 'records still arrive'
+    less $((SECONDS - began)) 50
+}
+
 @test "a server that was killed: status says so, and start brings it back at its address" {
     start
     local address
