@@ -17,7 +17,6 @@ RULES = os.path.join(TOP, "configs", "prometheus-rules.yml")
 GRAFANA = os.path.join(TOP, "configs", "grafana", "alerting", "rules.yaml")
 RUNBOOK = "docs/alerts.md#"
 
-OF_COHORT = "neuro_dataset_name"
 COHORT = "neuro_dataset_name, neuro_cohort_id" # two output folders of one dataset are two cohorts
 OF_SESSION = 'span_name="preprocess_session"'
 ENDED = "success|failed"
@@ -39,50 +38,51 @@ def marked(expr, by, injected):
 LEFT = latest(f'neuro_state!~"{ENDED}|{NOT_WANTED}"')
 DONE, N_FAILED = latest('neuro_state="success"'), latest('neuro_state="failed"')
 INJECTED = latest("", "neuro_cohort_injected") + " > 0"
-P95 = f"histogram_quantile(0.95, sum by ({OF_COHORT}, le) (increase(traces_span_metrics_duration_seconds_bucket{{{OF_SESSION}}}[6h])))"
+P95 = f"histogram_quantile(0.95, sum by ({COHORT}, le) (increase(traces_span_metrics_duration_seconds_bucket{{{OF_SESSION}}}[6h])))"
 
 
 def some_end(window):
-    return f"sum by ({OF_COHORT}) (increase(traces_span_metrics_calls_total{{{OF_SESSION}}}[{window}])) > 0.5"
+    return f"sum by ({COHORT}) (increase(traces_span_metrics_calls_total{{{OF_SESSION}}}[{window}])) > 0.5"
 
 
-ON_NODE = "sum by (neuro_dataset_name, host_name, error_type) (increase(traces_host_metrics_calls_total{status_code=\"STATUS_CODE_ERROR\"}[30m]))"
-ALL_ON_NODE = "sum by (neuro_dataset_name, host_name) (increase(traces_host_metrics_calls_total[30m]))"
-ON_INJECTED = "sum by (neuro_dataset_name, host_name) (increase(traces_host_metrics_calls_total{neuro_injected=\"true\",status_code=\"STATUS_CODE_ERROR\"}[30m])) > 0"
-STAGE_95 = 'histogram_quantile(0.95, sum by (neuro_dataset_name, neuro_stage, le) (increase(traces_span_metrics_duration_seconds_bucket{neuro_stage!=""}[15m])))'
-STAGE_MEDIAN = 'histogram_quantile(0.5, sum by (neuro_dataset_name, neuro_stage, le) (increase(traces_span_metrics_duration_seconds_bucket{neuro_stage!=""}[1d])))'
-STAGE_COUNT = 'sum by (neuro_dataset_name, neuro_stage) (increase(traces_span_metrics_duration_seconds_count{neuro_stage!=""}[15m]))'
-STAGE_INJECTED = 'sum by (neuro_dataset_name, neuro_stage) (increase(traces_span_metrics_calls_total{neuro_stage!="",neuro_injected="true"}[15m])) > 0'
-CANARY_WRONG = "max by (neuro_dataset_name, host_name, neuro_injected) (last_over_time(neuro_canary_wrong_ratio[30m])) > 0"
-CANARY_S = "max by (neuro_dataset_name, host_name) (last_over_time(neuro_canary_duration_seconds[30m]))"
+ON_NODE = f"sum by ({COHORT}, host_name, error_type) (increase(traces_host_metrics_calls_total{{status_code=\"STATUS_CODE_ERROR\"}}[30m]))"
+ALL_ON_NODE = f"sum by ({COHORT}, host_name) (increase(traces_host_metrics_calls_total[30m]))"
+ON_INJECTED = f"sum by ({COHORT}, host_name) (increase(traces_host_metrics_calls_total{{neuro_injected=\"true\",status_code=\"STATUS_CODE_ERROR\"}}[30m])) > 0"
+STAGE_95 = f'histogram_quantile(0.95, sum by ({COHORT}, neuro_stage, le) (increase(traces_span_metrics_duration_seconds_bucket{{neuro_stage!=""}}[15m])))'
+STAGE_MEDIAN = f'histogram_quantile(0.5, sum by ({COHORT}, neuro_stage, le) (increase(traces_span_metrics_duration_seconds_bucket{{neuro_stage!=""}}[1d])))'
+STAGE_COUNT = f'sum by ({COHORT}, neuro_stage) (increase(traces_span_metrics_duration_seconds_count{{neuro_stage!=""}}[15m]))'
+STAGE_INJECTED = f'sum by ({COHORT}, neuro_stage) (increase(traces_span_metrics_calls_total{{neuro_stage!="",neuro_injected="true"}}[15m])) > 0'
+CANARY_WRONG = f"max by ({COHORT}, host_name, neuro_injected) (last_over_time(neuro_canary_wrong_ratio[30m])) > 0"
+CANARY_S = f"max by ({COHORT}, host_name) (last_over_time(neuro_canary_duration_seconds[30m]))"
 DISK = ('max by (host_name, mountpoint) (system_filesystem_usage_bytes{state="used"}) / '
         'sum by (host_name, mountpoint) (max by (host_name, mountpoint, state) (system_filesystem_usage_bytes))')
 NOT_TAKEN = '{__name__=~"otelcol_(receiver_refused|exporter_enqueue_failed)_(spans|log_records|metric_points)(_total)?",server!="jaeger"}'
 QUEUE = '{__name__="otelcol_exporter_queue_size",server!="jaeger"}'
 
+OF = "{{ $labels.neuro_dataset_name }}{{ if $labels.neuro_cohort_id }} (output folder {{ $labels.neuro_cohort_id }}){{ end }}"
 CAUSE = "{{ if $labels.cause }}{{ $labels.cause }}{{ end }}"
 
 ALERTS = [
     ("CohortStalled", "critical", "10m", # nothing ends in any two minutes of these ten; where sessions are long, in an hour, in six
-     f"{LEFT} > 0 unless on ({OF_COHORT}) {some_end('2m')} unless on ({OF_COHORT}) ({P95} > 120 and {some_end('1h')}) unless on ({OF_COHORT}) ({P95} > 720 and {some_end('6h')})",
-     "{{ $labels.neuro_dataset_name }}: {{ $value }} sessions are left, and none has ended for ten minutes",
+     f"{LEFT} > 0 unless on ({COHORT}) {some_end('2m')} unless on ({COHORT}) ({P95} > 120 and {some_end('1h')}) unless on ({COHORT}) ({P95} > 720 and {some_end('6h')})",
+     OF + ": {{ $value }} sessions are left, and none has ended for ten minutes",
      "Sessions wait that no run has tried to the end, and nothing has ended for ten minutes, or for much longer than a session takes. "
      "A scheduler may have ended all tasks: see squeue, then np-slurm summary OUT and np-slurm resubmit OUT."),
     ("ManySessionsFail", "critical", "1m",
      marked(f"{N_FAILED} >= 5 and {N_FAILED} / ({DONE} + {N_FAILED}) > 0.05", COHORT, INJECTED),
-     CAUSE + "{{ $labels.neuro_dataset_name }}: {{ $value }} sessions have failed, more than 5 % of those that ended",
+     CAUSE + OF + ": {{ $value }} sessions have failed, more than 5 % of those that ended",
      "Look at the reasons (neuro-preprocess status OUT --failed). Mend the cause, then run again: only what failed is done anew."),
     ("OneReasonOnOneNode", "warning", "0s",
-     marked(f"({ON_NODE} >= 4.5) / on (neuro_dataset_name, host_name) group_left () {ALL_ON_NODE} > 0.5", "neuro_dataset_name, host_name", ON_INJECTED),
+     marked(f"({ON_NODE} >= 4.5) / on ({COHORT}, host_name) group_left () {ALL_ON_NODE} > 0.5", f"{COHORT}, host_name", ON_INJECTED),
      CAUSE + "{{ $labels.host_name }}: more than half of its sessions fail with {{ $labels.error_type }}",
      "At least five sessions failed for one reason on one node within half an hour. Leave the node out (np-slurm resubmit OUT -- --exclude NODE) and tell its administrator."),
     ("SlowStage", "warning", "2m",
-     marked(f"{STAGE_95} > 3 * {STAGE_MEDIAN} and {STAGE_COUNT} >= 20 and {STAGE_95} > 1", "neuro_dataset_name, neuro_stage", STAGE_INJECTED),
-     CAUSE + "{{ $labels.neuro_dataset_name }}: 5 % of {{ $labels.neuro_stage }} take more than {{ $value | humanizeDuration }}, three times the cohort's median",
+     marked(f"{STAGE_95} > 3 * {STAGE_MEDIAN} and {STAGE_COUNT} >= 20 and {STAGE_95} > 1", f"{COHORT}, neuro_stage", STAGE_INJECTED),
+     CAUSE + OF + ": 5 % of {{ $labels.neuro_stage }} take more than {{ $value | humanizeDuration }}, three times the cohort's median",
      "Larger images, a busy or throttled node, or a slow disk. The dashboard's rows by node tell which."),
     ("MemoryNearRequest", "warning", "0s",
-     "max by (neuro_dataset_name, host_name) (max by (instance, neuro_dataset_name, host_name) (last_over_time(neuro_session_peak_memory_bytes[15m])) / "
-     "on (instance, neuro_dataset_name, host_name) last_over_time(neuro_memory_limit_bytes[15m])) > 0.9",
+     f"max by ({COHORT}, host_name) (max by (instance, {COHORT}, host_name) (last_over_time(neuro_session_peak_memory_bytes[15m])) / "
+     f"on (instance, {COHORT}, host_name) last_over_time(neuro_memory_limit_bytes[15m])) > 0.9",
      "{{ $labels.host_name }}: a session took {{ $value | humanizePercentage }} of the memory that the run may use",
      "The next larger image is killed. Request more (neuro-preprocess estimate says how much), or fewer sessions at once."),
     ("CanaryWrong", "critical", "0s",
@@ -91,7 +91,7 @@ ALERTS = [
      "Nothing of that task was processed. Leave the node out (np-slurm resubmit does) and tell its administrator; neuro-preprocess doctor on it tries again. "
      "Sessions that it did before are to be done again."),
     ("CanarySlow", "warning", "0s",
-     f"{CANARY_S} / on (neuro_dataset_name) group_left () quantile by (neuro_dataset_name) (0.5, {CANARY_S}) > 3",
+     f"{CANARY_S} / on ({COHORT}) group_left () quantile by ({COHORT}) (0.5, {CANARY_S}) > 3",
      "{{ $labels.host_name }}: its canary took {{ $value | humanize }} times as long as on the cohort's other nodes",
      "The node is throttled, shared with other work, or its disk is slow. Sessions on it may reach their time limit; leave it out if it stays so."),
     ("TelemetryWaits", "warning", "10m",

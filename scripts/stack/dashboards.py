@@ -20,7 +20,7 @@ LOKI = {"type": "loki", "uid": "${logs}"}
 TEMPO = {"type": "tempo", "uid": "${traces}"}
 
 # What every query is about. Labels that a series may lack match `.*`.
-OF_COHORT = 'neuro_dataset_name=~"$dataset"'
+OF_COHORT = 'neuro_dataset_name=~"$dataset",neuro_cohort_id=~"$folder"'
 COHORT = "neuro_dataset_name, neuro_cohort_id" # two output folders of one dataset are two cohorts
 OF_PROCESS = OF_COHORT + ',service_version=~"$version",host_name=~"$node"'
 OF_SESSION = OF_PROCESS + ',neuro_site=~"$site"'
@@ -33,15 +33,18 @@ def collectors(what):
 
 
 # One log record of each attempt, in the languages of Loki and of VictoriaLogs.
-SUMMARIES = ('{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"} | neuro_session_duration!=""'
-             ' | host_name=~"$node" | service_version=~"$version" | neuro_site=~"$site"')
-SUMMARIES_TWIN = ('event_name:="neuro.session.summary" neuro.dataset.name:~"${dataset:regex}"'
-                  ' host.name:~"${node:regex}" service.version:~"${version:regex}" neuro.site:~"${site:regex}"')
+ATTEMPTS = '{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"} | neuro_session_duration!="" | neuro_cohort_id=~"$folder"'
+ATTEMPTS_TWIN = 'event_name:="neuro.session.summary" neuro.dataset.name:~"${dataset:regex}" neuro.cohort.id:~"${folder:regex}"'
+CHOSEN = ' | host_name=~"$node" | service_version=~"$version" | neuro_site=~"$site"'
+CHOSEN_TWIN = ' host.name:~"${node:regex}" service.version:~"${version:regex}" neuro.site:~"${site:regex}"'
+A_SESSION = "neuro_dataset_name, neuro_cohort_id, bids_participant, bids_session"
+A_SESSION_TWIN = "neuro.dataset.name, neuro.cohort.id, bids.participant, bids.session"
 # Of sessions that were sent under a hash the command is not: only the record on the machine has it. It is found by the trace.
 FROM_RECORD = ("""eval "$(cat "{out}"/logs/telemetry/*.otlp.jsonl | jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | """
                """select(.traceId == "{trace}") | .attributes[]? | select(.key == "neuro.session.rerun").value.stringValue')\"""")
 WAY_BACK = (" | label_format folder=`{{ if .neuro_session_folder }}{{ .neuro_session_folder }}{{ else }}not sent{{ end }}`, "
-            "of_session=`{{ if .bids_session }}{{ .bids_session }}{{ else }}(){{ end }}`, rerun=`{{ if .neuro_session_rerun }}{{ .neuro_session_rerun }}{{ else }}" + FROM_RECORD.format(out="$out", trace="{{ .trace_id }}") + "{{ end }}`")
+            "of_session=`{{ if .bids_session }}{{ .bids_session }}{{ else }}(){{ end }}`, of_folder=`{{ if .neuro_cohort_id }}{{ .neuro_cohort_id }}{{ else }}(){{ end }}`, "
+            "sentence=`{{ __line__ }}`, at=`{{ __timestamp__ | unixEpochMillis }}`, rerun=`{{ if .neuro_session_rerun }}{{ .neuro_session_rerun }}{{ else }}" + FROM_RECORD.format(out="$out", trace="{{ .trace_id }}") + "{{ end }}`")
 WAY_BACK_TWIN = (' | format if (neuro.session.folder:*) "<neuro.session.folder>" as folder | format if (neuro.session.folder:"") "not sent" as folder'
                  ' | format if (neuro.session.rerun:*) "<neuro.session.rerun>" as rerun | format if (neuro.session.rerun:"") '
                  + json.dumps(FROM_RECORD.format(out="${out}", trace="<trace_id>")) + " as rerun")
@@ -71,8 +74,8 @@ def prom(expr, legend="", instant=False, exemplar=False, form="time_series"):
             "exemplar": exemplar, "format": form}
 
 
-def loki(expr, logsql, limit=100):
-    return {"datasource": LOKI, "expr": expr, "queryType": "range", "maxLines": limit, "logsql": logsql}
+def loki(expr, logsql, limit=100, kind="range"):
+    return {"datasource": LOKI, "expr": expr, "queryType": kind, "maxLines": limit, "logsql": logsql}
 
 
 def panel(kind, title, description, targets, unit="none", thresholds=PLAIN, empty="no data in this time range yet", options=None,
@@ -134,36 +137,70 @@ ROW = (" A row leads to the session's page with its trace and its log, to its fo
        "folder anew. Sessions that were sent under `--telemetry-id hash` have neither folder "
        "nor command in what was sent: the command then reads it from the record in the output folder, whose path is the variable `out`.")
 TO_SESSION = ("/d/neuro-session?var-participant=${__data.fields.participant}&var-session=${__data.fields.of_session}"
-              "&var-trace=${__data.fields.trace}&${dataset:queryparam}&${__url_time_range}")
+              "&var-trace=${__data.fields.trace}&var-folder=${__data.fields.of_folder}&${dataset:queryparam}&${__url_time_range}")
 
 
-# Of a dataset without sessions a record has no such label: of_session, for links alone, is then an expression that nothing but no label matches.
-# Shown in each table of attempts: the label in Loki, its name in VictoriaLogs, the heading.
+# Shown in each table: the label in Loki, its name in VictoriaLogs, the heading.
 WHO = (("bids_participant", "bids.participant", "participant"), ("bids_session", "bids.session", "session"))
 TRACE = (("trace_id", "trace_id", "trace"),)
 BACK = (("folder", "folder", "folder"), ("rerun", "rerun", "to run it again"))
+# For links alone. Where a record has no session or no folder these are expressions that match what has no such label.
+LINKED = ("of_session", "of_folder")
 
 
-def summaries(title, description, columns, more=("", ""), limit=100, empty="none: nothing to show in this time range", sort=None):
-    """A table of the records `neuro.session.summary`, whose fields are structured metadata. `more` are conditions in both languages;
-    `sort` is a label and its name, else the newest come first."""
-    shown = (*WHO, *columns, *TRACE, *BACK, ("of_session", None, "of_session"))
-    changes = [{"id": "extractFields", "options": {"source": "labels", "format": "json", "replace": False, "keepTime": True}},
-               {"id": "filterFieldsByName", "options": {"include": {"names": ["Time", *(label for label, _, _ in shown)]}}},
-               organize(names={label: heading for label, _, heading in shown if label != heading}, order=["Time", *(label for label, _, _ in shown)])]
-    numbers = [label for label, _, _ in shown if label.startswith(("neuro_session_d", "neuro_session_p", "neuro_session_m"))]
+def table(title, description, columns, target, first, changes=(), sort=None, empty="none: nothing to show in this time range"):
+    """A table of the records `neuro.session.summary`, whose fields are structured metadata: columns with their label and heading. `first` is the
+    column of times, or None; `changes` come before all others."""
+    shown = [(label, heading) for label, _, heading in (*WHO, *columns, *TRACE, *BACK)] + [(label, label) for label in LINKED]
+    order = [*first, *(label for label, _ in shown)]
+    numbers = [label for label, _ in shown if label.startswith(("neuro_session_d", "neuro_session_p", "neuro_session_m"))]
+    changes = [*changes, {"id": "filterFieldsByName", "options": {"include": {"names": order}}},
+               organize(names={label: heading for label, heading in (*first.items(), *shown) if label != heading}, order=order)]
     if numbers:
-        changes.insert(1, {"id": "convertFieldType", "options": {"conversions": [{"targetField": label, "destinationType": "number"} for label in numbers]}})
+        changes.insert(-2, {"id": "convertFieldType", "options": {"conversions": [{"targetField": label, "destinationType": "number"} for label in numbers]}})
     if sort:
-        changes.append({"id": "sortBy", "options": {"sort": [{"field": next(heading for label, _, heading in shown if label == sort[0]), "desc": True}]}})
-    twin = (SUMMARIES_TWIN + more[1] + f" | sort by ({sort[1] if sort else '_time'}) desc limit {100 if sort else limit}" + WAY_BACK_TWIN
-            + " | fields _time, " + ", ".join("_msg" if label == "Line" else name for label, name, _ in shown if name))
+        changes.append({"id": "sortBy", "options": {"sort": [{"field": sort, "desc": True}]}})
+    hidden = {"custom.hidden": True, "custom.hideFrom": {"viz": True, "legend": False, "tooltip": False}}
     overrides = [column("participant", links=[link("this session: its trace, its log", TO_SESSION)]), column("trace", links=[link("its trace, its log", TO_SESSION)]),
                  column("folder", links=[link("open the folder", "${files}${__data.fields.folder}")], **{"custom.inspect": True}),
-                 column("of_session", **{"custom.hidden": True, "custom.hideFrom": {"viz": True, "legend": False, "tooltip": False}}), column("to run it again", **{"custom.inspect": True, "custom.width": 320}),
-                 column("seconds", unit="s"), *(column(of + " memory", unit="bytes") for of in ("largest", "allowed", "requested"))]
-    return panel("table", title, description + ROW, [loki(SUMMARIES + more[0] + WAY_BACK, twin, limit)], empty=empty,
-                 options={"showHeader": True, "cellHeight": "sm"}, overrides=overrides, transformations=changes)
+                 *(column(label, **hidden) for label in LINKED), column("to run it again", **{"custom.inspect": True, "custom.width": 320}),
+                 column("seconds", unit="s"), column("time", unit="dateTimeAsIso"), *(column(of + " memory", unit="bytes") for of in ("largest", "allowed", "requested"))]
+    return panel("table", title, description + ROW, [target], empty=empty, options={"showHeader": True, "cellHeight": "sm"}, overrides=overrides, transformations=changes)
+
+
+def twin_of(asked, columns, limit, sort="_time"):
+    """In the language of VictoriaLogs: the records that are asked for, with these columns."""
+    return asked + f" | sort by ({sort}) desc limit {limit}" + WAY_BACK_TWIN + " | fields _time, " + ", ".join(name for _, name, _ in (*WHO, *columns, *TRACE, *BACK))
+
+
+def grouped(columns):
+    """By what Loki counts, so that each row is a series of its own with these labels."""
+    labels = [label for label, *_ in (*WHO, *columns, *TRACE, *BACK)] + list(LINKED)
+    return ", ".join(dict.fromkeys([*A_SESSION.split(", "), *labels]))
+
+
+def summaries(title, description, columns, more=("", ""), limit=100, **others):
+    """The newest attempts; `more` are conditions in both languages."""
+    target = loki(ATTEMPTS + CHOSEN + more[0] + WAY_BACK, twin_of(ATTEMPTS_TWIN + CHOSEN_TWIN + more[1], columns, limit), limit)
+    labels = {"id": "extractFields", "options": {"source": "labels", "format": "json", "replace": False, "keepTime": True}}
+    return table(title, description, columns, target, {"Time": "Time"}, [labels], **others)
+
+
+def latest(title, description, columns, more, limit=1000, **others):
+    """The sessions whose latest attempt meets the conditions `more`, each once, newest first. In Loki: the time of an attempt is its value, and the session's largest one is the latest."""
+    chosen = f"max_over_time({ATTEMPTS + CHOSEN + more[0] + WAY_BACK} | unwrap at [$__range]) by ({grouped(columns)})"
+    newest_of_all = f"max_over_time({ATTEMPTS} | label_format at=`{{{{ __timestamp__ | unixEpochMillis }}}}` | unwrap at [$__range]) by ({A_SESSION})"
+    asked = f"{ATTEMPTS_TWIN} | last 1 by (_time) partition by ({A_SESSION_TWIN}) | filter{CHOSEN_TWIN}{more[1]}"
+    target = loki(f"topk({limit}, {chosen} == on ({A_SESSION}) group_left () {newest_of_all})", twin_of(asked, columns, limit), kind="instant")
+    return table(title, description, columns, target, {"Value #A": "time"}, sort="time", **others)
+
+
+def largest(title, description, columns, of, limit=100, **others):
+    """The attempts with the largest value of the column `of`, of all in the time range."""
+    label, name, heading = of
+    ranked = f"topk({limit}, max_over_time({ATTEMPTS + CHOSEN + WAY_BACK} | unwrap {label} [$__range]) by ({grouped(columns)}))"
+    target = loki(ranked, twin_of(ATTEMPTS_TWIN + CHOSEN_TWIN, (of, *columns), limit, name), kind="instant")
+    return table(title, description, columns, target, {"Value #A": heading}, sort=heading, **others)
 
 
 def text(title, words):
@@ -176,9 +213,8 @@ def text(title, words):
 
 def newest(metric, selector="", window="$__range"):
     """The last values of a gauge of the cohort, of the process that has counted the output folder last: what it counts no more is gone."""
-    chosen = OF_COHORT + ',neuro_cohort_id=~"$folder"'
-    when = f"last_over_time(neuro_cohort_time_seconds{{{chosen}}}[{window}])"
-    return (f"(last_over_time({metric}{{{chosen}{selector}}}[{window}]) and on ({COHORT}, instance) "
+    when = f"last_over_time(neuro_cohort_time_seconds{{{OF_COHORT}}}[{window}])"
+    return (f"(last_over_time({metric}{{{OF_COHORT}{selector}}}[{window}]) and on ({COHORT}, instance) "
             f"({when} == on ({COHORT}) group_left () max by ({COHORT}) ({when})))")
 
 
@@ -245,13 +281,13 @@ def cohort():
                         empty="no session has failed")),
             (8, ranking("In which state are all sessions?", BY_STATE + "Unit: sessions. Bad: `lost`, `incomplete`, `interrupted`, and `not-started` once all tasks have ended: a rerun does them.", sessions(by=" by (neuro_state)") + " > 0",
                         "{{neuro_state}}")),
-            (24, summaries("Which attempts failed?",
-                           "Attempts that did not succeed, from the log records `neuro.session.summary`, newest first. Unit: one row is one attempt. Bad: any. A session that was mended since is here too: look at "
-                           "its page; its command does nothing then. To run all that is left: the same command again, or `np-slurm resubmit OUT`.",
-                           (("neuro_stage", "neuro.stage", "stage"), ("neuro_outcome", "neuro.outcome", "reason"), ("Line", "_msg", "sentence"), NODE,
-                            ("neuro_injected", "neuro.injected", "injected")),
-                           (' | neuro_outcome!="ok" | neuro_stage=~"$stage"', ' neuro.outcome:!="ok" neuro.stage:~"${stage:regex}"'),
-                           limit=1000, empty="no attempt failed in this time range")),
+            (24, latest("Which sessions failed?",
+                        "Sessions whose latest attempt did not succeed, each once, from their last log record `neuro.session.summary`, newest first. Unit: one row is one session. Bad: any. "
+                        "To run all that is left: the same command again, or `np-slurm resubmit OUT`.",
+                        (("neuro_stage", "neuro.stage", "stage"), ("neuro_outcome", "neuro.outcome", "reason"), ("sentence", "_msg", "sentence"), NODE,
+                         ("neuro_injected", "neuro.injected", "injected")),
+                        (' | neuro_outcome!="ok" | neuro_stage=~"$stage"', ' neuro.outcome:!="ok" neuro.stage:~"${stage:regex}"'),
+                        empty="no session's latest attempt in this time range failed")),
         ]),
         ("How fast is it?", [
             (12, bars("How many sessions end in a minute?", "Attempts, from `span_metrics` over spans `preprocess_session`. Unit: sessions a minute. Bad: 0 while sessions are left.",
@@ -262,9 +298,9 @@ def cohort():
             (12, panel("heatmap", "How do the times of sessions spread?", "Sessions by their duration, from `span_metrics`. Unit: seconds. Bad: two bands where one is expected.",
                        [dict(prom("sum by (le) (increase(traces_span_metrics_duration_seconds_bucket{" + OF_COHORT + ',span_name="preprocess_session"}[$__rate_interval]))', "{{le}}"), format="heatmap")],
                        "s", options={"calculate": False, "yAxis": {"unit": "s"}, "color": {"mode": "scheme", "scheme": "Spectral", "steps": 32}, "tooltip": {"mode": "single"}})),
-            (24, summaries("Which sessions were the slowest?", "The newest 5000 attempts of this time range by their wall time, from the log records `neuro.session.summary`. Unit: seconds. "
-                           "Bad: far from all others.", (DURATION, PEAK, NODE, ("neuro_site", "neuro.site", "site"), ("neuro_outcome", "neuro.outcome", "outcome")),
-                           limit=5000, empty="no session has ended in this time range", sort=DURATION)),
+            (24, largest("Which sessions were the slowest?", "The 100 longest of all attempts in this time range, by their wall time, from the log records `neuro.session.summary`. Unit: seconds. "
+                         "Bad: far from all others.", (PEAK, NODE, ("neuro_site", "neuro.site", "site"), ("neuro_outcome", "neuro.outcome", "outcome")),
+                         DURATION, empty="no session has ended in this time range")),
         ]),
         ("Where does it go wrong?", [
             (8, ranking("Which nodes fail?", "Attempts that failed of all of a node, from `span_metrics` over spans `preprocess_session`. Unit: share. Bad: one node far above the others.",
@@ -302,7 +338,7 @@ def session():
         ("What happened to this session?", [
             (24, outside("neuro-session")),
             (24, summaries("Which attempts were there?", "All log records `neuro.session.summary` of this session, newest first. The first row is its latest state. Unit: one row is one attempt. Bad: it is not `success`.",
-                           (("neuro_state", "neuro.state", "state"), ("neuro_outcome", "neuro.outcome", "outcome"), ("neuro_stage", "neuro.stage", "stage"), ("Line", "_msg", "sentence"),
+                           (("neuro_state", "neuro.state", "state"), ("neuro_outcome", "neuro.outcome", "outcome"), ("neuro_stage", "neuro.stage", "stage"), ("sentence", "_msg", "sentence"),
                             DURATION, PEAK, ("neuro_session_memory_limit", "neuro.session.memory_limit", "allowed memory"),
                             ("neuro_session_memory_request", "neuro.session.memory_request", "requested memory"), NODE, ("neuro_warnings", "neuro.warnings", "warnings")),
                            (MINE, MINE_TWIN),
@@ -310,7 +346,7 @@ def session():
             (24, {**panel("traces", "Where did the time go?", "Spans, from the trace of the attempt whose id is in the variable `trace`; a row of the table above sets it. Unit: seconds. Bad: red spans, and one far longer than in other sessions.", [
                 {"datasource": TEMPO, "queryType": "traceql", "query": "$trace", "limit": 20, "tableType": "traces"}], empty="no trace is chosen"), "height": 14}),
             (24, {**panel("logs", "What did it say?", "All log records of the session, from the logs back end, newest last. Unit: none. Bad: ERROR and FATAL.", [
-                loki('{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"}' + MINE, 'neuro.dataset.name:~"${dataset:regex}"' + MINE_TWIN + " | sort by (_time) limit 1000", 1000)],
+                loki('{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"} | neuro_cohort_id=~"$folder"' + MINE, 'neuro.dataset.name:~"${dataset:regex}" neuro.cohort.id:~"${folder:regex}"' + MINE_TWIN + " | sort by (_time) limit 1000", 1000)],
                           options={"showTime": True, "sortOrder": "Ascending", "enableLogDetails": True, "wrapLogMessage": True, "dedupStrategy": "none"},
                           empty="no log record of this session in this time range"), "height": 12}),
         ]),
@@ -366,8 +402,8 @@ def marks():
     """What happened to the cohort: log records `neuro.cohort.event`, which np-slurm's plans, runs that get a signal, and `group` write."""
     for word, colour in (("submit", BLUE), ("resubmit", ORANGE), ("kill", RED)):
         yield {"name": word, "datasource": LOKI, "enable": True, "hide": False, "iconColor": colour, "titleFormat": word, "textFormat": "",
-               "tagKeys": "neuro_dataset_name", "maxLines": 200, "expr": f'{{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"}} | neuro_cohort_event="{word}"',
-               "logsql": f'neuro.dataset.name:~"${{dataset:regex}}" neuro.cohort.event:="{word}"'}
+               "tagKeys": "neuro_dataset_name", "maxLines": 200, "expr": f'{{service_name="neuro-preprocess", neuro_dataset_name=~"$dataset"}} | neuro_cohort_id=~"$folder" | neuro_cohort_event="{word}"',
+               "logsql": f'neuro.dataset.name:~"${{dataset:regex}}" neuro.cohort.id:~"${{folder:regex}}" neuro.cohort.event:="{word}"'}
 
 
 # ---- dashboards ---------------------------------------------------------------------------------------------------------
@@ -390,15 +426,17 @@ def typed(name, label):
 # Where no page knows the paths of the cluster: {files} stands before a folder in its link, {out} is the output folder in commands.
 PATHS = [typed("files", "base URL of folders"), {**typed("out", "output folder, for commands"), "query": "OUTPUT_DIR", "current": {"text": "OUTPUT_DIR", "value": "OUTPUT_DIR"}}]
 SOURCES = [source("prometheus", "metrics", "prometheus"), source("logs", "logs", "loki"), source("traces", "traces", "tempo")]
-CHOICES = [choice("dataset", "dataset", "neuro_cohort_sessions", "neuro_dataset_name"), choice("folder", "output folder (logs/folder.json, id)", "neuro_cohort_sessions", "neuro_cohort_id"),
+COUNTED_OR_RUN = '{__name__=~"neuro_cohort_sessions|traces_host_metrics_calls_total"'
+CHOICES = [choice("dataset", "dataset", COUNTED_OR_RUN + "}", "neuro_dataset_name"),
+           choice("folder", "output folder (logs/folder.json, id)", COUNTED_OR_RUN + ',neuro_dataset_name=~"$dataset"}', "neuro_cohort_id"),
            choice("stage", "stage", "traces_span_metrics_calls_total", "neuro_stage"),
            choice("site", "site", "neuro_session_duration_seconds", "neuro_site"), choice("version", "version", "neuro_sessions_planned", "service_version"),
            choice("node", "node", "traces_host_metrics_calls_total", "host_name")]
 DASHBOARDS = {
     "preprocessing-dashboard": ("neuro-cohort", "Brain MRI preprocessing: the cohort", cohort, CHOICES + PATHS, "now-6h"),
     "session-dashboard": ("neuro-session", "Brain MRI preprocessing: one session", session,
-                          [CHOICES[0], typed("participant", "participant"), {**typed("session", "session"), "query": ".*", "current": {"text": ".*", "value": ".*"}}, typed("trace", "trace"), *CHOICES[2:], *PATHS], "now-7d"),
-    "telemetry-dashboard": ("neuro-telemetry", "Brain MRI preprocessing: telemetry and its servers", health, [CHOICES[0], *CHOICES[3:]], "now-1h"),
+                          [*CHOICES[:2], typed("participant", "participant"), {**typed("session", "session"), "query": ".*", "current": {"text": ".*", "value": ".*"}}, typed("trace", "trace"), *CHOICES[2:], *PATHS], "now-7d"),
+    "telemetry-dashboard": ("neuro-telemetry", "Brain MRI preprocessing: telemetry and its servers", health, [*CHOICES[:2], *CHOICES[3:]], "now-1h"),
 }
 
 

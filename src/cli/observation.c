@@ -170,12 +170,18 @@ static void detect_resource(const struct np_config *config, const struct np_run 
                             struct np_attrs *resource, struct np_str *warnings)
 {
     const struct np_dataset *dataset = run->plan->dataset;
+    NP_AUTO(np_folder_done) struct np_folder folder = {0};
+
+    /* What the plan has is from before another run may have been the first. */
+    if (np_folder_recall(config->output_dir, &folder, NULL) != 0)
+        np_folder_done(&folder);
     const struct np_resource_facts facts = {
         .service_version = NP_VERSION,
         .instance_id = run->id,
         .dataset_name = config->dataset_name ? config->dataset_name
                         : dataset            ? dataset->name
                                              : run->plan->folder.source_name,
+        .cohort_id = folder.id,
         .revision = np_cli_commit(),
         .telemetry_id = np_naming_name(config->telemetry_id),
     };

@@ -53,7 +53,6 @@ static void log_summary(struct np_trace *trace, const struct np_span *span,
     np_progress_find(survey, &progress);
     NP_AUTO(np_freep) char *text = np_progress_text(&progress);
     np_attrs_string(&attrs, NP_KEY_EVENT_NAME, NP_EVENT_COHORT_SUMMARY);
-    add_id(&attrs, survey);
     np_attrs_int(&attrs, NP_KEY_NEURO_COHORT_WANTED, (int64_t)progress.n_wanted);
     np_attrs_int(&attrs, NP_KEY_NEURO_COHORT_COMPLETE, (int64_t)progress.n_complete);
     np_attrs_int(&attrs, NP_KEY_NEURO_COHORT_WITHOUT_IMAGES, (int64_t)progress.n_nothing);

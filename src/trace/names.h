@@ -108,8 +108,6 @@
       "of neuro.canary: SHA-256 of the voxels of this machine's result")                           \
     X(NEURO_CANARY_PROCESSOR, "neuro.canary.processor", STRING,                                    \
       "Intel(R) Xeon(R) Gold 6226 CPU @ 2.70GHz", "of neuro.canary: model of the processor")       \
-    X(NEURO_COHORT_ID, "neuro.cohort.id", STRING, "3f0c9a41d2b87e65",                              \
-      "of neuro.cohort.*: the output folder that was counted, by a random id of its own")          \
     X(NEURO_COHORT_WANTED, "neuro.cohort.wanted", INT, "13",                                       \
       "of neuro.cohort.summary: sessions that are wanted, neither withdrawn nor gone")             \
     X(NEURO_COHORT_COMPLETE, "neuro.cohort.complete", INT, "12",                                   \
@@ -143,6 +141,8 @@
 #define NP_RESOURCE_ATTRIBUTES(X)                                                                 \
     X(NEURO_DATASET_NAME, "neuro.dataset.name", STRING, "ds000001",                               \
       "name in dataset_description.json, or --dataset-name")                                      \
+    X(NEURO_COHORT_ID, "neuro.cohort.id", STRING, "3f0c9a41d2b87e65",                             \
+      "the output folder, by a random id of its own; also of the metrics neuro.cohort.*")         \
     X(NEURO_TELEMETRY_ID, "neuro.telemetry.id", STRING, "label",                                  \
       "label, hash or none: how participants may be named on the network")                        \
     X(NEURO_TELEMETRY_NAMED, "neuro.telemetry.named", STRING, "hash",                             \

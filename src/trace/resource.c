@@ -223,6 +223,7 @@ void np_resource_detect(const struct np_resource_facts *facts, struct np_attrs *
     np_attrs_string(out, NP_KEY_SERVICE_INSTANCE_ID, facts->instance_id);
     np_attrs_string(out, NP_KEY_VCS_REF_HEAD_REVISION, facts->revision);
     np_attrs_string(out, NP_KEY_NEURO_DATASET_NAME, facts->dataset_name);
+    np_attrs_string(out, NP_KEY_NEURO_COHORT_ID, facts->cohort_id);
     add_host(out);
     add_process(out);
     add_container(out);

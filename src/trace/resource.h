@@ -11,12 +11,13 @@ struct np_resource_facts {
     const char *instance_id; /* UUID, new for each process */
     const char *revision;    /* commit that the program was built from */
     const char *dataset_name;
+    const char *cohort_id;    /* of the output folder */
     const char *telemetry_id; /* label, hash, none */
 };
 
 /*
  * Add to `out`: service.*, host.*, process.*, container.* (inside Apptainer or Singularity),
- * slurm.* (inside a job), vcs.*, neuro.dataset.name. The command line is left out because it may
+ * slurm.* (inside a job), vcs.*, neuro.dataset.name, neuro.cohort.id. The command line is left out because it may
  * contain labels. OTEL_RESOURCE_ATTRIBUTES ("key=value,…", percent-encoded) overrides detected
  * values, and OTEL_SERVICE_NAME overrides service.name; an empty variable counts as unset. If a
  * value cannot be parsed, the whole variable is ignored, as the specification asks, and `warning`

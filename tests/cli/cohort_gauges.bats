@@ -75,7 +75,7 @@ equals_status()
 @test "one session a call counts nothing itself; group does, and agrees with status" {
     truncate -s 20000 bids/sub-03/anat/sub-03_T1w.nii.gz
     for participant in 01 02 03 04; do preprocess --participant-label $participant || true; done
-    lacks "$(cat out/logs/telemetry/*.otlp.jsonl)" neuro.cohort
+    lacks "$(cat out/logs/telemetry/*.otlp.jsonl | sed 's/"neuro.cohort.id"//g')" neuro.cohort
     run -0 neuro-preprocess bids out group
     equal "$(by_state)" '{"failed":1,"success":3}'
     equals_status --verify --dataset bids
@@ -173,7 +173,8 @@ events() { jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | selec
     equal "$(gauges neuro.cohort.sessions 'map(.["neuro.cohort.id"]) | unique')" "[\"$id\"]"
     equal "$(gauges neuro.cohort.time 'map(.["neuro.cohort.id"])')" "[\"$id\"]"
     equal "$(gauges neuro.cohort.warned 'map(.["neuro.cohort.id"])')" "[\"$id\"]"
-    grep -q "\"neuro.cohort.id\",\"value\":{\"stringValue\":\"$id\"}.*neuro.cohort.wanted" "$(last_record)"
+    equal "$(jq -Rrs 'split("\n") | map(fromjson? | [keys_unsorted[0], (.[] | .[0].resource.attributes[] | select(.key == "neuro.cohort.id").value.stringValue)] | join(" ")) | unique | join(",")' "$(last_record)")" \
+        "resourceLogs $id,resourceMetrics $id,resourceSpans $id"
     run -0 neuro-preprocess bids other participant "${QUICK[@]}"
     [[ $(jq -r .id other/logs/folder.json) != "$id" ]]
     mv out moved && mv moved out

@@ -30,7 +30,7 @@ setup()
 # The latest summary of each session, counted by its outcome.
 by_latest_state()
 {
-    logs 'event_name:=neuro.session.summary | last 1 by (_time) partition by (neuro.dataset.name, bids.participant, bids.session) | stats by (neuro.outcome) count() n' |
+    logs 'event_name:=neuro.session.summary | last 1 by (_time) partition by (neuro.dataset.name, neuro.cohort.id, bids.participant, bids.session) | stats by (neuro.outcome) count() n' |
         jq -r '"\(.["neuro.outcome"]) \(.n)"' | sort
 }
 
@@ -56,21 +56,21 @@ by_latest_state()
     local before
     soon '11' metric 'sum(traces_host_metrics_calls_total)'
     before=$(metric 'count({job="neuro-preprocess"})')
-    for n in 001 002 003; do preprocess "$BATS_FILE_TMPDIR/bids" "$BATS_TEST_TMPDIR/again" --participant-label $n --otel-endpoint auto >/dev/null 2>&1; done
+    for n in 001 002 003; do preprocess "$BATS_FILE_TMPDIR/bids" "$OUT" --rerun all --participant-label $n --otel-endpoint auto >/dev/null 2>&1; done
     soon '14' metric 'sum(traces_host_metrics_calls_total)'
     equal "$(metric 'count({job="neuro-preprocess"})')" "$before"
 }
 
-@test "200 nodes with three kinds of results are fewer than 50 000 series" {
-    jq -nc --argjson now "$EPOCHSECONDS" '{resourceSpans: [range(200) as $node | {
+@test "200 nodes with three kinds of results, that work for two output folders, are fewer than 50 000 series" {
+    jq -nc --argjson now "$EPOCHSECONDS" '{resourceSpans: [("a", "b") as $folder | range(200) as $node | {
         resource: {attributes: [{key: "service.name", value: {stringValue: "neuro-preprocess"}}, {key: "neuro.dataset.name", value: {stringValue: "Nodes"}},
-            {key: "host.name", value: {stringValue: "node\($node)"}}, {key: "service.instance.id", value: {stringValue: "i\($node)"}}]},
+            {key: "host.name", value: {stringValue: "node\($node)"}}, {key: "service.instance.id", value: {stringValue: "i\($node)"}}, {key: "neuro.cohort.id", value: {stringValue: $folder}}]},
         scopeSpans: [{spans: [range(3) as $kind | ("preprocess_session", "load_file", "bias_correction", "skull_strip", "bias_refinement", "normalization", "write_output") as $name | {
             traceId: ("0000000000000000000000000000" + ("\(1000 + $node)" | .[-4:])), spanId: ("00000000000\(10000 + $node)" | .[-16:]), name: $name, kind: 1,
             startTimeUnixNano: "\($now - 2)000000000", endTimeUnixNano: "\($now)000000000",
             attributes: ([{key: "neuro.stage", value: {stringValue: $name}}] + (if $kind == 0 then [] else [{key: "error.type", value: {stringValue: "kind\($kind)"}}] end))}]}]}]}' |
         curl --silent --fail --noproxy '*' --data @- -H 'Content-Type: application/json' "http://$(fact OTLP_HTTP)/v1/traces"
-    soon 600 metric 'count(traces_host_metrics_calls_total{neuro_dataset_name="Nodes"})'
+    soon 1200 metric 'count(traces_host_metrics_calls_total{neuro_dataset_name="Nodes"})'
     local n
     n=$(metric 'count({neuro_dataset_name="Nodes"})')
     echo "$n series"
@@ -139,13 +139,40 @@ n_traces() # STATUS: how many sessions of this status Jaeger has
     soon 0 number preprocessing-dashboard 'How many are left to run?'
 }
 
+# folder_id OUT; of_folder PANEL ID: the number that a panel shows of one output folder.
+folder_id() { jq -r .id "$1/logs/folder.json"; }
+of_folder()
+{
+    metric "$("$TOP/scripts/stack/dashboards.py" --queries | jq -r --arg panel "$1" 'select(.panel == $panel and .datasource == "prometheus").query' |
+        sed "s/\$__[a-z_]*/10m/g; s/\$folder/$2/g; s/\$[a-z]*/.*/g")"
+}
+
 @test "two output folders of one dataset are two cohorts: the panels show both together, or the one that was chosen" {
-    local other=$BATS_TEST_TMPDIR/other query
+    local other=$BATS_TEST_TMPDIR/other before
+    before=$(n_rows preprocessing-dashboard 'Which sessions were the slowest?' folder="$(folder_id "$OUT")")
     for n in 001 002; do preprocess "$BATS_FILE_TMPDIR/bids" "$other" --participant-label $n bad1 --otel-endpoint auto >/dev/null 2>&1; done
     neuro-preprocess "$BATS_FILE_TMPDIR/bids" "$other" group --otel-endpoint auto >/dev/null
     neuro-preprocess "$BATS_FILE_TMPDIR/bids" "$OUT" group --otel-endpoint auto >/dev/null
     soon 13 number preprocessing-dashboard 'How many sessions are done?'
-    query=$("$TOP/scripts/stack/dashboards.py" --queries | jq -r 'select(.panel == "How many sessions are done?" and .datasource == "prometheus").query' | sed 's/\$__range/10m/g; s/\$dataset/.*/g')
-    equal "$(metric "${query//\$folder/$(jq -r .id "$OUT/logs/folder.json")}")" 10
-    equal "$(metric "${query//\$folder/$(jq -r .id "$other/logs/folder.json")}")" 3
+    equal "$(of_folder 'How many sessions are done?' "$(folder_id "$OUT")")" 10
+    equal "$(of_folder 'How many sessions are done?' "$(folder_id "$other")")" 3
+    equal "$(of_folder 'Which nodes crawl?' "$(folder_id "$other")" | wc -l)" 1
+    soon 3 metric "sum(traces_host_metrics_calls_total{neuro_cohort_id=\"$(folder_id "$other")\"})"
+    soon 3 n_rows preprocessing-dashboard 'Which sessions were the slowest?' folder="$(folder_id "$other")"
+    equal "$(n_rows preprocessing-dashboard 'Which sessions were the slowest?' folder="$(folder_id "$OUT")")" "$before"
+    equal "$(metric 'count({neuro_cohort_id=~".*;.*"})')" ''
+}
+
+@test "a session that failed in one folder and succeeded in the other is a failed one of the first folder alone" {
+    local other=$BATS_TEST_TMPDIR/other broken=$BATS_TEST_TMPDIR/bids
+    cp -r "$BATS_FILE_TMPDIR/bids" "$broken"
+    rm "$broken/sub-002/anat/sub-002_T1w.nii.gz"
+    head -c 500 "$BATS_FILE_TMPDIR/bids/sub-002/anat/sub-002_T1w.nii.gz" >"$broken/sub-002/anat/sub-002_T1w.nii.gz"
+    preprocess "$broken" "$other" --participant-label 002 --otel-endpoint auto >/dev/null 2>&1 || true
+    preprocess "$BATS_FILE_TMPDIR/bids" "$BATS_TEST_TMPDIR/third" --participant-label 002 --otel-endpoint auto >/dev/null 2>&1
+    soon 1 n_rows preprocessing-dashboard 'Which sessions were the slowest?' folder="$(folder_id "$BATS_TEST_TMPDIR/third")"
+    soon 1 n_rows preprocessing-dashboard 'Which sessions failed?'
+    equal "$(n_rows preprocessing-dashboard 'Which sessions failed?' folder="$(folder_id "$other")")" 1
+    equal "$(n_rows preprocessing-dashboard 'Which sessions failed?' folder="$(folder_id "$BATS_TEST_TMPDIR/third")")" 0
+    equal "$(n_rows session-dashboard 'Which attempts were there?' participant=002 session= folder="$(folder_id "$other")")" 1
 }

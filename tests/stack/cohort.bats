@@ -22,7 +22,7 @@ setup()
     stack_in "$BATS_FILE_TMPDIR/stack"
 }
 
-SUMMARIES='event_name:=neuro.session.summary | last 1 by (_time) partition by (neuro.dataset.name, bids.participant, bids.session)'
+SUMMARIES='event_name:=neuro.session.summary | last 1 by (_time) partition by (neuro.dataset.name, neuro.cohort.id, bids.participant, bids.session)'
 by_outcome() { logs "$SUMMARIES | stats by (neuro.outcome) count() n | sort by (neuro.outcome)" | jq -r '"\(.["neuro.outcome"]) \(.n)"'; }
 one() { logs "$1" | jq -r .n; }
 

@@ -38,10 +38,10 @@ mend() { cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/
     equal "$("$TOP/scripts/stack/dashboards.py" --queries | jq -s 'map(select(.datasource == "loki" and (.logsql | not))) | length')" 0
     soon 6 n_rows $cohort 'Which sessions were the slowest?'
     equal "$(logs "$(twin $cohort 'Which sessions were the slowest?')" | jq -s 'map(.["neuro.session.duration"] | tonumber) | . == (sort | reverse)')" true
-    equal "$(logs "$(twin $cohort 'Which attempts failed?')" | jq -r '[.["bids.participant"], .["bids.session"], .["neuro.outcome"], .["neuro.stage"]] | join(" ")')" '03 02 bad-data load_file'
-    contains "$(logs "$(twin $cohort 'Which attempts failed?')" | jq -r ._msg)" 'end of its gzip stream'
-    equal "$(n_rows $cohort 'Which attempts failed?' stage=skull_strip)" 0
-    equal "$(n_rows $cohort 'Which attempts failed?' dataset=other)" 0
+    equal "$(logs "$(twin $cohort 'Which sessions failed?')" | jq -r '[.["bids.participant"], .["bids.session"], .["neuro.outcome"], .["neuro.stage"]] | join(" ")')" '03 02 bad-data load_file'
+    contains "$(logs "$(twin $cohort 'Which sessions failed?')" | jq -r ._msg)" 'end of its gzip stream'
+    equal "$(n_rows $cohort 'Which sessions failed?' stage=skull_strip)" 0
+    equal "$(n_rows $cohort 'Which sessions failed?' dataset=other)" 0
     equal "$(n_rows "${me[@]}")" 1
     equal "$(n_rows session-dashboard 'What did it say?' participant=03 session=02)" \
         "$(jq -Rr 'fromjson? | .resourceLogs[]?.scopeLogs[].logRecords[] | select(any(.attributes[]?; .key == "bids.participant" and .value.stringValue == "03") and any(.attributes[]; .key == "bids.session" and .value.stringValue == "02")) | select(.eventName as $event | ["neuro.span.start", "neuro.sampling"] | index($event) | not) | .eventName' out/logs/telemetry/*.otlp.jsonl | wc -l)"
@@ -54,9 +54,9 @@ mend() { cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/
     soon "$(jq -r '.n_wanted' status.json)" number $cohort 'Of how many?'
     soon "$(jq -r '.states.failed' status.json)" number $cohort 'How many failed?'
     soon "$(jq -r '.n_to_rerun' status.json)" number $cohort 'How many are left to run?'
-    soon 1 n_rows $cohort 'Which attempts failed?'
+    soon 1 n_rows $cohort 'Which sessions failed?'
     mend
-    row=$(logs "$(twin $cohort 'Which attempts failed?')")
+    row=$(logs "$(twin $cohort 'Which sessions failed?')")
     [[ -d $(jq -r .folder <<<"$row") ]] || fail "there is no folder '$(jq -r .folder <<<"$row")'"
     again=$(jq -r .rerun <<<"$row")
     lacks "$again" sub-01
@@ -66,6 +66,9 @@ mend() { cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/
     soon 0 number $cohort 'How many failed?'
     soon 0 number $cohort 'How many are left to run?'
     soon 1 number $cohort 'What share succeeded?'
+    soon 0 n_rows $cohort 'Which sessions failed?'
+    soon 2 n_rows session-dashboard 'Which attempts were there?' participant=03 session=02
+    soon 0 n_rows $cohort 'Which sessions failed?' stage=load_file
 }
 
 @test "the marks of the axis of time: what np-slurm asks for is a submit, then a resubmit" {
@@ -84,8 +87,8 @@ mend() { cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/
     truncate -s 1000 bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz
     run -1 neuro-preprocess bids 'hashed out' participant --participant-label 01 --bias-correction none --skull-strip skip --normalize none --dataset-name Hashed \
         --telemetry-id hash --otel-endpoint auto
-    soon 1 n_rows $cohort 'Which attempts failed?' dataset=Hashed
-    row=$(logs "$(twin $cohort 'Which attempts failed?' dataset=Hashed out="$PWD/hashed out")")
+    soon 1 n_rows $cohort 'Which sessions failed?' dataset=Hashed
+    row=$(logs "$(twin $cohort 'Which sessions failed?' dataset=Hashed out="$PWD/hashed out")")
     equal "$(jq -r .folder <<<"$row")" 'not sent'
     lacks "$(jq -r 'del(.rerun) | tostring' <<<"$row")" "$BATS_FILE_TMPDIR"
     cp bids/sub-01/ses-02/anat/sub-01_ses-02_T1w.nii.gz bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz
@@ -123,8 +126,8 @@ says()
         jq -e --arg url "http://$(fact VICTORIALOGS)" 'any(.links[].url; . and startswith($url))' "$file" >/dev/null || fail "$file: no link"
     done
     jq -e --arg url "http://$(fact JAEGER)/trace/\${trace}" 'any(.links[]; .url == $url)' "$DATA/run/configs/dashboards/session-dashboard.json" >/dev/null || fail 'no link to the trace'
-    jq -r '.links[] | select(.title == "Which attempts failed?") | .url' "$DATA/run/configs/dashboards/preprocessing-dashboard.json" >address
-    contains "$(<address)" 'query=event_name%3A%3D%22neuro.session.summary%22%20neuro.dataset.name%3A~%22${dataset:regex}%22'
+    jq -r '.links[] | select(.title == "Which sessions failed?") | .url' "$DATA/run/configs/dashboards/preprocessing-dashboard.json" >address
+    contains "$(<address)" 'query=event_name%3A%3D%22neuro.session.summary%22%20neuro.dataset.name%3A~%22${dataset:regex}%22%20neuro.cohort.id%3A~%22${folder:regex}%22'
     jq -e '[.panels[] | select(.type == "stat")] | length >= 6' "$DATA/run/configs/dashboards/preprocessing-dashboard.json" >/dev/null
 }
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Write the record of a cohort of many sessions, made from the record of one run of two sessions: one a success, one a failure.
 
-usage: make-cohort.py RECORD SESSIONS FAILED NODES END_UNIX_S SECONDS >COHORT.otlp.jsonl
+usage: make-cohort.py RECORD SESSIONS FAILED NODES END_UNIX_S SECONDS [rerun] >COHORT.otlp.jsonl
 
 Each session has the spans and log records of its pattern, with ids, labels, node and times of its own. Every hundred sessions are one
 process, with the gauges of its sessions. The sessions end evenly within SECONDS before END_UNIX_S; session k takes the k-th of 100
 factors times the pattern's time, so that what is slowest is known: the last of each hundred. The last process has counted the folder.
+With `rerun` those that failed were mended: one more attempt of each, a success, and nothing of the others.
 """
 
 import copy
@@ -68,7 +69,9 @@ class Pattern:
 
 
 def main(words):
-    path, n, n_failed, n_nodes, end_s, seconds = words[0], *map(int, words[1:])
+    path, n, n_failed, n_nodes, end_s, seconds = words[0], *map(int, words[1:6])
+    is_rerun = words[6:] == ["rerun"]
+    attempt = "second" if is_rerun else "trace"
     lines = [json.loads(line) for line in open(path, encoding="utf-8")]
     found = [(resource, scope, item) for line in lines for resource, scope, item in items_of(line, SPANS)]
     good, bad = (next(Pattern(lines, item) for _, _, item in found if item["name"] == "preprocess_session" and (item["status"].get("code") == 2) == is_bad) for is_bad in (False, True))
@@ -78,7 +81,7 @@ def main(words):
     def write(key, run, node, items):
         scopes, name = ITEMS[key]
         of = copy.deepcopy(resource)
-        put(of["attributes"], "service.instance.id", f"{word('run', run, digits=8)}-0000-4000-8000-000000000000")
+        put(of["attributes"], "service.instance.id", f"{word(attempt, 'run', run, digits=8)}-0000-4000-8000-000000000000")
         put(of["attributes"], "host.name", f"node{node:03d}")
         put(of["attributes"], "process.pid", str(1000 + run))
         print(json.dumps({key: [{"resource": of, scopes: [{"scope": scope, name: items}]}]}, ensure_ascii=False, separators=(",", ":")))
@@ -89,10 +92,10 @@ def main(words):
             new[key] = str(int(start + (int(new[key]) - pattern.start) * stretch))
         for event in new.get("events", []):
             event["timeUnixNano"] = str(int(start + (int(event["timeUnixNano"]) - pattern.start) * stretch))
-        new["traceId"] = word("trace", k, digits=32)
+        new["traceId"] = word(attempt, k, digits=32)
         for key in ("spanId", "parentSpanId"):
             if new.get(key):
-                new[key] = word("span", k, new[key], digits=16)
+                new[key] = word(attempt, "span", k, new[key], digits=16)
         put(new.get("attributes", []), "bids.participant", f"{k // 2:05d}")
         put(new.get("attributes", []), "bids.session", str(k % 2 + 1))
         relabel(new.get("attributes", []), pattern, f"{k // 2:05d}", k % 2 + 1)
@@ -120,7 +123,10 @@ def main(words):
 
     sessions = []
     for k in range(n):
-        pattern = bad if k * n_failed // n != (k + 1) * n_failed // n else good
+        fails = k * n_failed // n != (k + 1) * n_failed // n
+        if is_rerun and not fails:
+            continue
+        pattern = bad if fails and not is_rerun else good
         stretch = 1 + k % RUN / RUN * 4
         end = int((end_s - seconds + (k + 1) * seconds / n) * 1e9)
         run, node = k // RUN, k // RUN % n_nodes
@@ -134,7 +140,7 @@ def main(words):
             write(METRICS, run, node, [gauge(name, run, sessions) for name in PER_SESSION] + [limit])
             sessions = []
 
-    counted = []
+    counted, still_fail = [], 0 if is_rerun else n_failed
     for name in ("neuro.cohort.sessions", "neuro.cohort.time"):
         metric = copy.deepcopy(points[name])
         for point in metric["gauge"]["dataPoints"]:
@@ -143,7 +149,7 @@ def main(words):
             if name == "neuro.cohort.time":
                 point["asDouble"] = float(end_s)
             elif int(point["asInt"]):
-                point["asInt"] = str(n_failed if stage else n - n_failed if state == "success" else 0)
+                point["asInt"] = str(still_fail if stage else n - still_fail if state == "success" else 0)
         counted.append(metric)
     write(METRICS, (n - 1) // RUN, 0, counted)
 

@@ -25,9 +25,9 @@ empty_panels()
 # … with no sentence of its own in place of the value.
 without_words() { empty_panels | while IFS= read -r line; do jq -r --arg panel "${line#*: }" '.panels[] | select(.title == $panel and (.fieldConfig.defaults.noValue | test("no data in this"))) | .title' "$TOP/configs/grafana/dashboards/${line%%: *}.json"; done; }
 
-@test "before anybody counts the folder: the tables have the attempts, no query fails, and each empty panel says why" {
-    soon 2 n_rows preprocessing-dashboard 'Which attempts failed?'
+@test "before anybody counts the folder: the tables have both attempts and the one session, no query fails, and each empty panel says why" {
     soon 2 n_rows session-dashboard 'Which attempts were there?' participant=bad1 session=
+    soon 1 n_rows preprocessing-dashboard 'Which sessions failed?'
     wait_until 60 has_values 'increase(traces_span_metrics_calls_total[10m]) > 0'
     lacks "$(empty_panels)" error
     equal "$(without_words)" ''

@@ -20,8 +20,8 @@ setup_file()
 setup() { cd "$BATS_FILE_TMPDIR" && stack_in "$BATS_FILE_TMPDIR"; }
 teardown_file() { end_stack; }
 
-# made END FILE: the cohort's record, whose last session ends at that time.
-made() { "$TOP/tests/stack/make-cohort.py" out/logs/telemetry/*.otlp.jsonl "$N" "$N_FAILED" 200 "$1" 300 >"$2"; }
+# made END FILE [rerun]: the cohort's record, whose last session ends at that time.
+made() { "$TOP/tests/stack/make-cohort.py" out/logs/telemetry/*.otlp.jsonl "$N" "$N_FAILED" 200 "$1" 300 ${3:+"$3"} >"$2"; }
 replay() { neuro-preprocess replay "$1" --endpoint "http://$(fact OTLP_HTTP)"; }
 
 # in_time SECONDS COMMAND…
@@ -79,9 +79,9 @@ count() { logs "$1 | stats by (neuro.outcome) count() n" | jq -rs 'map(.n | tonu
 }
 @test "… the tables of failed and of slow sessions have their rows, each with its own command, within ten seconds" {
     local first=preprocessing-dashboard
-    in_time 10 n_rows $first 'Which attempts failed?' >/dev/null
-    equal "$(n_rows $first 'Which attempts failed?')" "$N_FAILED"
-    logs "$(twin $first 'Which attempts failed?')" >rows
+    in_time 10 n_rows $first 'Which sessions failed?' >/dev/null
+    equal "$(n_rows $first 'Which sessions failed?')" "$N_FAILED"
+    logs "$(twin $first 'Which sessions failed?')" >rows
     equal "$(jq -r '"--participant-label \(.["bids.participant"]) --session-label \(.["bids.session"]) " as $own | .rerun | select(contains($own))' rows | sort -u | wc -l)" "$N_FAILED"
     in_time 10 n_rows $first 'Which sessions were the slowest?' >/dev/null
     equal "$(logs "$(twin $first 'Which sessions were the slowest?')" | jq -s 'map(.["neuro.session.duration"] | tonumber) | max')" \
@@ -92,6 +92,17 @@ has_root() { spans "$1" 2>/dev/null | grep -qx preprocess_session; }
 @test "… a second replay sends nothing" {
     run -0 replay cohort.otlp.jsonl
     contains "$output" 'sent 0 spans, 0 log records, 0 data points'
+}
+
+@test "… once those that failed were mended and run again, none is in the table of failed sessions, and attempts are as many as there were" {
+    local first=preprocessing-dashboard
+    made $((EPOCHSECONDS + 5)) rerun.otlp.jsonl rerun
+    replay rerun.otlp.jsonl
+    soon $((N + N_FAILED)) eval "logs 'event_name:=neuro.session.summary | stats count() n' | jq -r .n"
+    soon 0 n_rows $first 'Which sessions failed?'
+    in_time 10 n_rows $first 'Which sessions failed?' >/dev/null
+    soon 0 number $first 'How many failed?'
+    soon "$N" number $first 'How many sessions are done?'
 }
 
 at_time() { get "$(fact PROMETHEUS)/api/v1/query" "time=$1" 'query=sum(neuro_cohort_sessions{neuro_state="success"})' | jq -r '.data.result[0].value[1]'; }
