@@ -31,7 +31,7 @@ TEST(every_option_has_a_help_sentence_a_heading_and_a_command)
         ok(n > 10 && option->help[n - 1] == '.');
         ok(np_option_heading(option->group) != NULL);
         ok(option->commands != 0);
-        ok(!(option->traits & (NP_OPT_RECORDED | NP_OPT_REFUSED)) == !option->later);
+        ok(!(option->traits & NP_OPT_RECORDED) == !option->later);
         ok((option->type == NP_OPT_ASSIGN) == (option->same_as != NULL));
     }
 }
