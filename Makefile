@@ -185,7 +185,7 @@ check-layers: ## who may include whom (scripts/layers.txt)
 check-format: ## clang-format finds nothing to change
 	@scripts/check-format.sh
 
-check-headers: ## each header compiles alone, with gcc and clang
+check-headers: ## each header compiles alone, and all together, with gcc and clang
 	@scripts/check-headers.sh
 
 check-words: ## words that the project does not use (scripts/words.txt)

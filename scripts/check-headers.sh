@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Each header of src/ compiles alone, and a second time after itself, with gcc and with clang where they are installed.
+# Each header of src/ compiles alone, and a second time after itself, with gcc and with clang where they are installed; and all of
+# them together, so that no two give different things one name.
 # usage: scripts/check-headers.sh [HEADER…]
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -27,8 +28,19 @@ one()
     return 1
 }
 
+# All headers in one file.
+together()
+{
+    local compiler=$1
+    shift
+    { printf '#include "%s"\n' "${headers[@]#src/}"; echo 'extern int after_the_headers;'; } | "$compiler" "$@" -x c - && return
+    echo "src/: expected that all headers compile together with $compiler, found the errors above" >&2
+    return 1
+}
+
 status=0
 for compiler in "${compilers[@]}"; do
+    together "$compiler" "${flags[@]}" || status=1
     for header in "${headers[@]}"; do
         while (($(jobs -rp | wc -l) >= $(nproc))); do
             wait -n || status=1

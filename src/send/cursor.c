@@ -68,7 +68,7 @@ static bool is_full(const struct np_send_cursor *cursor)
 
 /* Add one line to the batch. When the line must stay out of it, put it back and set `*end`. */
 static int load_line(struct np_send_cursor *cursor, bool is_exact, const char *line, size_t length,
-                     enum np_send_end *end)
+                     enum np_send_stop *end)
 {
     size_t before = np_otlp_batch_count(cursor->batch);
     enum np_otlp_line what = NP_OTLP_LINE_NOTHING;
@@ -81,11 +81,11 @@ static int load_line(struct np_send_cursor *cursor, bool is_exact, const char *l
         return code;
     size_t n_items = np_otlp_batch_count(cursor->batch);
     if (what == NP_OTLP_LINE_WAITS)
-        *end = NP_SEND_END_WAITS;
+        *end = NP_SEND_STOP_WAITS;
     else if (is_exact ? np_otlp_batch_bytes(cursor->batch) > MOST_BYTES_PENDING
                       : n_items > before && before > 0 && is_full(cursor))
-        *end = NP_SEND_END_FULL;
-    if (*end == NP_SEND_END_WAITS || *end == NP_SEND_END_FULL) {
+        *end = NP_SEND_STOP_FULL;
+    if (*end == NP_SEND_STOP_WAITS || *end == NP_SEND_STOP_FULL) {
         np_spool_lines_put_back(&cursor->lines);
         return 0;
     }
@@ -95,7 +95,7 @@ static int load_line(struct np_send_cursor *cursor, bool is_exact, const char *l
 }
 
 static int read_range(struct np_send_cursor *cursor, struct np_spool_range range, bool is_exact,
-                      enum np_spool_state state, enum np_send_end *end, struct np_error *err)
+                      enum np_spool_state state, enum np_send_stop *end, struct np_error *err)
 {
     struct np_spool_lines *lines = &cursor->lines;
     const char *line;
@@ -103,20 +103,20 @@ static int read_range(struct np_send_cursor *cursor, struct np_spool_range range
     int more;
 
     NP_TRY(seek(cursor, range.from, err));
-    *end = NP_SEND_END_RECORD;
+    *end = NP_SEND_STOP_RECORD;
     while ((more = np_spool_lines_next(lines, &line, &length, err)) > 0) {
         bool is_half = !lines->ends_in_newline && state == NP_SPOOL_GROWING;
         if (is_half || cursor->base + lines->offset >= range.to) {
             np_spool_lines_put_back(lines);
-            *end = is_half ? NP_SEND_END_RECORD : NP_SEND_END_RANGE;
+            *end = is_half ? NP_SEND_STOP_RECORD : NP_SEND_STOP_RANGE;
             break;
         }
         int code = load_line(cursor, is_exact, line, length, end);
         if (code < 0)
             return np_error_set(err, code, "no memory for a batch of telemetry");
         if (!is_exact && np_otlp_batch_count(cursor->batch) == cursor->exporter->most_items)
-            *end = NP_SEND_END_FULL; /* the next line cannot fit */
-        if (*end != NP_SEND_END_RECORD)
+            *end = NP_SEND_STOP_FULL; /* the next line cannot fit */
+        if (*end != NP_SEND_STOP_RECORD)
             break;
     }
     return more < 0 ? more : 0;
@@ -133,7 +133,7 @@ bool np_send_cursor_is_loaded(const struct np_send_cursor *cursor)
 }
 
 int np_send_cursor_load(struct np_send_cursor *cursor, struct np_spool_range range, bool is_exact,
-                        enum np_spool_state state, enum np_send_end *end, struct np_error *err)
+                        enum np_spool_state state, enum np_send_stop *end, struct np_error *err)
 {
     np_otlp_batch_clear(cursor->batch);
     cursor->n_items = cursor->n_points = cursor->n_lines = cursor->n_lost = cursor->at = 0;

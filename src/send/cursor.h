@@ -36,9 +36,14 @@ struct np_send_cursor {
     int64_t due_ns;              /* the next read of a growing record */
 };
 
-/* Why reading a range ended: the range or the record ended, the batch is full, or a span waits for
+/* Why reading a range stopped: the range or the record ended, the batch is full, or a span waits for
  * its sampling decision. */
-enum np_send_end { NP_SEND_END_RANGE, NP_SEND_END_RECORD, NP_SEND_END_FULL, NP_SEND_END_WAITS };
+enum np_send_stop {
+    NP_SEND_STOP_RANGE,
+    NP_SEND_STOP_RECORD,
+    NP_SEND_STOP_FULL,
+    NP_SEND_STOP_WAITS
+};
 
 /* Open the record for one signal. `*cursor` is all 0 with fd -1. Returns 0 or NP_ENOINPUT; call
  * np_send_cursor_done in either case. */
@@ -52,7 +57,7 @@ void np_send_cursor_done(struct np_send_cursor *cursor);
  * request takes. Sets the range that was read, and `*end`. Of a growing record the last line is
  * left until its newline is there. Returns 0, NP_EIO or NP_ENOMEM: then no batch is loaded. */
 int np_send_cursor_load(struct np_send_cursor *cursor, struct np_spool_range range, bool is_exact,
-                        enum np_spool_state state, enum np_send_end *end,
+                        enum np_spool_state state, enum np_send_stop *end,
                         struct np_error *err) NP_MUST_USE;
 
 /* Forget the batch that is loaded. */

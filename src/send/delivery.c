@@ -53,7 +53,7 @@ static int read_decisions(struct np_send_delivery *delivery, struct np_error *er
 
 /* Load a batch from `range`, by the sampling decisions that the record holds by now. */
 static int load(struct np_send_delivery *delivery, enum np_otlp_signal signal,
-                struct np_spool_range range, bool is_exact, enum np_send_end *end,
+                struct np_spool_range range, bool is_exact, enum np_send_stop *end,
                 struct np_error *err)
 {
     if (signal == NP_OTLP_TRACES && delivery->options.decisions != NP_SEND_IGNORE_DECISIONS)
@@ -344,7 +344,7 @@ static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal
     struct np_send_cursor *cursor = &delivery->cursor[signal];
     struct np_spool_range range;
     struct np_error err = {0};
-    enum np_send_end end = NP_SEND_END_RECORD;
+    enum np_send_stop end = NP_SEND_STOP_RECORD;
     bool is_resent = np_spool_ledger_in_flight(delivery->ledger, exporter->to->id, signal,
                                                delivery->options.scope, &range);
 
@@ -358,14 +358,14 @@ static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal
     }
     cursor->is_resent = is_resent;
     /* The same batch is sent again, so all of it waits for its sampling decisions. */
-    if (is_resent && end == NP_SEND_END_WAITS) {
+    if (is_resent && end == NP_SEND_STOP_WAITS) {
         np_send_cursor_unload(cursor);
         *when_ns = cursor->due_ns = next_read_ns(delivery, signal);
         *step = NP_SEND_STEP_DONE;
         return 0;
     }
     /* The range was no batch of this record: the ledger belongs to another one. */
-    bool is_foreign = is_resent && (end == NP_SEND_END_FULL || cursor->n_items == 0);
+    bool is_foreign = is_resent && (end == NP_SEND_STOP_FULL || cursor->n_items == 0);
     if (cursor->n_items > 0 && !is_foreign) {
         if (note(delivery, signal, NP_SPOOL_MARK_SENDING, NULL) == 0)
             return 1;
@@ -378,7 +378,7 @@ static int prepare(struct np_send_delivery *delivery, enum np_otlp_signal signal
     else if (cursor->range.to > cursor->done_to)
         cursor->done_to = cursor->range.to;
     np_send_cursor_unload(cursor);
-    bool is_end = !is_resent && (end == NP_SEND_END_RECORD || end == NP_SEND_END_WAITS);
+    bool is_end = !is_resent && (end == NP_SEND_STOP_RECORD || end == NP_SEND_STOP_WAITS);
     *step = is_end ? NP_SEND_STEP_DONE : NP_SEND_STEP_ON;
     if (*step == NP_SEND_STEP_DONE) {
         cursor->due_ns = next_read_ns(delivery, signal);

@@ -35,10 +35,10 @@ struct drawing {
     const struct np_synth_options *options;
     const struct np_exec *exec;
     const struct np_anatomy *anatomy;
-    const struct np_lattice *lattice;
+    const struct np_synth_lattice *lattice;
     struct frame frame;
-    struct np_lattice_axis axis[3];
-    struct np_tissue_options tissue;
+    struct np_synth_lattice_axis axis[3];
+    struct np_synth_tissue_options tissue;
     struct np_synth_head *head;
     float level[NP_SYNTH_N_LABELS];
     int *status; /* result of each slice */
@@ -87,7 +87,7 @@ int np_synth_bias(const struct np_synth_head *head, struct np_image **bias, stru
 
 double np_synth_white(enum np_synth_contrast contrast)
 {
-    return np_tissue_levels(contrast)[NP_SYNTH_WHITE];
+    return np_synth_tissue_levels(contrast)[NP_SYNTH_WHITE];
 }
 
 /* World axis (0 R, 1 A, 2 S) and direction of an axis letter; -1 for another letter. */
@@ -257,15 +257,15 @@ static void store_voxel(const struct drawing *drawing, const struct scratch *s, 
 /* Add up the samples along one line through the voxels of a row. */
 static void add_samples(const struct drawing *drawing, struct scratch *s)
 {
-    const struct np_lattice_axis *axis = &drawing->axis[0];
+    const struct np_synth_lattice_axis *axis = &drawing->axis[0];
     int n_sub = drawing->frame.n_sub[0];
     float field[NP_N_FIELDS];
-    struct np_tissue tissue;
+    struct np_synth_tissue tissue;
 
     for (int64_t i = 0; i < axis->n; i++) {
         int64_t x = i / n_sub;
-        np_lattice_point(s->fields, axis, i, field);
-        np_tissue_at(field, &drawing->tissue, &tissue);
+        np_synth_lattice_point(s->fields, axis, i, field);
+        np_synth_tissue_at(field, &drawing->tissue, &tissue);
         s->intensity[x] += tissue.intensity;
         s->brain[x] += tissue.brain;
         s->log_bias[x] += field[NP_FIELD_BIAS];
@@ -285,8 +285,8 @@ static void draw_row(const struct drawing *drawing, struct scratch *s, int64_t y
     memset(s->votes, 0, nx * NP_SYNTH_N_LABELS * sizeof(*s->votes));
     for (int sz = 0; sz < frame->n_sub[2]; sz++)
         for (int sy = 0; sy < frame->n_sub[1]; sy++) {
-            np_lattice_row(drawing->lattice, s->plane + sz * plane_size, &drawing->axis[1],
-                           y * frame->n_sub[1] + sy, s->fields);
+            np_synth_lattice_row(drawing->lattice, s->plane + sz * plane_size, &drawing->axis[1],
+                                 y * frame->n_sub[1] + sy, s->fields);
             add_samples(drawing, s);
         }
 }
@@ -423,8 +423,8 @@ static void draw_slice(void *context, int64_t z)
         return;
     }
     for (int sz = 0; sz < frame->n_sub[2]; sz++)
-        np_lattice_plane(drawing->lattice, &drawing->axis[2], z * frame->n_sub[2] + sz,
-                         s.plane + sz * plane_size);
+        np_synth_lattice_plane(drawing->lattice, &drawing->axis[2], z * frame->n_sub[2] + sz,
+                               s.plane + sz * plane_size);
     for (int64_t y = 0; y < frame->n[1]; y++) {
         draw_row(drawing, &s, y);
         for (int64_t x = 0; x < frame->n[0]; x++)
@@ -436,7 +436,8 @@ static void draw_slice(void *context, int64_t z)
 }
 
 /* The lattice covers the head, and continues down to the image's lower end. */
-static struct np_lattice cover_head(const struct frame *frame, const struct np_anatomy *anatomy)
+static struct np_synth_lattice cover_head(const struct frame *frame,
+                                          const struct np_anatomy *anatomy)
 {
     static const double MOST_NECK_MM = 260;
     double low_mm[3], high_mm[3];
@@ -449,7 +450,7 @@ static struct np_lattice cover_head(const struct frame *frame, const struct np_a
         low_mm[w] = fmin(low_mm[w], fmax(frame->first_mm[w] - frame->spacing_mm[w], -250));
         high_mm[w] = fmax(high_mm[w], fmin(end_mm, 250));
     }
-    return np_lattice_cover(low_mm, high_mm);
+    return np_synth_lattice_cover(low_mm, high_mm);
 }
 
 static int make_axes(struct drawing *drawing, struct np_error *err)
@@ -459,8 +460,8 @@ static int make_axes(struct drawing *drawing, struct np_error *err)
     for (int w = 0; w < 3; w++) {
         double step_mm = frame->spacing_mm[w] / frame->n_sub[w];
         double first_mm = frame->first_mm[w] - 0.5 * (frame->spacing_mm[w] - step_mm);
-        NP_TRY(np_lattice_axis_make(drawing->lattice, w, first_mm, step_mm,
-                                    frame->n[w] * frame->n_sub[w], &drawing->axis[w], err));
+        NP_TRY(np_synth_lattice_axis_make(drawing->lattice, w, first_mm, step_mm,
+                                          frame->n[w] * frame->n_sub[w], &drawing->axis[w], err));
     }
     return 0;
 }
@@ -468,7 +469,7 @@ static int make_axes(struct drawing *drawing, struct np_error *err)
 static void drawing_done(struct drawing *drawing)
 {
     for (int w = 0; w < 3; w++)
-        np_lattice_axis_done(&drawing->axis[w]);
+        np_synth_lattice_axis_done(&drawing->axis[w]);
     np_freep(&drawing->status);
 }
 
@@ -482,7 +483,7 @@ static int prepare(struct drawing *drawing, struct np_error *err)
     const struct np_synth_options *o = drawing->options;
     for (int label = 0; label < NP_SYNTH_N_LABELS; label++)
         drawing->level[label] =
-            o->level[label] > 0 ? o->level[label] : np_tissue_levels(o->contrast)[label];
+            o->level[label] > 0 ? o->level[label] : np_synth_tissue_levels(o->contrast)[label];
     drawing->tissue.level = drawing->level;
     drawing->tissue.dura_mm = o->dura_mm > 0 ? (float)o->dura_mm : 0.9f;
     drawing->tissue.vein_mm = (float)o->vein_mm;
@@ -543,7 +544,7 @@ int np_synth_head(const struct np_synth_options *options, const struct np_exec *
                   struct np_synth_head *out, struct np_error *err)
 {
     NP_AUTO(np_synth_head_done) struct np_synth_head head = {0};
-    NP_AUTO(np_lattice_done) struct np_lattice lattice = {{0}, {0}, NULL};
+    NP_AUTO(np_synth_lattice_done) struct np_synth_lattice lattice = {{0}, {0}, NULL};
     NP_AUTO(drawing_done)
     struct drawing drawing = {.options = options, .exec = exec, .lattice = &lattice, .head = &head};
     struct np_anatomy anatomy;
@@ -556,7 +557,7 @@ int np_synth_head(const struct np_synth_options *options, const struct np_exec *
     NP_TRY(new_head(&grid, &head, err));
     lattice = cover_head(&drawing.frame, &anatomy);
     NP_TRY(prepare(&drawing, err));
-    NP_TRY(np_lattice_fill(&lattice, &anatomy, options->bias_percent, exec, err));
+    NP_TRY(np_synth_lattice_fill(&lattice, &anatomy, options->bias_percent, exec, err));
     NP_TRY(draw_slices(&drawing, err));
     turn_grids(options, &head);
     *out = head;

@@ -10,14 +10,14 @@ static const double STEP_MM = 3;
 struct build {
     const struct np_anatomy *anatomy;
     const struct np_exec *exec;
-    struct np_lattice *lattice;
+    struct np_synth_lattice *lattice;
 };
 
 /* Compute one row of nodes. */
 static void build_row(void *context, int64_t task)
 {
     const struct build *build = context;
-    struct np_lattice *lattice = build->lattice;
+    struct np_synth_lattice *lattice = build->lattice;
     int64_t y = task % lattice->n[1], z = task / lattice->n[1];
     float *node = lattice->node + task * lattice->n[0] * NP_N_FIELDS;
     double world_mm[3] = {0, lattice->origin_mm[1] + (double)y * STEP_MM,
@@ -33,7 +33,7 @@ static void build_row(void *context, int64_t task)
 
 /* A range of s, peak to peak, around a mean of 1 is a range of log((1 + s/2) / (1 - s/2)) in the
  * logarithm. */
-static void scale_bias(struct np_lattice *lattice, double percent)
+static void scale_bias(struct np_synth_lattice *lattice, double percent)
 {
     int64_t n_nodes = lattice->n[0] * lattice->n[1] * lattice->n[2];
     double lowest = INFINITY, highest = -INFINITY, sum = 0;
@@ -58,9 +58,9 @@ static void scale_bias(struct np_lattice *lattice, double percent)
     }
 }
 
-struct np_lattice np_lattice_cover(const double low_mm[3], const double high_mm[3])
+struct np_synth_lattice np_synth_lattice_cover(const double low_mm[3], const double high_mm[3])
 {
-    struct np_lattice lattice = {{0}, {0}, NULL};
+    struct np_synth_lattice lattice = {{0}, {0}, NULL};
 
     for (int i = 0; i < 3; i++) {
         /* Nodes lie at multiples of the step, so every image of this head has the same nodes. */
@@ -71,8 +71,8 @@ struct np_lattice np_lattice_cover(const double low_mm[3], const double high_mm[
     return lattice;
 }
 
-int np_lattice_fill(struct np_lattice *lattice, const struct np_anatomy *anatomy,
-                    double bias_percent, const struct np_exec *exec, struct np_error *err)
+int np_synth_lattice_fill(struct np_synth_lattice *lattice, const struct np_anatomy *anatomy,
+                          double bias_percent, const struct np_exec *exec, struct np_error *err)
 {
     size_t n_nodes = (size_t)(lattice->n[0] * lattice->n[1] * lattice->n[2]);
     struct build build = {anatomy, exec, lattice};
@@ -87,14 +87,14 @@ int np_lattice_fill(struct np_lattice *lattice, const struct np_anatomy *anatomy
     return 0;
 }
 
-void np_lattice_done(struct np_lattice *lattice)
+void np_synth_lattice_done(struct np_synth_lattice *lattice)
 {
     np_voxels_freep(&lattice->node);
 }
 
-int np_lattice_axis_make(const struct np_lattice *lattice, int axis, double first_mm,
-                         double step_mm, int64_t n, struct np_lattice_axis *out,
-                         struct np_error *err)
+int np_synth_lattice_axis_make(const struct np_synth_lattice *lattice, int axis, double first_mm,
+                               double step_mm, int64_t n, struct np_synth_lattice_axis *out,
+                               struct np_error *err)
 {
     NP_AUTO(np_freep) int64_t *first = np_try_malloc((size_t)n, sizeof(*first));
     NP_AUTO(np_freep) float(*weight)[4] = np_try_malloc((size_t)n, sizeof(*weight));
@@ -120,7 +120,7 @@ int np_lattice_axis_make(const struct np_lattice *lattice, int axis, double firs
     return 0;
 }
 
-void np_lattice_axis_done(struct np_lattice_axis *axis)
+void np_synth_lattice_axis_done(struct np_synth_lattice_axis *axis)
 {
     np_freep(&axis->first);
     np_freep(&axis->weight);
@@ -137,24 +137,24 @@ static void blend(const float *restrict in, int64_t stride, const float weight[4
         out[i] = (w0 * in[i] + w1 * in1[i]) + (w2 * in2[i] + w3 * in3[i]);
 }
 
-void np_lattice_plane(const struct np_lattice *lattice, const struct np_lattice_axis *z, int64_t i,
-                      float *plane)
+void np_synth_lattice_plane(const struct np_synth_lattice *lattice,
+                            const struct np_synth_lattice_axis *z, int64_t i, float *plane)
 {
     int64_t n = lattice->n[0] * lattice->n[1] * NP_N_FIELDS;
 
     blend(lattice->node + z->first[i] * n, n, z->weight[i], n, plane);
 }
 
-void np_lattice_row(const struct np_lattice *lattice, const float *plane,
-                    const struct np_lattice_axis *y, int64_t i, float *row)
+void np_synth_lattice_row(const struct np_synth_lattice *lattice, const float *plane,
+                          const struct np_synth_lattice_axis *y, int64_t i, float *row)
 {
     int64_t n = lattice->n[0] * NP_N_FIELDS;
 
     blend(plane + y->first[i] * n, n, y->weight[i], n, row);
 }
 
-void np_lattice_point(const float *row, const struct np_lattice_axis *x, int64_t i,
-                      float field[NP_N_FIELDS])
+void np_synth_lattice_point(const float *row, const struct np_synth_lattice_axis *x, int64_t i,
+                            float field[NP_N_FIELDS])
 {
     blend(row + x->first[i] * NP_N_FIELDS, NP_N_FIELDS, x->weight[i], NP_N_FIELDS, field);
 }

@@ -17,14 +17,14 @@ static const float LEVEL[][NP_SYNTH_N_LABELS] = {
                         1350},
 };
 
-const float *np_tissue_levels(enum np_synth_contrast contrast)
+const float *np_synth_tissue_levels(enum np_synth_contrast contrast)
 {
     return LEVEL[contrast];
 }
 
 /* A sample being painted. */
 struct canvas {
-    const struct np_tissue_options *options;
+    const struct np_synth_tissue_options *options;
     float intensity;
     enum np_synth_label label;
 };
@@ -175,12 +175,12 @@ static void paint_brain(struct canvas *canvas, const float *f)
     paint_veins(canvas, f);
 }
 
-void np_tissue_at(const float f[NP_N_FIELDS], const struct np_tissue_options *options,
-                  struct np_tissue *tissue)
+void np_synth_tissue_at(const float f[NP_N_FIELDS], const struct np_synth_tissue_options *options,
+                        struct np_synth_tissue *tissue)
 {
     struct canvas canvas = {.options = options, .label = NP_SYNTH_AIR};
 
-    *tissue = (struct np_tissue){0, 0, NP_SYNTH_AIR};
+    *tissue = (struct np_synth_tissue){0, 0, NP_SYNTH_AIR};
     if (f[NP_FIELD_HEAD] >= 0.5f * options->edge_mm)
         return;
     if (f[NP_FIELD_CAVITY] > -2)

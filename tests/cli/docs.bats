@@ -100,7 +100,7 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
     done
 }
 
-@test "the headers' check finds a header that leans on its neighbours, and one without guards" {
+@test "the headers' check finds a header that leans on its neighbours, one without guards, and a name that two give" {
     mkdir -p "$BATS_TEST_TMPDIR/scripts" "$BATS_TEST_TMPDIR/src/base"
     cp scripts/check-headers.sh "$BATS_TEST_TMPDIR/scripts"
     check=$BATS_TEST_TMPDIR/scripts/check-headers.sh
@@ -112,6 +112,13 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
     printf 'struct a { int b; };\n' >"$BATS_TEST_TMPDIR/src/base/leans.h"
     run -1 "$check"
     contains "$output" 'src/base/leans.h: expected to compile alone'
+    rm "$BATS_TEST_TMPDIR/src/base/leans.h"
+    for name in one two; do
+        printf '#ifndef NP_%s\n#define NP_%s\nenum a { A_%s };\n#endif\n' $name $name $name >"$BATS_TEST_TMPDIR/src/base/$name.h"
+    done
+    run -1 "$check"
+    contains "$output" 'expected that all headers compile together'
+    lacks "$output" 'expected to compile alone'
 }
 
 @test "the check of unused functions finds one without a reason, and a reason without a function" {
