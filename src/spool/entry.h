@@ -7,7 +7,11 @@
 
 #include "base/error.h"
 #include "otlp/signal.h"
-#include "spool/ranges.h"
+
+/* Bytes [from, to) of the record. */
+struct np_spool_range {
+    int64_t from, to;
+};
 
 enum np_spool_mark {
     NP_SPOOL_MARK_SENDING,

@@ -12,8 +12,9 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "spool/append.h"
+#include "spool/ranges.h"
 
-/* What a set may grow to. */
+/* The largest size of each set. */
 struct limits {
     size_t accounts, ranges;
 };
@@ -22,8 +23,8 @@ struct limits {
  * these limits were not written by us: they are ignored, and their ranges count as not sent. */
 static const struct limits of_a_file = {256, 4096};
 
-/* What this process notes itself is remembered, whatever the file holds: else the same batch would
- * be sent for ever. */
+/* Notes of this process are all remembered, however much the file holds: otherwise the same batch
+ * would be sent for ever. */
 static const struct limits of_our_own = {SIZE_MAX, SIZE_MAX};
 
 /* One signal at one destination. */
@@ -334,7 +335,7 @@ int np_spool_ledger_note(struct np_spool_ledger *ledger, const struct np_spool_e
 
 /* Cutting. */
 
-/* What the lines about one batch claim. */
+/* The claims of the lines about one batch. */
 struct claim {
     char *destination; /* owned */
     enum np_otlp_signal signal;

@@ -1,7 +1,7 @@
 /*
- * Which bytes of a record were sent, and with which outcome: the ledger "<record>.ledger" beside
- * it, JSON lines that are only ever appended. Each describes one batch, a range of the record's bytes that went to one
- * destination in one request:
+ * The ledger of a record says which of its bytes were sent, and with which outcome. It is the file
+ * "<record>.ledger" beside it, JSON lines that are only ever appended. Each describes one batch, a
+ * range of the record's bytes that went to one destination in one request:
  *
  *     {"time": "…", "destination": "host:4318/v1/traces", "signal": "traces",
  *      "batch": "<32 hex digits>", "from": 0, "to": 8190, "outcome": "sending", "items": 12}

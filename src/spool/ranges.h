@@ -1,4 +1,4 @@
-/* Sets of byte ranges of a record. */
+/* Sets of byte ranges of a record. Private to this room. */
 #ifndef NP_SPOOL_RANGES_H
 #define NP_SPOOL_RANGES_H
 
@@ -7,11 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-
-/* Bytes [from, to) of the record. */
-struct np_spool_range {
-    int64_t from, to;
-};
+#include "spool/entry.h"
 
 bool np_spool_range_is_same(const struct np_spool_range *a, const struct np_spool_range *b);
 
