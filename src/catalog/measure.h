@@ -1,5 +1,5 @@
 /*
- * What stages find out about an image: one row a measure. A stage names the row; records, sidecars,
+ * The measures that stages take of an image: one row each. A stage names the row; records, sidecars,
  * spans, gauges, the table of imaging-derived phenotypes and the documentation read key, unit and
  * meaning here.
  */
@@ -92,7 +92,8 @@ enum np_shown_in {
       NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, "",                                                       \
       "Restarts until the surface's start had found the brain's centre")                           \
     X(SKULL_STRIP_BORDER_LEVEL, "skull_strip.border_level", NUMBER, "1",                           \
-      NP_IN_BRAIN_SIDECARS | NP_IN_IDPS, "border's intensity / the brain's middle intensity",      \
+      NP_IN_BRAIN_SIDECARS | NP_IN_IDPS,                                                           \
+      "(border - dark) / (brain's middle - dark); dark: 0 or, if less, the 2 % quantile",          \
       "Level at which the surface stops, a share of 0 to 1")                                       \
     X(SKULL_STRIP_RIM, "skull_strip.rim", NUMBER, "1", NP_IN_BRAIN_SIDECARS | NP_IN_IDPS,          \
       "darkest layer within 10 mm outside / intensity inside",                                     \
