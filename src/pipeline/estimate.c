@@ -75,7 +75,7 @@ static const double FINE_BYTES_PER_MM3 = 4, COARSE_BYTES_PER_MM3 = 0.85;
 static const double SURFACE_BYTES = 13 * 1048576.0;
 /* The network's layers and its window, then the head at 2 mm. They are given back before the
  * surface's arrays are needed. */
-static const double NETWORK_BYTES = 32 * 1048576.0, WINDOW_BYTES_PER_MM3 = 1;
+static const double NETWORK_BYTES = 37 * 1048576.0, WINDOW_BYTES_PER_MM3 = 1;
 /* Where the image itself has voxels of 1 mm, half of the surface's arrays take the place of others. */
 static const double FINE_SURFACE_BYTES = 6 * 1048576.0;
 /* Without brain extraction, whether the head is stripped is seen at 2 mm. */
@@ -165,7 +165,7 @@ static double left_bytes(const struct np_config *config, const struct np_stage *
     return stage->gives & NP_SLOT_BRAIN ? SEEN_BYTES_PER_MM3 * field_of_view_mm3(grid) : 0;
 }
 
-/* What the network takes beyond the arrays that come after it. */
+/* Bytes of the network beyond those of the arrays that come after it. */
 static double network_bytes(const struct np_config *config, const struct np_stage *stage,
                             const struct np_grid *grid)
 {
@@ -246,7 +246,7 @@ static const double MARGIN = 1.12, BEGINNING = 1.08;
  * quarter is background, it lies in holes of the rest. */
 static const double BACKGROUND_SHARE = 0.01, BRIGHT_END = 0.98, LEAST_BACKGROUND = 0.25;
 
-/* What is known of an image's voxels, and what those that are not zero take, packed as floats. */
+/* Counts of an image's voxels, and the packed bytes of one that is not zero. */
 struct contents {
     double n_voxels, n_nonzero, n_brain;
     double bytes, norm_bytes; /* of a voxel that is not zero, as --output-datatype says; of a
@@ -519,7 +519,7 @@ static const double RECORD_BYTES = 3072, RECORD_IMAGE_BYTES = 8192, LOG_IMAGE_BY
 static const double TELEMETRY_IMAGE_BYTES = 48 << 10, TELEMETRY_SESSION_BYTES = 6 << 10,
                     TELEMETRY_RUN_BYTES = 40 << 10;
 
-/* What the options and the header say; nothing of what the image's files take. */
+/* The needs that follow from the options and the header; those of the image's files do not. */
 static struct np_need need_of_grid(const struct np_config *config, const struct np_recipe *recipe,
                                    const struct np_grid *grid, int n_threads)
 {

@@ -56,6 +56,17 @@ TEST(a_256_cube_of_1_mm_needs_about_what_was_measured)
     ok(need >= 180 * MIB && need <= 225 * MIB);
 }
 
+/* Nothing else hides there what the network takes. */
+TEST(a_small_image_of_1_mm_needs_what_was_measured)
+{
+    NP_AUTO(np_config_done) struct np_config config;
+    const struct np_grid grid = np_grid_make(156, 175, 146, 1, 1, 1);
+
+    np_config_init(&config);
+    config.bias_correction = NP_BIAS_NONE;
+    ok(memory(&config, grid, 2) >= 87 * MIB && memory(&config, grid, 2) <= 97 * MIB);
+}
+
 TEST(what_is_held_longer_or_turned_or_threaded_needs_more_memory)
 {
     const struct np_grid grid = np_grid_make(200, 200, 200, 1, 1, 1);
