@@ -1,9 +1,10 @@
 /*
  * The supervisor and the sender share two things:
- *   channel   a socket pair (base/child.h), the only way to stop the sender. FINISH
+ *   channel   a socket pair (base/child.h), the supervisor's way to end the sender. FINISH
  *             announces the end of the run, CUT_OFF cancels the current request, and a
  *             hang-up means that the supervisor was killed.
- *   shared    a page of shared memory with the sender's counters
+ *   shared    a page of shared memory with the sender's counters. Its `standing` is set by both
+ *             sides: a message on the channel could not decide which of two events came first.
  */
 #include "send/sender.h"
 
@@ -44,7 +45,8 @@ enum command { FINISH = 'F', CUT_OFF = 'C' };
  * side sets it in one atomic step, so no batch leaves after the supervisor has given up. */
 enum standing { NO_ANSWER, ANSWERED, GIVEN_UP };
 
-/* The sender writes it and the supervisor reads it; `trouble` only after the sender has ended. */
+/* The sender writes it and the supervisor reads it, but for `standing`; `trouble` only after the
+ * sender has ended. */
 struct shared {
     _Atomic int64_t counter[NP_OTLP_N_SIGNALS][N_COUNTERS];
     _Atomic int64_t done_bytes; /* at the beginning of the record */
