@@ -23,10 +23,10 @@ enum np_child_channel {
 
 /* How a child handles the signals that stop a run (np_stop_signals). */
 enum np_child_signals {
-    NP_CHILD_INHERITS_HANDLERS,    /* the parent's handlers run in the child, too */
-    NP_CHILD_ENDS_ON_SIGNALS,      /* the default actions: such a signal ends it */
-    NP_CHILD_IGNORES_STOP_SIGNALS, /* they often go to the whole process group: the parent decides
-                                    */
+    NP_CHILD_INHERITS_HANDLERS, /* the parent's handlers run in the child, too */
+    NP_CHILD_ENDS_ON_SIGNALS,   /* the default actions: such a signal ends it */
+    /* They often go to the whole process group: the parent decides. */
+    NP_CHILD_IGNORES_STOP_SIGNALS,
 };
 
 struct np_child_options {

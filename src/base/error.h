@@ -176,7 +176,7 @@ enum np_outcome np_error_outcome(int code);
 /* Exit status, name, meaning and remedy. Never NULL. */
 const struct np_outcome_info *np_outcome_info(enum np_outcome outcome);
 
-/* What to do about an error: of its outcome, or nearer to it. */
+/* The remedy for an error: that of its outcome, or a closer one. */
 const char *np_error_remedy(int code);
 
 /* Find an outcome by its name or by its exit status in digits; false when there is none. */

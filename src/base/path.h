@@ -31,8 +31,8 @@ char *np_path_resolve(const char *path);
 /* True when signs of a container are seen: paths may be other ones outside. */
 bool np_path_in_container(void);
 
-/* What to ask about a path that does not exist: in a container, whether it is bound; else "". To be
- * put after a sentence. */
+/* A question about a path that does not exist: in a container, whether it is bound; else "". It
+ * goes after a sentence. */
 const char *np_path_missing_hint(void);
 
 /* True when `path` is `directory` or lies below it; both resolved. */
@@ -50,7 +50,7 @@ bool np_path_exists(const char *path);
  * would replace. */
 bool np_path_is_taken(const char *path);
 
-/* What tells whether a file was written since: for a link, of what it leads to where that exists. */
+/* Signs of a file that change when it is written: for a link, those of its target where that exists. */
 struct np_path_stamp {
     bool is_there;
     int64_t n_bytes, mtime_ns;

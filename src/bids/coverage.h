@@ -1,5 +1,5 @@
-/* What the selection leaves of each session: substitutes, and sessions without images, summed up in
- * warnings. Private to bids/. */
+/* The rest of each session after the selection: substitutes, and sessions without images, summed up
+ * in warnings. Private to bids/. */
 #ifndef NP_BIDS_COVERAGE_H
 #define NP_BIDS_COVERAGE_H
 

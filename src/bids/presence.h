@@ -24,8 +24,8 @@ bool np_dataset_is_there(const char *root);
 enum np_presence np_dataset_presence(const char *root, const char *participant,
                                      const char *session);
 
-/* True when the folder of a session, or one in it, holds a file: a session without images then has
- * none, while of empty folders nothing is known. */
+/* True when the folder of a session, or one in it, holds a file. If so, a session in which no images
+ * were found has none; empty folders prove nothing. */
 bool np_dataset_session_holds_files(const char *root, const char *participant, const char *session);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What there is to say of a kind of file that we write: its name and its sidecar. The rows are
+ * The facts about a kind of file that we write: its name and its sidecar. The rows are
  * those of a recipe's outputs (stages/recipes.c); bids makes the name, record the sidecar.
  */
 #ifndef NP_CATALOG_DERIVATIVE_H

@@ -1,5 +1,5 @@
 /*
- * What a warning about a result can be about: one row each, for records, status, tables, telemetry
+ * The subjects of warnings about results: one row each, for records, status, tables, telemetry
  * and --explain. A file that ends with warnings is a success whose result a person should look at.
  */
 #ifndef NP_CATALOG_WARNING_H

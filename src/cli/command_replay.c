@@ -283,7 +283,7 @@ static void step_each(struct replay *replay, struct np_send_delivery *delivery, 
         else if (when_ns < *again_ns)
             *again_ns = when_ns;
         if (step == NP_SEND_STEP_LATER && np_clock_mono_ns() >= give_up_ns(replay))
-            break; /* a request that took so long: the other signals would take as long */
+            break; /* the requests of the other signals would take as long, too */
     }
     if (is_moving)
         *again_ns = 0;

@@ -75,7 +75,7 @@ static char *describe_input(const struct np_plan *plan)
                          : np_xasprintf("'%s'", dataset->root);
 }
 
-/* What is done with what. */
+/* Print the task: the input, the methods, the output. */
 static void print_task(const struct np_run *run)
 {
     NP_AUTO(np_freep) char *input = describe_input(run->plan);
@@ -117,7 +117,7 @@ static bool has_work(const struct np_config *config, const struct np_plan *plan)
     return plan->n_run > 0 || (config->allow_empty && plan->n_nothing > 0);
 }
 
-/* The file is for np-slurm; without it the run is as good. */
+/* The file is for np-slurm. A run does not need it, so a failure to write it is a warning. */
 static void keep_canary(const struct np_run *run, const struct np_canary *canary)
 {
     struct np_error err = {0};
@@ -194,8 +194,8 @@ static void print_plan(const struct np_config *config, const struct np_plan *pla
     fputs(text, stdout);
 }
 
-/* The span under which jobs work that come later: they get it as TRACEPARENT. What is asked for counts
- * in the cohort from now on. */
+/* The span under which jobs work that come later: they get it as TRACEPARENT. The sessions asked for
+ * count in the cohort from now on. */
 static void observe_plan(struct np_run *run, enum np_cohort_event event,
                          char traceparent[NP_TRACEPARENT_TEXT])
 {

@@ -131,7 +131,7 @@ static int change(const struct np_config *config, struct np_error *err)
     return np_withdrawal_apply(config, &survey, err);
 }
 
-/* What --watch shows. */
+/* The content of --watch. */
 struct watched {
     const struct np_config *config;
     int status;                     /* exit status of the last text */

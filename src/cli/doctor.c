@@ -384,7 +384,7 @@ static const char *probe_operations(const char *folder, int *reason)
     return failed_at;
 }
 
-/* What to do about a folder in which nothing can be made. */
+/* The remedy for a folder in which nothing can be made. */
 static const char *remedy_of(int reason)
 {
     if (reason == ENOSPC || reason == EDQUOT)

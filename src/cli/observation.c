@@ -172,7 +172,7 @@ static void detect_resource(const struct np_config *config, const struct np_run 
     const struct np_dataset *dataset = run->plan->dataset;
     NP_AUTO(np_folder_done) struct np_folder folder = {0};
 
-    /* What the plan has is from before another run may have been the first. */
+    /* The plan was made earlier: another run may have been the first since. */
     if (np_folder_recall(config->output_dir, &folder, NULL) != 0)
         np_folder_done(&folder);
     const struct np_resource_facts facts = {

@@ -7,7 +7,7 @@
 
 #include "base/exec.h"
 
-/* What is watched. */
+/* The text to watch. */
 struct np_watched {
     /* Write the present text; false = this was the last one. */
     bool (*print)(void *self, FILE *out);

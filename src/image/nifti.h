@@ -86,7 +86,7 @@ enum np_nifti_reach { NP_NIFTI_BEGINNING, NP_NIFTI_WHOLE };
  * NP_NIFTI_BEGINNING a compressed one is read from its beginning until the sample is full: the
  * bytes that the sample takes in the file say how many such voxels the whole file holds (a run of
  * zeros takes nearly none). So less than a MiB of a file is read, and a beginning without anything
- * but zeros is left after 64 MiB of content. What lies there may be other tissue, or noise alone.
+ * but zeros is left after 64 MiB of content. The rest may be tissue, or noise alone.
  * A file that ends early gives what was read before.
  * Returns what np_nifti_read_info returns; on failure `info` and `sample` are untouched.
  */

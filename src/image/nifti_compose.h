@@ -7,8 +7,8 @@
 /* The content of a file to write. */
 struct np_nifti_form {
     const struct np_grid *grid;
-    bool
-        is_series; /* four axes, the last of them time, even when there is one volume; else three */
+    /* Four axes, the last of them time, even when there is one volume; else three. */
+    bool is_series;
     int datatype, bytes_per_voxel;
     double scl_slope, scl_inter;
 };

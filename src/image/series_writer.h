@@ -23,8 +23,8 @@ struct np_series_output {
 /* The result of writing. */
 struct np_series_written {
     struct np_nifti_written file;
-    int64_t
-        n_clipped; /* voxels whose value the datatype cannot hold; the nearest it can was stored */
+    /* Voxels whose value the datatype cannot hold; the nearest that it can was stored. */
+    int64_t n_clipped;
     int64_t n_nan; /* voxels that were NaN, stored as the value 0; always 0 for float32 */
 };
 

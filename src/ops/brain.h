@@ -44,11 +44,10 @@ struct np_brain_report {
     double border_level;     /* b, final: share of `middle` above dark, 0 … 1 */
     double middle;           /* tm: median of the shell under the surface, in the image's units */
     double border_share;     /* share of the grid's border that the mask covers */
-    double
-        agreement; /* Dice coefficient of the mask and the prior's, at 2 mm; NAN without a prior */
-    double rim;    /* darkest layer within 10 mm outside, divided by the inside */
-    char
-        doubt[NP_BRAIN_MOST_DOUBT]; /* why the mask may be wrong, a clause; empty when it is sure */
+    double agreement;        /* Dice coefficient of the mask and the prior's, at 2 mm; NAN = none */
+    double rim;              /* darkest layer within 10 mm outside, divided by the inside */
+    /* Why the mask may be wrong, a clause; empty when it is sure. */
+    char doubt[NP_BRAIN_MOST_DOUBT];
 };
 
 /*

@@ -63,7 +63,7 @@ static int take_layers(struct network *net, struct np_error *err)
     return 0;
 }
 
-/* What a level keeps for the way up, and a second tensor of the same shape. */
+/* A level's tensor that is kept for the way up, and a second one of the same shape. */
 struct level {
     struct np_tensor kept, other;
 };

@@ -81,8 +81,8 @@ int np_support_mask(const struct np_image *image, const struct np_exec *exec,
     return find_support(image, limit, support, &outside, err);
 }
 
-/* What the layers' intensities are measured from: 0, or, in a support with negative values (a z-scored
- * image), where 0 was about: a quarter of its range below its dark end. */
+/* The zero of the layers' intensities: 0, or, in a support with negative values (a z-scored image),
+ * about where 0 was: a quarter of its range below its dark end. */
 static int find_floor(const struct np_image *image, const struct np_mask *support,
                       const struct np_exec *exec, double *floor_value, struct np_error *err)
 {

@@ -38,7 +38,7 @@ static bool read_value(struct np_otlp_reader *text, int *naming)
     return step == NP_OTLP_STEP_END;
 }
 
-/* Which of the two attributes it is. */
+/* One of the two attributes, or another one. */
 enum which { ANOTHER, ASKED, NAMED };
 
 static enum which which_of(struct np_otlp_slice key)
@@ -74,7 +74,7 @@ static bool read_attribute(struct np_otlp_reader *text, enum which *which, int *
     return step == NP_OTLP_STEP_END;
 }
 
-/* What a resource says; `n_…` is how often. */
+/* The two attributes of a resource; `n_…` counts how often each stands there. */
 struct said {
     int asked, named;
     size_t n_asked, n_named;

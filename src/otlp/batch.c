@@ -427,7 +427,7 @@ static bool read_line(struct np_otlp_batch *batch, const char *line, size_t n)
     return read_request(batch);
 }
 
-/* What a batch holds, to go back to. */
+/* The state of a batch, to go back to. */
 struct mark {
     size_t n_items, n_bytes, n_known, n_kept;
 };

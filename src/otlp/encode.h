@@ -38,8 +38,8 @@ int np_otlp_encode_metrics(const struct np_otlp_format *format, const struct np_
                            struct np_otlp_buffer *out) NP_MUST_USE;
 
 /*
- * A request that grows by one span or log record at a time: begun, given its items, ended. What it
- * appends while memory or room is missing shows in out->failed. In JSON it can be given more after
+ * A request that grows by one span or log record at a time: begun, given its items, ended. An
+ * append while memory or room is missing shows in out->failed. In JSON it can be given more after
  * the end, once `out` is cut back to where the end began, and be ended again.
  */
 struct np_otlp_request {

@@ -122,7 +122,7 @@ static const char *const words[] = {
     "log", "complete", "biasfield", "iqm", "events", "physio", "participants", "sessions", "scans",
     "dataset_description", "descriptions", "README", "CHANGES", "CITATION", "index", "group"};
 
-/* Whose labels stay. */
+/* Entities whose labels stay. */
 static const char *const entities[] = {
     "ce",    "chunk", "den",   "desc", "dir",  "echo", "flip",      "hemi", "inv",
     "label", "mod",   "mt",    "part", "proc", "rec",  "recording", "res",  "run",
@@ -142,7 +142,7 @@ static bool is_of_label(char c)
     return is_letter(c) || c == '+';
 }
 
-/* Whose labels are replaced: an acquisition may be named after a site or its scanner. */
+/* Entities whose labels are replaced: an acquisition may be named after a site or its scanner. */
 enum { PREFIX = 4 };
 static const struct {
     char prefix[PREFIX + 1];

@@ -6,7 +6,7 @@
  * another one elsewhere. With `none` the key is random and forgotten with the process: the words
  * keep series apart, and nothing leads from them to a label or to another run.
  *
- * What is replaced:
+ * Replaced are:
  *   bids.participant, bids.session    the value
  *   bids.acquisition, neuro.site      the value; `none` leaves the attribute out
  *   file.name, file.path, …           each part of the path (below)

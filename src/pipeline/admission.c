@@ -224,7 +224,7 @@ static void warn_of_mixture(const char *output_dir, const struct np_folder *fold
                                            output_dir, folder->n_makings, all));
 }
 
-/* What a run makes of the memory. */
+/* The memory as a run found it and leaves it. */
 struct admission {
     struct np_folder folder; /* as the run leaves it */
     bool exists;             /* there is a memory on disk */

@@ -9,8 +9,8 @@
 #include "config/config.h"
 #include "record/folder.h"
 
-/* What is known of the sessions that the folder holds results of, when the dataset has another Name
- * or DOI than the folder remembers. */
+/* Counts of the sessions that the folder holds results of, for a dataset with another Name or DOI
+ * than the folder remembers. */
 struct np_source_evidence {
     size_t n_common;  /* sessions that the dataset holds too */
     size_t n_changed; /* of them, those of which an input has another hash */

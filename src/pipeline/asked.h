@@ -1,4 +1,4 @@
-/* What a run was asked for, kept for `status`: record/plans.h. */
+/* The sessions that a run was asked for, kept for `status`: record/plans.h. */
 #ifndef NP_PIPELINE_ASKED_H
 #define NP_PIPELINE_ASKED_H
 

@@ -179,7 +179,7 @@ static int pass(const struct passage *passage, char found[65], struct np_error *
     return 0;
 }
 
-/* What the child says. */
+/* The child's message. */
 struct answer {
     char found[65];
     struct np_error err; /* code 0: there is a result */

@@ -1,4 +1,4 @@
-/* What happens to a whole cohort, as log records: the marks on a dashboard's axis of time. */
+/* Events of a whole cohort, as log records: the marks on a dashboard's axis of time. */
 #ifndef NP_PIPELINE_COHORT_EVENT_H
 #define NP_PIPELINE_COHORT_EVENT_H
 

@@ -13,7 +13,7 @@ bool np_cohort_gauges_are_due(const struct np_cohort_gauges *gauges)
     return np_clock_mono_ns() >= gauges->due_ns;
 }
 
-/* Which folder: two folders of one dataset are two cohorts. */
+/* The id of the output folder: two folders of one dataset are two cohorts. */
 static void add_id(struct np_attrs *attrs, const struct np_survey *survey)
 {
     if (survey->folder.id)

@@ -1,5 +1,5 @@
 /*
- * What work will need, before it begins: memory, disk, inodes and time, from the options, the
+ * The needs of work, before it begins: memory, disk, inodes and time, from the options, the
  * recipe, the images' headers and a sample of their voxels. The plan of a run, `estimate` and
  * `doctor` all say these numbers. docs/hpc.md says how they were measured.
  */

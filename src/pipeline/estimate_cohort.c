@@ -11,7 +11,8 @@
 struct kind {
     const struct np_recipe *recipe;
     int datatype, gzipped;
-    int voxels, density; /* of the image; of the file, in bytes a voxel: steps of a logarithm */
+    int voxels;  /* of the image, as a step of a logarithm */
+    int density; /* the file's bytes a voxel, likewise */
 };
 
 struct look {

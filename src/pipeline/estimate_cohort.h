@@ -1,5 +1,5 @@
 /*
- * What many images will need. Every header is read. Voxels are looked at in some images of each
+ * The needs of many images. Every header is read. Voxels are looked at in some images of each
  * kind (the same recipe, datatype, packing and size, about as many bytes a voxel): what the others
  * will write follows from the sizes of their files, as it did in those.
  */
@@ -16,7 +16,7 @@ enum { NP_ESTIMATE_LOOKS = 32 };
 struct np_image_need {
     const struct np_recipe *recipe;
     const char *path;
-    /* What np_estimate_images finds: */
+    /* Set by np_estimate_images: */
     bool is_readable;    /* its header; `grid` is empty otherwise */
     struct np_grid grid; /* by the header */
     int64_t file_bytes;  /* of the data file */

@@ -303,7 +303,7 @@ enum np_completeness np_plan_completeness(const struct np_plan *plan,
     return found;
 }
 
-/* What becomes of a session whose results were made otherwise. Without a dataset around it a file is
+/* Decide about a session whose results were made otherwise. Without a dataset around it a file is
  * known by its name alone: another image of that name must not quietly take the place of the
  * first. */
 static enum np_decision decide_other(const struct np_config *config, enum np_completeness found)
@@ -625,7 +625,7 @@ static int check_recipes(const struct np_plan *plan, struct np_error *err)
     return 0;
 }
 
-/* Which sessions and files, what becomes of each, and whether OUTPUT_DIR takes their results. */
+/* Find the sessions and files, decide about each, and check that OUTPUT_DIR takes their results. */
 static int find_and_decide(const struct np_config *config, struct np_plan *plan,
                            struct np_error *err)
 {

@@ -8,7 +8,7 @@
 #include "record/record.h"
 #include "work/work.h"
 
-/* What is published, and where. All borrowed. */
+/* The outputs to publish, and their place. All borrowed. */
 struct np_publish_order {
     const struct np_config *config;
     const char *root; /* the dataset's folder; NULL for `process` */

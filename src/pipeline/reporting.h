@@ -57,7 +57,7 @@ void np_reporting_done(struct np_reporting *reporting);
 bool np_active_report(struct np_active *active);
 
 /* Check on the child, also when it has sent nothing: true once it has ended, by itself, at its
- * deadline or because the run is being stopped. What went wrong is then logged. */
+ * deadline or because the run is being stopped. A failure is then logged. */
 bool np_active_report_is_over(struct np_active *active);
 
 #endif

@@ -95,7 +95,7 @@ struct execution {
 };
 
 /* A run that was asked for one session is cheap: ten thousand of them would read each other's records
- * ten thousand times. Who runs them (np-slurm, group, status --watch) counts the folder. */
+ * ten thousand times. The folder is counted by their caller: np-slurm, group, status --watch. */
 static bool counts_folder(const struct np_run *run)
 {
     return run->plan->n_jobs > 1;
@@ -119,7 +119,7 @@ static void print_reason(const struct np_run *run, const struct np_reason *reaso
     np_console_fail(run->console, "%s", text);
 }
 
-/* On one terminal each failure was printed when it came; what to do is still to be said. */
+/* On one terminal each failure was printed when it came: the summary adds only what to do. */
 static char *failure_line(const struct np_run *run, const struct np_reason *reason)
 {
     return np_console_is_one_terminal(run->console) ? np_reason_short(reason)

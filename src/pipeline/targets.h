@@ -24,7 +24,7 @@
 int np_targets_check(const struct np_config *config, const struct np_job *job,
                      struct np_error *err) NP_MUST_USE;
 
-/* What was in the places of a job's outputs, sidecars among them, at one moment. */
+/* The files in the places of a job's outputs, sidecars among them, at one moment. */
 struct np_targets_seen {
     struct np_strings path; /* with OUTPUT_DIR as prefix */
     struct np_path_stamp *stamp;

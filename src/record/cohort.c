@@ -182,7 +182,7 @@ static void mark(struct np_survey *survey, const struct np_plans *plans, const c
 
 /* ---- outputs ---- */
 
-/* What is wrong with an output, a sentence; NULL when nothing is. The caller frees. */
+/* The fault of an output, a sentence; NULL = none. The caller frees. */
 static char *output_fault(const struct np_output_record *output, const char *output_dir,
                           enum np_verify how)
 {

@@ -16,9 +16,8 @@ struct np_complete_key {
         const char *modality;
         const char *method;
         const struct np_strings *outputs; /* paths that the record must name; NULL = not asked */
-        const char
-            *mask; /* the brain mask that is given for it now; NULL = none, the recorded one is
-                             as good */
+        /* The brain mask that is given for it now; NULL = none: the recorded one is as good. */
+        const char *mask;
     } const *input;
     size_t n_inputs;
     bool may_be_away;               /* an input that cannot be read now counts as unchanged */

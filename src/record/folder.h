@@ -1,5 +1,5 @@
 /*
- * What an output folder remembers: how its results are made, and of which dataset. The memory is
+ * The memory of an output folder: how its results are made, and of which dataset. The memory is
  * logs/folder.json (schema: docs/schemas/folder.schema.json), written by the first run before any
  * work; a folder of an earlier version has none, and its records tell the same.
  *
@@ -30,15 +30,15 @@ enum np_folder_origin {
 
 struct np_folder {
     enum np_folder_origin origin;
-    char *
-        id; /* 16 hex digits, random: which folder it is, wherever it lies; NULL = of an earlier version */
+    /* 16 random hex digits, the same wherever the folder lies; NULL = of an earlier version. */
+    char *id;
     struct np_making *making; /* the folder's own first */
     size_t n_makings;
     bool has_source; /* the name and the DOI of the dataset are known, NULL = it has none */
     char *source_name, *source_doi;
 };
 
-/* What a run may do with the memory. */
+/* The relation of a run to the memory. */
 enum np_folder_verdict {
     NP_FOLDER_FOUNDS,  /* nothing is decided yet: its configuration becomes the folder's */
     NP_FOLDER_AGREES,  /* its configuration is among the folder's */
@@ -96,7 +96,7 @@ bool np_folder_accepts(const struct np_folder *folder, const char *options, cons
 bool np_folder_accepts_record(const struct np_folder *folder,
                               const struct np_session_record *record);
 
-/* What of a session's results does not belong to the folder, as np_making_difference from there
+/* The difference between a session's results and the folder, as np_making_difference from there
  * (the record) to here (the folder's own configuration). The caller frees. */
 char *np_folder_difference(const struct np_folder *folder, const struct np_session_record *record);
 

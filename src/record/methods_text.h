@@ -1,5 +1,5 @@
 /*
- * What the descriptive files of an output say of its configurations: CITATION.md (the methods in
+ * The texts of an output's descriptive files about its configurations: CITATION.md (the methods in
  * sentences for a paper, with the references that they need), README.md, descriptions.tsv, and the
  * description in dataset_description.json. None claims what was switched off.
  */

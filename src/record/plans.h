@@ -1,6 +1,7 @@
 /*
- * What was asked for in an output: below logs/plans/ there is one small file for each run, and one
- * for each later change (a session withdrawn, restored, gone from its dataset, found there again).
+ * The plans of an output folder: below logs/plans/ one small file for each run says what was asked
+ * for, and one for each later change (a session withdrawn, restored, gone from its dataset, found
+ * there again).
  * Each has a name of its own and is written once: no writer waits for another or overwrites its
  * file, which holds on network file systems, too.
  * Wanted is the union of all plans. A narrower run takes nothing away; changes mark sessions. They
@@ -73,7 +74,7 @@ enum np_plan_change {
 int np_plans_change(const char *output_dir, enum np_plan_change change,
                     const struct np_asked_list *asked, struct np_error *err) NP_MUST_USE;
 
-/* What the plans and changes say of a session. */
+/* Marks of a session in the plans and changes. */
 enum np_plan_mark {
     NP_MARK_WANTED = 1 << 0,    /* in some plan */
     NP_MARK_WITHDRAWN = 1 << 1, /* withdrawn and not restored */

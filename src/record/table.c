@@ -184,7 +184,7 @@ static void print_rerun(const struct np_progress *progress, FILE *out)
                    progress->n_rerun);
 }
 
-/* What these numbers do not know. */
+/* The limits of these numbers. */
 static void print_limits(const struct np_survey *survey, FILE *out)
 {
     if (!survey->knows_plans)

@@ -1,4 +1,4 @@
-/* What a sender asks of the delivery of a record that its run still writes. */
+/* Functions of a delivery for the sender of a record that its run still writes. */
 #ifndef NP_SEND_DELIVERY_GROWING_H
 #define NP_SEND_DELIVERY_GROWING_H
 

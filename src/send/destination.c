@@ -202,7 +202,7 @@ static int default_port(const struct np_send_destination *to, const struct schem
     return is_secure ? 443 : 80;
 }
 
-/* What tells the tenants of one server apart, as "name: value" of the headers for it; "" = none.
+/* The tenant of a server that has several, as "name: value" of the headers for it; "" = none.
  * The caller frees. */
 static char *tenant_of(const struct np_strings *headers)
 {

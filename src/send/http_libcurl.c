@@ -276,7 +276,7 @@ static enum np_send_outcome outcome_of(CURLcode code, bool was_connected, size_t
     }
 }
 
-/* What became of a transfer that ended. The body of an answer whose end is missing is not used. */
+/* The end of a transfer. The body of an answer whose end is missing is not used. */
 static enum np_send_end end_of(const struct client *client, CURLcode code)
 {
     const struct np_send_exchange *now = client->now;

@@ -4,7 +4,7 @@
  * of one address share a connection.
  *
  * evhttp has one callback for headers, one for each part of the body, one for an error and one for
- * the end. What a callback finds is written to the exchange; `run` looks at it after each step of
+ * the end. A callback writes its findings to the exchange; `run` looks at them after each step of
  * the event loop. A request is canceled only outside of callbacks.
  */
 #include "send/http_libevent.h"

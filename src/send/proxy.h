@@ -1,5 +1,5 @@
 /*
- * Which proxy the environment names for a URL. libcurl would read these variables behind our back;
+ * The proxy that the environment names for a URL. libcurl would read these variables behind our back;
  * they are read here, so that a run can say which proxy it uses.
  */
 #ifndef NP_SEND_PROXY_H

@@ -46,7 +46,7 @@ void np_send_sender_look(const struct np_send_sender *sender, struct np_send_sen
 /*
  * Flush and end the sender; the record is complete. This takes at most 0.2 s when no server
  * answers, and at most the settings' deadline when one does. It ends early when `cut_off` (NULL =
- * never) is set. What was not sent stays pending. `health` may be NULL. Nulls the pointer; accepts
+ * never) is set. The rest stays pending. `health` may be NULL. Nulls the pointer; accepts
  * a pointer to NULL (`health` is then zeroed).
  */
 void np_send_sender_finish(struct np_send_sender **sender, const struct np_cancel *cut_off,

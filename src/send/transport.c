@@ -1,5 +1,5 @@
 /*
- * What a request is, and what its end means; the HTTP itself is made by a client
+ * The form of a request, and the meaning of its end; the HTTP itself is made by a client
  * (send/http_client.h).
  *
  * A unary gRPC call is a POST over HTTP/2. Its body is a flag byte, a length of four bytes and the

@@ -34,7 +34,7 @@ struct np_show_pull {
     int port;
 };
 
-/* What the page server sends first. */
+/* The first message of the page server. */
 struct ready {
     int code; /* 0 = it listens at `port` */
     int port;

@@ -20,7 +20,7 @@ int np_show_textfile_check(const char *path, const char *dataset, struct np_erro
 /*
  * Make `sink` write the file `path` anew at each collection, with mode 0644: the collector is
  * another user. The file is written under another name and then renamed, so that a reader always
- * finds it whole. What np_show_textfile_check refuses is not replaced here either. A failure to
+ * finds it whole. A file that np_show_textfile_check refuses is not replaced here either. A failure to
  * write does not stop the run; np_show_textfile_trouble reports the first one. `path` is copied;
  * `redactor` is borrowed until the sink is closed.
  */

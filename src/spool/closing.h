@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* What is said of damaged lines, behind their number. */
+/* The words about damaged lines, after their number. */
 #define NP_SPOOL_UNREADABLE " of its lines cannot be read: what they held is not sent"
 
 /* The contents of the record of a dead run. */
@@ -28,7 +28,7 @@ struct np_spool_closing {
  * NP_EKILLED, and the latest time in the file as its end. The end of a span can be missing though
  * its run or its session ended, as on a full disk: then it gets neuro.telemetry.incomplete and no
  * error.type; a session gets the status that its final record in the output folder tells, other
- * spans get none. What shows an end: the run's last line, the end of the trace's root, the
+ * spans get none. An end is known from the run's last line, the end of the trace's root, or the
  * session's final record.
  *
  * The run must be dead: while its record is locked, by the run or by another process that is closing

@@ -80,7 +80,7 @@ static void append(struct record *record, size_t *n_whole, struct np_error *why)
         np_spool_append(record->fd, record->path, "\n", 1, &record->is_torn, &n_feed, why) < 0)
         return;
     record->health.n_bytes += (int64_t)n_feed;
-    /* What fails stands in `why`, and how far it came in `n_whole`. */
+    /* A failure is in `why`, and the number of bytes that were written in `n_whole`. */
     NP_IGNORE(np_spool_append(record->fd, record->path, lines->bytes, lines->length,
                               &record->is_torn, n_whole, why));
 }

@@ -31,7 +31,7 @@ static void report_stripe(struct np_work *work, const struct np_normalization *f
     np_work_measure(work, NP_MEASURE_NORMALIZATION_MODE, found->mode);
 }
 
-/* Whatever the method: value = normalized · scale + offset undoes it. */
+/* The two measures that every method has: value = normalized · scale + offset undoes it. */
 static void report(struct np_work *work, enum np_normalize method,
                    const struct np_normalization *found)
 {

@@ -132,7 +132,7 @@ static float border_value(const struct np_image *image)
 
 /*
  * A background that was removed may have any value: -1, a constant that was added, or what the
- * z-score of 0 is. The methods take 0 for background, so this value is subtracted. What is as bright
+ * z-score of 0 is. The methods take 0 for background, so this value is subtracted. A value as bright
  * as the brightest voxel is no background.
  */
 static int zero_background(struct np_work *work, const struct np_exec *exec, struct np_range *range,

@@ -47,8 +47,7 @@ struct np_work {
     const struct np_scan *scan;         /* borrowed; NULL for `process` */
     const char *path;                   /* of the input; borrowed */
     const struct np_modality *modality; /* of the table */
-    const char
-        *mask_path; /* of a brain mask to take instead of finding one; NULL = none; borrowed */
+    const char *mask_path; /* a brain mask to take instead of finding one; NULL = none; borrowed */
 
     struct np_nifti_info info; /* of the input, native axis order */
     struct np_nifti_content content;
