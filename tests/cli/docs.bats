@@ -98,6 +98,13 @@ documents() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' |
         contains "$output" "src/b.c:1:$line"
         contains "$output" 'expected a plain word there'
     done
+    for text in '/* Wh''at fails is in `why`. */' '/*\n * Wh''ich bytes were sent. */'; do
+        printf '%b\n' "$text" >"$BATS_TEST_TMPDIR/src/b.c"
+        run -1 "$check"
+        contains "$output" 'expected that a comment begins with its subject'
+    done
+    printf '/* Bytes that were sent. */\n' >"$BATS_TEST_TMPDIR/src/b.c"
+    run -0 "$check"
 }
 
 @test "the headers' check finds a header that leans on its neighbours, one without guards, and a name that two give" {
