@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "otlp/reader.h"
+#include "otlp/inside.h"
 #include "trace/names.h"
 
 static bool is_text(struct np_otlp_slice slice, const char *text)

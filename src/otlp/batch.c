@@ -10,6 +10,7 @@
 
 #include "otlp/asked_naming.h"
 #include "otlp/format.h"
+#include "otlp/inside.h"
 #include "otlp/json.h"
 #include "otlp/protobuf.h"
 #include "otlp/translate.h"

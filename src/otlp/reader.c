@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "otlp/inside.h"
 
 void np_otlp_reader_done(struct np_otlp_reader *text)
 {

@@ -32,9 +32,6 @@ char np_otlp_reader_peek(struct np_otlp_reader *text);
  * another one, which is not taken. */
 bool np_otlp_reader_take(struct np_otlp_reader *text, char c);
 
-/* Take the word (null, true, false) that `c`, the next byte, begins. */
-bool np_otlp_reader_word(struct np_otlp_reader *text, const char *word);
-
 /*
  * A string's content. NUL characters in it become U+FFFD, and so do lone surrogates. The byte after
  * it can be read and continues no UTF-8 sequence (otlp/writer.h). False, too, when memory is missing:
@@ -42,13 +39,8 @@ bool np_otlp_reader_word(struct np_otlp_reader *text, const char *word);
  */
 bool np_otlp_reader_string(struct np_otlp_reader *text, struct np_otlp_slice *out);
 
-/*
- * Numbers, bare or in quotes as OTLP/JSON writes 64-bit integers; "NaN" and "Infinity" are doubles.
- * An integer out of its range is refused.
- */
+/* A number, bare or in quotes as OTLP/JSON writes 64-bit integers. One out of its range is refused. */
 bool np_otlp_reader_int64(struct np_otlp_reader *text, int64_t *out);
-bool np_otlp_reader_uint64(struct np_otlp_reader *text, uint64_t *out);
-bool np_otlp_reader_double(struct np_otlp_reader *text, double *out);
 
 /* Skip a value. */
 bool np_otlp_reader_skip(struct np_otlp_reader *text);
@@ -60,8 +52,5 @@ enum np_otlp_step { NP_OTLP_STEP_NEXT, NP_OTLP_STEP_END, NP_OTLP_STEP_BROKEN };
  * before it. `*name` is a slice of the text, with its escapes. */
 enum np_otlp_step np_otlp_reader_member(struct np_otlp_reader *text, size_t *n_before,
                                         struct np_otlp_slice *name);
-
-/* Go to a list's next element, likewise. */
-enum np_otlp_step np_otlp_reader_element(struct np_otlp_reader *text, size_t *n_before);
 
 #endif

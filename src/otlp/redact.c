@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "catalog/modality.h"
 #include "codec/sha256.h"
+#include "otlp/inside.h"
 #include "trace/names.h"
 
 enum { KEY_BYTES = 32, WORD_BYTES = 8 };

@@ -42,8 +42,6 @@ int np_otlp_redactor_open(enum np_naming naming, const char *folder,
 /* The same for looking only: no key is made. NULL when there is none that can be read. */
 struct np_otlp_redactor *np_otlp_redactor_find(const char *folder);
 
-/* With a key of one's own. */
-struct np_otlp_redactor *np_otlp_redactor_new(const void *key, size_t n_bytes);
 void np_otlp_redactor_freep(struct np_otlp_redactor **redactor);
 
 /* True for an attribute that must not leave the machine at all. `redactor` may be NULL. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "otlp/format.h"
+#include "otlp/inside.h"
 #include "otlp/redact.h"
 #include "trace/names.h"
 

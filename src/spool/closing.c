@@ -21,7 +21,7 @@
 #include "otlp/encode.h"
 #include "otlp/json.h"
 #include "spool/append.h"
-#include "spool/ledger.h"
+#include "spool/inside.h"
 #include "spool/lines.h"
 #include "spool/session_end.h"
 #include "trace/names.h"

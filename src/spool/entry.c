@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "codec/sha256.h"
+#include "spool/inside.h"
 #include "spool/lines.h"
 
 static const char *const mark_names[NP_SPOOL_N_MARKS] = {

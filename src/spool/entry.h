@@ -35,16 +35,6 @@ struct np_spool_entry {
     const char *text;            /* the server's message, "" or NULL = none; borrowed */
 };
 
-/* The entry as one line of JSON, without a line feed, for the ledger of this record. The caller
- * frees; NULL when memory is missing. */
-char *np_spool_entry_text(const struct np_spool_entry *entry, const char *record_path);
-
-/* Call `use` with each entry of the file `fd`, whose name `path` is for messages; it borrows the
- * entry and returns 0 or NP_ENOMEM. Lines that make no sense are passed over. Returns 0, NP_ENOMEM, NP_EIO. */
-int np_spool_entries_read(int fd, const char *path,
-                          int (*use)(void *self, const struct np_spool_entry *entry), void *self,
-                          struct np_error *err) NP_MUST_USE;
-
 /*
  * A batch's id. It depends only on the record's file name, the signal, the range and the items
  * [first, first + n) of the range (0, 0 = all): every sender gives a batch the same id.

@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "spool/append.h"
+#include "spool/inside.h"
 #include "spool/ranges.h"
 
 /* The largest size of each set. */

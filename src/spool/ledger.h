@@ -46,7 +46,6 @@ int np_spool_ledger_open(const char *record_path, struct np_spool_ledger **ledge
  * memory. An absent ledger counts as empty. */
 int np_spool_ledger_read(const char *record_path, struct np_spool_ledger **ledger,
                          struct np_error *err) NP_MUST_USE;
-bool np_spool_ledger_exists(const char *record_path);
 void np_spool_ledger_freep(struct np_spool_ledger **ledger);
 
 /*
@@ -89,10 +88,6 @@ struct np_spool_range np_spool_ledger_gap(const struct np_spool_ledger *ledger,
 bool np_spool_ledger_in_flight(const struct np_spool_ledger *ledger, const char *destination,
                                enum np_otlp_signal signal, enum np_spool_scope scope,
                                struct np_spool_range *range);
-
-/* Items in accepted batches, without those that the server rejected. */
-int64_t np_spool_ledger_accepted(const struct np_spool_ledger *ledger, const char *destination,
-                                 enum np_otlp_signal signal);
 
 /* Items that the destination rejected in partial successes. */
 int64_t np_spool_ledger_rejected(const struct np_spool_ledger *ledger, const char *destination,

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "spool/append.h"
+#include "spool/inside.h"
 #include "spool/line_batch.h"
 #include "spool/lines.h"
 #include "trace/names.h"

@@ -67,10 +67,6 @@ void np_spool_record_end(const struct np_trace_sink *sink, int exit_status);
 /* Report written and lost spans and log records as the trace's metrics otel.sdk.processor.*. */
 void np_spool_record_observe(const struct np_trace_sink *sink, struct np_trace *trace);
 
-/* Write the held lines, then return the counts. Borrowed until the sink is closed; they change
- * with it. */
-const struct np_spool_health *np_spool_record_health(const struct np_trace_sink *sink);
-
 /* Returns true once after the first loss; `what` is then a sentence for the user, with the number of
  * losses and the first reason. Call it after a flush. */
 bool np_spool_record_trouble(const struct np_trace_sink *sink, struct np_error *what);

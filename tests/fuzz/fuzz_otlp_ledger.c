@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "spool/inside.h"
 #include "spool/ledger.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);

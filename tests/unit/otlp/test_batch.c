@@ -1,5 +1,6 @@
 /* Batches: lines of a record become request bodies, and any bytes that are no line are refused. */
 #include "base/random.h"
+#include "otlp/inside.h"
 #include "otlp/reader.h"
 #include "otlp/redact.h"
 #include "requests.h"

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "otlp/batch.h"
 #include "otlp/encode.h"
+#include "otlp/inside.h"
 #include "otlp/json.h"
 #include "otlp/redact.h"
 #include "tap.h"

@@ -1,6 +1,7 @@
 /* The console exporter: one line for people a span, a log record and a time series. */
 #include <fcntl.h>
 
+#include "otlp/inside.h"
 #include "otlp/requests.h"
 #include "show/console.h"
 #include "trace/sampler.h"

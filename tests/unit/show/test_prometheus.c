@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "otlp/inside.h"
 #include "show/prometheus.h"
 #include "show/pull.h"
 #include "show/textfile.h"

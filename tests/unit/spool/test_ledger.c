@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "records.h"
+#include "spool/inside.h"
 #include "spool/ledger.h"
 #include "tap.h"
 

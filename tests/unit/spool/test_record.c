@@ -15,6 +15,7 @@
 #include "record/place.h"
 #include "record/record.h"
 #include "spool/closing.h"
+#include "spool/inside.h"
 #include "spool/lines.h"
 #include "spool/record.h"
 #include "tap.h"
