@@ -1,5 +1,5 @@
 /*
- * What a span costs: begun, given ten attributes as a stage gives them, ended.
+ * The cost of a span: begun, given ten attributes as a stage gives them, ended.
  *   spans COUNT     nanoseconds of CPU time each: the median of nine rounds, by row
  * Rows: "make" without a sink; "json" encoded as a line of the record, not written; "record"
  * written to a file in the current folder, start and end (removed after).

@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     long n_theirs = zlib_reads(bytes, n_bytes, theirs);
     if (n_theirs < 0)
         return 0;
-    /* What did not fill a last piece was counted, not kept. */
+    /* Bytes that did not fill a last piece were counted, not kept. */
     size_t n_kept = (size_t)n_theirs < MOST_CONTENT - MOST_PIECE ? (size_t)n_theirs : 0;
     if (n_ours != n_theirs || memcmp(ours, theirs, n_kept) != 0)
         abort();

@@ -47,7 +47,7 @@ static void ask(struct np_spool_ledger *ledger)
                                                  .range = range,
                                                  .mark = NP_SPOOL_MARK_ACCEPTED};
             struct np_spool_range again;
-            /* What cannot be written is remembered all the same. */
+            /* An entry that cannot be written is remembered all the same. */
             NP_IGNORE(np_spool_ledger_note(ledger, &entry, NULL));
             if (np_spool_ledger_in_flight(ledger, DESTINATION, (enum np_otlp_signal)signal,
                                           (enum np_spool_scope)scope, &again) &&

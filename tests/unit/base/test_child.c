@@ -22,7 +22,7 @@ static int64_t in_s(double s)
     return np_clock_mono_ns() + (int64_t)(s * 1e9);
 }
 
-/* What a child answers, read until it closes its end or five seconds are over. */
+/* A child's answer, read until it closes its end or five seconds are over. */
 static size_t read_all(const struct np_child *child, void *buffer, size_t most)
 {
     size_t n = 0;

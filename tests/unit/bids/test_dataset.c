@@ -90,7 +90,7 @@ static struct np_strings words(const char *text)
     return list;
 }
 
-/* What was found, one session after the other: "sub-01/ses-1: a, b; sub-02: -". */
+/* Sessions that were found, one after the other: "sub-01/ses-1: a, b; sub-02: -". */
 static char *describe(const struct np_dataset *dataset)
 {
     struct np_str out = {0};
@@ -107,7 +107,7 @@ static char *describe(const struct np_dataset *dataset)
     return np_str_take(&out);
 }
 
-/* What a test asks for, in words; NULL = no restriction. */
+/* A test's selection, in words; NULL = no restriction. */
 struct question {
     const char *participants, *sessions, *modalities, *runs, *echoes, *filter_file, *session_list;
 };

@@ -27,7 +27,7 @@ static void put(const char *root, const char *relative, const char *content)
         abort();
 }
 
-/* What applies to one image. */
+/* Metadata that apply to one image. */
 struct answer {
     json_t *metadata;
     struct np_strings used, warnings;

@@ -13,7 +13,7 @@
 #include "cli/version.h"
 #include "tap.h"
 
-/* What is printed to a stream, as text. */
+/* Text that is printed to a stream. */
 struct capture {
     FILE *out;
     char *text;
@@ -201,7 +201,7 @@ TEST(bash_accepts_its_completion_script)
     ok(accepts("bash -n", "script.bash", bash));
 }
 
-/* What bash offers after `words`; the caller frees. */
+/* Completions that bash offers after `words`; the caller frees. */
 static char *bash_offers(const char *words, int n_words)
 {
     NP_AUTO(np_freep) char *bash = completion_text("bash");

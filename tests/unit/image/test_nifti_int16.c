@@ -1,4 +1,4 @@
-/* What int16 does to values: what stays exact, how far the others move, what it refuses. */
+/* Values as int16: those that stay exact, the distance that others move, those that are refused. */
 #include <float.h>
 #include <math.h>
 

@@ -385,7 +385,7 @@ static void set_infinite_slope(struct odd *o)
     o->slope = INFINITY;
 }
 
-/* What a header says twice, and differently: one sentence with both figures, or none. */
+/* A header that contradicts itself: one sentence with both figures, or none. */
 TEST(a_header_that_contradicts_itself_is_doubted_with_both_figures)
 {
     static const struct {

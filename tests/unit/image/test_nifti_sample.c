@@ -150,7 +150,7 @@ TEST(the_beginning_of_a_packed_file_may_be_unlike_the_whole)
     }
 }
 
-/* What is lost may be anything but zero: nothing is promised away. */
+/* The lost voxels count as not zero, so that the estimate is not too low. */
 TEST(a_packed_file_that_was_cut_gives_what_is_there)
 {
     const char *path = file_name("cut.nii.gz");

@@ -16,7 +16,7 @@ static void add_blurred(double *count, double centre, double fwhm, double n)
         count[i] += n * exp(-rate * (i - centre) * (i - centre));
 }
 
-/* What is expected in bin `i`, in bins from `centre`. */
+/* The expectation in bin `i`, in bins from `centre`. */
 static double expected_from(const struct np_n4_sharpener *sharpener, int i, double centre)
 {
     return ((double)sharpener->expected[i] - LOW) / STEP - centre;

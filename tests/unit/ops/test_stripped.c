@@ -97,7 +97,7 @@ TEST(a_childs_head_is_recognised_by_its_skull_although_its_volume_could_be_a_bra
     ok_below(report.scalp_dip, 0.7, "dip");
 }
 
-/* What is said of a drawing when the prior finds this share of it far outside the brain. */
+/* The answer for a drawing when the prior finds this share of it far outside the brain. */
 static bool with_prior(enum kind kind, double far_share, struct np_stripped_report *report)
 {
     const struct np_prior prior = {.far_share = far_share, .zero_share = 0.5};

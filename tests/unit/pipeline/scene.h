@@ -24,7 +24,7 @@
 #include "synth/head.h"
 #include "tap.h"
 
-/* What the trace was given. */
+/* Spans and log records that the trace was given. */
 struct seen {
     struct np_span **span; /* ended */
     size_t n_spans;

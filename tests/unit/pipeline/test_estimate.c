@@ -1,4 +1,4 @@
-/* What work will need: what makes it more, and what less. tests/cli/estimate.bats compares it with
+/* The needs of work: causes that make them larger, and smaller. tests/cli/estimate.bats compares it with
  * what runs take. */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What many images need, from looks at some of them: beside a look at each. */
+/* The needs of many images, from looks at some of them, beside those from a look at each. */
 #include <stdio.h>
 #include <string.h>
 

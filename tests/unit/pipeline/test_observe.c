@@ -1,4 +1,4 @@
-/* What is measured of a session that has ended: series, their attributes, the summary. */
+/* Measurements of a session that has ended: series, their attributes, the summary. */
 #include "pipeline/observe.h"
 #include "pipeline/rerun.h"
 #include "pipeline/scene.h"

@@ -1,4 +1,4 @@
-/* What a recipe lists is what publishing writes: these files, with sidecars, and no others. */
+/* Publishing writes the files that a recipe lists, with sidecars, and no others. */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* What a run decides before any work, on a dataset of two sessions with tiny images. */
+/* The decisions of a run before any work, on a dataset of two sessions with tiny images. */
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -14,7 +14,7 @@ static struct np_session_record read_status(const struct scene *scene)
     return record;
 }
 
-/* What a reporter found: state, number of outputs, failure of the record that it was given, the
+/* The findings of a reporter: state, number of outputs, failure of the record that it was given, the
  * state on disk, and whether there was a completion record. */
 static char *note_path(const struct scene *scene)
 {

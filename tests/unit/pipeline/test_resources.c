@@ -1,4 +1,4 @@
-/* What may be used is at least something, at most what the machine and the scheduler give. */
+/* The usable resources are at least something, at most those that the machine and the scheduler give. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -398,7 +398,7 @@ TEST(commit_a_completion_record_that_cannot_be_written_fails_the_session_on_disk
     session_done(&scene, &active);
 }
 
-/* Who comes second. */
+/* Runs that come second. */
 
 TEST(a_session_that_another_process_holds_is_not_begun)
 {

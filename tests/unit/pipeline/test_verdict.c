@@ -1,4 +1,4 @@
-/* What sessions become: one table of all that can happen to them, and what it makes of them. */
+/* The final states of sessions: one table of all events, and of the states that follow. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +51,7 @@ struct row {
     int code, signal;
 };
 
-/* What a row expects of its last file and of its session, where that is the same. */
+/* The same expectation of a row's last file and of its session. */
 #define BOTH_DONE .file_state = NP_STATE_SUCCESS, .state = NP_STATE_SUCCESS
 #define BOTH_FAILED(why, code_, signal_)                                  \
     .file_state = NP_STATE_FAILED, .reason = (why), .file_code = (code_), \

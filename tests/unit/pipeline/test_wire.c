@@ -14,7 +14,7 @@ static void read_all(int fd, struct np_str *out)
         np_str_add_bytes(out, buffer, (size_t)n);
 }
 
-/* What a worker with one span, one log record and one file says. */
+/* The words of a worker with one span, one log record and one file. */
 static void speak(struct np_str *out)
 {
     int ends[2];

@@ -1,4 +1,4 @@
-/* What a worker does with a job, by what it says: run in this process, its frames kept in a file. */
+/* A worker's work on a job, by its frames: it runs in this process, and they are kept in a file. */
 #include <fcntl.h>
 
 #include "pipeline/scene.h"

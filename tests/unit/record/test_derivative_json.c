@@ -1,4 +1,4 @@
-/* What the sidecars of our images say, and what they must not. */
+/* Sentences that the sidecars of our images have, and those that they must not have. */
 #include <jansson.h>
 #include <string.h>
 

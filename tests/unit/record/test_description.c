@@ -1,4 +1,4 @@
-/* What makes an output folder a BIDS derivative dataset. */
+/* Files that make an output folder a BIDS derivative dataset. */
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* What an output folder remembers, and what a run may do with that. */
+/* The memory of an output folder, and the use that a run may make of it. */
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -75,7 +75,7 @@ TEST(masks_that_were_given_have_a_sentence_of_their_own)
     ok(!np_methods_mention_masks(without));
 }
 
-/* What the other files say of these configurations. */
+/* The other files' sentences on these configurations. */
 static void list_texts(struct np_making *making, size_t n, struct np_strings *texts)
 {
     const struct np_folder folder = {.making = making, .n_makings = n};

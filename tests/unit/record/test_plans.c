@@ -1,4 +1,4 @@
-/* What was asked for is the union of all plans; changes mark sessions, in the order of their numbers. */
+/* The union of all plans is asked for; changes mark sessions, in the order of their numbers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

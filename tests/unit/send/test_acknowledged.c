@@ -1,4 +1,4 @@
-/* Which records are needed no more. */
+/* Records that are needed no more. */
 #include <sys/stat.h>
 
 #include "script.h"

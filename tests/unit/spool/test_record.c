@@ -42,7 +42,7 @@ static struct np_trace_sink opened(const char *path)
     return sink;
 }
 
-/* What a record says, by its lines. */
+/* Contents of a record, counted from its lines. */
 struct census {
     int64_t n_lines, n_unreadable, n_starts, n_ends, n_logs, n_metrics;
     json_t *ended;   /* span id -> number of times it ended */
@@ -485,7 +485,7 @@ TEST(closed_spans_keep_the_resource_and_scope_of_their_run)
     }
 }
 
-/* What a kill leaves: every prefix of a record, also one that ends inside a line. */
+/* A kill leaves any prefix of a record, also one that ends inside a line. */
 TEST(a_record_cut_anywhere_is_closed_once_and_for_all)
 {
     enum { N_CUTS = 150 };

@@ -1,4 +1,4 @@
-/* Which mask the stage takes by the option and by what the image is. */
+/* The mask that the stage takes, by the option and by the kind of image. */
 #include <math.h>
 #include <string.h>
 

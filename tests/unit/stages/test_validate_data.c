@@ -1,4 +1,4 @@
-/* What the validation lets pass, warns of and refuses. */
+/* Images that the validation lets pass, warns of and refuses. */
 #include <math.h>
 #include <string.h>
 

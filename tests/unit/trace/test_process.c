@@ -1,4 +1,4 @@
-/* What the program uses of its machine. */
+/* The program's use of its machine. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* Which traces are sent. */
+/* The choice of the traces that are sent. */
 #include <string.h>
 
 #include "tap.h"
