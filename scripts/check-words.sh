@@ -20,9 +20,11 @@ while IFS=$'\t' read -r word plain exception; do
     status=1
 done < <(grep -v '^#' "$list" | sed -E 's/ {2,}/\t/g')
 
+folders=(src)
+[[ -d tests ]] && folders+=(tests)
 # A comment that begins so has no subject: "What fails stands in `why`".
-if grep -srnE --include='*.[ch]' '^[[:space:]]*/\*[[:space:]]*(What|Who|Whom|Whose|Which|Whatever|Whoever) ' src tests ||
-    grep -srnE --include='*.[ch]' -A1 '^/\*$' src tests | grep -E -- '-[0-9]+- \* (What|Who|Whom|Whose|Which|Whatever|Whoever) '; then
+if grep -rnE --include='*.[ch]' '^[[:space:]]*/\*[[:space:]]*(What|Who|Whom|Whose|Which|Whatever|Whoever) ' "${folders[@]}" ||
+    grep -rnE --include='*.[ch]' -A1 '^/\*$' "${folders[@]}" | grep -E -- '-[0-9]+- \* (What|Who|Whom|Whose|Which|Whatever|Whoever) '; then
     echo 'expected that a comment begins with its subject, found a relative clause'
     status=1
 fi
