@@ -1,256 +1,147 @@
+/*
+ * 1. Find the box of the mask, and gather the values inside: all further passes see these alone.
+ * 2. Fit the mixture; give each voxel the number of its bin, and the shares of that bin.
+ * 3. Sweep: the new shares of a voxel are those of its bin times exp(what the neighbours add), to
+ *    the sum 1. In turn the voxels of one parity of x + y + z, and those of the other.
+ *
+ * The voxels of the box lie in memory by parity: voxel x = 2 i + s of a row, s = 0 or 1 by row and
+ * parity, is number i of its row. So the neighbours of voxels that follow one another follow one
+ * another, too, and the inner loops have no gaps. Around the box is a margin of one voxel with the
+ * shares 0.
+ */
 #include "ops/tissue.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "ops/elementary.h"
-#include "ops/histogram.h"
+#include "ops/lanes.h"
+#include "ops/tissue_mixture.h"
 
 enum {
-    N_BINS = 1024,
-    PER_COARSE = 8, /* bins in a coarse one, with which the search starts */
-    N_COARSE = N_BINS / PER_COARSE,
-    N_MIXES = 7,                /* shares of a mixed voxel: 1/8 … 7/8 of the brighter class */
-    N_PAIRS = NP_N_TISSUES - 1, /* of classes that mix: neighbours in brightness */
-    N_WEIGHTS = NP_N_TISSUES + N_PAIRS,
-    N_PARTS = NP_N_TISSUES + N_PAIRS * N_MIXES,
-    MOST_ITERATIONS = 100,
-    N_SWEEPS = 4
+    OUTSIDE = NP_MIXTURE_BINS, /* the bin of voxels outside the mask */
+    N_SWEEPS = 4,
+    MARGIN = 1, /* voxels around the box */
 };
 
-static const double CUT[2] = {0.001, 0.999}; /* quantiles: the histogram's ends */
-static const double SETTLED = 1e-4;          /* of the range: what no mean moves further than */
-static const double LEAST_SD = 0.004;        /* of the range */
-static const double LEAST_SHARE = 1e-4;
+static const float LEAST_SHARE = 1e-4F;
 static const float NEIGHBOUR = 0.35F; /* what a neighbour at 1 mm adds to the logarithm */
 
-/* The classes from dark to bright. */
-struct mixture {
-    double low, high; /* the histogram's ends */
-    double mean[NP_N_TISSUES], sd[NP_N_TISSUES],
-        weight[N_WEIGHTS]; /* in the histogram's units: 0 … 1 */
+/* Of one bin: what its intensity says, and the sum of the shares. */
+struct likelihood {
+    float of[NP_N_TISSUES], whole;
 };
-
-/* One part of the mixture: a class alone, or a mix of two. */
-struct part {
-    int dark;      /* the class, or the darker one of a mix; the other is the next */
-    double bright; /* the share of the next */
-    double mean, sd, weight;
-};
-
-static void set_parts(const struct mixture *mixture, struct part part[N_PARTS])
-{
-    for (int k = 0; k < NP_N_TISSUES; k++)
-        part[k] = (struct part){k, 0, mixture->mean[k], mixture->sd[k], mixture->weight[k]};
-    for (int p = 0; p < N_PAIRS; p++)
-        for (int m = 0; m < N_MIXES; m++) {
-            double t = (m + 1) / (double)(N_MIXES + 1);
-            part[NP_N_TISSUES + p * N_MIXES + m] = (struct part){
-                .dark = p,
-                .bright = t,
-                .mean = (1 - t) * mixture->mean[p] + t * mixture->mean[p + 1],
-                .sd = (1 - t) * mixture->sd[p] + t * mixture->sd[p + 1],
-                .weight = mixture->weight[NP_N_TISSUES + p] / N_MIXES,
-            };
-        }
-}
-
-static double bin_middle(int bin)
-{
-    return (bin + 0.5) / N_BINS;
-}
-
-/* How probable each part is in a bin; their sum is 1. */
-static void parts_in_bin(const struct part part[N_PARTS], int bin, double probable[N_PARTS])
-{
-    double sum = 0;
-
-    for (int c = 0; c < N_PARTS; c++) {
-        double z = (bin_middle(bin) - part[c].mean) / part[c].sd;
-        probable[c] = part[c].weight / part[c].sd * np_exp(-0.5 * z * z);
-        sum += probable[c];
-    }
-    for (int c = 0; c < N_PARTS; c++)
-        probable[c] = sum > 0 ? probable[c] / sum : part[c].weight;
-}
-
-/* ---- the start ----------------------------------------------------------------------------- */
-
-/* The two borders, in coarse bins, that part the counts into three classes with the largest variance
- * between them. */
-static void otsu_of_three(const struct np_histogram *histogram, int border[2])
-{
-    double n[N_COARSE + 1] = {0}, sum[N_COARSE + 1] = {0}, best = -1;
-
-    for (int i = 0; i < N_BINS; i++) {
-        n[i / PER_COARSE + 1] += (double)histogram->count[i];
-        sum[i / PER_COARSE + 1] += (double)histogram->count[i] * bin_middle(i);
-    }
-    for (int i = 0; i < N_COARSE; i++) {
-        n[i + 1] += n[i];
-        sum[i + 1] += sum[i];
-    }
-    for (int a = 1; a < N_COARSE - 1; a++)
-        for (int b = a + 1; b < N_COARSE; b++) {
-            double count[3] = {n[a], n[b] - n[a], n[N_COARSE] - n[b]}, between = 0;
-            double part[3] = {sum[a], sum[b] - sum[a], sum[N_COARSE] - sum[b]};
-            for (int k = 0; k < 3; k++)
-                between += count[k] > 0 ? part[k] * part[k] / count[k] : 0;
-            if (between > best) {
-                best = between;
-                border[0] = a;
-                border[1] = b;
-            }
-        }
-}
-
-static void start(const struct np_histogram *histogram, struct mixture *mixture)
-{
-    int border[2] = {N_COARSE / 3, 2 * N_COARSE / 3};
-
-    otsu_of_three(histogram, border);
-    const int end[NP_N_TISSUES + 1] = {0, border[0] * PER_COARSE, border[1] * PER_COARSE, N_BINS};
-    for (int k = 0; k < NP_N_TISSUES; k++) {
-        double n = 0, sum = 0, square = 0;
-        for (int i = end[k]; i < end[k + 1]; i++) {
-            n += (double)histogram->count[i];
-            sum += (double)histogram->count[i] * bin_middle(i);
-            square += (double)histogram->count[i] * bin_middle(i) * bin_middle(i);
-        }
-        double mean = n > 0 ? sum / n : 0.5 * (end[k] + end[k + 1]) / N_BINS;
-        mixture->mean[k] = mean;
-        mixture->sd[k] = fmax(n > 0 ? sqrt(fmax(square / n - mean * mean, 0)) : 0, LEAST_SD);
-        mixture->weight[k] = 0.8 * n / (double)histogram->n;
-    }
-    for (int p = 0; p < N_PAIRS; p++)
-        mixture->weight[NP_N_TISSUES + p] = 0.2 / N_PAIRS;
-}
-
-/* ---- the fit ------------------------------------------------------------------------------- */
-
-/* Sums over the histogram for one step: the normal equations of the means, and those of each class
- * alone. */
-struct sums {
-    double square[NP_N_TISSUES][NP_N_TISSUES], right[NP_N_TISSUES];
-    double weight[N_WEIGHTS], spread[NP_N_TISSUES];
-};
-
-static void add_bin(const struct mixture *mixture, const struct part part[N_PARTS], int bin,
-                    double count, struct sums *sums)
-{
-    double probable[N_PARTS], value = bin_middle(bin);
-
-    parts_in_bin(part, bin, probable);
-    for (int c = 0; c < N_PARTS; c++) {
-        double n = count * probable[c], w = n / (part[c].sd * part[c].sd);
-        double share[NP_N_TISSUES] = {0};
-        share[part[c].dark] = 1 - part[c].bright;
-        if (part[c].bright > 0)
-            share[part[c].dark + 1] = part[c].bright;
-        for (int a = 0; a < NP_N_TISSUES; a++) {
-            sums->right[a] += w * share[a] * value;
-            for (int b = 0; b < NP_N_TISSUES; b++)
-                sums->square[a][b] += w * share[a] * share[b];
-        }
-        int of = c < NP_N_TISSUES ? c : NP_N_TISSUES + (c - NP_N_TISSUES) / N_MIXES;
-        sums->weight[of] += n;
-        if (c < NP_N_TISSUES) {
-            double d = value - mixture->mean[c];
-            sums->spread[c] += n * d * d;
-        }
-    }
-}
-
-/* Solve the tridiagonal normal equations: a class mixes with its neighbours alone. */
-static void solve_means(const struct sums *s, double mean[NP_N_TISSUES])
-{
-    double diagonal[NP_N_TISSUES], right[NP_N_TISSUES];
-
-    for (int k = 0; k < NP_N_TISSUES; k++) {
-        diagonal[k] = s->square[k][k];
-        right[k] = s->right[k];
-        if (k > 0 && diagonal[k - 1] > 0) {
-            double f = s->square[k][k - 1] / diagonal[k - 1];
-            diagonal[k] -= f * s->square[k - 1][k];
-            right[k] -= f * right[k - 1];
-        }
-    }
-    for (int k = NP_N_TISSUES - 1; k >= 0; k--) {
-        double above = k + 1 < NP_N_TISSUES ? s->square[k][k + 1] * mean[k + 1] : 0;
-        if (diagonal[k] > 0)
-            mean[k] = (right[k] - above) / diagonal[k];
-    }
-}
-
-/* One step of expectation maximization. Returns how far a mean moved. */
-static double step(const struct np_histogram *histogram, struct mixture *mixture)
-{
-    struct part part[N_PARTS];
-    struct sums sums = {0};
-    struct mixture next = *mixture;
-    double moved = 0;
-
-    set_parts(mixture, part);
-    for (int i = 0; i < N_BINS; i++)
-        if (histogram->count[i])
-            add_bin(mixture, part, i, (double)histogram->count[i], &sums);
-    solve_means(&sums, next.mean);
-    for (int k = 0; k < NP_N_TISSUES; k++) {
-        next.sd[k] = sums.weight[k] > 0 ? sqrt(sums.spread[k] / sums.weight[k]) : mixture->sd[k];
-        next.sd[k] = fmax(next.sd[k], LEAST_SD);
-        moved = fmax(moved, fabs(next.mean[k] - mixture->mean[k]));
-    }
-    for (int w = 0; w < N_WEIGHTS; w++)
-        next.weight[w] = sums.weight[w] / (double)histogram->n;
-    *mixture = next;
-    return moved;
-}
-
-static bool is_in_order(const struct mixture *mixture)
-{
-    for (int k = 0; k + 1 < NP_N_TISSUES; k++)
-        if (!(mixture->mean[k] + LEAST_SD < mixture->mean[k + 1]))
-            return false;
-    return true;
-}
-
-static int fit(const struct np_image *image, const struct np_mask *mask, const struct np_exec *exec,
-               struct mixture *mixture, int *n_iterations, struct np_error *err)
-{
-    NP_AUTO(np_histogram_done) struct np_histogram histogram = {0};
-    double end[2], moved = 1;
-
-    NP_TRY(np_image_quantiles(image, mask, CUT, 2, exec, end, err));
-    if (!(end[1] > end[0]))
-        return np_error_set(err, NP_EMETHOD, "tissues: the brain has one intensity, %g", end[0]);
-    mixture->low = end[0];
-    mixture->high = end[1];
-    NP_TRY(np_histogram_make(image, mask, end[0], end[1], N_BINS, exec, &histogram, err));
-    start(&histogram, mixture);
-    for (*n_iterations = 0; *n_iterations < MOST_ITERATIONS && moved > SETTLED; ++*n_iterations)
-        moved = step(&histogram, mixture);
-    if (!is_in_order(mixture))
-        return np_error_set(err, NP_EMETHOD,
-                            "tissues: the brain's intensities do not part into three classes");
-    return np_exec_check(exec, err);
-}
-
-/* ---- the field ----------------------------------------------------------------------------- */
 
 struct field {
     const struct np_image *image;
     const struct np_mask *mask;
     struct np_tissue *tissue;
-    float by_value[N_BINS][NP_N_TISSUES]; /* logarithm of the share, in the tissues' order */
-    float share[N_BINS][NP_N_TISSUES];
-    double low, bins_per_unit;
+    int64_t (*inside)[2]; /* of each row of the image: where the mask begins, and where it ends */
+    int64_t *n_before;    /* voxels of the mask in the planes before */
+    float *gathered;      /* values in the mask */
+    int64_t low[3], n[3]; /* the box, as in `tissue` */
+    int64_t stride;       /* between rows of one parity */
+    uint8_t *share[NP_N_TISSUES][2]; /* [tissue][parity] */
+    uint16_t *bin[2];
+    struct likelihood table[NP_MIXTURE_BINS + 1];
+    double bottom, bins_per_unit;
     float weight[3]; /* of a neighbour along each axis, for a share in parts of NP_TISSUE_WHOLE */
     int parity;
-    int64_t (*row)[2]; /* of each row along x: where the mask begins, and where it ends */
     int64_t (*sum)[NP_N_TISSUES]; /* of shares, for each plane */
 };
+
+/* ---- the mask's box ------------------------------------------------------------------------ */
+
+static void look_at_plane(void *context, int64_t z)
+{
+    struct field *field = context;
+    const int64_t *n = field->image->grid.n;
+    int64_t count = 0;
+
+    for (int64_t y = 0; y < n[1]; y++) {
+        const uint8_t *voxel = field->mask->voxel + (z * n[1] + y) * n[0];
+        int64_t *row = field->inside[z * n[1] + y];
+        row[0] = row[1] = (int64_t)np_next_inside(voxel, 0, (size_t)n[0]);
+        for (int64_t x = row[0]; x < n[0]; x++)
+            if (voxel[x]) {
+                row[1] = x + 1;
+                count++;
+            }
+    }
+    field->n_before[z + 1] = count;
+}
+
+static void widen(int64_t range[2], int64_t first, int64_t end)
+{
+    range[0] = first < range[0] ? first : range[0];
+    range[1] = end > range[1] ? end : range[1];
+}
+
+/* The mask is not empty. */
+static void find_box(struct field *field)
+{
+    const int64_t *n = field->image->grid.n;
+    int64_t range[3][2] = {{n[0], 0}, {n[1], 0}, {n[2], 0}};
+
+    for (int64_t z = 0; z < n[2]; z++)
+        for (int64_t y = 0; y < n[1]; y++) {
+            const int64_t *row = field->inside[z * n[1] + y];
+            if (row[0] == row[1])
+                continue;
+            widen(range[0], row[0], row[1]);
+            widen(range[1], y, y + 1);
+            widen(range[2], z, z + 1);
+        }
+    for (int a = 0; a < 3; a++) {
+        field->low[a] = range[a][0];
+        field->n[a] = range[a][1] - range[a][0];
+    }
+}
+
+static void gather_plane(void *context, int64_t z)
+{
+    struct field *field = context;
+    const int64_t *n = field->image->grid.n;
+    float *to = field->gathered + field->n_before[z];
+
+    for (int64_t y = 0; y < n[1]; y++) {
+        const int64_t *row = field->inside[z * n[1] + y];
+        size_t first = (size_t)((z * n[1] + y) * n[0]);
+        for (int64_t x = row[0]; x < row[1]; x++)
+            if (field->mask->voxel[first + (size_t)x])
+                *to++ = field->image->voxel[first + (size_t)x];
+    }
+}
+
+static int no_memory(struct np_error *err, size_t n_bytes)
+{
+    return np_error_set(err, NP_ENOMEM, "tissues: no memory for %zu MiB", (n_bytes >> 20) + 1);
+}
+
+/* The voxels of the mask as an image of one row, for the fit. */
+static int fit(struct field *field, const struct np_exec *exec, struct np_mixture *mixture,
+               struct np_error *err)
+{
+    int64_t n_planes = field->image->grid.n[2];
+
+    np_exec_run(exec, n_planes, look_at_plane, field);
+    for (int64_t z = 0; z < n_planes; z++)
+        field->n_before[z + 1] += field->n_before[z];
+    int64_t n = field->n_before[n_planes];
+    if (n == 0)
+        return np_error_set(err, NP_EDOMAIN, "tissues: expected a brain mask, found an empty one");
+    find_box(field);
+    const struct np_grid grid = np_grid_make(n, 1, 1, 1, 1, 1);
+    NP_AUTO(np_image_freep) struct np_image *values = np_image_new(&grid);
+    if (!values)
+        return no_memory(err, (size_t)n * sizeof(float));
+    field->gathered = values->voxel;
+    np_exec_run(exec, n_planes, gather_plane, field);
+    field->gathered = NULL;
+    return np_mixture_fit(values, exec, mixture, err);
+}
+
+/* ---- the start ----------------------------------------------------------------------------- */
 
 /* From dark to bright, which tissue is it? */
 static int tissue_of(enum np_contrast contrast, int k)
@@ -258,159 +149,310 @@ static int tissue_of(enum np_contrast contrast, int k)
     return contrast == NP_CONTRAST_T2W ? NP_N_TISSUES - 1 - k : k;
 }
 
-static void set_table(const struct mixture *mixture, enum np_contrast contrast, struct field *field)
+static int set_table(const struct np_mixture *mixture, enum np_contrast contrast,
+                     struct field *field, struct np_error *err)
 {
-    struct part part[N_PARTS];
-    double probable[N_PARTS];
+    NP_AUTO(np_freep)
+    float(*share)[NP_N_CLASSES] = np_try_calloc(NP_MIXTURE_BINS, sizeof(*share));
 
-    set_parts(mixture, part);
-    for (int i = 0; i < N_BINS; i++) {
-        double share[NP_N_TISSUES] = {0};
-        parts_in_bin(part, i, probable);
-        for (int c = 0; c < N_PARTS; c++) {
-            share[part[c].dark] += probable[c] * (1 - part[c].bright);
-            if (part[c].bright > 0)
-                share[part[c].dark + 1] += probable[c] * part[c].bright;
-        }
-        for (int k = 0; k < NP_N_TISSUES; k++) {
-            int to = tissue_of(contrast, k);
-            field->share[i][to] = (float)share[k];
-            field->by_value[i][to] = (float)np_log(fmax(share[k], LEAST_SHARE));
-        }
+    if (!share)
+        return no_memory(err, NP_MIXTURE_BINS * sizeof(*share));
+    np_mixture_shares(mixture, share);
+    for (int i = 0; i < NP_MIXTURE_BINS; i++) {
+        struct likelihood *bin = &field->table[i];
+        bin->whole = NP_TISSUE_WHOLE;
+        for (int k = 0; k < NP_N_CLASSES; k++)
+            bin->of[tissue_of(contrast, k)] = share[i][k] > LEAST_SHARE ? share[i][k] : LEAST_SHARE;
     }
-    field->low = mixture->low;
-    field->bins_per_unit = N_BINS / (mixture->high - mixture->low);
+    for (int k = 0; k < NP_N_TISSUES; k++) /* all the same: no division by 0 */
+        field->table[OUTSIDE].of[k] = 1;
+    field->bottom = mixture->low;
+    field->bins_per_unit = NP_MIXTURE_BINS / (mixture->high - mixture->low);
+    return 0;
 }
 
-static int bin_of(const struct field *field, size_t i)
+static uint16_t bin_of(const struct field *field, float value)
 {
-    double bin = ((double)field->image->voxel[i] - field->low) * field->bins_per_unit;
+    double bin = ((double)value - field->bottom) * field->bins_per_unit;
 
-    return bin > 0 ? (bin < N_BINS ? (int)bin : N_BINS - 1) : 0;
+    return (uint16_t)(bin > 0 ? (bin < NP_MIXTURE_BINS ? bin : NP_MIXTURE_BINS - 1) : 0);
 }
 
-/* Shares in parts of NP_TISSUE_WHOLE: rounded, and the rest to white matter. */
-static void store(struct np_tissue *tissue, size_t i, const float share[NP_N_TISSUES])
+/* Where voxel 0 of a row of the box begins, in the arrays of one parity. */
+static size_t row_start(const struct field *field, int64_t y, int64_t z)
 {
-    int csf = (int)(share[NP_TISSUE_CSF] * NP_TISSUE_WHOLE + 0.5F);
-    int gm = (int)(share[NP_TISSUE_GM] * NP_TISSUE_WHOLE + 0.5F);
+    return (size_t)(((z + 1) * (field->n[1] + 2) + y + 1) * field->stride + MARGIN);
+}
 
-    gm = gm < NP_TISSUE_WHOLE - csf ? gm : NP_TISSUE_WHOLE - csf;
-    tissue->share[NP_TISSUE_CSF][i] = (uint8_t)csf;
-    tissue->share[NP_TISSUE_GM][i] = (uint8_t)gm;
-    tissue->share[NP_TISSUE_WM][i] = (uint8_t)(NP_TISSUE_WHOLE - csf - gm);
+/* s of x = 2 i + s. */
+static int64_t shift_of(int64_t y, int64_t z, int parity)
+{
+    return (y + z + parity) & 1;
+}
+
+/* The range of the row of the image that lies on this row of the box; as x of the box. */
+static void range_of(const struct field *field, int64_t y, int64_t z, int64_t range[2])
+{
+    const int64_t *n = field->image->grid.n;
+    const int64_t *row = field->inside[(z + field->low[2]) * n[1] + y + field->low[1]];
+
+    range[0] = row[0] < row[1] ? row[0] - field->low[0] : 0;
+    range[1] = row[0] < row[1] ? row[1] - field->low[0] : 0;
+}
+
+/* Where the first voxel of a row of the box lies in the image. */
+static size_t in_image(const struct field *field, int64_t y, int64_t z)
+{
+    const int64_t *n = field->image->grid.n, *low = field->low;
+
+    return (size_t)(((z + low[2]) * n[1] + y + low[1]) * n[0] + low[0]);
+}
+
+/* ---- the sweeps ---------------------------------------------------------------------------- */
+
+typedef uint8_t lane_bytes __attribute__((vector_size(NP_LANES)));
+
+static inline np_lane_bits load_bytes(const uint8_t *from)
+{
+    lane_bytes bytes;
+
+    memcpy(&bytes, from, sizeof(bytes));
+    return __builtin_convertvector(bytes, np_lane_bits);
+}
+
+static inline np_lanes sum_of(const uint8_t *one, const uint8_t *other)
+{
+    return __builtin_convertvector(load_bytes(one) + load_bytes(other), np_lanes);
+}
+
+/* What the six neighbours add to four voxels: `share` is of the other parity. Along x the
+ * neighbours of voxel i are i + shift - 1 and i + shift. */
+static inline np_lanes neighbours(const struct field *field, const uint8_t *share, int64_t shift)
+{
+    const int64_t line = field->stride, plane = field->stride * (field->n[1] + 2);
+
+    return field->weight[0] * sum_of(share + shift - 1, share + shift) +
+           field->weight[1] * sum_of(share - line, share + line) +
+           field->weight[2] * sum_of(share - plane, share + plane);
+}
+
+static inline np_lanes larger(np_lanes a, np_lanes b)
+{
+    return np_lanes_select(a > b, a, b);
+}
+
+/* For four voxels, exp(what the neighbours add - the largest of the three). */
+static void look_around(const struct field *field, size_t at, int64_t shift,
+                        np_lanes raised[NP_N_TISSUES])
+{
+    for (int k = 0; k < NP_N_TISSUES; k++)
+        raised[k] = neighbours(field, field->share[k][!field->parity] + at, shift);
+    np_lanes most = larger(larger(raised[0], raised[1]), raised[2]);
+    for (int k = 0; k < NP_N_TISSUES; k++)
+        raised[k] -= most;
+    np_expf_n((const float *)raised, (float *)raised, (size_t)NP_N_TISSUES * NP_LANES);
+}
+
+static inline void store_bytes(uint8_t *to, np_lane_bits share)
+{
+    lane_bytes bytes = __builtin_convertvector(share, lane_bytes);
+
+    memcpy(to, &bytes, sizeof(bytes));
+}
+
+/* Rounded to parts of NP_TISSUE_WHOLE, and the rest to white matter. */
+static void store(const struct field *field, int parity, size_t at, np_lanes csf_share,
+                  np_lanes gm_share, np_lanes whole)
+{
+    np_lane_bits csf = __builtin_convertvector(csf_share * whole + 0.5F, np_lane_bits);
+    np_lane_bits gm = __builtin_convertvector(gm_share * whole + 0.5F, np_lane_bits);
+    np_lane_bits rest = __builtin_convertvector(whole, np_lane_bits) - csf;
+
+    gm = (gm & (gm < rest)) | (rest & ~(gm < rest));
+    store_bytes(field->share[NP_TISSUE_CSF][parity] + at, csf);
+    store_bytes(field->share[NP_TISSUE_GM][parity] + at, gm);
+    store_bytes(field->share[NP_TISSUE_WM][parity] + at, rest - gm);
+}
+
+/* The shares of their bins times `raised`, to the sum 1. */
+static void update_lanes(const struct field *field, int parity, size_t at,
+                         const np_lanes raised[NP_N_TISSUES])
+{
+    const uint16_t *bin = field->bin[parity] + at;
+    np_lanes likely[NP_N_TISSUES], whole;
+
+    for (int i = 0; i < NP_LANES; i++) {
+        const struct likelihood *row = &field->table[bin[i]];
+        for (int k = 0; k < NP_N_TISSUES; k++)
+            likely[k][i] = row->of[k];
+        whole[i] = row->whole;
+    }
+    for (int k = 0; k < NP_N_TISSUES; k++)
+        likely[k] *= raised[k];
+    np_lanes sum = likely[0] + likely[1] + likely[2];
+    store(field, parity, at, likely[NP_TISSUE_CSF] / sum, likely[NP_TISSUE_GM] / sum, whole);
+}
+
+/* The bins of a plane of the box; those of its padding are OUTSIDE, too. */
+static void set_bins(const struct field *field, int64_t z)
+{
+    int64_t n = (field->n[1] + 2) * field->stride, first = (z + 1) * n;
+
+    for (int p = 0; p < 2; p++)
+        for (int64_t i = first; i < first + n; i++)
+            field->bin[p][i] = OUTSIDE;
+    for (int64_t y = 0; y < field->n[1]; y++) {
+        size_t from = in_image(field, y, z), to = row_start(field, y, z);
+        const uint8_t *inside = field->mask->voxel + from;
+        const float *value = field->image->voxel + from;
+        int64_t range[2];
+        range_of(field, y, z, range);
+        for (int64_t x = range[0]; x < range[1]; x++)
+            if (inside[x])
+                field->bin[(x + y + z) & 1][to + (size_t)(x >> 1)] = bin_of(field, value[x]);
+    }
 }
 
 static void start_plane(void *context, int64_t z)
 {
+    static const np_lanes alone[NP_N_TISSUES] = {{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1}};
     const struct field *field = context;
-    const int64_t *n = field->image->grid.n;
 
-    for (int64_t y = 0; y < n[1]; y++) {
-        int64_t *row = field->row[z * n[1] + y], first = (z * n[1] + y) * n[0];
-        row[0] = n[0];
-        for (int64_t x = 0; x < n[0]; x++)
-            if (field->mask->voxel[first + x]) {
-                size_t i = (size_t)(first + x);
-                store(field->tissue, i, field->share[bin_of(field, i)]);
-                row[0] = row[0] < x ? row[0] : x;
-                row[1] = x + 1;
-            }
+    set_bins(field, z);
+    for (int64_t y = 0; y < field->n[1]; y++) {
+        int64_t range[2];
+        range_of(field, y, z, range);
+        for (int parity = 0; parity < 2; parity++)
+            for (int64_t i = range[0] / 2; i < (range[1] + 1) / 2; i += NP_LANES)
+                update_lanes(field, parity, row_start(field, y, z) + (size_t)i, alone);
     }
-}
-
-/* The sum over the six neighbours of their shares. Outside the mask all shares are 0. */
-static void neighbours(const struct field *field, const int64_t at[3], size_t i,
-                       float sum[NP_N_TISSUES])
-{
-    const int64_t *n = field->image->grid.n;
-    const size_t step[3] = {1, (size_t)n[0], (size_t)(n[0] * n[1])};
-
-    for (int k = 0; k < NP_N_TISSUES; k++) {
-        const uint8_t *share = field->tissue->share[k] + i;
-        sum[k] = 0;
-        for (int a = 0; a < 3; a++) {
-            int before = at[a] > 0 ? *(share - step[a]) : 0;
-            int after = at[a] + 1 < n[a] ? *(share + step[a]) : 0;
-            sum[k] += field->weight[a] * (float)(before + after);
-        }
-    }
-}
-
-static void update_voxel(const struct field *field, const int64_t at[3], size_t i)
-{
-    const float *by_value = field->by_value[bin_of(field, i)];
-    float share[NP_N_TISSUES], most = -INFINITY, sum = 0;
-
-    neighbours(field, at, i, share);
-    for (int k = 0; k < NP_N_TISSUES; k++) {
-        share[k] += by_value[k];
-        most = share[k] > most ? share[k] : most;
-    }
-    for (int k = 0; k < NP_N_TISSUES; k++)
-        share[k] -= most;
-    np_expf_n(share, share, NP_N_TISSUES);
-    for (int k = 0; k < NP_N_TISSUES; k++)
-        sum += share[k];
-    for (int k = 0; k < NP_N_TISSUES; k++)
-        share[k] /= sum;
-    store(field->tissue, i, share);
 }
 
 /* Voxels of one parity read those of the other alone, so the order does not matter. */
 static void sweep_plane(void *context, int64_t z)
 {
     const struct field *field = context;
-    const int64_t *n = field->image->grid.n;
 
-    for (int64_t y = 0; y < n[1]; y++) {
-        const int64_t *row = field->row[z * n[1] + y];
-        for (int64_t x = row[0] + (row[0] + y + z + field->parity) % 2; x < row[1]; x += 2) {
-            size_t i = (size_t)((z * n[1] + y) * n[0] + x);
-            if (field->mask->voxel[i])
-                update_voxel(field, (const int64_t[3]){x, y, z}, i);
+    for (int64_t y = 0; y < field->n[1]; y++) {
+        int64_t range[2], shift = shift_of(y, z, field->parity);
+        range_of(field, y, z, range);
+        size_t start = row_start(field, y, z);
+        for (int64_t i = range[0] / 2; i < (range[1] + 1) / 2; i += NP_LANES) {
+            np_lanes raised[NP_N_TISSUES];
+            look_around(field, start + (size_t)i, shift, raised);
+            update_lanes(field, field->parity, start + (size_t)i, raised);
         }
     }
 }
 
-static void sum_plane(void *context, int64_t z)
+/* ---- the result ---------------------------------------------------------------------------- */
+
+static void spread_plane(void *context, int64_t z)
 {
     const struct field *field = context;
-    size_t plane = (size_t)(field->image->grid.n[0] * field->image->grid.n[1]);
+    const int64_t *n = field->n;
 
-    for (int k = 0; k < NP_N_TISSUES; k++)
-        for (size_t i = (size_t)z * plane; i < ((size_t)z + 1) * plane; i++)
-            field->sum[z][k] += field->tissue->share[k][i];
+    for (int64_t y = 0; y < n[1]; y++) {
+        size_t from = row_start(field, y, z);
+        int64_t range[2];
+        range_of(field, y, z, range);
+        for (int k = 0; k < NP_N_TISSUES; k++) {
+            uint8_t *share = field->tissue->share[k] + (z * n[1] + y) * n[0];
+            int64_t sum = 0;
+            for (int64_t x = range[0]; x < range[1]; x++) {
+                share[x] = field->share[k][(x + y + z) & 1][from + (size_t)(x >> 1)];
+                sum += share[x];
+            }
+            field->sum[z][k] += sum;
+        }
+    }
 }
 
-static int solve_field(struct field *field, const struct np_exec *exec, struct np_error *err)
+static void add_volumes(const struct field *field)
 {
-    const struct np_grid *grid = &field->image->grid;
-    NP_AUTO(np_freep) int64_t(*sum)[NP_N_TISSUES] = np_xcalloc((size_t)grid->n[2], sizeof(*sum));
-    NP_AUTO(np_freep)
-    int64_t(*row)[2] = np_try_calloc((size_t)(grid->n[1] * grid->n[2]), sizeof(*row));
+    for (int k = 0; k < NP_N_TISSUES; k++) {
+        int64_t all = 0;
+        for (int64_t z = 0; z < field->n[2]; z++)
+            all += field->sum[z][k];
+        field->tissue->mm3[k] =
+            (double)all / NP_TISSUE_WHOLE * np_grid_voxel_mm3(&field->image->grid);
+    }
+}
 
-    if (!row)
-        return np_error_set(err, NP_ENOMEM, "tissues: no memory for their rows");
-    field->row = row;
-
+static int solve(struct field *field, const struct np_exec *exec, struct np_error *err)
+{
     for (int a = 0; a < 3; a++)
-        field->weight[a] = NEIGHBOUR / NP_TISSUE_WHOLE / (float)grid->spacing_mm[a];
-    np_exec_run(exec, grid->n[2], start_plane, field);
+        field->weight[a] = NEIGHBOUR / NP_TISSUE_WHOLE / (float)field->image->grid.spacing_mm[a];
+    np_exec_run(exec, field->n[2], start_plane, field);
     for (int sweep = 0; sweep < N_SWEEPS; sweep++)
         for (field->parity = 0; field->parity < 2; field->parity++) {
             NP_TRY(np_exec_check(exec, err));
-            np_exec_run(exec, grid->n[2], sweep_plane, field);
+            np_exec_run(exec, field->n[2], sweep_plane, field);
         }
-    field->sum = sum;
-    np_exec_run(exec, grid->n[2], sum_plane, field);
-    for (int k = 0; k < NP_N_TISSUES; k++) {
-        int64_t all = 0;
-        for (int64_t z = 0; z < grid->n[2]; z++)
-            all += sum[z][k];
-        field->tissue->mm3[k] = (double)all / NP_TISSUE_WHOLE * np_grid_voxel_mm3(grid);
-    }
+    np_exec_run(exec, field->n[2], spread_plane, field);
+    add_volumes(field);
     return np_exec_check(exec, err);
+}
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+static void field_freep(struct field **address)
+{
+    struct field *field = *address;
+
+    for (int p = 0; p < 2; p++) {
+        for (int k = 0; k < NP_N_TISSUES; k++)
+            np_voxels_freep(&field->share[k][p]);
+        np_voxels_freep(&field->bin[p]);
+    }
+    np_freep(&field->inside);
+    np_freep(&field->n_before);
+    np_freep(&field->sum);
+    np_freep(address);
+}
+
+/* What is needed to look at the mask. */
+static int new_rows(struct field *field, struct np_error *err)
+{
+    const int64_t *n = field->image->grid.n;
+
+    field->inside = np_try_calloc((size_t)(n[1] * n[2]), sizeof(*field->inside));
+    field->n_before = np_try_calloc((size_t)n[2] + 1, sizeof(*field->n_before));
+    return field->inside && field->n_before
+               ? 0
+               : no_memory(err, (size_t)(n[1] * n[2]) * sizeof(*field->inside));
+}
+
+/* What is needed in the box. The last four voxels of a row may end behind it. */
+static int new_box(struct field *field, struct np_error *err)
+{
+    int64_t half = (field->n[0] + 1) / 2;
+
+    field->stride = MARGIN + half + NP_LANES + MARGIN;
+    size_t n = (size_t)(field->stride * (field->n[1] + 2) * (field->n[2] + 2));
+    bool has_all = true;
+    for (int p = 0; p < 2; p++) {
+        for (int k = 0; k < NP_N_TISSUES; k++)
+            has_all = (field->share[k][p] = np_try_voxels(n, 1)) && has_all;
+        has_all = (field->bin[p] = np_try_voxels(n, sizeof(uint16_t))) && has_all;
+    }
+    field->sum = np_try_calloc((size_t)field->n[2], sizeof(*field->sum));
+    return has_all && field->sum ? 0 : no_memory(err, 10 * n);
+}
+
+static int new_tissue(const struct field *field, struct np_tissue *tissue, struct np_error *err)
+{
+    size_t n = (size_t)(field->n[0] * field->n[1] * field->n[2]);
+
+    tissue->grid = field->image->grid;
+    memcpy(tissue->low, field->low, sizeof(tissue->low));
+    memcpy(tissue->n, field->n, sizeof(tissue->n));
+    for (int k = 0; k < NP_N_TISSUES; k++) {
+        tissue->share[k] = np_try_voxels(n, 1);
+        if (!tissue->share[k])
+            return no_memory(err, n);
+    }
+    return 0;
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */
@@ -421,17 +463,16 @@ void np_tissue_done(struct np_tissue *tissue)
         np_voxels_freep(&tissue->share[k]);
 }
 
-static int new_tissue(const struct np_grid *grid, struct np_tissue *tissue, struct np_error *err)
+static void describe(const struct np_mixture *mixture, enum np_contrast contrast,
+                     struct np_tissue *tissue)
 {
-    size_t n = np_grid_voxels(grid);
+    double range = mixture->high - mixture->low;
 
-    tissue->grid = *grid;
-    for (int k = 0; k < NP_N_TISSUES; k++) {
-        tissue->share[k] = np_try_voxels(n, 1);
-        if (!tissue->share[k])
-            return np_error_set(err, NP_ENOMEM, "tissues: no memory for %zu MiB", (n >> 20) + 1);
+    for (int k = 0; k < NP_N_CLASSES; k++) {
+        tissue->mean[tissue_of(contrast, k)] = mixture->low + range * mixture->mean[k];
+        tissue->sd[tissue_of(contrast, k)] = range * mixture->sd[k];
     }
-    return 0;
+    tissue->n_iterations = mixture->n_iterations;
 }
 
 int np_tissue_classify(const struct np_image *image, const struct np_mask *mask,
@@ -439,33 +480,95 @@ int np_tissue_classify(const struct np_image *image, const struct np_mask *mask,
                        struct np_tissue *tissue, struct np_error *err)
 {
     NP_AUTO(np_tissue_done) struct np_tissue made = {0};
-    NP_AUTO(np_freep) struct field *field = np_xcalloc(1, sizeof(*field));
-    struct mixture mixture = {0};
+    NP_AUTO(field_freep) struct field *field = np_xcalloc(1, sizeof(*field));
+    struct np_mixture mixture;
 
-    NP_TRY(fit(image, mask, exec, &mixture, &made.n_iterations, err));
-    NP_TRY(new_tissue(&image->grid, &made, err));
-    *field = (struct field){.image = image, .mask = mask, .tissue = &made};
-    set_table(&mixture, contrast, field);
-    NP_TRY(solve_field(field, exec, err));
-    for (int k = 0; k < NP_N_TISSUES; k++) {
-        double range = mixture.high - mixture.low;
-        made.mean[tissue_of(contrast, k)] = mixture.low + range * mixture.mean[k];
-        made.sd[tissue_of(contrast, k)] = range * mixture.sd[k];
-    }
+    if (memcmp(image->grid.n, mask->grid.n, sizeof(image->grid.n)) != 0)
+        return np_error_set(err, NP_EGEOMETRY, "tissues: image and mask differ in size");
+    field->image = image;
+    field->mask = mask;
+    field->tissue = &made;
+    NP_TRY(new_rows(field, err));
+    NP_TRY(fit(field, exec, &mixture, err));
+    NP_TRY(set_table(&mixture, contrast, field, err));
+    NP_TRY(new_box(field, err));
+    NP_TRY(new_tissue(field, &made, err));
+    NP_TRY(solve(field, exec, err));
+    describe(&mixture, contrast, &made);
     *tissue = made;
     made = (struct np_tissue){0};
     return 0;
 }
 
-void np_tissue_labels(const struct np_tissue *tissue, uint8_t *label)
+/* ---- what others see of it ----------------------------------------------------------------- */
+
+struct drawing {
+    const struct np_tissue *tissue;
+    enum np_tissue_class which;
+    uint8_t *label; /* or */
+    float *share;
+};
+
+/* The row of the box that lies on row y, z of the grid; -1 where none does. */
+static int64_t row_of_box(const struct np_tissue *tissue, int64_t y, int64_t z)
+{
+    const int64_t *low = tissue->low, *n = tissue->n;
+    bool is_inside = y >= low[1] && y < low[1] + n[1] && z >= low[2] && z < low[2] + n[2];
+
+    return is_inside ? ((z - low[2]) * n[1] + y - low[1]) * n[0] : -1;
+}
+
+static void label_row(const struct np_tissue *tissue, size_t row, uint8_t *restrict label)
 {
     enum { GM = 1, WM, CSF };
-    size_t n = np_grid_voxels(&tissue->grid);
+    const uint8_t *restrict csf = tissue->share[NP_TISSUE_CSF] + row;
+    const uint8_t *restrict gm = tissue->share[NP_TISSUE_GM] + row;
+    const uint8_t *restrict wm = tissue->share[NP_TISSUE_WM] + row;
 
-    for (size_t i = 0; i < n; i++) {
-        int csf = tissue->share[NP_TISSUE_CSF][i], gm = tissue->share[NP_TISSUE_GM][i];
-        int wm = tissue->share[NP_TISSUE_WM][i];
-        int best = gm >= csf && gm >= wm ? GM : wm >= csf ? WM : CSF;
-        label[i] = csf + gm + wm == 0 ? 0 : (uint8_t)best;
+    for (int64_t x = 0; x < tissue->n[0]; x++) {
+        int best = gm[x] >= csf[x] && gm[x] >= wm[x] ? GM : wm[x] >= csf[x] ? WM : CSF;
+        label[x] = (csf[x] | gm[x] | wm[x]) == 0 ? 0 : (uint8_t)best;
     }
+}
+
+static void draw_labels(void *context, int64_t z)
+{
+    const struct drawing *d = context;
+    const int64_t *n = d->tissue->grid.n;
+
+    memset(d->label + z * n[0] * n[1], 0, (size_t)(n[0] * n[1]));
+    for (int64_t y = 0; y < n[1]; y++) {
+        int64_t row = row_of_box(d->tissue, y, z);
+        if (row >= 0)
+            label_row(d->tissue, (size_t)row, d->label + (z * n[1] + y) * n[0] + d->tissue->low[0]);
+    }
+}
+
+void np_tissue_labels(const struct np_tissue *tissue, const struct np_exec *exec, uint8_t *label)
+{
+    struct drawing drawing = {.tissue = tissue, .label = label};
+
+    np_exec_run(exec, tissue->grid.n[2], draw_labels, &drawing);
+}
+
+static void draw_shares(void *context, int64_t z)
+{
+    const struct drawing *d = context;
+    const int64_t *n = d->tissue->grid.n;
+
+    memset(d->share + z * n[0] * n[1], 0, (size_t)(n[0] * n[1]) * sizeof(float));
+    for (int64_t y = 0; y < n[1]; y++) {
+        int64_t row = row_of_box(d->tissue, y, z);
+        float *to = d->share + (z * n[1] + y) * n[0] + d->tissue->low[0];
+        for (int64_t x = 0; row >= 0 && x < d->tissue->n[0]; x++)
+            to[x] = (float)d->tissue->share[d->which][row + x] / NP_TISSUE_WHOLE;
+    }
+}
+
+void np_tissue_shares(const struct np_tissue *tissue, enum np_tissue_class which,
+                      const struct np_exec *exec, float *share)
+{
+    struct drawing drawing = {.tissue = tissue, .which = which, .share = share};
+
+    np_exec_run(exec, tissue->grid.n[2], draw_shares, &drawing);
 }

@@ -20,8 +20,10 @@ enum np_tissue_class { NP_TISSUE_CSF, NP_TISSUE_GM, NP_TISSUE_WM, NP_N_TISSUES }
 enum { NP_TISSUE_WHOLE = 255 };
 
 struct np_tissue {
-    struct np_grid grid;
-    uint8_t *share[NP_N_TISSUES]; /* their sum is NP_TISSUE_WHOLE in the mask, else 0 */
+    struct np_grid grid;          /* of the image */
+    int64_t low[3], n[3];         /* the box around the mask: its first voxel, and its size */
+    uint8_t *share[NP_N_TISSUES]; /* [n[2]][n[1]][n[0]], of the box alone; their sum is
+                                        NP_TISSUE_WHOLE in the mask, else 0 */
     double mean[NP_N_TISSUES], sd[NP_N_TISSUES]; /* of unmixed voxels, in the image's units */
     double mm3[NP_N_TISSUES];                    /* sums of shares */
     int n_iterations;                            /* of the fit */
@@ -39,7 +41,12 @@ int np_tissue_classify(const struct np_image *image, const struct np_mask *mask,
                        struct np_tissue *tissue, struct np_error *err) NP_MUST_USE;
 void np_tissue_done(struct np_tissue *tissue);
 
-/* 1 GM, 2 WM, 3 CSF, as BIDS numbers them; 0 outside the mask: the tissue of the largest share. */
-void np_tissue_labels(const struct np_tissue *tissue, uint8_t *label);
+/* Of all voxels of the grid: 1 GM, 2 WM, 3 CSF, as BIDS numbers them, the tissue of the largest
+ * share; 0 outside the mask. */
+void np_tissue_labels(const struct np_tissue *tissue, const struct np_exec *exec, uint8_t *label);
+
+/* Of all voxels of the grid: the share of one tissue, 0 … 1. */
+void np_tissue_shares(const struct np_tissue *tissue, enum np_tissue_class which,
+                      const struct np_exec *exec, float *share);
 
 #endif

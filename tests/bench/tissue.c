@@ -41,7 +41,7 @@ static int classify(char **word, struct np_error *err)
     NP_TRY(np_tissue_classify(image, mask,
                               strcmp(word[2], "T2w") ? NP_CONTRAST_T1W : NP_CONTRAST_T2W, &exec,
                               &tissue, err));
-    np_tissue_labels(&tissue, mask->voxel);
+    np_tissue_labels(&tissue, &exec, mask->voxel);
     printf("%.3f s, %d iterations; CSF GM WM: mean %g %g %g, sd %g %g %g, ml %.0f %.0f %.0f\n",
            now_s() - start_s, tissue.n_iterations, tissue.mean[0], tissue.mean[1], tissue.mean[2],
            tissue.sd[0], tissue.sd[1], tissue.sd[2], tissue.mm3[0] / 1000, tissue.mm3[1] / 1000,
