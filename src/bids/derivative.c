@@ -36,6 +36,8 @@ static char *derive(const struct np_bids_name *source, const struct np_derivativ
     np_bids_name_copy(source, &name);
     if (kept != NP_N_ENTITIES)
         set_text(&name.entity[kept], source->suffix);
+    if (derivative->label)
+        set_text(&name.entity[NP_ENTITY_LABEL], derivative->label);
     if (derivative->desc)
         set_text(&name.entity[NP_ENTITY_DESC], derivative->desc);
     if (derivative->suffix)
@@ -70,6 +72,8 @@ static char *append_to_stem(const char *stem, const char *modality,
     np_str_add(&name, stem);
     if (derivative->source_suffix == NP_SOURCE_SUFFIX_IN_MOD)
         np_str_addf(&name, "_mod-%s", modality);
+    if (derivative->label)
+        np_str_addf(&name, "_label-%s", derivative->label);
     if (derivative->desc)
         np_str_addf(&name, "_desc-%s", derivative->desc);
     if (derivative->suffix)

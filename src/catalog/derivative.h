@@ -35,6 +35,7 @@ enum np_circumstance {
 };
 
 struct np_derivative {
+    const char *label;  /* label of label-; NULL = none */
     const char *desc;   /* label of desc-; NULL = none */
     const char *suffix; /* NULL = the source's */
     enum np_source_suffix source_suffix;

@@ -17,9 +17,11 @@ enum np_shown_in {
     NP_IN_FIELD = 1 << 3,   /* … of the bias field */
     NP_IN_BRAIN = 1 << 4,   /* … of desc-brain, the image */
     NP_IN_IDPS = 1 << 5,    /* a column of the table of phenotypes */
+    NP_IN_TISSUE = 1 << 6,  /* … of dseg and probseg */
     NP_IN_NOTHING_ELSE = 0,
     NP_IN_BIAS_SIDECARS = NP_IN_PREPROC | NP_IN_NORM | NP_IN_FIELD | NP_IN_BRAIN,
     NP_IN_BRAIN_SIDECARS = NP_IN_NORM | NP_IN_MASK | NP_IN_BRAIN,
+    NP_IN_TISSUES = NP_IN_TISSUE | NP_IN_IDPS,
 };
 
 /*
@@ -143,7 +145,24 @@ enum np_shown_in {
     X(NORMALIZATION_STRIPE_HIGH, "normalization.stripe_high", NUMBER, "1",                         \
       NP_IN_NORM | NP_IN_IDPS, "whitestripe", "Intensity at which the white stripe ends")          \
     X(NORMALIZATION_MODE, "normalization.mode", NUMBER, "1", NP_IN_NORM | NP_IN_IDPS,              \
-      "whitestripe", "Intensity of white matter's peak in the histogram")
+      "whitestripe", "Intensity of white matter's peak in the histogram")                          \
+    X(TISSUE_VOLUME_CSF, "tissue.volume_csf", NUMBER, "mL", NP_IN_TISSUES,                         \
+      "sum of shares x volume of a voxel", "Cerebrospinal fluid in the brain mask")                \
+    X(TISSUE_VOLUME_GM, "tissue.volume_gm", NUMBER, "mL", NP_IN_TISSUES,                           \
+      "sum of shares x volume of a voxel", "Grey matter in the brain mask")                        \
+    X(TISSUE_VOLUME_WM, "tissue.volume_wm", NUMBER, "mL", NP_IN_TISSUES,                           \
+      "sum of shares x volume of a voxel", "White matter in the brain mask")                       \
+    X(TISSUE_MEAN_CSF, "tissue.mean_csf", NUMBER, "1", NP_IN_TISSUES,                              \
+      "of unmixed voxels, after bias correction", "Mean intensity of cerebrospinal fluid")         \
+    X(TISSUE_MEAN_GM, "tissue.mean_gm", NUMBER, "1", NP_IN_TISSUES,                                \
+      "of unmixed voxels, after bias correction", "Mean intensity of grey matter")                 \
+    X(TISSUE_MEAN_WM, "tissue.mean_wm", NUMBER, "1", NP_IN_TISSUES,                                \
+      "of unmixed voxels, after bias correction", "Mean intensity of white matter")                \
+    X(TISSUE_SEPARATION, "tissue.separation", NUMBER, "1", NP_IN_TISSUES,                          \
+      "(mean_wm - mean_gm) / sqrt((sd_gm^2 + sd_wm^2) / 2)",                                       \
+      "How far white and grey matter lie apart, in their standard deviations")                     \
+    X(TISSUE_ITERATIONS, "tissue.iterations", NUMBER, "1", NP_IN_TISSUES, "",                      \
+      "Iterations of the fit of the three tissues")
 
 enum np_measure_ident {
 #define X(ident, ...) NP_MEASURE_##ident,

@@ -22,11 +22,11 @@
  *               SPACE: sub-01_space-T2w_desc-brain_mask
  */
 /* The default: an image has this modality when neither its name nor an option gives one. */
-#define NP_FIRST_MODALITY(X) X(T1W, "T1w", "anat", "t1w", BY_DEFAULT, T1W, LAST, ANATOMICAL, SHORT)
+#define NP_FIRST_MODALITY(X) X(T1W, "T1w", "anat", "t1w", BY_DEFAULT, T1W, LAST, T1W, SHORT)
 #define NP_OTHER_ANATOMICAL_MODALITIES(X)                                             \
     X(T2W, "T2w", "anat", "t2w", BY_DEFAULT, T2W, LARGEST, ANATOMICAL, SPACE)         \
     X(FLAIR, "FLAIR", "anat", "flair", BY_DEFAULT, FLAIR, LARGEST, ANATOMICAL, SPACE) \
-    X(UNIT1, "UNIT1", "anat", "unit1", AS_SUBSTITUTE, T1W, LAST, ANATOMICAL, SPACE)
+    X(UNIT1, "UNIT1", "anat", "unit1", AS_SUBSTITUTE, T1W, LAST, T1W, SPACE)
 #define NP_OTHER_MODALITIES(X) \
     X(BOLD, "bold", "func", "bold", IN_A_LATER_VERSION, T2W, LARGEST, NONE, SPACE)
 
@@ -51,7 +51,11 @@ enum np_modality_use {
 };
 
 /* The order of stages that an image goes through; stages/recipes.c has them. */
-enum np_recipe_ident { NP_RECIPE_NONE, NP_RECIPE_ANATOMICAL };
+enum np_recipe_ident {
+    NP_RECIPE_NONE,
+    NP_RECIPE_ANATOMICAL,
+    NP_RECIPE_T1W, /* the same, and the tissues */
+};
 
 enum np_mask_name { NP_MASK_NAME_SHORT, NP_MASK_NAME_SPACE };
 

@@ -88,6 +88,7 @@ struct np_config {
     enum np_level level;
     bool save_bias_field;
     bool save_brain;
+    bool save_probseg;
     enum np_output_datatype output_datatype; /* of images in the source's units */
     enum np_output_layout output_layout;
     enum np_report_viewer report_viewer; /* this version writes no pages */

@@ -19,7 +19,7 @@ enum {
 };
 
 /* The mask is drawn on the corrected head, and the second field is fitted inside the mask. */
-enum { EVERY_SIDECAR = NP_IN_BIAS_SIDECARS | NP_IN_BRAIN_SIDECARS };
+enum { EVERY_SIDECAR = NP_IN_BIAS_SIDECARS | NP_IN_BRAIN_SIDECARS | NP_IN_TISSUE };
 
 #define FIELD(name) .field = offsetof(struct np_config, name)
 
@@ -204,7 +204,8 @@ const struct np_option np_options[] = {
     /* outputs */
     {"level", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(level), .argument = "LEVEL",
-     .choices = level_words, .help = "minimal does not write the normalized image (desc-norm)."},
+     .choices = level_words,
+     .help = "minimal writes neither the normalized image (desc-norm) nor the tissues (dseg)."},
     {"save-bias-field", NULL, 0, NP_OPT_FLAG, NP_GROUP_OUTPUTS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(save_bias_field),
      .help = "Also write the estimated bias field."},
@@ -213,6 +214,11 @@ const struct np_option np_options[] = {
      .help =
          "Also write the brain in the units of the source (desc-brain): desc-preproc inside the "
          "mask, 0 outside."},
+    {"save-probseg", NULL, 0, NP_OPT_FLAG, NP_GROUP_OUTPUTS, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(save_probseg),
+     .help =
+         "Also write the share of each tissue (label-GM, label-WM and label-CSF, probseg) where "
+         "tissues are told apart: in T1w and UNIT1."},
     {"output-datatype", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(output_datatype),
      .shown = NP_IN_PREPROC | NP_IN_BRAIN, .argument = "TYPE", .choices = datatype_words,

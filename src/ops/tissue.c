@@ -463,6 +463,13 @@ void np_tissue_done(struct np_tissue *tissue)
         np_voxels_freep(&tissue->share[k]);
 }
 
+void np_tissue_freep(struct np_tissue **tissue)
+{
+    if (*tissue)
+        np_tissue_done(*tissue);
+    np_freep(tissue);
+}
+
 static void describe(const struct np_mixture *mixture, enum np_contrast contrast,
                      struct np_tissue *tissue)
 {

@@ -40,6 +40,7 @@ int np_tissue_classify(const struct np_image *image, const struct np_mask *mask,
                        enum np_contrast contrast, const struct np_exec *exec,
                        struct np_tissue *tissue, struct np_error *err) NP_MUST_USE;
 void np_tissue_done(struct np_tissue *tissue);
+void np_tissue_freep(struct np_tissue **tissue); /* of one that lies in memory of its own */
 
 /* Of all voxels of the grid: 1 GM, 2 WM, 3 CSF, as BIDS numbers them, the tissue of the largest
  * share; 0 outside the mask. */

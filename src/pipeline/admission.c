@@ -248,6 +248,7 @@ static int admit(const struct np_config *config, const struct np_dataset *datase
         NP_TRY(check_source(config->output_dir, folder, dataset, err));
     admission->exists = folder->origin == NP_FOLDER_REMEMBERED;
     admission->changes = !admission->exists || !folder->id || verdict != NP_FOLDER_AGREES ||
+                         np_folder_lacks(folder, &ours) ||
                          (dataset && (!folder->has_source || is_called_otherwise(folder, dataset)));
     np_folder_apply(folder, verdict, &ours);
     if (dataset)

@@ -176,6 +176,21 @@ static double network_bytes(const struct np_config *config, const struct np_stag
     return fmax(0, n_bytes - left_bytes(config, stage, grid));
 }
 
+/* Voxels of the box around the mask, which tissues are kept for; the box of a large brain, and the
+ * margin of the arrays that are used in the work. */
+static double box_voxels(const struct np_config *config, const struct np_grid *grid)
+{
+    static const double BOX_MM3 = 4.6e6, WITH_MARGIN = 1.1;
+    double n_voxels = (double)np_grid_voxels(grid), voxel_mm3 = fabs(np_grid_voxel_mm3(grid));
+
+    if (config->skull_strip == NP_SKULL_STRIP_SKIP || !(voxel_mm3 > 0))
+        return n_voxels;
+    return WITH_MARGIN * fmin(n_voxels, BOX_MM3 / voxel_mm3);
+}
+
+/* Of each voxel of the box: three shares, and in the work those by parity, and the bin. */
+enum { TISSUE_BYTES = 3, TISSUE_WORK_BYTES = TISSUE_BYTES + 3 + 2 };
+
 /* Volumes that a stage works with beside the slots. */
 static double scratch_volumes(const struct np_config *config, const struct np_stage *stage,
                               bool turned)
@@ -213,10 +228,13 @@ static void hold_recipe(struct residence *r, const struct np_config *config,
              fmax(volumes_of(slots), volumes_of(after)) + scratch_volumes(config, *stage, turned),
              finds_brain(config, *stage) ? fine_bytes(grid) : 0);
         hold_briefly(r, network_bytes(config, *stage, grid));
+        if ((*stage)->gives & NP_SLOT_TISSUE)
+            hold_briefly(r, TISSUE_WORK_BYTES * box_voxels(config, grid));
         r->fixed_bytes += left_bytes(config, *stage, grid);
         slots = after & needed_later(config, recipe, stage + 1);
     }
-    hold(r, volumes_of(slots) + turned, 0);
+    hold(r, volumes_of(slots) + turned,
+         slots & NP_SLOT_TISSUE ? TISSUE_BYTES * box_voxels(config, grid) : 0);
 }
 
 int64_t np_estimate_memory(const struct np_config *config, const struct np_recipe *recipe,
@@ -237,7 +255,7 @@ int64_t np_estimate_memory(const struct np_config *config, const struct np_recip
 static const double BRAIN_MM3 = 1.9e6;
 /* Packed bytes of a voxel, for those kinds of values that are the same in every image. */
 static const double FIELD_BYTES = 3.45, CONSTANT_BYTES = 0.02, ZERO_BYTES = 0.03;
-static const double MASK_BYTES = 0.12, MASK_ZERO_BYTES = 0.003;
+static const double MASK_BYTES = 0.12, MASK_ZERO_BYTES = 0.003, SHARE_BYTES = 1;
 static const double SIDECAR_BYTES = 2048;
 /* How far the estimate of an image may be off. Without bias correction, the beginning of a
  * compressed file also shows fewer different values than the whole has. */
@@ -424,6 +442,12 @@ static double mask_bytes(const struct np_config *config, const struct contents *
     return c->n_brain * MASK_BYTES + c->n_voxels * MASK_ZERO_BYTES;
 }
 
+static double share_bytes(const struct np_config *config, const struct contents *c)
+{
+    (void)config;
+    return c->n_brain * SHARE_BYTES + c->n_voxels * MASK_ZERO_BYTES;
+}
+
 static double field_bytes(const struct np_config *config, const struct contents *c)
 {
     return c->n_voxels * (config->bias_correction == NP_BIAS_NONE ? CONSTANT_BYTES : FIELD_BYTES);
@@ -436,8 +460,10 @@ static double bytes_of(const struct np_output *output, const struct np_config *c
     static const struct {
         enum np_slot slot;
         double (*bytes)(const struct np_config *config, const struct contents *contents);
-    } packed[] = {
-        {NP_SLOT_NORM, norm_bytes}, {NP_SLOT_BRAIN, mask_bytes}, {NP_SLOT_FIELD, field_bytes}};
+    } packed[] = {{NP_SLOT_NORM, norm_bytes},
+                  {NP_SLOT_BRAIN, mask_bytes},
+                  {NP_SLOT_FIELD, field_bytes},
+                  {NP_SLOT_TISSUE, share_bytes}};
 
     if (output->reads & NP_SLOT_BRAIN)
         return brain_bytes(contents);
@@ -478,12 +504,14 @@ static double seconds(struct cost cost, double n_voxels)
 static struct cost stage_cost(const struct np_config *config, const struct np_stage *stage)
 {
     static const struct cost read = {0.03, 0.021}, fit = {0.13, 0.013}, copy = {0, 0.006},
-                             surface = {1, 0.008}, support = {0.05, 0.035};
+                             surface = {1, 0.008}, support = {0.05, 0.035}, tissue = {0.02, 0.012};
 
     if (stage->gives & NP_SLOT_RAW)
         return read;
     if (stage->gives & NP_SLOT_BRAIN)
         return config->skull_strip == NP_SKULL_STRIP_SKIP ? support : surface;
+    if (stage->gives & NP_SLOT_TISSUE)
+        return tissue;
     if (stage->gives & (NP_SLOT_FIELD | NP_SLOT_HEAD_FIELD))
         return config->bias_correction == NP_BIAS_NONE ? copy : fit;
     return copy;
@@ -580,7 +608,7 @@ struct np_need np_estimate_records(const struct np_config *config, bool is_sessi
 
 struct np_need np_estimate_run(const struct np_config *config)
 {
-    enum { DESCRIPTIONS = 5, PLANS = 1, MEMORY = 1, FOLDERS = 3 };
+    enum { DESCRIPTIONS = 6, PLANS = 1, MEMORY = 1, FOLDERS = 3 };
     struct np_need need = {0};
     int n = (config->bids_dir ? DESCRIPTIONS : 0) + PLANS + MEMORY + FOLDERS;
 

@@ -241,7 +241,8 @@ static int look_again(const struct np_active *active, struct np_error *err)
                             "'%s': already completed by another run with other options or masks; "
                             "give the two runs different output folders",
                             active->job->label);
-    return found == NP_COMPLETE;
+    return found == NP_COMPLETE ||
+           (found == NP_LACKS_ADDED && run->config->rerun != NP_RERUN_OUTDATED);
 }
 
 /* Write the first record; the session has started when this succeeds. */

@@ -269,8 +269,12 @@ struct expectation {
 static void expect(const struct np_job_file *file, const struct np_config *config,
                    struct expectation *expected, struct np_complete_input *input)
 {
+    const struct np_recipe *recipe = file->recipe;
+
     expected->data_path = np_nifti_data_path(file->path);
-    np_job_outputs(file, config, &expected->outputs);
+    for (size_t i = 0; i < recipe->n_outputs; i++)
+        if (np_output_is_wanted(&recipe->output[i], config) && !recipe->output[i].may_be_absent)
+            np_strings_give(&expected->outputs, np_job_output(file, &recipe->output[i]));
     *input = (struct np_complete_input){expected->data_path, file->recorded,     file->modality,
                                         file->method,        &expected->outputs, file->mask};
 }
@@ -319,7 +323,7 @@ static void decide(const struct np_config *config, struct np_plan *plan, struct 
                    (found == NP_INPUT_CHANGED && !job->session);
     if (config->rerun == NP_RERUN_ALL || (config->rerun == NP_RERUN_OUTDATED && found))
         job->decision = NP_DECIDE_RUN;
-    else if (found == NP_COMPLETE)
+    else if (found == NP_COMPLETE || found == NP_LACKS_ADDED)
         job->decision = NP_DECIDE_SKIP;
     else if (differs)
         job->decision = decide_other(config, found);

@@ -157,7 +157,12 @@ static int write_image(struct publication *p, const struct np_output *output, co
                        struct np_nifti_written *written, struct np_error *err)
 {
     const struct np_nifti_output how = {.like = &p->work->info, .description = output->header_text};
-    const struct np_image *image = *np_work_image(p->work, output->slot);
+    NP_AUTO(np_image_freep)
+    struct np_image *drawn = output->draw_image ? output->draw_image(p->work, p->exec) : NULL;
+    const struct np_image *image =
+        output->draw_image ? drawn : *np_work_image(p->work, output->slot);
+    if (!image)
+        return np_error_set(err, NP_ENOMEM, "'%s': no memory to draw it", relative);
     bool is_int16 = output->format == NP_OUTPUT_INTENSITIES && p->is_int16;
     struct np_image native = {p->work->info.grid, image->voxel};
     NP_AUTO(np_image_freep) struct np_image *turned = NULL;
@@ -179,9 +184,11 @@ static int write_uint8(struct publication *p, const struct np_output *output, co
                        struct np_nifti_written *written, struct np_error *err)
 {
     const struct np_nifti_output how = {.like = &p->work->info, .description = output->header_text};
-    struct np_mask **mask = np_work_mask(p->work, output->slot);
     NP_AUTO(np_mask_freep)
-    struct np_mask *native = np_mask_from_ras(*mask, &p->work->info.grid, p->exec);
+    struct np_mask *drawn = output->draw_labels ? output->draw_labels(p->work, p->exec) : NULL;
+    const struct np_mask *mask = output->draw_labels ? drawn : *np_work_mask(p->work, output->slot);
+    NP_AUTO(np_mask_freep)
+    struct np_mask *native = mask ? np_mask_from_ras(mask, &p->work->info.grid, p->exec) : NULL;
     struct np_atomic_file *file;
 
     if (!native)

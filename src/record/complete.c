@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "codec/sha256.h"
 #include "config/results.h"
+#include "record/method.h"
 
 static bool outputs_present(const struct np_file_record *file, const char *output_dir)
 {
@@ -84,7 +85,8 @@ static bool folder_accepts(const struct np_session_record *record,
 }
 
 /* The selection may be narrower than the record: other recorded files are left alone. Of a session
- * made in another configuration of the folder, the outputs are those of that one. */
+ * made in another configuration of the folder, the outputs are those of that one. NP_LACKS_ADDED
+ * comes without words. */
 static enum np_completeness compare_input(const struct np_session_record *record,
                                           const char *output_dir, const struct np_complete_key *key,
                                           const struct np_complete_input *input, char **difference)
@@ -95,13 +97,15 @@ static enum np_completeness compare_input(const struct np_session_record *record
     if (!file)
         return say(difference, NP_INPUT_CHANGED,
                    np_xasprintf("'%s' is new since then", input->recorded));
-    bool same_method = file->method && strcmp(file->method, input->method) == 0;
+    bool same_method = file->method && np_method_agrees(file->method, input->method);
+    bool lacks = same_method && np_method_lacks(file->method, input->method);
     if (!(same_method && same_options) && !folder_accepts(record, key, input, file->method))
         return say(difference, same_options ? NP_OTHER_METHOD : NP_OTHER_CONFIG,
                    same_options ? np_xasprintf("method '%s' there, '%s' here",
                                                file->method ? file->method : "none", input->method)
                                 : np_config_results_difference(record->config, key->config));
-    if ((same_options && !names_all(file, input->outputs)) || !outputs_present(file, output_dir))
+    if ((same_options && !lacks && !names_all(file, input->outputs)) ||
+        !outputs_present(file, output_dir))
         return say(difference, NP_INCOMPLETE,
                    np_xasprintf("an output of '%s' is missing or was changed", input->recorded));
     if (!np_complete_input_same(file, input->path, key->may_be_away))
@@ -112,7 +116,7 @@ static enum np_completeness compare_input(const struct np_session_record *record
                    np_xasprintf(file->mask.sha256[0] ? "'%s' is not the mask that was given then"
                                                      : "no mask was given then, '%s' is now",
                                 input->mask));
-    return NP_COMPLETE;
+    return lacks ? NP_LACKS_ADDED : NP_COMPLETE;
 }
 
 static bool is_of_another_configuration(const struct np_session_record *record,
@@ -136,13 +140,17 @@ static enum np_completeness compare(const struct np_session_record *record, cons
     if (is_of_another_configuration(record, key))
         return say(difference, NP_OTHER_CONFIG,
                    np_config_results_difference(record->config, key->config));
+    bool lacks = false;
     for (size_t i = 0; i < key->n_inputs; i++) {
         enum np_completeness found =
             compare_input(record, output_dir, key, &key->input[i], difference);
-        if (found != NP_COMPLETE)
+        if (found != NP_COMPLETE && found != NP_LACKS_ADDED)
             return found;
+        lacks = lacks || found == NP_LACKS_ADDED;
     }
-    return NP_COMPLETE;
+    return lacks ? say(difference, NP_LACKS_ADDED,
+                       np_xstrdup("made by an earlier version, without what this one adds"))
+                 : NP_COMPLETE;
 }
 
 /* There is no completion record: what the status record says of the last attempt. */

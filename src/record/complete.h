@@ -15,7 +15,8 @@ struct np_complete_key {
         const char *recorded; /* path in records */
         const char *modality;
         const char *method;
-        const struct np_strings *outputs; /* paths that the record must name; NULL = not asked */
+        /* Paths that the record must name, unless its method lacks a stage; NULL = not asked. */
+        const struct np_strings *outputs;
         /* The brain mask that is given for it now; NULL = none: the recorded one is as good. */
         const char *mask;
     } const *input;
@@ -32,6 +33,7 @@ enum np_completeness {
     NP_OTHER_CONFIG,  /* made with other options */
     NP_OTHER_METHOD,  /* made with other versions of the methods */
     NP_OTHER_MASK,    /* made with another brain mask than is given now, or without one */
+    NP_LACKS_ADDED,   /* complete, made by a version without a stage that only adds */
 };
 
 /*

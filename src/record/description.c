@@ -137,18 +137,19 @@ static int write_ignored(const char *output_dir, struct np_error *err)
 }
 
 /* The user's rows stay, below ours; so does a table of another form. */
-static int write_descriptions(const char *output_dir, const char *ours, struct np_error *err)
+static int write_table(const char *output_dir, const char *name, const char *ours,
+                       struct np_error *err)
 {
     NP_AUTO(np_freep) char *old = NULL;
     NP_AUTO(np_str_done) struct np_str text = {0};
 
-    if (!read_text(output_dir, "descriptions.tsv", &old))
+    if (!read_text(output_dir, name, &old))
         return 0;
     if (old && strncmp(old, ours, strcspn(ours, "\n") + 1) != 0)
         return 0;
     np_str_add(&text, ours);
     add_missing(&text, old ? old : "", ours);
-    return write_if_new(output_dir, "descriptions.tsv", np_str_text(&text), err);
+    return write_if_new(output_dir, name, np_str_text(&text), err);
 }
 
 /* Percent-encoding of RFC 3986, for paths. */
@@ -355,5 +356,8 @@ int np_description_write(const struct np_description *what, struct np_error *err
     NP_TRY(write_ignored(what->output_dir, err));
     NP_TRY(write_marked(what->output_dir, "README.md", readme, err));
     NP_TRY(write_marked(what->output_dir, NP_FILE_METHODS, methods, err));
-    return write_descriptions(what->output_dir, descriptions, err);
+    NP_AUTO(np_freep) char *segments = np_methods_segments(what->folder);
+    if (segments)
+        NP_TRY(write_table(what->output_dir, "dseg.tsv", segments, err));
+    return write_table(what->output_dir, "descriptions.tsv", descriptions, err);
 }

@@ -12,6 +12,7 @@
 #include "config/results.h"
 #include "record/description.h"
 #include "record/json.h"
+#include "record/method.h"
 
 enum { MOST_FOLDER_BYTES = 1 << 20, MOST_TRIES = 10, ID_DIGITS = 16 };
 
@@ -43,8 +44,16 @@ static const char *method_of(const struct np_making *making, const char *modalit
 
 void np_making_add_method(struct np_making *making, const char *modality, const char *method)
 {
-    if (method_of(making, modality))
+    for (size_t i = 0; i < making->n_methods; i++) {
+        struct np_text_record *known = &making->method[i];
+        if (strcmp(known->key, modality) != 0)
+            continue;
+        if (np_method_lacks(known->text, method)) {
+            free(known->text);
+            known->text = np_xstrdup(method);
+        }
         return;
+    }
     making->method = np_xrealloc(making->method, (making->n_methods + 1) * sizeof(*making->method));
     making->method[making->n_methods++] =
         (struct np_text_record){.key = np_xstrdup(modality), .text = np_xstrdup(method)};
@@ -68,10 +77,20 @@ static bool same_methods(const struct np_making *one, const struct np_making *ot
 {
     for (size_t i = 0; i < one->n_methods; i++) {
         const char *method = method_of(other, one->method[i].key);
-        if (method && strcmp(method, one->method[i].text) != 0)
+        if (method && !np_method_agrees(method, one->method[i].text))
             return false;
     }
     return true;
+}
+
+bool np_making_lacks(const struct np_making *one, const struct np_making *other)
+{
+    for (size_t i = 0; i < one->n_methods; i++) {
+        const char *method = method_of(other, one->method[i].key);
+        if (method && np_method_lacks(one->method[i].text, method))
+            return true;
+    }
+    return false;
 }
 
 bool np_making_same(const struct np_making *one, const struct np_making *other)
@@ -147,6 +166,13 @@ static const struct np_making *find(const struct np_folder *folder, const struct
         if (np_making_same(&folder->making[i], ours))
             return &folder->making[i];
     return NULL;
+}
+
+bool np_folder_lacks(const struct np_folder *folder, const struct np_making *ours)
+{
+    const struct np_making *known = find(folder, ours);
+
+    return known && np_making_lacks(known, ours);
 }
 
 enum np_folder_verdict np_folder_judge(const struct np_folder *folder, const struct np_making *ours,
@@ -246,7 +272,7 @@ bool np_folder_accepts(const struct np_folder *folder, const char *options, cons
     for (size_t i = 0; i < folder->n_makings; i++) {
         const char *expected = method_of(&folder->making[i], modality ? modality : "");
         if (np_config_results_same(folder->making[i].options, options) &&
-            (!expected || !method || strcmp(expected, method) == 0))
+            (!expected || !method || np_method_agrees(expected, method)))
             return true;
     }
     return false;

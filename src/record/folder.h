@@ -49,10 +49,15 @@ enum np_folder_verdict {
 
 void np_making_done(struct np_making *making);
 void np_making_copy(const struct np_making *from, struct np_making *to);
+/* One method of a modality is kept: the first, or one that agrees and has more stages. */
 void np_making_add_method(struct np_making *making, const char *modality, const char *method);
 
-/* True when the options are the same, and the methods of all modalities that both know. */
+/* True when the options are the same, and the methods of all modalities that both know agree
+ * (record/method.h). */
 bool np_making_same(const struct np_making *one, const struct np_making *other);
+
+/* True when `other` has a stage that only adds, and that `one` does not have for that modality. */
+bool np_making_lacks(const struct np_making *one, const struct np_making *other);
 
 /* "normalize: zscore there, percentile here; T1w: skull_strip:3 there, skull_strip:4 here"; the
  * caller frees. */
@@ -82,6 +87,10 @@ void np_folder_done(struct np_folder *folder);
 /* Decide for a run that makes results as `ours`; a pure function. */
 enum np_folder_verdict np_folder_judge(const struct np_folder *folder, const struct np_making *ours,
                                        bool redoes_outdated, bool allows_mixed);
+
+/* Does the folder's configuration lack stages that ours adds? Then the memory changes although the
+ * configurations agree: what it says is done from now on. */
+bool np_folder_lacks(const struct np_folder *folder, const struct np_making *ours);
 
 /* Change the memory, not on disk, as the verdict says. */
 void np_folder_apply(struct np_folder *folder, enum np_folder_verdict verdict,

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/stage_name.h"
 #include "record/json.h"
+#include "record/method.h"
 #include "json/json.h"
 
-enum reference { N4, BET, WHITESTRIPE, N_REFERENCES };
+enum reference { N4, BET, WHITESTRIPE, MIXED_VOXELS, MEAN_FIELD, N_REFERENCES };
 
 static const char *const references[N_REFERENCES] = {
     [N4] = "Tustison NJ, Avants BB, Cook PA, et al. N4ITK: improved N3 bias correction. IEEE Trans "
@@ -17,6 +19,11 @@ static const char *const references[N_REFERENCES] = {
     [WHITESTRIPE] = "Shinohara RT, Sweeney EM, Goldsmith J, et al. Statistical normalization "
                     "techniques for magnetic resonance imaging. NeuroImage Clin 2014;6:9-19. "
                     "doi:10.1016/j.nicl.2014.08.008",
+    [MIXED_VOXELS] = "Santago P, Gage HD. Quantification of MR brain images by mixture density and "
+                     "partial volume modeling. IEEE Trans Med Imaging 1993;12(3):566-574. "
+                     "doi:10.1109/42.241885",
+    [MEAN_FIELD] = "Zhang J. The mean field theory in EM procedures for Markov random fields. IEEE "
+                   "Trans Signal Process 1992;40(10):2570-2583. doi:10.1109/78.157229",
 };
 
 /* A text and the references in it, numbered in the order in which they come. */
@@ -67,6 +74,18 @@ static const struct sentence sentences[] = {
      NO_REFERENCE},
 };
 
+/* Of a method with the stage tissue, whatever the options. */
+static const struct sentence tissue_sentences[] = {
+    {NULL, NULL,
+     "In T1w and UNIT1 images with a brain mask, the share of grey matter, white matter and "
+     "cerebrospinal fluid in each voxel was estimated from a mixture of normal distributions with "
+     "classes of mixed voxels%s.",
+     MIXED_VOXELS},
+    {NULL, NULL,
+     "Neighbouring voxels were made alike by a Markov random field, solved by its mean field%s.",
+     MEAN_FIELD},
+};
+
 static void add_sentence(struct page *page, const struct sentence *sentence)
 {
     NP_AUTO(np_freep) char *mark = np_xstrdup("");
@@ -102,6 +121,14 @@ static void add_versions(struct page *page, const struct np_making *making)
         np_str_add(&page->text, ".\n");
 }
 
+static bool has_tissues(const struct np_making *making)
+{
+    for (size_t i = 0; i < making->n_methods; i++)
+        if (np_method_has(making->method[i].text, NP_STAGE_TISSUE))
+            return true;
+    return false;
+}
+
 static void add_making(struct page *page, const struct np_making *making)
 {
     NP_AUTO(np_json_freep) json_t *options = json_loads(making->options, 0, NULL);
@@ -111,6 +138,8 @@ static void add_making(struct page *page, const struct np_making *making)
         if (value && strcmp(value, sentences[i].value) == 0)
             add_sentence(page, &sentences[i]);
     }
+    for (size_t i = 0; has_tissues(making) && i < NP_COUNT(tissue_sentences); i++)
+        add_sentence(page, &tissue_sentences[i]);
     add_versions(page, making);
     np_str_addf(&page->text, "Options: `%s`\n", making->options);
 }
@@ -211,6 +240,25 @@ static enum extent extent_of(const struct np_folder *folder, const char *option,
     return n_off == 0 ? ALWAYS : n_off < folder->n_makings ? SOMETIMES : NEVER;
 }
 
+static bool makes_tissues(const struct np_folder *folder)
+{
+    for (size_t i = 0; i < folder->n_makings; i++)
+        if (has_tissues(&folder->making[i]))
+            return true;
+    return false;
+}
+
+char *np_methods_segments(const struct np_folder *folder)
+{
+    if (!makes_tissues(folder) || extent_of(folder, "level", "minimal") == NEVER)
+        return NULL;
+    return np_xstrdup("index\tname\tabbreviation\tmapping\n"
+                      "0\tBackground\tBG\t0\n"
+                      "1\tGray Matter\tGM\t1\n"
+                      "2\tWhite Matter\tWM\t2\n"
+                      "3\tCerebrospinal Fluid\tCSF\t3\n");
+}
+
 char *np_methods_summary(const struct np_folder *folder)
 {
     static const struct {
@@ -226,6 +274,8 @@ char *np_methods_summary(const struct np_folder *folder)
             np_strings_give(&done, np_xasprintf("%s%s", steps[i].name,
                                                 extent == ALWAYS ? "" : " in some images"));
     }
+    if (makes_tissues(folder))
+        np_strings_add(&done, "tissues of T1w images");
     if (done.n == 0)
         return np_xstrdup("Anatomical images: checked, not changed");
     struct np_str text = {0};
@@ -301,6 +351,13 @@ char *np_methods_readme(const struct np_folder *folder, const struct np_strings 
                     "| `*_desc-norm_*.nii.gz` | Inside the mask only, %s, "
                     "intensity-normalized; 0 outside |\n",
                     norm_words(folder));
+    if (makes_tissues(folder) && extent_of(folder, "level", "minimal") != NEVER)
+        np_str_add(&text, "| `*_dseg.nii.gz` | The tissue with the largest share, T1w and UNIT1: 1 "
+                          "grey matter, 2 white matter, 3 cerebrospinal fluid (`dseg.tsv`); not of "
+                          "images that an earlier version made |\n");
+    if (makes_tissues(folder) && extent_of(folder, "save-probseg", NULL) != NEVER)
+        np_str_add(&text, "| `*_label-{GM,WM,CSF}_probseg.nii.gz` | The share of each tissue, 0 to "
+                          "1 |\n");
     if (extent_of(folder, "save-brain", NULL) != NEVER)
         np_str_add(&text, "| other `*_desc-brain_*.nii.gz` | desc-preproc inside the mask, 0 "
                           "outside |\n");

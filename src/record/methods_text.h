@@ -26,6 +26,10 @@ char *np_methods_readme(const struct np_folder *folder, const struct np_strings 
 /* descriptions.tsv; the caller frees. */
 char *np_methods_descriptions(const struct np_folder *folder);
 
+/* dseg.tsv, what the labels of the segmentations mean; NULL when the folder has none. The caller
+ * frees. */
+char *np_methods_segments(const struct np_folder *folder);
+
 /* "Anatomical images: bias correction (N4) and brain extraction"; the caller frees. */
 char *np_methods_summary(const struct np_folder *folder);
 

@@ -1,15 +1,19 @@
 /* The stages of each recipe, and the files that it gives. */
 #include "stages/stage.h"
 
-static const struct np_stage *const anatomical[] = {
-    &np_stage_load_file,
-    &np_stage_validate_data,
-    &np_stage_bias_correction,
-    &np_stage_skull_strip,
-    &np_stage_bias_refinement,
-    &np_stage_normalization,
-    NULL,
-};
+/* In order. */
+#define ANATOMICAL_STAGES(X) \
+    X(load_file)             \
+    X(validate_data)         \
+    X(bias_correction)       \
+    X(skull_strip)           \
+    X(bias_refinement)       \
+    X(normalization)
+
+#define X(name) &np_stage_##name,
+static const struct np_stage *const anatomical[] = {ANATOMICAL_STAGES(X) NULL};
+static const struct np_stage *const t1w[] = {ANATOMICAL_STAGES(X) & np_stage_tissue, NULL};
+#undef X
 
 static bool wants_bias_field(const struct np_config *config)
 {
@@ -26,6 +30,16 @@ static bool wants_brain(const struct np_config *config)
     return config->save_brain;
 }
 
+static bool wants_labels(const struct np_config *config)
+{
+    return config->level == NP_LEVEL_FULL;
+}
+
+static bool wants_shares(const struct np_config *config)
+{
+    return config->save_probseg;
+}
+
 static void make_factor(struct np_work *work)
 {
     np_field_to_factor(work->field);
@@ -39,9 +53,24 @@ static void clear_outside_brain(struct np_work *work)
         work->flat->voxel[i] = work->brain->voxel[i] ? work->flat->voxel[i] : 0;
 }
 
-enum { BIAS_FIELD, PREPROC, BRAIN, NORM, MASK };
+enum { BIAS_FIELD, PREPROC, BRAIN, NORM, MASK, LABELS, SHARE_GM, SHARE_WM, SHARE_CSF };
+enum { N_WITHOUT_TISSUES = LABELS };
 
-static const struct np_output anatomical_outputs[] = {
+#define SHARE_OF(abbreviation, tissue, function)                                                   \
+    {                                                                                              \
+        .file = {.label = abbreviation,                                                            \
+                 .suffix = "probseg",                                                              \
+                 .source_suffix = NP_SOURCE_SUFFIX_IN_SPACE,                                       \
+                 .extension = ".nii.gz",                                                           \
+                 .description = {"Share of " tissue " in each voxel of the brain mask, 0 to 1; "   \
+                                 "0 outside"},                                                     \
+                 .shows = NP_IN_TISSUE},                                                           \
+        .slot = NP_SLOT_TISSUE, .format = NP_OUTPUT_FLOAT32, .header_text = abbreviation " share", \
+        .made_of = NP_SLOT_FLAT | NP_SLOT_BRAIN, .is_wanted = wants_shares,                        \
+        .draw_image = function, .may_be_absent = true                                              \
+    }
+
+static const struct np_output outputs[] = {
     [BIAS_FIELD] = {.file = {.suffix = "biasfield",
                              .source_suffix = NP_SOURCE_SUFFIX_IN_MOD,
                              .extension = ".nii.gz",
@@ -128,14 +157,36 @@ static const struct np_output anatomical_outputs[] = {
               .format = NP_OUTPUT_UINT8,
               .header_text = "brain mask",
               .made_of = NP_SLOT_FLAT},
+    [LABELS] = {.file = {.suffix = "dseg",
+                         .source_suffix = NP_SOURCE_SUFFIX_IN_SPACE,
+                         .extension = ".nii.gz",
+                         .description = {"Tissue with the largest share in each voxel of the brain "
+                                         "mask: 1 grey matter, 2 white matter, 3 cerebrospinal "
+                                         "fluid; 0 outside"},
+                         .shows = NP_IN_TISSUE},
+                .slot = NP_SLOT_TISSUE,
+                .format = NP_OUTPUT_UINT8,
+                .header_text = "tissues",
+                .made_of = NP_SLOT_FLAT | NP_SLOT_BRAIN,
+                .is_wanted = wants_labels,
+                .draw_labels = np_draw_tissue_labels,
+                .may_be_absent = true},
+    [SHARE_GM] = SHARE_OF("GM", "grey matter", np_draw_gm),
+    [SHARE_WM] = SHARE_OF("WM", "white matter", np_draw_wm),
+    [SHARE_CSF] = SHARE_OF("CSF", "cerebrospinal fluid", np_draw_csf),
 };
 
 static const struct np_recipe recipes[] = {
     [NP_RECIPE_ANATOMICAL] = {.name = "anatomical",
                               .stage = anatomical,
-                              .output = anatomical_outputs,
-                              .n_outputs = NP_COUNT(anatomical_outputs),
-                              .main_output = &anatomical_outputs[PREPROC]},
+                              .output = outputs,
+                              .n_outputs = N_WITHOUT_TISSUES,
+                              .main_output = &outputs[PREPROC]},
+    [NP_RECIPE_T1W] = {.name = "T1w",
+                       .stage = t1w,
+                       .output = outputs,
+                       .n_outputs = NP_COUNT(outputs),
+                       .main_output = &outputs[PREPROC]},
 };
 
 const struct np_recipe *np_recipe_find(const struct np_modality *modality)
@@ -160,6 +211,24 @@ unsigned np_recipe_wanted_slots(const struct np_recipe *recipe, const struct np_
     return slots;
 }
 
+/* A stage that only adds fills slots that no stage fills before it, takes none, and none needs them
+ * after it but one that only adds, too. */
+static int check_addition(const struct np_recipe *recipe, const struct np_stage *const *stage,
+                          unsigned have, struct np_error *err)
+{
+    bool is_seen = ((*stage)->gives & have) || (*stage)->takes;
+
+    for (const struct np_stage *const *later = stage + 1; *later; later++)
+        is_seen =
+            is_seen || (!np_stage_only_adds((*later)->name) &&
+                        ((*later)->needs | (*later)->gives | (*later)->takes) & (*stage)->gives);
+    if (is_seen)
+        return np_error_set(err, NP_EINTERNAL,
+                            "%s: stage '%s' is said to add only, and another stage sees its slots",
+                            recipe->name, (*stage)->name);
+    return 0;
+}
+
 int np_recipe_check(const struct np_recipe *recipe, struct np_error *err)
 {
     unsigned have = 0;
@@ -169,6 +238,8 @@ int np_recipe_check(const struct np_recipe *recipe, struct np_error *err)
             return np_error_set(err, NP_EINTERNAL,
                                 "%s: stage '%s' needs slots that no earlier stage gives (0x%x)",
                                 recipe->name, (*stage)->name, (*stage)->needs & ~have);
+        if (np_stage_only_adds((*stage)->name))
+            NP_TRY(check_addition(recipe, stage, have, err));
         have = (have & ~(*stage)->takes) | (*stage)->gives;
     }
     for (size_t i = 0; i < recipe->n_outputs; i++)

@@ -37,6 +37,9 @@ extern const struct np_stage np_stage_skull_strip;     /* gives BRAIN, unless it
 extern const struct np_stage np_stage_bias_refinement; /* N4 in the brain; FLAT, FIELD, takes RAW */
 extern const struct np_stage np_stage_normalization;   /* gives NORM (unless --normalize none) */
 
+extern const struct np_stage np_stage_tissue; /* gives TISSUE, where three tissues of a
+                                                          brain part */
+
 /* Replace each voxel by its exponential: from the logarithm in the FIELD slot to the factor. */
 void np_field_to_factor(struct np_image *log_field);
 
@@ -72,7 +75,18 @@ struct np_output {
      * before. */
     void (*prepare)(struct np_work *work);
     unsigned reads;
+    /* Of a slot that holds neither an image nor a mask: draw what is written, of that type by
+     * `format`. The caller frees; NULL = no memory. */
+    struct np_image *(*draw_image)(const struct np_work *work, const struct np_exec *exec);
+    struct np_mask *(*draw_labels)(const struct np_work *work, const struct np_exec *exec);
+    bool may_be_absent; /* a session is complete without it: the slot may be empty in the end */
 };
+
+/* Drawings of the TISSUE slot. */
+struct np_mask *np_draw_tissue_labels(const struct np_work *work, const struct np_exec *exec);
+struct np_image *np_draw_gm(const struct np_work *work, const struct np_exec *exec);
+struct np_image *np_draw_wm(const struct np_work *work, const struct np_exec *exec);
+struct np_image *np_draw_csf(const struct np_work *work, const struct np_exec *exec);
 
 /* The stages of a kind of image, and its outputs. The runner adds write_output. */
 struct np_recipe {
@@ -91,8 +105,9 @@ unsigned np_recipe_wanted_slots(const struct np_recipe *recipe, const struct np_
 /* The recipe of a modality; NULL when it has none. */
 const struct np_recipe *np_recipe_find(const struct np_modality *modality);
 
-/* 0 when every stage's needs are given by earlier ones, and all that outputs are written from is
- * there after the last; NP_EINTERNAL names the first stage or output of which this is not true. */
+/* 0 when every stage's needs are given by earlier ones, all that outputs are written from is there
+ * after the last, and stages that only add (catalog/stage_name.h) fill slots that no other stage
+ * sees; NP_EINTERNAL names the first stage or output of which this is not true. */
 int np_recipe_check(const struct np_recipe *recipe, struct np_error *err) NP_MUST_USE;
 
 /* "load_file:1 validate_data:1 …": the method version of a recipe; the caller frees. */

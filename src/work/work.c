@@ -25,7 +25,7 @@ void np_work_done(struct np_work *work)
     *work = (struct np_work){0};
 }
 
-enum content { IMAGE, MASK, SPLINE };
+enum content { IMAGE, MASK, SPLINE, TISSUE };
 
 static const struct {
     enum np_slot slot;
@@ -38,6 +38,7 @@ static const struct {
     {NP_SLOT_NORM, IMAGE, offsetof(struct np_work, norm)},
     {NP_SLOT_FIELD, IMAGE, offsetof(struct np_work, field)},
     {NP_SLOT_HEAD_FIELD, SPLINE, offsetof(struct np_work, head_field)},
+    {NP_SLOT_TISSUE, TISSUE, offsetof(struct np_work, tissue)},
 };
 
 /* The address of the pointer that a slot is. */
@@ -76,17 +77,39 @@ unsigned np_work_slots(const struct np_work *work)
     return filled;
 }
 
+static void release_image(void *place)
+{
+    np_image_freep(place);
+}
+
+static void release_mask(void *place)
+{
+    np_mask_freep(place);
+}
+
+static void release_spline(void *place)
+{
+    np_bspline_field_freep(place);
+}
+
+static void release_tissue(void *place)
+{
+    np_tissue_freep(place);
+}
+
+static void (*const release[])(void *place) = {
+    [IMAGE] = release_image,
+    [MASK] = release_mask,
+    [SPLINE] = release_spline,
+    [TISSUE] = release_tissue,
+};
+
 void np_work_release(struct np_work *work, unsigned bits)
 {
     for (size_t i = 0; i < NP_COUNT(slots); i++) {
         if (!(slots[i].slot & bits))
             continue;
-        if (slots[i].content == IMAGE)
-            np_image_freep(place_of(work, i));
-        else if (slots[i].content == MASK)
-            np_mask_freep(place_of(work, i));
-        else
-            np_bspline_field_freep(place_of(work, i));
+        release[slots[i].content](place_of(work, i));
     }
 }
 

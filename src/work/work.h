@@ -15,14 +15,16 @@
 #include "image/image.h"
 #include "image/nifti.h"
 #include "ops/bspline.h"
+#include "ops/tissue.h"
 
 enum np_slot {
     NP_SLOT_RAW = 1 << 0,  /* as read, finite values, arbitrary units */
     NP_SLOT_FLAT = 1 << 1, /* bias-corrected */
     NP_SLOT_BRAIN = 1 << 2,
-    NP_SLOT_NORM = 1 << 3,      /* normalized, 0 outside the brain */
-    NP_SLOT_FIELD = 1 << 4,     /* natural logarithm of the field that was divided out */
-    NP_SLOT_HEAD_FIELD = 1 << 5 /* the first field, fitted to the whole head; as control points */
+    NP_SLOT_NORM = 1 << 3,       /* normalized, 0 outside the brain */
+    NP_SLOT_FIELD = 1 << 4,      /* natural logarithm of the field that was divided out */
+    NP_SLOT_HEAD_FIELD = 1 << 5, /* the first field, fitted to the whole head; as control points */
+    NP_SLOT_TISSUE = 1 << 6,     /* shares of three tissues in BRAIN */
 };
 
 /* A number that a stage found out. */
@@ -57,6 +59,7 @@ struct np_work {
     struct np_image *raw, *flat, *norm, *field;
     struct np_bspline_field *head_field;
     struct np_mask *brain;
+    struct np_tissue *tissue;
     bool already_stripped; /* the input had no skull: its mask is its support */
 
     struct np_measure *measure;

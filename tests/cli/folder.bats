@@ -172,6 +172,50 @@ forget() { rm "$OUT/logs/folder.json"; }
     equal "$(memory .source.name)" 'Small heads'
 }
 
+# Make the folder that of a version whose recipes had no stage "tissue".
+age()
+{
+    local file
+    for file in "$OUT"/logs/folder.json "$OUT"/logs/sub-*/*_{status,complete}.json; do
+        jq 'walk(if type == "string" then sub(" tissue:[0-9]+"; "") else . end)
+            | if .files then .files |= map(.outputs |= map(select(.path | test("dseg") | not))
+                | del(.stages[] | select(.name == "tissue"))
+                | .measures |= with_entries(select(.key | startswith("tissue") | not))) else . end' "$file" >"$file.new"
+        mv "$file.new" "$file"
+    done
+    find "$OUT" -name '*dseg*' -delete
+}
+
+@test "sessions of a version without a stage that only adds are complete and of this folder; --rerun outdated makes what it adds" {
+    make_dataset "$BIDS" 01 02 03
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant --participant-label 01 02
+    equal "$(find "$OUT" -name '*dseg*' | wc -l)" 5
+    age
+    before=$(stamps | grep sub-0[12])
+    [[ $before != *dseg* ]]
+    # a session more: neither refused nor mixed; the first two stay as they are
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant
+    contains "$output" '1 to do, 2 already complete'
+    equal "$(stamps | grep sub-0[12])" "$before"
+    contains "$(memory '.configurations[0].methods.T1w')" tissue:
+    equal "$(words)" defaults
+    for command in "status $OUT --verify" "$BIDS $OUT group"; do
+        # shellcheck disable=SC2086
+        run -0 neuro-preprocess $command
+        contains "$output" '3 success'
+        lacks "$output" outdated
+    done
+    # a folder without memory, with records of both, has one configuration too
+    forget
+    run -0 neuro-preprocess status "$OUT"
+    lacks "$output" configurations
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant --rerun outdated
+    contains "$output" '2 to do, 1 already complete'
+    equal "$(find "$OUT" -name '*_dseg.nii.gz' | wc -l)" 3
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant --rerun outdated
+    contains "$output" '3 already complete'
+}
+
 @test "a mixed folder of an earlier version goes on and says so; a third configuration is refused" {
     make_dataset "$BIDS" 01 02 03 04
     run -0 preprocess --participant-label 01 02

@@ -20,14 +20,14 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
             sub=sub-${s%:*} ses=${s#*:}
             folder=$sub${ses:+/ses-$ses}/anat stem=$sub${ses:+_ses-$ses}
             printf '%s\n' "$folder/$stem"_desc-{norm,preproc}_T1w.{json,nii.gz} "$folder/$stem"_desc-brain_mask.{json,nii.gz} \
-                "$folder/$stem"_mod-T1w_biasfield.{json,nii.gz} "logs/$sub/${stem}_"{log.jsonl,status.json} "logs/$sub/${sub}_ses-${ses:-unnamed}_complete.json"
+                "$folder/$stem"_mod-T1w_biasfield.{json,nii.gz} "$folder/$stem"_dseg.{json,nii.gz} "logs/$sub/${stem}_"{log.jsonl,status.json} "logs/$sub/${sub}_ses-${ses:-unnamed}_complete.json"
         done | LC_ALL=C sort
     )
     equal "$output" "$expected"
 }
 
 @test "the root holds the dataset's description and its companions" {
-    for name in dataset_description.json .bidsignore README.md CITATION.md descriptions.tsv; do
+    for name in dataset_description.json .bidsignore README.md CITATION.md descriptions.tsv dseg.tsv; do
         [[ -s $OUT/$name ]] || fail "no $name"
     done
     equal "$(jq -r '.DatasetType, .GeneratedBy[0].Name, (.GeneratedBy | length)' "$OUT/dataset_description.json" | paste -sd ' ')" \
@@ -35,6 +35,7 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     jq -e '.SourceDatasets | length == 1' "$OUT/dataset_description.json"
     [[ $(jq -r '.GeneratedBy[0].Version' "$OUT/dataset_description.json") == $(neuro-preprocess --version | awk 'NR == 1 { print $2 }') ]]
     head -n 1 "$OUT/descriptions.tsv" | grep -q $'^desc_id\tdescription$'
+    equal "$(cut -f 1,3,4 "$OUT/dseg.tsv" | paste -sd ' ')" $'index\tabbreviation\tmapping 0\tBG\t0 1\tGM\t1 2\tWM\t2 3\tCSF\t3'
     for desc in preproc norm brain; do grep -q "^desc-$desc"$'\t' "$OUT/descriptions.tsv"; done
 }
 
@@ -43,6 +44,42 @@ images() { find "$OUT" -name '*.nii.gz' | LC_ALL=C sort; }
     run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant
     run -0 bash -c 'cd "$0" && find sub-01 logs/sub-01' "$BATS_TEST_TMPDIR/out"
     ((${#lines[@]} <= 16)) || fail "$output"
+}
+
+@test "the tissues of a T1w: labels by default, shares on request that sum to 1, nothing at the minimal level or without a brain" {
+    local bids=$BATS_TEST_TMPDIR/bids out=$BATS_TEST_TMPDIR/out stem
+    make_dataset "$bids" 01 02
+    run -0 neuro-preprocess "$bids" "$out" participant --participant-label 01 --save-probseg
+    run -0 neuro-preprocess "$bids" "$BATS_TEST_TMPDIR/minimal" participant --participant-label 01 --level minimal
+    run -0 neuro-preprocess "$bids" "$BATS_TEST_TMPDIR/skip" participant --participant-label 01 --skull-strip skip
+    stem=$out/sub-01/anat/sub-01
+    run -0 "$PYTHON" - "$stem" <<'END'
+import sys
+
+import nibabel
+import numpy
+
+stem = sys.argv[1]
+read = lambda name: numpy.asarray(nibabel.load(f"{stem}_{name}.nii.gz").dataobj)
+mask, labels = read("desc-brain_mask"), read("dseg")
+shares = numpy.stack([read(f"label-{name}_probseg") for name in ("GM", "WM", "CSF")])
+assert labels.dtype == numpy.uint8 and set(numpy.unique(labels)) == {0, 1, 2, 3}
+assert ((labels > 0) == (mask > 0)).all()
+assert numpy.abs(shares.sum(0) - mask).max() < 1e-6
+assert (numpy.take_along_axis(shares, numpy.maximum(labels, 1)[None] - 1, 0)[0][mask > 0] == shares.max(0)[mask > 0]).all()
+END
+    equal "$(jq -r '.SpatialReference' "${stem}_dseg.json")" bids::sub-01/anat/sub-01_desc-preproc_T1w.nii.gz
+    jq -e '.Parameters | ."tissue.volume_gm" > 300 and ."tissue.volume_gm" < 1200' "${stem}_label-GM_probseg.json"
+    jq -e '.files[0].measures["tissue.volume_wm"].unit == "mL"' "$out/logs/sub-01/sub-01_status.json"
+    equal "$(find "$BATS_TEST_TMPDIR/minimal" "$BATS_TEST_TMPDIR/skip" -name '*dseg.nii.gz' -o -name '*probseg*')" ''
+    [[ ! -e $BATS_TEST_TMPDIR/minimal/dseg.tsv ]]
+    # neither is done again for want of a segmentation
+    run -0 neuro-preprocess "$bids" "$BATS_TEST_TMPDIR/skip" participant --participant-label 01 --skull-strip skip
+    contains "$output" "1 already complete"
+    if [[ -x $(validator) ]]; then
+        run "$(validator)" --format json "$out"
+        equal "$(jq -c '[.issues.issues[] | select(.severity == "error") | [.code, .subCode, .location]]' <<<"$output")" '[]'
+    fi
 }
 
 @test "the official validator finds no error in the outputs" {

@@ -48,7 +48,8 @@ TEST(a_sidecar_shows_a_measure_only_if_an_output_shows_such_measures)
     for (size_t i = 0; i < NP_N_MEASURES; i++)
         shown |= np_measure_rows[i].shown;
     for (size_t i = 0; i < recipe->n_outputs; i++) {
-        ok((recipe->output[i].file.shows & by_outputs) == 0);
+        /* the drawings of the tissues show the same */
+        ok((recipe->output[i].file.shows & by_outputs & ~(unsigned)NP_IN_TISSUE) == 0);
         by_outputs |= recipe->output[i].file.shows;
     }
     ok_int(shown, by_outputs);

@@ -295,7 +295,7 @@ TEST(results_change_with_methods_and_with_nothing_else)
     NP_AUTO(np_freep) char *usual = np_config_results_json(&config);
     ok_str(usual, "{\"bias-correction\":\"n4\",\"level\":\"full\",\"normalize\":\"zscore\","
                   "\"output-datatype\":\"float32\",\"save-bias-field\":false,\"save-brain\":false,"
-                  "\"skull-strip\":\"auto\"}");
+                  "\"save-probseg\":false,\"skull-strip\":\"auto\"}");
     static const char *const neutral[][2] = {
         {"nprocs", "3"},           {"mem", "8G"},        {"participant-label", "01"},
         {"verbose", "2"},          {"fail-rate", "0.5"}, {"rerun", "all"},

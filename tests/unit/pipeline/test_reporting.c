@@ -84,7 +84,7 @@ TEST(a_report_is_written_from_the_final_record_and_before_that_reaches_the_disk)
 
     run_with(&scene, "01", "order", write_note);
     NP_AUTO(np_freep) char *note = read_note(&scene);
-    ok_str(note, "success, 6 outputs, code 0, end 1; on disk running, complete 0");
+    ok_str(note, "success, 8 outputs, code 0, end 1; on disk running, complete 0");
     NP_AUTO(np_record_done) struct np_session_record after = read_status(&scene);
     ok_int(after.state, NP_STATE_SUCCESS);
     ok(np_path_exists(scene.plan->job[0].place.complete));

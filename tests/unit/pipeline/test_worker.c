@@ -106,7 +106,7 @@ TEST(a_worker_says_each_stage_before_it_runs_and_all_of_it_at_the_end)
         ok_int(last.stage[i].state, NP_STATE_SUCCESS);
         ok(span && span->status != NP_STATUS_ERROR);
     }
-    ok_int((int64_t)last.n_outputs, 6);
+    ok_int((int64_t)last.n_outputs, 8);
     ok(last.sha256[0]);
     np_file_record_done(&first);
     done(&scene, &said, &last);

@@ -238,6 +238,38 @@ TEST(another_version_of_a_method_is_distinguished_from_other_options)
     ok_contains(s.difference, "bias:2");
 }
 
+TEST(a_record_of_a_version_without_a_stage_that_only_adds_is_complete_and_lacks_it)
+{
+    NP_AUTO(setting_done) struct setting s;
+    NP_AUTO(np_strings_done) struct np_strings expected = {0};
+
+    set_up(&s);
+    np_strings_add(&expected, "dseg.nii.gz");
+    s.in.outputs = &expected;
+    s.in.method = "bias:1 tissue:1";
+    ok_int(check(&s), NP_LACKS_ADDED);
+    ok_contains(s.difference, "earlier version");
+    s.in.method = "bias:2 tissue:1";
+    ok_int(check(&s), NP_OTHER_METHOD);
+    s.in.method = "bias:1 tissue:1";
+    ok_int(unlink(s.output), 0);
+    ok_int(check(&s), NP_INCOMPLETE);
+}
+
+TEST(what_differs_in_a_later_image_is_said_before_what_an_earlier_one_lacks)
+{
+    NP_AUTO(setting_done) struct setting s;
+
+    set_up(&s);
+    s.in.method = "bias:1 tissue:1";
+    const struct np_complete_input two[] = {
+        s.in, {s.input, "sub-01/new.nii.gz", "T1w", "bias:1", NULL, NULL}};
+    s.key.input = two;
+    s.key.n_inputs = 2;
+    ok_int(check(&s), NP_INPUT_CHANGED);
+    ok_contains(s.difference, "sub-01/new.nii.gz");
+}
+
 /* A mask is given now; `recorded` is the content of the one that was given then, NULL = none. */
 static enum np_completeness check_mask(struct setting *s, const char *recorded)
 {

@@ -45,6 +45,9 @@ TEST(the_decision_as_a_table)
         {{ZSCORE}, ZSCORE, "strip:1", false, true, NP_FOLDER_AGREES, 1},
         {{ZSCORE}, PERCENTILE, "strip:1", false, false, NP_FOLDER_REFUSES, 1},
         {{ZSCORE}, ZSCORE, "strip:2", false, false, NP_FOLDER_REFUSES, 1},
+        {{ZSCORE}, ZSCORE, "strip:1 tissue:1", false, false, NP_FOLDER_AGREES, 1},
+        {{ZSCORE}, ZSCORE, "strip:1 tissue:1", true, false, NP_FOLDER_AGREES, 1},
+        {{ZSCORE}, ZSCORE, "strip:2 tissue:1", false, false, NP_FOLDER_REFUSES, 1},
         {{ZSCORE}, PERCENTILE, "strip:1", true, false, NP_FOLDER_CHANGES, 1},
         {{ZSCORE}, ZSCORE, "strip:2", true, false, NP_FOLDER_CHANGES, 1},
         {{ZSCORE}, PERCENTILE, "strip:1", false, true, NP_FOLDER_MIXES, 2},
@@ -66,6 +69,25 @@ TEST(the_decision_as_a_table)
         np_folder_apply(&folder, verdict, &ours);
         ok_int((int64_t)folder.n_makings, (int64_t)rows[i].n_after);
     }
+}
+
+TEST(what_a_newer_version_adds_is_remembered_and_earlier_results_still_belong_to_the_folder)
+{
+    static const char *const one[] = {ZSCORE, NULL};
+    NP_AUTO(np_folder_done) struct np_folder folder;
+    NP_AUTO(np_making_done) struct np_making ours = making_of(ZSCORE, "strip:1 tissue:1");
+    NP_AUTO(np_making_done) struct np_making earlier = making_of(ZSCORE, "strip:1");
+
+    make_folder(&folder, one);
+    ok(np_folder_lacks(&folder, &ours));
+    np_folder_apply(&folder, NP_FOLDER_AGREES, &ours);
+    ok(!np_folder_lacks(&folder, &ours));
+    ok_str(folder.making[0].method[0].text, "strip:1 tissue:1");
+    ok(np_folder_accepts(&folder, ZSCORE, "T1w", "strip:1"));
+    ok(!np_folder_accepts(&folder, ZSCORE, "T1w", "strip:2"));
+    ok(!np_folder_accepts(&folder, ZSCORE, "T1w", "strip:1 tissue:2"));
+    np_folder_apply(&folder, NP_FOLDER_AGREES, &earlier);
+    ok_str(folder.making[0].method[0].text, "strip:1 tissue:1");
 }
 
 TEST(a_modality_that_the_folder_has_not_seen_is_no_difference)

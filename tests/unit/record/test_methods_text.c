@@ -47,6 +47,26 @@ TEST(references_are_those_of_the_methods_numbered_as_they_come)
     ok(!strstr(text, "Tustison"));
 }
 
+TEST(tissues_are_described_and_their_labels_listed_where_the_method_has_them)
+{
+    struct np_text_record method = {(char[]){"T1w"}, (char[]){"skull_strip:4 tissue:1"}};
+    struct np_making making = {
+        .options = (char[]){"{\"level\":\"full\"}"}, .method = &method, .n_methods = 1};
+    const struct np_folder folder = {.making = &making, .n_makings = 1};
+    NP_AUTO(np_freep) char *text = text_of(&making, 1, "0.1.0");
+    NP_AUTO(np_freep) char *segments = np_methods_segments(&folder);
+
+    ok_contains(text, "classes of mixed voxels [1].");
+    ok_contains(text, "2. Zhang J.");
+    ok_contains(segments, "index\tname\tabbreviation\tmapping\n");
+    ok_contains(segments, "\n2\tWhite Matter\tWM\t2\n");
+    making.options = (char[]){"{\"level\":\"minimal\"}"};
+    ok(np_methods_segments(&folder) == NULL);
+    method.text = (char[]){"skull_strip:4"};
+    NP_AUTO(np_freep) char *without = text_of(&making, 1, "0.1.0");
+    ok(!strstr(without, "mixed voxels"));
+}
+
 TEST(two_configurations_have_a_paragraph_each_and_their_order_does_not_show)
 {
     struct np_making one = {.options = OPTIONS("n4", "auto", "zscore")},

@@ -43,6 +43,29 @@ TEST(a_stage_after_its_slot_was_taken_is_named)
     ok_contains(err.text, "'validate_data'");
 }
 
+TEST(a_stage_that_only_adds_fills_slots_that_no_other_stage_sees)
+{
+    struct np_stage taker = np_stage_tissue, user = np_stage_normalization;
+    const struct np_stage *const changes[] = {&np_stage_load_file, &np_stage_bias_correction,
+                                              &np_stage_skull_strip, &taker, NULL};
+    const struct np_stage *const used[] = {&np_stage_load_file,
+                                           &np_stage_bias_correction,
+                                           &np_stage_skull_strip,
+                                           &np_stage_tissue,
+                                           &user,
+                                           NULL};
+    struct np_error err = {0}, other = {0};
+
+    taker.gives |= NP_SLOT_BRAIN;
+    ok_int(np_recipe_check(&(struct np_recipe){.name = "wrong", .stage = changes}, &err),
+           NP_EINTERNAL);
+    ok_contains(err.text, "'tissue' is said to add only");
+    user.needs |= NP_SLOT_TISSUE;
+    ok_int(np_recipe_check(&(struct np_recipe){.name = "wrong", .stage = used}, &other),
+           NP_EINTERNAL);
+    ok_contains(other.text, "'tissue' is said to add only");
+}
+
 TEST(an_output_that_no_stage_leaves_is_named)
 {
     static const struct np_stage *const taken[] = {&np_stage_load_file, &np_stage_bias_correction,
@@ -74,11 +97,12 @@ static int count_wanted(const struct np_config *config)
 
 TEST(settings_decide_which_outputs_are_wanted)
 {
-    ok_int(count_wanted(&(struct np_config){0}), 3);
-    ok_int(count_wanted(&(struct np_config){.save_bias_field = true}), 4);
-    ok_int(count_wanted(&(struct np_config){.save_brain = true}), 4);
+    ok_int(count_wanted(&(struct np_config){0}), 4);
+    ok_int(count_wanted(&(struct np_config){.save_bias_field = true}), 5);
+    ok_int(count_wanted(&(struct np_config){.save_brain = true}), 5);
     ok_int(count_wanted(&(struct np_config){.level = NP_LEVEL_MINIMAL}), 2);
-    ok_int(count_wanted(&(struct np_config){.normalize = NP_NORMALIZE_NONE}), 2);
+    ok_int(count_wanted(&(struct np_config){.normalize = NP_NORMALIZE_NONE}), 3);
+    ok_int(count_wanted(&(struct np_config){.save_probseg = true}), 7);
 }
 
 TEST(the_version_of_a_recipe_names_stages_and_versions_in_order)
