@@ -9,7 +9,7 @@
 #define NP_WARNINGS(X)                                                                             \
     X(MASK_UNSURE, "mask-unsure", "The brain mask was kept, and may be wrong",                     \
       "look at the mask; where it is wrong, correct it and give it with --mask-dir")               \
-    X(TISSUE_UNSURE, "tissue-unsure", "The tissues may be wrong, or could not be told apart",      \
+    X(TISSUE_UNSURE, "tissue-unsure", "The tissues may be wrong, or could not be separated",       \
       "look at the segmentation (dseg) before you use it or the volumes; the other images do not " \
       "depend on it")                                                                              \
     X(SUPPORT_NOT_BRAIN, "support-not-brain",                                                      \

@@ -218,7 +218,7 @@ const struct np_option np_options[] = {
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(save_probseg),
      .help =
          "Also write the share of each tissue (label-GM, label-WM and label-CSF, probseg) where "
-         "tissues are told apart: in T1w and UNIT1."},
+         "tissues are separated: in T1w and UNIT1."},
     {"output-datatype", NULL, 0, NP_OPT_CHOICE, NP_GROUP_OUTPUTS, PLANNED,
      NP_OPT_IN_FILE | NP_OPT_CHANGES_RESULTS, FIELD(output_datatype),
      .shown = NP_IN_PREPROC | NP_IN_BRAIN, .argument = "TYPE", .choices = datatype_words,

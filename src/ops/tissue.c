@@ -225,7 +225,7 @@ static inline np_lanes sum_of(const uint8_t *one, const uint8_t *other)
     return __builtin_convertvector(load_bytes(one) + load_bytes(other), np_lanes);
 }
 
-/* What the six neighbours add to four voxels: `share` is of the other parity. Along x the
+/* The sum that six neighbours add to four voxels: `share` is of the other parity. Along x the
  * neighbours of voxel i are i + shift - 1 and i + shift. */
 static inline np_lanes neighbours(const struct field *field, const uint8_t *share, int64_t shift)
 {
@@ -411,7 +411,7 @@ static void field_freep(struct field **address)
     np_freep(address);
 }
 
-/* What is needed to look at the mask. */
+/* Memory to look at the mask. */
 static int new_rows(struct field *field, struct np_error *err)
 {
     const int64_t *n = field->image->grid.n;
@@ -423,7 +423,7 @@ static int new_rows(struct field *field, struct np_error *err)
                : no_memory(err, (size_t)(n[1] * n[2]) * sizeof(*field->inside));
 }
 
-/* What is needed in the box. The last four voxels of a row may end behind it. */
+/* Memory for the box. The last four voxels of a row may end behind it. */
 static int new_box(struct field *field, struct np_error *err)
 {
     int64_t half = (field->n[0] + 1) / 2;

@@ -1,5 +1,5 @@
-/* Grey matter, white matter and cerebrospinal fluid in the brain mask. What cannot be told apart is
- * left out with a warning: the other images do not depend on it. */
+/* Grey matter, white matter and cerebrospinal fluid in the brain mask. Tissues that cannot be
+ * separated are left out with a warning: the other images do not depend on them. */
 #include "ops/tissue.h"
 
 #include <math.h>

@@ -38,7 +38,7 @@ static const char *noise(const char *name)
     return path;
 }
 
-/* Of a kind of image whose tissues are not told apart. */
+/* Of a kind of image without tissues. */
 static int64_t plain_memory(const struct np_config *config, struct np_grid grid, int n_threads)
 {
     return np_estimate_memory(config, np_recipe_find(&np_modalities[NP_MODALITY_T2W]), &grid,

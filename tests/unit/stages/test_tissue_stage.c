@@ -68,7 +68,7 @@ TEST(volumes_and_labels_are_those_of_the_balls)
     done(&work, &config);
 }
 
-TEST(tissues_that_can_hardly_be_told_apart_are_flagged)
+TEST(tissues_that_hardly_differ_are_flagged)
 {
     struct np_work work;
     struct np_config config;
