@@ -90,6 +90,12 @@ static const struct product bids_products[] = {
            "_desc-norm_*.nii.gz"),
     IMAGES("bias_fields", "Bias fields", "Multiplicative bias fields; with --save-bias-field.",
            "_biasfield.nii.gz"),
+    IMAGES("tissues", "Tissues",
+           "Labels of grey matter, white matter and cerebrospinal fluid, T1w and UNIT1; not with "
+           "--level minimal.",
+           "_dseg.nii.gz"),
+    IMAGES("tissue_shares", "Shares of the tissues",
+           "The share of each tissue in a voxel, 0 to 1; with --save-probseg.", "_probseg.nii.gz"),
     {0},
 };
 static const struct trial bids_trials[] = {

@@ -82,7 +82,7 @@ setup()
 @test "every image that a run writes is an output file, in sessions and without" {
     neuro-preprocess demo-data "$BATS_TEST_TMPDIR/bids" --participants 1 --sessions 1 --size 4 >/dev/null
     make_dataset "$BATS_TEST_TMPDIR/bids" 77/1
-    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant --save-brain --save-bias-field
+    run -0 neuro-preprocess "$BATS_TEST_TMPDIR/bids" "$BATS_TEST_TMPDIR/out" participant --save-brain --save-bias-field --save-probseg
     jq -r '.["output-files"][] | select(.list) | .["path-template"]' boutiques/descriptor.json >"$BATS_TEST_TMPDIR/templates"
     "$PYTHON" - "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/templates" <<'END'
 import glob, pathlib, sys
