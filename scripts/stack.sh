@@ -517,6 +517,7 @@ print_scrape()
 {
     load_running
     cat <<END
+# Only this machine reaches the address, since Prometheus asks for no password here. From another: ssh -N -L $STACK_PROMETHEUS:$STACK_PROMETHEUS $STACK_HOST
 scrape_configs:
   - job_name: neuro-preprocess
     metrics_path: /federate
@@ -595,6 +596,15 @@ stop()
     rm -f "$data/run/state"
 }
 
+# Prometheus answers 200 while its disk is full, and keeps nothing.
+warn_of_failed_writes()
+{
+    local n
+    n=$(curl --silent --noproxy '*' --max-time 2 "http://$STACK_PROMETHEUS/metrics" | awk '$1 == "prometheus_tsdb_wal_writes_failed_total" { print $2 + 0 }') || true
+    [[ ${n:-0} == 0 ]] ||
+        say "  prometheus could not write $n times since its start, and did not keep what came then: make room on its disk, then neuro-preprocess replay OUTPUT_DIR --again"
+}
+
 status()
 {
     local server pid page mib state n_up=0
@@ -611,6 +621,7 @@ status()
         printf '  %-13s %-9s %9s %8s %10s  %s\n' "$server" $state "${pid:--}" "${mib:--}" \
             "$(du -sm "$data/$server" | cut -f 1)" "${page:+http://$page}"
     done
+    warn_of_failed_writes
     ((n_up < ${#servers[@]})) || return 0
     ((n_up > 0)) && return 1
     return 3

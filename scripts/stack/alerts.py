@@ -57,6 +57,7 @@ CANARY_S = f"max by ({COHORT}, host_name) (last_over_time(neuro_canary_duration_
 DISK = ('max by (host_name, mountpoint) (system_filesystem_usage_bytes{state="used"}) / '
         'sum by (host_name, mountpoint) (max by (host_name, mountpoint, state) (system_filesystem_usage_bytes))')
 NOT_TAKEN = '{__name__=~"otelcol_(receiver_refused|exporter_enqueue_failed)_(spans|log_records|metric_points)(_total)?",server!="jaeger"}'
+DROPPED = '{__name__=~"otelcol_exporter_send_failed_(spans|log_records|metric_points)(_total)?",server!="jaeger"}'
 QUEUE = '{__name__="otelcol_exporter_queue_size",server!="jaeger"}'
 
 OF = "{{ $labels.neuro_dataset_name }}{{ if $labels.neuro_cohort_id }} (output folder {{ $labels.neuro_cohort_id }}){{ end }}"
@@ -102,6 +103,11 @@ ALERTS = [
      f"sum(increase({NOT_TAKEN}[15m])) > 0",
      "the Collector has refused {{ $value }} items",
      "Its memory or its disk is full. Programs keep their records: make room, then neuro-preprocess replay OUT."),
+    ("TelemetryDropped", "warning", "0s",
+     f'sum by (exporter) (increase({DROPPED}[15m])) > 0 or label_replace(sum(increase(prometheus_tsdb_wal_writes_failed_total[15m])) > 0, "exporter", "prometheus", "", "")',
+     "{{ $labels.exporter }}: {{ $value }} items or writes were not kept",
+     "They are not sent again. A server's disk is (was) full, or it does not take what is that old. The Collector's file and the programs' records have them: "
+     "make room, then neuro-preprocess replay OUT --again."),
     ("StackDiskFull", "warning", "1m",
      f"{DISK} > 0.8",
      "{{ $labels.host_name }} {{ $labels.mountpoint }}: {{ $value | humanizePercentage }} of the disk is in use",

@@ -164,7 +164,7 @@ def table(title, description, columns, target, first, changes=(), sort=None, emp
     overrides = [column("participant", links=[link("this session: its trace, its log", TO_SESSION)]), column("trace", links=[link("its trace, its log", TO_SESSION)]),
                  column("folder", links=[link("open the folder", "${files}${__data.fields.folder}")], **{"custom.inspect": True}),
                  *(column(label, **hidden) for label in LINKED), column("to run it again", **{"custom.inspect": True, "custom.width": 320}),
-                 column("seconds", unit="s"), column("time", unit="dateTimeAsIso"), *(column(of + " memory", unit="bytes") for of in ("largest", "allowed", "requested"))]
+                 column("seconds", unit="s"), column("time", unit="dateTimeAsIso"), column("share", unit="percentunit"), *(column(of + " memory", unit="bytes") for of in ("largest", "allowed", "requested"))]
     return panel("table", title, description + ROW, [target], empty=empty, options={"showHeader": True, "cellHeight": "sm"}, overrides=overrides, transformations=changes)
 
 
@@ -195,11 +195,18 @@ def latest(title, description, columns, more, limit=1000, **others):
     return table(title, description, columns, target, {"Value #A": "time"}, sort="time", **others)
 
 
-def largest(title, description, columns, of, limit=100, **others):
-    """The attempts with the largest value of the column `of`, of all in the time range."""
+def value_of(label, columns):
+    return f"max_over_time({ATTEMPTS + CHOSEN + WAY_BACK} | unwrap {label} [$__range]) by ({grouped(columns)})"
+
+
+def largest(title, description, columns, of, over=None, limit=100, **others):
+    """The attempts with the largest value of the column `of`, of all in the time range; or with the largest share that it has of the column `over`."""
     label, name, heading = of
-    ranked = f"topk({limit}, max_over_time({ATTEMPTS + CHOSEN + WAY_BACK} | unwrap {label} [$__range]) by ({grouped(columns)}))"
-    target = loki(ranked, twin_of(ATTEMPTS_TWIN + CHOSEN_TWIN, (of, *columns), limit, name), kind="instant")
+    ranked, asked = value_of(label, columns), ATTEMPTS_TWIN + CHOSEN_TWIN
+    if over:
+        ranked, asked = f"{ranked} / {value_of(over[0], columns)}", f"{asked} {over[1]}:>0 | math {name} / {over[1]} as share"
+        name = heading = "share"
+    target = loki(f"topk({limit}, {ranked})", twin_of(asked, ((None, name, heading), *columns), limit, name), kind="instant")
     return table(title, description, columns, target, {"Value #A": heading}, sort=heading, **others)
 
 
@@ -242,6 +249,7 @@ def outside(uid):
     return {**out, "height": 3}
 
 
+HEAT = {"calculate": False, "yAxis": {"unit": "s"}, "color": {"mode": "scheme", "scheme": "Spectral", "steps": 32}, "tooltip": {"mode": "single"}}
 # Of panels whose series the preset `central` does not keep.
 NOT_HERE = "no session has ended in this time range, or the stack has the preset `central`: then only the tables of sessions tell"
 BY_STATE = "From `neuro.cohort.sessions`: each session counts once, by its latest state, as `neuro-preprocess status` says (a run of one session counts nothing: `neuro-preprocess BIDS_DIR OUTPUT_DIR group` does). "
@@ -297,7 +305,10 @@ def cohort():
                        [prom(quantile.format(q="0.95"), "{{neuro_stage}}", exemplar=True)])),
             (12, panel("heatmap", "How do the times of sessions spread?", "Sessions by their duration, from `span_metrics`. Unit: seconds. Bad: two bands where one is expected.",
                        [dict(prom("sum by (le) (increase(traces_span_metrics_duration_seconds_bucket{" + OF_COHORT + ',span_name="preprocess_session"}[$__rate_interval]))', "{{le}}"), format="heatmap")],
-                       "s", options={"calculate": False, "yAxis": {"unit": "s"}, "color": {"mode": "scheme", "scheme": "Spectral", "steps": 32}, "tooltip": {"mode": "single"}})),
+                       "s", options=HEAT)),
+            (24, panel("heatmap", "How do the times of the stages spread?", "Files by the duration of the stages that are chosen above, from `span_metrics`. Unit: seconds. Bad: of one stage, two bands where one is expected.",
+                       [dict(prom("sum by (le) (increase(traces_span_metrics_duration_seconds_bucket{" + OF_STAGE + "}[$__rate_interval]))", "{{le}}"), format="heatmap")],
+                       "s", options=HEAT)),
             (24, largest("Which sessions were the slowest?", "The 100 longest of all attempts in this time range, by their wall time, from the log records `neuro.session.summary`. Unit: seconds. "
                          "Bad: far from all others.", (PEAK, NODE, ("neuro_site", "neuro.site", "site"), ("neuro_outcome", "neuro.outcome", "outcome")),
                          DURATION, empty="no session has ended in this time range")),
@@ -312,6 +323,11 @@ def cohort():
                       [prom("max by (host_name) (max by (instance, host_name) (last_over_time(neuro_session_peak_memory_bytes{" + OF_SESSION + "}[5m])) / "
                             "on (instance, host_name) last_over_time(neuro_memory_limit_bytes{" + OF_PROCESS + "}[5m]))", "{{host_name}}")],
                       "percentunit", steps(GREEN, (0.8, ORANGE), (0.9, RED)), empty=NOT_HERE)),
+            (24, largest("Which sessions came nearest to the memory that they may use?", "The 100 attempts in this time range with the largest share of the run's limit, from the log records `neuro.session.summary`: "
+                         "largest resident memory over the limit. Unit: share. Bad: above 90 %: the next larger image is killed.",
+                         (PEAK, ("neuro_session_memory_limit", "neuro.session.memory_limit", "allowed memory"), ("neuro_session_memory_request", "neuro.session.memory_request", "requested memory"), NODE,
+                          ("neuro_outcome", "neuro.outcome", "outcome")), PEAK, ("neuro_session_memory_limit", "neuro.session.memory_limit"),
+                         empty="no session has ended in this time range")),
             (12, lines("How large are the brains?", "Volume of the brain mask by suffix, median of the sessions that ended, from `neuro.qc.brain_volume` (the preset `job`). Unit: mm3. "
                        "Bad: below 900 000 or above 1 900 000 in adults.",
                        [prom("quantile by (bids_suffix) (0.5, last_over_time(neuro_qc_brain_volume_mm3{" + OF_SESSION + "}[5m]))", "{{bids_suffix}}")], "none", empty=NOT_HERE)),
@@ -430,7 +446,7 @@ COUNTED_OR_RUN = '{__name__=~"neuro_cohort_sessions|traces_host_metrics_calls_to
 CHOICES = [choice("dataset", "dataset", COUNTED_OR_RUN + "}", "neuro_dataset_name"),
            choice("folder", "output folder (logs/folder.json, id)", COUNTED_OR_RUN + ',neuro_dataset_name=~"$dataset"}', "neuro_cohort_id"),
            choice("stage", "stage", "traces_span_metrics_calls_total", "neuro_stage"),
-           choice("site", "site", "neuro_session_duration_seconds", "neuro_site"), choice("version", "version", "neuro_sessions_planned", "service_version"),
+           choice("site", "site", "neuro_session_duration_seconds", "neuro_site"), choice("version", "version", '{__name__=~"neuro_cohort_sessions|neuro_sessions_planned"}', "service_version"),
            choice("node", "node", "traces_host_metrics_calls_total", "host_name")]
 DASHBOARDS = {
     "preprocessing-dashboard": ("neuro-cohort", "Brain MRI preprocessing: the cohort", cohort, CHOICES + PATHS, "now-6h"),

@@ -139,14 +139,6 @@ n_traces() # STATUS: how many sessions of this status Jaeger has
     soon 0 number preprocessing-dashboard 'How many are left to run?'
 }
 
-# folder_id OUT; of_folder PANEL ID: the number that a panel shows of one output folder.
-folder_id() { jq -r .id "$1/logs/folder.json"; }
-of_folder()
-{
-    metric "$("$TOP/scripts/stack/dashboards.py" --queries | jq -r --arg panel "$1" 'select(.panel == $panel and .datasource == "prometheus").query' |
-        sed "s/\$__[a-z_]*/10m/g; s/\$folder/$2/g; s/\$[a-z]*/.*/g")"
-}
-
 @test "two output folders of one dataset are two cohorts: the panels show both together, or the one that was chosen" {
     local other=$BATS_TEST_TMPDIR/other before
     before=$(n_rows preprocessing-dashboard 'Which sessions were the slowest?' folder="$(folder_id "$OUT")")

@@ -28,6 +28,7 @@ MAY_BE_EMPTY='When will it be done?'
         n=$((n + 1))
     done < <(queries)
     ((n > 30)) || fail "only $n queries"
+    equal "$(get "$(fact PROMETHEUS)/api/v1/rules" | jq -r '[.data.groups[].rules[] | select(.health == "err") | .name] | join(" ")')" ''
 }
 
 # mend: the image that is broken on purpose.
@@ -38,6 +39,9 @@ mend() { cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/
     equal "$("$TOP/scripts/stack/dashboards.py" --queries | jq -s 'map(select(.datasource == "loki" and (.logsql | not))) | length')" 0
     soon 6 n_rows $cohort 'Which sessions were the slowest?'
     equal "$(logs "$(twin $cohort 'Which sessions were the slowest?')" | jq -s 'map(.["neuro.session.duration"] | tonumber) | . == (sort | reverse)')" true
+    logs "$(twin $cohort 'Which sessions came nearest to the memory that they may use?')" >near
+    equal "$(jq -s 'length == 6 and all((.["neuro.session.peak_memory"] | tonumber) / (.["neuro.session.memory_limit"] | tonumber) / (.share | tonumber) | . > 0.999 and . < 1.001)
+        and (map(.share | tonumber) | . == (sort | reverse))' near)" true
     equal "$(logs "$(twin $cohort 'Which sessions failed?')" | jq -r '[.["bids.participant"], .["bids.session"], .["neuro.outcome"], .["neuro.stage"]] | join(" ")')" '03 02 bad-data load_file'
     contains "$(logs "$(twin $cohort 'Which sessions failed?')" | jq -r ._msg)" 'end of its gzip stream'
     equal "$(n_rows $cohort 'Which sessions failed?' stage=skull_strip)" 0
@@ -80,6 +84,29 @@ mend() { cp bids/sub-01/ses-01/anat/sub-01_ses-01_T1w.nii.gz bids/sub-03/ses-02/
     soon 1 n_rows $cohort resubmit dataset=Planned
     equal "$(n_rows $cohort kill dataset=Planned)" 0
     equal "$(jq -c '[.annotations.list[].name]' "$TOP/configs/grafana/dashboards/$cohort.json")" '["submit","resubmit","kill"]'
+}
+
+@test "half a selection, and then a kill: the first row says what status says" {
+    local quick=(--bias-correction none --skull-strip skip --normalize none --otel-endpoint auto)
+    as_status()
+    {
+        neuro-preprocess status part --format json >status.json
+        soon "$(jq -r '.states.success // 0' status.json)" of_folder 'How many sessions are done?' "$(folder_id part)"
+        soon "$(jq -r '.n_wanted' status.json)" of_folder 'Of how many?' "$(folder_id part)"
+        soon "$(jq -r '[.states.failed, .states.interrupted, .states.lost, .states.incomplete | values] | add // 0' status.json)" of_folder 'How many failed?' "$(folder_id part)"
+        soon "$(jq -r '.n_to_rerun' status.json)" of_folder 'How many are left to run?' "$(folder_id part)"
+    }
+    neuro-preprocess bids part participant --plan-only "${quick[@]}"
+    neuro-preprocess bids part participant --participant-label 01 --slow-stage load_file:0.1 "${quick[@]}"
+    as_status
+    equal "$(jq -c '[.n_wanted, .n_complete]' status.json)" '[6,2]'
+    neuro-preprocess bids part participant --nprocs 1 --slow-stage load_file:20 "${quick[@]}" >log 2>&1 3>&- &
+    wait_until 30 eval '(($(cat part/logs/telemetry/*.otlp.jsonl | grep -o "span started: load_file" | wc -l) >= 5))'
+    kill -KILL $!
+    wait $! || true
+    neuro-preprocess bids part group --otel-endpoint auto
+    as_status
+    lacks "$(jq -c .states status.json)" '"running"'
 }
 
 @test "a session that was sent under a hash: neither label nor path is in its row, and its command does it again" {

@@ -6,7 +6,7 @@ setup() { own_stack; }
 teardown() { end_own_stack; }
 
 # What the logs say of the sessions by their latest state, and what the records on disk say: outcome, stage, how many.
-SUMMARIES='event_name:=neuro.session.summary | last 1 by (_time) partition by (neuro.dataset.name, bids.participant, bids.session)'
+SUMMARIES='event_name:=neuro.session.summary | last 1 by (_time) partition by (neuro.dataset.name, neuro.cohort.id, bids.participant, bids.session)'
 by_reason() { logs "$SUMMARIES | stats by (neuro.outcome, neuro.stage) count() n" | jq -r '"\(.["neuro.outcome"]) \(.["neuro.stage"] // "") \(.n)"' | sort; }
 recorded()
 {
@@ -117,6 +117,60 @@ ok  $((n - 10))"
     soon 'ok  6' by_reason
     for trace in $(sessions out | cut -d ' ' -f 1); do soon 1 eval "spans $trace | grep -c '^preprocess_session\$'"; done
     soon 6 metric 'sum(last_over_time(neuro_sessions_processed_total{neuro_status="success"}[1h]))'
+}
+
+# on_small_disk SERVER PROGRAM MIB: the next start gives this server a disk of that size, which outlives it. inside COMMAND…: where that disk is.
+on_small_disk()
+{
+    unshare --map-root-user --mount true 2>/dev/null || skip 'no small disk can be mounted: user namespaces are off here'
+    mkdir -p "$DATA/$1"
+    unshare --map-root-user --mount bash -c 'mount -t tmpfs -o "size=$1m" none "$0" && touch "$2" && exec sleep 900' "$DATA/$1" "$3" "$BATS_TEST_TMPDIR/mounted" 3>&- &
+    holder=$!
+    remember $holder
+    wait_until 10 test -e "$BATS_TEST_TMPDIR/mounted"
+    wrapped "$2" "exec nsenter --preserve-credentials --user --mount --target $holder \"\$REAL\" \"\$@\""
+}
+inside() { nsenter --preserve-credentials --user --mount --target "$holder" "$@"; }
+fill() { ! inside dd if=/dev/zero of="$DATA/$1/filler" bs=1M 2>/dev/null; }
+
+# run_until_full SERVER PROGRAM MIB [MIB of the filler]: four sessions, of which the last three are sent while the server's disk is full.
+run_until_full()
+{
+    on_small_disk "$1" "$2" "$3"
+    start --bin "$BATS_TEST_TMPDIR/bin"
+    cohort bids 4
+    preprocess bids out --participant-label 001 --otel-endpoint auto >log 2>&1
+    all_once out
+    soon 1 metric 'sum(last_over_time(neuro_sessions_processed_total{neuro_status="success"}[1h]))'
+    fill "$1"
+    sleep 3
+    preprocess bids out --otel-endpoint auto >>log 2>&1
+    contains "$(tail -n 5 log)" 'telemetry sent'
+    sleep 5
+}
+make_room()
+{
+    inside rm "$DATA/$1/filler"
+    run -0 start # a server that ended is started again
+}
+
+@test "Prometheus' disk is full: traces and logs arrive; once there is room the rates are right, an alert and status say what is missing, and a replay brings it" {
+    run_until_full prometheus prometheus 64
+    all_once out
+    make_room prometheus
+    soon 4 metric 'sum(last_over_time(traces_span_metrics_calls_total{span_name="preprocess_session"}[1h]))'
+    is 1 metric 'sum(last_over_time(neuro_sessions_processed_total{neuro_status="success"}[1h]))'
+    contains "$("$STACK" status --data "$DATA")" 'prometheus could not write'
+    soon 1 metric 'count(ALERTS{alertname="TelemetryDropped",exporter="prometheus",alertstate="firing"})'
+    run -0 neuro-preprocess replay out --again --endpoint "http://$(fact OTLP_HTTP)"
+    soon 4 metric 'sum(last_over_time(neuro_sessions_processed_total{neuro_status="success"}[1h]))'
+}
+
+@test "Jaeger's disk is full: metrics and logs arrive; once there is room every trace is there" {
+    run_until_full jaeger jaeger 64
+    soon 'ok  4' by_reason
+    make_room jaeger
+    all_once out
 }
 
 @test "a store's disk is full: what it refuses waits in the Collector's queue, and arrives once there is room" {

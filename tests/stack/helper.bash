@@ -142,3 +142,11 @@ twin()
     sed -E 's/\$\{[a-z]+(:regex)?\}/.*/g' <<<"$query"
 }
 n_rows() { logs "$(twin "$@")" | wc -l; }
+
+# folder_id OUT; of_folder PANEL ID: the number that a panel shows of one output folder.
+folder_id() { jq -r .id "$1/logs/folder.json"; }
+of_folder()
+{
+    metric "$("$TOP/scripts/stack/dashboards.py" --queries | jq -r --arg panel "$1" 'select(.panel == $panel and .datasource == "prometheus").query' |
+        sed "s/\$__[a-z_]*/10m/g; s/\$folder/$2/g; s/\$[a-z]*/.*/g")"
+}

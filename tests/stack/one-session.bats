@@ -28,6 +28,7 @@ without_words() { empty_panels | while IFS= read -r line; do jq -r --arg panel "
 @test "before anybody counts the folder: the tables have both attempts and the one session, no query fails, and each empty panel says why" {
     soon 2 n_rows session-dashboard 'Which attempts were there?' participant=bad1 session=
     soon 1 n_rows preprocessing-dashboard 'Which sessions failed?'
+    soon 2 n_rows preprocessing-dashboard 'Which sessions came nearest to the memory that they may use?'
     wait_until 60 has_values 'increase(traces_span_metrics_calls_total[10m]) > 0'
     lacks "$(empty_panels)" error
     equal "$(without_words)" ''

@@ -18,6 +18,8 @@ start_site() # with the lines that the stack prints, and nothing else
     local sessions='sum by (status_code) (traces_span_metrics_calls_total{span_name="preprocess_session"})' query
     run -3 "$STACK" start --print-scrape
     start
+    contains "$("$STACK" start --print-scrape)" "ssh -N -L $(fact PROMETHEUS):$(fact PROMETHEUS) $(hostname)"
+    equal "$(awk '/targets/ { print $3 }' <<<"$("$STACK" start --print-scrape)" | tr -d "[]'")" "$(fact PROMETHEUS)"
     start_site
     cohort bids 3 1
     preprocess bids out --otel-endpoint auto >log 2>&1 || true

@@ -105,14 +105,25 @@ has_root() { spans "$1" 2>/dev/null | grep -qx preprocess_session; }
     soon "$N" number $first 'How many sessions are done?'
 }
 
-at_time() { get "$(fact PROMETHEUS)/api/v1/query" "time=$1" 'query=sum(neuro_cohort_sessions{neuro_state="success"})' | jq -r '.data.result[0].value[1]'; }
+answer_at() { get "$(fact PROMETHEUS)/api/v1/query" "time=$1" "query=$2"; }
+number_at() # TIME PANEL
+{
+    answer_at "$1" "$(queries | awk -F '\t' -v panel="$2" '$1 == "preprocessing-dashboard" && $2 == panel { print $3; exit }')" | jq -r '.data.result[0].value[1]'
+}
 
-@test "… of last week, replayed: its own time, no rate, no alert" {
-    local before week=$((EPOCHSECONDS - 7 * 86400))
+@test "… of last week, replayed: its own time, no rate, no alert; each panel answers there within ten seconds, the first row with the right numbers" {
+    local before week=$((EPOCHSECONDS - 7 * 86400)) dashboard panel query
     before=$(metric 'sum(traces_span_metrics_calls_total)')
     made "$week" week.otlp.jsonl
     replay week.otlp.jsonl
-    soon $((N - N_FAILED)) at_time $((week + 30))
+    soon $((N - N_FAILED)) number_at $((week + 30)) 'How many sessions are done?'
+    equal "$(number_at $((week + 30)) 'Of how many?')" "$N"
+    equal "$(number_at $((week + 30)) 'How many failed?')" "$N_FAILED"
+    equal "$(number_at $((week + 30)) 'How many are left to run?')" "$N_FAILED"
+    equal "$(number_at $((week + 30)) 'What share succeeded?')" 0.97
+    while IFS=$'\t' read -r dashboard panel query; do
+        in_time 10 answer_at $((week + 30)) "$query" >/dev/null || fail "$dashboard: $panel: $query"
+    done < <(queries)
     equal "$(metric 'sum(traces_span_metrics_calls_total)')" "$before"
     equal "$(metric 'count(ALERTS{alertname="CohortStalled"})')" ''
 }
