@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -348,52 +347,6 @@ static void serve(struct server *server)
     }
 }
 
-/* True for an address that leads to this machine alone. */
-static bool is_loopback(const struct addrinfo *at)
-{
-    struct sockaddr_in four;
-    struct sockaddr_in6 six;
-
-    if (at->ai_family == AF_INET) {
-        memcpy(&four, at->ai_addr, sizeof(four));
-        return ntohl(four.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    }
-    if (at->ai_family != AF_INET6)
-        return false;
-    memcpy(&six, at->ai_addr, sizeof(six));
-    return IN6_IS_ADDR_LOOPBACK(&six.sin6_addr);
-}
-
-/* The page has neither TLS nor a token. */
-static int check_loopback(const struct addrinfo *found, const char *host, struct np_error *err)
-{
-    for (const struct addrinfo *at = found; at; at = at->ai_next)
-        if (!is_loopback(at))
-            return np_error_set(err, NP_EUSAGE,
-                                "'%s': cannot offer metrics there: the page has neither TLS nor a "
-                                "token, so it is for this machine alone; expected localhost, "
-                                "127.0.0.1 or ::1",
-                                host);
-    return 0;
-}
-
-static int bind_one(const struct addrinfo *found, int *reason)
-{
-    for (const struct addrinfo *at = found; at; at = at->ai_next) {
-        const int on = 1;
-        int fd =
-            socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol);
-        if (fd >= 0)
-            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        if (fd >= 0 && bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-            return fd;
-        *reason = errno;
-        if (fd >= 0)
-            close(fd);
-    }
-    return -1;
-}
-
 static int listen_at(const char *host, int port, int *listener, struct np_error *err)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
@@ -406,12 +359,19 @@ static int listen_at(const char *host, int port, int *listener, struct np_error 
     if (answer != 0)
         return np_error_set(err, NP_EUSAGE, "'%s': cannot offer metrics there: %s", host,
                             gai_strerror(answer));
-    int code = check_loopback(found, host, err);
-    if (code == 0)
-        fd = bind_one(found, &reason);
+    for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
+        const int on = 1;
+        fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol);
+        if (fd >= 0)
+            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        if (fd >= 0 && bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+            break;
+        reason = errno;
+        if (fd >= 0)
+            close(fd);
+        fd = -1;
+    }
     freeaddrinfo(found);
-    if (code < 0)
-        return code;
     if (fd < 0)
         return np_error_errno(err, reason, NP_EBUSY, "%s:%d: cannot offer metrics there", host,
                               port);

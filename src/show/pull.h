@@ -16,8 +16,7 @@ struct np_show_pull;
 /*
  * Listen at `host` (a name or an address) and `port` (0 = any free one) and start the page server.
  * A name server that does not answer costs `deadline_s`. Call it before threads exist. Returns 0,
- * NP_EBUSY (the port is in use, no process), NP_EUSAGE (no such host, no answer of a name server,
- * an address that other machines reach: the page has neither TLS nor a token),
+ * NP_EBUSY (the port is in use, no process), NP_EUSAGE (no such host, no answer of a name server),
  * NP_EIO. On failure `*pull` is untouched.
  */
 int np_show_pull_start(const char *host, int port, double deadline_s, struct np_show_pull **pull,

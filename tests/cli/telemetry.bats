@@ -395,19 +395,6 @@ server.listen(50); print("up", flush=True); time.sleep(120)' >"$BATS_TEST_TMPDIR
     awk "BEGIN { exit !($EPOCHREALTIME - $began < 8) }" # of which the run takes a part
 }
 
-@test "the page for Prometheus, which has neither TLS nor a token, is offered to this machine alone: elsewhere is a warning, and the run goes on" {
-    local host
-    for host in 0.0.0.0 :: "$(hostname -I | cut -d ' ' -f 1)"; do
-        OTEL_METRICS_EXPORTER=prometheus OTEL_EXPORTER_PROMETHEUS_HOST=$host OTEL_EXPORTER_PROMETHEUS_PORT=0 run -0 preprocess --rerun all
-        contains "$output" "'$host': cannot offer metrics there: the page has neither TLS nor a token"
-        lacks "$output" 'while the run lasts'
-    done
-    for host in 127.0.0.1 localhost; do
-        OTEL_METRICS_EXPORTER=prometheus OTEL_EXPORTER_PROMETHEUS_HOST=$host OTEL_EXPORTER_PROMETHEUS_PORT=0 run -0 preprocess --rerun all
-        contains "$output" "metrics: http://$host:"
-    done
-}
-
 @test "an encrypted key never asks on a terminal, wherever it stands, and the reason is said" {
     local dir=$BATS_TEST_TMPDIR
     command -v openssl >/dev/null || skip 'needs openssl'
