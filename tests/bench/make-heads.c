@@ -1,7 +1,7 @@
 /*
  * make-heads DIR [--name NAME]: write the named synthetic heads, each with its truth, as
- * DIR/NAME_T1w.nii.gz, NAME_brainmask.nii.gz and NAME_biasfield.nii.gz. make-heads --list names
- * them, a sentence each.
+ * DIR/NAME_T1w.nii.gz, NAME_brainmask.nii.gz, NAME_biasfield.nii.gz and NAME_tissue.nii.gz (1 grey
+ * matter, 2 white matter, 3 fluid, 0 everything else). make-heads --list names them, a sentence each.
  */
 #include "synth/heads.h"
 
@@ -25,6 +25,21 @@ static char *file_name(const char *directory, const char *name, const char *endi
     return np_path_join(directory, file);
 }
 
+static int write_tissue(const char *path, const struct np_synth_head *head, struct np_error *err)
+{
+    static const struct np_nifti_output how = {.description = "synthetic, known truth"};
+    static const uint8_t tissue[NP_SYNTH_N_LABELS] = {
+        [NP_SYNTH_GREY] = 1, [NP_SYNTH_DEEP_GREY] = 1, [NP_SYNTH_WHITE] = 2, [NP_SYNTH_CSF] = 3};
+    NP_AUTO(np_mask_freep) struct np_mask *labels = np_mask_new(&head->image->grid);
+    struct np_nifti_written written;
+
+    if (!labels)
+        return np_error_set(err, NP_ENOMEM, "no memory for the tissues");
+    for (size_t i = 0; i < np_grid_voxels(&labels->grid); i++)
+        labels->voxel[i] = tissue[head->label[i]];
+    return np_nifti_write_mask(path, path, labels, &how, NULL, &written, err);
+}
+
 static int write_head(const char *directory, const struct np_synth_case *which,
                       struct np_error *err)
 {
@@ -34,6 +49,7 @@ static int write_head(const char *directory, const struct np_synth_case *which,
     NP_AUTO(np_freep) char *t1w = file_name(directory, which->name, "T1w");
     NP_AUTO(np_freep) char *mask = file_name(directory, which->name, "brainmask");
     NP_AUTO(np_freep) char *field = file_name(directory, which->name, "biasfield");
+    NP_AUTO(np_freep) char *tissue = file_name(directory, which->name, "tissue");
     struct np_nifti_written written;
 
     NP_TRY(np_synth_head(&which->options, NULL, &head, err));
@@ -43,6 +59,7 @@ static int write_head(const char *directory, const struct np_synth_case *which,
         head.image->voxel[i] = floorf(head.image->voxel[i] + 0.5f);
     NP_TRY(np_nifti_write_image(t1w, t1w, head.image, &how, NULL, &written, err));
     NP_TRY(np_nifti_write_mask(mask, mask, head.brain, &how, NULL, &written, err));
+    NP_TRY(write_tissue(tissue, &head, err));
     return np_nifti_write_image(field, field, bias, &how, NULL, &written, err);
 }
 
