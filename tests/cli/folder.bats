@@ -191,12 +191,12 @@ age()
     run -0 neuro-preprocess "$BIDS" "$OUT" participant --participant-label 01 02
     equal "$(find "$OUT" -name '*dseg*' | wc -l)" 5
     age
-    before=$(stamps | grep sub-0[12])
+    before=$(stamps | grep "sub-0[12]")
     [[ $before != *dseg* ]]
     # a session more: neither refused nor mixed; the first two stay as they are
     run -0 neuro-preprocess "$BIDS" "$OUT" participant
     contains "$output" '1 to do, 2 already complete'
-    equal "$(stamps | grep sub-0[12])" "$before"
+    equal "$(stamps | grep "sub-0[12]")" "$before"
     contains "$(memory '.configurations[0].methods.T1w')" tissue:
     equal "$(words)" defaults
     for command in "status $OUT --verify" "$BIDS $OUT group"; do
