@@ -13,7 +13,7 @@ setup()
     run -0 neuro-preprocess process "$IN/scan.nii.gz" -o "$OUT"
     equal "$(cd "$OUT" && find . -name 'scan*' | LC_ALL=C sort)" "$(printf './%s\n' logs/scan_log.jsonl logs/scan_status.json \
         scan_desc-brain_mask.json scan_desc-brain_mask.nii.gz scan_desc-norm.json scan_desc-norm.nii.gz \
-        scan_desc-preproc.json scan_desc-preproc.nii.gz | cat - <(cd "$OUT" && find . -name 'scan_complete.json') | LC_ALL=C sort)"
+        scan_desc-preproc.json scan_desc-preproc.nii.gz scan_dseg.json scan_dseg.nii.gz | cat - <(cd "$OUT" && find . -name 'scan_complete.json') | LC_ALL=C sort)"
     equal "$(jq -r .state "$OUT/logs/scan_status.json")" success
     gzip -t "$OUT"/*.nii.gz
 }
@@ -49,7 +49,7 @@ setup()
     n=$(find "$IN/out" -name '*.nii.gz' | wc -l)
     run -0 neuro-preprocess batch "$IN" -o "$IN/out"
     equal "$(find "$IN/out" -name '*.nii.gz' | wc -l)" "$n"
-    equal "$n" 6
+    equal "$n" 8
 }
 
 @test "two inputs that would write the same file are refused before any work, both named" {
@@ -161,7 +161,7 @@ END
     cp "$(head_image)" "$BATS_TEST_TMPDIR/scan.nii.gz"
     run -0 neuro-preprocess process "$BATS_TEST_TMPDIR/scan.nii.gz" -o "$OUT"
     equal "$(cd "$OUT" && ls -A | LC_ALL=C sort | paste -sd ' ')" \
-        'logs scan_desc-brain_mask.json scan_desc-brain_mask.nii.gz scan_desc-norm.json scan_desc-norm.nii.gz scan_desc-preproc.json scan_desc-preproc.nii.gz'
+        'logs scan_desc-brain_mask.json scan_desc-brain_mask.nii.gz scan_desc-norm.json scan_desc-norm.nii.gz scan_desc-preproc.json scan_desc-preproc.nii.gz scan_dseg.json scan_dseg.nii.gz'
     run -0 neuro-preprocess status "$OUT" --format tsv
     contains "${lines[1]}" success
     run -0 neuro-preprocess idps "$OUT" -o "$BATS_TEST_TMPDIR/idps"

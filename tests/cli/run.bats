@@ -163,7 +163,9 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
 @test "--slow-stage delays the stage that is named" {
     make_dataset "$BIDS" 01
     run -0 preprocess --slow-stage skull_strip:1.2
-    record "$OUT" 01 '.files[0].stages[] | select(.name == "skull_strip") | .wall_s' | awk '{ exit !($1 >= 1.2 && $1 < 6) }'
+    record "$OUT" 01 '.files[0].stages[] | select(.name == "skull_strip") | .wall_s' | awk '{ exit !($1 >= 1.2) }'
+    equal "$(jq -r '.resourceSpans[]?.scopeSpans[].spans[] | [.attributes[]? | {(.key): (.value.stringValue // .value.boolValue)}] | add |
+        select(.["neuro.stage"] and .["neuro.injected"])["neuro.stage"]' "$OUT"/logs/telemetry/*.otlp.jsonl | sort -u)" skull_strip
 }
 
 @test "a session that another run completed meanwhile is kept" {
