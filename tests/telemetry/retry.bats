@@ -208,8 +208,8 @@ libcurl_major() { "$PYTHON" -c 'import ctypes; say = ctypes.CDLL("libcurl.so.4")
     for way in 'http/protobuf limit' 'http/json limit' 'grpc limit'; do
         use "${way% *}"
         fresh
-        most=4500
-        [[ $way != http/json* ]] || most=9000
+        most=5500
+        [[ $way != http/json* ]] || most=11000
         plan "${way#* } $most"
         replay
         ((status == 0)) || fail "$way: $stderr"
