@@ -39,7 +39,7 @@ The other one's image, $broken, is broken on purpose; the table above says where
 failed, why, and what to do. With a good image in its place the same command does that session alone.
 
   ${first%_desc-preproc_T1w.nii.gz}_*
-                          bias-corrected head, normalized brain, brain mask; a .json beside each
+                          bias-corrected head, normalized brain, brain mask, tissues; a .json beside each
   $out/logs/   records: *_status.json and *_log.jsonl of each session, status.tsv, telemetry
   $bids-truth/    the true masks and fields of the heads
 END
