@@ -27,6 +27,7 @@ alerts() { get "$(fact PROMETHEUS)/api/v1/alerts" | jq -r '.data.alerts[] | sele
 }
 
 @test "sessions that failed on request: the alert says so" {
-    soon 'injected fault: Tiny heads: 6 sessions have failed, more than 5 % of those that ended' alerts ManySessionsFail
+    folder=$(jq -r .id "$BATS_FILE_TMPDIR/out-failrate/logs/folder.json")
+    soon "injected fault: Tiny heads (output folder $folder): 6 sessions have failed, more than 5 % of those that ended" alerts ManySessionsFail
     soon "injected fault: $(hostname): more than half of its sessions fail with method-failed" alerts OneReasonOnOneNode
 }
