@@ -94,6 +94,15 @@ static int check_clashes(const struct check *check, struct np_error *err)
     return np_error_set(err, NP_ECLASH, "%s", all);
 }
 
+/* NP_ETAKEN with all the paths, unless there are none. `why` follows their names. */
+static int refuse(const struct np_strings *paths, const char *why, struct np_error *err)
+{
+    if (paths->n == 0)
+        return 0;
+    NP_AUTO(np_freep) char *all = np_strings_join(paths, "', '", paths->n);
+    return np_error_set(err, NP_ETAKEN, "'%s'%s", all, why);
+}
+
 /* ---- files of other people ---- */
 
 /* Our sidecar is a record, too: it names the file that it lies beside by its hash. */
@@ -129,13 +138,10 @@ static int check_foreign(const struct check *check, struct np_error *err)
         note_foreign(check, images.item[i], sidecar, &foreign);
         note_foreign(check, sidecar, sidecar, &foreign);
     }
-    if (foreign.n == 0)
-        return 0;
-    NP_AUTO(np_freep) char *all = np_strings_join(&foreign, "', '", foreign.n);
-    return np_error_set(err, NP_ETAKEN,
-                        "'%s': no record of ours names what is there, so it is not overwritten; "
-                        "move it away, or choose another output folder",
-                        all);
+    return refuse(&foreign,
+                  ": no record of ours names what is there, so it is not overwritten; "
+                  "move it away, or choose another output folder",
+                  err);
 }
 
 /* ---- our own masks, edited in place ---- */
@@ -238,14 +244,11 @@ static int check_edited(const struct check *check, struct np_error *err)
     for (size_t f = 0; f < check->job->n_files; f++)
         if (!was_cut_off(check, &check->job->file[f]))
             list_edited(check, f, &edited);
-    if (edited.n == 0)
-        return 0;
-    NP_AUTO(np_freep) char *all = np_strings_join(&edited, "', '", edited.n);
-    return np_error_set(err, NP_ETAKEN,
-                        "'%s' was edited since it was made, and a redo would overwrite it; to use "
-                        "what you painted, copy it to a folder of masks and give that with "
-                        "--mask-dir; --rerun all replaces it",
-                        all);
+    return refuse(&edited,
+                  " was edited since it was made, and a redo would overwrite it; to use "
+                  "what you painted, copy it to a folder of masks and give that with "
+                  "--mask-dir; --rerun all replaces it",
+                  err);
 }
 
 int np_targets_check(const struct np_config *config, const struct np_job *job, struct np_error *err)
@@ -309,12 +312,9 @@ int np_targets_unchanged(const struct np_targets_seen *seen, const struct np_str
     for (size_t i = 0; i < paths->n; i++)
         if (was_written(seen, paths->item[i]))
             np_strings_add(&written, paths->item[i]);
-    if (written.n == 0)
-        return 0;
-    NP_AUTO(np_freep) char *all = np_strings_join(&written, "', '", written.n);
-    return np_error_set(err, NP_ETAKEN,
-                        "'%s': written by another program while this session was processed, so "
-                        "not overwritten; to use a mask that you painted, copy it to a folder of "
-                        "masks and give that with --mask-dir; --rerun all replaces it",
-                        all);
+    return refuse(&written,
+                  ": written by another program while this session was processed, so "
+                  "not overwritten; to use a mask that you painted, copy it to a folder of "
+                  "masks and give that with --mask-dir; --rerun all replaces it",
+                  err);
 }
