@@ -165,6 +165,14 @@ check-packaging: ## Apptainer, Boutiques, Nipoppy, Slurm; as root only with NP_T
 check-cohort: ## 2000 sessions: what is said of disk, and, through Slurm, of what is left when all kinds of things happen (minutes)
 	+@tests/run build cohort
 
+.PHONY: check-mriqc
+check-mriqc: $(OUT)/mriqc/scenes ## image quality beside MRIQC's own functions (from the Python package index: minutes, the first time); MRIQC_WRITE=1 keeps its numbers for the unit tests
+	@tests/mriqc/run.sh $<
+
+$(OUT)/mriqc/%: $(OUT)/tests/mriqc/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $(filter %.o,$^) $(LIBRARY) $(NP_LDLIBS) $(LDLIBS)
+
 .PHONY: check-telemetry collector
 check-telemetry: ## telemetry alone, against a real OpenTelemetry Collector and a receiver that misbehaves (needs a recent Go)
 	+@tests/run build telemetry
@@ -305,4 +313,4 @@ help: ## this list
 clean: ## remove what was built
 	rm -rf $(BUILD)
 
--include $(wildcard $(OUT)/src/*/*.d $(OUT)/proto/*.d $(OUT)/tests/unit/*.d $(OUT)/tests/unit/*/*.d $(OUT)/tests/fuzz/*.d $(OUT)/tests/bench/*.d)
+-include $(wildcard $(OUT)/src/*/*.d $(OUT)/proto/*.d $(OUT)/tests/unit/*.d $(OUT)/tests/unit/*/*.d $(OUT)/tests/fuzz/*.d $(OUT)/tests/bench/*.d $(OUT)/tests/mriqc/*.d)
