@@ -362,6 +362,11 @@ def pruned_plan(person, plan):
         had = sessions.pop(person.label, None) is not None
         if had and not sessions and not plan.get("files"):
             return None
+    again = plan.get("again")
+    for run in list(again) if isinstance(again, dict) else []:
+        of_run = again[run].get("sessions") if isinstance(again[run], dict) else None
+        if isinstance(of_run, dict) and of_run.pop(person.label, None) is not None and not of_run and not again[run].get("files"):
+            del again[run]
     selection = plan.get("selection")
     if isinstance(selection, dict) and isinstance(selection.get("participant-label"), str):
         words = selection["participant-label"].split()

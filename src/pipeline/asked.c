@@ -65,6 +65,24 @@ static void list_jobs(const struct np_run *run, struct np_asked_list *list)
     }
 }
 
+/* Sessions that have ended and are done again, other than by --rerun all, with the run that wrote
+ * their record. */
+static void list_again(const struct np_run *run, struct np_asked_list *again,
+                       struct np_strings *again_run)
+{
+    for (size_t i = 0; run->config->rerun != NP_RERUN_ALL && i < run->plan->n_jobs; i++) {
+        const struct np_job *job = &run->plan->job[i];
+        NP_AUTO(np_record_done) struct np_session_record record = {0};
+        if (job->decision != NP_DECIDE_RUN ||
+            np_record_read(job->place.status, &record, NULL) < 0 ||
+            (record.state != NP_STATE_SUCCESS && record.state != NP_STATE_NOTHING_TO_DO))
+            continue;
+        const struct np_asked asked = np_job_asked(job);
+        np_asked_add(again, &asked);
+        np_strings_add(again_run, record.run_id);
+    }
+}
+
 static bool selects_all(const struct np_config *config)
 {
     return config->participants.n == 0 && config->sessions.n == 0 && !config->session_list &&
@@ -125,7 +143,8 @@ static int keep_changes(const struct np_run *run, const struct np_asked_list *li
 int np_run_keep_plan(const struct np_run *run, struct np_error *err)
 {
     const struct np_dataset *dataset = run->plan->dataset;
-    NP_AUTO(np_asked_done) struct np_asked_list list = {0};
+    NP_AUTO(np_asked_done) struct np_asked_list list = {0}, again = {0};
+    NP_AUTO(np_strings_done) struct np_strings again_run = {0};
     NP_AUTO(np_freep) char *selection = selection_json(run->config);
     NP_AUTO(np_freep) char *root = dataset ? np_path_resolve(dataset->root) : NULL;
     const struct np_run_plan plan = {.run_id = run->id,
@@ -135,9 +154,12 @@ int np_run_keep_plan(const struct np_run *run, struct np_error *err)
                                      .dataset_name = dataset ? dataset->name : NULL,
                                      .selection = selection,
                                      .config = run->plan->config,
-                                     .asked = &list};
+                                     .asked = &list,
+                                     .again = &again,
+                                     .again_run = &again_run};
 
     list_jobs(run, &list);
+    list_again(run, &again, &again_run);
     NP_TRY(np_plans_write(run->config->output_dir, &plan, err));
     return dataset ? keep_changes(run, &list, err) : 0;
 }

@@ -10,6 +10,7 @@
 #include "codec/sha256.h"
 #include "record/complete.h"
 #include "record/json.h"
+#include "record/lock.h"
 #include "record/place.h"
 
 /* ---- plans ---- */
@@ -146,6 +147,24 @@ static int add_dataset(struct np_survey *survey, const struct np_cohort_options 
     return 0;
 }
 
+/* ---- asked for again ---- */
+
+/* A run was asked to do it again, with other images than before or because something of it had
+ * changed, and has not begun with it. */
+static void mark_again(struct np_survey *survey, const struct np_plans *plans)
+{
+    for (size_t i = 0; i < survey->n_rows; i++) {
+        struct np_survey_row *row = &survey->row[i];
+        const struct np_asked asked = np_survey_asked(row);
+        if (row->state != NP_STATE_SUCCESS && row->state != NP_STATE_NOTHING_TO_DO)
+            continue;
+        const char *run = np_plans_again(plans, &asked);
+        if (run && strcmp(run, row->record.run_id) == 0)
+            set_state(row, NP_STATE_INCOMPLETE,
+                      np_xstrdup("a later run was asked for more of it, and has not begun"));
+    }
+}
+
 /* ---- withdrawn and gone ---- */
 
 /* "…; before: failed". `why` may be NULL. */
@@ -252,6 +271,15 @@ static char *session_fault(const struct np_survey_row *row, const struct np_coho
     return fault;
 }
 
+/* A run writes the status record, then the completion record, and holds the session's lock. */
+static bool is_being_committed(const struct np_survey_row *row)
+{
+    NP_AUTO(np_freep) char *complete = completion_path(row);
+    NP_AUTO(np_freep) char *lock = np_record_lock_of(row->path);
+
+    return !np_path_exists(complete) && np_lock_is_held(lock);
+}
+
 static void verify(struct np_survey *survey, const struct np_cohort_options *options)
 {
     survey->verified = options->verify;
@@ -259,6 +287,10 @@ static void verify(struct np_survey *survey, const struct np_cohort_options *opt
         struct np_survey_row *row = &survey->row[i];
         if (row->state != NP_STATE_SUCCESS)
             continue;
+        if (is_being_committed(row)) {
+            set_state(row, NP_STATE_RUNNING, NULL);
+            continue;
+        }
         char *fault = session_fault(row, options);
         if (!fault)
             continue;
@@ -278,6 +310,7 @@ int np_cohort_complete(struct np_survey *survey, const struct np_cohort_options 
     add_planned(survey, options->output_dir, plans);
     if (options->bids_dir)
         NP_TRY(add_dataset(survey, options, plans, err));
+    mark_again(survey, plans);
     mark(survey, plans, options->bids_dir);
     for (size_t i = 0; i < unreadable->n; i++)
         np_strings_add(&survey->unreadable, unreadable->item[i]);

@@ -194,6 +194,15 @@ void np_lock_touch(const struct np_lock *lock)
         utimensat(AT_FDCWD, lock->path, NULL, 0);
 }
 
+bool np_lock_is_held(const char *path)
+{
+    NP_AUTO(np_str_done) struct np_str text = {0};
+    struct owner owner;
+
+    return np_file_read(path, MOST_LOCK_BYTES, &text, NULL) == 0 &&
+           !is_stale(path, np_str_text(&text), &owner);
+}
+
 void np_lock_release(struct np_lock *lock)
 {
     NP_AUTO(np_str_done) struct np_str text = {0};

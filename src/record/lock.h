@@ -7,6 +7,8 @@
 #ifndef NP_RECORD_LOCK_H
 #define NP_RECORD_LOCK_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /* We cannot ask another host whether a process runs there: its lock counts as held while its time
@@ -31,6 +33,9 @@ int np_lock_take(struct np_lock *lock, const char *path, struct np_error *err) N
 
 /* Renew the time stamp, so that other hosts see that the lock is held. */
 void np_lock_touch(const struct np_lock *lock);
+
+/* Is there a lock, and is it not stale? For a reader, who takes none. */
+bool np_lock_is_held(const char *path);
 
 /* Remove the lock, unless another process has taken it over. Accepts a lock that is not held. */
 void np_lock_release(struct np_lock *lock);

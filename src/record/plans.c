@@ -58,22 +58,25 @@ char *np_asked_text(const struct np_asked *asked)
 /* ---- writing ---- */
 
 /* {"01": ["1", "2"], "02": [null]}: short, because a cohort's plan is written by each of its runs */
+static void add_session(json_t *sessions, const struct np_asked *asked)
+{
+    json_t *of_participant = json_object_get(sessions, asked->participant);
+
+    if (!of_participant) {
+        of_participant = json_array();
+        json_object_set_new(sessions, asked->participant, of_participant);
+    }
+    json_array_append_new(of_participant,
+                          asked->session ? json_string(asked->session) : json_null());
+}
+
 static json_t *sessions_json(const struct np_asked_list *list)
 {
     json_t *sessions = json_object();
 
-    for (size_t i = 0; i < list->n; i++) {
-        const struct np_asked *asked = &list->item[i];
-        if (asked->file)
-            continue;
-        json_t *of_participant = json_object_get(sessions, asked->participant);
-        if (!of_participant) {
-            of_participant = json_array();
-            json_object_set_new(sessions, asked->participant, of_participant);
-        }
-        json_array_append_new(of_participant,
-                              asked->session ? json_string(asked->session) : json_null());
-    }
+    for (size_t i = 0; i < list->n; i++)
+        if (!list->item[i].file)
+            add_session(sessions, &list->item[i]);
     return sessions;
 }
 
@@ -85,6 +88,36 @@ static json_t *files_json(const struct np_asked_list *list)
         if (list->item[i].file)
             np_strings_add(&files, list->item[i].file);
     return np_json_strings(&files);
+}
+
+static void add_file(json_t *files, const char *file)
+{
+    NP_AUTO(np_strings_done) struct np_strings one = {0};
+
+    np_strings_add(&one, file);
+    json_t *escaped = np_json_strings(&one);
+    json_array_extend(files, escaped);
+    json_decref(escaped);
+}
+
+/* {"RUN": {"sessions": {"01": [null]}, "files": []}}: by the run whose records are replaced. */
+static json_t *again_json(const struct np_run_plan *plan)
+{
+    json_t *runs = json_object();
+
+    for (size_t i = 0; plan->again && i < plan->again->n; i++) {
+        const struct np_asked *asked = &plan->again->item[i];
+        json_t *run = json_object_get(runs, plan->again_run->item[i]);
+        if (!run) {
+            run = json_pack("{s:{}, s:[]}", "sessions", "files");
+            json_object_set_new(runs, plan->again_run->item[i], run);
+        }
+        if (asked->file)
+            add_file(json_object_get(run, "files"), asked->file);
+        else
+            add_session(json_object_get(run, "sessions"), asked);
+    }
+    return runs;
 }
 
 /* "20261121T102030.123456Z": sorts as time does */
@@ -139,6 +172,8 @@ int np_plans_write(const char *output_dir, const struct np_run_plan *plan, struc
     set_object(json, "options", plan->config);
     json_object_set_new(json, "sessions", sessions_json(plan->asked));
     json_object_set_new(json, "files", files_json(plan->asked));
+    if (plan->again && plan->again->n)
+        json_object_set_new(json, "again", again_json(plan));
     return write_new(output_dir, plan->run_id, json, err);
 }
 
@@ -154,6 +189,7 @@ struct change {
 
 struct np_plans {
     json_t *marks; /* key of a session -> bits */
+    json_t *again; /* key of a session -> [run whose record is replaced, choice of images] */
     size_t n_plans;
     bool restrict_images;
     struct change *change;
@@ -197,8 +233,8 @@ static bool is_session(const char *participant, const json_t *session)
             (json_is_string(session) && np_label_is_valid(json_string_value(session))));
 }
 
-/* Mark all sessions and files that a plan or a change names. */
-static void apply(struct np_plans *plans, const json_t *json, unsigned add, unsigned remove)
+/* Call `each` with the key of every session and file that a plan or a change names. */
+static void for_each(const json_t *json, void (*each)(void *self, const char *key), void *self)
 {
     NP_AUTO(np_str_done) struct np_str key = {0};
     NP_AUTO(np_strings_done) struct np_strings files = {0};
@@ -207,12 +243,30 @@ static void apply(struct np_plans *plans, const json_t *json, unsigned add, unsi
     size_t i;
 
     json_object_foreach(json_object_get(json, "sessions"), participant, sessions)
-        json_array_foreach(sessions, i, session) if (is_session(participant, session)) set_marks(
-            plans, session_key(participant, json_string_value(session), &key), add, remove);
+        json_array_foreach(sessions, i, session) if (is_session(participant, session))
+            each(self, session_key(participant, json_string_value(session), &key));
     np_json_get_strings(json_object_get(json, "files"), &files);
     for (i = 0; i < files.n; i++)
         if (files.item[i][0])
-            set_marks(plans, file_key(files.item[i], &key), add, remove);
+            each(self, file_key(files.item[i], &key));
+}
+
+struct marking {
+    struct np_plans *plans;
+    unsigned add, remove;
+};
+
+static void mark_one(void *self, const char *key)
+{
+    const struct marking *marking = self;
+
+    set_marks(marking->plans, key, marking->add, marking->remove);
+}
+
+/* Mark all sessions and files that a plan or a change names. */
+static void apply(struct np_plans *plans, const json_t *json, unsigned add, unsigned remove)
+{
+    for_each(json, mark_one, &(struct marking){plans, add, remove});
 }
 
 /* The kind of a change, from its file's name; NP_N_PLAN_CHANGES for a plan. */
@@ -237,32 +291,69 @@ static void add_change(struct np_plans *plans, enum np_plan_change kind, const c
                         .json = json_incref(json)};
 }
 
-/* All options that select but those that select sessions, and tasks, which anatomical images have
- * not. */
-static bool restricts_images(json_t *selection)
+/* The options that choose some of the images of a session, as text; "{}" when all are wanted. These
+ * are all that select but those that select sessions, and tasks, which anatomical images have not.
+ * The caller frees. */
+static char *choice_of_images(json_t *selection)
 {
     static const char *const others[] = {"participant-label", "session-label", "session-list",
                                          "task-id", "rerun"};
-    const char *key;
-    json_t *value;
+    json_t *choice = json_is_object(selection) ? json_deep_copy(selection) : json_object();
 
-    json_object_foreach(selection, key, value)
-    {
-        bool is_other = false;
-        for (size_t i = 0; i < NP_COUNT(others); i++)
-            is_other = is_other || strcmp(key, others[i]) == 0;
-        if (!is_other)
-            return true;
-    }
-    return false;
+    for (size_t i = 0; i < NP_COUNT(others); i++)
+        json_object_del(choice, others[i]);
+    char *text = json_dumps(choice, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(choice);
+    return text ? text : np_xstrdup("{}");
+}
+
+struct repeating {
+    struct np_plans *plans;
+    const char *run;    /* whose records are replaced */
+    const char *images; /* the choice of images of the plan */
+};
+
+static void note_again(void *self, const char *key)
+{
+    const struct repeating *repeating = self;
+
+    json_object_set_new_nocheck(repeating->plans->again, key,
+                                json_pack("[s, s]", repeating->run, repeating->images));
+}
+
+/* A run that looked at all images, or at the same, and found the session complete. */
+static void forget_again(void *self, const char *key)
+{
+    const struct repeating *repeating = self;
+    const char *images =
+        json_string_value(json_array_get(json_object_get(repeating->plans->again, key), 1));
+
+    if (images && (strcmp(repeating->images, "{}") == 0 || strcmp(repeating->images, images) == 0))
+        json_object_del(repeating->plans->again, key);
+}
+
+/* Plans are read in the order of their times. */
+static void note_repetitions(struct np_plans *plans, const json_t *json, const char *images)
+{
+    const char *rerun =
+        json_string_value(json_object_get(json_object_get(json, "selection"), "rerun"));
+    const char *run;
+    json_t *of_run;
+
+    if (!rerun || strcmp(rerun, "outdated") == 0)
+        for_each(json, forget_again, &(struct repeating){plans, NULL, images});
+    json_object_foreach(json_object_get(json, "again"), run, of_run)
+        for_each(of_run, note_again, &(struct repeating){plans, run, images});
 }
 
 static void add_plan(struct np_plans *plans, const json_t *json)
 {
+    NP_AUTO(np_freep) char *images = choice_of_images(json_object_get(json, "selection"));
+
     plans->n_plans++;
-    plans->restrict_images =
-        plans->restrict_images || restricts_images(json_object_get(json, "selection"));
+    plans->restrict_images = plans->restrict_images || strcmp(images, "{}") != 0;
     apply(plans, json, NP_MARK_WANTED, 0);
+    note_repetitions(plans, json, images);
 }
 
 static void read_one(struct np_plans *plans, const char *folder, const char *name,
@@ -322,6 +413,7 @@ struct np_plans *np_plans_read(const char *output_dir, enum np_plans_part part)
     struct np_error err = {0};
 
     plans->marks = json_object();
+    plans->again = json_object();
     if (np_path_exists(folder) && np_directory_list(folder, &names, &err) < 0)
         np_strings_add(&plans->unreadable, err.text);
     for (size_t i = 0; i < names.n; i++) {
@@ -348,6 +440,7 @@ void np_plans_freep(struct np_plans **address)
     }
     free(plans->change);
     json_decref(plans->marks);
+    json_decref(plans->again);
     np_strings_done(&plans->unreadable);
     np_freep(address);
 }
@@ -368,6 +461,16 @@ unsigned np_plans_marks(const struct np_plans *plans, const struct np_asked *ask
 
     return marks_of(plans, asked->file ? file_key(asked->file, &key)
                                        : session_key(asked->participant, asked->session, &key));
+}
+
+const char *np_plans_again(const struct np_plans *plans, const struct np_asked *asked)
+{
+    NP_AUTO(np_str_done) struct np_str key = {0};
+    const json_t *again = json_object_get(
+        plans->again, asked->file ? file_key(asked->file, &key)
+                                  : session_key(asked->participant, asked->session, &key));
+
+    return json_string_value(json_array_get(again, 0));
 }
 
 void np_plans_list(const struct np_plans *plans, unsigned marks, struct np_asked_list *list)

@@ -49,6 +49,10 @@ struct np_run_plan {
     const char *selection;    /* JSON object: the options that select */
     const char *config;       /* JSON object: the options that change results */
     const struct np_asked_list *asked;
+    /* Those of them that have ended, and that this run does again; NULL = none. With the run that
+     * wrote the record of each. */
+    const struct np_asked_list *again;
+    const struct np_strings *again_run;
 };
 
 /* Write logs/plans/TIME_RUN.json. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO. */
@@ -99,6 +103,11 @@ bool np_plans_restrict_images(const struct np_plans *plans);
 
 /* The marks of a session, bits of enum np_plan_mark; 0 when no file names it. */
 unsigned np_plans_marks(const struct np_plans *plans, const struct np_asked *asked);
+
+/* The run whose record of this session a later run was asked to replace, because that record ended
+ * and the later run was asked for more: it is not done while the record is still of that run. NULL
+ * when there is none. Borrowed. */
+const char *np_plans_again(const struct np_plans *plans, const struct np_asked *asked);
 
 /* Add all sessions that have one of `marks`, in no particular order. */
 void np_plans_list(const struct np_plans *plans, unsigned marks, struct np_asked_list *list);

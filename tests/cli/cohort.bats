@@ -371,3 +371,67 @@ PY
     done
     equal "$(json --dataset "$BIDS" | jq .n_to_rerun)" $((left + 1))
 }
+
+@test "a session between its status record and its completion record is running, and nothing of it is missing" {
+    OUT=$BATS_TEST_TMPDIR/out
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --participant-label 001 --slow-stage load_file:0.1
+    neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --participant-label 002 --slow-stage load_file:60 >/dev/null 2>&1 3>&- &
+    pid=$!
+    wait_until 60 '[[ $(running_stage "$OUT" 002) == load_file ]]'
+    rm "$OUT/logs/sub-001/sub-001_ses-unnamed_complete.json"
+    cp "$OUT/logs/sub-002/.sub-002.lock" "$OUT/logs/sub-001/.sub-001.lock"
+    equal "$(json | jq -c '[.n_wanted, .n_to_rerun, .states]')" '[2,0,{"running":2}]'
+    equal "$(neuro-preprocess status "$OUT" --format nipoppy)" ''
+    kill -KILL $pid
+    wait $pid || true
+    equal "$(json | jq -c '[.n_wanted, .n_to_rerun, .states]')" '[2,2,{"lost":1,"incomplete":1}]'
+}
+
+@test "what a later run was asked for beyond what a session has is left until it is done: after a wrong filter, after fewer modalities" {
+    OUT=$BATS_TEST_TMPDIR/out BIDS=$BATS_TEST_TMPDIR/bids
+    make_dataset "$BIDS" 01 02 03
+    for s in 01 02 03; do cp "$BIDS/sub-$s/anat/sub-${s}_T1w.nii.gz" "$BIDS/sub-$s/anat/sub-${s}_T2w.nii.gz"; done
+    echo '{"t1w": {"acquisition": "nope"}, "t2w": {"acquisition": "nope"}}' >"$BATS_TEST_TMPDIR/filter.json"
+    run -18 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --slow-stage load_file:0.1 --bids-filter-file "$BATS_TEST_TMPDIR/filter.json"
+    equal "$(json | jq -c '[.n_to_rerun, .states]')" '[0,{"nothing-to-do":3}]'
+    # the right call, killed before it began with the third session
+    in_group neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --parallel 1 -m T1w --slow-stage load_file:3
+    wait_until 60 '[[ $(running_stage "$OUT" 02) == load_file ]]'
+    equal "$(json | jq -c '[.n_to_rerun, .states]')" '[1,{"running":1,"success":1,"incomplete":1}]'
+    kill -KILL -- "-$group"
+    wait "$group" || true
+    QUICK+=(--slow-stage load_file:0.1)
+    equal "$(json | jq -c '[.n_wanted, .n_to_rerun]')" '[3,2]'
+    equal "$(to_run -m T1w)" 2
+    equal "$(neuro-preprocess status "$OUT" --format nipoppy | xargs)" '02 unnamed 03 unnamed'
+    contains "$(neuro-preprocess status "$OUT")" 'sub-03: a later run was asked for more of it, and has not begun'
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" -m T1w
+    equal "$(json | jq -c '[.n_to_rerun, .states]')" '[0,{"success":3}]'
+    # more modalities; a narrow run in between does not take them back
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --plan-only
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" -m T1w
+    all_agree 3
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --participant-label 01
+    all_agree 2
+    # images that are gone are wanted no more: a run that looked found nothing left to do
+    rm "$BIDS"/sub-*/anat/*_T2w.nii.gz
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}"
+    equal "$(json | jq -c '[.n_to_rerun, .states]')" '[0,{"success":3}]'
+    equal "$(neuro-preprocess status "$OUT" --format nipoppy)" ''
+}
+
+@test "files of batch whose redo has not begun are left" {
+    files=$BATS_TEST_TMPDIR/files OUT=$BATS_TEST_TMPDIR/out
+    mkdir "$files"
+    for i in 1 2; do cp "$BIDS/sub-001/anat/sub-001_T1w.nii.gz" "$files/scan$i.nii.gz"; done
+    run -0 neuro-preprocess batch "$files" -o "$OUT" "${QUICK[@]}" --slow-stage load_file:0.1
+    rm "$OUT"/scan?_desc-preproc.nii.gz
+    equal "$(json | jq -c '[.n_to_rerun, .states]')" '[0,{"success":2}]'
+    in_group neuro-preprocess batch "$files" -o "$OUT" "${QUICK[@]}" --parallel 1 --slow-stage load_file:60
+    wait_until 60 "jq -e '.state == \"running\"' '$OUT/logs/scan1_status.json'"
+    kill -KILL -- "-$group"
+    wait "$group" || true
+    equal "$(json | jq -c '[.n_to_rerun, .states]')" '[2,{"lost":1,"incomplete":1}]'
+    run -0 neuro-preprocess batch "$files" -o "$OUT" "${QUICK[@]}" --slow-stage load_file:0.1
+    equal "$(json | jq -c '[.n_to_rerun, .states]')" '[0,{"success":2}]'
+}

@@ -61,6 +61,17 @@ others() { find out bids -type f ! -name '*.json*' ! -name '*.tsv' ! -name '*.cs
     equal "$(cat out/logs/slurm/0001/task_0.out)" 'sub-08: started'
 }
 
+@test "a plan names sub-07 among what is done again no more" {
+    rm out/sub-07*/anat/*_desc-preproc_T1w.nii.gz
+    neuro-preprocess bids out participant --bias-correction none --skull-strip skip
+    again() { jq -rs '[.[].again // {} | .[].sessions | keys[]] | sort | join(" ")' out/logs/plans/*.json; }
+    equal "$(again)" '07 071'
+    run -0 withdraw out sub-07 --yes
+    run naming
+    equal "$output" ''
+    equal "$(again)" 071
+}
+
 @test "status knows two sessions, both complete; a plan for sub-07 alone is gone; rows that Slurm's tasks count keep their place" {
     withdraw out 07 --yes
     equal "$(neuro-preprocess status out --format json | jq -c '[.sessions[] | .participant + " " + .state]')" '["071 success","08 success"]'

@@ -71,6 +71,68 @@ TEST(wanted_is_the_union_of_all_plans_also_of_narrow_ones)
     ok_int((int64_t)np_plans_unreadable(plans)->n, 0);
 }
 
+/* A plan for these, of which the first `n_again` are done again: their records are of `run`. */
+static void put_again(const char *output, const struct np_asked *asked, size_t n, size_t n_again,
+                      const char *run, const char *selection)
+{
+    NP_AUTO(np_asked_done) struct np_asked_list list = {0}, again = {0};
+    NP_AUTO(np_strings_done) struct np_strings runs = {0};
+    static int number;
+    char id[40];
+
+    snprintf(id, sizeof(id), "later-%d", number++);
+    for (size_t i = 0; i < n; i++)
+        np_asked_add(&list, &asked[i]);
+    for (size_t i = 0; i < n_again; i++) {
+        np_asked_add(&again, &asked[i]);
+        np_strings_add(&runs, run);
+    }
+    const struct np_run_plan plan = {.run_id = id,
+                                     .command = "participant",
+                                     .selection = selection,
+                                     .asked = &list,
+                                     .again = &again,
+                                     .again_run = &runs};
+    ok_int(np_plans_write(output, &plan, NULL), 0);
+}
+
+static void ok_again(const char *output, const struct np_asked *asked, const char *run)
+{
+    NP_AUTO(np_plans_freep) struct np_plans *plans = np_plans_read(output, NP_PLANS_ALL);
+    const char *found = np_plans_again(plans, asked);
+
+    ok_str(found ? found : "none", run);
+}
+
+TEST(what_is_done_again_is_left_until_a_run_that_looked_at_the_same_images_found_nothing_to_do)
+{
+    NP_AUTO(np_freep) char *output = np_path_join(tap_directory(), "again");
+    struct np_asked all[] = {session("01", "1"),
+                             session("02", NULL),
+                             {.file = "a/scan \xff.nii.gz"},
+                             session("03", "1")};
+    const char *t1w = "{\"modalities\": \"T1w\"}", *t2w = "{\"modalities\": \"T2w\"}";
+
+    put_again(output, all, 4, 3, "first", t1w);
+    ok_again(output, &all[0], "first");
+    ok_again(output, &all[1], "first");
+    ok_again(output, &all[2], "first");
+    ok_again(output, &all[3], "none");
+    /* other images, failed sessions alone, all of them: these say nothing */
+    put_again(output, all, 4, 0, NULL, t2w);
+    put_again(output, all, 4, 0, NULL, "{\"rerun\": \"failed\"}");
+    put_again(output, all, 4, 0, NULL, "{\"rerun\": \"all\"}");
+    ok_again(output, &all[0], "first");
+    /* the same images, or all */
+    put_again(output, &all[0], 1, 0, NULL,
+              "{\"modalities\": \"T1w\", \"participant-label\": \"01\"}");
+    ok_again(output, &all[0], "none");
+    ok_again(output, &all[1], "first");
+    put_again(output, &all[1], 3, 1, "second", "{}");
+    ok_again(output, &all[1], "second");
+    ok_again(output, &all[2], "none");
+}
+
 TEST(a_withdrawn_session_is_restored_and_withdrawn_again_whatever_the_clocks_say)
 {
     NP_AUTO(np_freep) char *output = np_path_join(tap_directory(), "changes");
