@@ -21,6 +21,7 @@
 #include "pipeline/canary.h"
 #include "pipeline/estimate_cohort.h"
 #include "pipeline/masks.h"
+#include "pipeline/plan.h"
 #include "pipeline/resources.h"
 #include "pipeline/selected.h"
 #include "record/place.h"
@@ -255,6 +256,9 @@ static void check_folder(struct visit *visit, const struct np_dataset *dataset)
     if (!visit->config->output_dir)
         return;
     int code = np_admission_check(visit->config, dataset, &folder, &warnings, &err);
+    /* Sessions that were made otherwise. Its other refusals are said by the other checks. */
+    if (code == 0 && np_plan_check(visit->config, &err) == NP_ECONFIG)
+        code = NP_ECONFIG;
     if (code < 0) {
         say(visit, "FAIL", np_outcome_info(np_error_outcome(code))->remedy, "OUTPUT_DIR: %s",
             err.text);

@@ -74,6 +74,14 @@ static char *duration(double seconds)
     return np_xasprintf("%.1f h", seconds / 3600);
 }
 
+char *np_admission_cost(size_t n_sessions, double wall_s)
+{
+    NP_AUTO(np_freep) char *time = duration(wall_s);
+
+    return np_xasprintf("a redo is %zu session%s, about %s of work as recorded", n_sessions,
+                        np_plural((int64_t)n_sessions), time);
+}
+
 static int refuse_configuration(const char *output_dir, const struct np_folder *folder,
                                 const struct np_making *ours, struct np_error *err)
 {
@@ -82,10 +90,8 @@ static int refuse_configuration(const char *output_dir, const struct np_folder *
     NP_AUTO(np_freep) char *difference = np_making_difference(&folder->making[0], ours);
 
     count_redo(output_dir, ours, &n, &wall_s);
-    NP_AUTO(np_freep) char *time = duration(wall_s);
     NP_AUTO(np_freep)
-    char *cost = n ? np_xasprintf("a redo is %zu session%s, about %s of work as recorded", n,
-                                  np_plural((int64_t)n), time)
+    char *cost = n ? np_admission_cost(n, wall_s)
                    : np_xstrdup("no session is complete, so a redo costs nothing");
     return np_error_set(err, NP_ECONFIG,
                         "'%s' holds another configuration (%s); %s; choose another output folder, "
@@ -98,7 +104,9 @@ static int refuse_configuration(const char *output_dir, const struct np_folder *
 
 bool np_source_is_another(const struct np_source_evidence *evidence)
 {
-    return evidence->n_common == 0 || evidence->n_changed > 0;
+    bool is_unknown = evidence->n_unknown > 0 && evidence->n_results == 0;
+
+    return evidence->n_changed > 0 || (evidence->n_common == 0 && !is_unknown);
 }
 
 static bool same_text(const char *one, const char *other)
@@ -119,42 +127,73 @@ static bool same_time(const struct stat *status, int64_t mtime_ns)
            status->st_mtim.tv_sec * INT64_C(1000000000) + status->st_mtim.tv_nsec == mtime_ns;
 }
 
-enum found { FOUND_NOT, FOUND_SAME, FOUND_OTHER };
+enum found { FOUND_NOT, FOUND_UNKNOWN, FOUND_SAME, FOUND_OTHER };
+
+/* An input without a result. While its session runs, a result of it will come: then another size or
+ * time is another image. */
+static enum found compare_untold(const struct stat *status, const struct np_file_record *file,
+                                 bool is_running)
+{
+    int64_t mtime_ns = status->st_mtim.tv_sec * INT64_C(1000000000) + status->st_mtim.tv_nsec;
+
+    if (status->st_size == file->n_bytes && mtime_ns == file->mtime_ns)
+        return FOUND_SAME;
+    return is_running ? FOUND_OTHER : FOUND_UNKNOWN;
+}
 
 /* The recorded input in this dataset. Content that is not here now says nothing against it. */
-static enum found find_input(const char *root, const struct np_file_record *file)
+static enum found find_input(const char *root, const struct np_file_record *file, bool is_running)
 {
     NP_AUTO(np_freep) char *path = np_path_join(root, file->path);
     NP_AUTO(np_freep) char *data_path = np_nifti_data_path(path);
+    /* Outputs that are kept have another input than the attempt that failed. */
+    const char *of_result = file->sha256[0] ? file->sha256 : file->kept_input_sha256;
     struct stat status;
     char sha256[65];
 
     if (lstat(data_path, &status) != 0)
         return FOUND_NOT;
-    if (!file->sha256[0] || stat(data_path, &status) != 0)
+    if (stat(data_path, &status) != 0)
         return FOUND_SAME;
-    if (status.st_size != file->n_bytes)
+    if (!*of_result)
+        return compare_untold(&status, file, is_running);
+    if (file->sha256[0] && status.st_size != file->n_bytes)
         return FOUND_OTHER;
-    if (same_time(&status, file->mtime_ns) || np_sha256_file(data_path, sha256, NULL) < 0)
+    if ((file->sha256[0] && same_time(&status, file->mtime_ns)) ||
+        np_sha256_file(data_path, sha256, NULL) < 0)
         return FOUND_SAME;
-    return strcmp(sha256, file->sha256) == 0 ? FOUND_SAME : FOUND_OTHER;
+    return strcmp(sha256, of_result) == 0 ? FOUND_SAME : FOUND_OTHER;
 }
 
-/* Returns the first input that differs, borrowed from `record`; NULL when none does. */
-static const char *compare_session(const char *root, const struct np_session_record *record,
+static bool has_result(const struct np_session_record *record)
+{
+    for (size_t f = 0; f < record->n_files; f++)
+        if (record->file[f].sha256[0] || record->file[f].kept_input_sha256[0])
+            return true;
+    return false;
+}
+
+/* Returns the first input that differs, borrowed from the row; NULL when none does. */
+static const char *compare_session(const char *root, const struct np_survey_row *row,
                                    struct np_source_evidence *evidence)
 {
-    const char *other = NULL;
-    bool is_common = false;
+    const struct np_session_record *record = &row->record;
+    bool is_common = false, is_unknown = false;
 
-    for (size_t f = 0; f < record->n_files && !other; f++) {
-        enum found found = find_input(root, &record->file[f]);
-        is_common = is_common || found != FOUND_NOT;
-        other = found == FOUND_OTHER ? record->file[f].path : NULL;
+    evidence->n_results += has_result(record);
+    for (size_t f = 0; f < record->n_files; f++) {
+        enum found found = find_input(root, &record->file[f], row->state == NP_STATE_RUNNING);
+        is_common = is_common || found == FOUND_SAME;
+        is_unknown = is_unknown || found == FOUND_UNKNOWN;
+        if (found != FOUND_OTHER)
+            continue;
+        evidence->n_common++;
+        evidence->n_changed++;
+        return record->file[f].path;
     }
     evidence->n_common += is_common;
-    evidence->n_changed += other != NULL;
-    return other;
+    evidence->n_unknown += is_unknown && !is_common;
+    return NULL;
 }
 
 /* The caller frees. */
@@ -192,7 +231,7 @@ static int check_source(const char *output_dir, const struct np_folder *folder,
     if (np_survey_read(output_dir, &survey, NULL) == 0)
         for (size_t i = 0; i < survey.n_rows && !other; i++)
             if (survey.row[i].record.participant)
-                other = compare_session(dataset->root, &survey.row[i].record, &evidence);
+                other = compare_session(dataset->root, &survey.row[i], &evidence);
     if (!np_source_is_another(&evidence))
         return 0;
     return refuse_dataset(output_dir, folder, dataset, other, err);

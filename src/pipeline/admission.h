@@ -12,13 +12,19 @@
 /* Counts of the sessions that the folder holds results of, for a dataset with another Name or DOI
  * than the folder remembers. */
 struct np_source_evidence {
+    size_t n_results; /* sessions with results */
     size_t n_common;  /* sessions that the dataset holds too */
     size_t n_changed; /* of them, those of which an input has another hash */
+    size_t n_unknown; /* sessions of both that have no result: their input says neither */
 };
 
 /* True when the evidence says that this is another dataset: an input of a session held by both
- * differs, or no session is held by both. A pure function. */
+ * differs, or no session is held by both. Sessions of `n_unknown` count as held by both only where
+ * there are no results that could be those of another dataset. A pure function. */
 bool np_source_is_another(const struct np_source_evidence *evidence);
+
+/* "a redo is 3 sessions, about 12 min of work as recorded"; the caller frees. */
+char *np_admission_cost(size_t n_sessions, double wall_s);
 
 /*
  * Look whether a run with these options, on this dataset (NULL for `process` and `batch`), may make

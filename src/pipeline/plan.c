@@ -1,6 +1,7 @@
 #include "pipeline/plan.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -371,19 +372,41 @@ static void decide_all(const struct np_config *config, struct np_plan *plan)
     }
 }
 
+/* How long making the results took that would be made again. */
+static double conflicts_wall_s(const struct np_plan *plan)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        NP_AUTO(np_record_done) struct np_session_record record = {0};
+        const struct np_job *job = &plan->job[i];
+        if (job->decision == NP_DECIDE_CONFLICT &&
+            np_record_read(job->place.status, &record, NULL) == 0 && isfinite(record.wall_s) &&
+            record.wall_s > 0)
+            sum += record.wall_s;
+    }
+    return sum;
+}
+
 static int check_conflicts(const struct np_plan *plan, struct np_error *err)
 {
     for (size_t i = 0; i < plan->n_jobs; i++) {
         const struct np_job *job = &plan->job[i];
         if (job->decision != NP_DECIDE_CONFLICT)
             continue;
+        const char *them = plan->n_conflict == 1 ? "it" : "them";
+        NP_AUTO(np_freep)
+        char *cost = np_admission_cost(plan->n_conflict, conflicts_wall_s(plan));
+        NP_AUTO(np_freep)
+        char *keep =
+            job->session ? np_xasprintf(", or keep %s with --allow-mixed", them) : np_xstrdup("");
         return np_error_set(err, NP_ECONFIG,
-                            "%zu of the selected %s complete, but made otherwise (%s: %s); process "
-                            "%s again with --rerun outdated%s",
+                            "%zu of the selected %s complete, but made otherwise (%s: %s); %s; "
+                            "choose another output folder, or process %s again with --rerun "
+                            "outdated%s",
                             plan->n_conflict,
                             plan->n_conflict == 1 ? "sessions is" : "sessions are", job->label,
-                            job->why ? job->why : "", plan->n_conflict == 1 ? "it" : "them",
-                            job->session ? ", or keep them with --allow-mixed" : "");
+                            job->why ? job->why : "", cost, them, keep);
     }
     return 0;
 }
@@ -659,6 +682,13 @@ static int fill(const struct np_config *config, struct np_plan *plan, struct np_
     look_at_file_system(config, plan);
     NP_TRY(check_names(config, plan, err));
     return check_disk(config, plan, err);
+}
+
+int np_plan_check(const struct np_config *config, struct np_error *err)
+{
+    NP_AUTO(np_plan_freep) struct np_plan *plan = np_xcalloc(1, sizeof(*plan));
+
+    return find_and_decide(config, plan, err);
 }
 
 int np_plan_make(const struct np_config *config, struct np_plan **out, struct np_error *err)

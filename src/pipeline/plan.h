@@ -40,6 +40,9 @@ struct np_plan {
  */
 int np_plan_make(const struct np_config *config, struct np_plan **plan,
                  struct np_error *err) NP_MUST_USE;
+
+/* The same without estimates, names and free space, and without a plan: for `doctor`. */
+int np_plan_check(const struct np_config *config, struct np_error *err) NP_MUST_USE;
 void np_plan_freep(struct np_plan **plan);
 
 /* How complete a job is now, as np_complete_check; `why` and `is_warned` may be NULL. */

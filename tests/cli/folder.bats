@@ -89,6 +89,12 @@ forget() { rm "$OUT/logs/folder.json"; }
     equal "$(cut -f 3 "$OUT/logs/status.tsv" | paste -sd ' ')" 'state success outdated outdated'
     run -78 --separate-stderr preprocess
     contains "$stderr" '2 of the selected sessions are complete, but made otherwise'
+    seconds=$(jq -s 'map(.wall_s) | add | if . < 1 then 1 else round end' "$OUT"/logs/sub-0[23]/*_status.json)
+    contains "$stderr" "a redo is 2 sessions, about $seconds s of work"
+    contains "$stderr" 'another output folder'
+    run -78 preprocess --dry-run
+    run -78 neuro-preprocess doctor "$BIDS" "$OUT" --bias-correction none --skull-strip skip
+    contains "$output" '2 of the selected sessions are complete, but made otherwise'
     run -0 preprocess --rerun outdated
     contains "$output" '2 to do, 1 already complete'
     run -0 neuro-preprocess status "$OUT"
@@ -299,6 +305,41 @@ age()
     change_image "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
     run -78 --separate-stderr preprocess
     contains "$stderr" 'doi:10.1/b'
+}
+
+@test "another dataset is refused while the first is at work and has no results yet, and where both have a failed session alone" {
+    make_dataset "$BIDS" 01 02
+    first=$BIDS
+    preprocess --slow-stage load_file:4 >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- 4>&- &
+    pid=$!
+    wait_until 20 '[[ $(running_stage "$OUT" 01) == load_file ]]'
+    BIDS=$BATS_TEST_TMPDIR/other
+    make_dataset "$BIDS" 01 02 03
+    name_dataset 'Other heads'
+    change_image "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
+    for options in '' --dry-run '--participant-label 03'; do
+        # shellcheck disable=SC2086
+        run -78 --separate-stderr preprocess --slow-stage load_file:0.1 $options
+        contains "$stderr" "'Other heads'"
+        contains "$stderr" "'sub-01/anat/sub-01_T1w.nii.gz' is another image there"
+    done
+    # a changed Name alone is the same dataset also now
+    cp -rp "$first" "$BATS_TEST_TMPDIR/renamed"
+    BIDS=$BATS_TEST_TMPDIR/renamed
+    name_dataset 'Small heads, renamed'
+    run -0 preprocess --slow-stage load_file:0.1 --dry-run
+    wait $pid
+    equal "$(memory .source.name)" 'Small heads'
+    equal "$(record "$OUT" 01 '.files[0].input.sha256')" "$(sha256sum "$first/sub-01/anat/sub-01_T1w.nii.gz" | cut -d ' ' -f 1)"
+    # a session that failed says nothing; 02 has results, and the other dataset has no 02
+    BIDS=$first OUT=$OUT.failed
+    truncate -s 20000 "$BIDS/sub-01/anat/sub-01_T1w.nii.gz"
+    run -1 preprocess
+    BIDS=$BATS_TEST_TMPDIR/other
+    rm -r "$BIDS/sub-02"
+    run -78 --separate-stderr preprocess
+    contains "$stderr" 'no session in common'
+    complete "$OUT" 02
 }
 
 @test "another dataset is refused in a folder of an earlier version, too" {
