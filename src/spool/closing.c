@@ -279,20 +279,39 @@ static void end_as_incomplete(struct np_span *span, enum np_span_status status, 
     np_attrs_bool(&span->attrs, NP_KEY_NEURO_TELEMETRY_INCOMPLETE, true);
 }
 
-/* The span of a session has no parent and a participant. */
-static bool is_session(const struct np_span *span)
+/* A session, or a file of `process` or `batch`, has a final record of its own. */
+static bool has_record(const struct np_span *span)
 {
-    return np_span_id_is_zero(&span->parent_id) && strcmp(span->name, NP_SPAN_SESSION) == 0;
+    return np_span_id_is_zero(&span->parent_id) &&
+           (strcmp(span->name, NP_SPAN_SESSION) == 0 || strcmp(span->name, NP_SPAN_FILE) == 0);
 }
 
-/* End the open spans of the session `root`, by its final record. */
-static void end_session(struct open_spans *list, const char *path, const struct np_span *root,
+/* The run that a span belongs to, by the resource of its line; "" when that does not say. */
+static const char *run_of(const struct open_span *open)
+{
+    json_t *attributes = json_object_get(open->resource, "attributes"), *attribute;
+    size_t i;
+
+    json_array_foreach(attributes, i, attribute)
+    {
+        const char *key = json_string_value(json_object_get(attribute, "key"));
+        const char *value =
+            json_string_value(json_object_get(json_object_get(attribute, "value"), "stringValue"));
+        if (key && value && strcmp(key, NP_KEY_SERVICE_INSTANCE_ID) == 0)
+            return value;
+    }
+    return "";
+}
+
+/* End the open spans of the session or file whose root is `open`, by its final record. */
+static void end_session(struct open_spans *list, const char *path, const struct open_span *open,
                         int64_t last_seen_ns)
 {
+    const struct np_span *root = open->span;
     const struct np_trace_id trace_id = root->trace_id;
     struct np_spool_session_end end;
 
-    if (!np_spool_session_end(path, root, &end))
+    if (!np_spool_session_end(path, root, run_of(open), &end))
         return;
     int64_t inner_ns = end.end_ns < last_seen_ns ? end.end_ns : last_seen_ns;
     for (size_t i = 0; i < list->n; i++) {
@@ -309,8 +328,8 @@ static void end_session(struct open_spans *list, const char *path, const struct 
 static void end_all(struct open_spans *list, const char *path, int64_t last_seen_ns)
 {
     for (size_t i = 0; i < list->n; i++)
-        if (is_session(list->item[i].span) && !list->item[i].span->end_ns)
-            end_session(list, path, list->item[i].span, last_seen_ns);
+        if (has_record(list->item[i].span) && !list->item[i].span->end_ns)
+            end_session(list, path, &list->item[i], last_seen_ns);
     for (size_t i = 0; i < list->n; i++) {
         struct open_span *open = &list->item[i];
         if (open->span->end_ns)

@@ -69,18 +69,41 @@ static bool end_of_run(const struct np_session_record *record, const char *run_i
     return false;
 }
 
-bool np_spool_session_end(const char *telemetry_path, const struct np_span *root,
-                          struct np_spool_session_end *end)
+/* The same for a path below the output folder. */
+static bool is_inside(const char *path)
+{
+    return path && *path && *path != '/' && !np_starts_with(path, "../") && !strstr(path, "/../");
+}
+
+/* The place of the final record; false when the span names none. */
+static bool find_place(const char *output, const struct np_span *root,
+                       struct np_record_place *place)
 {
     const char *participant = text_of(root, NP_KEY_BIDS_PARTICIPANT);
     const char *session = text_of(root, NP_KEY_BIDS_SESSION);
-    const char *run_id = text_of(root, NP_KEY_NEURO_RUN_ID);
+    const char *file = text_of(root, NP_KEY_FILE_PATH);
+
+    if (strcmp(root->name, NP_SPAN_FILE) == 0) {
+        NP_AUTO(np_freep) char *stem = is_inside(file) ? np_record_stem(file) : NULL;
+        if (stem)
+            np_record_place_file(place, output, stem);
+        return stem != NULL;
+    }
+    if (!is_label(participant) || (session && !is_label(session)))
+        return false;
+    np_record_place_session(place, output, participant, session, session ? session : "");
+    return true;
+}
+
+bool np_spool_session_end(const char *telemetry_path, const struct np_span *root,
+                          const char *run_id, struct np_spool_session_end *end)
+{
+    const char *own_run_id = text_of(root, NP_KEY_NEURO_RUN_ID);
     NP_AUTO(np_freep) char *output = output_of(telemetry_path);
     NP_AUTO(np_record_place_done) struct np_record_place place = {0};
     NP_AUTO(np_record_done) struct np_session_record record = {0};
 
-    if (!output || !run_id || !is_label(participant) || (session && !is_label(session)))
-        return false;
-    np_record_place_session(&place, output, participant, session, session ? session : "");
-    return np_record_read(place.status, &record, NULL) == 0 && end_of_run(&record, run_id, end);
+    return output && find_place(output, root, &place) &&
+           np_record_read(place.status, &record, NULL) == 0 &&
+           end_of_run(&record, own_run_id ? own_run_id : run_id, end);
 }

@@ -298,6 +298,29 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     equal "$(jq -r '.status.code // 0' <<<"$run_span")" 0
 }
 
+@test "a file of batch whose record says how it ended is not sent as killed with its run" {
+    start_sink
+    files=$BATS_TEST_TMPDIR/files
+    mkdir -p "$files/in"
+    for name in in/a b; do cp "$BIDS/sub-01/anat/sub-01_T1w.nii.gz" "$files/$name.nii.gz"; done
+    neuro-preprocess batch "$files" -o "$OUT" --bias-correction none --skull-strip skip --parallel 1 --slow-stage load_file:3 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    wait_until 60 '[[ $(jq -r .state "$OUT"/logs/b_status.json "$OUT"/logs/in/a_status.json 2>/dev/null | sort | xargs) == "running success" ]]'
+    kill -KILL $pid
+    wait $pid || true
+    done_first=$(jq -r 'select(.state == "success").files[0].input.path' "$OUT"/logs/b_status.json "$OUT"/logs/in/a_status.json)
+    record=$(find "$OUT/logs/telemetry" -name '*.otlp.jsonl')
+    # the line with the end of the first file's span
+    line=$(grep -n '"resourceSpans".*"preprocess_file"' "$record" | head -n 1 | cut -d: -f1)
+    sed -i "${line}s/.*/{\"resourceSpans\":[?]}/" "$record"
+    run -65 neuro-preprocess replay "$OUT" --endpoint "$ENDPOINT"
+    of_file() { jq -c --arg path "$1" '.body | .. | objects | select(.name? == "preprocess_file" and has("endTimeUnixNano")
+        and any(.attributes[]; .key == "file.path" and (.value.stringValue == $path) == '"$2"'))
+        | [.status.code, ([.attributes[] | select(.key == "error.type" or .key == "neuro.telemetry.incomplete").key] | join(" "))]' "$SINK"; }
+    equal "$(of_file "$done_first" true)" '[1,"neuro.telemetry.incomplete"]'
+    equal "$(of_file "$done_first" false)" '[2,"error.type"]'
+}
+
 @test "a record cut after it was sent: what its ledger claims beyond the end does not hide what comes there" {
     start_sink
     neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip --slow-stage normalization:20 --otel-endpoint "$ENDPOINT" \
