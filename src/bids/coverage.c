@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/path.h"
 #include "catalog/modality.h"
 
 enum { MOST_LABELS_LISTED = 6, MOST_SESSIONS_LISTED = 3 };
@@ -44,18 +45,33 @@ void np_finder_settle_substitutes(struct np_finder *finder, struct np_session *s
         np_strings_give(&finder->substituted, np_session_text(session));
 }
 
-/* A folder whose name differs from that of a datatype in case alone is read by no tool. */
-static void note_misspelt_folders(struct np_finder *finder, const char *folder)
+static bool is_misspelt_datatype(const struct np_finder *finder, const char *name)
+{
+    for (size_t d = 0; d < finder->datatypes.n; d++)
+        if (strcasecmp(name, finder->datatypes.item[d]) == 0 &&
+            strcmp(name, finder->datatypes.item[d]) != 0)
+            return true;
+    return false;
+}
+
+/* A folder whose name differs from that of a datatype in case alone is read by no tool. Where there
+ * is nothing else to name, the folders of other datatypes are named: "func/". */
+static void note_folders(struct np_finder *finder, const char *folder)
 {
     NP_AUTO(np_strings_done) struct np_strings names = {0};
+    bool has_words = finder->words_left_out.n > 0;
 
     if (np_folder_list(finder->root, folder, &names) != 0)
         return;
-    for (size_t i = 0; i < names.n; i++)
-        for (size_t d = 0; d < finder->datatypes.n; d++)
-            if (strcasecmp(names.item[i], finder->datatypes.item[d]) == 0 &&
-                strcmp(names.item[i], finder->datatypes.item[d]) != 0)
-                np_strings_give(&finder->words_left_out, np_xasprintf("%s/", names.item[i]));
+    for (size_t i = 0; i < names.n; i++) {
+        const char *name = names.item[i];
+        NP_AUTO(np_freep) char *inside = np_path_join(folder, name);
+        NP_AUTO(np_freep) char *path = np_path_join(finder->root, inside);
+        bool is_other = !has_words && name[0] != '.' &&
+                        !np_strings_have(&finder->datatypes, name) && np_path_is_directory(path);
+        if (is_other || is_misspelt_datatype(finder, name))
+            np_strings_give(&finder->words_left_out, np_xasprintf("%s/", name));
+    }
 }
 
 void np_finder_note_empty(struct np_finder *finder, const char *folder,
@@ -66,7 +82,7 @@ void np_finder_note_empty(struct np_finder *finder, const char *folder,
     if (session->n_scans || session->unreadable)
         return;
     np_strings_give(is_emptied ? &finder->emptied : &finder->empty, np_session_text(session));
-    note_misspelt_folders(finder, folder);
+    note_folders(finder, folder);
     for (size_t i = 0; i < finder->words_left_out.n; i++)
         if (!np_strings_have(&finder->there_instead, finder->words_left_out.item[i]))
             np_strings_add(&finder->there_instead, finder->words_left_out.item[i]);

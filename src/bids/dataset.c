@@ -171,8 +171,33 @@ static int unknown_label(const struct np_finder *finder, const char *what, const
                         what, label, meant, known->n ? list : "(none)", finder->root);
 }
 
-static int not_bids(const struct np_finder *finder, struct np_error *err)
+/* The first of these names that is "sub-" (`label` NULL) or "sub-LABEL" in another case, a folder; NULL
+ * when there is none. Borrowed. */
+static const char *in_another_case(const struct np_finder *finder, const struct np_strings *names,
+                                   const char *label)
 {
+    NP_AUTO(np_freep) char *wanted = participant_folder(label ? label : "");
+
+    for (size_t i = 0; i < names->n; i++) {
+        const char *name = names->item[i];
+        bool is_alike =
+            label ? strcasecmp(name, wanted) == 0 : strncasecmp(name, wanted, strlen(wanted)) == 0;
+        if (is_alike && is_folder(finder, name))
+            return name;
+    }
+    return NULL;
+}
+
+static int not_bids(const struct np_finder *finder, const struct np_strings *names,
+                    struct np_error *err)
+{
+    const char *alike = in_another_case(finder, names, NULL);
+
+    if (alike)
+        return np_error_set(err, NP_ENOINPUT,
+                            "'%s': expected a BIDS dataset with folders sub-*, found '%s'; rename "
+                            "it: names of BIDS have lower-case keys",
+                            finder->root, alike);
     return np_error_set(
         err, NP_ENOINPUT,
         "'%s': expected a BIDS dataset, found no folder sub-*; give the folder that "
@@ -190,7 +215,7 @@ static int list_participants(const struct np_finder *finder, struct np_strings *
         return np_error_errno(err, reason, NP_ENOINPUT, "'%s': cannot list the dataset's folder",
                               finder->root);
     labels_among(finder, "", &names, "sub", participants);
-    return participants->n ? 0 : not_bids(finder, err);
+    return participants->n ? 0 : not_bids(finder, &names, err);
 }
 
 static int unknown_participant(const struct np_finder *finder, const char *label,
@@ -204,6 +229,15 @@ static int unknown_participant(const struct np_finder *finder, const char *label
         return np_error_set(err, NP_ESELECT,
                             "participant '%s' was requested, but .bidsignore in '%s' excludes it",
                             label, finder->root);
+    NP_AUTO(np_strings_done) struct np_strings names = {0};
+    const char *alike = np_folder_list(finder->root, "", &names) == 0 && np_label_is_valid(label)
+                            ? in_another_case(finder, &names, label)
+                            : NULL;
+    if (alike)
+        return np_error_set(err, NP_ESELECT,
+                            "participant '%s' does not exist in '%s'; expected '%s', found '%s'; "
+                            "rename it: names of BIDS have lower-case keys",
+                            label, finder->root, folder, alike);
     return unknown_label(finder, "participant", label, &known, err);
 }
 

@@ -118,3 +118,21 @@ PYTHON
     run -0 neuro-preprocess "$BIDS" "$OUT" participant --participant-label 01 -m UNIT1
     [[ -f $OUT/sub-01/anat/sub-01_desc-preproc_UNIT1.nii.gz && -f $OUT/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz ]]
 }
+
+@test "what is there in place of images is named: UNIT1, part-phase, Anat/, func/, Sub-02" {
+    make_dataset "$BIDS" 01 02 03 04 05
+    mv "$BIDS/sub-01/anat/sub-01_T1w.nii.gz" "$BIDS/sub-01/anat/sub-01_UNIT1.nii.gz"
+    mv "$BIDS/sub-02/anat/sub-02_T1w.nii.gz" "$BIDS/sub-02/anat/sub-02_part-phase_T1w.nii.gz"
+    mv "$BIDS/sub-03/anat" "$BIDS/sub-03/Anat"
+    mkdir "$BIDS/sub-04/func"
+    mv "$BIDS/sub-04/anat/sub-04_T1w.nii.gz" "$BIDS/sub-04/func/sub-04_task-rest_bold.nii.gz"
+    mv "$BIDS/sub-05" "$BIDS/Sub-05"
+    run -18 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant -m T1w
+    contains "$output" 'in 4 of 4 sessions (sub-01, sub-02, sub-03, … (1 more)); what is there: UNIT1, part-phase_T1w, Anat/, func/'
+    contains "$output" "'Sub-05': expected 'sub-', found 'Sub-'"
+    run -18 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant --participant-label 05
+    contains "$stderr" "expected 'sub-05', found 'Sub-05'"
+    rm -r "$BIDS"/sub-*
+    run -66 --separate-stderr neuro-preprocess "$BIDS" "$OUT" participant
+    contains "$stderr" "found 'Sub-05'"
+}
