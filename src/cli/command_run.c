@@ -184,6 +184,13 @@ static int run_plan(const struct np_config *config, const struct np_plan *plan,
     return run.exit_status;
 }
 
+static void print_warnings(const struct np_plan *plan, FILE *out)
+{
+    NP_AUTO(np_freep) char *warnings = np_plan_warnings_text(plan);
+
+    fputs(warnings, out);
+}
+
 static void print_plan(const struct np_config *config, const struct np_plan *plan,
                        const char *traceparent)
 {
@@ -192,6 +199,8 @@ static void print_plan(const struct np_config *config, const struct np_plan *pla
         config->format == NP_FORMAT_JSON ? np_plan_json(plan, traceparent) : np_plan_text(plan);
 
     fputs(text, stdout);
+    if (config->format == NP_FORMAT_JSON) /* its keys have no place for them */
+        print_warnings(plan, stderr);
 }
 
 /* The span under which jobs work that come later: they get it as TRACEPARENT. The sessions asked for
@@ -241,6 +250,7 @@ static int keep_plan(const struct np_config *config, const struct np_plan *plan,
         return 0;
     }
     print_task(&run);
+    print_warnings(plan, stdout);
     np_console_print(console, 0, "%s; %s", jobs,
                      keeps ? "the plan was kept, and nothing was processed"
                            : "no plan was kept, because there is nothing to process");

@@ -104,15 +104,24 @@ static void add_needs(struct np_str *out, const struct np_plan *plan)
     np_str_add(out, "nothing was done (--dry-run); --format json prints the whole plan\n");
 }
 
+char *np_plan_warnings_text(const struct np_plan *plan)
+{
+    struct np_str out = {0};
+
+    if (plan->dataset)
+        add_warnings(&out, &plan->dataset->warnings);
+    add_warnings(&out, &plan->warnings);
+    return np_str_take(&out);
+}
+
 char *np_plan_text(const struct np_plan *plan)
 {
     struct np_str out = {0};
 
     for (size_t i = 0; i < plan->n_jobs; i++)
         add_job(&out, &plan->job[i]);
-    if (plan->dataset)
-        add_warnings(&out, &plan->dataset->warnings);
-    add_warnings(&out, &plan->warnings);
+    NP_AUTO(np_freep) char *warnings = np_plan_warnings_text(plan);
+    np_str_add(&out, warnings);
     add_needs(&out, plan);
     return np_str_take(&out);
 }

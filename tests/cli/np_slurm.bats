@@ -262,6 +262,20 @@ listings() { for folder in bids bids/sub-03/anat; do grep -c "\"\($PWD/\)\?$fold
     equal "$(cut -f 1,2 out/logs/slurm/0002/sessions.tsv)" $'sub-07\tn/a'
 }
 
+@test "submit says what a run warns of: a filter that restricts nothing, sessions without images" {
+    echo '{"t1w": {"acquisitio": "x"}}' >filter.json
+    mv bids/sub-06/anat/sub-06_T1w.nii.gz bids/sub-06/anat/sub-06_PDw.nii.gz
+    QUICK+=(--bids-filter-file filter.json)
+    run -0 --separate-stderr submit
+    contains "$stderr" "'acquisitio' is no entity that is known here; it restricts nothing"
+    contains "$stderr" 'in 1 of 6 sessions (sub-06); what is there: PDw'
+    run -0 --separate-stderr neuro-preprocess bids out participant "${QUICK[@]}" --dry-run --format json
+    equal "$(jq .run <<<"$output")" 5
+    contains "$stderr" 'it restricts nothing'
+    run -0 neuro-preprocess bids out participant "${QUICK[@]}" --plan-only
+    contains "$output" 'it restricts nothing'
+}
+
 @test "--plan-only opens no image; with --format json it prints what --dry-run does, and keeps the plan" {
     export ASAN_OPTIONS=detect_leaks=0 # the search for leaks does not work under strace
     strace -f -e trace=open,openat,openat2 -o opened neuro-preprocess bids out participant --plan-only
