@@ -483,11 +483,29 @@ static int visit_participants(struct np_finder *finder, struct np_dataset *datas
 
 /* ---- a list of sessions ---- */
 
+static bool is_hidden(const struct np_finder *finder, const struct np_session_pair *pair)
+{
+    NP_AUTO(np_freep) char *participant = participant_folder(pair->participant);
+    NP_AUTO(np_freep) char *folder = session_folder(pair->participant, pair->session);
+
+    if (!np_label_is_valid(pair->participant) || !is_folder(finder, participant))
+        return false;
+    return is_ignored(finder, participant) ||
+           (pair->session && np_label_is_valid(pair->session) && is_folder(finder, folder) &&
+            is_ignored(finder, folder));
+}
+
 static int visit_pair(struct np_finder *finder, struct np_dataset *dataset,
                       const struct np_session_pair *pair, struct np_error *err)
 {
     const char *session = pair->session;
+    NP_AUTO(np_freep) char *folder = session_folder(pair->participant, session);
 
+    /* Lists are made by programs, maybe before .bidsignore had this line: the others are processed. */
+    if (is_hidden(finder, pair)) {
+        np_finder_warn(finder, "'%s': .bidsignore hides it; left out", folder);
+        return 0;
+    }
     if (!has_participant(finder, pair->participant))
         return unknown_participant(finder, pair->participant, err);
     if (!session) {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/path.h"
+#include "bids/bidsignore.h"
 
 /* ENOENT is an answer; every other error leaves the question open. */
 static enum np_presence look(const char *path)
@@ -62,6 +63,19 @@ static enum np_presence session_in(const char *folder, const char *session)
     return NP_ABSENT;
 }
 
+static bool is_hidden(const char *root, const char *participant, const char *session)
+{
+    NP_AUTO(np_ignore_done) struct np_ignore ignore = {0};
+    NP_AUTO(np_strings_done) struct np_strings warnings = {0};
+    NP_AUTO(np_freep) char *folder = np_xasprintf("sub-%s", participant);
+    NP_AUTO(np_freep)
+    char *inner = session ? np_xasprintf("%s/ses-%s", folder, session) : np_xstrdup(folder);
+
+    np_ignore_read(root, &ignore, &warnings);
+    return np_ignore_matches(&ignore, folder, NP_PATH_FOLDER) ||
+           np_ignore_matches(&ignore, inner, NP_PATH_FOLDER);
+}
+
 enum np_presence np_dataset_presence(const char *root, const char *participant, const char *session)
 {
     NP_AUTO(np_freep) char *folder = np_xasprintf("%s/sub-%s", root, participant);
@@ -69,6 +83,8 @@ enum np_presence np_dataset_presence(const char *root, const char *participant, 
 
     if (found != NP_PRESENT)
         return found;
+    if (is_hidden(root, participant, session))
+        return NP_HIDDEN;
     return session ? session_in(folder, session) : unnamed_in(folder);
 }
 

@@ -10,6 +10,7 @@
 enum np_presence {
     NP_PRESENT,
     NP_ABSENT,           /* its folder is not there, and beside it there are others */
+    NP_HIDDEN,           /* .bidsignore hides its folder: no run finds it */
     NP_PRESENCE_UNKNOWN, /* a folder above it is empty, missing or cannot be read */
 };
 

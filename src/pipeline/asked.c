@@ -101,8 +101,9 @@ static void find_gone(const struct np_run *run, const struct np_plans *plans,
         const struct np_asked *asked = &wanted.item[i];
         if (asked->file || np_plans_marks(plans, asked) != NP_MARK_WANTED)
             continue;
-        if (np_dataset_presence(run->plan->dataset->root, asked->participant, asked->session) ==
-            NP_ABSENT)
+        enum np_presence presence =
+            np_dataset_presence(run->plan->dataset->root, asked->participant, asked->session);
+        if (presence == NP_ABSENT || presence == NP_HIDDEN)
             np_asked_add(gone, asked);
     }
 }
@@ -116,7 +117,8 @@ static void print_gone(const struct np_run *run, const struct np_asked_list *gon
     NP_AUTO(np_freep) char *list = np_strings_join(&labels, ", ", MOST_LABELS);
     if (gone->n)
         np_console_print(run->console, 0,
-                         "warning: %zu session%s of earlier runs are not in '%s' any more: %s",
+                         "warning: %zu session%s of earlier runs are not in '%s' any more, or its "
+                         ".bidsignore hides them: %s",
                          gone->n, np_plural((int64_t)gone->n), run->plan->dataset->root, list);
 }
 

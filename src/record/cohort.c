@@ -179,14 +179,19 @@ static void derive(struct np_survey_row *row, enum np_state state, const char *w
 
 static void mark_row(struct np_survey_row *row, unsigned marks, const char *bids_dir)
 {
+    enum np_presence presence =
+        bids_dir && row->record.participant
+            ? np_dataset_presence(bids_dir, row->record.participant, row->record.session)
+            : NP_PRESENCE_UNKNOWN;
+
     if (marks & NP_MARK_WITHDRAWN)
         derive(row, NP_STATE_WITHDRAWN, NULL);
     else if (!bids_dir && marks & NP_MARK_GONE)
         derive(row, NP_STATE_GONE, "the dataset did not hold it when a run last looked");
-    else if (bids_dir && row->record.participant &&
-             np_dataset_presence(bids_dir, row->record.participant, row->record.session) ==
-                 NP_ABSENT)
+    else if (presence == NP_ABSENT)
         derive(row, NP_STATE_GONE, "the dataset does not hold it");
+    else if (presence == NP_HIDDEN)
+        derive(row, NP_STATE_GONE, "the dataset's .bidsignore hides it");
 }
 
 static void mark(struct np_survey *survey, const struct np_plans *plans, const char *bids_dir)

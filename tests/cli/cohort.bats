@@ -213,6 +213,28 @@ all_agree()
     equal "$(json | jq -c "$all_gone")" '[1,199,0]'
 }
 
+@test "a session that .bidsignore hides now is gone, as a rerun does not find it; a list goes on with the others" {
+    OUT=$BATS_TEST_TMPDIR/out BIDS=$BATS_TEST_TMPDIR/bids
+    make_dataset "$BIDS" 01 02 03/1 03/2
+    truncate -s 20000 "$BIDS/sub-02/anat/sub-02_T1w.nii.gz" "$BIDS/sub-03/ses-2/anat/sub-03_ses-2_T1w.nii.gz"
+    run -1 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}"
+    all_agree 2
+    printf 'sub-02/\nsub-03/ses-2/\n' >"$BIDS/.bidsignore"
+    equal "$(json --dataset "$BIDS" | jq -c '[.n_wanted, .n_to_rerun, .states]')" '[2,0,{"success":2,"gone":2}]'
+    contains "$(neuro-preprocess status "$OUT" --dataset "$BIDS")" "sub-02: the dataset's .bidsignore hides it; before: failed"
+    printf 'sub-01\tn/a\nsub-02\tn/a\nsub-03\tses-2\n' >"$BATS_TEST_TMPDIR/list"
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}" --session-list "$BATS_TEST_TMPDIR/list" --rerun all
+    contains "$output" "'sub-03/ses-2': .bidsignore hides it; left out"
+    contains "$output" '1 complete'
+    run -0 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}"
+    contains "$output" '2 sessions of earlier runs are not in'
+    equal "$(json | jq -c '[.n_to_rerun, .states]')" '[0,{"success":2,"gone":2}]'
+    equal "$(neuro-preprocess status "$OUT" --format nipoppy)" ''
+    rm "$BIDS/.bidsignore"
+    run -1 neuro-preprocess "$BIDS" "$OUT" participant "${QUICK[@]}"
+    all_agree 2
+}
+
 @test "a dataset that is missing, empty or not fetched is no evidence that sessions are gone" {
     own
     left=$(json | jq .n_to_rerun)
