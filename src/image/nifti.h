@@ -59,7 +59,7 @@ int np_nifti_read_info(const char *path, struct np_nifti_info *info,
  */
 void np_nifti_doubts(const struct np_nifti_info *info, struct np_strings *sentences);
 
-enum { NP_NIFTI_SAMPLE_VOXELS = 1 << 16 };
+enum { NP_NIFTI_SAMPLE_VOXELS = 1 << 16, NP_NIFTI_SIZES = 1 << 14 };
 
 /*
  * A sample of an image's voxels, to estimate how well its values compress. Of each run of zeros it
@@ -71,19 +71,29 @@ struct np_nifti_sample {
     int64_t n_values; /* of them not zero */
     double n_nonzero; /* voxels of the whole image that are not zero, estimated */
     double growth;    /* packed bytes of a voxel of the whole by those of the sample; at least 1 */
+    float minimum;    /* of the voxels that were read, and 0 */
+    int64_t n_of_size[NP_NIFTI_SIZES]; /* voxels that were read and are not zero, by |v|: 64 sizes
+                                          from each power of 2 to the next */
 };
 
 /* Append a voxel, unless the sample is full or the voxel continues a run of zeros. */
 void np_nifti_sample_add(struct np_nifti_sample *sample, float value);
 
-/* How much of a compressed file is read for a sample: its beginning, in a few milliseconds; or
- * nearly all of it (256 MiB of content at most), as long as inflating takes. */
+/*
+ * Voxels of the whole image, estimated, whose size |v| is above `share` of a quantile of the sizes
+ * of those that are not zero. Of an image that was read whole it is right but for the width of a
+ * size, 1.6 % of it.
+ */
+double np_nifti_sample_above(const struct np_nifti_sample *sample, double share, double quantile);
+
+/* How much of a file is read for a sample: in a few milliseconds the beginning of a compressed one,
+ * or some places of a plain one; or all of it (256 MiB of content at most). */
 enum np_nifti_reach { NP_NIFTI_BEGINNING, NP_NIFTI_WHOLE };
 
 /*
  * Read a header, as np_nifti_read_info, and a sample of the voxels, in places spread over the
- * image. Of a plain file only these places are read, whatever `reach` says. With
- * NP_NIFTI_BEGINNING a compressed one is read from its beginning until the sample is full: the
+ * image. With NP_NIFTI_WHOLE the voxels between them are counted too. With NP_NIFTI_BEGINNING only
+ * these places are read of a plain file; a compressed one is read from its beginning until the sample is full: the
  * bytes that the sample takes in the file say how many such voxels the whole file holds (a run of
  * zeros takes nearly none). So less than a MiB of a file is read, and a beginning without anything
  * but zeros is left after 64 MiB of content. The rest may be tissue, or noise alone.

@@ -1,5 +1,6 @@
 /* A sample of an image's voxels, and an estimate of how many of all voxels are not zero. */
 #include <math.h>
+#include <string.h>
 
 #include "image/nifti_convert.h"
 #include "image/nifti_file.h"
@@ -34,27 +35,79 @@ void np_nifti_sample_add(struct np_nifti_sample *sample, float value)
     sample->n_values += value != 0;
 }
 
-/* Read a place, or what is left of it; returns how many voxels were there. */
-static int64_t read_place(struct sampling *s)
+/* The upper bits of a float: its exponent and the first 6 of its fraction. */
+enum { SIZE_SHIFT = 17 };
+
+static int size_of(float value)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    return (int)((bits & 0x7fffffff) >> SIZE_SHIFT);
+}
+
+static float least_of_size(int size)
+{
+    uint32_t bits = (uint32_t)size << SIZE_SHIFT;
+    float value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+double np_nifti_sample_above(const struct np_nifti_sample *sample, double share, double quantile)
+{
+    int64_t n = 0, n_below = 0, n_above = 0;
+    int bright = 0;
+
+    for (int i = 0; i < NP_NIFTI_SIZES; i++)
+        n += sample->n_of_size[i];
+    if (n == 0)
+        return 0;
+    while ((double)(n_below += sample->n_of_size[bright]) < quantile * (double)n)
+        bright++;
+    for (int i = size_of((float)(share * (double)least_of_size(bright))) + 1; i < NP_NIFTI_SIZES;
+         i++)
+        n_above += sample->n_of_size[i];
+    return sample->n_nonzero * (double)n_above / (double)n;
+}
+
+static void count(struct sampling *s, float value)
+{
+    s->sample->minimum = fminf(s->sample->minimum, value);
+    if (value == 0)
+        return;
+    s->n_nonzero++;
+    s->sample->n_of_size[size_of(value)]++;
+}
+
+/* Read up to `n` voxels, at most PLACE; returns how many were there. */
+static int64_t read_voxels(struct sampling *s, int64_t n, bool kept)
 {
     struct np_nifti_seen seen = NP_NIFTI_NOTHING_SEEN;
     int64_t size = s->info->bytes_per_voxel;
     int64_t left = (int64_t)np_grid_voxels(&s->info->grid) - s->n_seen;
     size_t n_read = 0;
 
+    n = n < PLACE ? n : PLACE;
     /* The sample of a file that breaks off is what comes before the break. */
-    NP_IGNORE(np_source_read(s->source, s->raw, (size_t)((left < PLACE ? left : PLACE) * size),
-                             &n_read, NULL));
-    int64_t n = (int64_t)n_read / size;
+    NP_IGNORE(
+        np_source_read(s->source, s->raw, (size_t)((left < n ? left : n) * size), &n_read, NULL));
+    n = (int64_t)n_read / size;
     np_nifti_convert(s->info, s->raw, n, s->voxel, &seen);
-    bool kept = s->n_seen / PLACE % s->stride == 0;
     for (int64_t i = 0; i < n; i++) {
-        s->n_nonzero += s->voxel[i] != 0;
+        count(s, s->voxel[i]);
         if (kept)
             np_nifti_sample_add(s->sample, s->voxel[i]);
     }
     s->n_seen += n;
     return n;
+}
+
+/* Read a place, or what is left of it; returns how many voxels were there. */
+static int64_t read_place(struct sampling *s)
+{
+    return read_voxels(s, PLACE, s->n_seen / PLACE % s->stride == 0);
 }
 
 static bool is_enough(const struct sampling *s)
@@ -121,30 +174,29 @@ static int64_t place_at(int64_t i, int64_t n_voxels)
                         : i * PLACE;
 }
 
-/* A compressed file is read on the way. */
-static int go_further(struct np_source *source, int64_t n_bytes)
+/* Voxels on the way to the next place. */
+static int go_further(struct sampling *s, int64_t n_voxels, enum np_nifti_reach reach)
 {
-    int64_t n_skipped;
-
-    if (!np_source_gzipped(source))
-        return np_source_jump(source, n_bytes);
-    return np_source_skip(source, n_bytes, NULL, &n_skipped, NULL);
+    if (reach == NP_NIFTI_BEGINNING)
+        return np_source_jump(s->source, n_voxels * s->info->bytes_per_voxel);
+    for (int64_t n; n_voxels > 0; n_voxels -= n)
+        if ((n = read_voxels(s, n_voxels, false)) == 0)
+            return -1;
+    return 0;
 }
 
-static void sample_spread(struct sampling *s)
+static void sample_spread(struct sampling *s, enum np_nifti_reach reach)
 {
     int64_t n_voxels = (int64_t)np_grid_voxels(&s->info->grid), n_reached = n_voxels, at = 0;
     int64_t most = MOST_SPREAD_BYTES / s->info->bytes_per_voxel;
 
-    if (s->info->gzipped && n_reached > most)
+    if (reach == NP_NIFTI_WHOLE && n_reached > most)
         n_reached = most;
     s->stride = 1;
-    for (int64_t i = 0; i < N_PLACES; i++) {
-        int64_t further = (place_at(i, n_reached) - at) * s->info->bytes_per_voxel;
-        if (go_further(s->source, further) < 0)
-            break;
-        at = place_at(i, n_reached) + read_place(s);
-    }
+    for (int64_t i = 0; i < N_PLACES && go_further(s, place_at(i, n_reached) - at, reach) == 0; i++)
+        at = place_at(i, n_reached) + read_voxels(s, PLACE, true);
+    if (reach == NP_NIFTI_WHOLE)
+        go_further(s, n_reached - at, reach);
     if (s->n_seen > 0)
         s->sample->n_nonzero = (double)s->n_nonzero / (double)s->n_seen * (double)n_voxels;
 }
@@ -156,7 +208,7 @@ int np_nifti_read_sample(const char *path, enum np_nifti_reach reach, struct np_
 
     NP_TRY(np_nifti_file_open(path, &file, err));
     *info = file.info;
-    sample->n = sample->n_values = 0;
+    memset(sample, 0, sizeof(*sample));
     double n_voxels = (double)np_grid_voxels(&info->grid);
     sample->n_nonzero = n_voxels; /* unless the sample shows fewer */
     sample->growth = 1;
@@ -169,7 +221,7 @@ int np_nifti_read_sample(const char *path, enum np_nifti_reach reach, struct np_
     if (file.info.gzipped && reach == NP_NIFTI_BEGINNING)
         sample_packed(s);
     else
-        sample_spread(s);
+        sample_spread(s, reach);
     sample->growth = fmax(1, sample->n_nonzero / n_voxels);
     sample->n_nonzero = fmin(sample->n_nonzero, n_voxels);
     return 0;

@@ -186,6 +186,15 @@ static int measure(const struct np_image *image, const struct np_exec *exec, boo
     return code < 0 && code != NP_EMETHOD ? np_error_set(err, code, "%s", own.text) : 0;
 }
 
+/* Voxels above the background belong to the support or lie outside it. Bias correction changed
+ * their number by 0.2 % at most, on nine real heads. */
+bool np_stripped_is_ruled_out(double above_mm3, double minimum)
+{
+    static const double OFF = 1.03;
+
+    return minimum >= 0 && above_mm3 > OFF * (1 + MOST_OUTSIDE) * MOST_MM3; /* false for NAN */
+}
+
 static bool is_alone(const struct np_stripped_report *report)
 {
     return report->outside_share <= MOST_OUTSIDE; /* false for NAN */

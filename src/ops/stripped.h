@@ -43,6 +43,16 @@ int np_stripped_is_possible(const struct np_image *image, const struct np_exec *
                             bool *is_possible, struct np_error *err) NP_MUST_USE;
 
 /*
+ * Whether an image is no stripped brain, by counts alone.
+ *   above_mm3  volume of all voxels above the background (1 % of the 98 % quantile of those that
+ *              are not 0), in air and holes too, before bias correction
+ *   minimum    of the voxels. Where values lie on both sides of 0, as in an interpolated image,
+ *              nothing is certain: their means at 2 mm are smaller than they are
+ * True only where np_stripped_is_possible says false.
+ */
+bool np_stripped_is_ruled_out(double above_mm3, double minimum);
+
+/*
  * The support: the largest connected part of the voxels above the background, holes filled, of any
  * shape. Returns 0, NP_EMETHOD (nothing but background), NP_ENOMEM, NP_ECANCELED.
  */

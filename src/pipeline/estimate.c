@@ -17,6 +17,7 @@
 #include "codec/deflate.h"
 #include "image/orient.h"
 #include "pipeline/resources.h"
+#include "stages/skull_strip.h"
 
 /* ---- sums ----------------------------------------------------------------------------------- */
 
@@ -78,6 +79,9 @@ static const double SURFACE_BYTES = 13 * 1048576.0;
 static const double NETWORK_BYTES = 37 * 1048576.0, WINDOW_BYTES_PER_MM3 = 1;
 /* Where the image itself has voxels of 1 mm, half of the surface's arrays take the place of others. */
 static const double FINE_SURFACE_BYTES = 6 * 1048576.0;
+/* Of a run of the support, while its largest part is looked for; and most of that memory that the C
+ * library keeps. */
+static const double RUN_BYTES = 25, MOST_RUNS_KEPT = 32 * 1048576.0;
 /* Without brain extraction, whether the head is stripped is seen at 2 mm. */
 static const double SEEN_BYTES_PER_MM3 = 0.2;
 /* The packer's blocks, of a body that is in memory whole. */
@@ -106,10 +110,25 @@ static void hold(struct residence *r, double n_volumes, double other_bytes)
     r->peak_bytes = fmax(r->peak_bytes, r->n_volumes * r->volume_bytes + r->kept_bytes);
 }
 
+/* Beside these volumes alone: requests of such a size release what was kept. */
+static void hold_beside(struct residence *r, double n_volumes, double other_bytes)
+{
+    r->peak_bytes = fmax(r->peak_bytes, n_volumes * r->volume_bytes + other_bytes);
+}
+
 /* Beside the volumes, and given back at once. */
 static void hold_briefly(struct residence *r, double other_bytes)
 {
-    r->peak_bytes = fmax(r->peak_bytes, r->n_volumes * r->volume_bytes + other_bytes);
+    hold_beside(r, r->n_volumes, other_bytes);
+}
+
+/* While they are used, and what is kept of them. */
+static void hold_runs(struct residence *r, const struct np_image_seen *seen)
+{
+    double n_bytes = RUN_BYTES * (double)seen->n_runs, kept = fmin(n_bytes, MOST_RUNS_KEPT);
+
+    hold_briefly(r, n_bytes - kept);
+    r->fixed_bytes += kept;
 }
 
 static double volumes_of(unsigned slots)
@@ -136,6 +155,17 @@ static unsigned needed_later(const struct np_config *config, const struct np_rec
 static double field_of_view_mm3(const struct np_grid *grid)
 {
     return fmin((double)np_grid_voxels(grid) * fabs(np_grid_voxel_mm3(grid)), MOST_FINE_VOXELS);
+}
+
+/* Its support is kept as the mask: the network is not asked, and there are no tissues. */
+static bool keeps_support(const struct np_config *config, const struct np_image_seen *seen)
+{
+    return seen->has_skull && config->skull_strip == NP_SKULL_STRIP_SKIP && !config->mask_dir;
+}
+
+static bool takes_support(const struct np_config *config, const struct np_stage *stage)
+{
+    return stage->gives & NP_SLOT_BRAIN && config->skull_strip == NP_SKULL_STRIP_SKIP;
 }
 
 static bool finds_brain(const struct np_config *config, const struct np_stage *stage)
@@ -200,7 +230,7 @@ static double scratch_volumes(const struct np_config *config, const struct np_st
     if (stage->gives == NP_SLOT_NORM && config->normalize == NP_NORMALIZE_PERCENTILE)
         return 2; /* smoothed values and their weights */
     if (stage->gives == NP_SLOT_BRAIN && config->skull_strip == NP_SKULL_STRIP_SKIP)
-        return 0.5; /* masks */
+        return 0.25; /* a mask that is kept */
     return 0;
 }
 
@@ -215,9 +245,10 @@ static double packer_bytes(const struct np_config *config, double volume_bytes, 
 
 /* The stages one after the other, then the outputs: images go back to the file's order. */
 static void hold_recipe(struct residence *r, const struct np_config *config,
-                        const struct np_recipe *recipe, const struct np_grid *grid)
+                        const struct np_recipe *recipe, const struct np_grid *grid,
+                        const struct np_image_seen *seen)
 {
-    bool turned = !np_grid_is_ras(grid);
+    bool is_head = keeps_support(config, seen), turned = !np_grid_is_ras(grid);
     unsigned slots = 0;
 
     for (const struct np_stage *const *stage = recipe->stage; *stage; stage++) {
@@ -227,23 +258,27 @@ static void hold_recipe(struct residence *r, const struct np_config *config,
         hold(r,
              fmax(volumes_of(slots), volumes_of(after)) + scratch_volumes(config, *stage, turned),
              finds_brain(config, *stage) ? fine_bytes(grid) : 0);
-        hold_briefly(r, network_bytes(config, *stage, grid));
-        if ((*stage)->gives & NP_SLOT_TISSUE)
-            hold_briefly(r, TISSUE_WORK_BYTES * box_voxels(config, grid));
+        if (!is_head)
+            hold_briefly(r, network_bytes(config, *stage, grid));
+        if ((*stage)->gives & NP_SLOT_TISSUE && !is_head)
+            hold_beside(r, volumes_of(slots), TISSUE_WORK_BYTES * box_voxels(config, grid));
+        if (takes_support(config, *stage))
+            hold_runs(r, seen);
         r->fixed_bytes += left_bytes(config, *stage, grid);
         slots = after & needed_later(config, recipe, stage + 1);
     }
     hold(r, volumes_of(slots) + turned,
-         slots & NP_SLOT_TISSUE ? TISSUE_BYTES * box_voxels(config, grid) : 0);
+         slots & NP_SLOT_TISSUE && !is_head ? TISSUE_BYTES * box_voxels(config, grid) : 0);
 }
 
 int64_t np_estimate_memory(const struct np_config *config, const struct np_recipe *recipe,
-                           const struct np_grid *grid, int n_threads)
+                           const struct np_grid *grid, const struct np_image_seen *seen,
+                           int n_threads)
 {
     double volume_bytes = sizeof(float) * (double)np_grid_voxels(grid);
     struct residence r = {.volume_bytes = volume_bytes, .fixed_bytes = MEMORY_FIXED};
 
-    hold_recipe(&r, config, recipe, grid);
+    hold_recipe(&r, config, recipe, grid, seen);
     double writing =
         r.n_volumes * volume_bytes + r.kept_bytes + packer_bytes(config, volume_bytes, n_threads);
     return np_need_count(PAGES * (r.fixed_bytes + fmax(r.peak_bytes, writing)));
@@ -267,6 +302,7 @@ static const double BACKGROUND_SHARE = 0.01, BRIGHT_END = 0.98, LEAST_BACKGROUND
 /* Counts of an image's voxels, and the packed bytes of one that is not zero. */
 struct contents {
     double n_voxels, n_nonzero, n_brain;
+    struct np_image_seen seen;
     double bytes, norm_bytes; /* of a voxel that is not zero, as --output-datatype says; of a
                                  normalized one */
 };
@@ -330,16 +366,31 @@ static float background_limit(const struct np_nifti_sample *sample)
     return (float)BACKGROUND_SHARE * size[(int64_t)(BRIGHT_END * (double)n)];
 }
 
-/* Set the background to zero. Returns the share of the values that remain. */
-static double cut_background(struct np_nifti_sample *sample)
+/* Set the background to zero. Returns how many runs of other values the sample has. */
+static int64_t cut_background(struct np_nifti_sample *sample)
 {
     float limit = background_limit(sample);
-    int64_t n = sample->n, n_values = sample->n_values;
+    int64_t n = sample->n, n_runs = 0;
 
+    for (int64_t i = 0; i < n; i++)
+        if (fabsf(sample->voxel[i]) <= limit)
+            sample->voxel[i] = 0;
+    for (int64_t i = 0; i < n; i++)
+        n_runs += sample->voxel[i] != 0 && (i == 0 || sample->voxel[i - 1] == 0);
     sample->n = sample->n_values = 0;
     for (int64_t i = 0; i < n; i++)
-        np_nifti_sample_add(sample, fabsf(sample->voxel[i]) > limit ? sample->voxel[i] : 0);
-    return n_values > 0 ? (double)sample->n_values / (double)n_values : 1;
+        np_nifti_sample_add(sample, sample->voxel[i]);
+    return n_runs;
+}
+
+/* The runs of the whole image; each row of voxels may end one. Its background is cut. */
+static int64_t count_runs(const struct np_nifti_info *info, double n_nonzero,
+                          struct np_nifti_sample *sample)
+{
+    double n_values = fmax((double)sample->n_values, 1);
+    double n_rows = (double)info->grid.n[1] * (double)info->grid.n[2];
+
+    return np_need_count(n_nonzero / n_values * (double)cut_background(sample) + n_rows);
 }
 
 /* As if by z-score. */
@@ -359,12 +410,12 @@ static void normalize(struct np_nifti_sample *sample)
 
 /* Voxels of the mask, when brain extraction is not asked for or, at most, when it is. */
 static double mask_voxels(const struct np_config *config, const struct np_nifti_info *info,
-                          double n_nonzero, double kept_share)
+                          double n_nonzero, double n_above)
 {
     double voxel_mm3 = fabs(np_grid_voxel_mm3(&info->grid));
 
     if (config->skull_strip == NP_SKULL_STRIP_SKIP)
-        return kept_share > 1 - LEAST_BACKGROUND ? n_nonzero : n_nonzero * kept_share;
+        return n_above > (1 - LEAST_BACKGROUND) * n_nonzero ? n_nonzero : n_above;
     return voxel_mm3 > 0 ? fmin(n_nonzero, BRAIN_MM3 / voxel_mm3) : n_nonzero;
 }
 
@@ -377,12 +428,17 @@ static struct contents contents_of(const struct np_config *config, const struct 
     bool divided = config->bias_correction != NP_BIAS_NONE;
     bool is_int16 = config->output_datatype == NP_DATATYPE_INT16;
     bool is_beginning = info->gzipped && reach == NP_NIFTI_BEGINNING;
+    double n_above = fmin(np_nifti_sample_above(sample, BACKGROUND_SHARE, BRIGHT_END), n_voxels);
 
     if (divided)
         divide(sample);
     double bytes = packed_bytes(sample);
     c.bytes = is_int16 ? packed_int16_bytes(sample) : bytes;
-    c.n_brain = mask_voxels(config, info, c.n_nonzero, cut_background(sample));
+    c.seen.n_runs = count_runs(info, c.n_nonzero, sample);
+    c.n_brain = mask_voxels(config, info, c.n_nonzero, n_above);
+    c.seen.has_skull =
+        reach == NP_NIFTI_WHOLE &&
+        np_skull_is_certain(n_above * fabs(np_grid_voxel_mm3(&info->grid)), sample->minimum);
     normalize(sample);
     c.norm_bytes = fmax(packed_bytes(sample), bytes);
     if (!divided) {
@@ -410,7 +466,7 @@ static int read_contents(const struct np_config *config, const char *path,
     enum np_nifti_reach reach = NP_NIFTI_BEGINNING;
 
     NP_TRY(np_nifti_read_sample(path, reach, info, sample, NULL));
-    if (info->gzipped && must_see_all(config, info, sample)) {
+    if (must_see_all(config, info, sample)) {
         reach = NP_NIFTI_WHOLE;
         NP_TRY(np_nifti_read_sample(path, reach, info, sample, NULL));
     }
@@ -549,10 +605,11 @@ static const double TELEMETRY_IMAGE_BYTES = 48 << 10, TELEMETRY_SESSION_BYTES = 
 
 /* The needs that follow from the options and the header; those of the image's files do not. */
 static struct np_need need_of_grid(const struct np_config *config, const struct np_recipe *recipe,
-                                   const struct np_grid *grid, int n_threads)
+                                   const struct np_grid *grid, const struct np_image_seen *seen,
+                                   int n_threads)
 {
     return (struct np_need){
-        .memory_bytes = np_estimate_memory(config, recipe, grid, n_threads),
+        .memory_bytes = np_estimate_memory(config, recipe, grid, seen, n_threads),
         .seconds = seconds_of(config, recipe, (double)np_grid_voxels(grid)),
     };
 }
@@ -566,14 +623,15 @@ static struct np_need need_of_refusal(const struct np_config *config,
 
 bool np_estimate_image(const struct np_config *config, const struct np_recipe *recipe,
                        const char *path, int n_threads, struct np_nifti_info *info,
-                       struct np_need *need)
+                       struct np_image_seen *seen, struct np_need *need)
 {
     struct contents contents;
 
     *need = need_of_refusal(config, recipe);
     if (read_contents(config, path, info, &contents) < 0)
         return false;
-    *need = need_of_grid(config, recipe, &info->grid, n_threads);
+    *seen = contents.seen;
+    *need = need_of_grid(config, recipe, &info->grid, seen, n_threads);
     add_outputs(config, recipe, &contents, need);
     return true;
 }
@@ -585,7 +643,7 @@ bool np_estimate_header(const struct np_config *config, const struct np_recipe *
     *need = need_of_refusal(config, recipe);
     if (np_nifti_read_info(path, info, NULL) < 0)
         return false;
-    *need = need_of_grid(config, recipe, &info->grid, n_threads);
+    *need = need_of_grid(config, recipe, &info->grid, &(struct np_image_seen){0}, n_threads);
     return true;
 }
 

@@ -34,20 +34,31 @@ int np_estimate_threads(const struct np_config *config);
 /* Threads to estimate on. The caller frees. */
 struct np_team *np_estimate_team(const struct np_config *config);
 
+/* Facts about an image that its voxels show; all zero when they were not looked at. */
+struct np_image_seen {
+    bool has_skull; /* it was not removed, and no mask is given: --skull-strip skip then keeps the
+                       support, and asks no network */
+    int64_t n_runs; /* rows of voxels without a gap in the support, before its largest part is
+                       taken; many where the air is about as bright as the support's limit */
+};
+
 /* Peak memory of the process that works on an image of this grid with `n_threads`. */
 int64_t np_estimate_memory(const struct np_config *config, const struct np_recipe *recipe,
-                           const struct np_grid *grid, int n_threads);
+                           const struct np_grid *grid, const struct np_image_seen *seen,
+                           int n_threads);
 
 /*
- * One image, worked on by `n_threads`. `info` gets what its header says.
+ * One image without a given mask, worked on by `n_threads`. `info` gets what its header says,
+ * and `seen` the facts that its voxels show.
  * False when the header cannot be read: what it costs to find that out is estimated then, and
- * `info` is untouched.
+ * `info` and `seen` are untouched.
  */
 bool np_estimate_image(const struct np_config *config, const struct np_recipe *recipe,
                        const char *path, int n_threads, struct np_nifti_info *info,
-                       struct np_need *need);
+                       struct np_image_seen *seen, struct np_need *need);
 
-/* The same without disk and inodes, which only a look at the voxels shows. */
+/* The same without disk and inodes, which only a look at the voxels shows, nor the skull, which
+ * counts as not known. */
 bool np_estimate_header(const struct np_config *config, const struct np_recipe *recipe,
                         const char *path, int n_threads, struct np_nifti_info *info,
                         struct np_need *need);

@@ -118,7 +118,7 @@ static void look_at_voxels(void *context, int64_t i)
 
     if (looks->look[i].is_chosen)
         image->is_readable = np_estimate_image(looks->config, image->recipe, image->path,
-                                               looks->n_threads, &info, &image->need);
+                                               looks->n_threads, &info, &image->seen, &image->need);
 }
 
 /* An output of the others takes, for each byte of its image's file, what it took in those that were

@@ -17,10 +17,11 @@ struct np_image_need {
     const struct np_recipe *recipe;
     const char *path;
     /* Set by np_estimate_images: */
-    bool is_readable;    /* its header; `grid` is empty otherwise */
-    struct np_grid grid; /* by the header */
-    int64_t file_bytes;  /* of the data file */
-    struct np_need need; /* as np_estimate_image has it */
+    bool is_readable;          /* its header; `grid` is empty otherwise */
+    struct np_grid grid;       /* by the header */
+    struct np_image_seen seen; /* all zero when its voxels were not looked at */
+    int64_t file_bytes;        /* of the data file */
+    struct np_need need;       /* as np_estimate_image has it */
 };
 
 /* Images that `n_threads` each work on; estimated on all CPUs.

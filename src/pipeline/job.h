@@ -22,6 +22,7 @@ struct np_job_file {
     struct np_mask_record mask_record; /* of that mask; the hash only when `mask` is a copy in
                                           OUTPUT_DIR, then of the file that was given earlier */
     struct np_grid grid;               /* as the header says; no voxels when it cannot be read */
+    struct np_image_seen seen;         /* in its voxels */
     struct np_need need;               /* while it is processed, and of what it writes */
     struct np_error refused; /* set when it does not fit the allowed memory, or the names of its
                                   results do not fit the file system */

@@ -446,13 +446,24 @@ static size_t list_images(const struct np_plan *plan, struct np_image_need *imag
     return n;
 }
 
+static int64_t memory_of(const struct np_config *config, const struct np_job_file *file,
+                         int n_threads)
+{
+    return np_estimate_memory(config, file->recipe, &file->grid, &file->seen, n_threads);
+}
+
 /* A header that cannot be read is the worker's to report; an image that is too large is not
- * worked on. */
-static void take_estimate(const struct np_plan *plan, const struct np_image_need *image,
-                          struct np_job_file *file)
+ * worked on. The images were estimated as if no masks were given. */
+static void take_estimate(const struct np_config *config, const struct np_plan *plan,
+                          const struct np_image_need *image, struct np_job_file *file)
 {
     file->grid = image->grid;
     file->need = image->need;
+    file->seen = image->seen;
+    if (file->seen.has_skull && file->mask) {
+        file->seen.has_skull = false;
+        file->need.memory_bytes = memory_of(config, file, 1);
+    }
     if (file->need.memory_bytes > sessions_bytes(plan) && file->grid.n[0] > 0)
         refuse_too_large(plan, file, file->grid.n);
 }
@@ -471,7 +482,7 @@ static void estimate_jobs(const struct np_config *config, struct np_plan *plan)
             continue;
         job->need = np_estimate_records(config, job->session != NULL, job->n_files);
         for (size_t f = 0; f < job->n_files; f++) {
-            take_estimate(plan, &image[next++], &job->file[f]);
+            take_estimate(config, plan, &image[next++], &job->file[f]);
             np_need_add(&job->need, &job->file[f].need);
         }
     }
@@ -536,8 +547,7 @@ static void count_threads(const struct np_config *config, struct np_plan *plan)
             struct np_job_file *file = &job->file[f];
             if (file->grid.n[0] == 0 || file->refused.code < 0)
                 continue;
-            file->need.memory_bytes =
-                np_estimate_memory(config, file->recipe, &file->grid, plan->n_threads);
+            file->need.memory_bytes = memory_of(config, file, plan->n_threads);
             np_need_add(&job->need, &(struct np_need){.memory_bytes = file->need.memory_bytes});
         }
 }

@@ -1,3 +1,5 @@
+#include "stages/skull_strip.h"
+
 #include "ops/brain.h"
 #include "ops/stripped.h"
 #include "stages/stage.h"
@@ -10,6 +12,11 @@ static void take(struct np_work *work, struct np_mask **mask, const char *method
     *mask = NULL;
     np_work_measure(work, NP_MEASURE_SKULL_STRIP_VOLUME, volume_mm3);
     np_work_fact(work, NP_MEASURE_SKULL_STRIP_METHOD, method);
+}
+
+bool np_skull_is_certain(double above_mm3, double minimum)
+{
+    return np_stripped_is_ruled_out(above_mm3, minimum);
 }
 
 /* Whether the skull was removed, for a mask that is not ours. The network is asked only where it

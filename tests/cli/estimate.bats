@@ -163,8 +163,7 @@ cohort_of()
         one_head "$head"
         MOST_MEMORY=1.35 promise_holds || fail "$head"
         MOST_MEMORY=1.45 promise_holds --save-bias-field --level minimal || fail "$head"
-        # The network is counted, but asked only where the image may be stripped, which no header says.
-        MOST_MEMORY=1.95 promise_holds --skull-strip skip || fail "$head"
+        MOST_MEMORY=1.45 promise_holds --skull-strip skip || fail "$head"
         MOST_MEMORY=1.6 promise_holds --bias-correction none || fail "$head"
     done
 }

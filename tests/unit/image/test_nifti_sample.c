@@ -150,6 +150,39 @@ TEST(the_beginning_of_a_packed_file_may_be_unlike_the_whole)
     }
 }
 
+/* Sizes 1 to 10 000 in turn; every third is negative, every fourth is 0. */
+static void write_sizes(const char *path)
+{
+    const struct np_grid grid = np_grid_make(100, 100, 100, 1, 1, 1);
+    NP_AUTO(np_image_freep) struct np_image *image = np_image_new(&grid);
+    struct np_nifti_output how = {.description = "sizes"};
+    struct np_nifti_written written;
+
+    for (int i = 0; i < 1000000; i++)
+        image->voxel[i] = i % 4 == 0 ? 0 : (float)((i % 3 == 0 ? -1 : 1) * (1 + i % 10000));
+    ok_int(np_nifti_write_image(path, path, image, &how, NULL, &written, NULL), 0);
+}
+
+TEST(voxels_above_a_share_of_a_quantile_are_counted_of_the_whole_or_of_the_places)
+{
+    static const enum np_nifti_reach reach[] = {NP_NIFTI_WHOLE, NP_NIFTI_WHOLE, NP_NIFTI_BEGINNING};
+    static const char *const names[] = {"sizes.nii.gz", "sizes.nii", "sizes.nii"};
+    static const double off[] = {0.0003, 0.0003, 0.02};
+
+    for (int k = 0; k < 3; k++) {
+        struct np_nifti_info info;
+        write_sizes(file_name(names[k]));
+        ok_int(np_nifti_read_sample(file_name(names[k]), reach[k], &info, &sample, NULL), 0);
+        ok_near(np_nifti_sample_above(&sample, 0.01, 0.98) / 750000, 0.9902, off[k], "above 98");
+        ok_near(np_nifti_sample_above(&sample, 0.5, 0.98) / 750000, 0.51, 0.01 + off[k],
+                "above 4900");
+        ok_near(np_nifti_sample_above(&sample, 0, 0.98) / 750000, 1, off[k], "not zero");
+        ok((double)sample.minimum < -9900 && (double)sample.minimum >= -10000);
+    }
+    memset(&sample, 0, sizeof(sample));
+    ok_near(np_nifti_sample_above(&sample, 0.01, 0.98), 0, 0, "of nothing");
+}
+
 /* The lost voxels count as not zero, so that the estimate is not too low. */
 TEST(a_packed_file_that_was_cut_gives_what_is_there)
 {

@@ -135,6 +135,32 @@ TEST(most_heads_are_ruled_out_before_a_prior_is_made_and_no_brain_is)
     }
 }
 
+static double above_mm3(const struct np_image *image, double limit)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < np_grid_voxels(&image->grid); i++)
+        n += (double)image->voxel[i] > limit;
+    return (double)n * np_grid_voxel_mm3(&image->grid);
+}
+
+/* The head that fills the air with noise is known of that; a blank one is about as large as the
+ * largest brain, and must be looked at. */
+TEST(an_image_that_its_size_rules_out_is_ruled_out_by_a_look)
+{
+    NP_AUTO(np_image_freep) struct np_image *brain = draw(BRAIN, 2, 2, 2);
+    NP_AUTO(np_image_freep) struct np_image *head = draw(HEAD, 2, 2, 2);
+    bool is_possible = true;
+
+    ok(!np_stripped_is_ruled_out(above_mm3(brain, 1), 0));
+    ok(np_stripped_is_ruled_out(above_mm3(head, 1), 0));
+    ok(!np_stripped_is_ruled_out(above_mm3(head, 1), -1));
+    ok_int(np_stripped_is_possible(head, NULL, &is_possible, NULL), 0);
+    ok(!is_possible);
+    ok(!np_stripped_is_ruled_out(2.25e6, 0)); /* after bias correction it may be 2.2e6 */
+    ok(!np_stripped_is_ruled_out(NAN, 0));
+}
+
 TEST(a_z_scored_brain_is_recognised_by_what_lies_outside_it)
 {
     const struct np_prior prior = {.far_share = 0.01, .zero_share = 0.5};

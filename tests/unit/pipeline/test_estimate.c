@@ -15,9 +15,11 @@ static const struct np_recipe *recipe(void)
     return np_recipe_find(np_modality_find("T1w"));
 }
 
+static const struct np_image_seen unseen;
+
 static int64_t memory(const struct np_config *config, struct np_grid grid, int n_threads)
 {
-    return np_estimate_memory(config, recipe(), &grid, n_threads);
+    return np_estimate_memory(config, recipe(), &grid, &unseen, n_threads);
 }
 
 /* Noise in every voxel, in a file of its own kind. */
@@ -41,7 +43,7 @@ static const char *noise(const char *name)
 /* Of a kind of image without tissues. */
 static int64_t plain_memory(const struct np_config *config, struct np_grid grid, int n_threads)
 {
-    return np_estimate_memory(config, np_recipe_find(&np_modalities[NP_MODALITY_T2W]), &grid,
+    return np_estimate_memory(config, np_recipe_find(&np_modalities[NP_MODALITY_T2W]), &grid, false,
                               n_threads);
 }
 
@@ -49,9 +51,10 @@ static struct np_need plain_need(const struct np_config *config, const char *pat
 {
     struct np_nifti_info info;
     struct np_need need;
+    struct np_image_seen seen;
 
     ok(np_estimate_image(config, np_recipe_find(&np_modalities[NP_MODALITY_T2W]), path, 1, &info,
-                         &need));
+                         &seen, &need));
     return need;
 }
 
@@ -59,8 +62,9 @@ static struct np_need need_of(const struct np_config *config, const char *path)
 {
     struct np_nifti_info info;
     struct np_need need;
+    struct np_image_seen seen;
 
-    ok(np_estimate_image(config, recipe(), path, 1, &info, &need));
+    ok(np_estimate_image(config, recipe(), path, 1, &info, &seen, &need));
     return need;
 }
 
@@ -216,6 +220,78 @@ TEST(air_that_is_fainter_than_a_hundredth_is_not_counted_as_support)
     }
 }
 
+/* A ball with values from `low` to 100 more, in air with values from 0 to `air`, in a file of its own
+ * kind. */
+static const char *ball(const char *name, double radius_mm, double low, double air)
+{
+    static char path[256];
+    enum { N = 90 };
+    const struct np_grid grid = np_grid_make(N, N, N, 2, 2, 2);
+    NP_AUTO(np_image_freep) struct np_image *image = np_image_new(&grid);
+    struct np_nifti_output how = {.description = "ball"};
+    struct np_nifti_written written;
+    struct np_random random;
+    double radius = radius_mm / 2;
+
+    snprintf(path, sizeof(path), "%s/%s", tap_directory(), name);
+    np_random_seed(&random, 1, 0);
+    for (int i = 0; i < N * N * N; i++) {
+        double x = i % N - N / 2, y = i / N % N - N / 2, z = i / N / N - N / 2;
+        bool inside = x * x + y * y + z * z < radius * radius;
+        image->voxel[i] =
+            (float)((inside ? low : 0) + (inside ? 100 : air) * np_random_uniform(&random));
+    }
+    ok_int(np_nifti_write_image(path, path, image, &how, NULL, &written, NULL), 0);
+    return path;
+}
+
+/* A ball of 85 mm is larger than any brain, one of 70 mm is not. */
+TEST(under_skip_the_network_and_the_tissues_are_counted_where_the_image_may_be_stripped)
+{
+    static const struct {
+        const char *name;
+        double radius_mm, low, air;
+        bool has_skull;
+    } table[] = {{"head.nii.gz", 85, 500, 0, true},
+                 {"head.nii", 85, 500, 0, true},
+                 {"noise.nii.gz", 70, 500, 90, true},
+                 {"brain.nii.gz", 70, 500, 0, false},
+                 {"brain.nii", 70, 500, 0, false},
+                 {"signed.nii.gz", 85, 500, -50, false}, /* its air may vanish at 2 mm */
+                 {"z_scored.nii.gz", 85, -50, 0, false}};
+    NP_AUTO(np_config_done) struct np_config config;
+
+    np_config_init(&config);
+    config.skull_strip = NP_SKULL_STRIP_SKIP;
+    for (size_t i = 0; i < NP_COUNT(table); i++) {
+        const char *path = ball(table[i].name, table[i].radius_mm, table[i].low, table[i].air);
+        struct np_nifti_info info;
+        struct np_need need, by_header;
+        struct np_image_seen seen;
+        ok(np_estimate_image(&config, recipe(), path, 1, &info, &seen, &need));
+        ok(np_estimate_header(&config, recipe(), path, 1, &info, &by_header));
+        ok_near(seen.has_skull, table[i].has_skull, 0, table[i].name);
+        if (seen.has_skull)
+            ok_above((double)(by_header.memory_bytes - need.memory_bytes) / MIB, 20, "MiB");
+        else
+            ok_int(need.memory_bytes, by_header.memory_bytes);
+    }
+}
+
+TEST(a_mask_that_is_given_is_segmented_under_skip_too)
+{
+    const struct np_grid grid = np_grid_make(200, 200, 200, 1, 1, 1);
+    NP_AUTO(np_config_done) struct np_config config;
+
+    np_config_init(&config);
+    config.skull_strip = NP_SKULL_STRIP_SKIP;
+    int64_t unknown = memory(&config, grid, 1);
+    config.mask_dir = np_xstrdup("masks");
+    ok_int(
+        np_estimate_memory(&config, recipe(), &grid, &(struct np_image_seen){.has_skull = true}, 1),
+        unknown);
+}
+
 TEST(without_telemetry_the_records_are_smaller)
 {
     NP_AUTO(np_config_done) struct np_config config;
@@ -234,9 +310,10 @@ TEST(a_header_that_cannot_be_read_is_said_and_costs_the_attempt)
     NP_AUTO(np_freep) char *path = np_path_join(tap_directory(), "nothing.nii");
     struct np_nifti_info info = {.version = 5};
     struct np_need need;
+    struct np_image_seen seen;
 
     np_config_init(&config);
-    ok(!np_estimate_image(&config, recipe(), path, 1, &info, &need));
+    ok(!np_estimate_image(&config, recipe(), path, 1, &info, &seen, &need));
     ok_int(info.version, 5);
     ok_int(need.disk_bytes, 0);
     ok(need.memory_bytes > 0 && need.seconds > 0);

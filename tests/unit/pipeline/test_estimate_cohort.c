@@ -46,7 +46,8 @@ static int64_t by_looking_at_each(const struct np_config *config, const struct n
     for (int i = 0; i < N; i++) {
         struct np_nifti_info info;
         struct np_need need;
-        ok(np_estimate_image(config, image[i].recipe, image[i].path, 1, &info, &need));
+        struct np_image_seen seen;
+        ok(np_estimate_image(config, image[i].recipe, image[i].path, 1, &info, &seen, &need));
         np_need_add(sum, &need);
         if (need.memory_bytes != image[i].need.memory_bytes ||
             need.inodes != image[i].need.inodes || need.seconds != image[i].need.seconds)
@@ -89,7 +90,8 @@ TEST(of_few_images_each_is_looked_at)
     for (int i = 0; i < NP_ESTIMATE_LOOKS; i++) {
         struct np_nifti_info info;
         struct np_need need;
-        ok(np_estimate_image(&config, image[i].recipe, image[i].path, 1, &info, &need));
+        struct np_image_seen seen;
+        ok(np_estimate_image(&config, image[i].recipe, image[i].path, 1, &info, &seen, &need));
         ok_int(image[i].need.disk_bytes, need.disk_bytes);
     }
 }

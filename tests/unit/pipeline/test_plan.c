@@ -108,7 +108,7 @@ TEST(a_session_with_images_is_run_and_one_without_has_nothing_to_do)
     ok_int(plan->n_parallel, 1);
     ok_int(plan->job[0].need.memory_bytes,
            np_estimate_memory(&config, plan->job[0].file[0].recipe, &plan->job[0].file[0].grid,
-                              plan->n_threads));
+                              &plan->job[0].file[0].seen, plan->n_threads));
     ok(!np_path_exists(config.output_dir));
     NP_AUTO(np_freep) char *json = np_plan_json(plan, NULL);
     ok_contains(json, "\"decision\": \"run\"");
@@ -300,7 +300,7 @@ TEST(a_claim_beyond_counting_needs_more_than_there_is)
 
     configure(&config, "claim");
     grid.n[0] = grid.n[1] = INT64_C(1) << 31;
-    ok(np_estimate_memory(&config, recipe, &grid, 4) == INT64_MAX);
+    ok(np_estimate_memory(&config, recipe, &grid, &(struct np_image_seen){0}, 4) == INT64_MAX);
 }
 
 TAP_MAIN
