@@ -9,11 +9,14 @@
 #include "record/method.h"
 #include "json/json.h"
 
-enum reference { N4, BET, WHITESTRIPE, MIXED_VOXELS, MEAN_FIELD, N_REFERENCES };
+enum reference { N4, SYNTHSEG, BET, WHITESTRIPE, MIXED_VOXELS, MEAN_FIELD, N_REFERENCES };
 
 static const char *const references[N_REFERENCES] = {
     [N4] = "Tustison NJ, Avants BB, Cook PA, et al. N4ITK: improved N3 bias correction. IEEE Trans "
            "Med Imaging 2010;29(6):1310-1320. doi:10.1109/TMI.2010.2046908",
+    [SYNTHSEG] = "Billot B, Greve DN, Puonti O, et al. SynthSeg: segmentation of brain MRI scans "
+                 "of any contrast and resolution without retraining. Med Image Anal "
+                 "2023;86:102789. doi:10.1016/j.media.2023.102789",
     [BET] = "Smith SM. Fast robust automated brain extraction. Hum Brain Mapp "
             "2002;17(3):143-155. doi:10.1002/hbm.10062",
     [WHITESTRIPE] = "Shinohara RT, Sweeney EM, Goldsmith J, et al. Statistical normalization "
@@ -42,18 +45,29 @@ struct sentence {
     int reference;
 };
 
+#define NETWORK                                                                                  \
+    "The brain was located with a small convolutional network, whose weights were learned from " \
+    "images drawn from label maps%s."
+#define KEPT "Images whose skull had been removed before were kept as they were."
+
 static const struct sentence sentences[] = {
     {"bias-correction", "n4",
      "Intensity non-uniformity was corrected with an implementation of N4%s, first on the "
      "foreground of the head, then once more inside the brain.",
      N4},
     {"bias-correction", "none", "Intensity non-uniformity was not corrected.", NO_REFERENCE},
-    {"skull-strip", "auto",
-     "The brain was extracted with a deformable surface of the BET family%s; images whose skull "
-     "had been removed before were kept as they were.",
+    {"skull-strip", "auto", NETWORK, SYNTHSEG},
+    {"skull-strip", "auto", "Its border was found with a deformable surface of the BET family%s.",
      BET},
+    {"skull-strip", "auto", KEPT, NO_REFERENCE},
+    {"skull-strip", "force", NETWORK, SYNTHSEG},
     {"skull-strip", "force",
-     "The brain was extracted with a deformable surface of the BET family%s in every image.", BET},
+     "Its border was found with a deformable surface of the BET family%s, in every image.", BET},
+    {"skull-strip", "classic",
+     "The brain was extracted with a deformable surface of the BET family%s, without a neural "
+     "network.",
+     BET},
+    {"skull-strip", "classic", KEPT, NO_REFERENCE},
     {"skull-strip", "skip", "No brain was extracted: the mask is the support of the image.",
      NO_REFERENCE},
     {"normalize", "zscore",
@@ -74,17 +88,24 @@ static const struct sentence sentences[] = {
      NO_REFERENCE},
 };
 
-/* Of a method with the stage tissue, whatever the options. */
-static const struct sentence tissue_sentences[] = {
-    {NULL, NULL,
-     "In T1w and UNIT1 images with a brain mask, the share of grey matter, white matter and "
-     "cerebrospinal fluid in each voxel was estimated from a mixture of normal distributions with "
-     "classes of mixed voxels%s.",
-     MIXED_VOXELS},
-    {NULL, NULL,
-     "Neighbouring voxels were made alike by a Markov random field, solved by its mean field%s.",
-     MEAN_FIELD},
-};
+/* Of a method with the stage tissue, by --skull-strip. */
+#define SHARES                                                                                    \
+    "the share of grey matter, white matter and cerebrospinal fluid in each voxel was estimated " \
+    "from a mixture of normal distributions with classes of mixed voxels%s."
+
+static const struct sentence tissues_of_brains = {
+    NULL, NULL, "In T1w and UNIT1 images with a brain mask, " SHARES, MIXED_VOXELS};
+
+static const struct sentence tissues_of_stripped = {
+    NULL, NULL,
+    "In T1w and UNIT1 images whose skull had been removed before, or whose mask was given, and in "
+    "no others, " SHARES,
+    MIXED_VOXELS};
+
+static const struct sentence tissues_of_neighbours = {
+    NULL, NULL,
+    "Neighbouring voxels were made alike by a Markov random field, solved by its mean field%s.",
+    MEAN_FIELD};
 
 static void add_sentence(struct page *page, const struct sentence *sentence)
 {
@@ -129,17 +150,47 @@ static bool has_tissues(const struct np_making *making)
     return false;
 }
 
+/* Versions 1 and 2 of brain extraction had no network. */
+static bool is_before_network(const struct np_making *making)
+{
+    for (size_t i = 0; i < making->n_methods; i++)
+        if (strstr(making->method[i].text, "skull_strip:1 ") ||
+            strstr(making->method[i].text, "skull_strip:2 "))
+            return true;
+    return false;
+}
+
+/* The value of an option; brain extraction as it is called today. */
+static const char *value_of(const struct np_making *making, const json_t *options,
+                            const char *option)
+{
+    const char *value = json_string_value(json_object_get(options, option));
+
+    if (value && strcmp(option, "skull-strip") == 0 && strcmp(value, "auto") == 0 &&
+        is_before_network(making))
+        return "classic";
+    return value;
+}
+
+static void add_tissues(struct page *page, const char *skull_strip)
+{
+    bool is_skipped = skull_strip && strcmp(skull_strip, "skip") == 0;
+
+    add_sentence(page, is_skipped ? &tissues_of_stripped : &tissues_of_brains);
+    add_sentence(page, &tissues_of_neighbours);
+}
+
 static void add_making(struct page *page, const struct np_making *making)
 {
     NP_AUTO(np_json_freep) json_t *options = json_loads(making->options, 0, NULL);
 
     for (size_t i = 0; i < NP_COUNT(sentences); i++) {
-        const char *value = json_string_value(json_object_get(options, sentences[i].option));
+        const char *value = value_of(making, options, sentences[i].option);
         if (value && strcmp(value, sentences[i].value) == 0)
             add_sentence(page, &sentences[i]);
     }
-    for (size_t i = 0; has_tissues(making) && i < NP_COUNT(tissue_sentences); i++)
-        add_sentence(page, &tissue_sentences[i]);
+    if (has_tissues(making))
+        add_tissues(page, value_of(making, options, "skull-strip"));
     add_versions(page, making);
     np_str_addf(&page->text, "Options: `%s`\n", making->options);
 }
@@ -275,7 +326,9 @@ char *np_methods_summary(const struct np_folder *folder)
                                                 extent == ALWAYS ? "" : " in some images"));
     }
     if (makes_tissues(folder))
-        np_strings_add(&done, "tissues of T1w images");
+        np_strings_add(&done, extent_of(folder, "skull-strip", "skip") == NEVER
+                                  ? "tissues of T1w images without skull"
+                                  : "tissues of T1w images");
     if (done.n == 0)
         return np_xstrdup("Anatomical images: checked, not changed");
     struct np_str text = {0};
@@ -352,7 +405,8 @@ char *np_methods_readme(const struct np_folder *folder, const struct np_strings 
                     "intensity-normalized; 0 outside |\n",
                     norm_words(folder));
     if (makes_tissues(folder) && extent_of(folder, "level", "minimal") != NEVER)
-        np_str_add(&text, "| `*_dseg.nii.gz` | The tissue with the largest share, T1w and UNIT1: 1 "
+        np_str_add(&text, "| `*_dseg.nii.gz` | The tissue with the largest share, T1w and UNIT1 "
+                          "with a brain mask: 1 "
                           "grey matter, 2 white matter, 3 cerebrospinal fluid (`dseg.tsv`); not of "
                           "images that an earlier version made |\n");
     if (makes_tissues(folder) && extent_of(folder, "save-probseg", NULL) != NEVER)

@@ -40,11 +40,60 @@ TEST(references_are_those_of_the_methods_numbered_as_they_come)
     struct np_making white = {.options = OPTIONS("none", "auto", "whitestripe")};
     NP_AUTO(np_freep) char *text = text_of(&white, 1, "0.1.0");
 
-    ok_contains(text, "of the BET family [1]");
-    ok_contains(text, "by WhiteStripe [2].");
-    ok_contains(text, "1. Smith SM.");
-    ok_contains(text, "2. Shinohara RT");
+    ok_contains(text, "label maps [1]");
+    ok_contains(text, "of the BET family [2]");
+    ok_contains(text, "by WhiteStripe [3].");
+    ok_contains(text, "1. Billot B");
+    ok_contains(text, "2. Smith SM.");
+    ok_contains(text, "3. Shinohara RT");
     ok(!strstr(text, "Tustison"));
+}
+
+TEST(each_way_to_find_the_brain_is_described_the_network_where_it_was_used_alone)
+{
+    static const struct {
+        const char *value;
+        bool has_network, has_surface, keeps_stripped;
+    } ways[] = {{"auto", true, true, true},
+                {"force", true, true, false},
+                {"classic", false, true, true},
+                {"skip", false, false, false}};
+
+    for (size_t i = 0; i < NP_COUNT(ways); i++) {
+        NP_AUTO(np_freep) char *options = np_xasprintf("{\"skull-strip\":\"%s\"}", ways[i].value);
+        struct np_making making = {.options = options};
+        NP_AUTO(np_freep) char *text = text_of(&making, 1, "0.1.0");
+        ok(!!strstr(text, "convolutional network") == ways[i].has_network);
+        ok(!!strstr(text, "Billot") == ways[i].has_network);
+        ok(!!strstr(text, "deformable surface of the BET family") == ways[i].has_surface);
+        ok(!!strstr(text, "removed before were kept") == ways[i].keeps_stripped);
+    }
+}
+
+TEST(results_of_a_version_without_network_name_none)
+{
+    struct np_text_record method = {(char[]){"T1w"}, (char[]){"skull_strip:2 normalization:1"}};
+    struct np_making making = {
+        .options = OPTIONS("n4", "auto", "zscore"), .method = &method, .n_methods = 1};
+    NP_AUTO(np_freep) char *text = text_of(&making, 1, "0.1.0");
+
+    ok_contains(text, "without a neural network");
+    ok(!strstr(text, "Billot"));
+}
+
+TEST(where_no_brain_was_extracted_tissues_are_those_of_stripped_images)
+{
+    struct np_text_record method = {(char[]){"T1w"}, (char[]){"skull_strip:4 tissue:1"}};
+    struct np_making making = {
+        .options = OPTIONS("n4", "skip", "zscore"), .method = &method, .n_methods = 1};
+    const struct np_folder folder = {.making = &making, .n_makings = 1};
+    NP_AUTO(np_freep) char *text = text_of(&making, 1, "0.1.0");
+    NP_AUTO(np_freep) char *summary = np_methods_summary(&folder);
+
+    ok_contains(text, "whose skull had been removed before, or whose mask was given, and in no "
+                      "others, the share of grey matter");
+    ok(!strstr(text, "images with a brain mask"));
+    ok_contains(summary, "tissues of T1w images without skull");
 }
 
 TEST(tissues_are_described_and_their_labels_listed_where_the_method_has_them)
