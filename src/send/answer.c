@@ -321,16 +321,19 @@ static void read_http(const struct np_send_answer *answer, struct np_send_reply 
     int status = answer->http_status;
 
     find_in_body(answer, &finding);
-    /* A web page or a redirect comes from a portal or a proxy, not from a collector. */
-    bool is_page =
-        is_type(answer, "text/html") && http_outcome(status, &finding) == NP_SEND_REFUSED;
-    if (is_page || status / 100 == 3) {
-        np_send_reply_set(reply, NP_SEND_UNREACHABLE, "HTTP %d%s: no collector answers there",
-                          status, is_page ? " with a web page" : ", a redirect");
-    } else if (is_wrong_place(status)) {
+    bool is_html = is_type(answer, "text/html");
+    /* A web page or a redirect comes from a portal or a proxy, not from a collector. That of a
+     * server error may be about the data, too: an empty request decides. */
+    bool is_page = is_html && http_outcome(status, &finding) == NP_SEND_REFUSED;
+    if (is_wrong_place(status)) {
         char name[16];
         snprintf(name, sizeof(name), "HTTP %d", status);
-        set_wrong_place(reply, name, finding.text);
+        set_wrong_place(reply, name, is_html ? "a web page" : finding.text);
+    } else if ((is_page && status / 100 != 5) || status / 100 == 3) {
+        np_send_reply_set(reply, NP_SEND_UNREACHABLE,
+                          "HTTP %d%s: no collector answers there. What to do: check host, port and "
+                          "path",
+                          status, is_page ? " with a web page" : ", a redirect");
     } else if (status / 100 == 2 && is_foreign_success(answer)) {
         np_send_reply_set(reply, NP_SEND_ACCEPTED,
                           "HTTP %d, but its content ('%.60s') is not OTLP's: is this a proxy or a "
@@ -341,8 +344,9 @@ static void read_http(const struct np_send_answer *answer, struct np_send_reply 
     } else if (status / 100 == 2) {
         set_accepted(reply, &finding);
     } else {
+        const char *text = is_page ? "a web page" : finding.text;
         np_send_reply_set(reply, http_outcome(status, &finding), "HTTP %d%s%s", status,
-                          *finding.text ? ": " : "", finding.text);
+                          *text ? ": " : "", text);
         reply->retry_after_s = finding.retry_delay_s;
         double asked_s = np_send_retry_after_s(answer->headers->retry_after, answer->now_unix_ns);
         if (asked_s >= 0)
@@ -552,7 +556,8 @@ static void read_grpc(const struct np_send_answer *answer, struct np_send_reply 
                           "the answer is not gRPC: is this the port of OTLP over HTTP?");
     } else if (is_foreign) {
         np_send_reply_set(reply, NP_SEND_UNREACHABLE,
-                          "HTTP %d without a gRPC status: no collector answers there",
+                          "HTTP %d without a gRPC status: no collector answers there. What to do: "
+                          "check host, port and path",
                           answer->http_status);
     } else if (status < 0) {
         np_send_reply_set(reply, NP_SEND_RETRY, "the answer ended before its gRPC status");

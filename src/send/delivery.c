@@ -198,8 +198,10 @@ static enum np_send_step failed(struct np_send_delivery *delivery, enum np_otlp_
     struct np_send_exporter *exporter = &delivery->exporters->exporter[signal];
 
     exporter->tally.n_failed++;
+    bool is_refused = reply->outcome == NP_SEND_REFUSED;
     const char *what = reply->outcome == NP_SEND_UNREACHABLE ? "not reachable"
-                       : reply->outcome == NP_SEND_REFUSED   ? "access refused"
+                       : is_refused && reply->is_foreign     ? "an empty request fails"
+                       : is_refused                          ? "access refused"
                                                              : "to be sent again";
     if (!tells_nothing(delivery, exporter, reply))
         np_send_exporter_set_trouble(exporter, what, reply->text);

@@ -71,8 +71,18 @@ TEST(an_http_answer_means_what_the_specification_says)
         {200, PROTOBUF, BODY("\x0a\x7f\x08"), NP_SEND_ACCEPTED, 0, -1, ""},
         {200, "content-type: text/html", BODY("<html>"), NP_SEND_UNREACHABLE, 0, -1, "web page"},
         {301, "location: http://x", BODY(""), NP_SEND_UNREACHABLE, 0, -1, "HTTP 301"},
-        {404, "content-type: text/html", BODY("<html>"), NP_SEND_UNREACHABLE, 0, -1, "web page"},
-        {500, "content-type: text/html", BODY("<html>"), NP_SEND_UNREACHABLE, 0, -1, "web page"},
+        {404, "content-type: text/html", BODY("<html>"), NP_SEND_UNREACHABLE, 0, -1,
+         "HTTP 404: a web page: no OTLP receiver for this signal at this address. What to do: "
+         "check"},
+        {501, "content-type: text/html", BODY("<html>"), NP_SEND_UNREACHABLE, 0, -1,
+         "HTTP 501: a web page: no OTLP receiver for this signal at this address. What to do: "
+         "check"},
+        {410, "content-type: text/html", BODY("<html>"), NP_SEND_UNREACHABLE, 0, -1,
+         "HTTP 410 with a web page: no collector answers there. What to do: check host"},
+        {500, "content-type: text/html", BODY("<html>"), NP_SEND_REFUSED, 0, -1,
+         "HTTP 500: a web page"},
+        {507, "content-type: text/html", BODY("<html>"), NP_SEND_REFUSED, 0, -1,
+         "HTTP 507: a web page"},
         {503, "content-type: text/html", BODY("<html>"), NP_SEND_RETRY, 0, -1, "HTTP 503"},
         {400, JSON, BODY("{\"code\":3,\"message\":\"bad id\"}"), NP_SEND_REFUSED, 0, -1,
          "HTTP 400: bad id"},
@@ -130,6 +140,8 @@ TEST(an_answer_that_is_not_of_otlp_is_marked)
         {200, JSON, " \"ok\"", true},
         {500, "content-type: text/plain", "oops", true},
         {500, JSON, "{\"message\":\"bad\"}", false},
+        {500, "content-type: text/html", "<html>", true},
+        {501, "content-type: text/html", "<html>", false}, /* known to be about the address */
         {500, PROTOBUF, "", false},
         {400, "content-type: text/plain", "bad", false},
     };

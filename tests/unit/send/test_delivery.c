@@ -318,6 +318,16 @@ TEST(a_server_error_that_is_not_of_otlp_drops_data_only_when_an_empty_request_pa
     }
 }
 
+TEST(a_server_error_of_an_empty_request_is_not_called_refused_access)
+{
+    NP_AUTO(bench_done) struct bench bench;
+
+    bench_open(&bench, "fails", "F", 10);
+    np_send_exporters_finish(&bench.exporters, bench.script.now_ns);
+    ok_int(settle(&bench), NP_SEND_STEP_OVER);
+    ok_contains(bench.exporters.exporter[NP_OTLP_TRACES].trouble, "an empty request fails");
+}
+
 TEST(again_sends_what_was_accepted_once_more_and_the_ledger_keeps_both)
 {
     NP_AUTO(bench_done) struct bench bench;
