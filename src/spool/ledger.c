@@ -256,6 +256,21 @@ static int lock(const struct np_spool_ledger *ledger, struct np_error *err)
     return 0; /* this file system has no locks: rather send twice under the same ids than never */
 }
 
+/* How a ledger is opened: without waiting for the other end of a pipe, and never through a link. */
+enum { AS_LEDGER = O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW };
+
+/* A link in the place of a ledger leads to another file, which must not get lines of ours. */
+static int cannot_open(const struct np_spool_ledger *ledger, int errnum, int code,
+                       struct np_error *err)
+{
+    if (errnum == ELOOP)
+        return np_error_set(err, NP_ECREATE,
+                            "'%s': expected a telemetry ledger, found a link; remove it",
+                            ledger->path);
+    return np_error_errno(err, errnum, code, "'%s': cannot open the telemetry ledger",
+                          ledger->path);
+}
+
 /* A pipe or a device in the place of a ledger keeps nothing: what was sent would be sent again. */
 static int check_file(const struct np_spool_ledger *ledger, int fd, struct np_error *err)
 {
@@ -273,10 +288,9 @@ int np_spool_ledger_open(const char *record_path, struct np_spool_ledger **out,
 {
     NP_AUTO(np_spool_ledger_freep) struct np_spool_ledger *ledger = empty_ledger(record_path);
 
-    ledger->fd = open(ledger->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+    ledger->fd = open(ledger->path, O_RDWR | O_APPEND | O_CREAT | AS_LEDGER, 0666);
     if (ledger->fd < 0)
-        return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot open the telemetry ledger",
-                              ledger->path);
+        return cannot_open(ledger, errno, NP_ECREATE, err);
     NP_TRY(check_file(ledger, ledger->fd, err));
     NP_TRY(lock(ledger, err));
     NP_TRY(np_spool_ends_torn(ledger->fd, ledger->path, &ledger->is_torn, err));
@@ -290,11 +304,10 @@ int np_spool_ledger_read(const char *record_path, struct np_spool_ledger **out,
                          struct np_error *err)
 {
     NP_AUTO(np_spool_ledger_freep) struct np_spool_ledger *ledger = empty_ledger(record_path);
-    int fd = open(ledger->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open(ledger->path, O_RDONLY | AS_LEDGER);
 
     if (fd < 0 && errno != ENOENT)
-        return np_error_errno(err, errno, NP_EIO, "'%s': cannot read the telemetry ledger",
-                              ledger->path);
+        return cannot_open(ledger, errno, NP_EIO, err);
     if (fd >= 0) {
         int code = check_file(ledger, fd, err);
         code = code < 0 ? code : read_lines(ledger, fd, err);
@@ -424,11 +437,10 @@ static int note_claim(void *self, const struct np_spool_entry *entry)
 static int find_claims(const struct np_spool_ledger *ledger, struct claims *claims,
                        struct np_error *err)
 {
-    int fd = open(ledger->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open(ledger->path, O_RDONLY | AS_LEDGER);
 
     if (fd < 0)
-        return np_error_errno(err, errno, NP_EIO, "'%s': cannot read the telemetry ledger",
-                              ledger->path);
+        return cannot_open(ledger, errno, NP_EIO, err);
     int code = np_spool_entries_read(fd, ledger->path, note_claim, claims, err);
     close(fd);
     return code;

@@ -38,7 +38,7 @@ int np_spool_pending_mark(const char *record_path, struct np_error *err)
     NP_AUTO(np_freep) char *folder = np_path_directory(path);
 
     NP_TRY(np_directory_make(folder, err));
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0666);
     if (fd < 0)
         return np_error_errno(err, errno, NP_ECREATE, "'%s': cannot mark the telemetry as pending",
                               path);
@@ -55,8 +55,8 @@ void np_spool_pending_explain(const char *record_path, const char *why)
     NP_AUTO(np_freep) char *host = mark_text();
     NP_AUTO(np_freep) char *line = np_utf8_clean(why);
     NP_AUTO(np_freep) char *text = np_xasprintf("%s%s\n", host, line);
-    int fd =
-        open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK); /* without a mark there is nothing to say */
+    int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC |
+                            O_NONBLOCK); /* without a mark there is nothing to say */
 
     if (fd < 0)
         return;

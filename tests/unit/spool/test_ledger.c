@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/random.h"
 #include "base/str.h"
 #include "records.h"
@@ -330,6 +331,30 @@ TEST(a_ledger_is_a_regular_file_or_refused)
         ok_contains(err.text, path);
         ok(np_spool_ledger_read(record, &ledger, NULL) < 0);
         ok(!ledger);
+    }
+}
+
+/* A ledger is appended to: what a link leads to would be another file with lines of ours in it. */
+TEST(a_link_in_a_ledgers_place_is_refused_and_what_it_leads_to_untouched)
+{
+    NP_AUTO(np_freep) char *record = fresh_record("linked");
+    NP_AUTO(np_freep) char *path = np_xasprintf("%s.ledger", record);
+    NP_AUTO(np_freep) char *target = np_xasprintf("%s.other", record);
+    struct np_spool_ledger *ledger = NULL;
+    struct stat status;
+
+    put_record(record, 0, 1);
+    ok_int(symlink(target, path), 0);
+    for (int exists = 0; exists < 2; exists++) {
+        struct np_error err = {0};
+        if (exists)
+            ok_int(np_file_write_atomic(target, "my own\n", 7, NULL), 0);
+        ok_int(np_spool_ledger_open(record, &ledger, &err), NP_ECREATE);
+        ok_contains(err.text, "found a link; remove it");
+        ok(np_spool_ledger_read(record, &ledger, NULL) < 0);
+        ok(!ledger);
+        ok_int(stat(target, &status), exists ? 0 : -1);
+        ok(!exists || status.st_size == 7);
     }
 }
 
