@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,43 +80,118 @@ bool np_send_no_proxy_names(const char *list, const char *host)
 
 /* This host. */
 
+static bool is_ip4_here(const struct in_addr *ip4, const struct ifaddrs *all)
+{
+    uint32_t address = ntohl(ip4->s_addr);
+
+    if (address >> 24 == IN_LOOPBACKNET || address == INADDR_ANY)
+        return true;
+    for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
+        const struct sockaddr_in *own = (const void *)one->ifa_addr;
+        if (own && own->sin_family == AF_INET && own->sin_addr.s_addr == ip4->s_addr)
+            return true;
+    }
+    return false;
+}
+
+static bool is_ip6_here(const struct in6_addr *ip6, const struct ifaddrs *all)
+{
+    struct in_addr ip4;
+
+    if (IN6_IS_ADDR_LOOPBACK(ip6) || IN6_IS_ADDR_UNSPECIFIED(ip6))
+        return true;
+    memcpy(&ip4, &ip6->s6_addr[12], sizeof(ip4));
+    if (IN6_IS_ADDR_V4MAPPED(ip6))
+        return is_ip4_here(&ip4, all);
+    for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
+        const struct sockaddr_in6 *own = (const void *)one->ifa_addr;
+        if (own && own->sin6_family == AF_INET6 && IN6_ARE_ADDR_EQUAL(&own->sin6_addr, ip6))
+            return true;
+    }
+    return false;
+}
+
+/* An address in numbers, as "127.1" or "::1", without brackets, at which this host is reached. */
+static bool is_own_address(const char *text, const struct ifaddrs *all)
+{
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *found = NULL;
+    bool is_own = false;
+
+    if (getaddrinfo(text, NULL, &hints, &found) != 0)
+        return false;
+    if (found->ai_family == AF_INET)
+        is_own =
+            is_ip4_here(&((const struct sockaddr_in *)(const void *)found->ai_addr)->sin_addr, all);
+    else if (found->ai_family == AF_INET6)
+        is_own = is_ip6_here(
+            &((const struct sockaddr_in6 *)(const void *)found->ai_addr)->sin6_addr, all);
+    freeaddrinfo(found);
+    return is_own;
+}
+
+/* A line of /etc/hosts, which is cut: an address and its names. */
+static bool gives_own_address(char *line, const char *host, const struct ifaddrs *all)
+{
+    char *rest = NULL;
+
+    line[strcspn(line, "#\n")] = '\0';
+    const char *address = strtok_r(line, " \t\r", &rest);
+    for (const char *name = address; name; name = strtok_r(NULL, " \t\r", &rest))
+        if (name != address && strcasecmp(name, host) == 0)
+            return is_own_address(address, all);
+    return false;
+}
+
+/* No name server is asked: it may be silent. */
+static bool is_own_in_hosts_file(const char *host, const struct ifaddrs *all)
+{
+    FILE *file = fopen("/etc/hosts", "re");
+    char *line = NULL;
+    size_t size = 0;
+    bool is_own = false;
+
+    if (!file)
+        return false;
+    while (!is_own && getline(&line, &size, file) >= 0)
+        is_own = gives_own_address(line, host, all);
+    free(line);
+    fclose(file);
+    return is_own;
+}
+
 static bool is_own_name(const char *host)
 {
     const char *own = np_host_name();
     size_t n_short = strcspn(own, ".");
 
-    return strcasecmp(host, own) == 0 ||
+    return strcasecmp(host, own) == 0 || strcasecmp(host, "localhost") == 0 ||
            (strlen(host) == n_short && strncasecmp(host, own, n_short) == 0) ||
            np_ends_with(host, ".localhost");
 }
 
-/* An address of one of this host's interfaces; IPv6 in brackets. */
-static bool is_own_address(const char *host)
+/* The host of a URL without the brackets of an IPv6 address and the dot that ends a full name; the
+ * caller frees. */
+static char *bare_host(const char *host)
 {
-    struct ifaddrs *all = NULL;
-    bool is_own = false;
+    size_t n = strlen(host);
 
-    if (!(strspn(host, "0123456789.") == strlen(host) || *host == '[') || getifaddrs(&all) != 0)
-        return false;
-    for (const struct ifaddrs *one = all; one && !is_own; one = one->ifa_next) {
-        char address[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN + 2] = "";
-        if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET) {
-            const struct sockaddr_in *ip4 = (const void *)one->ifa_addr;
-            inet_ntop(AF_INET, &ip4->sin_addr, text, sizeof(text));
-        } else if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET6) {
-            const struct sockaddr_in6 *ip6 = (const void *)one->ifa_addr;
-            inet_ntop(AF_INET6, &ip6->sin6_addr, address, sizeof(address));
-            snprintf(text, sizeof(text), "[%s]", address);
-        }
-        is_own = strcasecmp(text, host) == 0;
-    }
-    freeifaddrs(all);
-    return is_own;
+    if (n > 2 && *host == '[')
+        return np_xstrndup(host + 1, n - 2);
+    return np_xstrndup(host, n > 1 && host[n - 1] == '.' ? n - 1 : n);
 }
 
 static bool is_this_host(const struct np_send_url *url)
 {
-    return np_send_url_is_local(url) || is_own_name(url->host) || is_own_address(url->host);
+    NP_AUTO(np_freep) char *host = bare_host(url->host);
+    struct ifaddrs *all = NULL;
+
+    if (np_send_url_is_local(url) || is_own_name(host))
+        return true;
+    if (getifaddrs(&all) != 0)
+        all = NULL;
+    bool is_own = is_own_address(host, all) || is_own_in_hosts_file(host, all);
+    freeifaddrs(all);
+    return is_own;
 }
 
 /* The choice. */

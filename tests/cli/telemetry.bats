@@ -392,6 +392,23 @@ arrived_by_batch() { jq -r ".batch as \$batch | .body | $SPANS | \$batch + \" \"
     [[ -n $(arrived) ]]
 }
 
+@test "a name that /etc/hosts gives to this host has no proxy" {
+    ((EUID == 0)) && unshare -m true 2>/dev/null || skip 'needs to put another /etc/hosts in place'
+    printf '127.0.0.1 localhost\n# 127.0.0.1 comment.example\n127.0.1.1\tfull.example mine.example # near.example\n192.0.2.77 far.example\n' \
+        >"$BATS_TEST_TMPDIR/hosts"
+    with_hosts() { unshare -m bash -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$BATS_TEST_TMPDIR/hosts" "$@"; }
+    unset "${!no_proxy@}" "${!NO_PROXY@}"
+    for name in full mine MINE comment near far; do
+        http_proxy=http://127.0.0.1:1 run -0 with_hosts neuro-preprocess "$BIDS" "$OUT" participant --bias-correction none --skull-strip skip \
+            --otel-endpoint "http://$name.example:9"
+        if [[ $name == @(full|mine|MINE) ]]; then
+            lacks "$output" 'by the proxy'
+        else
+            contains "$output" "http://$name.example:9/v1/traces by the proxy 127.0.0.1:1"
+        fi
+    done
+}
+
 # A name server that is silent: it takes questions and answers none.
 @test "a silent name server costs the deadline at most: in replay, at a run's end, and for the page for Prometheus" {
     ((EUID == 0)) && unshare -m true 2>/dev/null || skip 'needs to put another resolv.conf in place'
