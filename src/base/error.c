@@ -160,6 +160,7 @@ static const struct {
     {NP_ECLASH, "give the images different names, or leave out all but one with a filter"},
     {NP_ETAKEN, "nothing was overwritten; run the same command again when the file is out of the "
                 "way"},
+    {NP_ELOCKED, "wait for it, or stop it, then run the same command again"},
     {NP_ECANARY,
      "leave this node out (np-slurm resubmit does), run the same command on another one, "
      "and tell its administrator: its memory or processor may be broken"},

@@ -25,7 +25,7 @@ int np_command_fail(const struct np_error *err)
 /* A sentence that names the call or the word that was meant needs no other hint. */
 static bool has_hint(const struct np_error *err)
 {
-    return err->code == NP_EUSAGE &&
+    return (err->code == NP_EUSAGE || err->code == NP_ELEVEL) &&
            (strstr(err->text, "did you mean") || strstr(err->text, "; neuro-preprocess "));
 }
 

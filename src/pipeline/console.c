@@ -148,7 +148,7 @@ char *np_console_bar(const struct np_console *console, int columns, double left_
         np_str_addf(&counts, ", %zu failed", console->n_failed);
     if (console->n_active)
         np_str_addf(&counts, ", %zu running", console->n_active);
-    if (left_s >= 0)
+    if (left_s >= 0.5)
         add_left(&counts, left_s);
     /* the last column stays free: some terminals begin a new line after it */
     int room = columns - 1, width = room - (int)counts.length - 3;

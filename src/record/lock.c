@@ -153,8 +153,7 @@ static int refuse(const char *path, const struct owner *owner, struct np_error *
     if (owner->stale_at)
         np_clock_iso8601((int64_t)owner->stale_at * INT64_C(1000000000), until);
     return np_error_set(err, NP_ELOCKED,
-                        "another run is working on it: process %ld on %s since %s (lock '%s')%s%s; "
-                        "wait for it, or stop it, then run the same command again",
+                        "another run is working on it: process %ld on %s since %s (lock '%s')%s%s",
                         owner->pid, owner->place[0] ? owner->place : "an unknown host",
                         owner->since[0] ? owner->since : "just now", path,
                         *until ? "; without a further sign of life it is given up at " : "", until);

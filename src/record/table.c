@@ -75,13 +75,15 @@ static void add_example(struct np_strings *lines, const struct np_survey_row *ro
                                         row->record.failure.injected ? " (injected)" : ""));
 }
 
-/* "failed, bad-data at load_file: 3" */
+/* "failed, bad-data at load_file: 3", "interrupted at skull_strip: 2" */
 static void print_heading(const struct np_survey_row *row, size_t n, FILE *out)
 {
-    const char *reason = np_survey_reason(row), *stage = np_survey_stage(row);
+    const char *state = np_state_name(row->state), *stage = np_survey_stage(row);
+    const char *reason = np_survey_reason(row);
+    bool is_told = *reason == '\0' || strcmp(reason, state) == 0;
 
     fputc('\n', out);
-    print_line(out, "%s%s%s%s%s: %zu", np_state_name(row->state), *reason ? ", " : "", reason,
+    print_line(out, "%s%s%s%s%s: %zu", state, is_told ? "" : ", ", is_told ? "" : reason,
                *stage ? " at " : "", stage, n);
 }
 

@@ -251,6 +251,9 @@ stamps() { (cd "$OUT" && find sub-* logs/sub-* -type f -printf '%p %T@ %i\n' | L
     equal $code 143
     ((SECONDS - began < 10)) || fail "took $((SECONDS - began)) s to stop"
     state_is "$OUT" 01 interrupted
+    run -0 neuro-preprocess status "$OUT"
+    contains "$output" 'interrupted at skull_strip: 1'
+    lacks "$output" 'interrupted, interrupted'
     no_leftovers "$OUT"
     no_images "$OUT"
     run -0 preprocess --rerun all
@@ -373,6 +376,7 @@ workers() { pgrep -P "$1"; }
     contains "$output" '1 complete, 1 in the hands of another run'
     lacks "$output" failed
     contains "$stderr" "another run is working on it: process $pid"
+    equal "$(grep -o 'run the same command again' <<<"$stderr" | wc -l)" 1 'what to do is said once'
     kill -TERM $pid
     wait $pid || true
 }

@@ -44,6 +44,7 @@ plan() { neuro-preprocess "$BIDS" "$OUT" participant --dry-run --format json "$@
     make_dataset "$BIDS" 01
     run -17 --separate-stderr neuro-preprocess "$BIDS" "$OUT" particpant
     contains "$stderr" participant
+    lacks "$stderr" '? What to do'
     [[ ! -e $OUT ]]
 }
 

@@ -42,6 +42,7 @@ TEST(the_remedy_fits_the_error)
     ok_contains(np_error_remedy(NP_EIO), "check the storage");
     ok_contains(np_error_remedy(NP_ECLASH), "different names");
     ok_contains(np_error_remedy(NP_ETAKEN), "out of the way");
+    ok_contains(np_error_remedy(NP_ELOCKED), "wait for it, or stop it");
     ok_contains(np_error_remedy(NP_ENAME), "shorten the name");
     ok_contains(np_error_remedy(NP_ECREATE), "is writable");
     ok_str(np_error_remedy(NP_EFORMAT), np_outcome_info(NP_OUTCOME_BAD_DATA)->remedy);

@@ -36,9 +36,11 @@ TEST(what_is_zero_or_not_known_is_not_said)
 {
     struct np_console console = console_of(0, 0, 2);
     NP_AUTO(np_freep) char *bar = np_console_bar(&console, 50, -1);
+    NP_AUTO(np_freep) char *soon = np_console_bar(&console, 80, 0.4);
     NP_AUTO(np_freep) char *hours = np_console_bar(&console, 80, 36000);
 
     ok_str(bar, "[......................] 0 of 200 done, 2 running");
+    ok(!strstr(soon, "left"));
     ok_contains(hours, "about 10.0 h left");
 }
 
