@@ -122,7 +122,8 @@ static void print_group(FILE *out, enum np_option_group group, unsigned commands
 
     for (size_t i = 0; i < np_n_options; i++) {
         const struct np_option *option = &np_options[i];
-        if (option->group != group || !(option->commands & commands) || option->later)
+        bool is_listed = !option->later && !(option->traits & NP_OPT_UNLISTED);
+        if (option->group != group || !(option->commands & commands) || !is_listed)
             continue;
         if (!any)
             fprintf(out, "\n%s:\n", np_option_heading(group));

@@ -113,11 +113,11 @@ const struct np_option np_options[] = {
      NP_OPT_DIRECTORY | NP_OPT_ANOTHER_WAY, FIELD(inputs), .argument = "DIR", .most = 1,
      .help = "Folder of images to process: the same as 'batch DIR'."},
     {"work-dir", NULL, 'w', NP_OPT_STRING, NP_GROUP_PLACES, PLANNED,
-     NP_OPT_IN_FILE | NP_OPT_DIRECTORY, FIELD(work_dir), .argument = "DIR",
+     NP_OPT_IN_FILE | NP_OPT_DIRECTORY | NP_OPT_UNLISTED, FIELD(work_dir), .argument = "DIR",
      .help = "Folder for intermediate files. Accepted because drivers pass it; this version has no "
              "intermediate files."},
-    {"clean-workdir", NULL, 0, NP_OPT_FLAG, NP_GROUP_PLACES, PLANNED, NP_OPT_IN_FILE,
-     FIELD(clean_workdir),
+    {"clean-workdir", NULL, 0, NP_OPT_FLAG, NP_GROUP_PLACES, PLANNED,
+     NP_OPT_IN_FILE | NP_OPT_UNLISTED, FIELD(clean_workdir),
      .help = "Accepted because drivers pass it; there are no intermediate files to remove."},
 
     /* selection */
@@ -143,7 +143,8 @@ const struct np_option np_options[] = {
      .same_as = "modalities", .assigns = NP_ANATOMICAL_ARGUMENTS,
      .help = "Anatomical images only: the same as --modalities " NP_ANATOMICAL_ARGUMENTS "."},
     {"task-id", "task-label", 't', NP_OPT_LIST, NP_GROUP_SELECTION, BIDS,
-     NP_OPT_IN_FILE | NP_OPT_LABEL, FIELD(tasks), .argument = "LABEL", .prefix = "task-",
+     NP_OPT_IN_FILE | NP_OPT_LABEL | NP_OPT_UNLISTED, FIELD(tasks), .argument = "LABEL",
+     .prefix = "task-",
      .help = "Tasks to process. Anatomical images have no task, so this option changes nothing in "
              "this version."},
     {"run-id", "run-label", 0, NP_OPT_LIST, NP_GROUP_SELECTION, BIDS, NP_OPT_IN_FILE | NP_OPT_LABEL,
@@ -270,8 +271,8 @@ const struct np_option np_options[] = {
      FIELD(redact), .later = "pages that could be redacted come in a later version",
      .help =
          "Leave host, paths and command line out of pages. Accepted; this version makes no pages."},
-    {"skip-bids-validation", "skip-bids-validator", 0, NP_OPT_NOTHING, NP_GROUP_POLICY, PLANNED, 0,
-     .help = "Accepted because drivers pass it; this program runs no validator."},
+    {"skip-bids-validation", "skip-bids-validator", 0, NP_OPT_NOTHING, NP_GROUP_POLICY, PLANNED,
+     NP_OPT_UNLISTED, .help = "Accepted because drivers pass it; this program runs no validator."},
 
     /* dataset */
     {"dataset-name", NULL, 0, NP_OPT_STRING, NP_GROUP_DATASET, RUN, NP_OPT_IN_FILE,

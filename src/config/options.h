@@ -64,6 +64,7 @@ enum np_option_trait {
     NP_OPT_DOES_NOTHING = 1 << 7,    /* with NP_OPT_RECORDED: the whole call does nothing */
     NP_OPT_ZERO_IS_AUTO = 1 << 8,    /* 0 = determined at run time */
     NP_OPT_WRITTEN = 1 << 9,         /* with NP_OPT_FILE: the file is made, not read */
+    NP_OPT_UNLISTED = 1 << 10, /* accepted since drivers pass it, without effect: not in --help */
 };
 
 struct np_option {

@@ -80,10 +80,10 @@ static void print_heading(const struct np_survey_row *row, size_t n, FILE *out)
 {
     const char *state = np_state_name(row->state), *stage = np_survey_stage(row);
     const char *reason = np_survey_reason(row);
-    bool is_told = *reason == '\0' || strcmp(reason, state) == 0;
+    bool is_state = *reason == '\0' || strcmp(reason, state) == 0;
 
     fputc('\n', out);
-    print_line(out, "%s%s%s%s%s: %zu", state, is_told ? "" : ", ", is_told ? "" : reason,
+    print_line(out, "%s%s%s%s%s: %zu", state, is_state ? "" : ", ", is_state ? "" : reason,
                *stage ? " at " : "", stage, n);
 }
 
