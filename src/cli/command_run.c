@@ -43,6 +43,15 @@ int np_command_fail_with(const struct np_error *err, const char *remedy)
     return outcome->exit_status;
 }
 
+int np_command_check_textfile(const struct np_config *config, struct np_error *err)
+{
+    const char *path = config->metrics_textfile;
+    int code = path ? np_show_textfile_check(path, config->bids_dir, err) : 0;
+
+    np_error_context(err, "--metrics-textfile");
+    return code;
+}
+
 void np_command_libraries(struct np_strings *libraries)
 {
     np_strings_add(libraries, np_run_codec());
@@ -257,15 +266,6 @@ static int keep_plan(const struct np_config *config, const struct np_plan *plan,
     return 0;
 }
 
-static int check_textfile(const struct np_config *config, struct np_error *err)
-{
-    const char *path = config->metrics_textfile;
-    int code = path ? np_show_textfile_check(path, config->bids_dir, err) : 0;
-
-    np_error_context(err, "--metrics-textfile");
-    return code;
-}
-
 /* --format is about what --dry-run and --plan-only print. */
 static int check_format(const struct np_config *config, struct np_error *err)
 {
@@ -293,7 +293,7 @@ int np_command_run(const struct np_config *config, const struct np_cancel *cance
     if (config->reports_only)
         return 0; /* a notice says that there are no pages yet */
     np_console_init(&console, config->verbosity);
-    if (check_format(config, &err) < 0 || check_textfile(config, &err) < 0 ||
+    if (check_format(config, &err) < 0 || np_command_check_textfile(config, &err) < 0 ||
         np_plan_make(config, &plan, &err) < 0)
         return np_command_fail(&err);
     if (config->dry_run) {

@@ -264,7 +264,8 @@ int np_command_group(const struct np_config *config)
     struct np_error err = {0};
     struct np_command_trace trace;
 
-    if (np_group_run(config->bids_dir, config->output_dir, &survey, &closed, &err) < 0)
+    if (np_command_check_textfile(config, &err) < 0 ||
+        np_group_run(config->bids_dir, config->output_dir, &survey, &closed, &err) < 0)
         return np_command_fail(&err);
     np_command_trace_open(&trace, config, &survey.folder, false);
     close_telemetry(config->output_dir, &closed, &trace.console);

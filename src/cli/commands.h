@@ -24,6 +24,10 @@ int np_command_fail(const struct np_error *err) NP_MUST_USE;
 /* The same with a remedy that fits better than that of the error's outcome. */
 int np_command_fail_with(const struct np_error *err, const char *remedy) NP_MUST_USE;
 
+/* --metrics-textfile: refuse a file that must not be written, before any work. Every command that
+ * has the option asks. NP_EUSAGE, NP_ECREATE. */
+int np_command_check_textfile(const struct np_config *config, struct np_error *err) NP_MUST_USE;
+
 /* Print warnings; `text` has one per line. */
 void np_command_warn(const char *text, struct np_console *console);
 

@@ -283,9 +283,12 @@ static bool is_image_name(const char *word)
     return np_ends_with(word, ".nii") || np_ends_with(word, ".nii.gz");
 }
 
-static bool is_number(const char *word)
+/* An exit status or the name of an outcome: --explain takes both. */
+static bool is_code(const char *word)
 {
-    return *word && word[strspn(word, "0123456789")] == '\0';
+    enum np_outcome outcome;
+
+    return (*word && word[strspn(word, "0123456789")] == '\0') || np_outcome_find(word, &outcome);
 }
 
 /* The call that a newcomer meant by these words; the caller frees, NULL when it is not known. */
@@ -297,7 +300,7 @@ static char *meant_call(const struct np_strings *words)
     if (strcmp(word, "help") == 0 || strcmp(word, "version") == 0)
         return np_xasprintf("neuro-preprocess --%s", word);
     if (strcmp(word, "explain") == 0)
-        return np_xasprintf("neuro-preprocess --explain %.4s", is_number(next) ? next : "65");
+        return np_xasprintf("neuro-preprocess --explain %.20s", is_code(next) ? next : "65");
     if (is_image_name(word)) {
         NP_AUTO(np_freep) char *file = shown(word);
         return np_xasprintf("neuro-preprocess process '%s' -o DIR", file);

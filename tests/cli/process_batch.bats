@@ -195,6 +195,7 @@ END
     expect version 'neuro-preprocess --version'
     expect 'explain 65' 'neuro-preprocess --explain 65'
     expect 'explain 74' 'neuro-preprocess --explain 74'
+    expect 'explain bad-data' 'neuro-preprocess --explain bad-data'
     expect 'explain disk' 'neuro-preprocess --explain 65'
     expect 'stauts x' "did you mean 'status'?"
     for words in process status estimate --frobnicate; do

@@ -147,6 +147,20 @@ scrape()
     grep -qx 'neuro_sessions_planned{neuro_textfile="np"} 1' "$PROM"
 }
 
+@test "group refuses the same text files, before it writes anything" {
+    make_dataset "$BIDS" 01
+    preprocess
+    for file in "$BATS_TEST_TMPDIR/a.nii.gz" /dev/stdout; do
+        run -64 --separate-stderr neuro-preprocess "$BIDS" "$OUT" group --metrics-textfile "$file"
+        contains "$(last_line)" "--metrics-textfile: '$file': expected a file for metrics whose name ends in .prom"
+    done
+    run -73 --separate-stderr neuro-preprocess "$BIDS" "$OUT" group --metrics-textfile "$BIDS/np.prom"
+    contains "$(last_line)" 'outside the dataset'
+    [[ ! -e $BIDS/np.prom && ! -e $OUT/logs/status.tsv ]]
+    run -0 neuro-preprocess "$BIDS" "$OUT" group --metrics-textfile "$PROM"
+    grep -q '^neuro_cohort_sessions{.*neuro_state="success",neuro_textfile="np"} 1$' "$PROM"
+}
+
 @test "a text file that cannot be written gives a warning and no failure" {
     make_dataset "$BIDS" 01
     run -0 preprocess --metrics-textfile "$BATS_TEST_TMPDIR/no/such/folder.prom"
