@@ -2,7 +2,7 @@
  * The scenes of the unit tests of image quality, for MRIQC's functions:
  *   scenes FOLDER
  * writes of each scene SCENE.source, .corrected, .field (float32), .region (bytes, enum
- * np_quality_region), .csf, .gm, .wm (bytes, share x 255), x fastest, and SCENE.txt: "size X Y Z",
+ * np_quality_region), .ruled (the same by ops/quality_regions.h), .csf, .gm, .wm (bytes, share x 255), x fastest, and SCENE.txt: "size X Y Z",
  * "spacing X Y Z", and a line "metric VALUE" for each of ours.
  */
 #include <stdio.h>
@@ -53,6 +53,16 @@ static int put_tissues(const char *folder, const char *scene, const struct np_ti
     return 0;
 }
 
+static int put_ruled(const char *folder, const char *scene, const struct quality_scene *from,
+                     struct np_error *err)
+{
+    size_t n = np_grid_voxels(&from->corrected->grid);
+    NP_AUTO(np_freep) uint8_t *region = np_xcalloc(n, 1);
+
+    NP_TRY(quality_scene_ruled(from, NULL, region, err));
+    return put(folder, scene, "ruled", region, n);
+}
+
 static int write_scene(const char *folder, const struct quality_scene_row *row,
                        struct np_error *err)
 {
@@ -67,6 +77,7 @@ static int write_scene(const char *folder, const struct quality_scene_row *row,
         put(folder, row->name, "corrected", scene.corrected->voxel, n * sizeof(float)) ||
         put(folder, row->name, "field", scene.field->voxel, n * sizeof(float)) ||
         put(folder, row->name, "region", scene.region, n) ||
+        put_ruled(folder, row->name, &scene, err) ||
         put_tissues(folder, row->name, &scene.tissue) || put_text(folder, row->name, &quality))
         return np_error_set(err, NP_EIO, "cannot write to '%s'", folder);
     return 0;

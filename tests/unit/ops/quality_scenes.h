@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "ops/bias.h"
 #include "ops/quality.h"
+#include "ops/quality_regions.h"
 #include "synth/head.h"
 
 struct quality_scene {
@@ -36,6 +37,7 @@ static const struct quality_scene_row QUALITY_SCENES[] = {
     {"ghosts", {2.5, 2.5, 2.5}, 50, 7, 12, NP_SYNTH_WHOLE_HEAD, 0, 9},
     {"thick", {2, 2, 5}, 20, 5, 0, NP_SYNTH_WHOLE_HEAD, 180, 0},
     {"stripped", {3, 3, 3}, 10, 3, 0, NP_SYNTH_STRIPPED, 0, 0},
+    {"artifacts", {2.5, 2.5, 3}, 20, 1, 40, NP_SYNTH_WHOLE_HEAD, 0, 0},
 };
 
 static inline void quality_scene_done(struct quality_scene *scene)
@@ -111,6 +113,28 @@ static inline struct np_quality_input quality_scene_input(const struct quality_s
 {
     return (struct np_quality_input){scene->head.image, scene->corrected, scene->field,
                                      scene->region, &scene->tissue};
+}
+
+/* The head by the truth; the hat is lower in the rear half. */
+static inline struct np_hat_planes quality_scene_planes(const struct quality_scene *scene)
+{
+    int64_t n_z = scene->corrected->grid.n[2];
+
+    return (struct np_hat_planes){n_z / 4, n_z / 3};
+}
+
+/* The regions by their rules instead of the truth. */
+static inline int quality_scene_ruled(const struct quality_scene *scene, const struct np_exec *exec,
+                                      uint8_t *region, struct np_error *err)
+{
+    const struct np_hat_planes planes = quality_scene_planes(scene);
+    size_t n = np_grid_voxels(&scene->corrected->grid);
+    NP_AUTO(np_mask_freep) struct np_mask *head = np_mask_new(&scene->corrected->grid);
+
+    for (size_t i = 0; head && i < n; i++)
+        head->voxel[i] = scene->head.label[i] != NP_SYNTH_AIR;
+    return np_quality_regions(scene->head.image, head, scene->head.brain, &planes, exec, region,
+                              err);
 }
 
 /* ---- the metrics by their names ------------------------------------------------------------- */
