@@ -175,21 +175,24 @@ static int by_output(const void *a, const void *b)
     return order ? order : strcmp(x->job->file[0].path, y->job->file[0].path);
 }
 
-static void add_targets(const struct np_job *job, struct targets *targets)
+static void add_targets(const struct np_config *config, const struct np_job *job,
+                        struct targets *targets)
 {
     const struct np_recipe *recipe = job->file[0].recipe;
 
     targets->item =
         np_xrealloc(targets->item, (targets->n + recipe->n_outputs) * sizeof(*targets->item));
     for (size_t k = 0; k < recipe->n_outputs; k++)
-        targets->item[targets->n++] =
-            (struct target){np_job_output(&job->file[0], &recipe->output[k]), job};
+        if (np_output_is_wanted(&recipe->output[k], config))
+            targets->item[targets->n++] =
+                (struct target){np_job_output(&job->file[0], &recipe->output[k]), job};
 }
 
-static void list_targets(const struct np_plan *plan, struct targets *targets)
+static void list_targets(const struct np_config *config, const struct np_plan *plan,
+                         struct targets *targets)
 {
     for (size_t i = 0; i < plan->n_jobs; i++)
-        add_targets(&plan->job[i], targets);
+        add_targets(config, &plan->job[i], targets);
     qsort(targets->item, targets->n, sizeof(*targets->item), by_output);
 }
 
@@ -216,11 +219,12 @@ static int check_target(const char *output_dir, const struct target *target, str
                         path, from);
 }
 
-static int check_targets(const struct np_plan *plan, const char *output_dir, struct np_error *err)
+static int check_targets(const struct np_config *config, const struct np_plan *plan,
+                         struct np_error *err)
 {
     NP_AUTO(targets_done) struct targets targets = {0};
 
-    list_targets(plan, &targets);
+    list_targets(config, plan, &targets);
     for (size_t i = 1; i < targets.n; i++) {
         const struct target *one = &targets.item[i - 1], *other = &targets.item[i];
         if (one->job != other->job && strcmp(one->output, other->output) == 0)
@@ -229,7 +233,7 @@ static int check_targets(const struct np_plan *plan, const char *output_dir, str
                                 one->job->file[0].path, other->job->file[0].path, one->output);
     }
     for (size_t i = 0; i < targets.n; i++)
-        NP_TRY(check_target(output_dir, &targets.item[i], err));
+        NP_TRY(check_target(config->output_dir, &targets.item[i], err));
     return 0;
 }
 
@@ -250,7 +254,7 @@ static int plan_files(const struct np_config *config, struct np_plan *plan, stru
         np_record_place_file(&job->place, config->output_dir, stem);
         add_file(job, plan->paths.item[i], name, NULL, plain_modality(config, name));
     }
-    return check_targets(plan, config->output_dir, err);
+    return check_targets(config, plan, err);
 }
 
 static bool failed_before(const struct np_job *job)

@@ -169,21 +169,35 @@ static void print_warnings(const struct np_survey *survey, const struct np_warne
         print_warning(survey, warned->keys.item[i], warned->n_of[i], most, out);
 }
 
-static void print_rerun(const struct np_progress *progress, FILE *out)
+/* ", 3 outdated ones with --rerun outdated"; the caller frees. */
+static char *outdated_words(const struct np_survey *survey)
 {
+    size_t n = 0;
+
+    for (size_t i = 0; i < survey->n_rows; i++)
+        n += survey->row[i].state == NP_STATE_OUTDATED;
+    return n ? np_xasprintf(", %zu outdated one%s with --rerun outdated", n, np_plural((int64_t)n))
+             : np_xstrdup("");
+}
+
+static void print_rerun(const struct np_survey *survey, const struct np_progress *progress,
+                        FILE *out)
+{
+    NP_AUTO(np_freep) char *outdated = outdated_words(survey);
+
     if (progress->n_rerun == 0)
         return;
     fputc('\n', out);
     if (progress->n_running)
         print_line(out,
                    "not complete and not running now: %zu. What is left when all runs have ended, "
-                   "the same command processes, and only that.",
-                   progress->n_rerun);
+                   "the same command processes, and only that%s.",
+                   progress->n_rerun, outdated);
     else
         print_line(out,
                    "to rerun: %zu. Fix the cause and run the same command again: it processes only "
-                   "these sessions.",
-                   progress->n_rerun);
+                   "these sessions%s.",
+                   progress->n_rerun, outdated);
 }
 
 /* The limits of these numbers. */
@@ -219,6 +233,6 @@ void np_survey_print_table(const struct np_survey *survey, enum np_survey_rows r
         print_warnings(survey, &warned, rows, out);
     for (size_t i = 0; i < survey->unreadable.n; i++)
         print_line(out, "unreadable record: %s", survey->unreadable.item[i]);
-    print_rerun(&progress, out);
+    print_rerun(survey, &progress, out);
     print_limits(survey, out);
 }

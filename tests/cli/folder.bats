@@ -81,6 +81,7 @@ forget() { rm "$OUT/logs/folder.json"; }
     run -0 neuro-preprocess status "$OUT"
     contains "$output" '1 success (1 with warnings), 2 outdated'
     contains "$output" 'save-bias-field: true there, false here'
+    contains "$output" 'to rerun: 2. Fix the cause and run the same command again: it processes only these sessions, 2 outdated ones with --rerun outdated.'
     run -0 neuro-preprocess status "$OUT" --format nipoppy
     equal "$output" $'02\tunnamed\n03\tunnamed'
     run -0 neuro-preprocess status "$OUT" --format tsv

@@ -116,6 +116,16 @@ assert numpy.allclose(a, b, rtol=1e-6), "without bias correction the head is the
     contains "$output" sub-01_space-T2w_T1w.nii.gz
 }
 
+@test "two inputs that would share a bias field alone are refused only with --save-bias-field" {
+    cp "$(head_image)" "$BATS_TEST_TMPDIR/sub-01_T1w.nii.gz"
+    cp "$(head_image)" "$BATS_TEST_TMPDIR/sub-01_mod-x_T1w.nii.gz"
+    both=("$BATS_TEST_TMPDIR"/sub-01_T1w.nii.gz "$BATS_TEST_TMPDIR"/sub-01_mod-x_T1w.nii.gz)
+    run -64 --separate-stderr neuro-preprocess process "${both[@]}" -o "$BATS_TEST_TMPDIR/out" --skull-strip skip --save-bias-field
+    contains "$stderr" 'sub-01_mod-T1w_biasfield.nii.gz'
+    run -0 neuro-preprocess process "${both[@]}" -o "$BATS_TEST_TMPDIR/out" --bias-correction none --skull-strip skip
+    equal "$(find "$BATS_TEST_TMPDIR/out" -name '*_desc-preproc_T1w.nii.gz' | wc -l)" 2
+}
+
 @test "folders that are left out because they lie too deep are named" {
     mkdir -p "$IN/$(printf 'd/%.0s' {1..70})"
     run -0 neuro-preprocess batch "$IN" -o "$OUT"
