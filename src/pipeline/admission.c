@@ -204,16 +204,19 @@ static char *source_words(const char *name, const char *doi)
 }
 
 static int refuse_dataset(const char *output_dir, const struct np_folder *folder,
-                          const struct np_dataset *dataset, const char *other, struct np_error *err)
+                          const struct np_dataset *dataset, const char *other, bool has_records,
+                          struct np_error *err)
 {
     NP_AUTO(np_freep) char *there = source_words(folder->source_name, folder->source_doi);
     NP_AUTO(np_freep) char *here = source_words(dataset->name, dataset->doi);
     NP_AUTO(np_freep)
     char *why = other ? np_xasprintf("'%s' is another image there", other)
-                      : np_xstrdup("they have no session in common");
+                : has_records
+                    ? np_xstrdup("they have no session in common")
+                    : np_xstrdup("no session has begun that could show that they are the same");
 
     return np_error_set(err, NP_ECONFIG,
-                        "'%s' holds results of the dataset '%s', and '%s' is the dataset '%s': %s; "
+                        "'%s' is the folder of the dataset '%s', and '%s' is the dataset '%s': %s; "
                         "choose another output folder",
                         output_dir, there, dataset->root, here, why);
 }
@@ -234,7 +237,7 @@ static int check_source(const char *output_dir, const struct np_folder *folder,
                 other = compare_session(dataset->root, &survey.row[i], &evidence);
     if (!np_source_is_another(&evidence))
         return 0;
-    return refuse_dataset(output_dir, folder, dataset, other, err);
+    return refuse_dataset(output_dir, folder, dataset, other, survey.n_rows > 0, err);
 }
 
 static void take_source(struct np_folder *folder, const struct np_dataset *dataset)

@@ -300,6 +300,11 @@ age()
     name_dataset 'Other heads'
     run -78 --separate-stderr preprocess
     contains "$stderr" 'no session in common'
+    # a folder in which nothing has begun
+    run -0 neuro-preprocess "$BIDS" "$OUT.planned" participant --plan-only
+    name_dataset 'Small heads'
+    run -78 --separate-stderr neuro-preprocess "$BIDS" "$OUT.planned" participant
+    contains "$stderr" 'no session has begun that could show that they are the same'
     rm -r "$BIDS"
     make_dataset "$BIDS" 01
     name_dataset 'Small heads' doi:10.1/b

@@ -176,7 +176,7 @@ rerun_of_a_copy()
     run -0 submit --sbatch=--hold
     at 'nothing has begun' $((N - 1))
 
-    #    run -78 np_slurm submit "$OTHER" "$OUT" --program "$PROGRAM" -- "${QUICK[@]}"
+    run -78 np_slurm submit "$OTHER" "$OUT" --program "$PROGRAM" -- "${QUICK[@]}"
     still 'another dataset before the first session'
 
     ended_at_work lost 20 25 30
@@ -216,7 +216,7 @@ rerun_of_a_copy()
     still 'room was made'
     and_np_slurm 'room was made'
 
-    #    run -78 np_slurm submit "$OTHER" "$OUT" --program "$PROGRAM" -- "${QUICK[@]}"
+    run -78 np_slurm submit "$OTHER" "$OUT" --program "$PROGRAM" -- "${QUICK[@]}"
     run -78 neuro-preprocess "$OTHER" "$OUT" participant "${QUICK[@]}"
     still 'another dataset by mistake'
     and_np_slurm 'another dataset by mistake'
