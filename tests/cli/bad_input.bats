@@ -414,6 +414,26 @@ EOF
     for sub in 01 03 04 05 06; do complete "$OUT" $sub; done
 }
 
+@test "inodes that run out stop the run once, too, with 74; the rest is not started" {
+    make_dataset "$BIDS" 01 02 03 04
+    small=$BATS_TEST_TMPDIR/small
+    mount_tmpfs "$small" size=64m,nr_inodes=400
+    neuro-preprocess "$BIDS" "$small/out" participant --parallel 1 --slow-stage skull_strip:1 >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    wait_until 60 '[[ $(running_stage "$small/out" 02) == skull_strip ]]'
+    (cd "$small" && seq -f f%g 400 | xargs touch 2>/dev/null) || true # until there is none
+    code=0
+    wait $pid || code=$?
+    equal $code 74 "$(cat "$BATS_TEST_TMPDIR/log")"
+    complete "$small/out" 01
+    contains "$(cat "$BATS_TEST_TMPDIR/log")" '2 not started'
+    contains "$(grep 'What to do' "$BATS_TEST_TMPDIR/log" | tail -n 1)" 'free space or inodes'
+    equal "$(neuro-preprocess status "$small/out" --format json | jq -c '[.n_wanted, .n_to_rerun]')" '[4,3]'
+    rm "$small"/f*
+    run -0 neuro-preprocess "$BIDS" "$small/out" participant
+    contains "$output" '3 complete, 1 already complete'
+}
+
 @test "on a disk that is full to the last byte and stays so, the record says that, and not that the session was killed" {
     make_dataset "$BIDS" 01 02 03
     mount_tmpfs "$BATS_TEST_TMPDIR/small" size=64m
