@@ -157,6 +157,8 @@ static const struct {
 } own_remedies[] = {
     {NP_EIO, "check the storage that holds the file (the system's log names a failing one) and the "
              "limits of the process, then run the same command again"},
+    {NP_EKILLED, "check the limits of memory and of CPU time (ulimit -t) and the scheduler's log, "
+                 "then run the same command again"},
     {NP_ECLASH, "give the images different names, or leave out all but one with a filter"},
     {NP_ETAKEN, "nothing was overwritten; run the same command again when the file is out of the "
                 "way"},

@@ -38,7 +38,7 @@ int np_limits_prepare(struct np_error *err)
         return 0;
     return np_error_set(err, NP_ENOMEM,
                         "the stack of this process is limited to %llu KiB (ulimit -s), expected at "
-                        "least %llu KiB; raise the limit",
+                        "least %llu KiB",
                         (unsigned long long)(stack.rlim_cur >> 10),
                         (unsigned long long)(LEAST_BYTES >> 10));
 }

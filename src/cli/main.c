@@ -128,7 +128,8 @@ int main(int argc, char **argv)
 
     np_open_output();
     if (np_limits_prepare(&err) < 0)
-        return np_command_fail(&err);
+        return np_command_fail_with(&err, "set it in this shell (ulimit -s 8192) or in the job's "
+                                          "limits, then run the same command again");
     int status = run(argc, argv, np_signals_install());
 
     np_drain_output();

@@ -312,6 +312,7 @@ EOF
     run --separate-stderr bash -c 'ulimit -t 1 && exec neuro-preprocess process "$1" -o "$2" --nprocs 1' - "$BATS_TEST_TMPDIR/large.nii.gz" "$OUT.2"
     contains "$output$stderr" 'when it had used its 1 s of CPU time (ulimit -t); raise the limit'
     lacks "$output$stderr" 'memory had reached'
+    contains "$output$stderr" 'What to do: check the limits of memory and of CPU time (ulimit -t)'
 }
 
 @test "a small stack is raised; where it may not be, that is said, and nothing crashes" {
@@ -319,7 +320,7 @@ EOF
     equal "$status" 0 "$stderr"
     limited -s 64
     equal "$status" 69 "$stderr"
-    contains "$stderr" 'the stack of this process is limited to 64 KiB (ulimit -s), expected at least 256 KiB; raise the limit'
+    contains "$stderr" 'the stack of this process is limited to 64 KiB (ulimit -s), expected at least 256 KiB. What to do: set it in this shell (ulimit -s 8192)'
     rm -rf "$OUT"
     limited -s 256
     equal "$status" 0 "$stderr"
