@@ -11,7 +11,10 @@ setup()
 teardown() { [[ -z ${SITE:-} ]] || kill "$SITE"; }
 
 @test "a program that is not there is named, with what to do" {
-    run -69 env PATH=/usr/bin:/bin "$STACK" start --data "$BATS_TEST_TMPDIR/data" --no-grafana --logs victorialogs
+    local server bin=$BATS_TEST_TMPDIR/bin # the others are there, built or not
+    mkdir "$bin"
+    for server in otelcol prometheus victoria-logs; do ln -s /bin/true "$bin/$server"; done
+    run -69 env PATH=/usr/bin:/bin "$STACK" start --data "$BATS_TEST_TMPDIR/data" --bin "$bin" --no-grafana --logs victorialogs
     contains "$output" "no program 'tempo'"
     contains "$output" '--traces jaeger'
     [[ ! -e $NEURO_STACK_LEASE ]]
