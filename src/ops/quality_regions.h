@@ -26,7 +26,7 @@ struct np_hat_planes {
  * Write the bits of enum np_quality_region of each voxel.
  *   source  axes closest to RAS+, finite
  *   region  [voxels]
- * Cost at 256³: about 0.15 s on two cores; 0.5 s more where something may be an artifact, for the
+ * Cost at 256³: about 0.2 s on two cores; 0.4 s more where something may be an artifact, for the
  * distances.
  * Returns 0, NP_EGEOMETRY (grids differ in size), NP_EDOMAIN (no brain, or no signal in it),
  * NP_ENOMEM, NP_ECANCELED; on failure the content of `region` is undefined.
