@@ -369,7 +369,7 @@ static int settle(struct search *s, struct np_error *err)
         .move_cost = 0.1};
 
     NP_TRY(np_surface_settle(s->surface, s->head.fine, &options, s->exec, err));
-    np_mesh_smooth_taubin(s->surface, TAUBIN_ROUNDS);
+    np_mesh_smooth_taubin(s->surface, TAUBIN_ROUNDS, s->exec);
     return 0;
 }
 
@@ -379,7 +379,7 @@ static int refine(struct search *s, struct np_error *err)
         NP_TRY(evolve_with_shell(s, SHELL_ITERATIONS, err));
     split(s);
     NP_TRY(evolve_with_shell(s, SPLIT_ITERATIONS, err));
-    np_mesh_smooth_taubin(s->surface, TAUBIN_ROUNDS);
+    np_mesh_smooth_taubin(s->surface, TAUBIN_ROUNDS, s->exec);
     return settle(s, err);
 }
 

@@ -3,10 +3,11 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "ops/conv_products.h"
 #include "ops/elementary.h"
 #include "ops/lanes.h"
 
-enum { QUAD = 4, BORDER_Z = 4, TAPS = 27, STEP_Z = 2 * NP_LANES };
+enum { QUAD = NP_PRODUCTS_QUAD, BORDER_Z = 4, TAPS = 27 };
 
 static const float SLOPE = 0.1F;
 
@@ -66,7 +67,7 @@ static np_lanes rectify_lanes(np_lanes value)
  *                         0 -1  1  0                          1/2 -1/2 1/2
  *                         0  1  0 -1                           0   0   1
  */
-enum { SIDE = 4, N_PRODUCTS = SIDE * SIDE, TILE = 2, TAPS_Z = 3 };
+enum { SIDE = 4, N_PRODUCTS = SIDE * SIDE, TILE = 2, TAPS_Z = NP_PRODUCTS_TAPS };
 
 struct conv_job {
     const struct np_layer *layer;
@@ -75,6 +76,7 @@ struct conv_job {
     np_lanes *weight; /* [product][quad of outputs][input][tap along z][output in the quad], each
                          repeated in 4 lanes */
     float *scratch;   /* of each task: inputs, then products, of one tile */
+    np_products_fn *sum_products;
     size_t n_inputs, n_products;
 };
 
@@ -177,42 +179,18 @@ static void transform_inputs(const struct conv_job *job, const int at[2], float 
     }
 }
 
-/* One product of four outputs at eight positions along z. `from` is the first input at z - 1. */
-static void multiply_at(const struct np_tensor *in, const float *from, const np_lanes *weight,
-                        float *to, size_t step)
-{
-    np_lanes sum[QUAD][2] = {0};
-
-    for (int i = 0; i < in->n_channels; i++, from += in->row)
-        for (int dz = 0; dz < TAPS_Z; dz++, weight += QUAD) {
-            np_lanes low = np_lanes_load(from + dz), high = np_lanes_load(from + dz + NP_LANES);
-            sum[0][0] += low * weight[0];
-            sum[0][1] += high * weight[0];
-            sum[1][0] += low * weight[1];
-            sum[1][1] += high * weight[1];
-            sum[2][0] += low * weight[2];
-            sum[2][1] += high * weight[2];
-            sum[3][0] += low * weight[3];
-            sum[3][1] += high * weight[3];
-        }
-    for (size_t o = 0; o < QUAD; o++) {
-        np_lanes_store(to + o * step, sum[o][0]);
-        np_lanes_store(to + o * step + NP_LANES, sum[o][1]);
-    }
-}
-
 /* All products of a tile, [product][output][z]. */
 static void multiply(const struct conv_job *job, const float *inputs, float *products)
 {
     const struct np_tensor *in = job->in;
     size_t n_in = (size_t)in->n_channels, n_out = (size_t)job->layer->n_out, nz = (size_t)in->n[2];
+    const struct np_products_shape shape = {n_in, in->row, nz};
     const np_lanes *weight = job->weight;
 
     for (size_t p = 0; p < N_PRODUCTS; p++, inputs += n_in * in->row)
         for (size_t o = 0; o < n_out; o += QUAD, weight += n_in * TAPS_Z * QUAD)
-            for (size_t z = 0; z < nz; z += STEP_Z)
-                multiply_at(in, inputs + BORDER_Z + z - 1, weight,
-                            products + (p * n_out + o) * nz + z, nz);
+            job->sum_products(&shape, inputs + BORDER_Z - 1, weight,
+                              products + (p * n_out + o) * nz);
 }
 
 /* Four values of one output channel at (x, y, z): rectified, and added to what `add` holds there. */
@@ -274,7 +252,11 @@ int np_conv3(const struct np_layer *layer, const struct np_tensor *in, const str
 {
     size_t n_in = (size_t)layer->n_in, n_out = (size_t)layer->n_out;
     size_t n_tasks = ((size_t)in->n[0] + TILE - 1) / TILE;
-    struct conv_job job = {.layer = layer, .in = in, .add = add, .out = out};
+    struct conv_job job = {.layer = layer,
+                           .in = in,
+                           .add = add,
+                           .out = out,
+                           .sum_products = np_products_choose(false)};
 
     job.n_inputs = N_PRODUCTS * n_in * in->row;
     job.n_products = N_PRODUCTS * n_out * (size_t)in->n[2];

@@ -223,21 +223,93 @@ int np_head_ball_median(const struct np_head *head, const double centre_mm[3], d
     return np_image_quantiles(head->coarse, mask, half, 1, exec, median, err);
 }
 
-struct shell_job {
-    const struct np_image *depth_mm2;
-    float from_mm2, to_mm2;
-    struct np_mask *mask;
+/* A part of a grid: the voxels [begin, end) along each axis. */
+struct box {
+    int64_t begin[3], end[3];
 };
+
+/* The voxels that a surface encloses, and one more on each side where the grid has one. */
+static struct box enclose(const struct np_mesh *surface, const struct np_grid *grid)
+{
+    struct box box;
+
+    for (int a = 0; a < 3; a++) {
+        double low_mm = INFINITY, high_mm = -INFINITY, n = (double)grid->n[a];
+        for (int v = 0; v < surface->n_vertices; v++) {
+            low_mm = fmin(low_mm, surface->position_mm[v][a]);
+            high_mm = fmax(high_mm, surface->position_mm[v][a]);
+        }
+        box.begin[a] = (int64_t)fmin(fmax(floor(low_mm / grid->spacing_mm[a]) - 1, 0), n - 1);
+        double least = (double)(box.begin[a] + 1);
+        box.end[a] = (int64_t)fmin(fmax(ceil(high_mm / grid->spacing_mm[a]) + 1, least), n);
+    }
+    return box;
+}
+
+static struct np_grid box_grid(const struct box *box, const struct np_grid *grid)
+{
+    struct np_grid part = *grid;
+
+    for (int a = 0; a < 3; a++)
+        part.n[a] = box->end[a] - box->begin[a];
+    return part;
+}
+
+struct shell_job {
+    struct box box;
+    struct np_mask *whole;      /* the inside of the surface, then the shell */
+    struct np_mask *part;       /* the same in the box */
+    struct np_image *depth_mm2; /* in the box */
+    float from_mm2, to_mm2;
+};
+
+static uint8_t *box_row(const struct shell_job *job, int64_t y, int64_t z)
+{
+    const int64_t *n = job->whole->grid.n, *begin = job->box.begin;
+
+    return job->whole->voxel + ((begin[2] + z) * n[1] + begin[1] + y) * n[0] + begin[0];
+}
+
+static void cut_plane(void *context, int64_t z)
+{
+    const struct shell_job *job = context;
+    const int64_t *n = job->part->grid.n;
+
+    for (int64_t y = 0; y < n[1]; y++)
+        memcpy(job->part->voxel + (z * n[1] + y) * n[0], box_row(job, y, z), (size_t)n[0]);
+}
 
 static void draw_shell_plane(void *context, int64_t z)
 {
     const struct shell_job *job = context;
-    size_t n = (size_t)(job->mask->grid.n[0] * job->mask->grid.n[1]);
-    const float *mm2 = job->depth_mm2->voxel + n * (size_t)z;
-    uint8_t *out = job->mask->voxel + n * (size_t)z;
+    const int64_t *n = job->part->grid.n;
 
-    for (size_t i = 0; i < n; i++)
-        out[i] = mm2[i] >= job->from_mm2 && mm2[i] <= job->to_mm2;
+    for (int64_t y = 0; y < n[1]; y++) {
+        const float *mm2 = job->depth_mm2->voxel + (z * n[1] + y) * n[0];
+        uint8_t *out = box_row(job, y, z);
+        for (int64_t x = 0; x < n[0]; x++)
+            out[x] = mm2[x] >= job->from_mm2 && mm2[x] <= job->to_mm2;
+    }
+}
+
+static void shell_job_done(struct shell_job *job)
+{
+    np_mask_freep(&job->whole);
+    np_mask_freep(&job->part);
+    np_image_freep(&job->depth_mm2);
+}
+
+/* The nearest voxel outside the surface lies in the box, so depths are measured there alone. */
+static int draw_shell(const struct np_mesh *surface, const struct np_exec *exec,
+                      struct shell_job *job, struct np_error *err)
+{
+    struct np_grid part = box_grid(&job->box, &job->whole->grid);
+
+    NP_TRY(np_mesh_voxelise(surface, exec, job->whole, err));
+    np_exec_run(exec, part.n[2], cut_plane, job);
+    NP_TRY(np_distance_mm2(job->part, NP_DISTANCE_TO_ZERO, exec, job->depth_mm2, err));
+    np_exec_run(exec, part.n[2], draw_shell_plane, job);
+    return np_exec_check(exec, err);
 }
 
 int np_head_shell(const struct np_head *head, const struct np_mesh *surface, double from_mm,
@@ -246,17 +318,21 @@ int np_head_shell(const struct np_head *head, const struct np_mesh *surface, dou
 {
     static const double p[2] = {0.5, 0.1};
     const struct np_grid *grid = &head->coarse->grid;
-    NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(grid);
-    NP_AUTO(np_image_freep) struct np_image *depth_mm2 = np_image_new(grid);
+    struct box box = enclose(surface, grid);
+    struct np_grid part = box_grid(&box, grid);
+    NP_AUTO(shell_job_done)
+    struct shell_job job = {.box = box,
+                            .whole = np_mask_new(grid),
+                            .part = np_mask_new(&part),
+                            .depth_mm2 = np_image_new(&part),
+                            .from_mm2 = (float)(from_mm * from_mm),
+                            .to_mm2 = (float)(to_mm * to_mm)};
     double q[2];
 
-    if (!mask || !depth_mm2)
+    if (!job.whole || !job.part || !job.depth_mm2)
         return no_memory(grid, err);
-    NP_TRY(np_mesh_voxelise(surface, exec, mask, err));
-    NP_TRY(np_distance_mm2(mask, NP_DISTANCE_TO_ZERO, exec, depth_mm2, err));
-    struct shell_job job = {depth_mm2, (float)(from_mm * from_mm), (float)(to_mm * to_mm), mask};
-    np_exec_run(exec, grid->n[2], draw_shell_plane, &job);
-    NP_TRY(np_image_quantiles(head->coarse, mask, p, 2, exec, q, err));
+    NP_TRY(draw_shell(surface, exec, &job, err));
+    NP_TRY(np_image_quantiles(head->coarse, job.whole, p, 2, exec, q, err));
     *median = q[0];
     *low = q[1];
     return 0;

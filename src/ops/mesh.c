@@ -226,30 +226,44 @@ void np_mesh_centre(const struct np_mesh *mesh, double centre_mm[3])
         centre_mm[i] = sum[i] / mesh->n_vertices;
 }
 
-static void smooth_step(struct np_mesh *mesh, double weight, double (*next)[3])
+enum { VERTICES_PER_TASK = 161 };
+
+struct smoothing {
+    const struct np_mesh *mesh;
+    double weight;
+    double (*next)[3];
+};
+
+static void smooth_some(void *context, int64_t task)
 {
-    for (int v = 0; v < mesh->n_vertices; v++) {
+    const struct smoothing *job = context;
+    const struct np_mesh *mesh = job->mesh;
+    int from = (int)task * VERTICES_PER_TASK, end = from + VERTICES_PER_TASK;
+
+    for (int v = from; v < end && v < mesh->n_vertices; v++) {
         int n = mesh->n_neighbours[v];
-        for (int i = 0; i < 3; i++) {
-            double mean = 0;
-            for (int k = 0; k < n; k++)
-                mean += mesh->position_mm[mesh->neighbour[v][k]][i];
-            next[v][i] = mesh->position_mm[v][i] + weight * (mean / n - mesh->position_mm[v][i]);
-        }
+        const double *p = mesh->position_mm[v];
+        double sum[3] = {0};
+        for (int k = 0; k < n; k++)
+            for (int i = 0; i < 3; i++)
+                sum[i] += mesh->position_mm[mesh->neighbour[v][k]][i];
+        for (int i = 0; i < 3; i++)
+            job->next[v][i] = p[i] + job->weight * (sum[i] / n - p[i]);
     }
-    memcpy(mesh->position_mm, next, (size_t)mesh->n_vertices * sizeof(*next));
 }
 
-void np_mesh_smooth_taubin(struct np_mesh *mesh, int n_rounds)
+void np_mesh_smooth_taubin(struct np_mesh *mesh, int n_rounds, const struct np_exec *exec)
 {
     static const double SHRINK = 0.5, GROW = -0.53;
-    double(*next)[3] = np_xcalloc((size_t)mesh->n_vertices, sizeof(*next));
+    int64_t n_tasks = (mesh->n_vertices + VERTICES_PER_TASK - 1) / VERTICES_PER_TASK;
+    NP_AUTO(np_freep) double(*next)[3] = np_xcalloc((size_t)mesh->n_vertices, sizeof(*next));
 
-    for (int r = 0; r < n_rounds; r++) {
-        smooth_step(mesh, SHRINK, next);
-        smooth_step(mesh, GROW, next);
+    for (int step = 0; step < 2 * n_rounds; step++) {
+        struct smoothing job = {mesh, step % 2 == 0 ? SHRINK : GROW, next};
+        np_exec_run(exec, n_tasks, smooth_some, &job);
+        next = mesh->position_mm;
+        mesh->position_mm = job.next;
     }
-    free(next);
 }
 
 /* ---- voxelising ---------------------------------------------------------------------------- */

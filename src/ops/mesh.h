@@ -55,7 +55,7 @@ void np_mesh_centre(const struct np_mesh *mesh, double centre_mm[3]);
  * Smooth without shrinking: `n_rounds` of a step of +0.5 and one of -0.53 towards the neighbours'
  * mean (Taubin 1995, doi:10.1145/218380.218473).
  */
-void np_mesh_smooth_taubin(struct np_mesh *mesh, int n_rounds);
+void np_mesh_smooth_taubin(struct np_mesh *mesh, int n_rounds, const struct np_exec *exec);
 
 /*
  * Set `mask` to 1 where a voxel's centre lies inside the surface, to 0 elsewhere. The result is

@@ -12,6 +12,7 @@
 #include "ops/brain_net.h"
 #include "ops/elementary.h"
 #include "ops/histogram.h"
+#include "ops/lanes.h"
 #include "ops/morphology.h"
 #include "ops/resample.h"
 #include "ops/smooth.h"
@@ -93,6 +94,15 @@ static int otsu(const struct np_image *image, const struct np_exec *exec, double
     return 0;
 }
 
+/* The first and the last voxel of a row that are in the mask; last < first when there is none. */
+static void row_ends(const uint8_t *row, int64_t n, int64_t *first, int64_t *last)
+{
+    *first = (int64_t)np_next_inside(row, 0, (size_t)n);
+    *last = n - 1;
+    while (*last >= *first && !row[*last])
+        (*last)--;
+}
+
 static void enclose(const struct np_mask *mask, int64_t low[3], int64_t high[3])
 {
     const int64_t *n = mask->grid.n;
@@ -101,15 +111,16 @@ static void enclose(const struct np_mask *mask, int64_t low[3], int64_t high[3])
         low[a] = n[a];
         high[a] = -1;
     }
-    for (int64_t z = 0, i = 0; z < n[2]; z++)
-        for (int64_t y = 0; y < n[1]; y++)
-            for (int64_t x = 0; x < n[0]; x++, i++) {
-                const int64_t at[3] = {x, y, z};
-                for (int a = 0; mask->voxel[i] && a < 3; a++) {
-                    low[a] = at[a] < low[a] ? at[a] : low[a];
-                    high[a] = at[a] > high[a] ? at[a] : high[a];
-                }
+    for (int64_t z = 0; z < n[2]; z++)
+        for (int64_t y = 0; y < n[1]; y++) {
+            int64_t first, last;
+            row_ends(mask->voxel + (z * n[1] + y) * n[0], n[0], &first, &last);
+            const int64_t from[3] = {first, y, z}, to[3] = {last, y, z};
+            for (int a = 0; first <= last && a < 3; a++) {
+                low[a] = from[a] < low[a] ? from[a] : low[a];
+                high[a] = to[a] > high[a] ? to[a] : high[a];
             }
+        }
 }
 
 static int find_head(struct making *m, int64_t low[3], int64_t high[3], struct np_error *err)
@@ -430,10 +441,12 @@ double np_prior_at(const struct np_prior *prior, const double at_mm[3])
         f[a] = x - (double)i[a];
     }
     const float *corner = image->voxel + (i[2] * n[1] + i[1]) * n[0] + i[0];
-    for (int c = 0; c < 8; c++) {
-        int x = c & 1, y = c >> 1 & 1, z = c >> 2;
-        double w = (x ? f[0] : 1 - f[0]) * (y ? f[1] : 1 - f[1]) * (z ? f[2] : 1 - f[2]);
-        sum += w * (double)corner[(z * n[1] + y) * n[0] + x];
-    }
+    for (int z = 0; z < 2; z++)
+        for (int y = 0; y < 2; y++) {
+            const float *pair = corner + (z * n[1] + y) * n[0];
+            double wy = y ? f[1] : 1 - f[1], wz = z ? f[2] : 1 - f[2];
+            sum += (1 - f[0]) * wy * wz * (double)pair[0];
+            sum += f[0] * wy * wz * (double)pair[1];
+        }
     return sum;
 }

@@ -114,6 +114,24 @@ static int make_table(int64_t n_in, int64_t n_out, double scale, double shift,
     return 0;
 }
 
+enum { BLOCK_LANES = 4, BLOCK = BLOCK_LANES * NP_LANES };
+
+/* The same as below, for BLOCK values that stay in registers. */
+static void add_block(float *sum, const float *in, const float *weight, int64_t n_rows, int64_t n)
+{
+    np_lanes value[BLOCK_LANES];
+
+    for (int k = 0; k < BLOCK_LANES; k++)
+        value[k] = np_lanes_load(sum + k * NP_LANES);
+    for (int64_t row = 0; row < n_rows; row++, in += n) {
+        np_lanes w = np_lanes_all(weight[row]);
+        for (int k = 0; k < BLOCK_LANES; k++)
+            value[k] += np_lanes_load(in + k * NP_LANES) * w;
+    }
+    for (int k = 0; k < BLOCK_LANES; k++)
+        np_lanes_store(sum + k * NP_LANES, value[k]);
+}
+
 /* sum[x] += weight[0] in[0][x], then the same for the next rows; rows of n values are
  * contiguous. */
 static void add_weighted(float *sum, const float *in, const float *weight, int64_t n_rows,
@@ -121,12 +139,8 @@ static void add_weighted(float *sum, const float *in, const float *weight, int64
 {
     int64_t x = 0;
 
-    for (; x + NP_LANES <= n; x += NP_LANES) {
-        np_lanes value = np_lanes_load(sum + x);
-        for (int64_t row = 0; row < n_rows; row++)
-            value += np_lanes_load(in + row * n + x) * weight[row];
-        np_lanes_store(sum + x, value);
-    }
+    for (; x + BLOCK <= n; x += BLOCK)
+        add_block(sum + x, in + x, weight, n_rows, n);
     for (; x < n; x++)
         for (int64_t row = 0; row < n_rows; row++)
             sum[x] += weight[row] * in[row * n + x];

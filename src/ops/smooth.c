@@ -9,8 +9,11 @@
 #include <string.h>
 
 #include "ops/elementary.h"
+#include "ops/lanes.h"
 
 enum { MAX_REACH = 64 }; /* voxels to each side; wider kernels are cut there */
+/* So many voxels of a row are summed at once, in registers. */
+enum { BLOCK_LANES = 4, BLOCK = BLOCK_LANES * NP_LANES };
 
 struct kernel {
     int reach;
@@ -37,19 +40,56 @@ static struct kernel make_kernel(double fwhm_mm, double spacing_mm)
     return kernel;
 }
 
+/* The mean of the values around `x`, cut at the ends of the row. */
+static float smooth_at(const struct kernel *kernel, const float *in, int64_t n, int64_t x)
+{
+    int64_t from = x < kernel->reach ? -x : -kernel->reach;
+    int64_t to = n - 1 - x < kernel->reach ? n - 1 - x : kernel->reach;
+    float sum = 0, weights = 0;
+
+    for (int64_t d = from; d <= to; d++) {
+        float w = kernel->weight[d < 0 ? -d : d];
+        sum += w * in[x + d];
+        weights += w;
+    }
+    return sum / weights;
+}
+
+static float whole_weight(const struct kernel *kernel)
+{
+    float weights = 0;
+
+    for (int d = -kernel->reach; d <= kernel->reach; d++)
+        weights += kernel->weight[d < 0 ? -d : d];
+    return weights;
+}
+
+/* BLOCK means from `x` on, none of which is cut. */
+static void smooth_block(const struct kernel *kernel, const float *in, int64_t x, float weights,
+                         float *out)
+{
+    np_lanes sum[BLOCK_LANES] = {0};
+
+    for (int64_t d = -kernel->reach; d <= kernel->reach; d++) {
+        np_lanes w = np_lanes_all(kernel->weight[d < 0 ? -d : d]);
+        for (int k = 0; k < BLOCK_LANES; k++)
+            sum[k] += w * np_lanes_load(in + x + d + k * NP_LANES);
+    }
+    for (int k = 0; k < BLOCK_LANES; k++)
+        np_lanes_store(out + x + k * NP_LANES, sum[k] / np_lanes_all(weights));
+}
+
 static void smooth_row(const struct kernel *kernel, const float *in, int64_t n, float *out)
 {
-    for (int64_t x = 0; x < n; x++) {
-        int64_t from = x < kernel->reach ? -x : -kernel->reach;
-        int64_t to = n - 1 - x < kernel->reach ? n - 1 - x : kernel->reach;
-        float sum = 0, weights = 0;
-        for (int64_t d = from; d <= to; d++) {
-            float w = kernel->weight[d < 0 ? -d : d];
-            sum += w * in[x + d];
-            weights += w;
-        }
-        out[x] = sum / weights;
-    }
+    float weights = whole_weight(kernel);
+    int64_t x = 0;
+
+    for (; x < n && x < kernel->reach; x++)
+        out[x] = smooth_at(kernel, in, n, x);
+    for (; x + BLOCK + kernel->reach <= n; x += BLOCK)
+        smooth_block(kernel, in, x, weights, out);
+    for (; x < n; x++)
+        out[x] = smooth_at(kernel, in, n, x);
 }
 
 /* The convolution along x cannot be in place: `in` and `out` are different. */
@@ -64,31 +104,71 @@ static void smooth_plane_x(void *context, int64_t z)
         smooth_row(pass->kernel, pass->in + (z * ny + y) * nx, nx, pass->out + (z * ny + y) * nx);
 }
 
+/* The rows that make one row of the result. */
+struct rows {
+    const float *first; /* the row at distance `from` */
+    int64_t from, to, step;
+    const struct kernel *kernel;
+    float weights;
+};
+
+static struct rows rows_around(const struct smooth_pass *pass, int64_t y, int64_t z)
+{
+    int64_t nx = pass->n[0], ny = pass->n[1];
+    int64_t at = pass->axis == 1 ? y : z, last = pass->n[pass->axis] - 1 - at;
+    int64_t reach = pass->kernel->reach;
+    struct rows rows = {.from = at < reach ? -at : -reach,
+                        .to = last < reach ? last : reach,
+                        .step = pass->axis == 1 ? nx : nx * ny,
+                        .kernel = pass->kernel};
+
+    rows.first = pass->in + (z * ny + y) * nx + rows.from * rows.step;
+    for (int64_t d = rows.from; d <= rows.to; d++)
+        rows.weights += rows.kernel->weight[d < 0 ? -d : d];
+    return rows;
+}
+
+static void average_block(const struct rows *rows, int64_t x, float *out)
+{
+    np_lanes sum[BLOCK_LANES] = {0};
+    const float *row = rows->first + x;
+
+    for (int64_t d = rows->from; d <= rows->to; d++, row += rows->step) {
+        np_lanes w = np_lanes_all(rows->kernel->weight[d < 0 ? -d : d]);
+        for (int k = 0; k < BLOCK_LANES; k++)
+            sum[k] += w * np_lanes_load(row + k * NP_LANES);
+    }
+    for (int k = 0; k < BLOCK_LANES; k++)
+        np_lanes_store(out + x + k * NP_LANES, sum[k] / np_lanes_all(rows->weights));
+}
+
+static float average_at(const struct rows *rows, int64_t x)
+{
+    const float *value = rows->first + x;
+    float sum = 0;
+
+    for (int64_t d = rows->from; d <= rows->to; d++, value += rows->step)
+        sum += rows->kernel->weight[d < 0 ? -d : d] * *value;
+    return sum / rows->weights;
+}
+
 /* One plane of the result, along y or z. */
 static void smooth_plane_rows(void *context, int64_t z)
 {
     const struct smooth_pass *pass = context;
     int64_t nx = pass->n[0], ny = pass->n[1];
-    int64_t step = pass->axis == 1 ? nx : nx * ny, reach = pass->kernel->reach;
 
     if (np_exec_canceled(pass->exec))
         return;
     for (int64_t y = 0; y < ny; y++) {
-        int64_t at = pass->axis == 1 ? y : z;
-        int64_t last = pass->n[pass->axis] - 1 - at;
-        const float *in = pass->in + (z * ny + y) * nx;
-        float *out = pass->out + (z * ny + y) * nx, weights = 0;
+        struct rows rows = rows_around(pass, y, z);
+        float *out = pass->out + (z * ny + y) * nx;
+        int64_t x = 0;
 
-        memset(out, 0, (size_t)nx * sizeof(*out));
-        for (int64_t d = at < reach ? -at : -reach; d <= (last < reach ? last : reach); d++) {
-            float w = pass->kernel->weight[d < 0 ? -d : d];
-            const float *row = in + d * step;
-            weights += w;
-            for (int64_t x = 0; x < nx; x++)
-                out[x] += w * row[x];
-        }
-        for (int64_t x = 0; x < nx; x++)
-            out[x] /= weights;
+        for (; x + BLOCK <= nx; x += BLOCK)
+            average_block(&rows, x, out);
+        for (; x < nx; x++)
+            out[x] = average_at(&rows, x);
     }
 }
 

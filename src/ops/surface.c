@@ -20,7 +20,7 @@
 enum {
     VERTICES_PER_TASK = 161, /* 642 vertices are four tasks */
     EDGE_EVERY = 50,         /* iterations between measurements of the mean edge */
-    AHEAD = 8,               /* vertices probed before one is moved */
+    GROUP = 8,               /* vertices probed before the group before is moved */
     MOST_SAMPLES = 64
 };
 
@@ -46,6 +46,7 @@ static bool inside(const struct np_grid *grid, const float p_voxel[3])
 /* Measurements of a vertex before its voxels are read. */
 struct probe {
     double normal[3], mean_mm[3];
+    double across[3], along;  /* s of step 1: across the normal, and its length along it */
     bool samples;             /* true when all samples lie in the image */
     int64_t at[MOST_SAMPLES]; /* indices of the sampled voxels */
 };
@@ -81,6 +82,8 @@ static void probe_vertex(const struct evolution *e, int v, struct probe *probe)
     float first[3], last[3], step[3];
 
     np_mesh_normal_and_mean(e->mesh, v, probe->normal, probe->mean_mm);
+    if (e->forces->follow_prior)
+        return;
     for (int i = 0; i < 3; i++) {
         step[i] = (float)-probe->normal[i];
         first[i] = (float)(p[i] * e->per_mm) + step[i];
@@ -132,39 +135,65 @@ static double bounded_force(const struct np_surface_forces *f, const double at_m
     return force;
 }
 
-static void move_vertex(const struct evolution *e, int v, const struct probe *probe)
+/* Step 1. */
+static void split_shift(const struct evolution *e, int v, struct probe *probe)
 {
     const double *p = e->mesh->position_mm[v], *normal = probe->normal;
-    double s[3], along = 0;
+    double s[3];
 
+    probe->along = 0;
     for (int i = 0; i < 3; i++) {
         s[i] = probe->mean_mm[i] - p[i];
-        along += s[i] * normal[i];
+        probe->along += s[i] * normal[i];
     }
-    double curvature = 2 * fabs(along) / (e->edge_mm * e->edge_mm);
-    /* (1 + tanh(x)) / 2 = 1 / (1 + exp(-2 x)); single precision suffices for a weight. */
-    float x = (float)(e->curve_slope * (curvature - e->curve_middle));
-    double f2 = 1 / (1 + (double)np_expf(-2 * x));
+    for (int i = 0; i < 3; i++)
+        probe->across[i] = s[i] - probe->along * normal[i];
+}
+
+static void move_vertex(const struct evolution *e, int v, const struct probe *probe, double f2)
+{
+    const double *p = e->mesh->position_mm[v], *normal = probe->normal;
     double force = e->forces->follow_prior ? 0 : image_force(e, probe);
+
     if (e->forces->prior)
         force = bounded_force(e->forces, p, force);
-    double push = f2 * along + 0.05 * e->edge_mm * force;
+    double push = f2 * probe->along + 0.05 * e->edge_mm * force;
     for (int i = 0; i < 3; i++)
-        e->next[v][i] = p[i] + 0.5 * (s[i] - along * normal[i]) + push * normal[i];
+        e->next[v][i] = p[i] + 0.5 * probe->across[i] + push * normal[i];
+}
+
+static void move_group(const struct evolution *e, int first, int n, struct probe probe[GROUP])
+{
+    float x[GROUP], power[GROUP];
+
+    for (int k = 0; k < n; k++) {
+        split_shift(e, first + k, &probe[k]);
+        double curvature = 2 * fabs(probe[k].along) / (e->edge_mm * e->edge_mm);
+        /* (1 + tanh(x)) / 2 = 1 / (1 + exp(-2 x)); single precision suffices for a weight. */
+        x[k] = -2 * (float)(e->curve_slope * (curvature - e->curve_middle));
+    }
+    np_expf_n(x, power, (size_t)n);
+    for (int k = 0; k < n; k++)
+        move_vertex(e, first + k, &probe[k], 1 / (1 + (double)power[k]));
+}
+
+static int group_size(int first, int end)
+{
+    return end - first < GROUP ? end - first : GROUP;
 }
 
 static void move_some(void *context, int64_t task)
 {
     const struct evolution *e = context;
     int from = (int)task * VERTICES_PER_TASK, end = from + VERTICES_PER_TASK;
-    struct probe probe[AHEAD];
+    struct probe probe[2][GROUP];
 
     end = end < e->mesh->n_vertices ? end : e->mesh->n_vertices;
-    for (int v = from; v < end + AHEAD; v++) {
-        if (v - AHEAD >= from)
-            move_vertex(e, v - AHEAD, &probe[(v - from) % AHEAD]);
-        if (v < end)
-            probe_vertex(e, v, &probe[(v - from) % AHEAD]);
+    for (int first = from, turn = 0; first < end + GROUP; first += GROUP, turn = !turn) {
+        for (int k = 0; k < group_size(first, end); k++)
+            probe_vertex(e, first + k, &probe[turn][k]);
+        if (first > from)
+            move_group(e, first - GROUP, group_size(first - GROUP, end), probe[!turn]);
     }
 }
 

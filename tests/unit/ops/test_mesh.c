@@ -175,7 +175,7 @@ TEST(taubin_smoothing_takes_noise_away_and_keeps_the_size)
     for (int v = 0; v < mesh->n_vertices; v++) /* +-1 mm, alternating */
         for (int i = 0; i < 3; i++)
             mesh->position_mm[v][i] *= v % 2 ? 71.0 / 70 : 69.0 / 70;
-    np_mesh_smooth_taubin(mesh, 10);
+    np_mesh_smooth_taubin(mesh, 10, NULL);
     for (int v = 0; v < mesh->n_vertices; v++) {
         const double *p = mesh->position_mm[v];
         double off = sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2]) - 70;
