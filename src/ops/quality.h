@@ -89,7 +89,7 @@ struct np_quality {
 };
 
 /*
- * Compute all of them. Cost at 256³: about 0.2 s on two cores; 25 MiB, and 4 bytes for each voxel
+ * Compute all of them. Cost at 256³: about 0.17 s of one core; 25 MiB, and 4 bytes for each voxel
  * of the brain.
  * Returns 0, NP_EGEOMETRY (grids differ in size), NP_EDOMAIN (no brain, or no signal in it),
  * NP_ENOMEM, NP_ECANCELED; on failure `quality` is untouched.

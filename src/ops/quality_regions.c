@@ -1,7 +1,11 @@
 /*
- * Openings work on bits, 64 voxels of a row in a word. Neighbours along x are shifts; so an erosion
- * or a dilation costs a few operations a word. Around the bits lies a layer, which is a part of the
- * frame's rule, and empty for artifacts.
+ * 1. One pass writes head, hat and brain, and the bits of zeros (ops/quality_bits.h).
+ * 2. The frame: an opening of the zeros, and its two largest components.
+ * 3. One pass counts the hat's intensities, one takes what is bright there.
+ * 4. Where an opening leaves anything of that, what is near the head is taken out, by distances
+ *    between cells of 2 x 2 x 2 voxels, and the rest is opened.
+ *
+ * Each pass is divided into N_PARTS ranges of planes, or into planes.
  */
 #include "ops/quality_regions.h"
 
@@ -11,138 +15,19 @@
 #include "base/alloc.h"
 #include "ops/morphology.h"
 #include "ops/quality.h"
+#include "ops/quality_bits.h"
 #include "ops/quality_levels.h"
 
-enum { LAYER = 1, WORD = 64, LEAST_POSITIVE = 10, LEAST_FRAME = 500, N_BIG_COMPONENTS = 2 };
+enum { N_PARTS = 8, LAYER = NP_BITS_LAYER, CELL = 2, LEAST_POSITIVE = 10, LEAST_FRAME = 500 };
+enum { N_BIG_COMPONENTS = 2, SOME_HAT = 128 };
 static const double ARTIFACT_SDS = 10, LEAST_DISTANCE = 0.1;
 static const double MAD_OF_NORMAL = 0.6744897501960817; /* of sd 1 */
 /* For the counts of intensities, whose least value is 2^-6: what a scanner measured is larger. */
 static const double BRAIN_LEVEL = 16000;
 
-struct bits {
-    int64_t n[3];   /* voxels, with the layer */
-    int64_t stride; /* words of a row */
-    uint64_t *word;
+struct brain_sum {
+    double sum, n;
 };
-
-static void bits_done(struct bits *bits)
-{
-    np_voxels_free(bits->word);
-}
-
-static int bits_make(const struct np_grid *grid, struct bits *bits, struct np_error *err)
-{
-    for (int a = 0; a < 3; a++)
-        bits->n[a] = grid->n[a] + 2 * LAYER;
-    bits->stride = (bits->n[0] + WORD - 1) / WORD;
-    bits->word =
-        np_try_voxels((size_t)(bits->stride * bits->n[1] * bits->n[2]), sizeof(*bits->word));
-    return bits->word ? 0
-                      : np_error_set(err, NP_ENOMEM, "image quality: no memory for its regions");
-}
-
-static uint64_t *row_of(const struct bits *bits, int64_t y, int64_t z)
-{
-    return bits->word + (z * bits->n[1] + y) * bits->stride;
-}
-
-static void set_bit(uint64_t *row, int64_t x)
-{
-    row[x / WORD] |= (uint64_t)1 << (x % WORD);
-}
-
-static bool has_bit(const uint64_t *row, int64_t x)
-{
-    return row[x / WORD] >> (x % WORD) & 1;
-}
-
-/* ---- openings ------------------------------------------------------------------------------ */
-
-/* Neighbours across faces; or across faces and edges. */
-enum shape { SHAPE_6, SHAPE_18 };
-enum change { ERODE, DILATE };
-
-struct morph {
-    const struct bits *from, *to;
-    enum shape shape;
-    enum change change;
-};
-
-/* Nothing lies outside. */
-static uint64_t word_at(const struct bits *bits, int64_t i, int64_t y, int64_t z)
-{
-    bool is_there =
-        i >= 0 && i < bits->stride && y >= 0 && y < bits->n[1] && z >= 0 && z < bits->n[2];
-
-    return is_there ? row_of(bits, y, z)[i] : 0;
-}
-
-static uint64_t join(uint64_t a, uint64_t b, enum change change)
-{
-    return change == ERODE ? a & b : a | b;
-}
-
-/* With the neighbours along x. */
-static uint64_t joined_word(const struct morph *m, int64_t i, int64_t y, int64_t z)
-{
-    uint64_t here = word_at(m->from, i, y, z);
-    uint64_t left = here << 1 | word_at(m->from, i - 1, y, z) >> (WORD - 1);
-    uint64_t right = here >> 1 | word_at(m->from, i + 1, y, z) << (WORD - 1);
-
-    return join(here, join(left, right, m->change), m->change);
-}
-
-static uint64_t morphed_word(const struct morph *m, int64_t i, int64_t y, int64_t z)
-{
-    uint64_t all = joined_word(m, i, y, z);
-
-    for (int64_t d = -1; d <= 1; d += 2) {
-        bool is_wide = m->shape == SHAPE_18;
-        all = join(all, is_wide ? joined_word(m, i, y + d, z) : word_at(m->from, i, y + d, z),
-                   m->change);
-        all = join(all, is_wide ? joined_word(m, i, y, z + d) : word_at(m->from, i, y, z + d),
-                   m->change);
-        for (int64_t e = -1; is_wide && e <= 1; e += 2)
-            all = join(all, word_at(m->from, i, y + d, z + e), m->change);
-    }
-    return all;
-}
-
-/* A row's last word has no bits beyond the image: the erosion of nothing is nothing, and what a
- * dilation adds there is cut off. */
-static void morph_plane(void *context, int64_t z)
-{
-    const struct morph *m = context;
-    int64_t used = m->from->n[0] % WORD;
-    uint64_t last = used ? ((uint64_t)1 << used) - 1 : ~(uint64_t)0;
-
-    for (int64_t y = 0; y < m->from->n[1]; y++) {
-        uint64_t *to = row_of(m->to, y, z);
-        for (int64_t i = 0; i < m->from->stride; i++)
-            to[i] = morphed_word(m, i, y, z);
-        to[m->from->stride - 1] &= last;
-    }
-}
-
-/* `spare` is of the same size. */
-static void open_bits(struct bits *bits, struct bits *spare, enum shape shape,
-                      const struct np_exec *exec)
-{
-    struct morph erosion = {bits, spare, shape, ERODE}, dilation = {spare, bits, shape, DILATE};
-
-    np_exec_run(exec, bits->n[2], morph_plane, &erosion);
-    np_exec_run(exec, bits->n[2], morph_plane, &dilation);
-}
-
-static bool is_empty(const struct bits *bits)
-{
-    for (int64_t i = 0; i < bits->stride * bits->n[1] * bits->n[2]; i++)
-        if (bits->word[i])
-            return false;
-    return true;
-}
-
-/* ---- head, brain and hat --------------------------------------------------------------------- */
 
 struct job {
     const struct np_image *source;
@@ -151,192 +36,220 @@ struct job {
     const struct np_exec *exec;
     const int64_t *n;
     uint8_t *region;
-    struct bits bits, spare;
-    double limit;     /* of artifacts */
-    float *distance2; /* to the head, voxels² */
+    struct np_bits bits, spare;
+    int set;                        /* the region that the bits' voxels get */
+    struct brain_sum *plane_sum;    /* of each plane */
+    uint32_t (*count)[NP_N_LEVELS]; /* [N_PARTS], of the hat's intensities */
+    float factor;                   /* to their units */
+    double limit;                   /* of artifacts */
+    int64_t n_cells[3];
+    struct np_mask *cells; /* the number of their voxels in the head; SOME_HAT */
+    float *distance2;      /* of each cell to the head, voxels² */
+    float *plane_most;     /* of each plane of cells, the largest such distance in the hat */
     double distance2_limit;
-    float *plane_most; /* of each plane, the largest such distance in the hat */
 };
 
 static void job_done(struct job *job)
 {
-    bits_done(&job->bits);
-    bits_done(&job->spare);
+    np_bits_done(&job->bits);
+    np_bits_done(&job->spare);
+    np_freep(&job->plane_sum);
+    np_freep(&job->count);
     np_freep(&job->plane_most);
+    np_mask_freep(&job->cells);
 }
 
+static int no_memory(struct np_error *err)
+{
+    return np_error_set(err, NP_ENOMEM, "image quality: no memory for its regions");
+}
+
+/* ---- head, brain, hat and zeros -------------------------------------------------------------- */
+
+static void mark_row(const struct job *job, int64_t y, int64_t z, struct brain_sum *sum)
+{
+    const bool is_high = z >= (y < job->n[1] / 2 ? job->planes->rear_z : job->planes->front_z);
+    const int outside = is_high ? NP_REGION_HAT : 0;
+    const int64_t n_x = job->n[0], first = (z * job->n[1] + y) * n_x;
+    const uint8_t *head = job->head->voxel + first, *brain = job->brain->voxel + first;
+    const float *source = job->source->voxel + first;
+    uint8_t *region = job->region + first;
+    unsigned any = 0;
+
+    for (int64_t x = 0; x < n_x; x++) {
+        int of_head = head[x] ? NP_REGION_HEAD : outside, of_brain = brain[x] ? NP_REGION_BRAIN : 0;
+        region[x] = (uint8_t)(of_head | of_brain);
+        any |= brain[x];
+    }
+    for (int64_t x = 0; any && x < n_x; x++)
+        if (brain[x]) {
+            sum->sum += (double)source[x];
+            sum->n++;
+        }
+}
+
+static void find_zeros(const struct job *job, int64_t y, int64_t z, uint64_t *row)
+{
+    const int64_t n_x = job->n[0];
+    const float *source = job->source->voxel + ((z - LAYER) * job->n[1] + y - LAYER) * n_x;
+
+    for (int64_t i = 0, x = 0; x < n_x; i++) {
+        int64_t begin = i * NP_BITS_WORD - LAYER, end = begin + NP_BITS_WORD;
+        uint64_t zeros = 0;
+        for (; x < n_x && x < end; x++)
+            zeros |= (uint64_t)(source[x] <= 0) << (x - begin);
+        row[i] |= zeros;
+    }
+}
+
+/* A plane with the layer. */
 static void mark_plane(void *context, int64_t z)
 {
     const struct job *job = context;
+    const struct np_bits *bits = &job->bits;
 
-    for (int64_t y = 0; y < job->n[1]; y++) {
-        bool is_high = z >= (y < job->n[1] / 2 ? job->planes->rear_z : job->planes->front_z);
-        int64_t first = (z * job->n[1] + y) * job->n[0];
-        for (int64_t i = first; i < first + job->n[0]; i++) {
-            int outside = is_high ? NP_REGION_HAT : 0;
-            job->region[i] = (uint8_t)((job->head->voxel[i] ? NP_REGION_HEAD : outside) |
-                                       (job->brain->voxel[i] ? NP_REGION_BRAIN : 0));
-        }
+    for (int64_t y = 0; y < bits->n[1]; y++) {
+        uint64_t *row = np_bits_row(bits, y, z);
+        bool is_layer = y == 0 || y == bits->n[1] - 1 || z == 0 || z == bits->n[2] - 1;
+        np_bits_set(row, 0);
+        np_bits_set(row, bits->n[0] - 1);
+        for (int64_t x = 1; is_layer && x < bits->n[0] - 1; x++)
+            np_bits_set(row, x);
+        if (is_layer)
+            continue;
+        mark_row(job, y - LAYER, z - LAYER, &job->plane_sum[z - LAYER]);
+        find_zeros(job, y, z, row);
     }
 }
 
-static void set_region(const struct job *job, const struct bits *bits, int bit)
-{
-    for (int64_t z = 0; z < job->n[2]; z++)
-        for (int64_t y = 0; y < job->n[1]; y++) {
-            const uint64_t *row = row_of(bits, y + LAYER, z + LAYER);
-            uint8_t *region = job->region + (z * job->n[1] + y) * job->n[0];
-            for (int64_t x = 0; x < job->n[0]; x++)
-                if (has_bit(row, x + LAYER))
-                    region[x] |= (uint8_t)bit;
-        }
-}
-
-/* ---- the frame ------------------------------------------------------------------------------- */
-
-static void find_zeros(void *context, int64_t z)
+static void set_plane(void *context, int64_t z)
 {
     const struct job *job = context;
+    const int64_t end = job->n[0] + LAYER;
 
-    for (int64_t y = 0; y < job->bits.n[1]; y++) {
-        uint64_t *row = row_of(&job->bits, y, z);
-        bool is_layer = y == 0 || y == job->bits.n[1] - 1 || z == 0 || z == job->bits.n[2] - 1;
-        memset(row, 0, (size_t)job->bits.stride * sizeof(*row));
-        set_bit(row, 0);
-        set_bit(row, job->bits.n[0] - 1);
-        int64_t first = is_layer ? 0 : ((z - LAYER) * job->n[1] + y - LAYER) * job->n[0];
-        for (int64_t x = 0; x < job->n[0]; x++)
-            if (is_layer || job->source->voxel[first + x] <= 0)
-                set_bit(row, x + LAYER);
+    for (int64_t y = 0; y < job->n[1]; y++) {
+        const uint64_t *row = np_bits_row(&job->bits, y + LAYER, z + LAYER);
+        uint8_t *region = job->region + (z * job->n[1] + y) * job->n[0];
+        for (int64_t x = np_bits_next(row, LAYER, end); x < end; x = np_bits_next(row, x + 1, end))
+            region[x - LAYER] |= (uint8_t)job->set;
     }
 }
 
-/* Keep the largest component of the mask in `kept`, too, and take it out of the mask. */
-static int move_largest(struct np_mask *mask, struct np_mask *kept, struct np_error *err)
+static void set_region(struct job *job, int bit)
 {
-    size_t n = np_grid_voxels(&mask->grid);
-    NP_AUTO(np_mask_freep) struct np_mask *largest = np_mask_new(&mask->grid);
-
-    if (!largest)
-        return np_error_set(err, NP_ENOMEM, "image quality: no memory for its regions");
-    memcpy(largest->voxel, mask->voxel, n);
-    NP_TRY(np_mask_keep_largest(largest, NP_CONNECT_6, NULL, err));
-    for (size_t i = 0; i < n; i++) {
-        mask->voxel[i] &= (uint8_t)!largest->voxel[i];
-        kept->voxel[i] |= largest->voxel[i];
-    }
-    return 0;
-}
-
-static int keep_two_largest(struct bits *bits, struct np_error *err)
-{
-    const struct np_grid grid = np_grid_make(bits->n[0], bits->n[1], bits->n[2], 1, 1, 1);
-    NP_AUTO(np_mask_freep) struct np_mask *mask = np_mask_new(&grid);
-    NP_AUTO(np_mask_freep) struct np_mask *kept = np_mask_new(&grid);
-    int64_t n_rows = bits->n[1] * bits->n[2];
-
-    if (!mask || !kept)
-        return np_error_set(err, NP_ENOMEM, "image quality: no memory for its regions");
-    for (int64_t row = 0; row < n_rows; row++)
-        for (int64_t x = 0; x < bits->n[0]; x++)
-            mask->voxel[row * bits->n[0] + x] = has_bit(bits->word + row * bits->stride, x);
-    for (int i = 0; i < N_BIG_COMPONENTS; i++)
-        NP_TRY(move_largest(mask, kept, err));
-    memset(bits->word, 0, (size_t)(bits->stride * n_rows) * sizeof(*bits->word));
-    for (int64_t row = 0; row < n_rows; row++)
-        for (int64_t x = 0; x < bits->n[0]; x++)
-            if (kept->voxel[row * bits->n[0] + x])
-                set_bit(bits->word + row * bits->stride, x);
-    return 0;
-}
-
-static int64_t count_inside(const struct job *job, const struct bits *bits)
-{
-    int64_t n = 0;
-
-    for (int64_t z = 0; z < job->n[2]; z++)
-        for (int64_t y = 0; y < job->n[1]; y++)
-            for (int64_t x = 0; x < job->n[0]; x++)
-                n += has_bit(row_of(bits, y + LAYER, z + LAYER), x + LAYER);
-    return n;
+    job->set = bit;
+    np_exec_run(job->exec, job->n[2], set_plane, job);
 }
 
 static int find_frame(struct job *job, struct np_error *err)
 {
-    np_exec_run(job->exec, job->bits.n[2], find_zeros, job);
-    open_bits(&job->bits, &job->spare, SHAPE_18, job->exec);
+    bool is_some = np_bits_open(&job->bits, NP_BITS_18, job->exec, &job->spare);
+
     NP_TRY(np_exec_check(job->exec, err));
-    if (is_empty(&job->bits))
+    if (!is_some)
         return 0;
-    NP_TRY(keep_two_largest(&job->bits, err));
-    if (count_inside(job, &job->bits) >= LEAST_FRAME)
-        set_region(job, &job->bits, NP_REGION_FRAME);
+    NP_TRY(np_bits_keep_largest(&job->bits, N_BIG_COMPONENTS, err));
+    if (np_bits_count(&job->bits) >= LEAST_FRAME)
+        set_region(job, NP_REGION_FRAME);
     return 0;
 }
 
 /* ---- artifacts ------------------------------------------------------------------------------- */
 
-static int brain_mean(const struct job *job, double *mean, struct np_error *err)
+static int set_factor(struct job *job, struct np_error *err)
 {
     double sum = 0, n = 0;
 
-    for (size_t i = 0; i < np_grid_voxels(&job->source->grid); i++)
-        if (job->brain->voxel[i]) {
-            sum += (double)job->source->voxel[i];
-            n++;
-        }
+    for (int64_t z = 0; z < job->n[2]; z++) {
+        sum += job->plane_sum[z].sum;
+        n += job->plane_sum[z].n;
+    }
     if (!(sum > 0))
         return np_error_set(err, NP_EDOMAIN,
                             "image quality: expected a brain with a positive intensity, found %g",
                             n > 0 ? sum / n : 0);
-    *mean = sum / n;
+    job->factor = (float)(BRAIN_LEVEL * n / sum);
     return 0;
+}
+
+static void count_hat(void *context, int64_t part)
+{
+    const struct job *job = context;
+    const int64_t n_plane = job->n[0] * job->n[1];
+    const int64_t end = job->n[2] * (part + 1) / N_PARTS * n_plane;
+    const float *source = job->source->voxel, factor = job->factor;
+    uint32_t *count = job->count[part];
+
+    for (int64_t i = job->n[2] * part / N_PARTS * n_plane; i < end; i++)
+        if (job->region[i] & NP_REGION_HAT)
+            count[np_level_of(source[i] * factor)]++;
 }
 
 /* Ten robust standard deviations of what is positive in the hat; INFINITY of too few. */
 static int find_limit(struct job *job, struct np_error *err)
 {
     NP_AUTO(np_freep) int64_t *count = np_try_calloc(NP_N_LEVELS, sizeof(*count));
-    double mean = 0;
 
-    if (!count)
-        return np_error_set(err, NP_ENOMEM, "image quality: no memory for its counts");
-    NP_TRY(brain_mean(job, &mean, err));
-    const float factor = (float)(BRAIN_LEVEL / mean);
-    for (size_t i = 0; i < np_grid_voxels(&job->source->grid); i++)
-        if (job->region[i] & NP_REGION_HAT)
-            count[np_level_of(job->source->voxel[i] * factor)]++;
-    count[0] = 0;
+    NP_TRY(set_factor(job, err));
+    job->count = np_try_calloc(N_PARTS, sizeof(*job->count));
+    if (!count || !job->count)
+        return no_memory(err);
+    np_exec_run(job->exec, N_PARTS, count_hat, job);
+    for (int p = 0; p < N_PARTS; p++)
+        for (int32_t i = 1; i < NP_N_LEVELS; i++)
+            count[i] += job->count[p][i];
     job->limit = INFINITY;
     if (np_levels_total(count) < LEAST_POSITIVE)
         return 0;
     double distance = np_levels_median_distance(count, np_levels_quantile(count, 0.5));
-    job->limit = ARTIFACT_SDS * distance / MAD_OF_NORMAL / (double)factor;
+    job->limit = ARTIFACT_SDS * distance / MAD_OF_NORMAL / (double)job->factor;
     return 0;
 }
 
 static void find_bright(void *context, int64_t z)
 {
     const struct job *job = context;
+    const double limit = job->limit;
+    bool is_layer = z == 0 || z == job->bits.n[2] - 1;
 
-    for (int64_t y = 0; y < job->n[1]; y++) {
-        uint64_t *row = row_of(&job->bits, y + LAYER, z + LAYER);
-        int64_t first = (z * job->n[1] + y) * job->n[0];
+    for (int64_t y = 0; y < job->bits.n[1]; y++) {
+        uint64_t *row = np_bits_row(&job->bits, y, z);
+        memset(row, 0, (size_t)job->bits.stride * sizeof(*row));
+        if (is_layer || y == 0 || y == job->bits.n[1] - 1)
+            continue;
+        int64_t first = ((z - LAYER) * job->n[1] + y - LAYER) * job->n[0];
+        const float *source = job->source->voxel + first;
+        const uint8_t *region = job->region + first;
         for (int64_t x = 0; x < job->n[0]; x++)
-            if (job->region[first + x] & NP_REGION_HAT &&
-                (double)job->source->voxel[first + x] > job->limit)
-                set_bit(row, x + LAYER);
+            if ((double)source[x] > limit && region[x] & NP_REGION_HAT)
+                np_bits_set(row, x + LAYER);
     }
+}
+
+static void fill_cells(void *context, int64_t cell_z)
+{
+    const struct job *job = context;
+    uint8_t *plane = job->cells->voxel + cell_z * job->n_cells[0] * job->n_cells[1];
+
+    for (int64_t z = cell_z * CELL; z < job->n[2] && z < (cell_z + 1) * CELL; z++)
+        for (int64_t y = 0; y < job->n[1]; y++) {
+            const uint8_t *region = job->region + (z * job->n[1] + y) * job->n[0];
+            uint8_t *row = plane + y / CELL * job->n_cells[0];
+            for (int64_t x = 0; x < job->n[0]; x++) {
+                row[x / CELL] += region[x] & NP_REGION_HEAD;
+                row[x / CELL] |= region[x] & NP_REGION_HAT ? SOME_HAT : 0;
+            }
+        }
 }
 
 static void find_most(void *context, int64_t z)
 {
     const struct job *job = context;
-    int64_t n_plane = job->n[0] * job->n[1];
+    int64_t n_plane = job->n_cells[0] * job->n_cells[1];
     float most = 0;
 
     for (int64_t i = z * n_plane; i < (z + 1) * n_plane; i++)
-        if (job->region[i] & NP_REGION_HAT && job->distance2[i] > most)
+        if (job->cells->voxel[i] & SOME_HAT && job->distance2[i] > most)
             most = job->distance2[i];
     job->plane_most[z] = most;
 }
@@ -344,32 +257,40 @@ static void find_most(void *context, int64_t z)
 static void take_out_near(void *context, int64_t z)
 {
     const struct job *job = context;
+    const int64_t end = job->n[0] + LAYER;
 
     for (int64_t y = 0; y < job->n[1]; y++) {
-        uint64_t *row = row_of(&job->bits, y + LAYER, z + LAYER);
-        int64_t first = (z * job->n[1] + y) * job->n[0];
-        for (int64_t x = 0; x < job->n[0]; x++)
-            if ((double)job->distance2[first + x] < job->distance2_limit)
-                row[(x + LAYER) / WORD] &= ~((uint64_t)1 << ((x + LAYER) % WORD));
+        uint64_t *row = np_bits_row(&job->bits, y + LAYER, z + LAYER);
+        const float *distance2 =
+            job->distance2 + (z / CELL * job->n_cells[1] + y / CELL) * job->n_cells[0];
+        for (int64_t x = np_bits_next(row, LAYER, end); x < end; x = np_bits_next(row, x + 1, end))
+            if ((double)distance2[(x - LAYER) / CELL] < job->distance2_limit)
+                row[x / NP_BITS_WORD] &= ~((uint64_t)1 << (x % NP_BITS_WORD));
     }
 }
 
-/* Distances count voxels, whatever their size. */
+/* A cell is head where half of its voxels are. Distances count voxels, whatever their size. */
 static int leave_far(struct job *job, struct np_error *err)
 {
-    const struct np_grid grid = np_grid_make(job->n[0], job->n[1], job->n[2], 1, 1, 1);
-    const struct np_mask head = {grid, job->head->voxel};
+    for (int a = 0; a < 3; a++)
+        job->n_cells[a] = (job->n[a] + CELL - 1) / CELL;
+    const struct np_grid grid =
+        np_grid_make(job->n_cells[0], job->n_cells[1], job->n_cells[2], CELL, CELL, CELL);
     NP_AUTO(np_image_freep) struct np_image *distance2 = np_image_new(&grid);
+    NP_AUTO(np_mask_freep) struct np_mask *head = np_mask_new(&grid);
     float most = 0;
 
-    job->plane_most = np_try_calloc((size_t)job->n[2], sizeof(*job->plane_most));
-    if (!distance2 || !job->plane_most)
-        return np_error_set(err, NP_ENOMEM, "image quality: no memory for %zu MiB of distances",
-                            np_grid_mib(&grid));
-    NP_TRY(np_distance_mm2(&head, NP_DISTANCE_TO_ONE, job->exec, distance2, err));
+    job->cells = np_mask_new(&grid);
+    job->plane_most = np_try_calloc((size_t)job->n_cells[2], sizeof(*job->plane_most));
+    if (!distance2 || !head || !job->cells || !job->plane_most)
+        return no_memory(err);
+    np_exec_run(job->exec, job->n_cells[2], fill_cells, job);
+    for (size_t i = 0; i < np_grid_voxels(&grid); i++)
+        head->voxel[i] = 2 * (job->cells->voxel[i] & ~SOME_HAT) >= CELL * CELL * CELL;
+    NP_TRY(np_distance_mm2(head, NP_DISTANCE_TO_ONE, job->exec, distance2, err));
     job->distance2 = distance2->voxel;
-    np_exec_run(job->exec, job->n[2], find_most, job);
-    for (int64_t z = 0; z < job->n[2]; z++)
+    np_exec_run(job->exec, job->n_cells[2], find_most, job);
+    for (int64_t z = 0; z < job->n_cells[2]; z++)
         most = job->plane_most[z] > most ? job->plane_most[z] : most;
     job->distance2_limit = LEAST_DISTANCE * LEAST_DISTANCE * (double)most;
     np_exec_run(job->exec, job->n[2], take_out_near, job);
@@ -377,34 +298,17 @@ static int leave_far(struct job *job, struct np_error *err)
     return 0;
 }
 
-/* Does an opening leave anything of all bright voxels? Where not, it leaves nothing of those that
- * are far away, and the distances, which cost most, are not needed. */
-static int may_be_artifacts(struct job *job, bool *may_be, struct np_error *err)
-{
-    NP_AUTO(bits_done) struct bits copy = {0};
-    size_t n_words = (size_t)(job->bits.stride * job->bits.n[1] * job->bits.n[2]);
-
-    NP_TRY(bits_make(&job->source->grid, &copy, err));
-    memcpy(copy.word, job->bits.word, n_words * sizeof(*copy.word));
-    open_bits(&copy, &job->spare, SHAPE_6, job->exec);
-    *may_be = !is_empty(&copy);
-    return 0;
-}
-
+/* Where an opening leaves nothing of all bright voxels, it leaves nothing of those that are far
+ * away, and the distances, which cost most, are not needed. */
 static int find_artifacts(struct job *job, struct np_error *err)
 {
-    bool may_be = false;
-    size_t n_words = (size_t)(job->bits.stride * job->bits.n[1] * job->bits.n[2]);
-
     NP_TRY(find_limit(job, err));
-    memset(job->bits.word, 0, n_words * sizeof(*job->bits.word));
-    np_exec_run(job->exec, job->n[2], find_bright, job);
-    NP_TRY(may_be_artifacts(job, &may_be, err));
-    if (!may_be)
+    np_exec_run(job->exec, job->bits.n[2], find_bright, job);
+    if (!np_bits_erode(&job->bits, NP_BITS_6, job->exec, &job->spare))
         return 0;
     NP_TRY(leave_far(job, err));
-    open_bits(&job->bits, &job->spare, SHAPE_6, job->exec);
-    set_region(job, &job->bits, NP_REGION_ARTIFACT);
+    if (np_bits_open(&job->bits, NP_BITS_6, job->exec, &job->spare))
+        set_region(job, NP_REGION_ARTIFACT);
     return 0;
 }
 
@@ -429,9 +333,12 @@ int np_quality_regions(const struct np_image *source, const struct np_mask *head
     if (!same_size(&source->grid, &head->grid) || !same_size(&source->grid, &brain->grid))
         return np_error_set(err, NP_EGEOMETRY,
                             "image quality: the image and the masks differ in size");
-    NP_TRY(bits_make(&source->grid, &job.bits, err));
-    NP_TRY(bits_make(&source->grid, &job.spare, err));
-    np_exec_run(exec, job.n[2], mark_plane, &job);
+    job.plane_sum = np_try_calloc((size_t)job.n[2], sizeof(*job.plane_sum));
+    if (!job.plane_sum)
+        return no_memory(err);
+    NP_TRY(np_bits_make(&source->grid, &job.bits, err));
+    NP_TRY(np_bits_make(&source->grid, &job.spare, err));
+    np_exec_run(exec, job.bits.n[2], mark_plane, &job);
     NP_TRY(find_frame(&job, err));
     NP_TRY(find_artifacts(&job, err));
     return np_exec_check(exec, err);

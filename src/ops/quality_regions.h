@@ -6,8 +6,8 @@
  *   hat       not head, from a height of the rear half on, and from one of the front half
  *   artifact  in the hat: more than 10 robust standard deviations (of the hat's positive values;
  *             median distance to their median / 0.6744898), at least a tenth of the hat's largest
- *             distance, in voxels, away from the head; opened with the six neighbours across faces.
- *             None where fewer than 10 values are positive
+ *             distance, in voxels, away from the head (known to about one voxel); opened with the
+ *             six neighbours across faces. None where fewer than 10 values are positive
  *   frame     values <= 0, and a layer around the image; opened with the 18 neighbours across faces
  *             and edges; the two largest components across faces. None of fewer than 500 voxels
  */
@@ -26,8 +26,8 @@ struct np_hat_planes {
  * Write the bits of enum np_quality_region of each voxel.
  *   source  axes closest to RAS+, finite
  *   region  [voxels]
- * Cost at 256³: about 0.2 s on two cores; 0.4 s more where something may be an artifact, for the
- * distances.
+ * Cost at 256³: about 0.1 s of one core, 5 MiB; twice that, and 20 MiB, where something may be an
+ * artifact, for the distances.
  * Returns 0, NP_EGEOMETRY (grids differ in size), NP_EDOMAIN (no brain, or no signal in it),
  * NP_ENOMEM, NP_ECANCELED; on failure the content of `region` is undefined.
  */
