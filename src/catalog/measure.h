@@ -84,6 +84,8 @@ enum np_shown_in {
        "q95 - q5 over the brain's voxels; the field's geometric mean is 1",                        \
        "95 % less 5 % quantile of the bias field in the brain", qc_bias_field_range,               \
        "neuro.qc.bias_field_range")                                                                \
+    X(BIAS_BRAIN_FIELD_MEDIAN, "bias.brain_field_median", NUMBER, "1", NP_IN_IDPS,                 \
+      "the field's geometric mean is 1", "Median of the bias field in the brain")                  \
     X(SKULL_STRIP_METHOD, "skull_strip.method", WORD, "", NP_IN_BRAIN_SIDECARS,                    \
       "network-and-surface, adaptive-surface, already-stripped, skip, given",                      \
       "How the brain was found")                                                                   \
@@ -162,7 +164,149 @@ enum np_shown_in {
       "(mean_wm - mean_gm) / sqrt((sd_gm^2 + sd_wm^2) / 2)",                                       \
       "How far white and grey matter lie apart, in their standard deviations")                     \
     X(TISSUE_ITERATIONS, "tissue.iterations", NUMBER, "1", NP_IN_TISSUES, "",                      \
-      "Iterations of the fit of the three tissues")
+      "Iterations of the fit of the three tissues")                                                \
+    X(QUALITY_CJV, "quality.cjv", NUMBER, "1", NP_IN_IDPS,                                         \
+      "(mad_wm + mad_gm) / |median_wm - median_gm|",                                               \
+      "Coefficient of joint variation of white and grey matter; less is better")                   \
+    X(QUALITY_CNR_AIR, "quality.cnr_air", NUMBER, "1", NP_IN_IDPS,                                 \
+      "|median_wm - median_gm| / sqrt(stdv_air^2 + stdv_wm^2 + stdv_gm^2)",                        \
+      "Contrast of white and grey matter, to the noise of air and tissues")                        \
+    X(QUALITY_EFC, "quality.efc", NUMBER, "1", NP_IN_IDPS,                                         \
+      "sum(x/b ln(x/b)) / (sqrt(N) ln(1/sqrt(N))), b^2 = sum(x^2)",                                \
+      "Entropy focus criterion: blur and ghosts; less is better")                                  \
+    X(QUALITY_FBER, "quality.fber", NUMBER, "1", NP_IN_IDPS,                                       \
+      "median(x^2) of the head / of what is neither head nor frame",                               \
+      "Energy of the head, to that around it")                                                     \
+    X(QUALITY_FWHM_X, "quality.fwhm_x", NUMBER, "1", NP_IN_IDPS,                                   \
+      "sqrt(-2 ln 2 / ln(1 - var(difference of neighbours) / (2 var(x))))",                        \
+      "Smoothness of the brain along x, voxels")                                                   \
+    X(QUALITY_FWHM_Y, "quality.fwhm_y", NUMBER, "1", NP_IN_IDPS,                                   \
+      "sqrt(-2 ln 2 / ln(1 - var(difference of neighbours) / (2 var(x))))",                        \
+      "Smoothness of the brain along y, voxels")                                                   \
+    X(QUALITY_FWHM_Z, "quality.fwhm_z", NUMBER, "1", NP_IN_IDPS,                                   \
+      "sqrt(-2 ln 2 / ln(1 - var(difference of neighbours) / (2 var(x))))",                        \
+      "Smoothness of the brain along z, voxels")                                                   \
+    X(QUALITY_FWHM_AVG, "quality.fwhm_avg", NUMBER, "1", NP_IN_IDPS, "mean of the three axes",     \
+      "Smoothness of the brain, voxels")                                                           \
+    X(QUALITY_ICVS_CSF, "quality.icvs_csf", NUMBER, "1", NP_IN_IDPS,                               \
+      "sum of shares / of all three tissues", "Share of cerebrospinal fluid in the three tissues") \
+    X(QUALITY_ICVS_GM, "quality.icvs_gm", NUMBER, "1", NP_IN_IDPS,                                 \
+      "sum of shares / of all three tissues", "Share of grey matter in the three tissues")         \
+    X(QUALITY_ICVS_WM, "quality.icvs_wm", NUMBER, "1", NP_IN_IDPS,                                 \
+      "sum of shares / of all three tissues", "Share of white matter in the three tissues")        \
+    X(QUALITY_INU_MED, "quality.inu_med", NUMBER, "1", NP_IN_IDPS,                                 \
+      "the field's geometric mean is 1", "Median of the bias field in the brain")                  \
+    X(QUALITY_INU_RANGE, "quality.inu_range", NUMBER, "1", NP_IN_IDPS, "q95 - q5",                 \
+      "95 % less 5 % quantile of the bias field in the brain")                                     \
+    X(QUALITY_AIR_ARTIFACTS, "quality.air_artifacts", NUMBER, "1", NP_IN_IDPS,                     \
+      "artifacts / (artifacts + air)",                                                             \
+      "Share of the air above the head that is bright: ghosts, wrap-around; MRIQC's qi_1 in our "  \
+      "air")                                                                                       \
+    X(QUALITY_AIR_NOISE_MISFIT, "quality.air_noise_misfit", NUMBER, "1", NP_IN_IDPS,               \
+      "mean distance of the densities, beyond half of the maximum",                                \
+      "How far the air's intensities are from noise; MRIQC's qi_2 in our air")                     \
+    X(QUALITY_RPVE_CSF, "quality.rpve_csf", NUMBER, "1", NP_IN_IDPS,                               \
+      "distance of the shares to 0 or 1 / voxels with a share",                                    \
+      "Residual partial volume of cerebrospinal fluid")                                            \
+    X(QUALITY_RPVE_GM, "quality.rpve_gm", NUMBER, "1", NP_IN_IDPS,                                 \
+      "distance of the shares to 0 or 1 / voxels with a share",                                    \
+      "Residual partial volume of grey matter")                                                    \
+    X(QUALITY_RPVE_WM, "quality.rpve_wm", NUMBER, "1", NP_IN_IDPS,                                 \
+      "distance of the shares to 0 or 1 / voxels with a share",                                    \
+      "Residual partial volume of white matter")                                                   \
+    X(QUALITY_SIZE_X, "quality.size_x", NUMBER, "1", NP_IN_IDPS, "", "Voxels along x")             \
+    X(QUALITY_SIZE_Y, "quality.size_y", NUMBER, "1", NP_IN_IDPS, "", "Voxels along y")             \
+    X(QUALITY_SIZE_Z, "quality.size_z", NUMBER, "1", NP_IN_IDPS, "", "Voxels along z")             \
+    X(QUALITY_SNR_CSF, "quality.snr_csf", NUMBER, "1", NP_IN_IDPS,                                 \
+      "median / (stdv sqrt(n / (n - 1)))", "Signal to noise in cerebrospinal fluid")               \
+    X(QUALITY_SNR_GM, "quality.snr_gm", NUMBER, "1", NP_IN_IDPS,                                   \
+      "median / (stdv sqrt(n / (n - 1)))", "Signal to noise in grey matter")                       \
+    X(QUALITY_SNR_WM, "quality.snr_wm", NUMBER, "1", NP_IN_IDPS,                                   \
+      "median / (stdv sqrt(n / (n - 1)))", "Signal to noise in white matter")                      \
+    X(QUALITY_SNR_TOTAL, "quality.snr_total", NUMBER, "1", NP_IN_IDPS,                             \
+      "mean of the three tissues", "Signal to noise in the tissues")                               \
+    X(QUALITY_SNRD_AIR_CSF, "quality.snrd_air_csf", NUMBER, "1", NP_IN_IDPS,                       \
+      "0.655 median / mad_air", "Signal of cerebrospinal fluid, to the noise of our air")          \
+    X(QUALITY_SNRD_AIR_GM, "quality.snrd_air_gm", NUMBER, "1", NP_IN_IDPS,                         \
+      "0.655 median / mad_air", "Signal of grey matter, to the noise of our air")                  \
+    X(QUALITY_SNRD_AIR_WM, "quality.snrd_air_wm", NUMBER, "1", NP_IN_IDPS,                         \
+      "0.655 median / mad_air", "Signal of white matter, to the noise of our air")                 \
+    X(QUALITY_SNRD_AIR_TOTAL, "quality.snrd_air_total", NUMBER, "1", NP_IN_IDPS,                   \
+      "mean of the three tissues", "Signal of the tissues, to the noise of our air")               \
+    X(QUALITY_SPACING_X, "quality.spacing_x", NUMBER, "mm", NP_IN_IDPS, "",                        \
+      "Spacing of the voxels along x")                                                             \
+    X(QUALITY_SPACING_Y, "quality.spacing_y", NUMBER, "mm", NP_IN_IDPS, "",                        \
+      "Spacing of the voxels along y")                                                             \
+    X(QUALITY_SPACING_Z, "quality.spacing_z", NUMBER, "mm", NP_IN_IDPS, "",                        \
+      "Spacing of the voxels along z")                                                             \
+    X(QUALITY_SUMMARY_CSF_MEAN, "quality.summary_csf_mean", NUMBER, "1", NP_IN_IDPS,               \
+      "white matter's median is 1000", "Mean of cerebrospinal fluid")                              \
+    X(QUALITY_SUMMARY_CSF_MEDIAN, "quality.summary_csf_median", NUMBER, "1", NP_IN_IDPS,           \
+      "white matter's median is 1000", "Median of cerebrospinal fluid")                            \
+    X(QUALITY_SUMMARY_CSF_P05, "quality.summary_csf_p05", NUMBER, "1", NP_IN_IDPS,                 \
+      "white matter's median is 1000", "5 % quantile of cerebrospinal fluid")                      \
+    X(QUALITY_SUMMARY_CSF_P95, "quality.summary_csf_p95", NUMBER, "1", NP_IN_IDPS,                 \
+      "white matter's median is 1000", "95 % quantile of cerebrospinal fluid")                     \
+    X(QUALITY_SUMMARY_CSF_STDV, "quality.summary_csf_stdv", NUMBER, "1", NP_IN_IDPS,               \
+      "white matter's median is 1000", "Standard deviation of cerebrospinal fluid")                \
+    X(QUALITY_SUMMARY_CSF_K, "quality.summary_csf_k", NUMBER, "1", NP_IN_IDPS, "",                 \
+      "Kurtosis, less 3, of cerebrospinal fluid")                                                  \
+    X(QUALITY_SUMMARY_CSF_MAD, "quality.summary_csf_mad", NUMBER, "1", NP_IN_IDPS,                 \
+      "white matter's median is 1000",                                                             \
+      "Median distance to the median, / 0.6745, of cerebrospinal fluid")                           \
+    X(QUALITY_SUMMARY_CSF_N, "quality.summary_csf_n", NUMBER, "1", NP_IN_IDPS, "sum of shares",    \
+      "Voxels of cerebrospinal fluid")                                                             \
+    X(QUALITY_SUMMARY_GM_MEAN, "quality.summary_gm_mean", NUMBER, "1", NP_IN_IDPS,                 \
+      "white matter's median is 1000", "Mean of grey matter")                                      \
+    X(QUALITY_SUMMARY_GM_MEDIAN, "quality.summary_gm_median", NUMBER, "1", NP_IN_IDPS,             \
+      "white matter's median is 1000", "Median of grey matter")                                    \
+    X(QUALITY_SUMMARY_GM_P05, "quality.summary_gm_p05", NUMBER, "1", NP_IN_IDPS,                   \
+      "white matter's median is 1000", "5 % quantile of grey matter")                              \
+    X(QUALITY_SUMMARY_GM_P95, "quality.summary_gm_p95", NUMBER, "1", NP_IN_IDPS,                   \
+      "white matter's median is 1000", "95 % quantile of grey matter")                             \
+    X(QUALITY_SUMMARY_GM_STDV, "quality.summary_gm_stdv", NUMBER, "1", NP_IN_IDPS,                 \
+      "white matter's median is 1000", "Standard deviation of grey matter")                        \
+    X(QUALITY_SUMMARY_GM_K, "quality.summary_gm_k", NUMBER, "1", NP_IN_IDPS, "",                   \
+      "Kurtosis, less 3, of grey matter")                                                          \
+    X(QUALITY_SUMMARY_GM_MAD, "quality.summary_gm_mad", NUMBER, "1", NP_IN_IDPS,                   \
+      "white matter's median is 1000", "Median distance to the median, / 0.6745, of grey matter")  \
+    X(QUALITY_SUMMARY_GM_N, "quality.summary_gm_n", NUMBER, "1", NP_IN_IDPS, "sum of shares",      \
+      "Voxels of grey matter")                                                                     \
+    X(QUALITY_SUMMARY_WM_MEAN, "quality.summary_wm_mean", NUMBER, "1", NP_IN_IDPS,                 \
+      "white matter's median is 1000", "Mean of white matter")                                     \
+    X(QUALITY_SUMMARY_WM_MEDIAN, "quality.summary_wm_median", NUMBER, "1", NP_IN_IDPS,             \
+      "white matter's median is 1000", "Median of white matter")                                   \
+    X(QUALITY_SUMMARY_WM_P05, "quality.summary_wm_p05", NUMBER, "1", NP_IN_IDPS,                   \
+      "white matter's median is 1000", "5 % quantile of white matter")                             \
+    X(QUALITY_SUMMARY_WM_P95, "quality.summary_wm_p95", NUMBER, "1", NP_IN_IDPS,                   \
+      "white matter's median is 1000", "95 % quantile of white matter")                            \
+    X(QUALITY_SUMMARY_WM_STDV, "quality.summary_wm_stdv", NUMBER, "1", NP_IN_IDPS,                 \
+      "white matter's median is 1000", "Standard deviation of white matter")                       \
+    X(QUALITY_SUMMARY_WM_K, "quality.summary_wm_k", NUMBER, "1", NP_IN_IDPS, "",                   \
+      "Kurtosis, less 3, of white matter")                                                         \
+    X(QUALITY_SUMMARY_WM_MAD, "quality.summary_wm_mad", NUMBER, "1", NP_IN_IDPS,                   \
+      "white matter's median is 1000", "Median distance to the median, / 0.6745, of white matter") \
+    X(QUALITY_SUMMARY_WM_N, "quality.summary_wm_n", NUMBER, "1", NP_IN_IDPS, "sum of shares",      \
+      "Voxels of white matter")                                                                    \
+    X(QUALITY_SUMMARY_AIR_MEAN, "quality.summary_air_mean", NUMBER, "1", NP_IN_IDPS,               \
+      "white matter's median is 1000", "Mean of the air above the head")                           \
+    X(QUALITY_SUMMARY_AIR_MEDIAN, "quality.summary_air_median", NUMBER, "1", NP_IN_IDPS,           \
+      "white matter's median is 1000", "Median of the air above the head")                         \
+    X(QUALITY_SUMMARY_AIR_P05, "quality.summary_air_p05", NUMBER, "1", NP_IN_IDPS,                 \
+      "white matter's median is 1000", "5 % quantile of the air above the head")                   \
+    X(QUALITY_SUMMARY_AIR_P95, "quality.summary_air_p95", NUMBER, "1", NP_IN_IDPS,                 \
+      "white matter's median is 1000", "95 % quantile of the air above the head")                  \
+    X(QUALITY_SUMMARY_AIR_STDV, "quality.summary_air_stdv", NUMBER, "1", NP_IN_IDPS,               \
+      "white matter's median is 1000", "Standard deviation of the air above the head")             \
+    X(QUALITY_SUMMARY_AIR_K, "quality.summary_air_k", NUMBER, "1", NP_IN_IDPS, "",                 \
+      "Kurtosis, less 3, of the air above the head")                                               \
+    X(QUALITY_SUMMARY_AIR_MAD, "quality.summary_air_mad", NUMBER, "1", NP_IN_IDPS,                 \
+      "white matter's median is 1000",                                                             \
+      "Median distance to the median, / 0.6745, of the air above the head")                        \
+    X(QUALITY_SUMMARY_AIR_N, "quality.summary_air_n", NUMBER, "1", NP_IN_IDPS, "",                 \
+      "Voxels of the air above the head")                                                          \
+    X(QUALITY_WM2MAX, "quality.wm2max", NUMBER, "1", NP_IN_IDPS,                                   \
+      "median_wm / 99.95 % quantile of the image", "White matter, to the brightest of the image")
 
 enum np_measure_ident {
 #define X(ident, ...) NP_MEASURE_##ident,

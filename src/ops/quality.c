@@ -11,6 +11,7 @@
 #include "ops/quality_job.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "ops/elementary.h"
@@ -74,13 +75,15 @@ static void measure_air(struct np_quality_job *job, int64_t *count)
 {
     int64_t n_artifact = 0;
 
+    if (job->in->source)
+        job->failed =
+            np_quality_noise_index(job->count[NP_QUALITY_SOURCE_OF_HAT], &job->out->qi_2, job->err);
     for (int p = 0; p < NP_QUALITY_PARTS; p++)
         n_artifact += job->part[p].n_artifact;
     np_quality_unite(job, NP_QUALITY_IN_AIR, 0, count);
     int64_t n_air = np_levels_total(count);
-    job->out->qi_1 = n_air ? (double)n_artifact / (double)(n_air + n_artifact) : -1;
-    job->failed =
-        np_quality_noise_index(job->count[NP_QUALITY_SOURCE_OF_HAT], &job->out->qi_2, job->err);
+    if (job->in->corrected)
+        job->out->qi_1 = n_air ? (double)n_artifact / (double)(n_air + n_artifact) : -1;
 }
 
 /* ---- the bias field ---------------------------------------------------------------------------- */
@@ -112,9 +115,8 @@ static double field_quantile(const struct np_quality_job *job, int64_t n, double
 
 static void measure_field(const struct np_quality_job *job)
 {
-    int64_t n = job->brain.n;
+    int64_t n = 0;
 
-    job->out->inu_med = job->out->inu_range = NAN;
     if (!job->in->field)
         return;
     if (!(job->field_high > job->field_low)) {
@@ -123,6 +125,8 @@ static void measure_field(const struct np_quality_job *job)
         return;
     }
     count_field(job, FIELD_BINS / (job->field_high - job->field_low));
+    for (int i = 0; i < FIELD_BINS; i++)
+        n += job->field_count[i];
     job->out->inu_med = field_quantile(job, n, 0.5);
     job->out->inu_range = field_quantile(job, n, 0.95) - field_quantile(job, n, 0.05);
 }
@@ -174,7 +178,8 @@ static void measure_volumes(const struct np_quality_job *job)
         all += out->summary[k].n;
     for (int k = 0; k < NP_N_TISSUES; k++) {
         out->icvs[k] = out->summary[k].n / all;
-        out->rpve[k] = rpve_of(job->n_share[k], (int64_t)np_grid_voxels(&job->in->source->grid));
+        out->rpve[k] =
+            rpve_of(job->n_share[k], (int64_t)np_grid_voxels(&np_quality_image(job->in)->grid));
     }
 }
 
@@ -234,13 +239,20 @@ static void measure_one(void *context, int64_t task)
         np_quality_summarize_tissue(job, (int)task);
 }
 
-static void lack_tissues(struct np_quality *out)
+/* Until it is measured, a value does not exist. */
+static void lack_all(struct np_quality *out)
 {
-    out->cjv = out->cnr = out->wm2max = out->snr_total = out->snrd_total = NAN;
+    const struct np_quality_summary none = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+
+    *out = (struct np_quality){0};
+    out->cjv = out->cnr = out->efc = out->fber = out->fwhm_avg = out->wm2max = NAN;
+    out->inu_med = out->inu_range = out->qi_1 = out->qi_2 = out->snr_total = out->snrd_total = NAN;
+    for (int a = 0; a < 3; a++)
+        out->fwhm[a] = NAN;
     for (int k = 0; k < NP_N_TISSUES; k++)
         out->icvs[k] = out->rpve[k] = out->snr[k] = out->snrd[k] = NAN;
     for (int k = 0; k < NP_N_SUMMARIES; k++)
-        out->summary[k] = (struct np_quality_summary){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+        out->summary[k] = none;
 }
 
 /* `counts` is free once its parts are merged: memory for unions. */
@@ -252,18 +264,19 @@ static int finish(struct np_quality_job *job, struct np_error *err)
     np_exec_run(job->exec, N_TASKS, measure_one, job);
     NP_TRY(job->failed);
     NP_TRY(np_exec_check(job->exec, err));
-    measure_smoothness(job);
-    np_quality_unite(job, 0, NP_QUALITY_IN_FRAME, count);
-    out->efc = efc_of(count);
-    out->fber = fber_of(job, count);
+    if (job->in->source)
+        measure_smoothness(job);
     for (int a = 0; a < 3; a++) {
         out->size[a] = job->n[a];
-        out->spacing_mm[a] = job->in->source->grid.spacing_mm[a];
+        out->spacing_mm[a] = np_quality_image(job->in)->grid.spacing_mm[a];
     }
-    if (!job->in->tissue) {
-        lack_tissues(out);
+    if (job->in->corrected) {
+        np_quality_unite(job, 0, NP_QUALITY_IN_FRAME, count);
+        out->efc = efc_of(count);
+        out->fber = fber_of(job, count);
+    }
+    if (!job->in->tissue)
         return 0;
-    }
     np_quality_summarize_air(job, count);
     measure_volumes(job);
     measure_contrast(job, count);
@@ -311,9 +324,9 @@ static bool same_size(const struct np_grid *a, const struct np_grid *b)
 
 static int check(const struct np_quality_input *in, struct np_error *err)
 {
-    const struct np_grid *grid = &in->source->grid;
+    const struct np_grid *grid = &np_quality_image(in)->grid;
 
-    if (!same_size(grid, &in->corrected->grid) ||
+    if ((in->source && !same_size(grid, &in->source->grid)) ||
         (in->field && !same_size(grid, &in->field->grid)) ||
         (in->tissue && !same_size(grid, &in->tissue->grid)))
         return np_error_set(err, NP_EGEOMETRY,
@@ -324,17 +337,18 @@ static int check(const struct np_quality_input *in, struct np_error *err)
 int np_quality_measure(const struct np_quality_input *input, const struct np_exec *exec,
                        struct np_quality *quality, struct np_error *err)
 {
-    struct np_quality out = {0};
+    struct np_quality out;
     NP_AUTO(job_done)
     struct np_quality_job job = {
-        .in = input, .exec = exec, .n = input->source->grid.n, .out = &out, .err = err};
+        .in = input, .exec = exec, .n = np_quality_image(input)->grid.n, .out = &out, .err = err};
 
+    lack_all(&out);
     NP_TRY(check(input, err));
     NP_TRY(get_memory(&job, err));
     NP_TRY(input->tissue ? np_quality_find_white(&job, err)
                          : np_quality_find_brain_level(&job, err));
     NP_TRY(np_quality_count_image(&job, err));
-    if (job.brain.n == 0)
+    if (!memchr(job.has_brain, 1, (size_t)job.n[2]))
         return np_error_set(err, NP_EDOMAIN, "image quality: expected a brain, found none");
     if (input->tissue)
         NP_TRY(np_quality_count_tissues(&job, err));

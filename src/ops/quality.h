@@ -52,10 +52,10 @@ enum np_quality_region {
     NP_REGION_BRAIN = 16,
 };
 
-/* All on one grid; values are finite. */
+/* All on one grid; values are finite. One of source and corrected may be NULL. */
 struct np_quality_input {
-    const struct np_image *source;    /* as it was measured */
-    const struct np_image *corrected; /* the source / bias field */
+    const struct np_image *source;    /* as it was measured; NULL: no fwhm and qi_2 */
+    const struct np_image *corrected; /* the source / bias field; NULL: fwhm and qi_2 alone */
     const struct np_image *field;     /* a factor, its middle about 1; NULL: no inu_* */
     const uint8_t *region;            /* bits of enum np_quality_region of each voxel */
     const struct np_tissue *tissue;   /* NULL: none of what needs tissues, or white matter's level:

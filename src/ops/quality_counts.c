@@ -30,8 +30,7 @@ static inline int rounded(float value)
 static unsigned count_row(const struct np_quality_job *job, size_t first,
                           struct np_quality_part *part)
 {
-    const float *value = job->in->corrected->voxel + first,
-                *source = job->in->source->voxel + first;
+    const float *value = job->in->corrected->voxel + first;
     const uint8_t *region = job->in->region + first, *set_of = job->set;
     uint32_t(*count)[NP_N_LEVELS] = part->count;
     const float factor = job->factor;
@@ -45,14 +44,29 @@ static unsigned count_row(const struct np_quality_job *job, size_t first,
         count[set][np_level_of(value[x] * factor)]++;
         if (!(here & NP_REGION_HAT))
             continue;
-        if (!(here & NP_REGION_FRAME))
-            count[NP_QUALITY_SOURCE_OF_HAT][np_level_of(source[x] * factor)]++;
         if (set & NP_QUALITY_IN_AIR)
             air[rounded(value[x] * factor)]++;
         else
             n_artifact++;
     }
     part->n_artifact += n_artifact;
+    return all;
+}
+
+/* The same, of the source's hat alone. */
+static unsigned count_row_of_hat(const struct np_quality_job *job, size_t first,
+                                 struct np_quality_part *part)
+{
+    const float *source = job->in->source->voxel + first, factor = job->factor;
+    const uint8_t *region = job->in->region + first;
+    uint32_t *count = part->count[NP_QUALITY_SOURCE_OF_HAT];
+    unsigned all = 0;
+
+    for (int64_t x = 0; x < job->n[0]; x++) {
+        all |= region[x];
+        if ((region[x] & NP_REGION_HAT) && !(region[x] & NP_REGION_FRAME))
+            count[np_level_of(source[x] * factor)]++;
+    }
     return all;
 }
 
@@ -63,8 +77,8 @@ static inline void add_to(struct np_quality_sums *sums, double value)
     sums->square += value * value;
 }
 
-static void add_row_of_brain(const struct np_quality_job *job, size_t first, bool has_next_y,
-                             bool has_next_z, struct np_quality_part *part)
+static void add_row_of_source(const struct np_quality_job *job, size_t first, bool has_next_y,
+                              bool has_next_z, struct np_quality_part *part)
 {
     const size_t next[3] = {1, (size_t)job->n[0], (size_t)(job->n[0] * job->n[1])};
     const float *source = job->in->source->voxel;
@@ -79,12 +93,36 @@ static void add_row_of_brain(const struct np_quality_job *job, size_t first, boo
         for (int a = 0; a < 3; a++)
             if (has_next[a] && (region[i + next[a]] & NP_REGION_BRAIN))
                 add_to(&part->step[a], (double)(source[i + next[a]] - source[i]));
-        if (job->in->field) {
+    }
+}
+
+static void add_row_of_field(const struct np_quality_job *job, size_t first,
+                             struct np_quality_part *part)
+{
+    for (size_t i = first; i < first + (size_t)job->n[0]; i++)
+        if (job->in->region[i] & NP_REGION_BRAIN) {
             double factor = (double)job->in->field->voxel[i];
             part->field_low = factor < part->field_low ? factor : part->field_low;
             part->field_high = factor > part->field_high ? factor : part->field_high;
         }
-    }
+}
+
+static void pass_row(struct np_quality_job *job, int64_t y, int64_t z, struct np_quality_part *part)
+{
+    const size_t first = (size_t)((z * job->n[1] + y) * job->n[0]);
+    unsigned all = 0;
+
+    if (job->in->corrected)
+        all |= count_row(job, first, part);
+    if (job->in->source)
+        all |= count_row_of_hat(job, first, part);
+    if (!(all & NP_REGION_BRAIN))
+        return;
+    job->has_brain[z] = 1;
+    if (job->in->source)
+        add_row_of_source(job, first, y + 1 < job->n[1], z + 1 < job->n[2], part);
+    if (job->in->field)
+        add_row_of_field(job, first, part);
 }
 
 static void pass_image(void *context, int64_t number)
@@ -98,13 +136,8 @@ static void pass_image(void *context, int64_t number)
          z < np_quality_part_start(job->n[2], number + 1); z++) {
         if (np_exec_canceled(job->exec))
             return;
-        for (int64_t y = 0; y < job->n[1]; y++) {
-            size_t first = (size_t)((z * job->n[1] + y) * job->n[0]);
-            if (!(count_row(job, first, part) & NP_REGION_BRAIN))
-                continue;
-            job->has_brain[z] = 1;
-            add_row_of_brain(job, first, y + 1 < job->n[1], z + 1 < job->n[2], part);
-        }
+        for (int64_t y = 0; y < job->n[1]; y++)
+            pass_row(job, y, z, part);
     }
 }
 

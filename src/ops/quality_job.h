@@ -30,6 +30,7 @@ struct np_quality_part {
     uint32_t (*count)[NP_N_LEVELS]; /* [NP_QUALITY_COUNTS] */
     int64_t *air;                   /* [NP_QUALITY_ROUNDED] */
     int64_t n_artifact;
+    struct np_quality_sums level; /* of the brain */
     struct np_quality_sums brain,
         step[3]; /* of the source; step: to the next voxel along each axis */
     double field_low, field_high;
@@ -85,6 +86,12 @@ static inline const float *np_quality_row_of_box(const struct np_quality_job *jo
     const int64_t *low = job->in->tissue->low;
 
     return image->voxel + ((z + low[2]) * job->n[1] + y + low[1]) * job->n[0] + low[0];
+}
+
+/* The one that there is. */
+static inline const struct np_image *np_quality_image(const struct np_quality_input *in)
+{
+    return in->corrected ? in->corrected : in->source;
 }
 
 /* NP_ENOMEM, with a sentence. */

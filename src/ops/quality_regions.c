@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "ops/lanes.h"
 #include "ops/morphology.h"
 #include "ops/quality.h"
 #include "ops/quality_bits.h"
@@ -68,37 +69,36 @@ static int no_memory(struct np_error *err)
 
 static void mark_row(const struct job *job, int64_t y, int64_t z, struct brain_sum *sum)
 {
-    const bool is_high = z >= (y < job->n[1] / 2 ? job->planes->rear_z : job->planes->front_z);
-    const int outside = is_high ? NP_REGION_HAT : 0;
-    const int64_t n_x = job->n[0], first = (z * job->n[1] + y) * n_x;
+    const bool is_high =
+        z >= (y < job->planes->front_y ? job->planes->rear_z : job->planes->front_z);
+    const size_t n_x = (size_t)job->n[0], first = (size_t)(z * job->n[1] + y) * n_x;
     const uint8_t *head = job->head->voxel + first, *brain = job->brain->voxel + first;
-    const float *source = job->source->voxel + first;
     uint8_t *region = job->region + first;
-    unsigned any = 0;
 
-    for (int64_t x = 0; x < n_x; x++) {
-        int of_head = head[x] ? NP_REGION_HEAD : outside, of_brain = brain[x] ? NP_REGION_BRAIN : 0;
-        region[x] = (uint8_t)(of_head | of_brain);
-        any |= brain[x];
+    memset(region, is_high ? NP_REGION_HAT : 0, n_x);
+    for (size_t x = np_next_inside(head, 0, n_x); x < n_x; x = np_next_inside(head, x + 1, n_x))
+        region[x] = NP_REGION_HEAD;
+    for (size_t x = np_next_inside(brain, 0, n_x); x < n_x; x = np_next_inside(brain, x + 1, n_x)) {
+        region[x] |= NP_REGION_BRAIN;
+        sum->sum += (double)job->source->voxel[first + x];
+        sum->n++;
     }
-    for (int64_t x = 0; any && x < n_x; x++)
-        if (brain[x]) {
-            sum->sum += (double)source[x];
-            sum->n++;
-        }
 }
 
+/* Most voxels are not 0: four are looked at together. */
 static void find_zeros(const struct job *job, int64_t y, int64_t z, uint64_t *row)
 {
     const int64_t n_x = job->n[0];
     const float *source = job->source->voxel + ((z - LAYER) * job->n[1] + y - LAYER) * n_x;
+    const np_lanes zeros = np_lanes_all(0);
 
-    for (int64_t i = 0, x = 0; x < n_x; i++) {
-        int64_t begin = i * NP_BITS_WORD - LAYER, end = begin + NP_BITS_WORD;
-        uint64_t zeros = 0;
-        for (; x < n_x && x < end; x++)
-            zeros |= (uint64_t)(source[x] <= 0) << (x - begin);
-        row[i] |= zeros;
+    for (int64_t x = 0; x < n_x; x += NP_LANES) {
+        const int64_t end = x + NP_LANES < n_x ? x + NP_LANES : n_x;
+        if (end - x == NP_LANES && !np_lanes_any(np_lanes_load(source + x) <= zeros))
+            continue;
+        for (int64_t i = x; i < end; i++)
+            if (source[i] <= 0)
+                np_bits_set(row, i + LAYER);
     }
 }
 
@@ -221,7 +221,7 @@ static void find_bright(void *context, int64_t z)
         const float *source = job->source->voxel + first;
         const uint8_t *region = job->region + first;
         for (int64_t x = 0; x < job->n[0]; x++)
-            if ((double)source[x] > limit && region[x] & NP_REGION_HAT)
+            if (region[x] & NP_REGION_HAT && (double)source[x] > limit)
                 np_bits_set(row, x + LAYER);
     }
 }

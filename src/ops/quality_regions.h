@@ -3,7 +3,7 @@
  * doi:10.1371/journal.pone.0184661; artifacts: Mortamet et al. 2009, doi:10.1002/mrm.21992), from
  * masks of head and brain.
  *
- *   hat       not head, from a height of the rear half on, and from one of the front half
+ *   hat       not head, from a height of the rear part on, and from one of the front part
  *   artifact  in the hat: more than 10 robust standard deviations (of the hat's positive values;
  *             median distance to their median / 0.6744898), at least a tenth of the hat's largest
  *             distance, in voxels, away from the head (known to about one voxel); opened with the
@@ -17,9 +17,10 @@
 #include "base/exec.h"
 #include "image/image.h"
 
-/* The first planes of the hat: in the half of the image with the smaller y, and in the other. */
+/* The first planes of the hat: in the rear part of the image, and in the front part, which begins at
+ * `front_y`. */
 struct np_hat_planes {
-    int64_t rear_z, front_z;
+    int64_t front_y, rear_z, front_z;
 };
 
 /*

@@ -158,16 +158,31 @@ int np_quality_find_white(struct np_quality_job *job, struct np_error *err)
     return set_factor(job, white_median(job), err);
 }
 
+static void sum_brain(void *context, int64_t number)
+{
+    struct np_quality_job *job = context;
+    const float *value = np_quality_image(job->in)->voxel;
+    const int64_t n_plane = job->n[0] * job->n[1];
+    const size_t end = (size_t)(np_quality_part_start(job->n[2], number + 1) * n_plane);
+    struct np_quality_sums *sums = &job->part[number].level;
+
+    for (size_t i = (size_t)(np_quality_part_start(job->n[2], number) * n_plane); i < end; i++)
+        if (job->in->region[i] & NP_REGION_BRAIN) {
+            sums->sum += (double)value[i];
+            sums->n++;
+        }
+}
+
 /* Without tissues no metric depends on the factor; the counts' range wants the brain about 1000. */
 int np_quality_find_brain_level(struct np_quality_job *job, struct np_error *err)
 {
-    size_t n_voxels = np_grid_voxels(&job->in->source->grid);
-    double sum = 0, n = 0;
+    double sum = 0;
+    int64_t n = 0;
 
-    for (size_t i = 0; i < n_voxels; i++)
-        if (job->in->region[i] & NP_REGION_BRAIN) {
-            sum += (double)job->in->corrected->voxel[i];
-            n++;
-        }
-    return set_factor(job, n > 0 ? sum / n : 0, err);
+    np_exec_run(job->exec, NP_QUALITY_PARTS, sum_brain, job);
+    for (int p = 0; p < NP_QUALITY_PARTS; p++) {
+        sum += job->part[p].level.sum;
+        n += job->part[p].level.n;
+    }
+    return set_factor(job, n > 0 ? sum / (double)n : 0, err);
 }

@@ -134,7 +134,7 @@ static void hold_runs(struct residence *r, const struct np_image_seen *seen)
 static double volumes_of(unsigned slots)
 {
     static const unsigned floats[] = {NP_SLOT_RAW, NP_SLOT_FLAT, NP_SLOT_NORM, NP_SLOT_FIELD};
-    double n = slots & NP_SLOT_BRAIN ? 0.25 : 0;
+    double n = (slots & NP_SLOT_BRAIN ? 0.25 : 0) + (slots & NP_SLOT_REGIONS ? 0.25 : 0);
 
     for (size_t i = 0; i < NP_COUNT(floats); i++)
         n += (slots & floats[i]) != 0;
@@ -148,7 +148,7 @@ static unsigned needed_later(const struct np_config *config, const struct np_rec
     unsigned needed = np_recipe_wanted_slots(recipe, config);
 
     for (; *later; later++)
-        needed |= (*later)->needs;
+        needed |= (*later)->needs | (*later)->uses;
     return needed;
 }
 
@@ -221,6 +221,20 @@ static double box_voxels(const struct np_config *config, const struct np_grid *g
 /* Of each voxel of the box: three shares, and in the work those by parity, and the bin. */
 enum { TISSUE_BYTES = 3, TISSUE_WORK_BYTES = TISSUE_BYTES + 3 + 2 };
 
+/* Counts of intensities, the head's mask and distances between cells; then the brain's intensities, or the tissues
+ * that are made for them alone. Much of it finds room in what earlier stages left. */
+static double quality_bytes(const struct np_config *config, unsigned slots,
+                            const struct np_grid *grid)
+{
+    static const double COUNTS = 4 * 1048576.0, HEAD_AND_CELLS = 1 + 0.5, GATHERED = 1.5;
+    double n_box = box_voxels(config, grid);
+
+    if (slots & NP_SLOT_RAW)
+        return COUNTS + HEAD_AND_CELLS * (double)np_grid_voxels(grid);
+    return fmax(COUNTS + (TISSUE_BYTES + GATHERED) * n_box,
+                slots & NP_SLOT_TISSUE ? 0 : TISSUE_WORK_BYTES * n_box);
+}
+
 /* Volumes that a stage works with beside the slots. */
 static double scratch_volumes(const struct np_config *config, const struct np_stage *stage,
                               bool turned)
@@ -262,6 +276,8 @@ static void hold_recipe(struct residence *r, const struct np_config *config,
             hold_briefly(r, network_bytes(config, *stage, grid));
         if ((*stage)->gives & NP_SLOT_TISSUE && !is_head)
             hold_beside(r, volumes_of(slots), TISSUE_WORK_BYTES * box_voxels(config, grid));
+        if (((*stage)->gives | (*stage)->takes) & NP_SLOT_REGIONS && !is_head)
+            hold_beside(r, volumes_of(after | slots), quality_bytes(config, slots, grid));
         if (takes_support(config, *stage))
             hold_runs(r, seen);
         r->fixed_bytes += left_bytes(config, *stage, grid);
@@ -560,7 +576,8 @@ static double seconds(struct cost cost, double n_voxels)
 static struct cost stage_cost(const struct np_config *config, const struct np_stage *stage)
 {
     static const struct cost read = {0.03, 0.021}, fit = {0.13, 0.013}, copy = {0, 0.006},
-                             surface = {1, 0.008}, support = {0.05, 0.035}, tissue = {0.02, 0.012};
+                             surface = {1, 0.008}, support = {0.05, 0.035}, tissue = {0.02, 0.012},
+                             regions = {0.03, 0.02}, metrics = {0.03, 0.02};
 
     if (stage->gives & NP_SLOT_RAW)
         return read;
@@ -568,6 +585,10 @@ static struct cost stage_cost(const struct np_config *config, const struct np_st
         return config->skull_strip == NP_SKULL_STRIP_SKIP ? support : surface;
     if (stage->gives & NP_SLOT_TISSUE)
         return tissue;
+    if (stage->gives & NP_SLOT_REGIONS)
+        return regions;
+    if (stage->takes & NP_SLOT_REGIONS)
+        return metrics;
     if (stage->gives & (NP_SLOT_FIELD | NP_SLOT_HEAD_FIELD))
         return config->bias_correction == NP_BIAS_NONE ? copy : fit;
     return copy;

@@ -261,7 +261,7 @@ static void release_unneeded(struct file_run *run, const struct np_stage *const 
     unsigned needed = np_recipe_wanted_slots(run->file->recipe, run->task->config);
 
     for (; *later; later++)
-        needed |= (*later)->needs;
+        needed |= (*later)->needs | (*later)->uses;
     np_work_release(&run->work, ~needed);
 }
 

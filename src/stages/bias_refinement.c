@@ -24,13 +24,14 @@ static const double MESH_MM = 220;
 static const double SAMPLE_MM = 3.6;
 
 static void report_fit(struct np_work *work, const struct np_n4_report *fit,
-                       const double log_range[2])
+                       const double log_range[3])
 {
     np_work_measure(work, NP_MEASURE_BIAS_REFINEMENT_POINTS, (double)fit->n_points);
     np_work_measure(work, NP_MEASURE_BIAS_REFINEMENT_ITERATIONS, fit->n_iterations);
     np_work_measure(work, NP_MEASURE_BIAS_REFINEMENT_CHANGE, fit->change);
     np_work_measure(work, NP_MEASURE_BIAS_BRAIN_FIELD_RANGE,
                     np_exp(log_range[1]) - np_exp(log_range[0]));
+    np_work_measure(work, NP_MEASURE_BIAS_BRAIN_FIELD_MEDIAN, np_exp(log_range[2]));
 }
 
 /* Without correction FLAT remains a copy of RAW, and FIELD is 0. */
@@ -45,10 +46,10 @@ static int leave_as_it_is(struct np_work *work, struct np_error *err)
 static int run(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
                struct np_error *err)
 {
-    static const double tails[] = {0.05, 0.95};
+    static const double quantiles[] = {0.05, 0.95, 0.5};
     struct np_n4_options options = np_n4_options_default();
     struct np_n4_report fit;
-    double mean, log_range[2];
+    double mean, log_range[3];
     /* The new field reuses the memory of FLAT, and the new image that of RAW, because the first
      * access to new pages is expensive. A failure may spoil FLAT but never RAW; the file has
      * then failed. */
@@ -67,7 +68,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
     NP_TRY(np_bias_blend(field, work->brain, work->head_field, PASSAGE_MM, exec, err));
     NP_TRY(np_image_mean(field, work->brain, exec, &mean, err));
     np_bias_shift(field, -mean, exec);
-    NP_TRY(np_image_quantiles(field, work->brain, tails, 2, exec, log_range, err));
+    NP_TRY(np_image_quantiles(field, work->brain, quantiles, 3, exec, log_range, err));
     np_bias_divide(work->raw, field, exec, work->raw);
     work->flat = work->raw;
     work->raw = NULL;

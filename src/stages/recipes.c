@@ -7,12 +7,13 @@
     X(validate_data)         \
     X(bias_correction)       \
     X(skull_strip)           \
+    X(quality_regions)       \
     X(bias_refinement)       \
     X(normalization)
 
 #define X(name) &np_stage_##name,
-static const struct np_stage *const anatomical[] = {ANATOMICAL_STAGES(X) NULL};
-static const struct np_stage *const t1w[] = {ANATOMICAL_STAGES(X) & np_stage_tissue, NULL};
+static const struct np_stage *const anatomical[] = {ANATOMICAL_STAGES(X) X(quality) NULL};
+static const struct np_stage *const t1w[] = {ANATOMICAL_STAGES(X) X(tissue) X(quality) NULL};
 #undef X
 
 static bool wants_bias_field(const struct np_config *config)
@@ -211,17 +212,28 @@ unsigned np_recipe_wanted_slots(const struct np_recipe *recipe, const struct np_
     return slots;
 }
 
-/* A stage that only adds fills slots that no stage fills before it, takes none, and none needs them
- * after it but one that only adds, too. */
+/* Slots that stages before `end` fill which only add. */
+static unsigned added_by(const struct np_recipe *recipe, const struct np_stage *const *end)
+{
+    unsigned added = 0;
+
+    for (const struct np_stage *const *stage = recipe->stage; stage < end; stage++)
+        added |= np_stage_only_adds((*stage)->name) ? (*stage)->gives : 0u;
+    return added;
+}
+
+/* A stage that only adds fills slots that no stage fills before it, takes none but of such a stage,
+ * and none needs them after it but one that only adds, too. */
 static int check_addition(const struct np_recipe *recipe, const struct np_stage *const *stage,
                           unsigned have, struct np_error *err)
 {
-    bool is_seen = ((*stage)->gives & have) || (*stage)->takes;
+    bool is_seen = ((*stage)->gives & have) || ((*stage)->takes & ~added_by(recipe, stage));
 
     for (const struct np_stage *const *later = stage + 1; *later; later++)
         is_seen =
             is_seen || (!np_stage_only_adds((*later)->name) &&
-                        ((*later)->needs | (*later)->gives | (*later)->takes) & (*stage)->gives);
+                        ((*later)->needs | (*later)->gives | (*later)->takes | (*later)->uses) &
+                            (*stage)->gives);
     if (is_seen)
         return np_error_set(err, NP_EINTERNAL,
                             "%s: stage '%s' is said to add only, and another stage sees its slots",

@@ -23,6 +23,7 @@ struct np_stage {
     unsigned needs;   /* bits of np_slot that must be filled before */
     unsigned gives;   /* bits that are filled after */
     unsigned takes;   /* bits that may be empty after */
+    unsigned uses;    /* bits that it takes into account where they are filled */
     unsigned traits;  /* of enum np_stage_trait */
     int (*run)(struct np_work *work, const struct np_config *config, const struct np_exec *exec,
                struct np_error *err);
@@ -39,6 +40,9 @@ extern const struct np_stage np_stage_normalization;   /* gives NORM (unless --n
 
 extern const struct np_stage np_stage_tissue; /* gives TISSUE, where three tissues of a
                                                           brain part */
+
+extern const struct np_stage np_stage_quality_regions; /* gives REGIONS, where there is a brain */
+extern const struct np_stage np_stage_quality;         /* measures; takes REGIONS */
 
 /* Replace each voxel by its exponential: from the logarithm in the FIELD slot to the factor. */
 void np_field_to_factor(struct np_image *log_field);

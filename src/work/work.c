@@ -38,6 +38,7 @@ static const struct {
     {NP_SLOT_NORM, IMAGE, offsetof(struct np_work, norm)},
     {NP_SLOT_FIELD, IMAGE, offsetof(struct np_work, field)},
     {NP_SLOT_HEAD_FIELD, SPLINE, offsetof(struct np_work, head_field)},
+    {NP_SLOT_REGIONS, MASK, offsetof(struct np_work, regions)},
     {NP_SLOT_TISSUE, TISSUE, offsetof(struct np_work, tissue)},
 };
 

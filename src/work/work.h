@@ -25,6 +25,7 @@ enum np_slot {
     NP_SLOT_FIELD = 1 << 4,      /* natural logarithm of the field that was divided out */
     NP_SLOT_HEAD_FIELD = 1 << 5, /* the first field, fitted to the whole head; as control points */
     NP_SLOT_TISSUE = 1 << 6,     /* shares of three tissues in BRAIN */
+    NP_SLOT_REGIONS = 1 << 7,    /* bits of enum np_quality_region (ops/quality.h) */
 };
 
 /* A number that a stage found out. */
@@ -58,7 +59,7 @@ struct np_work {
     /* slots; RAS order; owned */
     struct np_image *raw, *flat, *norm, *field;
     struct np_bspline_field *head_field;
-    struct np_mask *brain;
+    struct np_mask *brain, *regions;
     struct np_tissue *tissue;
     bool already_stripped; /* the input had no skull: its mask is its support */
 

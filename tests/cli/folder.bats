@@ -179,15 +179,15 @@ forget() { rm "$OUT/logs/folder.json"; }
     equal "$(memory .source.name)" 'Small heads'
 }
 
-# Make the folder that of a version whose recipes had no stage "tissue".
+# Make the folder that of a version whose recipes had no stage that only adds.
 age()
 {
     local file
     for file in "$OUT"/logs/folder.json "$OUT"/logs/sub-*/*_{status,complete}.json; do
-        jq 'walk(if type == "string" then sub(" tissue:[0-9]+"; "") else . end)
+        jq 'walk(if type == "string" then gsub(" (tissue|quality_regions|quality):[0-9]+"; "") else . end)
             | if .files then .files |= map(.outputs |= map(select(.path | test("dseg") | not))
-                | del(.stages[] | select(.name == "tissue"))
-                | .measures |= with_entries(select(.key | startswith("tissue") | not))) else . end' "$file" >"$file.new"
+                | del(.stages[] | select(.name | test("^(tissue|quality)")))
+                | .measures |= with_entries(select(.key | test("^(tissue|quality)") | not))) else . end' "$file" >"$file.new"
         mv "$file.new" "$file"
     done
     find "$OUT" -name '*dseg*' -delete

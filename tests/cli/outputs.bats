@@ -160,7 +160,7 @@ END
     complete "$OUT" 01
     complete "$OUT" 02/1
     equal "$(record "$OUT" 01 '[.files[0].stages[].name] | join(" ")')" \
-        'load_file validate_data bias_correction skull_strip bias_refinement normalization tissue write_output'
+        'load_file validate_data bias_correction skull_strip quality_regions bias_refinement normalization tissue quality write_output'
     equal "$(record "$OUT" 01 '[.files[0].stages[].state] | unique | join(" ")')" success
     record "$OUT" 01 . | jq -e '.schema == 1 and (.run | length == 36) and .wall_s > 0 and .files[0].measures["skull_strip.volume"].value > 0
         and (.peak_rss_bytes > 1000000) and .failure == null and (.attempts == []) and .process.host != null' >/dev/null ||

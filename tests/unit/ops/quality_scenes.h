@@ -118,9 +118,9 @@ static inline struct np_quality_input quality_scene_input(const struct quality_s
 /* The head by the truth; the hat is lower in the rear half. */
 static inline struct np_hat_planes quality_scene_planes(const struct quality_scene *scene)
 {
-    int64_t n_z = scene->corrected->grid.n[2];
+    int64_t n_y = scene->corrected->grid.n[1], n_z = scene->corrected->grid.n[2];
 
-    return (struct np_hat_planes){n_z / 4, n_z / 3};
+    return (struct np_hat_planes){n_y / 2, n_z / 4, n_z / 3};
 }
 
 /* The regions by their rules instead of the truth. */

@@ -10,7 +10,7 @@
 #include "tap.h"
 
 enum { SIDE = 40, N_VOXELS = SIDE * SIDE * SIDE };
-static const struct np_hat_planes PLANES = {10, 20};
+static const struct np_hat_planes PLANES = {SIDE / 2, 10, 20};
 
 struct box {
     struct np_image *source;
