@@ -14,8 +14,10 @@ import nibabel
 N_SESSIONS = 6
 # What is wanted of each: two threads of a portable binary, files in memory. Seconds of a machine on which SimpleITK's N4 takes YARDSTICK_S; on
 # others they are that much longer or shorter.
-WANTED = {"whole chain": 0.9, "whole chain, zlib alone": 1.5, "bias_correction + bias_refinement": 0.3, "skull_strip": 0.45, "tissue": 0.15}
+WANTED = {"whole chain": 1.25, "to normalization": 0.9, "to normalization, zlib alone": 1.5, "bias_correction + bias_refinement": 0.3, "skull_strip": 0.45, "tissue": 0.15}
 WANTED_MIB = 250
+# The stages after normalization; the whole chain may take 0.35 s more for them.
+LATER = ("tissue", "quality")
 YARDSTICK_S = 6.5
 MEMORY = pathlib.Path("/dev/shm")
 MEMORY_NEEDED = 2 << 30
@@ -97,12 +99,17 @@ def measured_in(options, work):
     return Speed(runs, zlib_runs, peers, batch_s, size_mib)
 
 
+def to_normalization(run):
+    """Seconds without the later stages; their outputs are still written."""
+    return run.wall_s - sum(run.stages.get(name, 0) for name in LATER)
+
+
 def fastest(speed):
     """{what: seconds}, the least of the runs: stages, sums of them, the whole."""
     stages = {name: min(run.stages[name] for run in speed.runs) for name in speed.runs[0].stages}
-    found = {"whole chain": min(run.wall_s for run in speed.runs)}
+    found = {"whole chain": min(run.wall_s for run in speed.runs), "to normalization": min(map(to_normalization, speed.runs))}
     if speed.zlib_runs:
-        found["whole chain, zlib alone"] = min(run.wall_s for run in speed.zlib_runs)
+        found["to normalization, zlib alone"] = min(map(to_normalization, speed.zlib_runs))
     found |= stages
     found["bias_correction + bias_refinement"] = min(run.stages["bias_correction"] + run.stages["bias_refinement"] for run in speed.runs)
     return found
