@@ -179,7 +179,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 
 const struct np_stage np_stage_skull_strip = {
     .name = NP_STAGE_SKULL_STRIP,
-    .version = 4,
+    .version = 5,
     .needs = NP_SLOT_FLAT,
     .gives = NP_SLOT_BRAIN,
     .run = run,

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "ops/brain.h"
 #include "ops/morphology.h"
+#include "ops/prior.h"
 #include "tap.h"
 
 static const double BRAIN_MM[3] = {66, 84, 60}; /* semi-axes of the tissue */
@@ -184,6 +185,33 @@ TEST(any_number_of_threads_gives_the_same_mask_and_report)
     ok_int(np_brain_extract(head.image, &options, &exec, &three, &b, NULL), 0);
     ok(one && three && memcmp(one->voxel, three->voxel, np_grid_voxels(&one->grid)) == 0);
     ok(memcmp(&a, &b, sizeof(a)) == 0);
+}
+
+/* The mask's volume where the network says that the brain has `brain_mm3`. */
+static double volume_with(const struct head *head, struct np_prior *prior, double brain_mm3)
+{
+    struct np_brain_options options = np_brain_defaults(NP_CONTRAST_T1W, prior);
+    NP_AUTO(np_mask_freep) struct np_mask *mask = NULL;
+    struct np_brain_report report = {0};
+
+    prior->brain_mm3 = brain_mm3;
+    options.effort = LESS;
+    ok_int(np_brain_extract(head->image, &options, NULL, &mask, &report, NULL), 0);
+    return report.volume_mm3;
+}
+
+TEST(the_margin_grows_with_the_fourth_root_of_the_networks_volume)
+{
+    NP_AUTO(head_done) struct head head = draw_head(&T1W, 90, 110, 36, 2, 2, 6, 15);
+    NP_AUTO(np_prior_done) struct np_prior prior = {0};
+
+    ok_int(np_prior_make(head.image, NULL, &prior, NULL), 0);
+    double least = volume_with(&head, &prior, 10e3), small = volume_with(&head, &prior, 181e3);
+    double large = volume_with(&head, &prior, 2900e3), most = volume_with(&head, &prior, 1e9);
+    ok_near(small, least, 0, "0.6 of the margin is the least");
+    ok_near(most, large, 0, "1.2 of it is the most");
+    /* Above and below, 1.2 mm of margin by 1.2 instead of 0.6, on pi a b of brain; 6 mm of slice round it. */
+    ok_near((large - small) / 1e3, 2 * 0.72 * 3.1416 * 6.6 * 8.4 / 10, 10, "ml more");
 }
 
 static int extract_code(const struct np_image *image, struct np_error *err)
