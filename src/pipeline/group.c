@@ -12,6 +12,7 @@
 #include "record/cohort.h"
 #include "record/lock.h"
 #include "record/place.h"
+#include "record/quality_table.h"
 
 /* Read the record again under the lock: another run may have taken over the session since the
  * survey. */
@@ -87,5 +88,6 @@ int np_group_write_table(const char *output_dir, const struct np_survey *survey,
     NP_AUTO(np_freep) char *path = np_path_join(output_dir, NP_FILE_STATUS_TABLE);
     NP_AUTO(np_freep) char *text = np_survey_tsv(survey, NP_SURVEY_ALL, NULL);
 
-    return np_file_write_atomic(path, text, strlen(text), err);
+    NP_TRY(np_file_write_atomic(path, text, strlen(text), err));
+    return np_quality_tables_write(output_dir, survey, err);
 }

@@ -22,7 +22,7 @@ void np_group_observe(const struct np_config *config, const struct np_survey *su
                       const struct np_strings *closed, struct np_trace *trace,
                       const struct np_span *span);
 
-/* Write logs/status.tsv. Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO. */
+/* Write logs/status.tsv, and the tables of image quality (record/quality_table.h). Returns 0, NP_ECREATE, NP_ESPACE, NP_EIO. */
 int np_group_write_table(const char *output_dir, const struct np_survey *survey,
                          struct np_error *err) NP_MUST_USE;
 

@@ -9,7 +9,7 @@
 #include "record/method.h"
 #include "json/json.h"
 
-enum reference { N4, SYNTHSEG, BET, WHITESTRIPE, MIXED_VOXELS, MEAN_FIELD, N_REFERENCES };
+enum reference { N4, SYNTHSEG, BET, WHITESTRIPE, MIXED_VOXELS, MEAN_FIELD, MRIQC, N_REFERENCES };
 
 static const char *const references[N_REFERENCES] = {
     [N4] = "Tustison NJ, Avants BB, Cook PA, et al. N4ITK: improved N3 bias correction. IEEE Trans "
@@ -27,6 +27,9 @@ static const char *const references[N_REFERENCES] = {
                      "doi:10.1109/42.241885",
     [MEAN_FIELD] = "Zhang J. The mean field theory in EM procedures for Markov random fields. IEEE "
                    "Trans Signal Process 1992;40(10):2570-2583. doi:10.1109/78.157229",
+    [MRIQC] = "Esteban O, Birman D, Schaer M, et al. MRIQC: advancing the automatic prediction of "
+              "image quality in MRI from unseen sites. PLoS ONE 2017;12(9):e0184661. "
+              "doi:10.1371/journal.pone.0184661",
 };
 
 /* A text and the references in it, numbered in the order in which they come. */
@@ -107,6 +110,13 @@ static const struct sentence tissues_of_neighbours = {
     "Neighbouring voxels were made alike by a Markov random field, solved by its mean field%s.",
     MEAN_FIELD};
 
+/* Of a method with the stage quality. */
+static const struct sentence metrics = {
+    NULL, NULL,
+    "Image quality was measured by the formulas of MRIQC%s, in masks and tissues of this program: "
+    "the values are not those of MRIQC.",
+    MRIQC};
+
 static void add_sentence(struct page *page, const struct sentence *sentence)
 {
     NP_AUTO(np_freep) char *mark = np_xstrdup("");
@@ -142,12 +152,17 @@ static void add_versions(struct page *page, const struct np_making *making)
         np_str_add(&page->text, ".\n");
 }
 
-static bool has_tissues(const struct np_making *making)
+static bool has_stage(const struct np_making *making, const char *stage)
 {
     for (size_t i = 0; i < making->n_methods; i++)
-        if (np_method_has(making->method[i].text, NP_STAGE_TISSUE))
+        if (np_method_has(making->method[i].text, stage))
             return true;
     return false;
+}
+
+static bool has_tissues(const struct np_making *making)
+{
+    return has_stage(making, NP_STAGE_TISSUE);
 }
 
 /* Versions 1 and 2 of brain extraction had no network. */
@@ -191,6 +206,8 @@ static void add_making(struct page *page, const struct np_making *making)
     }
     if (has_tissues(making))
         add_tissues(page, value_of(making, options, "skull-strip"));
+    if (has_stage(making, NP_STAGE_QUALITY))
+        add_sentence(page, &metrics);
     add_versions(page, making);
     np_str_addf(&page->text, "Options: `%s`\n", making->options);
 }

@@ -116,6 +116,21 @@ TEST(tissues_are_described_and_their_labels_listed_where_the_method_has_them)
     ok(!strstr(without, "mixed voxels"));
 }
 
+TEST(measured_images_cite_mriqc_and_no_others_do)
+{
+    struct np_text_record method = {(char[]){"FLAIR"}, (char[]){"skull_strip:4 quality:1"}};
+    struct np_making making = {
+        .options = (char[]){"{\"level\":\"full\"}"}, .method = &method, .n_methods = 1};
+    NP_AUTO(np_freep) char *text = text_of(&making, 1, "0.1.0");
+
+    ok_contains(text, "by the formulas of MRIQC [1]");
+    ok_contains(text, "the values are not those of MRIQC");
+    ok_contains(text, "1. Esteban O");
+    method.text = (char[]){"skull_strip:4"};
+    NP_AUTO(np_freep) char *without = text_of(&making, 1, "0.1.0");
+    ok(!strstr(without, "MRIQC"));
+}
+
 TEST(two_configurations_have_a_paragraph_each_and_their_order_does_not_show)
 {
     struct np_making one = {.options = OPTIONS("n4", "auto", "zscore")},
