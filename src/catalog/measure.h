@@ -165,18 +165,19 @@ enum np_shown_in {
       "How far white and grey matter lie apart, in their standard deviations")                     \
     X(TISSUE_ITERATIONS, "tissue.iterations", NUMBER, "1", NP_IN_TISSUES, "",                      \
       "Iterations of the fit of the three tissues")                                                \
-    X(QUALITY_CJV, "quality.cjv", NUMBER, "1", NP_IN_IDPS,                                         \
-      "(mad_wm + mad_gm) / |median_wm - median_gm|",                                               \
-      "Coefficient of joint variation of white and grey matter; less is better")                   \
+    XG(QUALITY_CJV, "quality.cjv", NUMBER, "1", NP_IN_IDPS,                                        \
+       "(mad_wm + mad_gm) / |median_wm - median_gm|",                                              \
+       "Coefficient of joint variation of white and grey matter; less is better", qc_cjv,          \
+       "neuro.qc.cjv")                                                                             \
     X(QUALITY_CNR_AIR, "quality.cnr_air", NUMBER, "1", NP_IN_IDPS,                                 \
       "|median_wm - median_gm| / sqrt(stdv_air^2 + stdv_wm^2 + stdv_gm^2)",                        \
       "Contrast of white and grey matter, to the noise of air and tissues")                        \
-    X(QUALITY_EFC, "quality.efc", NUMBER, "1", NP_IN_IDPS,                                         \
-      "sum(x/b ln(x/b)) / (sqrt(N) ln(1/sqrt(N))), b^2 = sum(x^2)",                                \
-      "Entropy focus criterion: blur and ghosts; less is better")                                  \
-    X(QUALITY_FBER, "quality.fber", NUMBER, "1", NP_IN_IDPS,                                       \
-      "median(x^2) of the head / of what is neither head nor frame",                               \
-      "Energy of the head, to that around it")                                                     \
+    XG(QUALITY_EFC, "quality.efc", NUMBER, "1", NP_IN_IDPS,                                        \
+       "sum(x/b ln(x/b)) / (sqrt(N) ln(1/sqrt(N))), b^2 = sum(x^2)",                               \
+       "Entropy focus criterion: blur and ghosts; less is better", qc_efc, "neuro.qc.efc")         \
+    XG(QUALITY_FBER, "quality.fber", NUMBER, "1", NP_IN_IDPS,                                      \
+       "median(x^2) of the head / of what is neither head nor frame",                              \
+       "Energy of the head, to that around it", qc_fber, "neuro.qc.fber")                          \
     X(QUALITY_FWHM_X, "quality.fwhm_x", NUMBER, "1", NP_IN_IDPS,                                   \
       "sqrt(-2 ln 2 / ln(1 - var(difference of neighbours) / (2 var(x))))",                        \
       "Smoothness of the brain along x, voxels")                                                   \
@@ -202,9 +203,10 @@ enum np_shown_in {
       "artifacts / (artifacts + air)",                                                             \
       "Share of the air above the head that is bright: ghosts, wrap-around; MRIQC's qi_1 in our "  \
       "air")                                                                                       \
-    X(QUALITY_AIR_NOISE_MISFIT, "quality.air_noise_misfit", NUMBER, "1", NP_IN_IDPS,               \
-      "mean distance of the densities, beyond half of the maximum",                                \
-      "How far the air's intensities are from noise; MRIQC's qi_2 in our air")                     \
+    XG(QUALITY_AIR_NOISE_MISFIT, "quality.air_noise_misfit", NUMBER, "1", NP_IN_IDPS,              \
+       "mean distance of the densities, beyond half of the maximum",                               \
+       "How far the air's intensities are from noise; MRIQC's qi_2 in our air",                    \
+       qc_air_noise_misfit, "neuro.qc.air_noise_misfit")                                           \
     X(QUALITY_RPVE_CSF, "quality.rpve_csf", NUMBER, "1", NP_IN_IDPS,                               \
       "distance of the shares to 0 or 1 / voxels with a share",                                    \
       "Residual partial volume of cerebrospinal fluid")                                            \
@@ -223,8 +225,8 @@ enum np_shown_in {
       "median / (stdv sqrt(n / (n - 1)))", "Signal to noise in grey matter")                       \
     X(QUALITY_SNR_WM, "quality.snr_wm", NUMBER, "1", NP_IN_IDPS,                                   \
       "median / (stdv sqrt(n / (n - 1)))", "Signal to noise in white matter")                      \
-    X(QUALITY_SNR_TOTAL, "quality.snr_total", NUMBER, "1", NP_IN_IDPS,                             \
-      "mean of the three tissues", "Signal to noise in the tissues")                               \
+    XG(QUALITY_SNR_TOTAL, "quality.snr_total", NUMBER, "1", NP_IN_IDPS,                            \
+       "mean of the three tissues", "Signal to noise in the tissues", qc_snr, "neuro.qc.snr")      \
     X(QUALITY_SNRD_AIR_CSF, "quality.snrd_air_csf", NUMBER, "1", NP_IN_IDPS,                       \
       "0.655 median / mad_air", "Signal of cerebrospinal fluid, to the noise of our air")          \
     X(QUALITY_SNRD_AIR_GM, "quality.snrd_air_gm", NUMBER, "1", NP_IN_IDPS,                         \

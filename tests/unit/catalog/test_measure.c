@@ -57,7 +57,7 @@ TEST(a_sidecar_shows_a_measure_only_if_an_output_shows_such_measures)
 
 TEST(a_gauge_has_the_unit_and_the_meaning_of_its_measure)
 {
-    ok_int((int64_t)np_n_quality_metrics, 3);
+    ok_int((int64_t)np_n_quality_metrics, 8);
     for (size_t i = 0; i < np_n_quality_metrics; i++) {
         const struct np_measure_row *row = np_measure_find(np_quality_metrics[i].measure);
         ok(row && row->kind == NP_MEASURE_KIND_NUMBER);
