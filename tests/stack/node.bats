@@ -7,7 +7,11 @@ setup()
     stack_in "$BATS_TEST_TMPDIR/stack"
     GO=$BATS_TEST_TMPDIR/go
 }
-teardown() { [[ ! -d $DATA ]] || stop --keep --force >/dev/null 2>&1 || true; }
+teardown()
+{
+    end_processes
+    [[ ! -d $DATA ]] || stop --keep --force >/dev/null 2>&1 || true
+}
 
 # task NAME: a process that starts the stack in a folder of its own, waits until it may go on ($GO-NAME), and stops it.
 task()
