@@ -14,6 +14,7 @@ enum {
     N_WEIGHTS = NP_N_CLASSES + NP_N_CLASS_PAIRS,
     N_PARTS = NP_N_CLASSES + NP_N_CLASS_PAIRS * N_MIXES,
     MOST_ITERATIONS = 100,
+    N_STARTS = 3,
     N_SUMS = 4, /* sums that grow side by side, so that no addition waits for the one before */
 };
 
@@ -85,40 +86,89 @@ static void set_density(const struct part part[N_PARTS], struct density *density
 
 /* ---- the start ----------------------------------------------------------------------------- */
 
-/* The two borders, in coarse bins, that part the counts into three classes with the largest variance
- * between them. */
-static void otsu_of_three(const struct np_histogram *histogram, int border[2])
+/* Numbers of voxels, and sums of their values, in all coarse bins before each. */
+struct coarse {
+    double n[N_COARSE + 1], sum[N_COARSE + 1];
+};
+
+static struct coarse make_coarse(const struct np_histogram *histogram)
 {
-    double n[N_COARSE + 1] = {0}, sum[N_COARSE + 1] = {0}, best = -1;
+    struct coarse coarse = {0};
 
     for (int i = 0; i < N_BINS; i++) {
-        n[i / PER_COARSE + 1] += (double)histogram->count[i];
-        sum[i / PER_COARSE + 1] += (double)histogram->count[i] * bin_middle(i);
+        coarse.n[i / PER_COARSE + 1] += (double)histogram->count[i];
+        coarse.sum[i / PER_COARSE + 1] += (double)histogram->count[i] * bin_middle(i);
     }
     for (int i = 0; i < N_COARSE; i++) {
-        n[i + 1] += n[i];
-        sum[i + 1] += sum[i];
+        coarse.n[i + 1] += coarse.n[i];
+        coarse.sum[i + 1] += coarse.sum[i];
     }
-    for (int a = 1; a < N_COARSE - 1; a++)
-        for (int b = a + 1; b < N_COARSE; b++) {
-            double count[3] = {n[a], n[b] - n[a], n[N_COARSE] - n[b]}, between = 0;
-            double part[3] = {sum[a], sum[b] - sum[a], sum[N_COARSE] - sum[b]};
-            for (int k = 0; k < 3; k++)
-                between += count[k] > 0 ? part[k] * part[k] / count[k] : 0;
-            if (between > best) {
-                best = between;
-                border[0] = a;
-                border[1] = b;
-            }
-        }
+    return coarse;
 }
 
-static void start(const struct np_histogram *histogram, struct np_mixture *mixture)
+/* The share of a class of the bins [from, to) in the variance between classes. */
+static double between(const struct coarse *coarse, int from, int to)
 {
-    int border[2] = {N_COARSE / 3, 2 * N_COARSE / 3};
+    double n = coarse->n[to] - coarse->n[from], sum = coarse->sum[to] - coarse->sum[from];
 
-    otsu_of_three(histogram, border);
+    return n > 0 ? sum * sum / n : 0;
+}
+
+/* The border that parts the bins [from, to) into two classes with the largest variance between
+ * them. */
+static int part_in_two(const struct coarse *coarse, int from, int to)
+{
+    int border = (from + to) / 2;
+    double best = -1;
+
+    for (int a = from + 1; a < to; a++) {
+        double found = between(coarse, from, a) + between(coarse, a, to);
+        if (found > best) {
+            best = found;
+            border = a;
+        }
+    }
+    return border;
+}
+
+/* The same for all bins and three classes. */
+static void part_in_three(const struct coarse *coarse, int border[2])
+{
+    double best = -1;
+
+    for (int a = 1; a < N_COARSE - 1; a++) {
+        int b = part_in_two(coarse, a, N_COARSE);
+        double found = between(coarse, 0, a) + between(coarse, a, b) + between(coarse, b, N_COARSE);
+        if (found > best) {
+            best = found;
+            border[0] = a;
+            border[1] = b;
+        }
+    }
+}
+
+/*
+ * Where the fit may begin. Where two tissues have little contrast, three classes of largest variance
+ * are two tissues, and what is mixed of them; two classes, one of which is parted again, are then
+ * nearer.
+ */
+static void set_starts(const struct np_histogram *histogram, int border[N_STARTS][2])
+{
+    struct coarse coarse = make_coarse(histogram);
+    int half = part_in_two(&coarse, 0, N_COARSE);
+
+    part_in_three(&coarse, border[0]);
+    border[1][0] = half;
+    border[1][1] = part_in_two(&coarse, half, N_COARSE);
+    border[2][0] = part_in_two(&coarse, 0, half);
+    border[2][1] = half;
+}
+
+static void start(const struct np_histogram *histogram, const int border[2],
+                  struct np_mixture *mixture)
+{
     const int end[NP_N_CLASSES + 1] = {0, border[0] * PER_COARSE, border[1] * PER_COARSE, N_BINS};
+
     for (int k = 0; k < NP_N_CLASSES; k++) {
         double n = 0, sum = 0, square = 0;
         for (int i = end[k]; i < end[k + 1]; i++) {
@@ -241,13 +291,50 @@ static bool is_in_order(const struct np_mixture *mixture)
     return true;
 }
 
+static double log_likelihood(const struct np_histogram *histogram, const struct np_mixture *mixture,
+                             struct density *density)
+{
+    struct part part[N_PARTS];
+    double sum = 0;
+
+    set_parts(mixture, part);
+    set_density(part, density);
+    for (int i = 0; i < N_BINS; i++)
+        if (histogram->count[i] > 0)
+            sum += (double)histogram->count[i] * np_log((double)density->all[i]);
+    return sum;
+}
+
+/* The likeliest of the fits from all starts; false when no fit parts three classes. */
+static bool fit(const struct np_histogram *histogram, struct np_mixture *best)
+{
+    NP_AUTO(np_freep) struct density *density = np_xcalloc(1, sizeof(*density));
+    double likeliest = -INFINITY;
+    int border[N_STARTS][2];
+
+    set_starts(histogram, border);
+    for (int s = 0; s < N_STARTS; s++) {
+        struct np_mixture made = *best;
+        double moved = 1;
+        start(histogram, border[s], &made);
+        for (made.n_iterations = 0; made.n_iterations < MOST_ITERATIONS && moved > SETTLED;
+             made.n_iterations++)
+            moved = step(histogram, density, &made);
+        double found = is_in_order(&made) ? log_likelihood(histogram, &made, density) : -INFINITY;
+        if (found > likeliest) {
+            likeliest = found;
+            *best = made;
+        }
+    }
+    return isfinite(likeliest);
+}
+
 int np_mixture_fit(const struct np_image *values, const struct np_exec *exec,
                    struct np_mixture *mixture, struct np_error *err)
 {
     NP_AUTO(np_histogram_done) struct np_histogram histogram = {0};
-    NP_AUTO(np_freep) struct density *density = np_xcalloc(1, sizeof(*density));
     struct np_mixture made = {0};
-    double end[2], moved = 1;
+    double end[2];
 
     NP_TRY(np_image_quantiles(values, NULL, CUT, 2, exec, end, err));
     if (!(end[1] > end[0]))
@@ -255,10 +342,7 @@ int np_mixture_fit(const struct np_image *values, const struct np_exec *exec,
     made.low = end[0];
     made.high = end[1];
     NP_TRY(np_histogram_make(values, NULL, end[0], end[1], N_BINS, exec, &histogram, err));
-    start(&histogram, &made);
-    for (; made.n_iterations < MOST_ITERATIONS && moved > SETTLED; made.n_iterations++)
-        moved = step(&histogram, density, &made);
-    if (!is_in_order(&made))
+    if (!fit(&histogram, &made))
         return np_error_set(err, NP_EMETHOD,
                             "tissues: the brain's intensities do not part into three classes");
     NP_TRY(np_exec_check(exec, err));

@@ -89,7 +89,7 @@ static int run(struct np_work *work, const struct np_config *config, const struc
 
 const struct np_stage np_stage_tissue = {
     .name = NP_STAGE_TISSUE,
-    .version = 1,
+    .version = 2,
     .needs = NP_SLOT_FLAT | NP_SLOT_BRAIN,
     .gives = NP_SLOT_TISSUE,
     .run = run,
