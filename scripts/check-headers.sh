@@ -39,16 +39,22 @@ together()
 }
 
 status=0
+running=()
+# Each is waited for by its number: a wait for any may miss one that has just ended.
+end_first()
+{
+    wait "${running[0]}" || status=1
+    running=("${running[@]:1}")
+}
 for compiler in "${compilers[@]}"; do
     together "$compiler" "${flags[@]}" || status=1
     for header in "${headers[@]}"; do
-        while (($(jobs -rp | wc -l) >= $(nproc))); do
-            wait -n || status=1
-        done
+        ((${#running[@]} < $(nproc))) || end_first
         one "$compiler" "$header" "${flags[@]}" &
+        running+=($!)
     done
 done
-while [[ -n $(jobs -p) ]]; do
-    wait -n || status=1
+while ((${#running[@]})); do
+    end_first
 done
 exit $status

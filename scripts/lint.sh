@@ -22,14 +22,20 @@ tidy()
     printf '%s\n' "$output"
     return 1
 }
+running=()
+# Each is waited for by its number: a wait for any may miss one that has just ended.
+end_first()
+{
+    wait "${running[0]}" || status=1
+    running=("${running[@]:1}")
+}
 for file in "${sources[@]}"; do
-    while (($(jobs -rp | wc -l) >= $(nproc))); do
-        wait -n || status=1
-    done
+    ((${#running[@]} < $(nproc))) || end_first
     tidy "$file" &
+    running+=($!)
 done
-while [[ -n $(jobs -p) ]]; do
-    wait -n || status=1
+while ((${#running[@]})); do
+    end_first
 done
 
 echo "headers"
