@@ -162,13 +162,14 @@ listens()
 }
 
 # --- processes ----------------------------------------------------------------------------------------------------------
-# start_time PID: in ticks since the machine started; nothing for a process that has ended, reaped or not.
+# start_time PID: in ticks since the machine started; nothing for a process that has ended, reaped or not. One whose first thread alone
+# has ended lives: so it is for a moment when another thread starts a program in its place, as Apptainer does.
 start_time()
 {
-    local stat
+    local stat fields
     stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
-    stat=${stat##*) }
-    [[ $stat == Z* ]] || cut -d ' ' -f 20 <<<"$stat"
+    read -ra fields <<<"${stat##*) }" # from the state on: the third field of proc(5), n_threads is the 20th, the start the 22nd
+    [[ ${fields[0]} == Z && ${fields[17]} -lt 2 ]] || echo "${fields[19]}"
 }
 
 # process_of SERVER: its number while it lives; status 1 otherwise. A number that another process has now does not count.

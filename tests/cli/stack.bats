@@ -80,3 +80,21 @@ teardown() { [[ -z ${SITE:-} ]] || kill "$SITE"; }
     run -75 "$STACK" status --data "$BATS_TEST_TMPDIR/data"
     contains "$output" elsewhere
 }
+
+@test "a process whose first thread has ended, and another not, lives; one that has ended whole does not" {
+    local pid state=
+    /usr/bin/python3 -c 'import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(30,)).start()
+ctypes.CDLL(None).pthread_exit(None)' 3>&- &
+    pid=$!
+    for ((i = 0; i < 100; i++)); do
+        state=$(awk '/^State/ { print $2 }' "/proc/$pid/status")
+        [[ $state != Z ]] || break
+        sleep 0.1
+    done
+    equal "$state" Z
+    equal "$(start_time "$pid")" "$(awk '{ print $22 }' "/proc/$pid/stat")"
+    kill -KILL "$pid"
+    wait "$pid" || true
+    equal "$(start_time "$pid")" ''
+}
