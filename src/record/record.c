@@ -6,8 +6,8 @@
 
 #include "base/path.h"
 
-/* The final record of a session with three images has 8000 bytes in one line. */
-enum { MOST_ATTEMPTS = 20, MOST_RECORD_BYTES = 16 << 20, RUNNING_BYTES = 8192 };
+/* The final record of a session with three images has 26 kB in one line, most of them image quality. */
+enum { MOST_ATTEMPTS = 20, MOST_RECORD_BYTES = 16 << 20, RUNNING_BYTES = 32768 };
 
 static const char *const state_names[NP_N_STATES] = {
 #define X(ident, name) [NP_STATE_##ident] = name,
