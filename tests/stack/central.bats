@@ -148,8 +148,8 @@ n_traces() # STATUS: how many sessions of this status Jaeger has
     soon 13 number preprocessing-dashboard 'How many sessions are done?'
     equal "$(of_folder 'How many sessions are done?' "$(folder_id "$OUT")")" 10
     equal "$(of_folder 'How many sessions are done?' "$(folder_id "$other")")" 3
-    equal "$(of_folder 'Which nodes crawl?' "$(folder_id "$other")" | wc -l)" 1
     soon 3 metric "sum(traces_host_metrics_calls_total{neuro_cohort_id=\"$(folder_id "$other")\"})"
+    equal "$(of_folder 'Which nodes crawl?' "$(folder_id "$other")" | wc -l)" 1
     soon 3 n_rows preprocessing-dashboard 'Which sessions were the slowest?' folder="$(folder_id "$other")"
     equal "$(n_rows preprocessing-dashboard 'Which sessions were the slowest?' folder="$(folder_id "$OUT")")" "$before"
     equal "$(metric 'count({neuro_cohort_id=~".*;.*"})')" ''
