@@ -77,27 +77,39 @@ static uint64_t any_of_three(const uint64_t *row, int64_t i)
     return row[i] | left_of(row, i) | right_of(row, i);
 }
 
+/* A row, and those that touch it. */
+struct rows {
+    const uint64_t *here, *front, *back, *above, *below, *edge[4];
+};
+
+static struct rows rows_around(const struct np_bits *bits, int64_t y, int64_t z)
+{
+    return (struct rows){
+        .here = np_bits_row(bits, y, z),
+        .front = np_bits_row(bits, y + 1, z),
+        .back = np_bits_row(bits, y - 1, z),
+        .above = np_bits_row(bits, y, z + 1),
+        .below = np_bits_row(bits, y, z - 1),
+        .edge = {np_bits_row(bits, y + 1, z + 1), np_bits_row(bits, y + 1, z - 1),
+                 np_bits_row(bits, y - 1, z + 1), np_bits_row(bits, y - 1, z - 1)},
+    };
+}
+
 static void erode_plane(void *context, int64_t z)
 {
     const struct morph *m = context;
 
     for (int64_t y = 0; y < m->from->n[1]; y++) {
-        const uint64_t *here = np_bits_row(m->from, y, z);
-        const uint64_t *front = np_bits_row(m->from, y + 1, z),
-                       *back = np_bits_row(m->from, y - 1, z);
-        const uint64_t *above = np_bits_row(m->from, y, z + 1),
-                       *below = np_bits_row(m->from, y, z - 1);
-        const uint64_t *edge[4] = {
-            np_bits_row(m->from, y + 1, z + 1), np_bits_row(m->from, y + 1, z - 1),
-            np_bits_row(m->from, y - 1, z + 1), np_bits_row(m->from, y - 1, z - 1)};
+        const struct rows r = rows_around(m->from, y, z);
         uint64_t *to = np_bits_row(m->to, y, z);
         for (int64_t i = 0; i < m->from->stride; i++) {
-            uint64_t all = here[i] & front[i] & back[i] & above[i] & below[i];
+            uint64_t all = r.here[i] & r.front[i] & r.back[i] & r.above[i] & r.below[i];
             if (all)
-                all &= all_three(here, i);
+                all &= all_three(r.here, i);
             if (all && m->shape == NP_BITS_18)
-                all &= all_three(front, i) & all_three(back, i) & all_three(above, i) &
-                       all_three(below, i) & edge[0][i] & edge[1][i] & edge[2][i] & edge[3][i];
+                all &= all_three(r.front, i) & all_three(r.back, i) & all_three(r.above, i) &
+                       all_three(r.below, i) & r.edge[0][i] & r.edge[1][i] & r.edge[2][i] &
+                       r.edge[3][i];
             to[i] = all;
         }
     }
@@ -111,21 +123,15 @@ static void dilate_plane(void *context, int64_t z)
     uint64_t last = used ? ((uint64_t)1 << used) - 1 : ~(uint64_t)0;
 
     for (int64_t y = 0; y < m->from->n[1]; y++) {
-        const uint64_t *here = np_bits_row(m->from, y, z);
-        const uint64_t *front = np_bits_row(m->from, y + 1, z),
-                       *back = np_bits_row(m->from, y - 1, z);
-        const uint64_t *above = np_bits_row(m->from, y, z + 1),
-                       *below = np_bits_row(m->from, y, z - 1);
-        const uint64_t *edge[4] = {
-            np_bits_row(m->from, y + 1, z + 1), np_bits_row(m->from, y + 1, z - 1),
-            np_bits_row(m->from, y - 1, z + 1), np_bits_row(m->from, y - 1, z - 1)};
+        const struct rows r = rows_around(m->from, y, z);
         uint64_t *to = np_bits_row(m->to, y, z);
         for (int64_t i = 0; i < m->from->stride; i++)
-            to[i] = any_of_three(here, i) |
-                    (m->shape == NP_BITS_6 ? front[i] | back[i] | above[i] | below[i]
-                                           : any_of_three(front, i) | any_of_three(back, i) |
-                                                 any_of_three(above, i) | any_of_three(below, i) |
-                                                 edge[0][i] | edge[1][i] | edge[2][i] | edge[3][i]);
+            to[i] = any_of_three(r.here, i) |
+                    (m->shape == NP_BITS_6
+                         ? r.front[i] | r.back[i] | r.above[i] | r.below[i]
+                         : any_of_three(r.front, i) | any_of_three(r.back, i) |
+                               any_of_three(r.above, i) | any_of_three(r.below, i) | r.edge[0][i] |
+                               r.edge[1][i] | r.edge[2][i] | r.edge[3][i]);
         to[m->from->stride - 1] &= last;
     }
 }
